@@ -1,0 +1,118 @@
+//! [`LayerSet`]: any set of a model's layers, resolved to ranges once.
+
+use std::{collections::BTreeSet, fmt, ops::Range, sync::Arc};
+
+use crate::{LayerName, Layout};
+
+/// Any set of a model's layers: all, none, one, some.
+///
+/// It is resolved to ranges of the flat parameters when it is made; neighbours share one range.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LayerSet {
+    layout: Arc<Layout>,
+    members: BTreeSet<usize>,
+    ranges: Vec<Range<usize>>,
+}
+
+impl LayerSet {
+    /// The layers with these indices, counted from the input; indices past the last layer are left out.
+    pub fn new(layout: Arc<Layout>, members: impl IntoIterator<Item = usize>) -> Self {
+        let count = layout.layers().len();
+        let members: BTreeSet<usize> = members.into_iter().filter(|&index| index < count).collect();
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for &index in &members {
+            let range = &layout.layers()[index].range;
+            match ranges.last_mut().filter(|last| last.end == range.start) {
+                Some(last) => last.end = range.end,
+                None => ranges.push(range.clone()),
+            }
+        }
+        Self { layout, members, ranges }
+    }
+
+    /// Every layer.
+    pub fn all(layout: &Arc<Layout>) -> Self {
+        Self::new(layout.clone(), 0..layout.layers().len())
+    }
+
+    /// No layer.
+    pub fn none(layout: &Arc<Layout>) -> Self {
+        Self::new(layout.clone(), [])
+    }
+
+    /// The layers that are not in this set.
+    pub fn complement(&self) -> Self {
+        let count = self.layout.layers().len();
+        Self::new(self.layout.clone(), (0..count).filter(|index| !self.contains(*index)))
+    }
+
+    /// The layout whose layers these are.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// The indices of the layers, ascending from the input.
+    pub fn indices(&self) -> impl Iterator<Item = usize> + '_ {
+        self.members.iter().copied()
+    }
+
+    /// The names of the layers, from the input.
+    pub fn names(&self) -> impl Iterator<Item = &LayerName> {
+        self.members.iter().map(|&index| &self.layout.layers()[index].name)
+    }
+
+    /// The ranges of the flat parameters that the layers take, ascending, as few as there can be.
+    pub fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
+    /// Whether the layer with this index is in the set.
+    pub fn contains(&self, index: usize) -> bool {
+        self.members.contains(&index)
+    }
+
+    /// The number of layers.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether no layer is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether every layer of the model is in the set.
+    pub fn is_all(&self) -> bool {
+        self.members.len() == self.layout.layers().len()
+    }
+
+    /// The number of parameters in these layers.
+    pub fn parameters(&self) -> usize {
+        self.ranges.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The bytes that these layers take as `f32`.
+    pub fn bytes(&self) -> u64 {
+        4 * self.parameters() as u64
+    }
+}
+
+/// `all`, `none`, or the names joined by `+`: the form that records use.
+impl fmt::Display for LayerSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_all() {
+            return f.write_str("all");
+        }
+        if self.is_empty() {
+            return f.write_str("none");
+        }
+        let names: Vec<&str> = self.names().map(LayerName::as_str).collect();
+        f.write_str(&names.join("+"))
+    }
+}
+
+impl fmt::Debug for LayerSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LayerSet({self})")
+    }
+}

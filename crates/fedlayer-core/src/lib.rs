@@ -1,0 +1,75 @@
+//! The vocabulary and the mathematics of a federated round. No libtorch, no async runtime, no files, no clock: data in, data out.
+//!
+//! In reading order:
+//!
+//! * [`Layout`]: which layers a model has, and where each lies in the flat parameters; [`Params`]: the parameters of one model;
+//!   [`LayerSet`]: any set of layers, resolved to ranges.
+//! * [`spec`]: what a scenario may say; [`Plan`]: a scenario that is known to be valid, for one strategy and one seed.
+//! * [`Seed`]: random numbers are arguments; [`FederatedData`]: which examples each client has.
+//! * [`LayerSchedule`]: which layers a strategy averages in which round ([`Rounds`] and [`matching`] read its words).
+//! * [`Cohort`]: who trains in a round, and in which [`stacks`].
+//! * [`Trainer`]: the one seam to any model; [`ToyTrainer`] is its closed-form implementation.
+//! * [`Machine`]: the rounds as a state machine.
+//! * [`weighted_mean`]: the average of models on a layer set; [`Federation`]: the models of all clients, shared layers and own ones;
+//!   [`charge`]: the bytes that a strategy would send.
+//! * [`Point`]: end models, mixes, random twins; [`Estimate`] and [`Ends`]: the barrier's formula; [`measures`]: the sweeps;
+//!   [`Study`]: the barriers of a round; [`Checkup`]: the models right after averaging.
+//! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`compare`]: strategies side by side.
+
+pub mod spec;
+
+mod average;
+mod barrier;
+mod charge;
+mod cohort;
+mod compare;
+mod evaluation;
+mod examples;
+mod federation;
+mod geometry;
+mod glob;
+mod layer_set;
+mod layout;
+mod params;
+mod plan;
+mod point;
+mod record;
+mod round;
+mod rounds;
+mod rows;
+mod schedule;
+mod seed;
+mod study;
+mod sweep;
+mod toy;
+mod trainer;
+
+pub use average::{AverageError, mean_model, weighted_mean, weights};
+pub use barrier::{Ends, Estimate, differences, sample_deviation};
+pub use charge::charge;
+pub use cohort::{Cohort, stacks};
+pub use compare::{Compared, Difference, MEASURES, Quantity, Spread, compare};
+pub use evaluation::Checkup;
+pub use examples::{ClientId, DataFacts, Examples, FederatedData};
+pub use federation::{ClientState, Federation};
+pub use glob::matching;
+pub use layer_set::LayerSet;
+pub use layout::{Layer, LayerName, Layout, LayoutError, TensorSpec};
+pub use params::{Params, ParamsError};
+pub use plan::{Plan, slug};
+pub use point::{Mix, Point, distance};
+pub use record::{
+    BarrierRow, BarrierSummary, EvaluationRecord, Kind, LayerBytes, Metric, MissingRecord,
+    RoundRecord, Summary, SummaryRow,
+};
+pub use round::{Action, Event, Failure, Gathered, Machine, Missing, Phase, Refusal, Ticket};
+pub use rounds::Rounds;
+pub use rows::summarize;
+pub use schedule::{LayerSchedule, named_layers};
+pub use seed::{Generator, Seed};
+pub use study::{EndModel, Study};
+pub use sweep::{Measure, measures};
+pub use toy::ToyTrainer;
+pub use trainer::{
+    Evaluation, OptimizerState, Probe, Split, TrainJob, Trainer, TrainerError, Update, UpdateError,
+};

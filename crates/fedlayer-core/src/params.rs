@@ -1,0 +1,112 @@
+//! [`Params`]: the parameters of one model, flat.
+
+use std::{ops::Range, sync::Arc};
+
+use thiserror::Error;
+
+use crate::{LayerSet, Layout};
+
+/// The parameters of one model: one flat vector of `f32`, and the [`Layout`] that says which layer lies where.
+///
+/// Averaging, mixing, distances and files are then each one loop or one copy over ranges.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Params {
+    layout: Arc<Layout>,
+    values: Vec<f32>,
+}
+
+/// Values that are no parameters of the model.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ParamsError {
+    /// Too few or too many values.
+    #[error("found {found} values; the model has {expected} parameters")]
+    Length {
+        /// How many values were given.
+        found: usize,
+        /// How many the layout has.
+        expected: usize,
+    },
+    /// A value that is NaN or infinite.
+    #[error(
+        "layer `{layer}` holds {value} (tensor `{tensor}`, element {element}); every parameter must be finite"
+    )]
+    NotFinite {
+        /// The layer that holds the value.
+        layer: String,
+        /// The tensor of that layer.
+        tensor: String,
+        /// The element's row-major index in the tensor.
+        element: usize,
+        /// The value found.
+        value: f32,
+    },
+}
+
+impl Params {
+    /// Takes `values` as parameters of `layout`.
+    ///
+    /// # Errors
+    /// [`ParamsError::Length`] when their number is not the layout's.
+    pub fn new(layout: Arc<Layout>, values: Vec<f32>) -> Result<Self, ParamsError> {
+        let expected = layout.parameters();
+        if values.len() != expected {
+            return Err(ParamsError::Length { found: values.len(), expected });
+        }
+        Ok(Self { layout, values })
+    }
+
+    /// Parameters that are all zero.
+    pub fn zeros(layout: Arc<Layout>) -> Self {
+        let values = vec![0.0; layout.parameters()];
+        Self { layout, values }
+    }
+
+    /// Which layer lies where.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// All values, in the layout's order.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All values, to be changed in place.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// The values of one range of the layout (a layer's or a tensor's).
+    pub fn range(&self, range: &Range<usize>) -> &[f32] {
+        &self.values[range.clone()]
+    }
+
+    /// Copies the layers of `set` from `other`; every other layer stays as it is, bit for bit.
+    pub fn copy_layers(&mut self, set: &LayerSet, other: &Params) {
+        for range in set.ranges() {
+            self.values[range.clone()].copy_from_slice(&other.values[range.clone()]);
+        }
+    }
+
+    /// Checks that every value is finite.
+    ///
+    /// # Errors
+    /// [`ParamsError::NotFinite`] names the first layer, tensor and element that is not.
+    pub fn check_finite(&self) -> Result<(), ParamsError> {
+        let Some(at) = self.values.iter().position(|value| !value.is_finite()) else {
+            return Ok(());
+        };
+        let layers = self.layout.layers().iter();
+        let mut tensors =
+            layers.flat_map(|layer| layer.tensors.iter().map(move |tensor| (layer, tensor)));
+        let Some((layer, tensor)) = tensors.find(|(_, tensor)| tensor.range.contains(&at)) else {
+            unreachable!("a layout has no gaps, so value {at} lies in one of its tensors")
+        };
+        Err(ParamsError::NotFinite {
+            layer: layer.name.to_string(),
+            tensor: tensor.name.clone(),
+            element: at - tensor.range.start,
+            value: self.values[at],
+        })
+    }
+}

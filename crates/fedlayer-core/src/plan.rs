@@ -1,0 +1,70 @@
+//! [`Plan`]: a scenario that is known to be valid, for one strategy and one seed.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    Layout, Seed,
+    spec::{
+        BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec, ModelSpec,
+        StrategySpec,
+    },
+};
+
+/// Everything that decides the bytes of one run: one strategy, one seed.
+///
+/// Plans are made by `fedlayer-scenario`, which has checked every value; past it nothing is checked again.
+/// Two plans that differ only in the strategy draw the same data, initial weights, cohorts and batches: common random numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// The scenario's seed.
+    pub seed: u64,
+    /// The number of rounds.
+    pub rounds: u32,
+    /// The examples and their partition.
+    pub data: DataSpec,
+    /// Who takes part.
+    pub clients: ClientsSpec,
+    /// The network.
+    pub model: ModelSpec,
+    /// The layers of the network on this data.
+    pub layout: Arc<Layout>,
+    /// How clients train.
+    pub local: LocalSpec,
+    /// Which barriers are measured, if any.
+    pub barriers: Option<BarrierSpec>,
+    /// What is measured after averaging.
+    pub evaluate: EvaluateSpec,
+    /// What is written, and how often.
+    pub checkpoints: CheckpointSpec,
+    /// Which layers are averaged when.
+    pub strategy: StrategySpec,
+}
+
+impl Plan {
+    /// Where all random numbers of the run come from.
+    pub fn root_seed(&self) -> Seed {
+        Seed::new(self.seed)
+    }
+
+    /// The folder of this plan inside the run folder: `one-layer-rotating/seed-1`.
+    pub fn folder(&self) -> String {
+        format!("{}/seed-{}", slug(&self.strategy.name), self.seed)
+    }
+
+    /// Whether something that happens every `every` rounds, and in the last, happens in `round`.
+    pub fn is_due(&self, every: u32, round: u32) -> bool {
+        round.is_multiple_of(every) || round == self.rounds
+    }
+}
+
+/// A strategy's name as the name of a folder: letters and digits in lower case, everything between them one `-`.
+pub fn slug(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.join("-")
+}

@@ -1,0 +1,218 @@
+//! The records of a run: what `rounds.jsonl`, `barriers.jsonl` and `summary.json` hold. Nothing in them depends on time, host, path or thread.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ClientId, LayerName,
+    spec::{Baseline, SplitSpec},
+};
+
+/// One line of `rounds.jsonl`: a committed round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundRecord {
+    /// The round, counted from 1.
+    pub round: u32,
+    /// The attempt that was committed, counted from 1.
+    pub attempt: u32,
+    /// The clients whose updates were averaged, ascending.
+    pub reported: Vec<ClientId>,
+    /// The clients of the cohort that did not report, and why.
+    pub missing: Vec<MissingRecord>,
+    /// The layers that were averaged: `all`, `none`, or names joined by `+`.
+    pub averaged: String,
+    /// Training examples of the clients that reported.
+    pub examples: u64,
+    /// Optimizer steps of the clients that reported.
+    pub steps: u64,
+    /// Mean training loss over the clients that reported, weighted by their examples.
+    pub train_loss: f64,
+    /// Measured right after averaging, where the scenario wants it in this round.
+    pub evaluation: Option<EvaluationRecord>,
+    /// The barriers that tables show, where barriers were measured in this round.
+    pub barriers: Option<BarrierSummary>,
+    /// Bytes that the clients would send, over all layers.
+    pub bytes_up: u64,
+    /// Bytes that the clients would receive, over all layers.
+    pub bytes_down: u64,
+    /// The same, layer by layer from the input.
+    pub bytes: Vec<LayerBytes>,
+}
+
+/// A client of the cohort that did not report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MissingRecord {
+    /// The client.
+    pub client: ClientId,
+    /// Why it did not.
+    pub reason: String,
+}
+
+/// The bytes of one layer in one round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerBytes {
+    /// The layer.
+    pub layer: LayerName,
+    /// Bytes that the clients would send.
+    pub up: u64,
+    /// Bytes that the clients would receive.
+    pub down: u64,
+}
+
+/// The clients' models right after averaging. Losses that are not finite are absent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// Mean over the models of the loss on the common test set.
+    pub test_loss: Option<f64>,
+    /// Mean over the models of the accuracy on the common test set, as a fraction.
+    pub test_accuracy: Option<f64>,
+    /// Mean over the clients of the loss on their own test data.
+    pub client_loss_mean: Option<f64>,
+    /// Mean over the clients of the accuracy on their own test data.
+    pub client_accuracy_mean: Option<f64>,
+    /// Sample standard deviation of that accuracy over the clients; absent for fewer than two.
+    pub client_accuracy_std: Option<f64>,
+}
+
+/// The barriers that tables show: test loss, baseline `mean`, α = ½, mean over the bases.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct BarrierSummary {
+    /// The barrier of averaging all layers.
+    pub full_barrier: Option<f64>,
+    /// The largest barrier of averaging one layer.
+    pub max_layer_barrier: Option<f64>,
+    /// The layer that has it.
+    pub max_layer: Option<LayerName>,
+}
+
+/// One line of `barriers.jsonl`: one measured value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BarrierRow {
+    /// The round, counted from 1.
+    pub round: u32,
+    /// Where the loss was measured; absent for values that need no data.
+    pub split: Option<SplitSpec>,
+    /// What was measured.
+    pub metric: Metric,
+    /// Which sweep or which extra the value belongs to.
+    pub kind: Kind,
+    /// The layers: `all`, or names joined by `+`.
+    pub set: String,
+    /// The base: a client, `a<-b` for a pair, or `mean` or `max` over all bases.
+    pub base: String,
+    /// How far the base went; ½ is the average.
+    pub alpha: Option<f64>,
+    /// What the value was compared with.
+    pub baseline: Option<Baseline>,
+    /// The value; absent where a loss was not finite.
+    pub value: Option<f64>,
+    /// Its standard error: of the mean of the paired per-example differences, or, for twins, of the mean over the draws.
+    pub std_error: Option<f64>,
+}
+
+/// What a barrier row measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Mean loss over the examples.
+    Loss,
+    /// 100 − accuracy, in percent.
+    Error,
+    /// ‖Δ‖₂ of the step from the base to the other model (twice the step to the cohort's mean).
+    Norm,
+    /// Cosine between the base's movement in the round and the others'.
+    Cosine,
+    /// Parameters in the set.
+    Parameters,
+}
+
+/// Which sweep or which extra a barrier row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// All layers.
+    Full,
+    /// One layer alone.
+    Layer,
+    /// Cumulative from the input.
+    Shallow,
+    /// Cumulative from the output.
+    Deep,
+    /// Cumulative in a drawn order.
+    Random,
+    /// Cumulative: first five, last five, the middle.
+    Alternating,
+    /// Neighbouring layers of a fixed number.
+    Window,
+    /// Layers that the scenario names.
+    Named,
+    /// The largest value over the α grid, with its α.
+    Peak,
+    /// The mean over the draws of the equal-norm twin.
+    Twin,
+    /// The full barrier less the sum of the layer-wise ones.
+    Interaction,
+    /// A value of the models' geometry, which needs no data.
+    Geometry,
+}
+
+/// One row of `summary.json`: what one strategy came to with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SummaryRow {
+    /// The strategy's name.
+    pub strategy: String,
+    /// The seed.
+    pub seed: u64,
+    /// Committed rounds.
+    pub rounds: u32,
+    /// As in the last evaluated round.
+    pub test_accuracy: Option<f64>,
+    /// As in the last evaluated round.
+    pub test_loss: Option<f64>,
+    /// As in the last evaluated round.
+    pub client_accuracy_mean: Option<f64>,
+    /// As in the last evaluated round.
+    pub client_accuracy_std: Option<f64>,
+    /// As in the last measured round.
+    pub full_barrier: Option<f64>,
+    /// As in the last measured round.
+    pub max_layer_barrier: Option<f64>,
+    /// As in the last measured round.
+    pub max_layer: Option<LayerName>,
+    /// Bytes that the clients would have sent in all rounds.
+    pub bytes_up: u64,
+    /// Bytes that the clients would have received in all rounds.
+    pub bytes_down: u64,
+}
+
+/// `summary.json`: what every strategy came to with every seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The scenario's name: its file's name without folder and ending.
+    pub scenario: String,
+    /// Strategy by strategy in the scenario's order, seed by seed.
+    pub rows: Vec<SummaryRow>,
+}
+
+impl SummaryRow {
+    /// What the records of a run come to.
+    pub fn new(strategy: &str, seed: u64, records: &[RoundRecord]) -> Self {
+        let evaluation = records.iter().rev().find_map(|record| record.evaluation.clone());
+        let evaluation = evaluation.unwrap_or_default();
+        let barriers = records.iter().rev().find_map(|record| record.barriers.clone());
+        let barriers = barriers.unwrap_or_default();
+        Self {
+            strategy: strategy.to_owned(),
+            seed,
+            rounds: records.len() as u32,
+            test_accuracy: evaluation.test_accuracy,
+            test_loss: evaluation.test_loss,
+            client_accuracy_mean: evaluation.client_accuracy_mean,
+            client_accuracy_std: evaluation.client_accuracy_std,
+            full_barrier: barriers.full_barrier,
+            max_layer_barrier: barriers.max_layer_barrier,
+            max_layer: barriers.max_layer,
+            bytes_up: records.iter().map(|record| record.bytes_up).sum(),
+            bytes_down: records.iter().map(|record| record.bytes_down).sum(),
+        }
+    }
+}

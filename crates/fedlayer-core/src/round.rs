@@ -1,0 +1,364 @@
+//! [`Machine`]: the rounds of a run as a state machine. It does no I/O, knows no clock, and never waits: events in, actions out.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use thiserror::Error;
+
+use crate::{ClientId, Cohort, Plan, Update, UpdateError};
+
+/// Where a run stands. A phase is something that is waited in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// For workers.
+    Joining,
+    /// For the clients of a round.
+    Training(Training),
+    /// For barriers, the average and its evaluation.
+    Probing(Probing),
+    /// For nothing: every round is committed.
+    Finished,
+    /// For nothing: a round could not be committed.
+    Failed(Failure),
+}
+
+/// A round in which clients train.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    round: u32,
+    attempt: u32,
+    waiting: Vec<ClientId>,
+    reported: BTreeMap<ClientId, Update>,
+    missing: BTreeMap<ClientId, Missing>,
+}
+
+/// A round whose clients have reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probing {
+    round: u32,
+}
+
+/// Which training an update belongs to. A client reports once for each ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    /// The round, counted from 1.
+    pub round: u32,
+    /// The attempt at the round, counted from 1.
+    pub attempt: u32,
+    /// The client.
+    pub client: ClientId,
+}
+
+/// What happens to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// There are workers, and `committed` rounds are done.
+    Joined {
+        /// The rounds that need no more doing.
+        committed: u32,
+    },
+    /// A client returned its update, or failed.
+    Reported {
+        /// The training it answers.
+        ticket: Ticket,
+        /// The update, or what went wrong.
+        result: Result<Box<Update>, String>,
+    },
+    /// The time of an attempt is over.
+    Deadline {
+        /// The round.
+        round: u32,
+        /// The attempt whose time is over.
+        attempt: u32,
+    },
+    /// The barriers, the average and the evaluation of a round are done, and it can be committed.
+    Probed {
+        /// The round.
+        round: u32,
+    },
+}
+
+/// What has to be done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Train these clients, and report each.
+    Train {
+        /// The round.
+        round: u32,
+        /// The attempt at it.
+        attempt: u32,
+        /// The clients, ascending.
+        clients: Vec<ClientId>,
+    },
+    /// Report a [`Event::Deadline`] when the plan's deadline has passed.
+    StartDeadline {
+        /// The round.
+        round: u32,
+        /// The attempt at it.
+        attempt: u32,
+    },
+    /// Tell whoever reported that the report was not taken, and count it.
+    Refuse {
+        /// The training that the report answered.
+        ticket: Ticket,
+        /// Why it was not taken.
+        refusal: Refusal,
+    },
+    /// Measure the barriers, average, and evaluate; then report [`Event::Probed`].
+    Probe(Gathered),
+    /// Write the round down for good.
+    Commit {
+        /// The round.
+        round: u32,
+    },
+}
+
+/// What the clients of a round came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gathered {
+    /// The round.
+    pub round: u32,
+    /// The attempt that succeeded.
+    pub attempt: u32,
+    /// The updates, by client, ascending.
+    pub updates: Vec<Update>,
+    /// The clients of the cohort that did not report, and why.
+    pub missing: BTreeMap<ClientId, Missing>,
+}
+
+/// Why a client of the cohort has no update.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Missing {
+    /// It was drawn to drop out.
+    #[error("dropped out")]
+    Dropped,
+    /// It had not reported by the deadline.
+    #[error("not back by the deadline")]
+    Late,
+    /// Its training failed.
+    #[error("failed: {0}")]
+    Failed(String),
+    /// Its update could not be averaged.
+    #[error("refused: {0}")]
+    Refused(UpdateError),
+}
+
+/// Why a report was not taken.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Refusal {
+    /// No round is waiting for clients.
+    #[error("no round is in training")]
+    NoTraining,
+    /// It belongs to another round or attempt.
+    #[error("round {round}, attempt {attempt} is in training now")]
+    OtherRound {
+        /// The round in training.
+        round: u32,
+        /// The attempt in training.
+        attempt: u32,
+    },
+    /// The client is not in this round's cohort.
+    #[error("the client is not in this round's cohort")]
+    Foreign,
+    /// The client has reported already.
+    #[error("the client has reported already")]
+    Repeated,
+    /// The update cannot be averaged.
+    #[error("{0}")]
+    Update(#[from] UpdateError),
+    /// The update is another client's.
+    #[error("the update is client {0}'s")]
+    OtherClient(ClientId),
+}
+
+/// Why a run ended before its last round.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Failure {
+    /// Too few clients reported, in every attempt.
+    #[error(
+        "round {round}, attempt {attempts} of {attempts}: {reported} of {needed} needed clients reported ({last})"
+    )]
+    TooFewClients {
+        /// The round.
+        round: u32,
+        /// How many reported in the last attempt.
+        reported: usize,
+        /// The plan's `clients.min_clients`.
+        needed: u32,
+        /// The plan's `clients.attempts`.
+        attempts: u32,
+        /// Why the last of the missing clients is missing.
+        last: String,
+    },
+}
+
+/// The rounds of one run. [`on`](Self::on) takes it by value: the old state is gone when the new one is there.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    plan: Arc<Plan>,
+    phase: Phase,
+}
+
+impl Machine {
+    /// A run that waits for workers.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, phase: Phase::Joining }
+    }
+
+    /// Where the run stands.
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Takes an event; returns the run as it stands then, and what has to be done, in order.
+    #[must_use]
+    pub fn on(self, event: Event) -> (Self, Vec<Action>) {
+        let Self { plan, phase } = self;
+        let (phase, actions) = match (phase, event) {
+            (Phase::Joining, Event::Joined { committed }) => {
+                begin(&plan, committed.saturating_add(1), 1)
+            }
+            (Phase::Training(training), Event::Reported { ticket, result }) => {
+                training.report(&plan, ticket, result)
+            }
+            (phase, Event::Reported { ticket, .. }) => {
+                (phase, vec![Action::Refuse { ticket, refusal: Refusal::NoTraining }])
+            }
+            (Phase::Training(training), Event::Deadline { round, attempt })
+                if (training.round, training.attempt) == (round, attempt) =>
+            {
+                training.close(&plan)
+            }
+            (Phase::Probing(probing), Event::Probed { round }) if probing.round == round => {
+                let (phase, next) = begin(&plan, round + 1, 1);
+                (phase, [Action::Commit { round }].into_iter().chain(next).collect())
+            }
+            // A deadline that came too late, or news of a round that is over.
+            (phase, Event::Joined { .. } | Event::Deadline { .. } | Event::Probed { .. }) => {
+                (phase, Vec::new())
+            }
+        };
+        (Self { plan, phase }, actions)
+    }
+}
+
+/// Draws the cohort of an attempt (of the next one, where everybody drops out) and sends it to train; after the last round the run is
+/// finished.
+fn begin(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
+    if round > plan.rounds {
+        return (Phase::Finished, Vec::new());
+    }
+    let mut training = Training::draw(plan, round, attempt);
+    // An attempt that everybody drops out of is over at once; a loop, because a plan may allow a million of them.
+    while training.waiting.is_empty() && training.attempt < plan.clients.attempts {
+        training = Training::draw(plan, round, training.attempt + 1);
+    }
+    if training.waiting.is_empty() {
+        return training.close(plan);
+    }
+    let attempt = training.attempt;
+    let mut actions = vec![Action::Train { round, attempt, clients: training.waiting.clone() }];
+    if plan.clients.deadline.is_some() {
+        actions.push(Action::StartDeadline { round, attempt });
+    }
+    (Phase::Training(training), actions)
+}
+
+impl Training {
+    /// Draws the cohort of an attempt.
+    fn draw(plan: &Plan, round: u32, attempt: u32) -> Self {
+        let cohort = Cohort::draw(plan, round, attempt);
+        let dropped = cohort.dropped.into_iter().map(|client| (client, Missing::Dropped));
+        Self {
+            round,
+            attempt,
+            waiting: cohort.clients,
+            reported: BTreeMap::new(),
+            missing: dropped.collect(),
+        }
+    }
+
+    /// Takes a client's report, or refuses it without changing anything but, for a bad update, whom the round waits for.
+    fn report(
+        mut self,
+        plan: &Plan,
+        ticket: Ticket,
+        result: Result<Box<Update>, String>,
+    ) -> (Phase, Vec<Action>) {
+        let client = ticket.client;
+        let mut actions = Vec::new();
+        if let Some(refusal) = self.refuses(ticket) {
+            actions.push(Action::Refuse { ticket, refusal });
+            return (Phase::Training(self), actions);
+        }
+        self.waiting.retain(|&waiting| waiting != client);
+        match result {
+            Ok(update) if update.client != client => {
+                let refusal = Refusal::OtherClient(update.client);
+                self.missing.insert(client, Missing::Failed(refusal.to_string()));
+                actions.push(Action::Refuse { ticket, refusal });
+            }
+            Ok(update) => match update.check(&plan.layout) {
+                Ok(()) => {
+                    self.reported.insert(client, *update);
+                }
+                Err(error) => {
+                    self.missing.insert(client, Missing::Refused(error.clone()));
+                    actions.push(Action::Refuse { ticket, refusal: Refusal::Update(error) });
+                }
+            },
+            Err(reason) => {
+                self.missing.insert(client, Missing::Failed(reason));
+            }
+        }
+        if !self.waiting.is_empty() {
+            return (Phase::Training(self), actions);
+        }
+        let (phase, more) = self.close(plan);
+        actions.extend(more);
+        (phase, actions)
+    }
+
+    /// Why a report is not for this training, if it is not.
+    fn refuses(&self, ticket: Ticket) -> Option<Refusal> {
+        if (ticket.round, ticket.attempt) != (self.round, self.attempt) {
+            return Some(Refusal::OtherRound { round: self.round, attempt: self.attempt });
+        }
+        if self.waiting.contains(&ticket.client) {
+            return None;
+        }
+        match self.missing.get(&ticket.client) {
+            None if !self.reported.contains_key(&ticket.client) => Some(Refusal::Foreign),
+            Some(Missing::Dropped) => Some(Refusal::Foreign),
+            _ => Some(Refusal::Repeated),
+        }
+    }
+
+    /// Ends the training: goes on with those who reported, tries again, or gives up.
+    fn close(mut self, plan: &Plan) -> (Phase, Vec<Action>) {
+        let late = std::mem::take(&mut self.waiting);
+        self.missing.extend(late.into_iter().map(|client| (client, Missing::Late)));
+        let (round, attempt) = (self.round, self.attempt);
+        if self.reported.len() >= plan.clients.min_clients as usize {
+            let gathered = Gathered {
+                round,
+                attempt,
+                updates: self.reported.into_values().collect(),
+                missing: self.missing,
+            };
+            return (Phase::Probing(Probing { round }), vec![Action::Probe(gathered)]);
+        }
+        if attempt < plan.clients.attempts {
+            return begin(plan, round, attempt + 1);
+        }
+        let last = self.missing.iter().next_back();
+        let failure = Failure::TooFewClients {
+            round,
+            reported: self.reported.len(),
+            needed: plan.clients.min_clients,
+            attempts: plan.clients.attempts,
+            last: last
+                .map_or_else(String::new, |(client, missing)| format!("client {client} {missing}")),
+        };
+        (Phase::Failed(failure), Vec::new())
+    }
+}

@@ -1,0 +1,72 @@
+//! [`Rounds`]: the rounds that a schedule's entry holds for, as a scenario writes them.
+
+/// A run of rounds, counted from 1: `"3"`, `"1-5"`, or `"6-"` up to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rounds {
+    /// The first round.
+    pub first: u32,
+    /// The last round; the end of the run where there is none.
+    pub last: Option<u32>,
+}
+
+impl Rounds {
+    /// Reads `"3"`, `"1-5"` or `"6-"`.
+    ///
+    /// # Errors
+    /// Says what was found and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let number = |part: &str| match part.trim().parse::<u32>() {
+            Ok(round) if round > 0 => Ok(round),
+            _ => Err(format!(
+                "found `{text}`; rounds are written `3`, `1-5` or `6-`, counted from 1"
+            )),
+        };
+        let rounds = match text.split_once('-') {
+            None => {
+                let round = number(text)?;
+                Self { first: round, last: Some(round) }
+            }
+            Some((first, last)) if last.trim().is_empty() => {
+                Self { first: number(first)?, last: None }
+            }
+            Some((first, last)) => Self { first: number(first)?, last: Some(number(last)?) },
+        };
+        if rounds.last.is_some_and(|last| last < rounds.first) {
+            return Err(format!("found `{text}`; the last round must not be before the first"));
+        }
+        Ok(rounds)
+    }
+
+    /// Whether `round` is among them.
+    pub fn contains(&self, round: u32) -> bool {
+        self.first <= round && self.last.is_none_or(|last| round <= last)
+    }
+
+    /// Whether some round is in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_one_round_a_range_and_an_open_end() {
+        assert_eq!(Rounds::parse("3"), Ok(Rounds { first: 3, last: Some(3) }));
+        assert_eq!(Rounds::parse(" 1 - 5 "), Ok(Rounds { first: 1, last: Some(5) }));
+        assert_eq!(Rounds::parse("6-"), Ok(Rounds { first: 6, last: None }));
+        for wrong in ["", "0", "0-3", "5-1", "a", "1-b", "-3", "1-2-3"] {
+            assert!(Rounds::parse(wrong).is_err(), "`{wrong}` was taken");
+        }
+    }
+
+    #[test]
+    fn overlap_is_symmetric() {
+        let [a, b, c] = ["1-5", "5-", "6-7"].map(|text| Rounds::parse(text).unwrap());
+        assert!(a.overlaps(&b) && b.overlaps(&a) && b.overlaps(&c) && c.overlaps(&b));
+        assert!(!a.overlaps(&c) && !c.overlaps(&a));
+        assert!(a.contains(5) && !a.contains(6) && b.contains(u32::MAX));
+    }
+}

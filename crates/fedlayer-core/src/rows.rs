@@ -1,0 +1,228 @@
+//! [`Rows`]: barrier records of one split, from the evaluations that a [`Study`] asked for.
+
+use crate::{
+    BarrierRow, BarrierSummary, Estimate, Evaluation, Kind, LayerName, LayerSet, Metric,
+    barrier::Ends,
+    differences,
+    spec::{Baseline, SplitSpec},
+    study::{Direction, Study},
+};
+
+/// The evaluations of one split, as losses and as errors.
+pub(crate) struct Rows<'a> {
+    study: &'a Study,
+    split: SplitSpec,
+    /// Per metric: per point, one value per example.
+    values: Vec<(Metric, Vec<Vec<f64>>)>,
+}
+
+/// What all rows of one metric, baseline and α have in common.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    metric: Metric,
+    values: &'a [Vec<f64>],
+    baseline: Baseline,
+    alpha: f64,
+}
+
+/// The value of one set under every base, the mean and the largest.
+type ByBase = Vec<(String, Estimate)>;
+
+impl<'a> Rows<'a> {
+    pub(crate) fn new(study: &'a Study, split: SplitSpec, evaluations: &[Evaluation]) -> Self {
+        let losses = |evaluation: &Evaluation| {
+            evaluation.losses.iter().map(|&loss| f64::from(loss)).collect::<Vec<f64>>()
+        };
+        let mut values = vec![(Metric::Loss, evaluations.iter().map(losses).collect())];
+        // 100 − accuracy in percent, example by example.
+        let percent = |&correct: &bool| if correct { 0.0 } else { 100.0 };
+        let errors = |evaluation: &Evaluation| {
+            Some(evaluation.correct.as_ref()?.iter().map(percent).collect::<Vec<f64>>())
+        };
+        if let Some(errors) = evaluations.iter().map(errors).collect::<Option<Vec<_>>>() {
+            values.push((Metric::Error, errors));
+        }
+        Self { study, split, values }
+    }
+
+    pub(crate) fn all(&self) -> Vec<BarrierRow> {
+        let spec = &self.study.spec;
+        let mut rows = Vec::new();
+        for (metric, values) in &self.values {
+            for &baseline in &spec.baselines {
+                let at = |alpha| At { metric: *metric, values, baseline, alpha };
+                for measure in &self.study.measures {
+                    let set = &measure.set;
+                    let by_alpha: Vec<(f64, ByBase)> =
+                        spec.alpha.iter().map(|&a| (a, self.barriers(at(a), set))).collect();
+                    for (alpha, by_base) in &by_alpha {
+                        rows.extend(self.rows_of(at(*alpha), measure.kind, set, by_base));
+                    }
+                    rows.extend(self.peaks(at(0.0), set, &by_alpha));
+                    for &alpha in spec.alpha.iter().filter(|_| spec.twins > 0) {
+                        let twins = self.twins(at(alpha), set);
+                        rows.extend(self.rows_of(at(alpha), Kind::Twin, set, &twins));
+                    }
+                }
+                for &alpha in &spec.alpha {
+                    rows.extend(self.interaction(at(alpha)));
+                }
+            }
+        }
+        rows
+    }
+
+    /// The barrier of a set into every base.
+    fn barriers(&self, at: At<'_>, set: &LayerSet) -> ByBase {
+        let directions = self.study.directions.iter();
+        by_base(directions.map(|direction| (direction, self.differences(at, direction, set))))
+    }
+
+    /// Per example: the mix's loss less the baseline.
+    fn differences(&self, at: At<'_>, direction: &Direction, set: &LayerSet) -> Vec<f64> {
+        let mix = &at.values[self.study.mix_index(direction, set, at.alpha)];
+        differences(mix, &self.baseline(at, direction, set))
+    }
+
+    fn baseline(&self, at: At<'_>, direction: &Direction, set: &LayerSet) -> Vec<f64> {
+        let ends = Ends {
+            losses: &at.values[self.study.end_indices()],
+            weights: &direction.weights,
+            base: direction.base,
+        };
+        let chord = at.baseline == Baseline::Chord;
+        let swapped =
+            chord.then(|| at.values[self.study.mix_index(direction, set, 1.0)].as_slice());
+        ends.baseline(at.baseline, at.alpha, swapped).unwrap_or_default()
+    }
+
+    /// The equal-norm twins of a set: mean over the draws, and the standard error of that mean.
+    fn twins(&self, at: At<'_>, set: &LayerSet) -> ByBase {
+        let of = |direction: &Direction| -> Vec<f64> {
+            let baseline = self.baseline(at, direction, set);
+            let draw = |draw| {
+                let twin = &at.values[self.study.twin_index(direction, set, at.alpha, draw)];
+                Estimate::of(&differences(twin, &baseline)).value.unwrap_or(f64::NAN)
+            };
+            (0..self.study.spec.twins).map(draw).collect()
+        };
+        by_base(self.study.directions.iter().map(|direction| (direction, of(direction))))
+    }
+
+    /// B_full − Σ_l B_l, where the scenario asks for both.
+    fn interaction(&self, at: At<'_>) -> Vec<BarrierRow> {
+        let sets = |kind| {
+            let measures = self.study.measures.iter().filter(move |measure| measure.kind == kind);
+            measures.map(|measure| &measure.set).collect::<Vec<_>>()
+        };
+        let (full, layers) = (sets(Kind::Full), sets(Kind::Layer));
+        let (Some(full), false) = (full.first(), layers.is_empty()) else {
+            return Vec::new();
+        };
+        let of = |direction: &Direction| {
+            let mut rest = self.differences(at, direction, full);
+            for layer in &layers {
+                rest = differences(&rest, &self.differences(at, direction, layer));
+            }
+            rest
+        };
+        let interactions =
+            by_base(self.study.directions.iter().map(|direction| (direction, of(direction))));
+        self.rows_of(at, Kind::Interaction, full, &interactions)
+    }
+
+    /// The largest value over the α grid, with its α (the first where several have it), where there is a grid.
+    fn peaks(&self, at: At<'_>, set: &LayerSet, by_alpha: &[(f64, ByBase)]) -> Vec<BarrierRow> {
+        if by_alpha.len() < 2 {
+            return Vec::new();
+        }
+        let value = |by_base: &ByBase, base: usize| size(&by_base[base].1);
+        let bases = 0..by_alpha[0].1.len();
+        let peak = |base: usize| {
+            let largest = by_alpha.iter().reduce(|best, next| {
+                if value(&next.1, base) > value(&best.1, base) { next } else { best }
+            })?;
+            Some(self.row(At { alpha: largest.0, ..at }, Kind::Peak, set, &largest.1[base]))
+        };
+        bases.filter_map(peak).collect()
+    }
+
+    fn rows_of(&self, at: At<'_>, kind: Kind, set: &LayerSet, by_base: &ByBase) -> Vec<BarrierRow> {
+        by_base.iter().map(|base| self.row(at, kind, set, base)).collect()
+    }
+
+    fn row(
+        &self,
+        at: At<'_>,
+        kind: Kind,
+        set: &LayerSet,
+        (base, estimate): &(String, Estimate),
+    ) -> BarrierRow {
+        BarrierRow {
+            round: self.study.round,
+            split: Some(self.split),
+            metric: at.metric,
+            kind,
+            set: set.to_string(),
+            base: base.clone(),
+            alpha: Some(at.alpha),
+            baseline: Some(at.baseline),
+            value: estimate.value,
+            std_error: estimate.std_error,
+        }
+    }
+}
+
+/// The estimate of every base, then that of the mean over the bases (example by example, so that its standard error is paired too),
+/// then the largest.
+fn by_base<'a>(values: impl Iterator<Item = (&'a Direction, Vec<f64>)>) -> ByBase {
+    let mut estimates = ByBase::new();
+    let mut sum: Vec<f64> = Vec::new();
+    for (direction, values) in values {
+        estimates.push((direction.label.clone(), Estimate::of(&values)));
+        sum.resize(values.len(), 0.0);
+        for (sum, value) in sum.iter_mut().zip(&values) {
+            *sum += value;
+        }
+    }
+    let bases = estimates.len() as f64;
+    sum.iter_mut().for_each(|sum| *sum /= bases);
+    let largest = estimates
+        .iter()
+        .map(|(_, estimate)| *estimate)
+        .reduce(|best, next| if size(&next) > size(&best) { next } else { best });
+    if let Some(largest) = largest {
+        estimates.push(("mean".to_owned(), Estimate::of(&sum)));
+        estimates.push(("max".to_owned(), largest));
+    }
+    estimates
+}
+
+/// How large an estimate is among others: one whose losses were not finite is the largest, so that a maximum never hides it.
+fn size(estimate: &Estimate) -> f64 {
+    estimate.value.unwrap_or(f64::INFINITY)
+}
+
+/// The barriers that tables show: test loss, baseline `mean`, α = ½, mean over the bases. Absent where the scenario does not measure
+/// them, or where a loss was not finite.
+pub fn summarize(rows: &[BarrierRow]) -> BarrierSummary {
+    let shown = |kind: Kind| {
+        rows.iter().filter(move |row| {
+            row.kind == kind
+                && row.metric == Metric::Loss
+                && row.split == Some(SplitSpec::Test)
+                && row.baseline == Some(Baseline::Mean)
+                && row.alpha == Some(0.5)
+                && row.base == "mean"
+        })
+    };
+    let layers: Option<Vec<_>> =
+        shown(Kind::Layer).map(|row| Some((row.value?, &row.set))).collect();
+    let largest =
+        layers.into_iter().flatten().reduce(|best, next| if next.0 > best.0 { next } else { best });
+    BarrierSummary {
+        full_barrier: shown(Kind::Full).find_map(|row| row.value),
+        max_layer_barrier: largest.map(|(value, _)| value),
+        max_layer: largest.map(|(_, set)| LayerName::new(set.as_str())),
+    }
+}

@@ -1,0 +1,18 @@
+//! What a scenario may say, as types: one file a table of the scenario.
+//!
+//! These types are the only list of keys, ranges and defaults. The JSON Schema is derived from them, the diagnostics follow
+//! the schema, and a [`Plan`](crate::Plan) holds them once they are known to be valid.
+
+mod barriers;
+mod clients;
+mod data;
+mod local;
+mod model;
+mod strategy;
+
+pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
+pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
+pub use data::{DataSet, DataSpec, Partition, Synthetic};
+pub use local::{Adam, LocalSpec, Loss, Optimizer, OptimizerMemory, Schedule, Sgd};
+pub use model::{Activation, Mlp, MlpForm, ModelSpec, Toy};
+pub use strategy::{Average, Rule, ScheduleEntry, StrategySpec, Weighting};

@@ -1,0 +1,170 @@
+//! [`Trainer`]: the one seam to any model. Jobs in, updates out; probes in, evaluations out.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::{ClientId, Layout, Params, ParamsError, Point, Seed};
+
+/// Trains clients and evaluates models. It keeps nothing between two calls that a result depends on.
+///
+/// The calls are cohort-sized on purpose: an implementation may train several clients in one stacked tensor program,
+/// and may share work between probes. The result of a job may depend on the other jobs of the same call (kernels round
+/// differently for other shapes), so that callers cut jobs into calls by a rule that is fixed by the plan.
+pub trait Trainer {
+    /// The layers of the model.
+    fn layout(&self) -> &Arc<Layout>;
+
+    /// Draws initial parameters.
+    ///
+    /// # Errors
+    /// When the implementation fails.
+    fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError>;
+
+    /// Trains each job's client; one result per job, in the same order. A client that fails does not hurt the others.
+    fn train(&mut self, jobs: &[TrainJob]) -> Vec<Result<Update, TrainerError>>;
+
+    /// Evaluates each probe; one evaluation per probe, in the same order.
+    ///
+    /// # Errors
+    /// When the implementation fails.
+    fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError>;
+}
+
+/// Everything that the local training of one client in one round depends on.
+#[derive(Debug, Clone)]
+pub struct TrainJob {
+    /// The client.
+    pub client: ClientId,
+    /// The round, counted from 1: where the learning-rate schedule stands.
+    pub round: u32,
+    /// The model that the client starts from.
+    pub params: Arc<Params>,
+    /// The optimizer state that the client kept, if it keeps one.
+    pub optimizer: Option<Arc<OptimizerState>>,
+    /// Where the client's random numbers of this round come from.
+    pub seed: Seed,
+}
+
+/// What a client returns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The client.
+    pub client: ClientId,
+    /// Its model after training.
+    pub params: Arc<Params>,
+    /// Its optimizer state after training, where the plan keeps it.
+    pub optimizer: Option<Arc<OptimizerState>>,
+    /// The number of its training examples.
+    pub examples: u64,
+    /// Optimizer steps taken.
+    pub steps: u64,
+    /// The mean of the training losses that its steps saw, weighted by the examples of each step.
+    pub loss: f64,
+}
+
+/// What an optimizer remembers of a client between rounds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OptimizerState {
+    /// Optimizer steps taken so far.
+    pub steps: u64,
+    /// One flat vector per kind of memory (momentum; Adam's two moments), each as long as the parameters.
+    pub slots: Vec<Vec<f32>>,
+}
+
+impl Update {
+    /// Checks that the update can be averaged: finite values, a finite loss, at least one example.
+    ///
+    /// # Errors
+    /// Names what is wrong, with the layer.
+    pub fn check(&self, layout: &Layout) -> Result<(), UpdateError> {
+        if **self.params.layout() != *layout {
+            return Err(UpdateError::Layout {
+                found: self.params.layout().parameters(),
+                expected: layout.parameters(),
+            });
+        }
+        if self.examples == 0 {
+            return Err(UpdateError::NoExamples);
+        }
+        if !self.loss.is_finite() {
+            return Err(UpdateError::Loss(self.loss));
+        }
+        self.params.check_finite()?;
+        Ok(())
+    }
+}
+
+/// Why an update cannot be averaged.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum UpdateError {
+    /// It has other layers than the plan's model.
+    #[error("found a model of {found} parameters in other layers; the plan's model has {expected}")]
+    Layout {
+        /// The number of parameters found.
+        found: usize,
+        /// The number the plan's model has.
+        expected: usize,
+    },
+    /// It was trained on nothing.
+    #[error("found 0 training examples; an update needs at least one")]
+    NoExamples,
+    /// Its training loss is NaN or infinite.
+    #[error("the training loss is {0}; training diverged, and a smaller learning rate may help")]
+    Loss(f64),
+    /// One of its values is NaN or infinite.
+    #[error("{0}; training diverged, and a smaller learning rate may help")]
+    Params(#[from] ParamsError),
+}
+
+/// Which examples a model is evaluated on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Split {
+    /// The union of all clients' training examples, client after client.
+    Train,
+    /// The common test set.
+    Test,
+    /// A client's own held-out test examples.
+    ClientTest(ClientId),
+}
+
+/// One evaluation of one model on one split.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The model.
+    pub point: Point,
+    /// The examples.
+    pub split: Split,
+}
+
+/// What a probe found, per example and in the split's order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Evaluation {
+    /// The loss of each example.
+    pub losses: Vec<f32>,
+    /// Whether each example was classified rightly; nothing for a model that does not classify.
+    pub correct: Option<Vec<bool>>,
+}
+
+impl Evaluation {
+    /// The mean loss over the examples; nothing where there is no example.
+    pub fn loss(&self) -> Option<f64> {
+        mean(self.losses.iter().map(|&loss| f64::from(loss)))
+    }
+
+    /// The share of examples that were classified rightly, in [0, 1].
+    pub fn accuracy(&self) -> Option<f64> {
+        mean(self.correct.as_ref()?.iter().map(|&correct| f64::from(u8::from(correct))))
+    }
+}
+
+/// The mean, in the order of the values; nothing where there is no value.
+pub(crate) fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
+    let count = values.len();
+    (count > 0).then(|| values.sum::<f64>() / count as f64)
+}
+
+/// What an implementation could not do.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{0}")]
+pub struct TrainerError(pub String);

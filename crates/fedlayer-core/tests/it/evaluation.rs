@@ -1,0 +1,65 @@
+//! The clients' models right after averaging, and what a run comes to.
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Checkup, ClientId, Evaluation, Federation, LayerSet, Params, Split, spec::Weighting,
+};
+
+use crate::support::{layout, near, params, update};
+
+/// Two clients, one layer averaged and one not.
+fn federation(averaged: &[usize]) -> Federation {
+    let layout = layout(&[("a", 1), ("b", 1)]);
+    let updates =
+        [update(0, &params(&layout, &[1.0, 3.0]), 1), update(1, &params(&layout, &[2.0, 5.0]), 1)];
+    let mut federation = Federation::new(Arc::new(Params::zeros(layout.clone())));
+    let set = LayerSet::new(layout, averaged.iter().copied());
+    federation.commit(1, &set, Weighting::Equal, &updates).unwrap();
+    federation
+}
+
+fn clients() -> [ClientId; 2] {
+    [ClientId(0), ClientId(1)]
+}
+
+/// `right` of 4 examples.
+fn four(loss: f32, right: usize) -> Evaluation {
+    let correct = (0..4).map(|example| example < right).collect();
+    Evaluation { losses: vec![loss; 4], correct: Some(correct) }
+}
+
+#[test]
+fn a_shared_model_is_evaluated_on_the_test_set_once() {
+    let checkup = Checkup::new(&federation(&[0, 1]), clients());
+    let splits: Vec<Split> = checkup.probes().iter().map(|probe| probe.split).collect();
+    let [first, second] = clients().map(Split::ClientTest);
+    assert_eq!(splits, [Split::Test, first, second]);
+    let record = checkup.record(&[four(0.5, 3), four(1.0, 2), four(3.0, 4)]);
+    assert_eq!((record.test_loss, record.test_accuracy), (Some(0.5), Some(0.75)));
+    assert_eq!((record.client_loss_mean, record.client_accuracy_mean), (Some(2.0), Some(0.75)));
+    near(record.client_accuracy_std.unwrap(), 0.125_f64.sqrt(), 1e-12, "n − 1");
+}
+
+#[test]
+fn own_layers_make_own_models() {
+    let checkup = Checkup::new(&federation(&[0]), clients());
+    let probes = checkup.probes();
+    let models: Vec<Vec<f32>> =
+        probes.iter().map(|probe| probe.point.params().values().to_vec()).collect();
+    assert_eq!(models, [[1.5, 3.0], [1.5, 5.0], [1.5, 3.0], [1.5, 5.0]]);
+    let record = checkup.record(&[four(1.0, 2), four(2.0, 4), four(1.0, 0), four(2.0, 1)]);
+    assert_eq!((record.test_loss, record.test_accuracy), (Some(1.5), Some(0.75)));
+    assert_eq!(record.client_accuracy_mean, Some(0.125));
+}
+
+/// Clients without test data are left out of what is measured on it; a loss that is not finite is absent.
+#[test]
+fn what_cannot_be_measured_is_absent() {
+    let checkup = Checkup::new(&federation(&[0]), clients());
+    let nothing = Evaluation { losses: Vec::new(), correct: Some(Vec::new()) };
+    let record = checkup.record(&[four(f32::INFINITY, 2), four(2.0, 4), nothing, four(2.0, 1)]);
+    assert_eq!((record.test_loss, record.test_accuracy), (None, Some(0.75)));
+    assert_eq!((record.client_loss_mean, record.client_accuracy_mean), (Some(2.0), Some(0.25)));
+    assert_eq!(record.client_accuracy_std, None);
+}

@@ -1,0 +1,17 @@
+//! fedlayer-core through its public face, held to the science (SCIENCE §2 and §5).
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
+
+mod averaging;
+mod barriers;
+mod chord;
+mod claims;
+mod cohort;
+mod evaluation;
+mod extras;
+mod geometry;
+mod oracle;
+mod round;
+mod round_laws;
+mod support;
+mod toy;

@@ -1,0 +1,210 @@
+//! [`DataError`]: what of `[data]` cannot be, where, and what to do.
+
+use thiserror::Error;
+
+use crate::DigitsError;
+
+/// What of `[data]` cannot be, alone or with the number of clients.
+///
+/// The message says what was found and what is allowed, [`DataError::key`] where, [`DataError::help`] what to do.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum DataError {
+    /// A value that no data set or partition has.
+    #[error("`{key}` is {found}; it must be {allowed}")]
+    OutOfRange {
+        /// The scenario key.
+        key: &'static str,
+        /// The value found.
+        found: String,
+        /// Which values there are.
+        allowed: &'static str,
+    },
+    /// Fewer examples than classes.
+    #[error("{examples} examples cannot show {classes} classes; every class needs at least one")]
+    FewerExamplesThanClasses {
+        /// `data.set.synthetic.examples`.
+        examples: u32,
+        /// `data.set.synthetic.classes`.
+        classes: u32,
+    },
+    /// More clusters than the hypercube has corners.
+    #[error(
+        "{classes} classes of {clusters_per_class} clusters need {} corners of the hypercube; {informative} informative features have {}",
+        u64::from(*classes) * u64::from(*clusters_per_class),
+        1_u64 << informative
+    )]
+    Corners {
+        /// `data.set.synthetic.classes`.
+        classes: u32,
+        /// `data.set.synthetic.clusters_per_class`.
+        clusters_per_class: u32,
+        /// `data.set.synthetic.informative`, below 64.
+        informative: u32,
+    },
+    /// A synthetic set that does not fit into memory.
+    #[error(
+        "the synthetic data set needs {bytes} bytes in one piece, which this machine does not have"
+    )]
+    Memory {
+        /// The size of the piece that could not be had.
+        bytes: u64,
+    },
+    /// More clients than examples.
+    #[error(
+        "{clients} clients cannot share a pool of {pool} examples; every client needs at least one"
+    )]
+    MoreClientsThanExamples {
+        /// `clients.count`.
+        clients: u32,
+        /// The number of examples in the pool.
+        pool: usize,
+    },
+    /// More shards than examples.
+    #[error(
+        "{clients} clients with {shards} shards each need {} shards; the pool has {pool} examples, and every shard needs at least one",
+        u64::from(*clients) * u64::from(*shards)
+    )]
+    MoreShardsThanExamples {
+        /// `clients.count`.
+        clients: u32,
+        /// `data.partition.shards`.
+        shards: u32,
+        /// The number of examples in the pool.
+        pool: usize,
+    },
+    /// A client should have more classes than there are.
+    #[error("a client cannot have {asked} classes; the data set has {classes}")]
+    MoreClassesThanThereAre {
+        /// `data.partition.classes`.
+        asked: u32,
+        /// The number of classes of the data set.
+        classes: usize,
+    },
+    /// Some class would have no client.
+    #[error(
+        "{clients} clients with {asked} classes each have room for {} classes; the data set has {classes}, and every class needs a client",
+        u64::from(*clients) * u64::from(*asked)
+    )]
+    ClassWithoutClient {
+        /// `clients.count`.
+        clients: u32,
+        /// `data.partition.classes`.
+        asked: u32,
+        /// The number of classes of the data set.
+        classes: usize,
+    },
+    /// Some client could not have an example of each of its classes.
+    #[error(
+        "{clients} clients with {asked} classes each need {} examples; the pool has {pool}",
+        u64::from(*clients) * u64::from(*asked)
+    )]
+    FewerExamplesThanClientClasses {
+        /// `clients.count`.
+        clients: u32,
+        /// `data.partition.classes`.
+        asked: u32,
+        /// The number of examples in the pool.
+        pool: usize,
+    },
+    /// The digits inside the binary do not decode.
+    #[error("the digits inside this program are damaged: {0}")]
+    Digits(#[from] DigitsError),
+}
+
+impl DataError {
+    /// The path of the scenario key at fault, such as `data.partition.shards`.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::OutOfRange { key, .. } => key,
+            Self::FewerExamplesThanClasses { .. } | Self::Memory { .. } => {
+                "data.set.synthetic.examples"
+            }
+            Self::Corners { .. } => "data.set.synthetic.classes",
+            Self::MoreClientsThanExamples { .. } => "clients.count",
+            Self::MoreShardsThanExamples { .. } => "data.partition.shards",
+            Self::MoreClassesThanThereAre { .. }
+            | Self::ClassWithoutClient { .. }
+            | Self::FewerExamplesThanClientClasses { .. } => "data.partition.classes",
+            Self::Digits(_) => "data.set",
+        }
+    }
+
+    /// What to do, where there is more to say than the message does.
+    pub fn help(&self) -> Option<String> {
+        Some(match *self {
+            Self::OutOfRange { .. } => return None,
+            Self::FewerExamplesThanClasses { examples, classes } => format!(
+                "raise `data.set.synthetic.examples` to at least {classes}, or lower `data.set.synthetic.classes` to at most {examples}"
+            ),
+            Self::Corners { classes, clusters_per_class, .. } => {
+                let clusters = u64::from(classes) * u64::from(clusters_per_class);
+                let enough = u64::BITS - clusters.saturating_sub(1).leading_zeros();
+                format!(
+                    "raise `data.set.synthetic.informative` to at least {enough}, or lower `classes` or `clusters_per_class` beside it"
+                )
+            }
+            Self::Memory { .. } => {
+                "lower `data.set.synthetic.examples`, or the number of its features or clusters"
+                    .into()
+            }
+            Self::MoreClientsThanExamples { pool, .. } => format!(
+                "lower `clients.count` to at most {pool}, or give the pool more examples (a larger data set, a smaller `data.test_share`)"
+            ),
+            Self::MoreShardsThanExamples { clients, pool, .. } => {
+                at_most("data.partition.shards", clients, pool)
+            }
+            Self::MoreClassesThanThereAre { classes, .. } => {
+                format!("lower `data.partition.classes` to at most {classes}")
+            }
+            Self::ClassWithoutClient { clients, asked, classes } => {
+                let each = classes.div_ceil(clients.max(1) as usize);
+                let count = classes.div_ceil(asked.max(1) as usize);
+                format!(
+                    "raise `data.partition.classes` to at least {each}, or `clients.count` to at least {count}"
+                )
+            }
+            Self::FewerExamplesThanClientClasses { clients, pool, .. } => {
+                at_most("data.partition.classes", clients, pool)
+            }
+            Self::Digits(_) => "build or install this program again".into(),
+        })
+    }
+}
+
+/// The advice to lower `key`, of which every client needs so many examples, until the pool suffices.
+fn at_most(key: &str, clients: u32, pool: usize) -> String {
+    let most = pool / clients.max(1) as usize;
+    format!(
+        "lower `{key}` to at most {most}, lower `clients.count`, or give the pool more examples"
+    )
+}
+
+/// Checks that `value` is a share: above 0 and below 1.
+pub(crate) fn share(key: &'static str, value: f64) -> Result<(), DataError> {
+    let good = value > 0.0 && value < 1.0;
+    in_range(good, key, value, "above 0 and below 1")
+}
+
+/// Checks that `value` is above 0 and finite.
+pub(crate) fn positive(key: &'static str, value: f64) -> Result<(), DataError> {
+    in_range(value > 0.0 && value.is_finite(), key, value, "above 0 and finite")
+}
+
+/// Checks that `value` is at least 1.
+pub(crate) fn at_least_one(key: &'static str, value: u32) -> Result<(), DataError> {
+    in_range(value >= 1, key, value, "at least 1")
+}
+
+/// The error that `value` is not what is allowed, unless it is.
+pub(crate) fn in_range(
+    good: bool,
+    key: &'static str,
+    value: impl ToString,
+    allowed: &'static str,
+) -> Result<(), DataError> {
+    if good {
+        Ok(())
+    } else {
+        Err(DataError::OutOfRange { key, found: value.to_string(), allowed })
+    }
+}

@@ -1,0 +1,126 @@
+//! How the pool is shared out among the clients: one file for each way, and what they have in common.
+//!
+//! Every way gives every example of the pool to exactly one client, and leaves no client empty.
+
+mod classes;
+mod dirichlet;
+mod iid;
+#[cfg(test)]
+mod laws;
+mod quantity;
+mod shards;
+
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
+
+use fedlayer_core::{DataFacts, Generator, spec::Partition};
+use rand::RngExt;
+
+use crate::{
+    DataError,
+    error::{at_least_one, positive},
+};
+
+/// Checks the partition's own value, whatever the clients.
+pub(crate) fn check_value(partition: &Partition) -> Result<(), DataError> {
+    match *partition {
+        Partition::Iid => Ok(()),
+        Partition::Dirichlet(concentration) => positive("data.partition.dirichlet", concentration),
+        Partition::Shards(shards) => at_least_one("data.partition.shards", shards),
+        Partition::Classes(asked) => at_least_one("data.partition.classes", asked),
+        Partition::Quantity(exponent) => positive("data.partition.quantity", exponent),
+    }
+}
+
+/// Checks that so many clients can share the pool in this way.
+pub(crate) fn check(
+    partition: &Partition,
+    facts: &DataFacts,
+    clients: u32,
+) -> Result<(), DataError> {
+    let &DataFacts { classes, pool, .. } = facts;
+    at_least_one("clients.count", clients)?;
+    if clients as usize > pool {
+        return Err(DataError::MoreClientsThanExamples { clients, pool });
+    }
+    let needed = |each: u32| u64::from(clients) * u64::from(each);
+    match *partition {
+        Partition::Shards(shards) if needed(shards) > pool as u64 => {
+            Err(DataError::MoreShardsThanExamples { clients, shards, pool })
+        }
+        Partition::Classes(asked) if asked as usize > classes => {
+            Err(DataError::MoreClassesThanThereAre { asked, classes })
+        }
+        Partition::Classes(asked) if needed(asked) < classes as u64 => {
+            Err(DataError::ClassWithoutClient { clients, asked, classes })
+        }
+        Partition::Classes(asked) if needed(asked) > pool as u64 => {
+            Err(DataError::FewerExamplesThanClientClasses { clients, asked, pool })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The examples of each client, as indices into the pool's `labels`. [`check`] has found the partition good.
+pub(crate) fn deal(
+    partition: &Partition,
+    labels: &[u32],
+    classes: usize,
+    clients: u32,
+    generator: &mut Generator,
+) -> Result<Vec<Vec<u32>>, DataError> {
+    let clients = clients as usize;
+    Ok(match *partition {
+        Partition::Iid => iid::deal(labels.len(), clients, generator),
+        Partition::Dirichlet(concentration) => {
+            dirichlet::deal(concentration, labels, classes, clients, generator)?
+        }
+        Partition::Shards(shards) => {
+            shards::deal(shards as usize, labels, classes, clients, generator)
+        }
+        Partition::Classes(asked) => {
+            classes::deal(asked as usize, labels, classes, clients, generator)
+        }
+        Partition::Quantity(exponent) => {
+            quantity::deal(exponent, labels, classes, clients, generator)
+        }
+    })
+}
+
+/// `count` things in a row cut into `parts` stretches whose sizes differ by at most one.
+fn even_cuts(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
+    let cut = move |part: usize| (count as u128 * part as u128 / parts as u128) as usize;
+    (0..parts).map(move |part| cut(part)..cut(part + 1))
+}
+
+/// Shares of `count` whole things in proportion to `weights`, each within one of its exact share: sums of weights are rounded.
+fn apportion(count: usize, weights: &[f64]) -> Vec<usize> {
+    let total: f64 = weights.iter().sum();
+    let (mut sum, mut before) = (0.0, 0);
+    let mut sizes: Vec<usize> = Vec::with_capacity(weights.len());
+    for weight in weights {
+        sum += weight;
+        let up_to = ((sum / total * count as f64).round() as usize).clamp(before, count);
+        sizes.push(up_to - before);
+        before = up_to;
+    }
+    // The sums above are added in the same order as `total`, so the last quotient is exactly 1.
+    debug_assert_eq!(before, count);
+    sizes
+}
+
+/// Gives every empty client, in ascending order, one random example of the client that has the most then (of several, the first).
+///
+/// There must be as many examples as clients; then the donor has at least two.
+fn fill_empty(shares: &mut [Vec<u32>], generator: &mut Generator) {
+    let sizes = shares.iter().enumerate().map(|(client, share)| (share.len(), Reverse(client)));
+    let mut largest: BinaryHeap<(usize, Reverse<usize>)> = sizes.collect();
+    for empty in 0..shares.len() {
+        if !shares[empty].is_empty() {
+            continue;
+        }
+        let Some((size, Reverse(donor))) = largest.pop() else { return };
+        let moved = shares[donor].swap_remove(generator.random_range(0..size));
+        shares[empty].push(moved);
+        largest.push((size - 1, Reverse(donor)));
+    }
+}

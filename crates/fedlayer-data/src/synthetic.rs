@@ -1,0 +1,214 @@
+//! A classification set that is drawn: Gaussian clusters on the corners of a hypercube.
+//!
+//! The design is that of Guyon (2003), "Design of experiments for the NIPS 2003 variable selection benchmark", as scikit-learn's
+//! `make_classification` describes it. Two things differ: a cluster's features have variance 1, so that `separation` counts standard
+//! deviations, and so do the weights of a redundant feature have norm 1; and features are not shuffled: the informative ones stand
+//! first, then the redundant ones, then noise.
+
+use std::collections::BTreeSet;
+
+use fedlayer_core::{Examples, Generator, Seed, spec::Synthetic};
+use rand::{RngExt, seq::index};
+use rand_distr::StandardNormal;
+
+use crate::{
+    DataError,
+    error::{at_least_one, in_range},
+};
+
+/// The largest separation: no sum of features then leaves the range of `f32`.
+const WIDEST: f64 = 1e30;
+
+/// The number of features: informative, redundant and noise.
+pub(crate) fn features(spec: &Synthetic) -> usize {
+    spec.informative as usize + spec.redundant as usize + spec.noise as usize
+}
+
+/// Checks what the set is to look like.
+pub(crate) fn check(spec: &Synthetic) -> Result<(), DataError> {
+    let &Synthetic { examples, classes, informative, clusters_per_class, .. } = spec;
+    in_range(examples >= 2, "data.set.synthetic.examples", examples, "at least 2")?;
+    at_least_one("data.set.synthetic.classes", classes)?;
+    at_least_one("data.set.synthetic.informative", informative)?;
+    at_least_one("data.set.synthetic.clusters_per_class", clusters_per_class)?;
+    let good = spec.separation > 0.0 && spec.separation <= WIDEST;
+    in_range(good, "data.set.synthetic.separation", spec.separation, "above 0 and at most 1e30")?;
+    let good = (0.0..=1.0).contains(&spec.label_noise);
+    in_range(good, "data.set.synthetic.label_noise", spec.label_noise, "from 0 to 1")?;
+    if informative < u64::BITS && clusters(spec) > 1 << informative {
+        return Err(DataError::Corners { classes, clusters_per_class, informative });
+    }
+    if examples < classes {
+        return Err(DataError::FewerExamplesThanClasses { examples, classes });
+    }
+    Ok(())
+}
+
+/// The number of clusters of all classes.
+fn clusters(spec: &Synthetic) -> u64 {
+    u64::from(spec.classes) * u64::from(spec.clusters_per_class)
+}
+
+/// What is drawn before any example's features: where the clusters lie, how they are shaped, and every label.
+///
+/// Example e belongs to cluster e mod K, and cluster k to class k mod C: clusters, and so classes, differ by one example at most
+/// before labels are replaced by noise.
+pub(crate) struct Design<'a> {
+    spec: &'a Synthetic,
+    /// The corner of each cluster, `(K, I)`.
+    centres: Vec<f32>,
+    /// Per cluster the linear map of a standard normal vector onto its informative features, rows of norm 1, `(K, I, I)`.
+    maps: Vec<f32>,
+    /// The weights of the informative features in each redundant one, rows of norm 1, `(R, I)`.
+    combinations: Vec<f32>,
+    /// The label of each example, noise included, `(N)`.
+    labels: Vec<u32>,
+}
+
+impl<'a> Design<'a> {
+    /// Draws the design of a set that [`check`] found good.
+    pub(crate) fn draw(spec: &'a Synthetic, seed: Seed) -> Result<Self, DataError> {
+        let informative = spec.informative as usize;
+        let clusters = clusters(spec);
+        let centres = corners(spec, &mut seed.child("corners").generator())?;
+        let mut generator = seed.child("maps").generator();
+        let maps =
+            directions(clusters.saturating_mul(informative as u64), informative, &mut generator)?;
+        let mut generator = seed.child("redundant").generator();
+        let combinations = directions(spec.redundant.into(), informative, &mut generator)?;
+        let labels = labels(spec, &mut seed.child("labels").generator())?;
+        Ok(Self { spec, centres, maps, combinations, labels })
+    }
+
+    /// The label of each example, `(N)`.
+    pub(crate) fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// Draws the features of the examples that `order` names, in that order: features `(order, I + R + noise)`.
+    pub(crate) fn examples(&self, order: &[u32], seed: Seed) -> Result<Examples, DataError> {
+        let mut generator = seed.generator();
+        let clusters = clusters(self.spec);
+        let informative = self.spec.informative as usize;
+        let width = features(self.spec);
+        let mut features = reserved(order.len() as u64, width as u64)?;
+        let mut normal = vec![0.0; informative];
+        for &example in order {
+            let cluster = (u64::from(example) % clusters) as usize;
+            normal.fill_with(|| generator.sample(StandardNormal));
+            let start = features.len();
+            let centre = &self.centres[cluster * informative..][..informative];
+            let map =
+                &self.maps[cluster * informative * informative..][..informative * informative];
+            let rows = map.chunks_exact(informative);
+            features.extend(centre.iter().zip(rows).map(|(at, row)| at + dot(row, &normal)));
+            for weights in self.combinations.chunks_exact(informative) {
+                let value = dot(weights, &features[start..start + informative]);
+                features.push(value);
+            }
+            features
+                .extend((0..self.spec.noise).map(|_| -> f32 { generator.sample(StandardNormal) }));
+        }
+        let labels = order.iter().map(|&e| self.labels[e as usize]).collect();
+        Ok(Examples { shape: vec![width], classes: self.spec.classes as usize, features, labels })
+    }
+}
+
+/// The most features whose hypercube's corners are counted through: their number fits a `usize` everywhere.
+const COUNTABLE: u32 = 31;
+
+/// Different corners of the hypercube for all clusters, in random order: `(K, I)`, every value plus or minus `separation`.
+fn corners(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<f32>, DataError> {
+    let informative = spec.informative;
+    let clusters = clusters(spec) as usize;
+    let side = spec.separation as f32;
+    let signed = |positive: bool| if positive { side } else { -side };
+    let mut centres = reserved(clusters as u64, informative.into())?;
+    if informative <= COUNTABLE {
+        for corner in index::sample(generator, 1 << informative, clusters) {
+            centres.extend((0..informative).map(|bit| signed(corner >> bit & 1 == 1)));
+        }
+        return Ok(centres);
+    }
+    // So many corners that one is seldom drawn twice.
+    let mut drawn: BTreeSet<Vec<bool>> = BTreeSet::new();
+    while drawn.len() < clusters {
+        let corner: Vec<bool> = (0..informative).map(|_| generator.random()).collect();
+        if !drawn.contains(&corner) {
+            centres.extend(corner.iter().copied().map(signed));
+            drawn.insert(corner);
+        }
+    }
+    Ok(centres)
+}
+
+/// Rows of norm 1 whose directions are those of uniform draws from `[-1, 1)`: `(rows, width)`.
+fn directions(rows: u64, width: usize, generator: &mut Generator) -> Result<Vec<f32>, DataError> {
+    let mut values = reserved(rows, width as u64)?;
+    for _ in 0..rows {
+        let start = values.len();
+        values.extend((0..width).map(|_| generator.random_range(-1.0_f32..1.0)));
+        let row = &mut values[start..];
+        let norm = dot(row, row).sqrt();
+        if norm > 0.0 {
+            row.iter_mut().for_each(|value| *value /= norm);
+        } else {
+            row[0] = 1.0;
+        }
+    }
+    Ok(values)
+}
+
+/// The label of each example: its cluster's class, or with the probability `label_noise` any class, `(N)`.
+fn labels(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<u32>, DataError> {
+    let clusters = clusters(spec);
+    let mut labels = reserved(spec.examples.into(), 1)?;
+    labels.extend((0..u64::from(spec.examples)).map(|example| {
+        if generator.random_bool(spec.label_noise) {
+            generator.random_range(0..spec.classes)
+        } else {
+            (example % clusters % u64::from(spec.classes)) as u32
+        }
+    }));
+    Ok(labels)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Room for `(rows, width)` values, or the error that there is none.
+fn reserved<T>(rows: u64, width: u64) -> Result<Vec<T>, DataError> {
+    let count = rows.saturating_mul(width);
+    let bytes = count.saturating_mul(size_of::<T>() as u64);
+    let mut values = Vec::new();
+    let room = usize::try_from(count).map(|count| values.try_reserve_exact(count));
+    if matches!(room, Ok(Ok(()))) { Ok(values) } else { Err(DataError::Memory { bytes }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn corner_set(informative: u32, classes: u32) -> BTreeSet<Vec<u32>> {
+        let spec = Synthetic { informative, classes, clusters_per_class: 1, ..Default::default() };
+        let corners = corners(&spec, &mut Seed::new(1).generator()).unwrap();
+        assert!(corners.iter().all(|value| value.abs() == 1.0));
+        corners
+            .chunks(informative as usize)
+            .map(|c| c.iter().map(|v| v.to_bits()).collect())
+            .collect()
+    }
+
+    #[test]
+    fn every_cluster_has_a_corner_of_its_own() {
+        assert_eq!(corner_set(5, 32).len(), 32);
+        assert_eq!(corner_set(COUNTABLE + 1, 500).len(), 500);
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_is_an_error() {
+        assert!(matches!(reserved::<f32>(1 << 40, 1 << 30), Err(DataError::Memory { .. })));
+        assert_eq!(reserved::<f32>(u64::MAX, 2), Err(DataError::Memory { bytes: u64::MAX }));
+    }
+}

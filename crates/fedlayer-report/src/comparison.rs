@@ -1,0 +1,94 @@
+//! [`table`]: strategies side by side.
+
+use fedlayer_core::{Compared, Difference, MEASURES, Spread};
+
+use crate::{
+    grid::{Align, grid},
+    quantity::{NOTHING, bytes, spread},
+};
+
+/// A column of the table: a measure of the comparison and how it is shown.
+struct Column {
+    title: &'static str,
+    measure: &'static str,
+    form: Form,
+}
+
+enum Form {
+    /// A fraction, shown in percent.
+    Percent,
+    /// A loss or a barrier.
+    Loss,
+    /// Bytes; only the mean is shown.
+    Bytes,
+}
+
+const COLUMNS: [Column; 7] = [
+    Column { title: "test acc %", measure: "test_accuracy", form: Form::Percent },
+    Column { title: "test loss", measure: "test_loss", form: Form::Loss },
+    Column { title: "client acc %", measure: "client_accuracy_mean", form: Form::Percent },
+    Column { title: "full barrier", measure: "full_barrier", form: Form::Loss },
+    Column { title: "max layer barrier", measure: "max_layer_barrier", form: Form::Loss },
+    Column { title: "up", measure: "bytes_up", form: Form::Bytes },
+    Column { title: "down", measure: "bytes_down", form: Form::Bytes },
+];
+
+/// The comparison that strategies are set against the first by.
+const DIFFERENCE: &str = "test_accuracy";
+
+/// Strategies side by side: means ± sample standard deviations over the seeds, and the paired difference of test accuracy from the first
+/// strategy with its 95 % confidence interval. Barriers are test losses under the `mean` baseline at α = ½.
+pub fn table(strategies: &[Compared]) -> String {
+    let mut heading = vec![("strategy", Align::Left)];
+    heading.extend(COLUMNS.iter().map(|column| (column.title, Align::Right)));
+    heading.insert(6, ("at", Align::Left));
+    heading.push(("Δ test acc", Align::Right));
+    let rows: Vec<Vec<String>> = strategies.iter().map(row).collect();
+    grid(&heading, &rows) + &foot(strategies)
+}
+
+fn row(strategy: &Compared) -> Vec<String> {
+    let mut cells = vec![strategy.strategy.clone()];
+    for column in &COLUMNS {
+        let spread = of(&strategy.spreads, column.measure);
+        cells.push(spread.map_or(NOTHING.to_owned(), |spread| show(&column.form, spread)));
+    }
+    let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
+    cells.insert(6, layers);
+    let difference = of(&strategy.differences, DIFFERENCE);
+    cells.push(difference.map_or(NOTHING.to_owned(), show_difference));
+    cells
+}
+
+/// The value of a measure, by its name.
+fn of<T: Copy>(values: &[Option<T>], measure: &str) -> Option<T> {
+    let index = MEASURES.iter().position(|known| known.name == measure)?;
+    *values.get(index)?
+}
+
+fn show(form: &Form, Spread { mean, deviation }: Spread) -> String {
+    match form {
+        Form::Percent => spread(100.0 * mean, deviation.map(|d| 100.0 * d), 2),
+        Form::Loss => spread(mean, deviation, 4),
+        Form::Bytes => bytes(mean),
+    }
+}
+
+fn show_difference(difference: Difference) -> String {
+    let Difference { mean, half_width } = difference;
+    let sign = if mean >= 0.0 { "+" } else { "" };
+    sign.to_owned() + &spread(100.0 * mean, half_width.map(|h| 100.0 * h), 2)
+}
+
+fn foot(strategies: &[Compared]) -> String {
+    let Some(first) = strategies.first() else { return "no strategy is finished\n".to_owned() };
+    let seeds = match first.seeds {
+        1 => "1 seed: no deviations".to_owned(),
+        seeds => format!("mean ± standard deviation over {seeds} seeds"),
+    };
+    format!(
+        "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round.\n\
+         Δ test acc: percentage points against `{}`, paired by seed, ± half of the 95 % interval.\n",
+        first.strategy
+    )
+}

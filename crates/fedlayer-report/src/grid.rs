@@ -1,0 +1,45 @@
+//! [`grid`]: aligned columns under a heading, without frames, so that the text can be copied and cut.
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+
+/// How a column is aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Rows under a heading. Every row has as many cells as the heading.
+pub fn grid(heading: &[(&str, Align)], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(heading.iter().map(|(title, _)| *title));
+    for row in rows {
+        table.add_row(row);
+    }
+    for (index, (_, align)) in heading.iter().enumerate() {
+        if let Some(column) = table.column_mut(index) {
+            column.set_padding((0, 2)).set_constraint(ColumnConstraint::ContentWidth);
+            column.set_cell_alignment(match align {
+                Align::Left => CellAlignment::Left,
+                Align::Right => CellAlignment::Right,
+            });
+        }
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+    lines.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_left_and_numbers_right() {
+        let heading = [("name", Align::Left), ("loss", Align::Right)];
+        let rows = [vec!["all".into(), "1.25".into()], vec!["no layer".into(), "10.5".into()]];
+        assert_eq!(grid(&heading, &rows), "name      loss\nall       1.25\nno layer  10.5\n");
+    }
+}

@@ -1,0 +1,22 @@
+//! Runs plans: a coordinator, workers, and the link between them. The only crate that names tokio.
+//!
+//! In reading order:
+//!
+//! * [`Link`]: the one seam to any worker: a [`Task`] goes out, a [`Reply`] comes back.
+//! * [`WorkerPool`]: the link inside one process: threads that train what is handed to them.
+//! * [`run`]: the coordinator: performs what the state machine of `fedlayer-core` asks for, round after round.
+//! * [`Journal`]: where committed rounds go; whoever calls decides where that is.
+//! * [`Shutdown`]: how the caller ends a run early.
+
+mod coordinator;
+mod journal;
+mod link;
+mod measure;
+mod pool;
+mod shutdown;
+
+pub use coordinator::{Progress, RunError, run};
+pub use journal::{Committed, Journal, Timings};
+pub use link::{Link, LinkError, Reply, Task, Work};
+pub use pool::{TrainerFactory, WorkerPool};
+pub use shutdown::{Shutdown, Stopper, shutdown};

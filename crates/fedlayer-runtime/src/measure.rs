@@ -1,0 +1,165 @@
+//! [`measure`]: what happens between training and commit: barriers, the average, the evaluation, the record.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use fedlayer_core::{
+    BarrierRow, Checkup, ClientId, EndModel, Evaluation, EvaluationRecord, Federation, Gathered,
+    LayerSchedule, LayerSet, MissingRecord, Params, Plan, Probe, RoundRecord, Study, charge,
+    spec::EvaluatedClients, summarize,
+};
+use tokio::task::spawn_blocking;
+use tracing::Instrument;
+
+use crate::{Link, LinkError, Reply, RunError, Task, Timings, Work};
+
+/// A round that is measured, averaged, evaluated, and ready to be committed.
+pub(crate) struct Measured {
+    pub(crate) record: RoundRecord,
+    pub(crate) barriers: Vec<BarrierRow>,
+    pub(crate) timings: Timings,
+}
+
+/// Measures the barriers between the updates, averages them into `federation`, and evaluates what came out.
+///
+/// `starts` holds the model that each client started the round from.
+pub(crate) async fn measure<L: Link>(
+    link: &Arc<L>,
+    plan: &Arc<Plan>,
+    schedule: &LayerSchedule,
+    federation: &mut Arc<Federation>,
+    starts: &BTreeMap<ClientId, Arc<Params>>,
+    gathered: Gathered,
+) -> Result<Measured, RunError> {
+    let mut timings = Timings::default();
+    let set = schedule.layers(gathered.round, plan.root_seed());
+    let barriers = timed(&mut timings.barriers, barriers(link, plan, starts, &gathered)).await?;
+    let reported: Vec<ClientId> = gathered.updates.iter().map(|update| update.client).collect();
+    let bytes = charge(federation, &reported, gathered.missing.keys().copied(), &set);
+    let gathered = Arc::new(gathered);
+    timed(&mut timings.average, average(plan, federation, &set, &gathered)).await?;
+    let evaluation =
+        timed(&mut timings.evaluate, evaluate(link, plan, federation, gathered.round, &reported))
+            .await?;
+    let examples: u64 = gathered.updates.iter().map(|update| update.examples).sum();
+    let losses = gathered.updates.iter().map(|update| update.examples as f64 * update.loss);
+    let record = RoundRecord {
+        round: gathered.round,
+        attempt: gathered.attempt,
+        missing: gathered
+            .missing
+            .iter()
+            .map(|(&client, missing)| MissingRecord { client, reason: missing.to_string() })
+            .collect(),
+        averaged: set.to_string(),
+        examples,
+        steps: gathered.updates.iter().map(|update| update.steps).sum(),
+        train_loss: losses.sum::<f64>() / examples as f64,
+        evaluation,
+        barriers: (!barriers.is_empty()).then(|| summarize(&barriers)),
+        bytes_up: bytes.iter().map(|layer| layer.up).sum(),
+        bytes_down: bytes.iter().map(|layer| layer.down).sum(),
+        bytes,
+        reported,
+    };
+    Ok(Measured { record, barriers, timings })
+}
+
+/// The barriers of the round, where they are due.
+async fn barriers<L: Link>(
+    link: &Arc<L>,
+    plan: &Arc<Plan>,
+    starts: &BTreeMap<ClientId, Arc<Params>>,
+    gathered: &Gathered,
+) -> Result<Vec<BarrierRow>, RunError> {
+    let Some(spec) = plan.barriers.as_ref().filter(|spec| plan.is_due(spec.every, gathered.round))
+    else {
+        return Ok(Vec::new());
+    };
+    let end = |update: &fedlayer_core::Update| {
+        let start = starts.get(&update.client)?.clone();
+        Some(EndModel { start, update: update.clone() })
+    };
+    let ends: Vec<EndModel> = gathered.updates.iter().filter_map(end).collect();
+    let weights = plan.strategy.weights;
+    let study = Study::new(spec, weights, gathered.round, plan.root_seed(), &ends)?;
+    let evaluations = evaluate_probes(link, plan, study.probes()).await?;
+    Ok(spawn_blocking(move || study.rows(&evaluations)).await?)
+}
+
+/// Averages the updates into the federation, away from the async threads.
+async fn average(
+    plan: &Arc<Plan>,
+    federation: &mut Arc<Federation>,
+    set: &LayerSet,
+    gathered: &Arc<Gathered>,
+) -> Result<(), RunError> {
+    let (mut next, set) = (federation.clone(), set.clone());
+    let (weights, gathered) = (plan.strategy.weights, gathered.clone());
+    *federation = spawn_blocking(move || {
+        Arc::make_mut(&mut next).commit(gathered.round, &set, weights, &gathered.updates)?;
+        Ok::<_, RunError>(next)
+    })
+    .await??;
+    Ok(())
+}
+
+/// The evaluation right after averaging, where it is due.
+async fn evaluate<L: Link>(
+    link: &Arc<L>,
+    plan: &Arc<Plan>,
+    federation: &Federation,
+    round: u32,
+    reported: &[ClientId],
+) -> Result<Option<EvaluationRecord>, RunError> {
+    if !plan.is_due(plan.evaluate.every, round) {
+        return Ok(None);
+    }
+    let checkup = match plan.evaluate.clients {
+        EvaluatedClients::Cohort => Checkup::new(federation, reported.iter().copied()),
+        EvaluatedClients::All => Checkup::new(federation, (0..plan.clients.count).map(ClientId)),
+    };
+    let evaluations = evaluate_probes(link, plan, checkup.probes()).await?;
+    Ok(Some(checkup.record(&evaluations)))
+}
+
+/// Evaluates probes on all workers at once. An evaluation does not depend on the other probes of its call, so that the cut is free.
+async fn evaluate_probes<L: Link>(
+    link: &Arc<L>,
+    plan: &Arc<Plan>,
+    probes: Vec<Probe>,
+) -> Result<Vec<Evaluation>, RunError> {
+    let expected = probes.len();
+    let chunk = expected.div_ceil(link.slots()).max(1);
+    let calls: Vec<_> = probes
+        .chunks(chunk)
+        .map(|probes| {
+            let task = Task { plan: plan.clone(), work: Work::Evaluate(probes.to_vec()) };
+            let link = link.clone();
+            tokio::spawn(async move { link.call(task).await }.in_current_span())
+        })
+        .collect();
+    let mut evaluations = Vec::with_capacity(expected);
+    for call in calls {
+        match call.await?? {
+            Reply::Evaluated(more) => evaluations.extend(more),
+            Reply::Initial(_) | Reply::Trained(_) => {}
+        }
+    }
+    if evaluations.len() != expected {
+        return Err(LinkError::Mismatch { found: evaluations.len(), expected }.into());
+    }
+    Ok(evaluations)
+}
+
+/// Waits for a part of the round and notes how long it took.
+async fn timed<T>(spent: &mut Duration, part: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let result = part.await;
+    *spent += start.elapsed();
+    result
+}

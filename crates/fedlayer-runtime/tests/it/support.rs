@@ -1,0 +1,258 @@
+//! A plan of toy clients, a journal in memory, and a trainer whose clients can be made to misbehave.
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use fedlayer_core::{
+    BarrierRow, ClientId, DataFacts, Evaluation, Examples, FederatedData, Federation, Layout,
+    Params, Plan, Probe, RoundRecord, Seed, ToyTrainer, TrainJob, Trainer, TrainerError, Update,
+    spec::{
+        Average, BarrierSpec, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec,
+        LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Partition, Rule, Schedule, Sgd,
+        StrategySpec, Toy, Weighting,
+    },
+};
+use fedlayer_runtime::{
+    Committed, Journal, Progress, RunError, Shutdown, Stopper, TrainerFactory, WorkerPool, run,
+    shutdown,
+};
+
+/// Six clients, each with four examples of three features around its own corner.
+pub(crate) fn data() -> Arc<FederatedData> {
+    let examples = |count: u32| Examples {
+        shape: vec![3],
+        classes: 2,
+        features: (0..count * 3).map(|i| ((i * 7) % 11) as f32 / 11.0 + (i / 12) as f32).collect(),
+        labels: (0..count).map(|i| i % 2).collect(),
+    };
+    let clients = (0..6).map(|client| {
+        let first = client * 5;
+        ((first..first + 4).collect(), vec![first + 4])
+    });
+    Arc::new(FederatedData::new(Arc::new(examples(30)), Arc::new(examples(8)), clients))
+}
+
+/// A plan of six toy clients that averages `rule` in five rounds, with barriers in each.
+pub(crate) fn plan(rule: Rule) -> Plan {
+    let model = ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5, 2.0] });
+    let facts = DataFacts { shape: vec![3], classes: 2, pool: 30, test: 8 };
+    Plan {
+        seed: 7,
+        rounds: 5,
+        data: DataSpec {
+            set: DataSet::Digits,
+            partition: Partition::Iid,
+            test_share: 0.2,
+            client_test_share: 0.2,
+        },
+        clients: ClientsSpec {
+            count: 6,
+            per_round: None,
+            dropout: 0.0,
+            min_clients: 1,
+            deadline: None,
+            attempts: 2,
+        },
+        layout: Arc::new(model.layout(&facts).unwrap()),
+        model,
+        local: LocalSpec {
+            epochs: 2,
+            batch: 2,
+            optimizer: Optimizer::Sgd(Sgd {
+                lr: 0.1,
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            }),
+            schedule: Schedule::Constant,
+            optimizer_state: OptimizerMemory::Reset,
+            loss: Loss::CrossEntropy,
+            clip: None,
+        },
+        barriers: Some(BarrierSpec::default()),
+        evaluate: EvaluateSpec::default(),
+        checkpoints: CheckpointSpec::default(),
+        strategy: StrategySpec {
+            name: "strategy".into(),
+            average: Average::Always(rule),
+            weights: Weighting::Examples,
+        },
+    }
+}
+
+/// What a client of [`Staged`] does instead of training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The worker panics.
+    Panic,
+    /// The training says that it failed.
+    Fail,
+    /// The update holds NaN.
+    NotANumber,
+    /// It does not return before the gate is opened.
+    Hang,
+}
+
+/// Closed until it is opened.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    open: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let open = self.open.lock().unwrap();
+        drop(self.changed.wait_while(open, |open| !*open).unwrap());
+    }
+}
+
+/// Makes toy trainers some of whose clients are in trouble in some rounds.
+pub(crate) struct Staged {
+    pub(crate) troubles: Vec<(u32, ClientId, Trouble)>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+impl Staged {
+    pub(crate) fn calm() -> Self {
+        Self::troubled(Vec::new())
+    }
+
+    /// Troubles as (round, client, what).
+    pub(crate) fn troubled(troubles: Vec<(u32, ClientId, Trouble)>) -> Self {
+        Self { troubles, gate: Arc::default() }
+    }
+}
+
+impl TrainerFactory for Staged {
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, String> {
+        let toy = ToyTrainer::new(plan, data()).map_err(|error| error.to_string())?;
+        Ok(Box::new(StagedTrainer {
+            toy,
+            troubles: self.troubles.clone(),
+            gate: self.gate.clone(),
+        }))
+    }
+}
+
+struct StagedTrainer {
+    toy: ToyTrainer,
+    troubles: Vec<(u32, ClientId, Trouble)>,
+    gate: Arc<Gate>,
+}
+
+impl Trainer for StagedTrainer {
+    fn layout(&self) -> &Arc<Layout> {
+        self.toy.layout()
+    }
+
+    fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
+        self.toy.initial(seed)
+    }
+
+    fn train(&mut self, jobs: &[TrainJob]) -> Vec<Result<Update, TrainerError>> {
+        let mut results = self.toy.train(jobs);
+        for (job, result) in jobs.iter().zip(&mut results) {
+            let is_due = |(round, client, _): &&(u32, ClientId, Trouble)| {
+                (*round, *client) == (job.round, job.client)
+            };
+            match self.troubles.iter().find(is_due).map(|(_, _, trouble)| trouble) {
+                None => {}
+                Some(Trouble::Panic) => panic!("client {} pulled the plug", job.client),
+                Some(Trouble::Fail) => *result = Err(TrainerError("out of memory".into())),
+                Some(Trouble::Hang) => self.gate.pass(),
+                Some(Trouble::NotANumber) => {
+                    let update = result.as_mut().unwrap();
+                    Arc::make_mut(&mut update.params).values_mut()[1] = f32::NAN;
+                }
+            }
+        }
+        results
+    }
+
+    fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
+        self.toy.evaluate(probes)
+    }
+}
+
+/// What a run wrote down.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Written {
+    pub(crate) records: Vec<RoundRecord>,
+    pub(crate) barriers: Vec<BarrierRow>,
+    pub(crate) federations: Vec<Arc<Federation>>,
+}
+
+/// A journal in memory, which breaks in a round of one's choice.
+#[derive(Clone, Default)]
+pub(crate) struct Memory {
+    pub(crate) written: Arc<Mutex<Written>>,
+    pub(crate) full_in: Option<u32>,
+}
+
+impl Journal for Memory {
+    fn commit(&mut self, committed: Committed<'_>) -> Result<(), String> {
+        if self.full_in == Some(committed.record.round) {
+            return Err("the disk is full".to_owned());
+        }
+        let mut written = self.written.lock().unwrap();
+        written.records.push(committed.record.clone());
+        written.barriers.extend_from_slice(committed.barriers);
+        written.federations.push(committed.federation.clone());
+        Ok(())
+    }
+}
+
+/// One run of a plan.
+pub(crate) struct Run {
+    plan: Arc<Plan>,
+    staged: Arc<Staged>,
+    workers: usize,
+    pub(crate) journal: Memory,
+    from: Option<Progress>,
+    pub(crate) stopper: Arc<Stopper>,
+    word: Shutdown,
+}
+
+impl Run {
+    pub(crate) fn new(plan: Plan, staged: Staged) -> Self {
+        let (stopper, word) = shutdown();
+        Self {
+            plan: Arc::new(plan),
+            staged: Arc::new(staged),
+            workers: 2,
+            journal: Memory::default(),
+            from: None,
+            stopper: Arc::new(stopper),
+            word,
+        }
+    }
+
+    pub(crate) fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    pub(crate) fn from(mut self, progress: Progress) -> Self {
+        self.from = Some(progress);
+        self
+    }
+
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        self.staged.gate.clone()
+    }
+
+    pub(crate) async fn go(self) -> (Result<(), RunError>, Written) {
+        let pool = Arc::new(WorkerPool::start(self.workers, self.staged).unwrap());
+        let data = data();
+        let examples = move |client| data.client_train(client).len();
+        let written = self.journal.written.clone();
+        let end = run(self.plan, examples, pool, self.journal, self.from, self.word).await;
+        let written = written.lock().unwrap().clone();
+        (end, written)
+    }
+}

@@ -1,0 +1,45 @@
+//! Scenario text in, plans or helpful errors out. Whoever has a [`Plan`](fedlayer_core::Plan) need not check anything again.
+//!
+//! In reading order:
+//!
+//! * [`Scenario`]: what a file says; its JSON Schema ([`schema`]) is the one source of keys, types and ranges.
+//! * [`read`]: the steps from text to plans ([`Read`]).
+//! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
+//! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
+//! * `shape`: what may stand where, read from the schema; `walk` and `scalar`: hold the text against it.
+//! * `meaning`: values that must fit one another, the model and the data, of which [`DataCheck`] knows.
+//! * `problem`: one thing that is wrong, at a path; `place`: from paths to bytes of the file or of a `--set`; `words`: how messages say it.
+//! * [`Report`]: everything that is wrong, in the form of rustc's messages.
+//! * [`example`]: a scenario with every section explained.
+//!
+//! ```
+//! use fedlayer_core::DataFacts;
+//!
+//! let data = |_: &_, _| Ok(DataFacts { shape: vec![64], classes: 10, pool: 1438, test: 359 });
+//! let read = fedlayer_scenario::read("example.toml", fedlayer_scenario::example(), &[], &data)?;
+//! assert_eq!(read.plans.len(), read.scenario.strategy.len() * read.scenario.seeds.len());
+//!
+//! let report = fedlayer_scenario::read("x.toml", "round = 20", &[], &data).unwrap_err();
+//! assert!(report.to_string().contains("did you mean `rounds`?"));
+//! # Ok::<(), fedlayer_scenario::Report>(())
+//! ```
+
+mod meaning;
+mod place;
+mod problem;
+mod read;
+mod report;
+mod scalar;
+mod scenario;
+mod setting;
+mod shape;
+mod syntax;
+mod tree;
+mod walk;
+mod words;
+
+pub use meaning::{DataCheck, DataFault};
+pub use read::{Read, read};
+pub use report::{Color, Report};
+pub use scenario::{Scenario, example, schema};
+pub use setting::{Setting, SettingError};

@@ -1,0 +1,141 @@
+//! Layers that strategies and barriers name or count: the model must have them.
+
+use std::collections::BTreeSet;
+
+use fedlayer_core::{
+    LayerName, Layout, matching,
+    spec::{Average, BarrierSpec, Rule, SetSpec},
+};
+
+use crate::{
+    Scenario,
+    problem::{At, Problem},
+    tree::Path,
+    words::{count, did_you_mean, name, names},
+};
+
+pub(super) fn check(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, strategy) in scenario.strategy.iter().enumerate() {
+        let average = Path::from("strategy").join(index).join("average");
+        match &strategy.average {
+            Average::Always(rule) => problems.extend(check_rule(&average, rule, layout)),
+            Average::Schedule(entries) => {
+                for (index, entry) in entries.iter().enumerate() {
+                    let path = average.join(index).join("average");
+                    problems.extend(check_rule(&path, &entry.average, layout));
+                }
+            }
+        }
+    }
+    if let Some(barriers) = &scenario.barriers {
+        problems.extend(check_barriers(barriers, layout));
+    }
+    problems
+}
+
+fn check_rule(path: &Path, rule: &Rule, layout: &Layout) -> Vec<Problem> {
+    match rule {
+        Rule::All | Rule::None => Vec::new(),
+        Rule::Layers(patterns) => unknown_layers(&path.join("layers"), patterns, layout),
+        Rule::Except(patterns) => unknown_layers(&path.join("except"), patterns, layout),
+        Rule::First(k) => too_many(path, "first", *k, layout),
+        Rule::Last(k) => too_many(path, "last", *k, layout),
+        Rule::Middle(k) => too_many(path, "middle", *k, layout),
+        Rule::Random(k) => too_many(path, "random", *k, layout),
+        Rule::Rotate(k) => too_many(path, "rotate", *k, layout),
+    }
+}
+
+fn check_barriers(barriers: &BarrierSpec, layout: &Layout) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let sets = Path::from("barriers.sets");
+    for (index, set) in barriers.sets.iter().enumerate() {
+        let path = sets.join(index);
+        problems.extend(match set {
+            SetSpec::Window(k) => too_many(&path, "window", *k, layout),
+            SetSpec::Named(patterns) => unknown_layers(&path.join("named"), patterns, layout),
+            _ => Vec::new(),
+        });
+    }
+    let meant: Vec<Meant<'_>> = barriers.sets.iter().map(|set| Meant::of(set, layout)).collect();
+    problems.extend(super::repeated(&sets, &meant, |_| "a layer set is given twice".to_owned()));
+    let alpha = Path::from("barriers.alpha");
+    let again = |alpha: &f64| format!("α = {alpha} is given twice");
+    problems.extend(super::repeated(&alpha, &barriers.alpha, again));
+    let splits = Path::from("barriers.splits");
+    let again = |split: &_| format!("the split `{split}` is given twice");
+    problems.extend(super::repeated(&splits, &barriers.splits, again));
+    let baselines = Path::from("barriers.baselines");
+    let again = |_: &_| "a baseline is given twice".to_owned();
+    problems.extend(super::repeated(&baselines, &barriers.baselines, again));
+    problems
+}
+
+/// What a layer set means: two named sets of the same layers are one.
+#[derive(PartialEq)]
+enum Meant<'s> {
+    Family(&'s SetSpec),
+    Layers(BTreeSet<usize>),
+}
+
+impl<'s> Meant<'s> {
+    fn of(set: &'s SetSpec, layout: &Layout) -> Self {
+        let SetSpec::Named(patterns) = set else { return Self::Family(set) };
+        let found = patterns.iter().map(|pattern| matching(layout, pattern).unwrap_or_default());
+        let layers: BTreeSet<usize> = found.flatten().collect();
+        // Names that match nothing are a problem of their own.
+        if layers.is_empty() { Self::Family(set) } else { Self::Layers(layers) }
+    }
+}
+
+fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) -> Vec<Problem> {
+    let problem = |(index, pattern): (usize, &String)| {
+        let at = At::Value(list.join(index));
+        match matching(layout, pattern) {
+            Ok(found) if !found.is_empty() => None,
+            Ok(_) => {
+                let meant = did_you_mean(pattern, layout.names().map(LayerName::as_str));
+                let problem = Problem::new(at, format!("{} matches no layer", name(pattern)))
+                    .label("no layer of this name")
+                    .help(meant)
+                    .help(the_layers(layout));
+                Some(problem)
+            }
+            Err(reason) => {
+                let problem = Problem::new(at, format!("{} is not a glob", name(pattern)))
+                    .label(reason)
+                    .help(
+                        "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
+                            .to_owned(),
+                    )
+                    .help(the_layers(layout));
+                Some(problem)
+            }
+        }
+    };
+    patterns.iter().enumerate().filter_map(problem).collect()
+}
+
+fn too_many(path: &Path, word: &str, k: u32, layout: &Layout) -> Vec<Problem> {
+    let layers = layout.layers().len();
+    if k as usize <= layers {
+        return Vec::new();
+    }
+    let asks = count(k as usize, "layer");
+    let problem = Problem::new(
+        At::Value(path.join(word)),
+        format!("`{word}` asks for {asks}; the model has {layers}"),
+    )
+    .label(format!("must be at most {layers}"))
+    .help(the_layers(layout));
+    vec![problem]
+}
+
+fn the_layers(layout: &Layout) -> String {
+    let all = names(layout.names().map(LayerName::as_str));
+    match layout.layers().len() {
+        1 => format!("the model's only layer is {all}"),
+        _ => format!("the layers of the model are {all}"),
+    }
+}

@@ -1,0 +1,110 @@
+//! What the shape of a scenario cannot say: values that are each allowed and together make no sense.
+
+mod clients;
+mod layers;
+mod local;
+mod rounds;
+mod strategies;
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    DataFacts, Layout,
+    spec::{DataSpec, ModelSpec},
+};
+
+use crate::{
+    Scenario,
+    problem::{At, Problem},
+    tree::Path,
+};
+
+/// What is known about data sets: the seam between scenarios and data.
+pub trait DataCheck {
+    /// What the data set looks like, if `clients` clients can share it as `data` says.
+    ///
+    /// # Errors
+    /// Names the key at fault.
+    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault>;
+}
+
+impl<F: Fn(&DataSpec, u32) -> Result<DataFacts, DataFault>> DataCheck for F {
+    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+        self(data, clients)
+    }
+}
+
+/// What of `[data]` cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFault {
+    /// The path of the key at fault, such as `data.partition.shards` or `clients.count`.
+    pub key: String,
+    /// What is wrong, in a line.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// Everything that makes no sense, or the layers of the model.
+pub(crate) fn check(
+    scenario: &Scenario,
+    data: &dyn DataCheck,
+) -> Result<Arc<Layout>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let facts = data.check(&scenario.data, scenario.clients.count);
+    if let Err(fault) = &facts {
+        let at = At::Value(Path::from(fault.key.as_str()));
+        problems.push(Problem::new(at, fault.message.clone()).help(fault.help.clone()));
+    }
+    problems.extend(distinct_seeds(&scenario.seeds));
+    problems.extend(clients::check(scenario));
+    problems.extend(local::check(scenario, facts.as_ref().ok()));
+    problems.extend(strategies::check(&scenario.strategy));
+    problems.extend(rounds::check(scenario));
+    // The names of the layers do not depend on the data, so that they can be checked even where the data is at fault.
+    let stand_in = DataFacts { shape: vec![1 << 20], classes: 2, pool: 2, test: 1 };
+    let layout = match scenario.model.layout(facts.as_ref().unwrap_or(&stand_in)) {
+        Ok(layout) => Arc::new(layout),
+        Err(error) => {
+            problems.push(no_layout(&scenario.model, facts.as_ref().ok(), &error.to_string()));
+            return Err(problems);
+        }
+    };
+    problems.extend(layers::check(scenario, &layout));
+    if problems.is_empty() { Ok(layout) } else { Err(problems) }
+}
+
+fn distinct_seeds(seeds: &[u64]) -> Vec<Problem> {
+    repeated(&Path::from("seeds"), seeds, |seed| format!("seed {seed} is given twice"))
+}
+
+/// A problem for every item of a list that is equal to one before it.
+fn repeated<T: PartialEq>(list: &Path, items: &[T], title: impl Fn(&T) -> String) -> Vec<Problem> {
+    let again = items.iter().enumerate().filter_map(|(index, item)| {
+        let first = items[..index].iter().position(|earlier| earlier == item)?;
+        let problem = Problem::new(At::Value(list.join(index)), title(item))
+            .label("again here")
+            .also(At::Value(list.join(first)), "first here")
+            .help("leave one of them out".to_owned());
+        Some(problem)
+    });
+    again.collect()
+}
+
+/// The problem of a model that has no layers on this data.
+fn no_layout(model: &ModelSpec, facts: Option<&DataFacts>, reason: &str) -> Problem {
+    match (model, facts.map(DataFacts::features)) {
+        (ModelSpec::Toy(toy), Some(features)) if toy.curvature.len() > features => {
+            let layers = toy.curvature.len();
+            let at = At::Value(Path::from("model.toy.curvature"));
+            let title = "the toy has more layers than the data has features";
+            Problem::new(at, title)
+                .label(format!("{layers} layers for {features} features"))
+                .help(format!("give at most {features} curvatures, one per layer"))
+        }
+        _ => Problem::new(
+            At::Value(Path::from("model")),
+            format!("the model has no layers: {reason}"),
+        ),
+    }
+}

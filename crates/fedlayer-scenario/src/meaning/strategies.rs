@@ -1,0 +1,51 @@
+//! The names of strategies: each is a row of the table and a folder.
+
+use fedlayer_core::{slug, spec::StrategySpec};
+
+use crate::{
+    problem::{At, Problem},
+    tree::Path,
+    words::name,
+};
+
+/// The longest name of a folder, in bytes, that every file system takes.
+const LONGEST_FOLDER: usize = 255;
+
+pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
+    let at = |index: usize| At::Value(Path::from("strategy").join(index).join("name"));
+    let mut problems = Vec::new();
+    for (index, strategy) in strategies.iter().enumerate() {
+        let folder = slug(&strategy.name);
+        let earlier = strategies[..index].iter().position(|other| slug(&other.name) == folder);
+        if folder.is_empty() {
+            let problem = Problem::new(at(index), "a strategy's name needs a letter or a digit")
+                .label("its folder would have no name");
+            problems.push(problem);
+        } else if folder.len() > LONGEST_FOLDER {
+            let problem = Problem::new(at(index), "the strategy's name is too long for a folder")
+                .label(format!("{} bytes", folder.len()))
+                .help(format!("at most {LONGEST_FOLDER} bytes"));
+            problems.push(problem);
+        } else if let Some(first) = earlier {
+            let other = &strategies[first].name;
+            let (title, label) = match *other == strategy.name {
+                true => (format!("two strategies are called {}", name(other)), "again here"),
+                false => {
+                    let title = format!(
+                        "the strategies {} and {} would share the folder {}",
+                        name(other),
+                        name(&strategy.name),
+                        name(folder)
+                    );
+                    (title, "the second of them")
+                }
+            };
+            let problem = Problem::new(at(index), title)
+                .label(label)
+                .also(at(first), "first here")
+                .help("give each strategy a name of its own".to_owned());
+            problems.push(problem);
+        }
+    }
+    problems
+}

@@ -1,0 +1,63 @@
+//! [`read`]: from text to plans, or to everything that is wrong with it.
+
+use fedlayer_core::Plan;
+
+use crate::{
+    DataCheck, Report, Scenario, Setting, meaning,
+    place::Origin,
+    problem::{At, Problem},
+    setting,
+    shape::Shape,
+    syntax,
+    tree::Tree,
+    walk::walk,
+};
+
+/// A scenario that is known to be valid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// What the scenario says.
+    pub scenario: Scenario,
+    /// The text that says it: the given one with the settings applied, its comments kept.
+    pub text: String,
+    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, ….
+    pub plans: Vec<Plan>,
+}
+
+/// Reads a scenario: `name` is what messages call its file, `settings` change it, `data` knows the data sets.
+///
+/// # Errors
+/// Everything that is wrong with it. What stands in the text is checked in three steps, each of which needs a clean result of the one
+/// before: TOML's syntax; keys, types and ranges; values that must fit one another, the model and the data.
+pub fn read(
+    name: &str,
+    text: &str,
+    settings: &[Setting],
+    data: &dyn DataCheck,
+) -> Result<Read, Report> {
+    let (tree, errors) = Tree::document(text);
+    let origin = Origin { name, text, tree: &tree, settings };
+    let refuse = |problems| origin.report(problems);
+    if !errors.is_empty() {
+        return Err(refuse(syntax::problems(text, errors)));
+    }
+    let effective = setting::apply(text, settings).map_err(refuse)?;
+    let scenario = parse(&effective).map_err(refuse)?;
+    let layout = meaning::check(&scenario, data).map_err(refuse)?;
+    let plans = scenario.plans(&layout);
+    Ok(Read { scenario, text: effective, plans })
+}
+
+/// The scenario that a text without errors of syntax says.
+fn parse(text: &str) -> Result<Scenario, Vec<Problem>> {
+    let (tree, _) = Tree::document(text);
+    let problems = walk(&tree, &Shape::of_schema(&crate::schema()));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    // The walk has found whatever the schema can say; what is left is said in serde's words.
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let path = tree.path_at(error.span().unwrap_or(0..0).start);
+        vec![Problem::new(At::Value(path), error.message().to_owned())]
+    })
+}

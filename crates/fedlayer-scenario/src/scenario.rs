@@ -1,0 +1,86 @@
+//! [`Scenario`]: one file, one question: a shared set-up and the strategies that are compared on it.
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Layout, Plan,
+    spec::{
+        BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec, ModelSpec,
+        StrategySpec,
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a scenario file says: a shared set-up, and the strategies that are compared on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "A fedlayer scenario")]
+pub struct Scenario {
+    /// The seeds. Every strategy is run once with each, on the same data, initial weights, cohorts and batches.
+    #[serde(default = "one_seed")]
+    #[schemars(length(min = 1))]
+    pub seeds: Vec<u64>,
+    /// The number of rounds.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub rounds: u32,
+    /// Which examples there are, and how the clients share them.
+    pub data: DataSpec,
+    /// Who takes part in a round, and what happens when some do not report.
+    pub clients: ClientsSpec,
+    /// The network that clients train.
+    pub model: ModelSpec,
+    /// How a client trains in a round.
+    pub local: LocalSpec,
+    /// Which barriers are measured. None where the table is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barriers: Option<BarrierSpec>,
+    /// What is measured right after averaging.
+    #[serde(default)]
+    pub evaluate: EvaluateSpec,
+    /// How often the state of a run is written, and how much of it stays.
+    #[serde(default)]
+    pub checkpoints: CheckpointSpec,
+    /// The strategies that are compared.
+    #[schemars(length(min = 1))]
+    pub strategy: Vec<StrategySpec>,
+}
+
+fn one_seed() -> Vec<u64> {
+    vec![1]
+}
+
+impl Scenario {
+    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, ….
+    pub(crate) fn plans(&self, layout: &Arc<Layout>) -> Vec<Plan> {
+        let pairs = self
+            .strategy
+            .iter()
+            .flat_map(|strategy| self.seeds.iter().map(move |&seed| (strategy, seed)));
+        pairs
+            .map(|(strategy, seed)| Plan {
+                seed,
+                rounds: self.rounds,
+                data: self.data.clone(),
+                clients: self.clients.clone(),
+                model: self.model.clone(),
+                layout: layout.clone(),
+                local: self.local.clone(),
+                barriers: self.barriers.clone(),
+                evaluate: self.evaluate.clone(),
+                checkpoints: self.checkpoints.clone(),
+                strategy: strategy.clone(),
+            })
+            .collect()
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of a scenario, with descriptions, ranges and defaults.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Scenario).to_value()
+}
+
+/// A scenario with every section, and a line of explanation for each key: what `fedlayer init` prints.
+pub fn example() -> &'static str {
+    include_str!("example.toml")
+}

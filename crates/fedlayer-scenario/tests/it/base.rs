@@ -1,0 +1,117 @@
+//! The scenario that the tests change, the data that they know, and the one helper that reads a changed scenario.
+
+use fedlayer_core::{
+    DataFacts,
+    spec::{DataSet, DataSpec, Partition},
+};
+use fedlayer_scenario::{Color, DataFault, Read, Report, Setting, read};
+
+/// A valid scenario.
+pub(crate) const BASE: &str = r#"# Does averaging one layer hurt less than averaging all of them?
+seeds = [1, 2, 3]
+rounds = 20
+
+[data]
+set = "digits"
+partition = { dirichlet = 0.3 }
+
+[clients]
+count = 8
+
+[model]
+mlp = [128, 64]
+
+[local]
+epochs = 2
+batch = 16
+optimizer = { sgd = { lr = 0.1, momentum = 0.9 } }
+
+[barriers]
+every = 5
+sets = ["full", "layers", "shallow", "deep"]
+
+[[strategy]]
+name = "all"
+average = "all"
+
+[[strategy]]
+name = "one layer, rotating"
+average = { rotate = 1 }
+
+[[strategy]]
+name = "all but the head"
+average = { except = ["out"] }
+
+[[strategy]]
+name = "late"
+average = [{ rounds = "1-5", average = "none" }, { rounds = "6-", average = "all" }]
+"#;
+
+/// One edit of [`BASE`]: what it is about, the text that is replaced, and what takes its place.
+pub(crate) struct Case(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
+
+/// What the tests know of data: the digits, and drawn sets of any size.
+pub(crate) fn data(spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+    let (shape, classes, pool) = match &spec.set {
+        DataSet::Digits => (vec![1, 8, 8], 10, 1438),
+        DataSet::Synthetic(set) => {
+            let features = set.informative + set.redundant + set.noise;
+            (vec![features as usize], set.classes as usize, set.examples as usize * 4 / 5)
+        }
+    };
+    let fault = |key: &str, message: String, help: &str| {
+        Err(DataFault { key: key.into(), message, help: Some(help.into()) })
+    };
+    match spec.partition {
+        _ if clients as usize > pool => fault(
+            "clients.count",
+            format!("{clients} clients cannot share a pool of {pool} examples"),
+            "lower `clients.count`",
+        ),
+        Partition::Shards(shards) if shards as usize * clients as usize > pool => fault(
+            "data.partition.shards",
+            format!("{clients} clients with {shards} shards each need more than {pool} examples"),
+            "lower `data.partition.shards`",
+        ),
+        _ => Ok(DataFacts { shape, classes, pool, test: 359 }),
+    }
+}
+
+/// Reads a text without settings.
+pub(crate) fn read_text(text: &str) -> Result<Read, Report> {
+    read("scenarios/x.toml", text, &[], &data)
+}
+
+/// Reads [`BASE`] changed by settings.
+pub(crate) fn read_set(settings: &[&str]) -> Result<Read, Report> {
+    let settings: Vec<Setting> = settings.iter().map(|set| set.parse().unwrap()).collect();
+    read("scenarios/x.toml", BASE, &settings, &data)
+}
+
+/// [`BASE`] with one edit.
+pub(crate) fn edited(from: &str, to: &str) -> String {
+    assert_eq!(BASE.matches(from).count(), 1, "`{from}` does not stand in the base once");
+    BASE.replacen(from, to, 1)
+}
+
+/// The messages of each case, in a form that is easily read: what the snapshots hold.
+pub(crate) fn messages(cases: &[Case]) -> String {
+    let mut all = String::new();
+    for Case(about, from, to) in cases {
+        let report = match read_text(&edited(from, to)) {
+            Ok(_) => panic!("{about}: `{to}` was taken"),
+            Err(report) => report,
+        };
+        all +=
+            &format!("{about}\n{}\n{}\n\n", "=".repeat(about.len()), report.render(Color::Plain));
+    }
+    all
+}
+
+/// Holds a text against the snapshot `name`.
+pub(crate) fn holds(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}

@@ -1,0 +1,11 @@
+//! The crate through its public face: wrong scenarios with their whole messages, right ones with their plans.
+//!
+//! A wrong scenario is one edit of the base scenario; its message is in `snapshots/`. After a wanted change of words:
+//! `INSTA_UPDATE=always cargo test -p fedlayer-scenario`, then read what changed.
+
+mod base;
+mod laws;
+mod right;
+mod settings;
+mod texts;
+mod wrong;

@@ -1,0 +1,318 @@
+//! Wrong scenarios, one edit each.
+
+use crate::base::{Case, holds, messages};
+
+#[test]
+fn keys() {
+    holds(
+        "keys",
+        &messages(&[
+            Case("a typo in a key", "epochs = 2", "epoch = 2"),
+            Case("a typo in a section", "[clients]", "[client]"),
+            Case("a typo in a key of an inline table", "lr = 0.1, momentum", "lr = 0.1, momentun"),
+            Case("a key that nothing resembles", "count = 8", "count = 8\nflavour = 1"),
+            Case("a key in the wrong table", "batch = 16", "batch = 16\nlr = 0.1"),
+            Case("a top key below a table", "[model]", "rounds = 3\n[model]"),
+            Case("a key beside the form that has it", "momentum = 0.9 } }", "}, momentum = 0.9 }"),
+            Case("a missing key", "count = 8\n", ""),
+            Case("two missing keys", "epochs = 2\nbatch = 16\n", ""),
+            Case("a missing section", "[model]\nmlp = [128, 64]\n", ""),
+            Case("a missing key of an inline table", "lr = 0.1, ", ""),
+            Case("a missing name", "name = \"all\"\n", ""),
+            Case("a missing key of a schedule's entry", "rounds = \"6-\", ", ""),
+            Case(
+                "an unknown key of a strategy",
+                "average = \"all\"\n\n",
+                "averaging = \"all\"\n\n",
+            ),
+            Case("a quoted, dotted and unicode key", "count = 8", "count = 8\n\"größe.π\" = 1"),
+        ]),
+    );
+}
+
+#[test]
+fn types() {
+    holds(
+        "types",
+        &messages(&[
+            Case("a number in quotes", "rounds = 20\n", "rounds = \"20\"\n"),
+            Case("a text for a number", "count = 8", "count = \"eight\""),
+            Case("a whole number with a fraction", "epochs = 2", "epochs = 2.0"),
+            Case("a fraction for a whole number", "epochs = 2", "epochs = 2.5"),
+            Case("a number for a list", "seeds = [1, 2, 3]", "seeds = 1"),
+            Case("a list for a number", "count = 8", "count = [8]"),
+            Case("a number for a word", "set = \"digits\"", "set = 3"),
+            Case(
+                "a boolean for a section",
+                "[model]\nmlp = [128, 64]\n",
+                "[model.mlp]\nhidden = true\n",
+            ),
+            Case("a text for a boolean", "momentum = 0.9", "momentum = 0.9, nesterov = \"true\""),
+            Case("a date for a number", "every = 5", "every = 2024-01-01"),
+            Case("a number for a name", "name = \"late\"", "name = 7"),
+            Case("a list in a list", "[128, 64]", "[[128], 64]"),
+            Case("a number for one of several shapes", "average = { rotate = 1 }", "average = 1"),
+            Case(
+                "a table for a list of tables",
+                "\n[[strategy]]\nname = \"late\"",
+                "\n[[strategy]]\nname.x = \"late\"",
+            ),
+            Case("a word for a list of names", "except = [\"out\"]", "except = \"out\""),
+            Case(
+                "a word for a list of words",
+                "sets = [\"full\", \"layers\", \"shallow\", \"deep\"]",
+                "sets = \"full\"",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn words() {
+    holds(
+        "words",
+        &messages(&[
+            Case("a typo in a word", "set = \"digits\"", "set = \"digit\""),
+            Case("a word in upper case", "average = \"all\"\n\n", "average = \"ALL\"\n\n"),
+            Case("a word that nothing resembles", "set = \"digits\"", "set = \"cifar\""),
+            Case("a typo in a form", "{ dirichlet = 0.3 }", "{ dirichlet_alpha = 0.3 }"),
+            Case("a form without its value", "{ dirichlet = 0.3 }", "\"dirichlet\""),
+            Case("a word with a value", "{ dirichlet = 0.3 }", "{ iid = true }"),
+            Case("two forms at once", "{ dirichlet = 0.3 }", "{ dirichlet = 0.3, shards = 2 }"),
+            Case(
+                "a form and something else",
+                "{ dirichlet = 0.3 }",
+                "{ dirichlet = 0.3, alpha = 1 }",
+            ),
+            Case("an empty table for a form", "{ dirichlet = 0.3 }", "{}"),
+            Case("an unknown word in a list", "\"shallow\"", "\"shalow\""),
+            Case("a form without its value in a list", "\"shallow\"", "\"window\""),
+            Case(
+                "an unknown baseline",
+                "every = 5",
+                "every = 5\nbaselines = [\"mean\", \"median\"]",
+            ),
+            Case("an unknown rule", "{ rotate = 1 }", "{ rotation = 1 }"),
+            Case(
+                "an unknown optimizer",
+                "{ sgd = { lr = 0.1, momentum = 0.9 } }",
+                "{ sdg = { lr = 0.1 } }",
+            ),
+            Case(
+                "a word where only forms are",
+                "{ sgd = { lr = 0.1, momentum = 0.9 } }",
+                "\"sgd\"",
+            ),
+            Case(
+                "an unknown number of checkpoints",
+                "count = 8",
+                "count = 8\n[checkpoints]\nkeep = \"al\"",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn ranges() {
+    holds(
+        "ranges",
+        &messages(&[
+            Case("no rounds", "rounds = 20\n", "rounds = 0\n"),
+            Case("too many rounds", "rounds = 20\n", "rounds = 1000001\n"),
+            Case("no clients", "count = 8", "count = 0"),
+            Case("a negative count", "count = 8", "count = -8"),
+            Case("an integer beyond 32 bits", "every = 5", "every = 5000000000"),
+            Case("an integer beyond 64 bits", "rounds = 20\n", "rounds = 18446744073709551616\n"),
+            Case("a seed beyond 64 bits", "[1, 2, 3]", "[1, 18446744073709551615]"),
+            Case("a negative seed", "[1, 2, 3]", "[-1]"),
+            Case("α of 0", "every = 5", "every = 5\nalpha = [0.5, 0]"),
+            Case("α above 1", "every = 5", "every = 5\nalpha = [1.5]"),
+            Case("a momentum of 1", "momentum = 0.9", "momentum = 1.0"),
+            Case("a learning rate of 0", "lr = 0.1", "lr = 0"),
+            Case("not a number", "lr = 0.1", "lr = nan"),
+            Case("infinity", "dirichlet = 0.3", "dirichlet = inf"),
+            Case("a number beyond 64 bits", "dirichlet = 0.3", "dirichlet = 1e400"),
+            Case("a number so small that it is 0", "dirichlet = 0.3", "dirichlet = 1e-400"),
+            Case(
+                "an integer where any number may stand",
+                "dirichlet = 0.3",
+                "dirichlet = 18446744073709551616",
+            ),
+            Case("minus zero", "dirichlet = 0.3", "dirichlet = -0"),
+            Case("an empty list", "seeds = [1, 2, 3]", "seeds = []"),
+            Case("an empty list of widths", "[128, 64]", "[]"),
+            Case("a width of 0", "[128, 64]", "[128, 0]"),
+            Case("an empty name", "name = \"late\"", "name = \"\""),
+            Case("a deadline after years", "count = 8", "count = 8\ndeadline = 1e300"),
+            Case("another base", "count = 8", "count = 0x0"),
+        ]),
+    );
+}
+
+#[test]
+fn layers() {
+    holds(
+        "layers",
+        &messages(&[
+            Case("an unknown layer", "except = [\"out\"]", "except = [\"outt\"]"),
+            Case(
+                "a glob that matches nothing",
+                "except = [\"out\"]",
+                "except = [\"fc1\", \"conv*\"]",
+            ),
+            Case("not a glob", "except = [\"out\"]", "except = [\"fc[\"]"),
+            Case(
+                "an unknown layer of a schedule",
+                "average = \"none\"",
+                "average = { layers = [\"fc9\"] }",
+            ),
+            Case("an unknown layer of a barrier", "\"shallow\"", "{ named = [\"head\"] }"),
+            Case("more layers than there are", "rotate = 1", "rotate = 4"),
+            Case("a window wider than the model", "\"shallow\"", "{ window = 4 }"),
+            Case(
+                "a layer of another model",
+                "[model]\nmlp = [128, 64]",
+                "[model]\ndiagonal-linear = 20",
+            ),
+            Case("a layer set twice", "\"shallow\"", "\"full\""),
+            Case(
+                "the same layers by two names",
+                "\"shallow\"",
+                "{ named = [\"fc*\"] }, { named = [\"fc2\", \"fc1\"] }",
+            ),
+            Case(
+                "the same α, split and baseline twice",
+                "every = 5",
+                "alpha = [1, 0.5, 1.0]\nsplits = [\"test\", \"test\"]\nbaselines = [\"max\", \"mean\", \"max\"]",
+            ),
+            Case(
+                "a toy with more layers than features",
+                "[model]\nmlp = [128, 64]",
+                "[model.toy]\ncurvature = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn meaning() {
+    holds(
+        "meaning",
+        &messages(&[
+            Case("a seed twice", "[1, 2, 3]", "[1, 2, 1]"),
+            Case("a strategy's name twice", "name = \"late\"", "name = \"all\""),
+            Case("a strategy's folder twice", "name = \"late\"", "name = \"One layer (rotating)\""),
+            Case("a name without letters", "name = \"late\"", "name = \"---\""),
+            Case(
+                "a name too long for a folder",
+                "name = \"late\"",
+                "name = \"層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層\"",
+            ),
+            Case("a cohort larger than the clients", "count = 8", "count = 8\nper_round = 9"),
+            Case(
+                "more reports than a cohort has",
+                "count = 8",
+                "count = 8\nper_round = 4\nmin_clients = 5",
+            ),
+            Case("more reports than clients", "count = 8", "count = 8\nmin_clients = 9"),
+            Case(
+                "pairs of one client",
+                "count = 8\n\n[model]\nmlp = [128, 64]\n\n[local]\nepochs = 2\nbatch = 16\noptimizer = { sgd = { lr = 0.1, momentum = 0.9 } }\n\n[barriers]",
+                "count = 8\nper_round = 1\n\n[model]\nmlp = [128, 64]\n\n[local]\nepochs = 2\nbatch = 16\noptimizer = { adam = { lr = 0.1 } }\n\n[barriers]\nbetween = \"pairs\"",
+            ),
+            Case("Nesterov without momentum", "momentum = 0.9", "nesterov = true"),
+            Case(
+                "epochs that do not ascend",
+                "batch = 16",
+                "batch = 16\nschedule = { multi-step = { at = [5, 10, 10, 2], factor = 0.1 } }",
+            ),
+            Case(
+                "a warm-up longer than the run",
+                "batch = 16",
+                "batch = 16\nschedule = { cosine = { warmup_steps = 3600 } }",
+            ),
+            Case(
+                "a warm-up from somewhere to nowhere",
+                "batch = 16",
+                "batch = 16\nschedule = { cosine = { warmup_from = 0.1 } }",
+            ),
+            Case(
+                "a toy with what it does not have",
+                "[model]\nmlp = [128, 64]\n\n[local]",
+                "[model]\ntoy = {}\n\n[local]\nloss = \"squared\"\nclip = 1.0\noptimizer_state = \"keep\"",
+            ),
+            Case("a fault of the data", "count = 8", "count = 2000"),
+            Case("a fault of the partition", "{ dirichlet = 0.3 }", "{ shards = 300 }"),
+        ]),
+    );
+}
+
+#[test]
+fn rounds() {
+    holds(
+        "rounds",
+        &messages(&[
+            Case("rounds that are none", "\"1-5\"", "\"first five\""),
+            Case("round 0", "\"1-5\"", "\"0-5\""),
+            Case("rounds backwards", "\"1-5\"", "\"5-1\""),
+            Case("rounds beyond the end", "\"6-\"", "\"6-30\""),
+            Case("rounds after the end", "\"6-\"", "\"21-\""),
+            Case("rounds that overlap", "\"6-\"", "\"5-\""),
+            Case(
+                "an empty schedule",
+                "[{ rounds = \"1-5\", average = \"none\" }, { rounds = \"6-\", average = \"all\" }]",
+                "[]",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn syntax() {
+    holds(
+        "syntax",
+        &messages(&[
+            Case("a word without quotes", "set = \"digits\"", "set = digits"),
+            Case("no value", "count = 8", "count ="),
+            Case("an open bracket", "[128, 64]", "[128, 64"),
+            Case("an open header", "[model]", "[model"),
+            Case("an open quote", "set = \"digits\"", "set = \"digits"),
+            Case("a key twice", "count = 8", "count = 8\ncount = 9"),
+            Case("a section twice", "[model]", "[data]\n[model]"),
+            Case(
+                "a list of tables with one bracket",
+                "[[strategy]]\nname = \"all but",
+                "[strategy]\nname = \"all but",
+            ),
+            Case("two values", "count = 8", "count = 8 9"),
+            Case("a colon for an equals sign", "count = 8", "count: 8"),
+            Case(
+                "several errors",
+                "count = 8\n\n[model]\nmlp = [128, 64]",
+                "count = \n\n[model\nmlp = 1_",
+            ),
+            Case("a boolean in capitals", "momentum = 0.9", "momentum = 0.9, nesterov = True"),
+            Case("underscores", "count = 8", "count = 8_"),
+            Case("a leading zero", "count = 8", "count = 08"),
+        ]),
+    );
+}
+
+#[test]
+fn several_at_once() {
+    holds(
+        "several_at_once",
+        &messages(&[
+            Case(
+                "keys, types, words and ranges",
+                "[clients]\ncount = 8\n\n[model]\nmlp = [128, 64]\n\n[local]\nepochs = 2",
+                "[clients]\ncount = \"8\"\nperround = 4\ndropout = 1\n\n[model]\nmlp = [0]\n\n[local]\nepochs = nan\nloss = \"hinge\"",
+            ),
+            Case(
+                "many that make no sense, and layers although the data is at fault",
+                "count = 8\n\n[model]\nmlp = [128, 64]",
+                "count = 5000\nmin_clients = 5001\n\n[model]\ndiagonal-linear = 2\n\n[checkpoints]\nkeep = 2",
+            ),
+        ]),
+    );
+}

@@ -1,0 +1,66 @@
+//! Fully connected layers with an activation between them: logistic regression, deep linear networks, multilayer perceptrons.
+//!
+//! The views of a network come in pairs: a weight `(K, out, in)` and a bias `(K, 1, out)`.
+
+use fedlayer_core::spec::Activation;
+use tch::{Kind, TchError, Tensor};
+
+use crate::network::Pass;
+
+/// z_l = a_{l−1} W_lᵀ + b_l, a_l = σ(z_l), a_0 = x; the logits are the last z.
+pub(crate) fn forward(
+    activation: Activation,
+    views: &[Tensor],
+    inputs: &Tensor,
+) -> Result<Pass, TchError> {
+    let mut hidden: Vec<Tensor> = Vec::with_capacity(views.len() / 2);
+    let affine = |input: &Tensor, layer: &[Tensor]| {
+        layer[1].f_baddbmm(input, &layer[0].f_transpose(1, 2)?, 1.0, 1.0) // (K, B, out)
+    };
+    let (before, last) = views.split_at(views.len() - 2);
+    for layer in before.chunks_exact(2) {
+        let mut output = affine(hidden.last().unwrap_or(inputs), layer)?; // (K, B, out)
+        match activation {
+            Activation::Relu => drop(output.f_relu_()?),
+            Activation::Tanh => drop(output.f_tanh_()?),
+            Activation::Sigmoid => drop(output.f_sigmoid_()?),
+            Activation::Identity => {}
+        }
+        hidden.push(output);
+    }
+    let logits = affine(hidden.last().unwrap_or(inputs), last)?; // (K, B, C)
+    Ok(Pass { hidden, logits })
+}
+
+/// ∂W_l = δ_lᵀ a_{l−1}, ∂b_l = Σ_B δ_l, δ_{l−1} = δ_l W_l ⊙ σ′(a_{l−1}).
+pub(crate) fn backward(
+    activation: Activation,
+    views: &[Tensor],
+    gradients: &[Tensor],
+    inputs: &Tensor,
+    pass: Pass,
+    by_logits: Tensor,
+) -> Result<(), TchError> {
+    let mut delta = by_logits; // (K, B, out)
+    for layer in (0..views.len() / 2).rev() {
+        let below = if layer == 0 { inputs } else { &pass.hidden[layer - 1] }; // (K, B, in)
+        let _ = delta.f_transpose(1, 2)?.f_bmm_out(&gradients[2 * layer], below)?; // (K, out, in)
+        let _ = delta.f_sum_intlist_out(&gradients[2 * layer + 1], 1, true, Kind::Float)?; // (K, 1, out)
+        if layer > 0 {
+            let by_output = delta.f_bmm(&views[2 * layer])?; // (K, B, in)
+            delta = through(activation, by_output, below)?;
+        }
+    }
+    Ok(())
+}
+
+/// The gradient by an activation's input, from that by its output and the output itself. It overwrites the one given.
+fn through(activation: Activation, by_output: Tensor, output: &Tensor) -> Result<Tensor, TchError> {
+    let by = &by_output;
+    match activation {
+        Activation::Relu => output.f_threshold_backward_grad_input(by, by, 0.0),
+        Activation::Tanh => Tensor::f_tanh_backward_grad_input(by, by, output),
+        Activation::Sigmoid => Tensor::f_sigmoid_backward_grad_input(by, by, output),
+        Activation::Identity => Ok(by_output),
+    }
+}

@@ -1,0 +1,32 @@
+//! A product of diagonal layers, each `(K, C, F)`: the output of class c is Σ_f x_f Π_l w_l\[c, f\].
+
+use tch::{TchError, Tensor};
+
+use crate::network::Pass;
+
+/// The hidden tensors are the products of the first one, two, … layers.
+pub(crate) fn forward(views: &[Tensor], inputs: &Tensor) -> Result<Pass, TchError> {
+    let mut hidden = vec![views[0].shallow_clone()]; // (K, C, F)
+    for (layer, view) in views.iter().enumerate().skip(1) {
+        hidden.push(hidden[layer - 1].f_mul(view)?); // (K, C, F)
+    }
+    let logits = inputs.f_bmm(&hidden[views.len() - 1].f_transpose(1, 2)?)?; // (K, B, C)
+    Ok(Pass { hidden, logits })
+}
+
+/// ∂w_l = ∂(Π w) ⊙ (the layers before l) ⊙ (the layers after l).
+pub(crate) fn backward(
+    views: &[Tensor],
+    gradients: &[Tensor],
+    inputs: &Tensor,
+    pass: Pass,
+    by_logits: Tensor,
+) -> Result<(), TchError> {
+    // The gradient by the product of all layers, times the layers after the current one.
+    let mut after = by_logits.f_transpose(1, 2)?.f_bmm(inputs)?; // (K, C, F)
+    for layer in (1..views.len()).rev() {
+        let _ = after.f_mul_out(&gradients[layer], &pass.hidden[layer - 1])?; // (K, C, F)
+        after = after.f_mul_(&views[layer])?; // (K, C, F)
+    }
+    gradients[0].shallow_clone().f_copy_(&after) // (K, C, F)
+}

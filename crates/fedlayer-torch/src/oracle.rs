@@ -1,0 +1,99 @@
+//! Training and evaluation held to PyTorch's numbers: `tests/oracle/fixtures/training.json` at the root.
+//!
+//! Here and not among the tests of the public face, because the fixture gives the order of the examples, which the face draws itself.
+
+use std::sync::Arc;
+
+use fedlayer_core::{Evaluation, Examples, FederatedData, Params, Plan};
+use serde_json::Value;
+
+use crate::{
+    Device,
+    batches::Batches,
+    engine::{Engine, Table},
+    evaluate::{evaluate, place},
+    setup,
+    stack::{self, Member},
+};
+
+const FIXTURE: &str = include_str!("../../../tests/oracle/fixtures/training.json");
+
+fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn data(fixture: &Value) -> Arc<FederatedData> {
+    let inputs: Vec<Vec<f32>> = read(&fixture["inputs"]);
+    let pool = Arc::new(Examples {
+        shape: vec![read(&fixture["features"])],
+        classes: read(&fixture["classes"]),
+        features: inputs.concat(),
+        labels: read(&fixture["labels"]),
+    });
+    Arc::new(FederatedData::new(pool.clone(), pool, [(vec![0], vec![])]))
+}
+
+fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
+    let data = data(fixture);
+    let plan = Plan {
+        rounds: read(&fixture["rounds"]),
+        ..setup::plan(read(&case["model"]), &data, read(&case["local"]))
+    };
+    let engine = Engine::new(&plan, data, Device::Cpu).unwrap();
+    let clients = case["clients"].as_array().unwrap();
+    let before: Vec<(Vec<f32>, Vec<Vec<f32>>)> = clients
+        .iter()
+        .map(|client| (read(&client["before"]["params"]), read(&client["before"]["slots"])))
+        .collect();
+    let members = clients.iter().zip(&before).map(|(client, (params, slots))| Member {
+        params,
+        slots,
+        remembered: read(&client["before"]["remembered"]),
+        rounds_before: read(&fixture["rounds_before"]),
+        rounds: plan.rounds.into(),
+        batches: Batches::in_order(
+            read(&client["order"]),
+            read(&client["examples"]),
+            plan.local.batch as usize,
+        ),
+    });
+    let trained = stack::train(&engine, members.collect()).unwrap();
+    for (trained, client) in trained.into_iter().zip(clients) {
+        let after = &client["after"];
+        let near = |found: &[f32], expected: &Value, what: &str| {
+            let what = format!("{}: {what}", case["name"]);
+            setup::assert_near(found, &read::<Vec<f32>>(expected), tolerance, &what);
+        };
+        near(&trained.params, &after["params"], "parameters");
+        near(&[trained.loss as f32], &Value::from(vec![after["loss"].clone()]), "training loss");
+        for (slot, expected) in trained.slots.iter().zip(after["slots"].as_array().unwrap()) {
+            near(slot, expected, "optimizer state");
+        }
+        let start: usize = read(&fixture["test"]);
+        let rows: Vec<i64> = (start..engine.pool.len()).map(|row| row as i64).collect();
+        let table = engine.pool.select(&rows).unwrap();
+        let params = Params::new(plan.layout.clone(), trained.params).unwrap();
+        let (logits, evaluation) = evaluated(&engine, &params, &table);
+        let expected: Vec<Vec<f32>> = read(&after["logits"]);
+        near(&logits, &Value::from(expected.concat()), "logits");
+        near(&evaluation.losses, &after["losses"], "losses");
+        assert_eq!(evaluation.correct, Some(read(&after["correct"])), "{}", case["name"]);
+    }
+}
+
+fn evaluated(engine: &Engine, params: &Params, table: &Table) -> (Vec<f32>, Evaluation) {
+    let views = place(engine, params).unwrap();
+    let inputs = table.inputs.unsqueeze(0);
+    let logits = engine.network.forward(&views, &inputs).unwrap().logits.view(-1);
+    (logits.try_into().unwrap(), evaluate(engine, &views, table).unwrap())
+}
+
+#[test]
+fn training_and_evaluation_are_pytorchs() {
+    let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
+    let cases = fixture["cases"].as_array().unwrap();
+    assert!(cases.len() >= 20, "found {} cases", cases.len());
+    for case in cases {
+        check_case(case, &fixture, 1e-5);
+    }
+}

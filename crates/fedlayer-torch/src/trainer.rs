@@ -1,0 +1,214 @@
+//! [`TorchTrainer`]: libtorch behind the [`Trainer`] seam.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use fedlayer_core::{
+    ClientId, Evaluation, FederatedData, Layout, OptimizerState, Params, Plan, Probe, Seed, Split,
+    TrainJob, Trainer, TrainerError, Update,
+    spec::{ModelSpec, OptimizerMemory},
+};
+use tch::{TchError, Tensor};
+
+use crate::{
+    Device, TorchError,
+    batches::Batches,
+    engine::Engine,
+    evaluate::{Splits, evaluate, place},
+    init, one_thread,
+    stack::{self, Member, Trained},
+};
+
+/// Trains and evaluates a plan's networks with libtorch.
+///
+/// * [`train`](Trainer::train) trains all jobs of a call as one stack, in lockstep, one client axis in front of every tensor. The result of a
+///   job may therefore differ in its last bits with the jobs that share its call (kernels round differently for other shapes); the same call gives
+///   the same bytes, on any thread, whatever other threads do.
+/// * [`evaluate`](Trainer::evaluate) gives for a probe the same bytes whatever other probes are in the call.
+/// * A client that diverges returns NaN and hurts no other; [`Update::check`] finds it. A job that does not fit the plan fails alone.
+///
+/// It keeps nothing between calls but copies of the examples, and runs libtorch with one thread ([`one_thread`]).
+#[derive(Debug)]
+pub struct TorchTrainer {
+    engine: Engine,
+    model: ModelSpec,
+    layout: Arc<Layout>,
+    rounds: u32,
+    splits: Splits,
+}
+
+impl TorchTrainer {
+    /// A trainer for a plan. The examples are copied to the device here, once.
+    ///
+    /// # Errors
+    /// When the plan's model is no network, its layout is not the one that the network has on this data, or libtorch fails.
+    pub fn new(plan: &Plan, data: Arc<FederatedData>, device: Device) -> Result<Self, TorchError> {
+        one_thread();
+        let engine = caught(|| Engine::new(plan, data, device))??;
+        Ok(Self {
+            engine,
+            model: plan.model.clone(),
+            layout: plan.layout.clone(),
+            rounds: plan.rounds,
+            splits: Splits::default(),
+        })
+    }
+
+    /// What a job means for the stack.
+    fn member<'a>(&self, job: &'a TrainJob) -> Result<Member<'a>, TrainerError> {
+        let TrainJob { client, round, params, optimizer, seed } = job;
+        self.check_client(*client)?;
+        self.check_layout(params)?;
+        if *round == 0 {
+            return Err(TrainerError(format!(
+                "client {client}: found round 0; rounds count from 1"
+            )));
+        }
+        if let Some(state) = optimizer {
+            self.check_optimizer(*client, state)?;
+        }
+        let examples = self.engine.data.client_train(*client);
+        Ok(Member {
+            params: params.values(),
+            slots: optimizer.as_ref().map_or(&[], |state| &state.slots),
+            remembered: optimizer.as_ref().map_or(0, |state| state.steps),
+            rounds_before: u64::from(round - 1),
+            rounds: self.rounds.into(),
+            batches: Batches::draw(examples, &self.engine.local, *seed),
+        })
+    }
+
+    fn check_client(&self, client: ClientId) -> Result<(), TrainerError> {
+        let clients = self.engine.data.clients();
+        if (client.0 as usize) < clients {
+            return Ok(());
+        }
+        Err(TrainerError(format!("found client {client}; the plan has {clients}, counted from 0")))
+    }
+
+    fn check_layout(&self, params: &Params) -> Result<(), TrainerError> {
+        if Arc::ptr_eq(params.layout(), &self.layout) || **params.layout() == *self.layout {
+            return Ok(());
+        }
+        let (found, expected) = (params.layout().parameters(), self.layout.parameters());
+        Err(TrainerError(format!(
+            "found a model of {found} parameters in other layers; the plan's model has {expected}"
+        )))
+    }
+
+    fn check_optimizer(
+        &self,
+        client: ClientId,
+        state: &OptimizerState,
+    ) -> Result<(), TrainerError> {
+        if self.engine.local.optimizer_state == OptimizerMemory::Reset {
+            return Err(TrainerError(format!(
+                "client {client}: found optimizer state; the plan resets it every round"
+            )));
+        }
+        let found: Vec<usize> = state.slots.iter().map(Vec::len).collect();
+        let expected = vec![self.engine.parameters; self.engine.stepper.slots()];
+        if found != expected {
+            return Err(TrainerError(format!(
+                "client {client}: found optimizer state of {found:?} values; the plan's optimizer has {expected:?}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// What a client returns.
+    fn update(&self, job: &TrainJob, trained: Trained) -> Result<Update, TrainerError> {
+        let examples = self.engine.data.client_train(job.client).len() as u64;
+        let steps =
+            examples.div_ceil(self.engine.local.batch.into()) * u64::from(self.engine.local.epochs);
+        let before = job.optimizer.as_ref().map_or(0, |state| state.steps);
+        let keeps = self.engine.local.optimizer_state == OptimizerMemory::Keep;
+        let state = OptimizerState { steps: before + steps, slots: trained.slots };
+        let params = Params::new(self.layout.clone(), trained.params)
+            .map_err(|error| TrainerError(error.to_string()))?;
+        Ok(Update {
+            client: job.client,
+            params: Arc::new(params),
+            optimizer: keeps.then(|| Arc::new(state)),
+            examples,
+            steps,
+            loss: trained.loss,
+        })
+    }
+}
+
+impl Trainer for TorchTrainer {
+    fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// PyTorch's default distributions; diagonal layers so that their product has the variance of a linear layer's weight.
+    fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
+        let values = init::initial(&self.model, &self.layout, seed);
+        Params::new(self.layout.clone(), values).map_err(|error| TrainerError(error.to_string()))
+    }
+
+    fn train(&mut self, jobs: &[TrainJob]) -> Vec<Result<Update, TrainerError>> {
+        one_thread();
+        let mut members = Vec::with_capacity(jobs.len());
+        let mut refusals = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let member = self.member(job);
+            refusals.push(member.map(|member| members.push(member)));
+        }
+        let mut trained: Box<dyn Iterator<Item = Result<Trained, TrainerError>>> =
+            match guarded(|| stack::train(&self.engine, members)) {
+                Ok(trained) => Box::new(trained.into_iter().map(Ok)),
+                Err(error) => Box::new(std::iter::repeat(Err(error))),
+            };
+        let mut result = |(job, refusal): (&TrainJob, Result<(), TrainerError>)| {
+            refusal?;
+            let missing = || TrainerError(format!("client {}: no result", job.client));
+            self.update(job, trained.next().ok_or_else(missing)??)
+        };
+        jobs.iter().zip(refusals).map(&mut result).collect()
+    }
+
+    fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
+        one_thread();
+        // The model of the last probe, as it often comes again on another split.
+        let mut placed: Option<(Arc<Params>, Vec<Tensor>)> = None;
+        let mut evaluations = Vec::with_capacity(probes.len());
+        for probe in probes {
+            if let Split::ClientTest(client) = probe.split {
+                self.check_client(client)?;
+            }
+            let params = probe.point.params();
+            self.check_layout(&params)?;
+            let Self { engine, splits, .. } = self;
+            evaluations.push(guarded(|| {
+                let views = match placed.take() {
+                    Some((known, views)) if Arc::ptr_eq(&known, &params) => views,
+                    _ => place(engine, &params)?,
+                };
+                let evaluation = evaluate(engine, &views, &splits.get(engine, probe.split)?)?;
+                placed = Some((params, views));
+                Ok(evaluation)
+            })?);
+        }
+        Ok(evaluations)
+    }
+}
+
+/// Runs what calls libtorch; both its errors and its panics become words.
+fn guarded<T>(body: impl FnOnce() -> Result<T, TchError>) -> Result<T, TrainerError> {
+    let result = caught(body).and_then(|result| result.map_err(TorchError::from));
+    result.map_err(|error| TrainerError(error.to_string()))
+}
+
+/// Runs what calls libtorch; a panic there becomes an error.
+fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic: Box<dyn Any + Send>| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        TorchError::Torch(format!("panic: {}", words.unwrap_or("without a message")))
+    })
+}

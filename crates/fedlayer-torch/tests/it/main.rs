@@ -1,0 +1,9 @@
+//! The crate through its public face.
+#![allow(clippy::unwrap_used, reason = "in a test the panic is the message")]
+
+mod claims;
+mod evaluation;
+mod oracle;
+mod refusals;
+mod setup;
+mod training;

@@ -1,0 +1,157 @@
+//! Plans, data and jobs for tests.
+#![allow(dead_code, reason = "two test crates take what they need")]
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    ClientId, Examples, FederatedData, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer,
+    Update, spec::*,
+};
+
+use fedlayer_torch::{Device, TorchTrainer};
+use rand::RngExt;
+
+/// A client per entry, with that many training examples and two of its own for tests; a test set of `test`. Labels can be learnt.
+pub(crate) fn data(
+    features: usize,
+    classes: usize,
+    clients: &[usize],
+    test: usize,
+) -> Arc<FederatedData> {
+    let mut generator = Seed::new(3).child("data").generator();
+    let mut draw = |count: usize| {
+        let mut examples =
+            Examples { shape: vec![features], classes, features: vec![], labels: vec![] };
+        for _ in 0..count {
+            let label = generator.random_range(0..classes);
+            examples.labels.push(label as u32);
+            for feature in 0..features {
+                let center = if feature % classes == label { 1.0 } else { 0.0 };
+                examples.features.push(center + generator.random::<f32>() - 0.5);
+            }
+        }
+        Arc::new(examples)
+    };
+    let pool = draw(clients.iter().map(|train| train + 2).sum());
+    let mut next = 0..;
+    let mut take = |count| next.by_ref().take(count).collect::<Vec<u32>>();
+    let clients = clients.iter().map(|&train| (take(train), take(2))).collect::<Vec<_>>();
+    Arc::new(FederatedData::new(pool, draw(test), clients))
+}
+
+/// A plan for this model, data and way of training.
+pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> Plan {
+    let facts = fedlayer_core::DataFacts {
+        shape: data.pool.shape.clone(),
+        classes: data.pool.classes,
+        pool: data.pool.len(),
+        test: data.test.len(),
+    };
+    Plan {
+        seed: 1,
+        rounds: 3,
+        data: DataSpec {
+            set: DataSet::Digits,
+            partition: Partition::Iid,
+            test_share: 0.2,
+            client_test_share: 0.2,
+        },
+        clients: ClientsSpec {
+            count: data.clients() as u32,
+            per_round: None,
+            dropout: 0.0,
+            min_clients: 1,
+            deadline: None,
+            attempts: 1,
+        },
+        layout: Arc::new(model.layout(&facts).unwrap()),
+        model,
+        local,
+        barriers: None,
+        evaluate: EvaluateSpec::default(),
+        checkpoints: CheckpointSpec::default(),
+        strategy: StrategySpec {
+            name: "all".into(),
+            average: Average::Always(Rule::All),
+            weights: Weighting::Examples,
+        },
+    }
+}
+
+pub(crate) fn sgd(lr: f64) -> Optimizer {
+    Optimizer::Sgd(Sgd { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0 })
+}
+
+pub(crate) fn momentum(lr: f64) -> Optimizer {
+    Optimizer::Sgd(Sgd { lr, momentum: 0.9, nesterov: false, weight_decay: 0.0 })
+}
+
+pub(crate) fn adam(lr: f64) -> Optimizer {
+    Optimizer::Adam(Adam { lr, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 })
+}
+
+/// Two epochs in batches of 4.
+pub(crate) fn local(optimizer: Optimizer) -> LocalSpec {
+    LocalSpec {
+        epochs: 2,
+        batch: 4,
+        optimizer,
+        schedule: Schedule::Constant,
+        optimizer_state: OptimizerMemory::Reset,
+        loss: Loss::CrossEntropy,
+        clip: None,
+    }
+}
+
+pub(crate) fn mlp(hidden: &[u32]) -> ModelSpec {
+    ModelSpec::Mlp(MlpForm::Hidden(hidden.to_vec()))
+}
+
+pub(crate) fn trainer(plan: &Plan, data: &Arc<FederatedData>) -> TorchTrainer {
+    TorchTrainer::new(plan, data.clone(), Device::Cpu).unwrap()
+}
+
+pub(crate) fn initial(trainer: &mut TorchTrainer) -> Arc<Params> {
+    Arc::new(trainer.initial(Seed::new(1).child("model")).unwrap())
+}
+
+/// The job of a client in the first round.
+pub(crate) fn job(client: u32, params: &Arc<Params>) -> TrainJob {
+    TrainJob {
+        client: ClientId(client),
+        round: 1,
+        params: params.clone(),
+        optimizer: None,
+        seed: Seed::new(5).child("client").index(client.into()),
+    }
+}
+
+/// The next round of a client that goes on with its own model.
+pub(crate) fn next(job: &TrainJob, update: &Update) -> TrainJob {
+    TrainJob {
+        round: job.round + 1,
+        params: update.params.clone(),
+        optimizer: update.optimizer.clone(),
+        seed: job.seed.child("next"),
+        ..job.clone()
+    }
+}
+
+pub(crate) fn train(trainer: &mut TorchTrainer, jobs: &[TrainJob]) -> Vec<Update> {
+    trainer.train(jobs).into_iter().map(|update| update.unwrap()).collect()
+}
+
+pub(crate) fn probe(params: &Arc<Params>, split: Split) -> Probe {
+    Probe { point: Point::Model(params.clone()), split }
+}
+
+/// Fails where a value is off by more than `tolerance` times the largest value.
+#[track_caller]
+pub(crate) fn assert_near(found: &[f32], expected: &[f32], tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}: another length");
+    let scale = expected.iter().fold(0.0, |scale: f64, value| scale.max(value.abs().into()));
+    for (at, (&a, &b)) in found.iter().zip(expected).enumerate() {
+        let off = (f64::from(a) - f64::from(b)).abs();
+        assert!(off <= tolerance * scale, "{what}, value {at}: found {a}, expected {b}");
+    }
+}

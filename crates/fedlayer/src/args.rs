@@ -1,0 +1,133 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use fedlayer_scenario::Setting;
+use fedlayer_torch::DeviceChoice;
+
+/// A federated averaging simulator for people who study which layers to average.
+///
+/// Clients train locally; each round a coordinator averages all layers, one layer, or any chosen set of them, and measures the loss barriers
+/// between the client models.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Begin with:\n  fedlayer init > my.toml\n  fedlayer check my.toml\n  fedlayer run my.toml"
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How the log on stderr looks; `RUST_LOG` says what is in it (for instance `RUST_LOG=fedlayer=debug`).
+    #[arg(long, global = true, value_enum, default_value_t = LogForm::Text)]
+    pub(crate) log: LogForm,
+    /// Say nothing on stderr but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario: every strategy with every seed, then the table.
+    #[command(
+        after_help = "Examples:\n  fedlayer run scenarios/digits.toml\n  fedlayer run scenarios/digits.toml --set rounds=5 --set seeds=[1] --out /tmp/try"
+    )]
+    Run(RunArgs),
+    /// Check a scenario and print its plan: layers, examples per client, cost.
+    #[command(after_help = "Example:\n  fedlayer check scenarios/digits.toml")]
+    Check(ScenarioArgs),
+    /// Go on with a run that was interrupted or killed.
+    #[command(after_help = "Example:\n  fedlayer resume runs/digits")]
+    Resume(ResumeArgs),
+    /// Compare the strategies of finished runs in one table.
+    #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-iid")]
+    Compare(CompareArgs),
+    /// Print the JSON Schema of scenario files.
+    Schema,
+    /// Print a scenario to begin with, every part explained.
+    #[command(after_help = "Example:\n  fedlayer init > my.toml")]
+    Init,
+    /// Print the completions of a shell.
+    #[command(
+        after_help = "Example:\n  fedlayer completions bash > ~/.local/share/bash-completion/completions/fedlayer"
+    )]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// A scenario, with changes.
+#[derive(Debug, Args)]
+pub(crate) struct ScenarioArgs {
+    /// The scenario file.
+    pub(crate) scenario: PathBuf,
+    /// Change a value of the scenario: `--set local.epochs=5`, `--set strategy.0.average=none`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<Setting>,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a run is carried out. None of it changes a result.
+#[derive(Debug, Args)]
+pub(crate) struct Means {
+    /// Where clients train: `auto`, `cpu`, `cuda` or `cuda:1`.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+    /// Worker threads; as many as there are cores where it is not given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) workers: Option<u16>,
+}
+
+/// `fedlayer run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The scenario.
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+    /// The means.
+    #[command(flatten)]
+    pub(crate) means: Means,
+    /// The run folder, which must not exist yet; `runs/NAME` or the next free `runs/NAME-2`, … where it is not given.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `fedlayer resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run folder.
+    pub(crate) run: PathBuf,
+    /// The means.
+    #[command(flatten)]
+    pub(crate) means: Means,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fedlayer compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The run folders; the first strategy of the first is the reference.
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

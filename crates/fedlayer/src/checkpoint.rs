@@ -1,0 +1,242 @@
+//! A checkpoint as one safetensors file: the shared layers under PyTorch's names and shapes, every client's own layers and optimizer
+//! state, and how far the record files went.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use fedlayer_core::{
+    ClientId, ClientState, Federation, LayerSet, Layout, OptimizerState, Params, TensorSpec,
+};
+use safetensors::{Dtype, SafeTensors, View};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The state of a run after a committed round.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// The round after which it was taken.
+    pub(crate) round: u32,
+    /// The length of `rounds.jsonl` then.
+    pub(crate) rounds_bytes: u64,
+    /// The length of `barriers.jsonl` then.
+    pub(crate) barriers_bytes: u64,
+    /// The models of all clients then.
+    pub(crate) federation: Arc<Federation>,
+}
+
+/// A file that is no checkpoint of the plan.
+#[derive(Debug, Error)]
+pub(crate) enum CheckpointError {
+    /// Not a safetensors file, or a damaged one.
+    #[error("it is not a whole safetensors file: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+    /// Without the words that a checkpoint of ours carries.
+    #[error("its metadata has no `{KEY}` entry: another program wrote it")]
+    Foreign,
+    /// With words that cannot be read.
+    #[error("its `{KEY}` entry cannot be read: {0}")]
+    Metadata(#[from] serde_json::Error),
+    /// With other tensors than the plan's model.
+    #[error("tensor `{name}`: found {found}, the scenario's model has shape {expected:?}")]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// Its shape, or that it is absent.
+        found: String,
+        /// The model's shape.
+        expected: Vec<usize>,
+    },
+    /// With layers that the plan's model does not have.
+    #[error("client {client} keeps layer `{layer}`, which the scenario's model does not have")]
+    Layer {
+        /// The client.
+        client: u32,
+        /// The layer.
+        layer: String,
+    },
+}
+
+/// The one entry of the file's metadata. One, because the format writes several in no certain order.
+const KEY: &str = "fedlayer";
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    round: u32,
+    rounds_bytes: u64,
+    barriers_bytes: u64,
+    averaged_in: Vec<u32>,
+    clients: BTreeMap<u32, ClientHead>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClientHead {
+    round: u32,
+    own: Vec<String>,
+    /// Steps and number of slots of the optimizer state.
+    optimizer: Option<(u64, usize)>,
+}
+
+/// The name of a client's own tensor: `client/3/fc1.weight`.
+fn own_name(client: ClientId, tensor: &TensorSpec) -> String {
+    format!("client/{client}/{}", tensor.name)
+}
+
+/// The name of a tensor of a client's optimizer state: `client/3/optimizer/0/fc1.weight`.
+fn slot_name(client: ClientId, slot: usize, tensor: &TensorSpec) -> String {
+    format!("client/{client}/optimizer/{slot}/{}", tensor.name)
+}
+
+struct Tensor<'a> {
+    shape: &'a [usize],
+    values: &'a [f32],
+}
+
+impl View for Tensor<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.values.len()
+    }
+}
+
+impl Checkpoint {
+    /// The bytes of the file. Equal states give equal bytes.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let federation = &self.federation;
+        let layout = federation.shared().layout();
+        let mut tensors: Vec<(String, Tensor<'_>)> = Vec::new();
+        for spec in layout.tensors() {
+            let values = federation.shared().range(&spec.range);
+            tensors.push((spec.name.clone(), Tensor { shape: &spec.shape, values }));
+        }
+        for (&client, state) in federation.clients() {
+            let mut values = state.values.as_slice();
+            for spec in own_tensors(layout, &state.own) {
+                let (own, rest) = values.split_at(spec.range.len());
+                values = rest;
+                tensors.push((own_name(client, spec), Tensor { shape: &spec.shape, values: own }));
+            }
+            for (slot, values) in state.optimizer.iter().flat_map(|o| &o.slots).enumerate() {
+                for spec in layout.tensors() {
+                    let values = &values[spec.range.clone()];
+                    let tensor = Tensor { shape: &spec.shape, values };
+                    tensors.push((slot_name(client, slot, spec), tensor));
+                }
+            }
+        }
+        let head = serde_json::to_string(&self.head())?;
+        let metadata = HashMap::from([(KEY.to_owned(), head)]);
+        Ok(safetensors::serialize(tensors, Some(metadata))?)
+    }
+
+    fn head(&self) -> Head {
+        let client = |(client, state): (&ClientId, &ClientState)| {
+            let head = ClientHead {
+                round: state.round,
+                own: state.own.names().map(ToString::to_string).collect(),
+                optimizer: state.optimizer.as_ref().map(|o| (o.steps, o.slots.len())),
+            };
+            (client.0, head)
+        };
+        Head {
+            round: self.round,
+            rounds_bytes: self.rounds_bytes,
+            barriers_bytes: self.barriers_bytes,
+            averaged_in: self.federation.averaged_in().to_vec(),
+            clients: self.federation.clients().iter().map(client).collect(),
+        }
+    }
+
+    /// Reads a file of the plan's model.
+    pub(crate) fn from_bytes(bytes: &[u8], layout: &Arc<Layout>) -> Result<Self, CheckpointError> {
+        let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+        let words = metadata.metadata().as_ref().and_then(|words| words.get(KEY));
+        let head: Head = serde_json::from_str(words.ok_or(CheckpointError::Foreign)?)?;
+        let file = SafeTensors::deserialize(bytes)?;
+        let mut shared = Params::zeros(layout.clone());
+        for spec in layout.tensors() {
+            let values = read_tensor(&file, &spec.name, &spec.shape)?;
+            shared.values_mut()[spec.range.clone()].copy_from_slice(&values);
+        }
+        let clients: Result<BTreeMap<_, _>, CheckpointError> = head
+            .clients
+            .into_iter()
+            .map(|(id, client)| {
+                Ok((ClientId(id), read_client(&file, layout, ClientId(id), &client)?))
+            })
+            .collect();
+        let federation = Federation::restore(Arc::new(shared), head.averaged_in, clients?);
+        Ok(Self {
+            round: head.round,
+            rounds_bytes: head.rounds_bytes,
+            barriers_bytes: head.barriers_bytes,
+            federation: Arc::new(federation),
+        })
+    }
+}
+
+fn read_client(
+    file: &SafeTensors<'_>,
+    layout: &Arc<Layout>,
+    id: ClientId,
+    head: &ClientHead,
+) -> Result<ClientState, CheckpointError> {
+    let unknown = |layer: &String| CheckpointError::Layer { client: id.0, layer: layer.clone() };
+    let own: Result<Vec<usize>, _> =
+        head.own.iter().map(|layer| layout.index_of(layer).ok_or_else(|| unknown(layer))).collect();
+    let own = LayerSet::new(layout.clone(), own?);
+    let mut values = Vec::with_capacity(own.parameters());
+    for spec in own_tensors(layout, &own) {
+        values.extend(read_tensor(file, &own_name(id, spec), &spec.shape)?);
+    }
+    let optimizer = match head.optimizer {
+        None => None,
+        Some((steps, slots)) => {
+            let slot = |slot: usize| -> Result<Vec<f32>, CheckpointError> {
+                let mut values = Vec::with_capacity(layout.parameters());
+                for spec in layout.tensors() {
+                    values.extend(read_tensor(file, &slot_name(id, slot, spec), &spec.shape)?);
+                }
+                Ok(values)
+            };
+            let slots = (0..slots).map(slot).collect::<Result<_, _>>()?;
+            Some(Arc::new(OptimizerState { steps, slots }))
+        }
+    };
+    Ok(ClientState { round: head.round, own, values, optimizer })
+}
+
+fn own_tensors<'a>(layout: &'a Layout, own: &'a LayerSet) -> impl Iterator<Item = &'a TensorSpec> {
+    own.indices().flat_map(|layer| &layout.layers()[layer].tensors)
+}
+
+fn read_tensor(
+    file: &SafeTensors<'_>,
+    name: &str,
+    shape: &[usize],
+) -> Result<Vec<f32>, CheckpointError> {
+    let wrong = |found: String| CheckpointError::Tensor {
+        name: name.to_owned(),
+        found,
+        expected: shape.to_vec(),
+    };
+    let tensor = file.tensor(name).map_err(|_| wrong("nothing".to_owned()))?;
+    if tensor.shape() != shape || tensor.dtype() != Dtype::F32 {
+        return Err(wrong(format!("shape {:?} of type {:?}", tensor.shape(), tensor.dtype())));
+    }
+    let (values, _) = tensor.data().as_chunks::<4>();
+    Ok(values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}

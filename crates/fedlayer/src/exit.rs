@@ -1,0 +1,110 @@
+//! [`Failure`]: everything that can end the program, each with its own exit code and with what to do.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use fedlayer_runtime::RunError;
+use thiserror::Error;
+
+use crate::files::FileError;
+
+/// Everything that can end the program before its work is done.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// The scenario is wrong. The report is whole sentences already.
+    #[error("{0}")]
+    Scenario(String),
+    /// The data cannot be had.
+    #[error("{0}")]
+    Data(String),
+    /// The device cannot be used.
+    #[error("{0}")]
+    Device(String),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file does not hold what it should.
+    #[error("`{}` is damaged: {reason}\nhint: restore the file, or start the run anew in another folder", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A run is to be put where something is already.
+    #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`, or go on with that run: `fedlayer resume {}`", .0.display(), .0.display())]
+    FolderExists(PathBuf),
+    /// Another process is at the run.
+    #[error("another process is writing to `{}`\nhint: wait until it is done, or end it", .0.display())]
+    FolderBusy(PathBuf),
+    /// There is no run in a folder.
+    #[error("`{}` is not a run folder: it has no `scenario.toml`\nhint: name the folder that `fedlayer run` made", .0.display())]
+    NoRun(PathBuf),
+    /// A run has no summary yet.
+    #[error("the run in `{}` is not finished\nhint: go on with it: `fedlayer resume {}`", .0.display(), .0.display())]
+    Unfinished(PathBuf),
+    /// At least one plan could not be finished.
+    #[error("{failed} of {plans} runs failed; the others are finished\n{reasons}\nhint: see `{}` for what was committed", folder.display())]
+    Run {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        plans: usize,
+        /// One line each.
+        reasons: String,
+        /// The run folder.
+        folder: PathBuf,
+    },
+    /// The user ended the run.
+    #[error("interrupted; every committed round is kept\nhint: go on with `fedlayer resume {}`", .0.display())]
+    Interrupted(PathBuf),
+    /// The system would not give what a program needs.
+    #[error("the system refused: {0}")]
+    System(#[from] std::io::Error),
+    /// A record could not be turned into text, or a thread broke: a fault of the program.
+    #[error("a fault of fedlayer itself: {0}\nhint: please report it, with the scenario")]
+    Fault(String),
+}
+
+impl Failure {
+    /// A file that does not hold what it should.
+    pub(crate) fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    /// What is said on stderr. A scenario's report is whole sentences already.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Scenario(report) => report.clone(),
+            failure => format!("error: {failure}"),
+        }
+    }
+
+    /// The exit code: one for each thing that a script may want to tell apart. 2 is a wrong command line.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Scenario(_) => 3,
+            Self::Data(_) => 4,
+            Self::Device(_) => 5,
+            Self::File(_) | Self::Damaged { .. } | Self::System(_) => 6,
+            Self::FolderExists(_) | Self::FolderBusy(_) => 7,
+            Self::NoRun(_) | Self::Unfinished(_) => 8,
+            Self::Run { .. } => 9,
+            Self::Fault(_) => 70,
+            Self::Interrupted(_) => 130,
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+/// What the reason of one run's end looks like in the list of failures.
+pub(crate) fn run_reason(strategy: &str, seed: u64, error: &RunError) -> String {
+    format!("  `{strategy}`, seed {seed}: {error}")
+}

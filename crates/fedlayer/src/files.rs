@@ -1,0 +1,179 @@
+//! The one place that names `std::fs`: every error says which path, and what to do.
+
+#![allow(clippy::disallowed_methods, reason = "this is where the file system is named")]
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+/// What went wrong with a file or a folder.
+#[derive(Debug, Error)]
+#[error("could not {action} `{}`: {source}{}", path.display(), hint(source))]
+pub(crate) struct FileError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            "\nhint: make room on that disk, then go on with `fedlayer resume`"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "\nhint: choose another folder with `--out`, or allow writing there"
+        }
+        io::ErrorKind::NotFound => "\nhint: check the path; it is taken from the current folder",
+        _ => "",
+    }
+}
+
+type Result<T> = std::result::Result<T, FileError>;
+
+/// Says which action on which path an error belongs to.
+fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
+    move |source| FileError { action, path: path.to_owned(), source }
+}
+
+/// The text of a file.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(at("read", path))
+}
+
+/// The bytes of a file.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(at("read", path))
+}
+
+/// Whether anything is at a path.
+pub(crate) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Makes a folder and those above it.
+pub(crate) fn create_folders(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(at("make the folder", path))
+}
+
+/// Makes a folder that must not be there yet; false where something is.
+pub(crate) fn create_new_folder(path: &Path) -> Result<bool> {
+    if let Some(parent) = path.parent() {
+        create_folders(parent)?;
+    }
+    match fs::create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(at("make the folder", path)(error)),
+    }
+}
+
+/// The names in a folder, sorted; none where the folder is absent.
+pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(at("list", folder))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(at("list", folder))?.file_name();
+        names.push(name.to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Writes a file whole or not at all: beside it, synced, renamed.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_added_extension("tmp");
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        // The name itself is safe only when the folder is.
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().map_err(|error| {
+        // What could not be finished is of no use; that it cannot be removed either changes nothing.
+        let _kept = fs::remove_file(&beside);
+        at("write", path)(error)
+    })
+}
+
+/// Removes a file; it may be gone already.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A file of lines that grows at its end.
+#[derive(Debug)]
+pub(crate) struct LineFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl LineFile {
+    /// Opens a file, or makes it, and cuts off what lies past `keep` bytes: lines of rounds that were not committed. Everything stays
+    /// where it is not given.
+    ///
+    /// Fails where the file is shorter than that.
+    pub(crate) fn open(path: PathBuf, keep: Option<u64>) -> Result<Self> {
+        let open = || {
+            let options = OpenOptions::new().append(true).create(true).to_owned();
+            let file = options.open(&path)?;
+            let found = file.metadata()?.len();
+            let keep = keep.unwrap_or(found);
+            if found < keep {
+                let text = format!("it has {found} bytes, the checkpoint speaks of {keep}");
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+            file.set_len(keep)?;
+            Ok((file, keep))
+        };
+        let (file, bytes) = open().map_err(at("go on with", &path))?;
+        Ok(Self { path, file, bytes })
+    }
+
+    /// Appends whole lines; returns when they are on the disk.
+    pub(crate) fn append(&mut self, lines: &[u8]) -> Result<()> {
+        let write = self.file.write_all(lines).and_then(|()| self.file.sync_data());
+        write.map_err(at("write", &self.path))?;
+        self.bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    /// The length of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Keeps a folder for one process, as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes a lock file; nothing where another process holds it.
+    pub(crate) fn take(path: &Path) -> Result<Option<Self>> {
+        let options = OpenOptions::new().write(true).create(true).truncate(false).to_owned();
+        let file = options.open(path).map_err(at("open", path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(at("lock", path)(error)),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The `fedlayer` program: arguments, files, wiring, words.
+
+mod args;
+mod check;
+mod checkpoint;
+mod exit;
+mod files;
+mod run;
+mod run_folder;
+mod scenario;
+mod screen;
+mod table;
+mod trainers;
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    args::{Cli, Command},
+    exit::Failure,
+    screen::Screen,
+};
+
+fn main() {
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.log, cli.quiet);
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    let code = match perform(&cli.command, &screen) {
+        Ok(()) => 0,
+        Err(failure) => {
+            screen.error(&failure.words());
+            failure.code()
+        }
+    };
+    // Not the ordinary way out: libtorch's own clean-up would pull the ground from under workers that are still at their last task.
+    signal_hook::low_level::exit(code.into());
+}
+
+fn perform(command: &Command, screen: &Screen) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => run::run(args, screen),
+        Command::Check(args) => check::check(args, screen),
+        Command::Resume(args) => run::resume(args, screen),
+        Command::Compare(args) => table::compare_runs(args, screen),
+        Command::Schema => {
+            screen.data(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(&fedlayer_scenario::schema())?
+            ));
+            Ok(())
+        }
+        Command::Init => {
+            screen.data(fedlayer_scenario::example());
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "fedlayer", &mut script);
+            screen.data(&String::from_utf8_lossy(&script));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! `fedlayer run` and `fedlayer resume`: every plan of a scenario, several at once over the same workers.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    thread::available_parallelism,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use fedlayer_core::{ClientId, FederatedData, Plan, Summary, stacks};
+use fedlayer_runtime::{
+    Committed, Journal, Progress as From, RunError, Shutdown, WorkerPool, shutdown,
+};
+use tokio::sync::Semaphore;
+
+use crate::{
+    args::{Means, ResumeArgs, RunArgs},
+    exit::{Failure, run_reason},
+    run_folder::{FileJournal, RunFolder, RunNote, RunState},
+    scenario,
+    screen::{Progress, Screen},
+    table,
+    trainers::Trainers,
+};
+
+/// The libtorch that the program is built for.
+const LIBTORCH: &str = "2.11";
+
+/// `fedlayer run`.
+pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
+    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, screen)?;
+    let name = scenario::name(&args.scenario.scenario);
+    let folder = match &args.out {
+        Some(path) => RunFolder::create(path.clone(), &read.text)?,
+        None => RunFolder::create_below(Path::new("runs"), &name, &read.text)?,
+    };
+    let job = Job { name, folder, plans: plans(read.plans), json: args.scenario.json };
+    job.execute(&args.means, screen)
+}
+
+/// `fedlayer resume`.
+pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> {
+    let folder = RunFolder::open(args.run.clone())?;
+    let name = folder.note()?.scenario;
+    let (path, text) = folder.scenario()?;
+    let read = scenario::read_text(&path, &text, &[], screen)?;
+    let job = Job { name, folder, plans: plans(read.plans), json: args.json };
+    job.execute(&args.means, screen)
+}
+
+fn plans(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
+    plans.into_iter().map(Arc::new).collect()
+}
+
+/// A scenario in its run folder.
+struct Job {
+    name: String,
+    folder: RunFolder,
+    plans: Vec<Arc<Plan>>,
+    json: bool,
+}
+
+/// A plan, its data, and where it begins.
+struct Start {
+    plan: Arc<Plan>,
+    data: Arc<FederatedData>,
+    from: Option<From>,
+    journal: Reporting,
+}
+
+impl Job {
+    fn execute(&self, means: &Means, screen: &Screen) -> Result<(), Failure> {
+        let began = Instant::now();
+        let device = means.device.open().map_err(|error| Failure::Device(error.to_string()))?;
+        let workers = match means.workers {
+            Some(workers) => workers.into(),
+            None => available_parallelism()?.get(),
+        };
+        let trainers = Arc::new(Trainers::new(device));
+        let mut note = RunNote {
+            fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
+            scenario: self.name.clone(),
+            device: device.to_string(),
+            libtorch: LIBTORCH.to_owned(),
+            workers,
+            seeds: self.seeds(),
+            state: RunState::Running,
+            started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            seconds: 0.0,
+        };
+        self.folder.write_note(&note)?;
+        screen.talk(&format!("run folder: {}", self.folder.path().display()));
+        let starts = self.starts(&trainers, screen)?;
+        let progress = starts.first().map(|start| start.journal.progress.clone());
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let ends = runtime.block_on(async {
+            let pool = Arc::new(WorkerPool::start(workers, trainers)?);
+            let word = interruption(screen.clone());
+            Ok::<_, Failure>(run_all(starts, &pool, workers, &word).await)
+        });
+        // A worker in the middle of a long training does not keep the program from ending.
+        runtime.shutdown_background();
+        progress.iter().for_each(Progress::clear);
+        let ended = self.ended(ends?);
+        note.seconds = began.elapsed().as_secs_f64();
+        note.state = match &ended {
+            Ok(()) => RunState::Finished,
+            Err(Failure::Interrupted(_)) => RunState::Interrupted,
+            Err(_) => RunState::Failed,
+        };
+        self.folder.write_note(&note)?;
+        if !matches!(ended, Err(Failure::Interrupted(_))) {
+            self.report(screen, note.seconds)?;
+        }
+        ended
+    }
+
+    fn seeds(&self) -> Vec<u64> {
+        let mut seeds: Vec<u64> = self.plans.iter().map(|plan| plan.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        seeds
+    }
+
+    /// Every plan from its latest checkpoint, or from the start.
+    fn starts(&self, trainers: &Trainers, screen: &Screen) -> Result<Vec<Start>, Failure> {
+        let mut begun = Vec::new();
+        for plan in &self.plans {
+            let folder = self.folder.plan(plan);
+            let checkpoint = folder.latest(plan)?;
+            let journal = folder.journal(plan, checkpoint.as_ref())?;
+            let from = checkpoint.map(|checkpoint| From {
+                committed: checkpoint.round,
+                federation: checkpoint.federation,
+            });
+            begun.push((plan, from, journal));
+        }
+        let rounds = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
+        let done = begun.iter().filter_map(|(_, from, _)| from.as_ref());
+        let done = done.map(|from| u64::from(from.committed)).sum();
+        let progress = screen.progress(rounds, done);
+        if done > 0 {
+            screen.talk(&format!("going on after {done} of {rounds} committed rounds"));
+        }
+        let start = |(plan, from, journal): (&Arc<Plan>, Option<From>, FileJournal)| {
+            Ok(Start {
+                plan: plan.clone(),
+                data: trainers.data(plan).map_err(Failure::Data)?,
+                from,
+                journal: Reporting { journal, plan: plan.clone(), progress: progress.clone() },
+            })
+        };
+        begun.into_iter().map(start).collect()
+    }
+
+    /// What the ends of all plans come to.
+    fn ended(&self, ends: Vec<End>) -> Result<(), Failure> {
+        let folder = self.folder.path();
+        if ends.iter().any(|(_, end)| matches!(end, Err(RunError::Interrupted { .. }))) {
+            return Err(Failure::Interrupted(folder.to_owned()));
+        }
+        let reason = |(plan, end): &End| {
+            let error = end.as_ref().err()?;
+            Some(run_reason(&plan.strategy.name, plan.seed, error))
+        };
+        let reasons: Vec<String> = ends.iter().filter_map(reason).collect();
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::Run {
+            failed: reasons.len(),
+            plans: ends.len(),
+            reasons: reasons.join("\n"),
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Writes `summary.json` and prints the table.
+    fn report(&self, screen: &Screen, seconds: f64) -> Result<(), Failure> {
+        let rows: Result<Vec<_>, Failure> =
+            self.plans.iter().map(|plan| self.folder.plan(plan).summary(plan)).collect();
+        let summary = Summary { scenario: self.name.clone(), rows: rows? };
+        self.folder.write_summary(&summary)?;
+        screen.data(&table::render(&summary, self.json)?);
+        screen.talk(&format!("{seconds:.1} s; records in {}", self.folder.path().display()));
+        Ok(())
+    }
+}
+
+/// What a plan came to.
+type End = (Arc<Plan>, Result<(), RunError>);
+
+/// Runs all plans, as many at once as keep the workers busy; their ends are in the plans' order.
+async fn run_all(
+    starts: Vec<Start>,
+    pool: &Arc<WorkerPool>,
+    workers: usize,
+    word: &Shutdown,
+) -> Vec<End> {
+    let plans: Vec<&Plan> = starts.iter().map(|start| &*start.plan).collect();
+    let at_once = Arc::new(Semaphore::new(plans_at_once(&plans, workers)));
+    let running: Vec<_> = starts
+        .into_iter()
+        .map(|Start { plan, data, from, journal }| {
+            let (pool, word, at_once) = (pool.clone(), word.clone(), at_once.clone());
+            let examples = move |client| data.client_train(client).len();
+            let run = fedlayer_runtime::run(plan.clone(), examples, pool, journal, from, word);
+            let turn = tokio::spawn(async move {
+                // The semaphore is never closed; were it, the plan would only start earlier.
+                let _permit = at_once.acquire().await;
+                run.await
+            });
+            (plan, turn)
+        })
+        .collect();
+    let mut ends = Vec::new();
+    for (plan, turn) in running {
+        let end = turn.await.unwrap_or_else(|broken| Err(RunError::Broken(broken)));
+        ends.push((plan, end));
+    }
+    ends
+}
+
+/// A round of few stacks leaves workers idle; another plan's round fills them.
+fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
+    let stacks_of = |plan: &&Plan| {
+        let clients: Vec<ClientId> = (0..plan.clients.cohort()).map(ClientId).collect();
+        stacks(&clients, |_| 1).len()
+    };
+    let fewest = plans.iter().map(stacks_of).min().unwrap_or(1).max(1);
+    workers.div_ceil(fewest) + 1
+}
+
+/// The word is given at the first ctrl-c (or SIGTERM); at the second the program ends at once.
+fn interruption(screen: Screen) -> Shutdown {
+    let (stopper, word) = shutdown();
+    tokio::spawn(async move {
+        signal().await;
+        screen.talk("interrupted: the round in training is abandoned");
+        stopper.stop();
+        signal().await;
+        signal_hook::low_level::exit(130);
+    });
+    word
+}
+
+/// Waits for ctrl-c or SIGTERM.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without a handler the system's own way applies: the program ends.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Writes a round down, then shows it.
+struct Reporting {
+    journal: FileJournal,
+    plan: Arc<Plan>,
+    progress: Progress,
+}
+
+impl Journal for Reporting {
+    fn commit(&mut self, committed: Committed<'_>) -> Result<(), String> {
+        let record = committed.record;
+        self.journal.commit(committed)?;
+        self.progress.round(&self.plan.strategy.name, self.plan.seed, record);
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! The run folder: which file lies where, and how one plan's part of it is written and read.
+
+use std::path::{Path, PathBuf};
+
+use fedlayer_core::{
+    Plan, RoundRecord, Summary, SummaryRow,
+    spec::{CheckpointSpec, Keep},
+};
+use fedlayer_runtime::{Committed, Journal};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    checkpoint::Checkpoint,
+    exit::Failure,
+    files::{self, FileError, LineFile, Lock},
+};
+
+/// A folder that holds everything of one run, kept for this process.
+#[derive(Debug)]
+pub(crate) struct RunFolder {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+/// `run.json`: what a run was, and how far it came. It may depend on time and machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunNote {
+    /// The version of the program that wrote the folder.
+    pub(crate) fedlayer: String,
+    /// The scenario's name.
+    pub(crate) scenario: String,
+    /// The device that clients trained on.
+    pub(crate) device: String,
+    /// The version of libtorch.
+    pub(crate) libtorch: String,
+    /// Workers.
+    pub(crate) workers: usize,
+    /// The scenario's seeds.
+    pub(crate) seeds: Vec<u64>,
+    /// How far it came.
+    pub(crate) state: RunState,
+    /// When it was begun or resumed last, in seconds since 1970 (UTC).
+    pub(crate) started: u64,
+    /// Seconds that the last process spent on it.
+    pub(crate) seconds: f64,
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RunState {
+    /// A process is at it, or was killed.
+    Running,
+    /// Every plan is finished.
+    Finished,
+    /// It was ended early.
+    Interrupted,
+    /// At least one plan could not be finished.
+    Failed,
+}
+
+const SCENARIO: &str = "scenario.toml";
+const NOTE: &str = "run.json";
+const SUMMARY: &str = "summary.json";
+
+impl RunFolder {
+    /// Makes a new folder and puts the scenario into it.
+    pub(crate) fn create(path: PathBuf, scenario: &str) -> Result<Self, Failure> {
+        if !files::create_new_folder(&path)? {
+            return Err(Failure::FolderExists(path));
+        }
+        let folder = Self::keep(path)?;
+        files::write_atomically(&folder.path.join(SCENARIO), scenario.as_bytes())?;
+        Ok(folder)
+    }
+
+    /// Makes a new folder below `runs`, called after the scenario: the first of `digits`, `digits-2`, … that is free.
+    pub(crate) fn create_below(runs: &Path, name: &str, scenario: &str) -> Result<Self, Failure> {
+        let mut number = 1;
+        loop {
+            let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+            match Self::create(runs.join(format!("{name}{suffix}")), scenario) {
+                Err(Failure::FolderExists(_)) => number += 1,
+                folder => return folder,
+            }
+        }
+    }
+
+    /// Opens a run folder and keeps it for this process.
+    pub(crate) fn open(path: PathBuf) -> Result<Self, Failure> {
+        if !files::exists(&path.join(SCENARIO)) {
+            return Err(Failure::NoRun(path));
+        }
+        Self::keep(path)
+    }
+
+    fn keep(path: PathBuf) -> Result<Self, Failure> {
+        match Lock::take(&path.join(".lock"))? {
+            Some(lock) => Ok(Self { path, _lock: lock }),
+            None => Err(Failure::FolderBusy(path)),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The scenario as it was given.
+    pub(crate) fn scenario(&self) -> Result<(PathBuf, String), FileError> {
+        let path = self.path.join(SCENARIO);
+        let text = files::read_text(&path)?;
+        Ok((path, text))
+    }
+
+    /// Writes `run.json`.
+    pub(crate) fn write_note(&self, note: &RunNote) -> Result<(), Failure> {
+        Ok(files::write_atomically(&self.path.join(NOTE), &pretty(note)?)?)
+    }
+
+    /// Reads `run.json`.
+    pub(crate) fn note(&self) -> Result<RunNote, Failure> {
+        read_json(&self.path.join(NOTE))
+    }
+
+    /// Writes `summary.json`.
+    pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), Failure> {
+        Ok(files::write_atomically(&self.path.join(SUMMARY), &pretty(summary)?)?)
+    }
+
+    /// The part of the folder that belongs to a plan.
+    pub(crate) fn plan(&self, plan: &Plan) -> PlanFolder {
+        PlanFolder { path: self.path.join(plan.folder()) }
+    }
+}
+
+/// Reads the `summary.json` of a run folder without keeping the folder.
+pub(crate) fn read_summary(folder: &Path) -> Result<Summary, Failure> {
+    let path = folder.join(SUMMARY);
+    if !files::exists(&path) && files::exists(&folder.join(SCENARIO)) {
+        return Err(Failure::Unfinished(folder.to_owned()));
+    }
+    if !files::exists(&path) {
+        return Err(Failure::NoRun(folder.to_owned()));
+    }
+    read_json(&path)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    let text = files::read_text(path)?;
+    serde_json::from_str(&text).map_err(|error| Failure::damaged(path, error))
+}
+
+fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The part of a run folder that belongs to one strategy and seed.
+#[derive(Debug)]
+pub(crate) struct PlanFolder {
+    path: PathBuf,
+}
+
+impl PlanFolder {
+    /// The latest checkpoint, if there is one.
+    pub(crate) fn latest(&self, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
+        let Some(name) = checkpoint_names(&self.checkpoints())?.pop() else { return Ok(None) };
+        let path = self.checkpoints().join(name);
+        let bytes = files::read_bytes(&path)?;
+        let checkpoint = Checkpoint::from_bytes(&bytes, &plan.layout)
+            .map_err(|error| Failure::damaged(&path, error))?;
+        Ok(Some(checkpoint))
+    }
+
+    /// Goes on writing after a checkpoint, or from the start; lines past it are cut off.
+    pub(crate) fn journal(
+        &self,
+        plan: &Plan,
+        after: Option<&Checkpoint>,
+    ) -> Result<FileJournal, FileError> {
+        files::create_folders(&self.checkpoints())?;
+        let (rounds, barriers) = after.map_or((0, 0), |c| (c.rounds_bytes, c.barriers_bytes));
+        let lines = |name: &str, keep| LineFile::open(self.path.join(name), keep);
+        Ok(FileJournal {
+            rounds: lines("rounds.jsonl", Some(rounds))?,
+            barriers: lines("barriers.jsonl", Some(barriers))?,
+            timings: lines("timings.jsonl", None)?,
+            checkpoints: self.checkpoints(),
+            spec: plan.checkpoints.clone(),
+            last_round: plan.rounds,
+        })
+    }
+
+    /// The summary of what is committed.
+    pub(crate) fn summary(&self, plan: &Plan) -> Result<SummaryRow, Failure> {
+        let path = self.path.join("rounds.jsonl");
+        let text = if files::exists(&path) { files::read_text(&path)? } else { String::new() };
+        let records: Result<Vec<RoundRecord>, _> = text.lines().map(serde_json::from_str).collect();
+        let records = records.map_err(|error| Failure::damaged(&path, error))?;
+        Ok(SummaryRow::new(&plan.strategy.name, plan.seed, &records))
+    }
+
+    fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+}
+
+/// The names of the checkpoints in a folder, oldest first.
+fn checkpoint_names(folder: &Path) -> Result<Vec<String>, FileError> {
+    let mut names = files::names_in(folder)?;
+    names.retain(|name| name.starts_with("round-") && name.ends_with(".safetensors"));
+    Ok(names)
+}
+
+/// Writes committed rounds into a plan's folder.
+#[derive(Debug)]
+pub(crate) struct FileJournal {
+    rounds: LineFile,
+    barriers: LineFile,
+    timings: LineFile,
+    checkpoints: PathBuf,
+    spec: CheckpointSpec,
+    last_round: u32,
+}
+
+/// One line of `timings.jsonl`, in seconds.
+#[derive(Serialize)]
+struct TimingRow {
+    round: u32,
+    train: f64,
+    barriers: f64,
+    average: f64,
+    evaluate: f64,
+}
+
+impl FileJournal {
+    fn write(&mut self, committed: &Committed<'_>) -> Result<(), Failure> {
+        let round = committed.record.round;
+        self.rounds.append(&lines([committed.record])?)?;
+        if !committed.barriers.is_empty() {
+            self.barriers.append(&lines(committed.barriers)?)?;
+        }
+        let spent = committed.timings;
+        self.timings.append(&lines([&TimingRow {
+            round,
+            train: spent.train.as_secs_f64(),
+            barriers: spent.barriers.as_secs_f64(),
+            average: spent.average.as_secs_f64(),
+            evaluate: spent.evaluate.as_secs_f64(),
+        }])?)?;
+        if round.is_multiple_of(self.spec.every) || round == self.last_round {
+            self.checkpoint(committed)?;
+        }
+        Ok(())
+    }
+
+    /// The checkpoint's rename is the moment at which everything before it is committed.
+    fn checkpoint(&self, committed: &Committed<'_>) -> Result<(), Failure> {
+        let round = committed.record.round;
+        let checkpoint = Checkpoint {
+            round,
+            rounds_bytes: self.rounds.bytes(),
+            barriers_bytes: self.barriers.bytes(),
+            federation: committed.federation.clone(),
+        };
+        let path = self.checkpoints.join(format!("round-{round:07}.safetensors"));
+        let bytes = checkpoint.to_bytes().map_err(|error| Failure::damaged(&path, error))?;
+        files::write_atomically(&path, &bytes)?;
+        if let Keep::Latest(keep) = self.spec.keep {
+            let names = checkpoint_names(&self.checkpoints)?;
+            for name in names.iter().rev().skip(keep as usize) {
+                files::remove(&self.checkpoints.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Journal for FileJournal {
+    fn commit(&mut self, committed: Committed<'_>) -> Result<(), String> {
+        self.write(&committed).map_err(|failure| failure.to_string())
+    }
+}
+
+/// Values as lines of JSON.
+fn lines<'a, T: Serialize + 'a>(
+    values: impl IntoIterator<Item = &'a T>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut lines = Vec::new();
+    for value in values {
+        serde_json::to_writer(&mut lines, value)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}

@@ -1,0 +1,46 @@
+//! From a scenario file to plans: reading, changing, checking against the data.
+
+use std::path::Path;
+
+use fedlayer_core::{DataFacts, spec::DataSpec};
+use fedlayer_scenario::{DataCheck, DataFault, Read, Setting};
+
+use crate::{exit::Failure, files, screen::Screen};
+
+/// Reads a scenario file, changed by `--set`.
+pub(crate) fn read(path: &Path, settings: &[Setting], screen: &Screen) -> Result<Read, Failure> {
+    let text = files::read_text(path)?;
+    read_text(path, &text, settings, screen)
+}
+
+/// Reads a scenario's text; `path` is what messages call it.
+pub(crate) fn read_text(
+    path: &Path,
+    text: &str,
+    settings: &[Setting],
+    screen: &Screen,
+) -> Result<Read, Failure> {
+    let name = path.display().to_string();
+    fedlayer_scenario::read(&name, text, settings, &Data).map_err(|report| {
+        let color = fedlayer_scenario::Color::from_terminal(screen.is_coloured());
+        Failure::Scenario(report.render(color))
+    })
+}
+
+/// A scenario's name: its file's name without folder and ending.
+pub(crate) fn name(path: &Path) -> String {
+    path.file_stem().map_or("scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The data sets that there are.
+struct Data;
+
+impl DataCheck for Data {
+    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+        fedlayer_data::check(data, clients).map_err(|error| DataFault {
+            key: error.key().to_owned(),
+            message: error.to_string(),
+            help: error.help(),
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! The one place that prints: data on stdout, talk on stderr, a progress bar that neither runs through.
+
+use std::io::{self, IsTerminal, Write};
+
+use fedlayer_core::RoundRecord;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::{
+    EnvFilter, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+use crate::args::LogForm;
+
+/// Where the program speaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    bars: MultiProgress,
+    quiet: bool,
+}
+
+impl Screen {
+    /// Sets the log up, too. `RUST_LOG` says what is in it; warnings, where it is not set.
+    pub(crate) fn new(log: LogForm, quiet: bool) -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let screen = Self { bars, quiet };
+        let default = if quiet { "error" } else { "warn" };
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+        let lines = tracing_subscriber::fmt::layer().with_writer(screen.clone());
+        let registry = tracing_subscriber::registry().with(filter);
+        match log {
+            LogForm::Json => registry.with(lines.json()).init(),
+            LogForm::Text => {
+                registry.with(lines.with_ansi(screen.is_coloured()).with_target(false)).init();
+            }
+        }
+        screen
+    }
+
+    /// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
+    pub(crate) fn is_coloured(&self) -> bool {
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+    }
+
+    /// Data, on stdout. A reader that went away is no error.
+    pub(crate) fn data(&self, text: &str) {
+        self.bars.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            let _closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        });
+    }
+
+    /// Talk, on stderr.
+    pub(crate) fn talk(&self, text: &str) {
+        if !self.quiet {
+            self.error(text);
+        }
+    }
+
+    /// What went wrong, on stderr.
+    pub(crate) fn error(&self, text: &str) {
+        self.bars.suspend(|| {
+            let _closed = writeln!(io::stderr().lock(), "{}", text.trim_end());
+        });
+    }
+
+    /// A bar over all rounds of all plans, of which some are done.
+    pub(crate) fn progress(&self, rounds: u64, done: u64) -> Progress {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(rounds) };
+        let bar = self.bars.add(bar);
+        let style = ProgressStyle::with_template(
+            "{bar:24} {pos}/{len} rounds · {msg} · {elapsed} · {eta} left",
+        );
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_position(done);
+        bar.reset_eta();
+        Progress { bar }
+    }
+}
+
+/// The log's way to stderr, above the progress bar.
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bars.suspend(|| io::stderr().lock().write_all(bytes))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for Screen {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// The progress of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// One round of one plan is committed.
+    pub(crate) fn round(&self, strategy: &str, seed: u64, record: &RoundRecord) {
+        let accuracy = record.evaluation.as_ref().and_then(|evaluation| evaluation.test_accuracy);
+        let accuracy = accuracy.map_or(String::new(), |a| format!(", accuracy {:.1} %", 100.0 * a));
+        let (round, loss) = (record.round, record.train_loss);
+        self.bar.set_message(format!(
+            "`{strategy}` seed {seed}: round {round}, loss {loss:.4}{accuracy}"
+        ));
+        self.bar.inc(1);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

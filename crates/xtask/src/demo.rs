@@ -1,0 +1,19 @@
+//! `cargo xtask demo`: from a fresh checkout to the first table.
+
+use std::process::Command;
+
+use crate::Result;
+use crate::process::{cargo, line, run as run_process};
+use crate::{libtorch, workspace};
+
+const SCENARIO: &str = "scenarios/digits.toml";
+
+/// Builds the binary and runs the first scenario; further arguments go to `fedlayer run`.
+pub(crate) fn run(arguments: &[String]) -> Result {
+    libtorch::ready()?;
+    run_process(&mut cargo(&["build", "--release", "--package", "fedlayer"]))?;
+    let mut demo = Command::new(workspace::target().join("release/fedlayer"));
+    demo.args(["run", SCENARIO]).args(arguments).current_dir(workspace::root());
+    println!("{}", line(&demo));
+    run_process(&mut demo)
+}

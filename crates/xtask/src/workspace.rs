@@ -1,0 +1,54 @@
+//! Where things are in the workspace, and file errors that name their path.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::Result;
+
+/// The folder of the workspace's `Cargo.toml`.
+pub(crate) fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package.parent().and_then(Path::parent);
+    root.unwrap_or(package).to_path_buf()
+}
+
+/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, or `target` in the workspace.
+pub(crate) fn target() -> PathBuf {
+    let folder = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(folder)
+}
+
+/// Every scenario of the workspace, in the order of their paths relative to the root.
+pub(crate) fn scenarios() -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("scenarios")];
+    while let Some(folder) = folders.pop() {
+        for path in entries(&root().join(&folder))? {
+            let relative = folder.join(path.file_name().unwrap_or_default());
+            if path.is_dir() {
+                folders.push(relative);
+            } else if relative.extension().is_some_and(|extension| extension == "toml") {
+                found.push(relative);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// What a folder holds, as full paths in order.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = || -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut paths = at(folder, read())?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// A file operation's result, its error with the path in front.
+pub(crate) fn at<T>(path: &Path, result: io::Result<T>) -> Result<T> {
+    result.map_err(|error| format!("`{}`: {error}", path.display()))
+}

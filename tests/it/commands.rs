@@ -1,0 +1,80 @@
+//! Every command does what its help says; data goes to stdout, talk to stderr.
+
+use serde_json::Value;
+
+use crate::support::{DIGITS, Place};
+
+#[test]
+fn check_prints_layers_clients_and_cost() {
+    let place = Place::with(DIGITS);
+    let done = place.fedlayer("check scenario.toml").ok();
+    for words in ["fc1", "[16, 64]", "1,210 parameters", "optimizer steps", "own test", "rotating"]
+    {
+        assert!(done.stdout.contains(words), "`{words}` is not in:\n{}", done.stdout);
+    }
+    assert_eq!(done.stderr, "");
+    let json: Value =
+        serde_json::from_str(&place.fedlayer("check scenario.toml --json").ok().stdout).unwrap();
+    let clients = json["clients"].as_array().unwrap();
+    let examples: u64 = clients
+        .iter()
+        .map(|client| client["train"].as_u64().unwrap() + client["test"].as_u64().unwrap())
+        .sum();
+    // 1,797 digits, a fifth of them in the common test set.
+    assert_eq!((clients.len(), examples), (6, 1438));
+}
+
+#[test]
+fn run_prints_the_table_on_stdout_and_json_where_it_is_asked_for() {
+    let place = Place::with(DIGITS);
+    let done = place.fedlayer("run scenario.toml --out table --quiet").ok();
+    assert!(done.stdout.starts_with("strategy"), "{}", done.stdout);
+    assert!(done.stdout.contains("one layer, rotating"));
+    assert_eq!(done.stderr, "");
+    let compared = place.fedlayer("compare table").ok();
+    assert_eq!(compared.stdout, done.stdout);
+    let json = place.fedlayer("run scenario.toml --out json --json").ok();
+    let summary: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(summary["rows"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn runs_without_out_take_the_next_free_folder() {
+    let place = Place::with(DIGITS);
+    for _ in 0..2 {
+        place.fedlayer("run scenario.toml --set rounds=1").ok();
+    }
+    assert!(place.path("runs/scenario/summary.json").exists());
+    assert!(place.path("runs/scenario-2/summary.json").exists());
+}
+
+#[test]
+fn init_prints_a_scenario_that_passes_check() {
+    let place = Place::with("");
+    let example = place.fedlayer("init").ok().stdout;
+    let place = Place::with(&example);
+    place.fedlayer("check scenario.toml").ok();
+}
+
+#[test]
+fn schema_and_completions_are_printed() {
+    let place = Place::with("");
+    let schema: Value = serde_json::from_str(&place.fedlayer("schema").ok().stdout).unwrap();
+    assert!(schema["properties"]["strategy"].is_object());
+    assert!(place.fedlayer("completions bash").ok().stdout.contains("_fedlayer"));
+}
+
+#[test]
+fn the_log_is_json_where_it_is_asked_for() {
+    let place = Place::with(DIGITS);
+    let mut command = place.command("run scenario.toml --out run --set rounds=1 --log json");
+    let output = command.env("RUST_LOG", "fedlayer=debug,fedlayer_runtime=debug").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<Value> =
+        stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let spans: Vec<String> = lines.iter().map(|line| line["spans"].to_string()).collect();
+    assert!(
+        spans.iter().any(|spans| spans.contains("\"run\"") && spans.contains("\"round\"")),
+        "{stderr}"
+    );
+}

@@ -1,0 +1,11 @@
+//! The `fedlayer` program as its users meet it: files in, files and words out.
+
+#![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
+#![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
+
+mod bytes;
+mod commands;
+mod contract;
+mod support;
+mod tidy;
+mod wrong;

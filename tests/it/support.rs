@@ -1,0 +1,129 @@
+//! A folder of one's own to run the program in.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// A small scenario of digits: two strategies, one seed. Tests change it.
+pub(crate) const DIGITS: &str = r#"# A question?   fedlayer run scenario.toml
+seeds = [1]
+rounds = 6
+[data]
+set = "digits"
+partition = { dirichlet = 0.3 }
+[clients]
+count = 6
+per_round = 5
+dropout = 0.1
+[model]
+mlp = [16]
+[local]
+epochs = 1
+batch = 16
+optimizer = { sgd = { lr = 0.1, momentum = 0.9 } }
+optimizer_state = "keep"
+[barriers]
+every = 2
+[checkpoints]
+every = 2
+[[strategy]]
+name = "all"
+average = "all"
+[[strategy]]
+name = "one layer, rotating"
+average = { rotate = 1 }
+"#;
+
+/// A folder with a scenario in it, gone when the test ends.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+/// What a finished program left behind.
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Place {
+    /// With `scenario` as `scenario.toml`.
+    pub(crate) fn with(scenario: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program with its arguments separated by blanks, in this folder.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedlayer"));
+        command
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_remove("RUST_LOG")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn fedlayer(&self, arguments: &str) -> Done {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Done { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Starts the program, silent.
+    pub(crate) fn start(&self, arguments: &str) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// The files of a run folder that may depend on nothing but the scenario.
+    pub(crate) fn records(&self, run: &str) -> BTreeMap<String, Vec<u8>> {
+        let root = self.path(run);
+        let mut files = BTreeMap::new();
+        collect(&root, &root, &mut files);
+        files.retain(|name, _| {
+            !name.ends_with("timings.jsonl") && name != "run.json" && name != ".lock"
+        });
+        files
+    }
+}
+
+impl Done {
+    /// Ends the test where the program failed.
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            files.insert(name, fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// Ends the test where two run folders differ, and names the files.
+pub(crate) fn assert_same_bytes(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>) {
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(a), names(b));
+    let different: Vec<_> = a.keys().filter(|name| a[*name] != b[*name]).collect();
+    assert!(different.is_empty(), "these files differ: {different:?}");
+}
