@@ -35,19 +35,54 @@ struct Work {
 }
 
 const WORKS: [Work; 4] = [
-    Work { name: "many small clients", clients: 100, examples: 17, features: 64, hidden: &[128, 64], batch: 10, rounds: 10 },
-    Work { name: "digits.toml's size", clients: 8, examples: 144, features: 64, hidden: &[128, 64], batch: 16, rounds: 10 },
-    Work { name: "medium network", clients: 8, examples: 256, features: 256, hidden: &[512, 512], batch: 64, rounds: 4 },
-    Work { name: "compute-bound", clients: 4, examples: 512, features: 784, hidden: &[1024, 1024], batch: 128, rounds: 4 },
+    Work {
+        name: "many small clients",
+        clients: 100,
+        examples: 17,
+        features: 64,
+        hidden: &[128, 64],
+        batch: 10,
+        rounds: 10,
+    },
+    Work {
+        name: "digits.toml's size",
+        clients: 8,
+        examples: 144,
+        features: 64,
+        hidden: &[128, 64],
+        batch: 16,
+        rounds: 10,
+    },
+    Work {
+        name: "medium network",
+        clients: 8,
+        examples: 256,
+        features: 256,
+        hidden: &[512, 512],
+        batch: 64,
+        rounds: 4,
+    },
+    Work {
+        name: "compute-bound",
+        clients: 4,
+        examples: 512,
+        features: 784,
+        hidden: &[1024, 1024],
+        batch: 128,
+        rounds: 4,
+    },
 ];
 
 fn main() {
     fedlayer_torch::one_thread();
-    println!("rounds of training against a plain libtorch loop (one thread each, medians of 9 turns)\n");
+    println!(
+        "rounds of training against a plain libtorch loop (one thread each, medians of 9 turns)\n"
+    );
     println!("{:<22} {:>12} {:>12} {:>14}", "work", "ours ms", "plain ms", "ours ÷ plain");
     for work in &WORKS {
         let plan = Arc::new(work.plan());
-        let data = Arc::new(fedlayer_data::load(&plan.data, work.clients, plan.root_seed()).unwrap());
+        let data =
+            Arc::new(fedlayer_data::load(&plan.data, work.clients, plan.root_seed()).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let factory = Arc::new(Torch { data: data.clone() });
         let pool = Arc::new(WorkerPool::start(1, factory).unwrap());
@@ -114,7 +149,9 @@ fn plain(plan: &Plan, data: &FederatedData) {
     for _ in 0..plan.rounds {
         let mut sums: Vec<Tensor> = global.iter().map(Tensor::zeros_like).collect();
         for client in 0..plan.clients.count {
-            tch::no_grad(|| variables.iter().zip(&global).for_each(|(v, g)| v.shallow_clone().copy_(g)));
+            tch::no_grad(|| {
+                variables.iter().zip(&global).for_each(|(v, g)| v.shallow_clone().copy_(g))
+            });
             let config = nn::Sgd { momentum: sgd.momentum, ..Default::default() };
             let mut optimizer = config.build(&store, sgd.lr).unwrap();
             let own = data.client_train(ClientId(client));

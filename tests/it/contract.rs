@@ -33,6 +33,7 @@ fn summary_and_rows_have_the_promised_fields() {
         "full_barrier",
         "max_layer_barrier",
         "max_layer",
+        "end_loss_spread",
         "bytes_up",
         "bytes_down",
     ]

@@ -32,13 +32,14 @@ pub struct Quantity {
 }
 
 /// The numbers that strategies are compared by, in the order of tables.
-pub const MEASURES: [Quantity; 8] = [
+pub const MEASURES: [Quantity; 9] = [
     Quantity { name: "test_accuracy", of: |row| row.test_accuracy },
     Quantity { name: "test_loss", of: |row| row.test_loss },
     Quantity { name: "client_accuracy_mean", of: |row| row.client_accuracy_mean },
     Quantity { name: "client_accuracy_std", of: |row| row.client_accuracy_std },
     Quantity { name: "full_barrier", of: |row| row.full_barrier },
     Quantity { name: "max_layer_barrier", of: |row| row.max_layer_barrier },
+    Quantity { name: "end_loss_spread", of: |row| row.end_loss_spread },
     Quantity { name: "bytes_up", of: |row| Some(row.bytes_up as f64) },
     Quantity { name: "bytes_down", of: |row| Some(row.bytes_down as f64) },
 ];

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use thiserror::Error;
 
-use crate::{LayerSet, Layout};
+use crate::Layout;
 
 /// The parameters of one model: one flat vector of `f32`, and the [`Layout`] that says which layer lies where.
 ///
@@ -41,6 +41,9 @@ pub enum ParamsError {
         value: f32,
     },
 }
+
+/// How many values are checked at once.
+const BLOCK: usize = 4096;
 
 impl Params {
     /// Takes `values` as parameters of `layout`.
@@ -81,32 +84,36 @@ impl Params {
         &self.values[range.clone()]
     }
 
-    /// Copies the layers of `set` from `other`; every other layer stays as it is, bit for bit.
-    pub fn copy_layers(&mut self, set: &LayerSet, other: &Params) {
-        for range in set.ranges() {
-            self.values[range.clone()].copy_from_slice(&other.values[range.clone()]);
-        }
-    }
-
     /// Checks that every value is finite.
     ///
     /// # Errors
     /// [`ParamsError::NotFinite`] names the first layer, tensor and element that is not.
     pub fn check_finite(&self) -> Result<(), ParamsError> {
-        let Some(at) = self.values.iter().position(|value| !value.is_finite()) else {
-            return Ok(());
-        };
-        let layers = self.layout.layers().iter();
-        let mut tensors =
-            layers.flat_map(|layer| layer.tensors.iter().map(move |tensor| (layer, tensor)));
-        let Some((layer, tensor)) = tensors.find(|(_, tensor)| tensor.range.contains(&at)) else {
-            unreachable!("a layout has no gaps, so value {at} lies in one of its tensors")
-        };
-        Err(ParamsError::NotFinite {
-            layer: layer.name.to_string(),
-            tensor: tensor.name.clone(),
-            element: at - tensor.range.start,
-            value: self.values[at],
-        })
+        check_values(&self.layout, &self.values)
     }
+}
+
+/// Checks that values are as many as the layout's parameters, and finite.
+pub(crate) fn check_values(layout: &Layout, values: &[f32]) -> Result<(), ParamsError> {
+    let expected = layout.parameters();
+    if values.len() != expected {
+        return Err(ParamsError::Length { found: values.len(), expected });
+    }
+    // Block by block without an early exit, so that the check keeps up with memory.
+    let good = |block: &[f32]| block.iter().fold(true, |good, value| good & value.is_finite());
+    let Some(block) = values.chunks(BLOCK).position(|block| !good(block)) else { return Ok(()) };
+    let rest = &values[block * BLOCK..];
+    let at = block * BLOCK + rest.iter().take_while(|value| value.is_finite()).count();
+    let layers = layout.layers().iter();
+    let mut tensors =
+        layers.flat_map(|layer| layer.tensors.iter().map(move |tensor| (layer, tensor)));
+    let Some((layer, tensor)) = tensors.find(|(_, tensor)| tensor.range.contains(&at)) else {
+        unreachable!("a layout has no gaps, so value {at} lies in one of its tensors")
+    };
+    Err(ParamsError::NotFinite {
+        layer: layer.name.to_string(),
+        tensor: tensor.name.clone(),
+        element: at - tensor.range.start,
+        value: values[at],
+    })
 }

@@ -82,6 +82,8 @@ pub struct BarrierSummary {
     pub max_layer_barrier: Option<f64>,
     /// The layer that has it.
     pub max_layer: Option<LayerName>,
+    /// The largest test loss of the unmixed models less the smallest. Where it is large against a barrier, the `mean` baseline misleads.
+    pub end_loss_spread: Option<f64>,
 }
 
 /// One line of `barriers.jsonl`: one measured value.
@@ -129,6 +131,8 @@ pub enum Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// An unmixed model: its own loss, no barrier.
+    End,
     /// All layers.
     Full,
     /// One layer alone.
@@ -178,6 +182,9 @@ pub struct SummaryRow {
     pub max_layer_barrier: Option<f64>,
     /// As in the last measured round.
     pub max_layer: Option<LayerName>,
+    /// As in the last measured round.
+    #[serde(default)]
+    pub end_loss_spread: Option<f64>,
     /// Bytes that the clients would have sent in all rounds.
     pub bytes_up: u64,
     /// Bytes that the clients would have received in all rounds.
@@ -211,6 +218,7 @@ impl SummaryRow {
             full_barrier: barriers.full_barrier,
             max_layer_barrier: barriers.max_layer_barrier,
             max_layer: barriers.max_layer,
+            end_loss_spread: barriers.end_loss_spread,
             bytes_up: records.iter().map(|record| record.bytes_up).sum(),
             bytes_down: records.iter().map(|record| record.bytes_down).sum(),
         }

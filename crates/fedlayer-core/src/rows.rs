@@ -49,6 +49,7 @@ impl<'a> Rows<'a> {
         let spec = &self.study.spec;
         let mut rows = Vec::new();
         for (metric, values) in &self.values {
+            rows.extend(self.ends(*metric, values));
             for &baseline in &spec.baselines {
                 let at = |alpha| At { metric: *metric, values, baseline, alpha };
                 for measure in &self.study.measures {
@@ -70,6 +71,27 @@ impl<'a> Rows<'a> {
             }
         }
         rows
+    }
+
+    /// The unmixed models themselves: what every baseline is made of.
+    fn ends(&self, metric: Metric, values: &[Vec<f64>]) -> Vec<BarrierRow> {
+        let ends = self.study.clients.iter().zip(&values[self.study.end_indices()]);
+        ends.map(|(client, values)| {
+            let Estimate { value, std_error } = Estimate::of(values);
+            BarrierRow {
+                round: self.study.round,
+                split: Some(self.split),
+                metric,
+                kind: Kind::End,
+                set: "none".to_owned(),
+                base: client.to_string(),
+                alpha: None,
+                baseline: None,
+                value,
+                std_error,
+            }
+        })
+        .collect()
     }
 
     /// The barrier of a set into every base.
@@ -220,7 +242,15 @@ pub fn summarize(rows: &[BarrierRow]) -> BarrierSummary {
         shown(Kind::Layer).map(|row| Some((row.value?, &row.set))).collect();
     let largest =
         layers.into_iter().flatten().reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let is_end = |row: &&BarrierRow| {
+        (row.kind, row.metric, row.split) == (Kind::End, Metric::Loss, Some(SplitSpec::Test))
+    };
+    let ends: Option<Vec<f64>> = rows.iter().filter(is_end).map(|row| row.value).collect();
+    let ends = ends.unwrap_or_default().into_iter();
+    let worst = ends.clone().reduce(f64::max);
+    let best = ends.reduce(f64::min);
     BarrierSummary {
+        end_loss_spread: worst.zip(best).map(|(worst, best)| worst - best),
         full_barrier: shown(Kind::Full).find_map(|row| row.value),
         max_layer_barrier: largest.map(|(value, _)| value),
         max_layer: largest.map(|(_, set)| LayerName::new(set.as_str())),

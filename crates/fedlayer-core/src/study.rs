@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    AverageError, BarrierRow, Evaluation, LayerSet, Mix, Params, Point, Probe, Seed, Split, Update,
+    AverageError, BarrierRow, ClientId, Evaluation, LayerSet, Mix, Params, Point, Probe, Seed,
+    Split, Update,
     geometry::Geometry,
     mean_model,
     rows::Rows,
@@ -23,8 +24,9 @@ pub struct Study {
     pub(crate) measures: Vec<Measure>,
     pub(crate) directions: Vec<Direction>,
     pub(crate) geometry: Geometry,
+    /// The clients whose models the end models are.
+    pub(crate) clients: Vec<ClientId>,
     points: Points,
-    ends: usize,
 }
 
 /// A model of the cohort, before and after its local training.
@@ -110,7 +112,7 @@ impl Study {
             geometry: Geometry::new(&directions, ends, &shares),
             directions,
             points: Points::default(),
-            ends: ends.len(),
+            clients: updates.iter().map(|update| update.client).collect(),
         };
         study.points = study.plan_points(seed, &updates);
         Ok(study)
@@ -181,7 +183,7 @@ impl Study {
 
     /// Where the evaluations of the unmixed models stand in a split's evaluations.
     pub(crate) fn end_indices(&self) -> std::ops::Range<usize> {
-        0..self.ends
+        0..self.clients.len()
     }
 
     /// Where the evaluation of a mix stands in a split's evaluations.

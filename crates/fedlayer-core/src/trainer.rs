@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{ClientId, Layout, Params, ParamsError, Point, Seed};
+use crate::{ClientId, Layout, Params, ParamsError, Point, Seed, TensorSpec, params::check_values};
 
 /// Trains clients and evaluates models. It keeps nothing between two calls that a result depends on.
 ///
@@ -78,12 +78,7 @@ impl Update {
     /// # Errors
     /// Names what is wrong, with the layer.
     pub fn check(&self, layout: &Layout) -> Result<(), UpdateError> {
-        if **self.params.layout() != *layout {
-            return Err(UpdateError::Layout {
-                found: self.params.layout().parameters(),
-                expected: layout.parameters(),
-            });
-        }
+        check_layout(self.params.layout(), layout)?;
         if self.examples == 0 {
             return Err(UpdateError::NoExamples);
         }
@@ -91,7 +86,33 @@ impl Update {
             return Err(UpdateError::Loss(self.loss));
         }
         self.params.check_finite()?;
+        for slot in self.optimizer.iter().flat_map(|state| &state.slots) {
+            check_values(layout, slot).map_err(UpdateError::Optimizer)?;
+        }
         Ok(())
+    }
+}
+
+/// Finds the first tensor in which two layouts differ.
+fn check_layout(found: &Layout, expected: &Layout) -> Result<(), UpdateError> {
+    if found == expected {
+        return Ok(());
+    }
+    let shape = |tensor: Option<&TensorSpec>| tensor.map(|tensor| tensor.shape.clone());
+    let (mut founds, mut expecteds) = (found.tensors(), expected.tensors());
+    loop {
+        let (found, expected) = (founds.next(), expecteds.next());
+        let Some(name) = expected.or(found).map(|tensor| tensor.name.clone()) else {
+            unreachable!("two layouts with the same tensors are equal")
+        };
+        if found != expected {
+            let found = found.filter(|tensor| tensor.name == name);
+            return Err(UpdateError::Layout {
+                tensor: name,
+                found: shape(found).unwrap_or_default(),
+                expected: shape(expected).unwrap_or_default(),
+            });
+        }
     }
 }
 
@@ -99,12 +120,16 @@ impl Update {
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum UpdateError {
     /// It has other layers than the plan's model.
-    #[error("found a model of {found} parameters in other layers; the plan's model has {expected}")]
+    #[error(
+        "tensor `{tensor}`: found shape {found:?}; the plan's model has shape {expected:?} there (`[]`: no such tensor)"
+    )]
     Layout {
-        /// The number of parameters found.
-        found: usize,
-        /// The number the plan's model has.
-        expected: usize,
+        /// The first tensor that differs.
+        tensor: String,
+        /// Its shape in the update; empty where it is absent.
+        found: Vec<usize>,
+        /// Its shape in the plan's model; empty where it is absent.
+        expected: Vec<usize>,
     },
     /// It was trained on nothing.
     #[error("found 0 training examples; an update needs at least one")]
@@ -115,6 +140,9 @@ pub enum UpdateError {
     /// One of its values is NaN or infinite.
     #[error("{0}; training diverged, and a smaller learning rate may help")]
     Params(#[from] ParamsError),
+    /// The optimizer state that it brings is not the model's, or is NaN or infinite.
+    #[error("optimizer state: {0}")]
+    Optimizer(ParamsError),
 }
 
 /// Which examples a model is evaluated on.

@@ -36,6 +36,9 @@ const COLUMNS: [Column; 7] = [
 /// The comparison that strategies are set against the first by.
 const DIFFERENCE: &str = "test_accuracy";
 
+/// The barrier that is set against the spread of the unmixed models.
+const FLAGGED: &str = "full_barrier";
+
 /// Strategies side by side: means ± sample standard deviations over the seeds, and the paired difference of test accuracy from the first
 /// strategy with its 95 % confidence interval. Barriers are test losses under the `mean` baseline at α = ½.
 pub fn table(strategies: &[Compared]) -> String {
@@ -51,13 +54,23 @@ fn row(strategy: &Compared) -> Vec<String> {
     let mut cells = vec![strategy.strategy.clone()];
     for column in &COLUMNS {
         let spread = of(&strategy.spreads, column.measure);
-        cells.push(spread.map_or(NOTHING.to_owned(), |spread| show(&column.form, spread)));
+        let cell = spread.map_or(NOTHING.to_owned(), |spread| show(&column.form, spread));
+        let flag = if column.measure == FLAGGED && is_misleading(strategy) { "! " } else { "" };
+        cells.push(flag.to_owned() + &cell);
     }
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
     cells.insert(6, layers);
     let difference = of(&strategy.differences, DIFFERENCE);
     cells.push(difference.map_or(NOTHING.to_owned(), show_difference));
     cells
+}
+
+/// Whether the unmixed models' losses differ by more than the barrier between them: a mix can then be "better than the mean" and still
+/// much worse than the better model.
+fn is_misleading(strategy: &Compared) -> bool {
+    let barrier = of(&strategy.spreads, FLAGGED);
+    let ends = of(&strategy.spreads, "end_loss_spread");
+    barrier.zip(ends).is_some_and(|(barrier, ends)| ends.mean > barrier.mean.abs())
 }
 
 /// The value of a measure, by its name.
@@ -86,9 +99,14 @@ fn foot(strategies: &[Compared]) -> String {
         1 => "1 seed: no deviations".to_owned(),
         seeds => format!("mean ± standard deviation over {seeds} seeds"),
     };
+    let flag = if strategies.iter().any(is_misleading) {
+        "! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.\n"
+    } else {
+        ""
+    };
     format!(
         "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round.\n\
-         Δ test acc: percentage points against `{}`, paired by seed, ± half of the 95 % interval.\n",
+         Δ test acc: percentage points against `{}`, paired by seed, ± half of the 95 % interval.\n{flag}",
         first.strategy
     )
 }

@@ -8,7 +8,7 @@ use std::{
 
 use fedlayer_core::{
     Action, AverageError, ClientId, Event, Failure, Federation, Gathered, LayerSchedule, Machine,
-    Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
+    Missing, Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
 };
 use thiserror::Error;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -234,7 +234,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         self.deadline = None;
         self.starts.clear();
         let keeps = self.plan.local.optimizer_state == OptimizerMemory::Keep;
-        for stack in stacks(clients, &self.examples) {
+        for stack in stacks(clients, self.plan.layout.parameters(), &self.examples) {
             let mut jobs = Vec::new();
             for client in stack {
                 let params = federation.model(client);
@@ -279,7 +279,10 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         self.deadline = None;
         let train = self.began.elapsed();
         for (client, missing) in &gathered.missing {
-            warn!(%client, "goes on without the client: {missing}");
+            match missing {
+                Missing::Dropped => debug!(%client, "goes on without the client: {missing}"),
+                _ => warn!(%client, "goes on without the client: {missing}"),
+            }
         }
         for update in &gathered.updates {
             debug!(client = %update.client, loss = update.loss, examples = update.examples, "trained");

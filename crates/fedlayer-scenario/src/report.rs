@@ -67,13 +67,6 @@ pub(crate) struct Spot {
     pub(crate) label: Option<String>,
 }
 
-impl Color {
-    /// Colour on a terminal that has it, plain text elsewhere.
-    pub fn from_terminal(is_coloured: bool) -> Self {
-        if is_coloured { Self::Ansi } else { Self::Plain }
-    }
-}
-
 impl Report {
     /// Brings the problems into the order of the text.
     pub(crate) fn new(sources: Vec<Source>, mut problems: Vec<Placed>) -> Self {

@@ -7,7 +7,7 @@ use crate::{
     stack::Member,
 };
 
-/// The most bytes of examples that are gathered at once, unless a single step takes more.
+/// Once a feed holds this many bytes of examples, it takes no further step.
 const BYTES: usize = 16 << 20;
 
 /// The examples and coefficients of some consecutive steps, step after step, within a step client after client.

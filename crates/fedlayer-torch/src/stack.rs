@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 
+use fedlayer_core::spec::OptimizerMemory;
 use tch::{TchError, Tensor};
 
 use crate::{batches::Batches, engine::Engine, feed::Feed, optimizer::Moment};
@@ -101,22 +102,24 @@ pub(crate) fn train(engine: &Engine, members: Vec<Member<'_>>) -> Result<Vec<Tra
     unload(engine, &stack, &members, &positions, &sums)
 }
 
-/// Puts parameters and memory of the members into one stack.
+/// Puts parameters and memory of the members into one stack. Gradients begin as they lie: the backward pass overwrites them all.
 fn load(engine: &Engine, members: &[Member<'_>]) -> Result<Active, TchError> {
-    let params: Vec<f32> = members.iter().flat_map(|member| member.params).copied().collect();
-    let params = engine.rows(&params, engine.parameters)?; // (K, P)
+    let stacked = |rows: &[&[f32]]| match rows {
+        [row] => engine.rows(row, engine.parameters),
+        rows => engine.rows(&rows.concat(), engine.parameters),
+    };
+    let params: Vec<&[f32]> = members.iter().map(|member| member.params).collect();
+    let params = stacked(&params)?; // (K, P)
     let slot = |slot: usize| {
-        let mut values = Vec::with_capacity(members.len() * engine.parameters);
-        for member in members {
-            match member.slots.get(slot) {
-                Some(memory) => values.extend_from_slice(memory),
-                None => values.resize(values.len() + engine.parameters, 0.0),
-            }
+        if members.iter().all(|member| member.slots.is_empty()) {
+            return params.f_zeros_like();
         }
-        engine.rows(&values, engine.parameters) // (K, P)
+        let empty = vec![0.0; engine.parameters];
+        let memory = members.iter().map(|member| member.slots.get(slot).unwrap_or(&empty));
+        stacked(&memory.map(Vec::as_slice).collect::<Vec<_>>()) // (K, P)
     };
     Ok(Active {
-        gradients: params.f_zeros_like()?,
+        gradients: params.f_empty_like()?,
         slots: (0..engine.stepper.slots()).map(slot).collect::<Result<_, _>>()?,
         params,
         param_views: Vec::new(),
@@ -124,7 +127,7 @@ fn load(engine: &Engine, members: &[Member<'_>]) -> Result<Active, TchError> {
     })
 }
 
-/// Takes the stack apart again.
+/// Takes the stack apart again; memory only where the plan keeps it.
 fn unload(
     engine: &Engine,
     stack: &Active,
@@ -132,20 +135,20 @@ fn unload(
     positions: &[usize],
     sums: &[f64],
 ) -> Result<Vec<Trained>, TchError> {
-    let read = |tensor: &Tensor| -> Result<Vec<f32>, TchError> {
-        tensor.f_view([-1])?.f_to_device(tch::Device::Cpu)?.try_into()
+    let read = |tensor: &Tensor, row: usize| -> Result<Vec<f32>, TchError> {
+        let row = tensor.f_get(row as i64)?.f_to_device(tch::Device::Cpu)?; // (P)
+        row.try_into()
     };
-    let params = read(&stack.params)?;
-    let slots: Vec<Vec<f32>> = stack.slots.iter().map(read).collect::<Result<_, _>>()?;
+    let keeps = engine.local.optimizer_state == OptimizerMemory::Keep;
+    let kept: &[Tensor] = if keeps { &stack.slots } else { &[] };
     let mut trained: Vec<(usize, Trained)> = Vec::with_capacity(members.len());
-    for (at, member) in members.iter().enumerate() {
-        let own = at * engine.parameters..(at + 1) * engine.parameters;
+    for (row, member) in members.iter().enumerate() {
         trained.push((
-            positions[at],
+            positions[row],
             Trained {
-                params: params[own.clone()].to_vec(),
-                slots: slots.iter().map(|slot| slot[own.clone()].to_vec()).collect(),
-                loss: sums[at] / member.batches.seen().max(1) as f64,
+                params: read(&stack.params, row)?,
+                slots: kept.iter().map(|slot| read(slot, row)).collect::<Result<_, _>>()?,
+                loss: sums[row] / member.batches.seen().max(1) as f64,
             },
         ));
     }

@@ -34,7 +34,7 @@ pub(crate) enum Failure {
         reason: String,
     },
     /// A run is to be put where something is already.
-    #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`, or go on with that run: `fedlayer resume {}`", .0.display(), .0.display())]
+    #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`; if a run is in there, `fedlayer resume {}` goes on with it", .0.display(), .0.display())]
     FolderExists(PathBuf),
     /// Another process is at the run.
     #[error("another process is writing to `{}`\nhint: wait until it is done, or end it", .0.display())]

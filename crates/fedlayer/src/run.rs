@@ -23,9 +23,6 @@ use crate::{
     trainers::Trainers,
 };
 
-/// The libtorch that the program is built for.
-const LIBTORCH: &str = "2.11";
-
 /// `fedlayer run`.
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, screen)?;
@@ -81,7 +78,7 @@ impl Job {
             fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
             scenario: self.name.clone(),
             device: device.to_string(),
-            libtorch: LIBTORCH.to_owned(),
+            libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
             workers,
             seeds: self.seeds(),
             state: RunState::Running,
@@ -226,7 +223,7 @@ async fn run_all(
 fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
     let stacks_of = |plan: &&Plan| {
         let clients: Vec<ClientId> = (0..plan.clients.cohort()).map(ClientId).collect();
-        stacks(&clients, |_| 1).len()
+        stacks(&clients, plan.layout.parameters(), |_| 1).len()
     };
     let fewest = plans.iter().map(stacks_of).min().unwrap_or(1).max(1);
     workers.div_ceil(fewest) + 1

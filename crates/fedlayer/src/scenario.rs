@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fedlayer_core::{DataFacts, spec::DataSpec};
-use fedlayer_scenario::{DataCheck, DataFault, Read, Setting};
+use fedlayer_scenario::{Color, DataCheck, DataFault, Read, Setting};
 
 use crate::{exit::Failure, files, screen::Screen};
 
@@ -22,7 +22,7 @@ pub(crate) fn read_text(
 ) -> Result<Read, Failure> {
     let name = path.display().to_string();
     fedlayer_scenario::read(&name, text, settings, &Data).map_err(|report| {
-        let color = fedlayer_scenario::Color::from_terminal(screen.is_coloured());
+        let color = if screen.is_coloured() { Color::Ansi } else { Color::Plain };
         Failure::Scenario(report.render(color))
     })
 }

@@ -113,7 +113,7 @@ proptest! {
             ..pairs()
         };
         let measured = measure(&spec, weighting, &ends(&layout(&LAYERS), &models), wavy);
-        for row in measured.rows.iter().filter(|row| row.split.is_some()) {
+        for row in measured.rows.iter().filter(|row| row.baseline.is_some()) {
             prop_assert_eq!((row.value, row.std_error), (Some(0.0), Some(0.0)), "{:?}", row);
         }
         let norms = measured.of(Kind::Geometry).filter(|row| row.metric == Metric::Norm);

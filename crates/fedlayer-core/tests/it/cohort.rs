@@ -82,7 +82,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let clients: Vec<ClientId> = sizes.keys().copied().map(ClientId).collect();
-        let cut = stacks(&clients, |client| sizes[&client.0]);
+        let cut = stacks(&clients, 100, |client| sizes[&client.0]);
         let mut members: Vec<ClientId> = cut.iter().flatten().copied().collect();
         let in_order: Vec<usize> = members.iter().map(|client| sizes[&client.0]).collect();
         prop_assert!(in_order.is_sorted_by(|a, b| a >= b), "the largest come first");
@@ -92,6 +92,6 @@ proptest! {
         let mut shuffled = clients;
         let rotation = seed as usize % shuffled.len().max(1);
         shuffled.rotate_left(rotation);
-        prop_assert_eq!(stacks(&shuffled, |client| sizes[&client.0]), cut);
+        prop_assert_eq!(stacks(&shuffled, 100, |client| sizes[&client.0]), cut);
     }
 }

@@ -223,7 +223,7 @@ fn updates_that_cannot_be_averaged_are_refused() {
         ("empty", "found 0 training examples; an update needs at least one".into()),
         (
             "other-layout",
-            "found a model of 3 parameters in other layers; the plan's model has 2".into(),
+            "tensor `q1.weight`: found shape [2]; the plan's model has shape [1] there (`[]`: no such tensor)".into(),
         ),
     ];
     for (what, text) in cases {

@@ -3,6 +3,8 @@
 //! A wrong scenario is one edit of the base scenario; its message is in `snapshots/`. After a wanted change of words:
 //! `INSTA_UPDATE=always cargo test -p fedlayer-scenario`, then read what changed.
 
+#![allow(clippy::unwrap_used, reason = "in tests a panic is the message")]
+
 mod base;
 mod laws;
 mod right;
