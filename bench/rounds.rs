@@ -60,7 +60,7 @@ const WORKS: [Work; 4] = [
         features: 256,
         hidden: &[512, 512],
         batch: 64,
-        rounds: 4,
+        rounds: 10,
     },
     Work {
         name: "compute-bound",
@@ -69,7 +69,7 @@ const WORKS: [Work; 4] = [
         features: 784,
         hidden: &[1024, 1024],
         batch: 128,
-        rounds: 4,
+        rounds: 10,
     },
 ];
 

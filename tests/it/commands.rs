@@ -78,3 +78,11 @@ fn the_log_is_json_where_it_is_asked_for() {
         "{stderr}"
     );
 }
+
+#[test]
+fn the_scenario_of_the_readme_passes_check() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let scenario = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    Place::with(scenario).fedlayer("check scenario.toml").ok();
+}

@@ -1,11 +1,14 @@
 //! [`Rows`]: barrier records of one split, from the evaluations that a [`Study`] asked for.
 
+use std::borrow::Cow;
+
 use crate::{
     BarrierRow, BarrierSummary, Estimate, Evaluation, Kind, LayerName, LayerSet, Metric,
     barrier::Ends,
     differences,
     spec::{Baseline, SplitSpec},
     study::{Direction, Study},
+    sweep::Measure,
 };
 
 /// The evaluations of one split, as losses and as errors.
@@ -23,7 +26,12 @@ struct At<'a> {
     values: &'a [Vec<f64>],
     baseline: Baseline,
     alpha: f64,
+    /// Per direction, the baseline example by example; none for a chord, which is another for every set.
+    lines: &'a [Vec<f64>],
 }
+
+/// A direction with its place in the study.
+type Numbered<'a> = (usize, &'a Direction);
 
 /// The value of one set under every base, the mean and the largest.
 type ByBase = Vec<(String, Estimate)>;
@@ -51,22 +59,19 @@ impl<'a> Rows<'a> {
         for (metric, values) in &self.values {
             rows.extend(self.ends(*metric, values));
             for &baseline in &spec.baselines {
-                let at = |alpha| At { metric: *metric, values, baseline, alpha };
+                let lines: Vec<Vec<Vec<f64>>> =
+                    spec.alpha.iter().map(|&alpha| self.lines(values, baseline, alpha)).collect();
+                let grid: Vec<At<'_>> = spec
+                    .alpha
+                    .iter()
+                    .zip(&lines)
+                    .map(|(&alpha, lines)| At { metric: *metric, values, baseline, alpha, lines })
+                    .collect();
                 for measure in &self.study.measures {
-                    let set = &measure.set;
-                    let by_alpha: Vec<(f64, ByBase)> =
-                        spec.alpha.iter().map(|&a| (a, self.barriers(at(a), set))).collect();
-                    for (alpha, by_base) in &by_alpha {
-                        rows.extend(self.rows_of(at(*alpha), measure.kind, set, by_base));
-                    }
-                    rows.extend(self.peaks(at(0.0), set, &by_alpha));
-                    for &alpha in spec.alpha.iter().filter(|_| spec.twins > 0) {
-                        let twins = self.twins(at(alpha), set);
-                        rows.extend(self.rows_of(at(alpha), Kind::Twin, set, &twins));
-                    }
+                    rows.extend(self.sweep(&grid, measure));
                 }
-                for &alpha in &spec.alpha {
-                    rows.extend(self.interaction(at(alpha)));
+                for &at in &grid {
+                    rows.extend(self.interaction(at));
                 }
             }
         }
@@ -96,39 +101,68 @@ impl<'a> Rows<'a> {
 
     /// The barrier of a set into every base.
     fn barriers(&self, at: At<'_>, set: &LayerSet) -> ByBase {
-        let directions = self.study.directions.iter();
-        by_base(directions.map(|direction| (direction, self.differences(at, direction, set))))
+        self.over_bases(|direction| self.differences(at, direction, set))
     }
 
     /// Per example: the mix's loss less the baseline.
-    fn differences(&self, at: At<'_>, direction: &Direction, set: &LayerSet) -> Vec<f64> {
-        let mix = &at.values[self.study.mix_index(direction, set, at.alpha)];
+    fn differences(&self, at: At<'_>, direction: Numbered<'_>, set: &LayerSet) -> Vec<f64> {
+        let mix = &at.values[self.study.mix_index(direction.1, set, at.alpha)];
         differences(mix, &self.baseline(at, direction, set))
     }
 
-    fn baseline(&self, at: At<'_>, direction: &Direction, set: &LayerSet) -> Vec<f64> {
-        let ends = Ends {
-            losses: &at.values[self.study.end_indices()],
+    /// What is measured of one set: its barrier over the α grid, the largest of them, its twins.
+    fn sweep(&self, grid: &[At<'_>], Measure { kind, set }: &Measure) -> Vec<BarrierRow> {
+        let by_alpha: Vec<(At<'_>, ByBase)> =
+            grid.iter().map(|&at| (at, self.barriers(at, set))).collect();
+        let barriers = by_alpha.iter().flat_map(|(at, bases)| self.rows_of(*at, *kind, set, bases));
+        let mut rows: Vec<BarrierRow> = barriers.collect();
+        rows.extend(self.peaks(set, &by_alpha));
+        for &at in grid.iter().filter(|_| self.study.spec.twins > 0) {
+            rows.extend(self.rows_of(at, Kind::Twin, set, &self.twins(at, set)));
+        }
+        rows
+    }
+
+    /// Per direction, a baseline that does not depend on the set.
+    fn lines(&self, values: &[Vec<f64>], baseline: Baseline, alpha: f64) -> Vec<Vec<f64>> {
+        let directions = self.study.directions.iter();
+        let line = |direction| self.ends_of(values, direction).baseline(baseline, alpha, None);
+        directions.filter_map(line).collect()
+    }
+
+    /// The unmixed models, seen from the base of a direction.
+    fn ends_of<'v>(&self, values: &'v [Vec<f64>], direction: &'v Direction) -> Ends<'v> {
+        Ends {
+            losses: &values[self.study.end_indices()],
             weights: &direction.weights,
             base: direction.base,
-        };
-        let chord = at.baseline == Baseline::Chord;
-        let swapped =
-            chord.then(|| at.values[self.study.mix_index(direction, set, 1.0)].as_slice());
-        ends.baseline(at.baseline, at.alpha, swapped).unwrap_or_default()
+        }
+    }
+
+    fn baseline<'v>(
+        &self,
+        at: At<'v>,
+        (index, direction): Numbered<'v>,
+        set: &LayerSet,
+    ) -> Cow<'v, [f64]> {
+        if let Some(line) = at.lines.get(index) {
+            return Cow::Borrowed(line);
+        }
+        let swapped = &at.values[self.study.mix_index(direction, set, 1.0)];
+        let ends = self.ends_of(at.values, direction);
+        Cow::Owned(ends.baseline(at.baseline, at.alpha, Some(swapped)).unwrap_or_default())
     }
 
     /// The equal-norm twins of a set: mean over the draws, and the standard error of that mean.
     fn twins(&self, at: At<'_>, set: &LayerSet) -> ByBase {
-        let of = |direction: &Direction| -> Vec<f64> {
+        self.over_bases(|direction| {
             let baseline = self.baseline(at, direction, set);
             let draw = |draw| {
-                let twin = &at.values[self.study.twin_index(direction, set, at.alpha, draw)];
+                let twin = &at.values[self.study.twin_index(direction.1, set, at.alpha, draw)];
                 Estimate::of(&differences(twin, &baseline)).value.unwrap_or(f64::NAN)
             };
             (0..self.study.spec.twins).map(draw).collect()
-        };
-        by_base(self.study.directions.iter().map(|direction| (direction, of(direction))))
+        })
     }
 
     /// B_full − Σ_l B_l, where the scenario asks for both.
@@ -141,32 +175,56 @@ impl<'a> Rows<'a> {
         let (Some(full), false) = (full.first(), layers.is_empty()) else {
             return Vec::new();
         };
-        let of = |direction: &Direction| {
+        let interactions = self.over_bases(|direction| {
             let mut rest = self.differences(at, direction, full);
             for layer in &layers {
                 rest = differences(&rest, &self.differences(at, direction, layer));
             }
             rest
-        };
-        let interactions =
-            by_base(self.study.directions.iter().map(|direction| (direction, of(direction))));
+        });
         self.rows_of(at, Kind::Interaction, full, &interactions)
     }
 
     /// The largest value over the α grid, with its α (the first where several have it), where there is a grid.
-    fn peaks(&self, at: At<'_>, set: &LayerSet, by_alpha: &[(f64, ByBase)]) -> Vec<BarrierRow> {
+    fn peaks(&self, set: &LayerSet, by_alpha: &[(At<'_>, ByBase)]) -> Vec<BarrierRow> {
         if by_alpha.len() < 2 {
             return Vec::new();
         }
         let value = |by_base: &ByBase, base: usize| size(&by_base[base].1);
         let bases = 0..by_alpha[0].1.len();
         let peak = |base: usize| {
-            let largest = by_alpha.iter().reduce(|best, next| {
+            let (at, largest) = by_alpha.iter().reduce(|best, next| {
                 if value(&next.1, base) > value(&best.1, base) { next } else { best }
             })?;
-            Some(self.row(At { alpha: largest.0, ..at }, Kind::Peak, set, &largest.1[base]))
+            Some(self.row(*at, Kind::Peak, set, &largest[base]))
         };
         bases.filter_map(peak).collect()
+    }
+
+    /// The estimate of every base, then that of the mean over the bases (example by example, so that its standard error is paired too),
+    /// then the largest.
+    fn over_bases<'d>(&'d self, values: impl Fn(Numbered<'d>) -> Vec<f64>) -> ByBase {
+        let mut estimates = ByBase::new();
+        let mut sum: Vec<f64> = Vec::new();
+        for direction in self.study.directions.iter().enumerate() {
+            let values = values(direction);
+            estimates.push((direction.1.label.clone(), Estimate::of(&values)));
+            sum.resize(values.len(), 0.0);
+            for (sum, value) in sum.iter_mut().zip(&values) {
+                *sum += value;
+            }
+        }
+        let bases = estimates.len() as f64;
+        sum.iter_mut().for_each(|sum| *sum /= bases);
+        let largest = estimates
+            .iter()
+            .map(|(_, estimate)| *estimate)
+            .reduce(|best, next| if size(&next) > size(&best) { next } else { best });
+        if let Some(largest) = largest {
+            estimates.push(("mean".to_owned(), Estimate::of(&sum)));
+            estimates.push(("max".to_owned(), largest));
+        }
+        estimates
     }
 
     fn rows_of(&self, at: At<'_>, kind: Kind, set: &LayerSet, by_base: &ByBase) -> Vec<BarrierRow> {
@@ -193,31 +251,6 @@ impl<'a> Rows<'a> {
             std_error: estimate.std_error,
         }
     }
-}
-
-/// The estimate of every base, then that of the mean over the bases (example by example, so that its standard error is paired too),
-/// then the largest.
-fn by_base<'a>(values: impl Iterator<Item = (&'a Direction, Vec<f64>)>) -> ByBase {
-    let mut estimates = ByBase::new();
-    let mut sum: Vec<f64> = Vec::new();
-    for (direction, values) in values {
-        estimates.push((direction.label.clone(), Estimate::of(&values)));
-        sum.resize(values.len(), 0.0);
-        for (sum, value) in sum.iter_mut().zip(&values) {
-            *sum += value;
-        }
-    }
-    let bases = estimates.len() as f64;
-    sum.iter_mut().for_each(|sum| *sum /= bases);
-    let largest = estimates
-        .iter()
-        .map(|(_, estimate)| *estimate)
-        .reduce(|best, next| if size(&next) > size(&best) { next } else { best });
-    if let Some(largest) = largest {
-        estimates.push(("mean".to_owned(), Estimate::of(&sum)));
-        estimates.push(("max".to_owned(), largest));
-    }
-    estimates
 }
 
 /// How large an estimate is among others: one whose losses were not finite is the largest, so that a maximum never hides it.

@@ -28,7 +28,7 @@ const COLUMNS: [Column; 7] = [
     Column { title: "test loss", measure: "test_loss", form: Form::Loss },
     Column { title: "client acc %", measure: "client_accuracy_mean", form: Form::Percent },
     Column { title: "full barrier", measure: "full_barrier", form: Form::Loss },
-    Column { title: "max layer barrier", measure: "max_layer_barrier", form: Form::Loss },
+    Column { title: "layer barrier", measure: "max_layer_barrier", form: Form::Loss },
     Column { title: "up", measure: "bytes_up", form: Form::Bytes },
     Column { title: "down", measure: "bytes_down", form: Form::Bytes },
 ];
@@ -55,7 +55,7 @@ fn row(strategy: &Compared) -> Vec<String> {
     for column in &COLUMNS {
         let spread = of(&strategy.spreads, column.measure);
         let cell = spread.map_or(NOTHING.to_owned(), |spread| show(&column.form, spread));
-        let flag = if column.measure == FLAGGED && is_misleading(strategy) { "! " } else { "" };
+        let flag = if column.measure == FLAGGED && is_misleading(strategy) { "!" } else { "" };
         cells.push(flag.to_owned() + &cell);
     }
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
@@ -81,8 +81,8 @@ fn of<T: Copy>(values: &[Option<T>], measure: &str) -> Option<T> {
 
 fn show(form: &Form, Spread { mean, deviation }: Spread) -> String {
     match form {
-        Form::Percent => spread(100.0 * mean, deviation.map(|d| 100.0 * d), 2),
-        Form::Loss => spread(mean, deviation, 4),
+        Form::Percent => spread(100.0 * mean, deviation.map(|d| 100.0 * d), 1),
+        Form::Loss => spread(mean, deviation, 3),
         Form::Bytes => bytes(mean),
     }
 }
@@ -90,7 +90,7 @@ fn show(form: &Form, Spread { mean, deviation }: Spread) -> String {
 fn show_difference(difference: Difference) -> String {
     let Difference { mean, half_width } = difference;
     let sign = if mean >= 0.0 { "+" } else { "" };
-    sign.to_owned() + &spread(100.0 * mean, half_width.map(|h| 100.0 * h), 2)
+    sign.to_owned() + &spread(100.0 * mean, half_width.map(|h| 100.0 * h), 1)
 }
 
 fn foot(strategies: &[Compared]) -> String {
@@ -105,8 +105,48 @@ fn foot(strategies: &[Compared]) -> String {
         ""
     };
     format!(
-        "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round.\n\
+        "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round;\n\
+         layer barrier: the largest of the single layers, and the layer that most seeds have it at.\n\
          Δ test acc: percentage points against `{}`, paired by seed, ± half of the 95 % interval.\n{flag}",
         first.strategy
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use fedlayer_core::{LayerName, SummaryRow, compare};
+
+    use super::*;
+
+    fn row(strategy: &str, seed: u64, accuracy: f64, barrier: f64) -> SummaryRow {
+        let mut row = SummaryRow::new(strategy, seed, &[]);
+        row.test_accuracy = Some(accuracy);
+        row.full_barrier = Some(barrier);
+        row.max_layer = Some(LayerName::new("fc1"));
+        row.end_loss_spread = Some(0.2);
+        row.bytes_up = 68_904;
+        row
+    }
+
+    #[test]
+    fn strategies_stand_side_by_side_and_misleading_barriers_are_flagged() {
+        let rows = [
+            row("all", 1, 0.9, 0.5),
+            row("all", 2, 0.92, 0.7),
+            row("none", 1, 0.8, -0.1),
+            row("none", 2, 0.84, 0.1),
+        ];
+        // Deviations: 1.414 points and 2.828; differences −10 and −8, so that 12.706 · 1.414 / √2 = 12.7.
+        let expected = "\
+strategy  test acc %  test loss  client acc %  full barrier  layer barrier  at        up  down  Δ test acc
+all         91.0±1.4          -             -   0.600±0.141              -  fc1  68.9 kB   0 B           -
+none        82.0±2.8          -             -  !0.000±0.141              -  fc1  68.9 kB   0 B   -9.0±12.7
+
+mean ± standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
+layer barrier: the largest of the single layers, and the layer that most seeds have it at.
+Δ test acc: percentage points against `all`, paired by seed, ± half of the 95 % interval.
+! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.
+";
+        assert_eq!(table(&compare(&rows)), expected);
+    }
 }

@@ -29,10 +29,10 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// A value and its deviation with the same decimals: `95.31 ± 0.42`; the value alone where there is no deviation.
+/// A value and its deviation with the same decimals: `95.31±0.42`; the value alone where there is no deviation.
 pub fn spread(value: f64, deviation: Option<f64>, decimals: usize) -> String {
     match deviation {
-        Some(deviation) => format!("{value:.decimals$} ± {deviation:.decimals$}"),
+        Some(deviation) => format!("{value:.decimals$}±{deviation:.decimals$}"),
         None => format!("{value:.decimals$}"),
     }
 }
@@ -56,7 +56,7 @@ mod tests {
         let shown = [0.0, 999.0, 1000.0, 68_904.0, 1_499_999.0, 2.5e9].map(bytes);
         assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "68.9 kB", "1.5 MB", "2.5 GB"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!(spread(95.314, Some(0.42), 2), "95.31 ± 0.42");
+        assert_eq!(spread(95.314, Some(0.42), 2), "95.31±0.42");
         assert_eq!(spread(-0.5, None, 1), "-0.5");
         assert_eq!(
             [0.42, 99.4, 180.0, 9000.0, 864_000.0].map(duration),

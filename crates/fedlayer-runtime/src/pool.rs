@@ -10,7 +10,7 @@ use std::{
 
 use fedlayer_core::{Plan, Trainer};
 use tokio::sync::oneshot;
-use tracing::debug_span;
+use tracing::{Span, debug_span};
 
 use crate::{Link, LinkError, Reply, Task, Work};
 
@@ -35,6 +35,8 @@ pub struct WorkerPool {
 
 struct Request {
     task: Task,
+    /// Where the work was asked for, so that a log line of a worker says of which run and round it is.
+    span: Span,
     reply: oneshot::Sender<Result<Reply, LinkError>>,
 }
 
@@ -67,7 +69,9 @@ impl Link for WorkerPool {
 
     async fn call(&self, task: Task) -> Result<Reply, LinkError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Request { task, reply }).map_err(|_| LinkError::Gone)?;
+        self.queue
+            .send(Request { task, span: Span::current(), reply })
+            .map_err(|_| LinkError::Gone)?;
         answer.await.map_err(|_| LinkError::Gone)?
     }
 }
@@ -82,11 +86,12 @@ fn work(requests: &Mutex<mpsc::Receiver<Request>>, factory: &dyn TrainerFactory)
             Ok(requests) => requests.recv(),
             Err(_) => return,
         };
-        let Ok(Request { task, reply }) = next else { return };
+        let Ok(Request { task, span, reply }) = next else { return };
         // Whoever asked is gone: an abandoned round.
         if reply.is_closed() {
             continue;
         }
+        let _within = span.entered();
         let seed = task.plan.seed;
         let done = catch_unwind(AssertUnwindSafe(|| {
             if !trainers.contains_key(&seed) {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, ClientState, Federation, LayerSet, Layout, OptimizerState, Params, TensorSpec,
+    ClientId, ClientState, Federation, LayerSet, Layout, OptimizerState, Params, Plan, TensorSpec,
 };
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use thiserror::Error;
 /// The state of a run after a committed round.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
+    /// The scenario's seed, from which everything that the run draws follows.
+    pub(crate) seed: u64,
     /// The round after which it was taken.
     pub(crate) round: u32,
     /// The length of `rounds.jsonl` then.
@@ -39,6 +41,14 @@ pub(crate) enum CheckpointError {
     /// With words that cannot be read.
     #[error("its `{KEY}` entry cannot be read: {0}")]
     Metadata(#[from] serde_json::Error),
+    /// Of another run.
+    #[error("it is of seed {found}; the scenario's run here has seed {expected}")]
+    Seed {
+        /// The checkpoint's seed.
+        found: u64,
+        /// The plan's seed.
+        expected: u64,
+    },
     /// With other tensors than the plan's model.
     #[error("tensor `{name}`: found {found}, the scenario's model has shape {expected:?}")]
     Tensor {
@@ -64,6 +74,7 @@ const KEY: &str = "fedlayer";
 
 #[derive(Serialize, Deserialize)]
 struct Head {
+    seed: u64,
     round: u32,
     rounds_bytes: u64,
     barriers_bytes: u64,
@@ -152,6 +163,7 @@ impl Checkpoint {
             (client.0, head)
         };
         Head {
+            seed: self.seed,
             round: self.round,
             rounds_bytes: self.rounds_bytes,
             barriers_bytes: self.barriers_bytes,
@@ -160,11 +172,15 @@ impl Checkpoint {
         }
     }
 
-    /// Reads a file of the plan's model.
-    pub(crate) fn from_bytes(bytes: &[u8], layout: &Arc<Layout>) -> Result<Self, CheckpointError> {
+    /// Reads a file of a plan.
+    pub(crate) fn from_bytes(bytes: &[u8], plan: &Plan) -> Result<Self, CheckpointError> {
+        let layout = &plan.layout;
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let words = metadata.metadata().as_ref().and_then(|words| words.get(KEY));
         let head: Head = serde_json::from_str(words.ok_or(CheckpointError::Foreign)?)?;
+        if head.seed != plan.seed {
+            return Err(CheckpointError::Seed { found: head.seed, expected: plan.seed });
+        }
         let file = SafeTensors::deserialize(bytes)?;
         let mut shared = Params::zeros(layout.clone());
         for spec in layout.tensors() {
@@ -180,6 +196,7 @@ impl Checkpoint {
             .collect();
         let federation = Federation::restore(Arc::new(shared), head.averaged_in, clients?);
         Ok(Self {
+            seed: head.seed,
             round: head.round,
             rounds_bytes: head.rounds_bytes,
             barriers_bytes: head.barriers_bytes,

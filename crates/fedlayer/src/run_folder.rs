@@ -169,8 +169,8 @@ impl PlanFolder {
         let Some(name) = checkpoint_names(&self.checkpoints())?.pop() else { return Ok(None) };
         let path = self.checkpoints().join(name);
         let bytes = files::read_bytes(&path)?;
-        let checkpoint = Checkpoint::from_bytes(&bytes, &plan.layout)
-            .map_err(|error| Failure::damaged(&path, error))?;
+        let checkpoint =
+            Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))?;
         Ok(Some(checkpoint))
     }
 
@@ -190,6 +190,7 @@ impl PlanFolder {
             checkpoints: self.checkpoints(),
             spec: plan.checkpoints.clone(),
             last_round: plan.rounds,
+            seed: plan.seed,
         })
     }
 
@@ -223,6 +224,7 @@ pub(crate) struct FileJournal {
     checkpoints: PathBuf,
     spec: CheckpointSpec,
     last_round: u32,
+    seed: u64,
 }
 
 /// One line of `timings.jsonl`, in seconds.
@@ -260,6 +262,7 @@ impl FileJournal {
     fn checkpoint(&self, committed: &Committed<'_>) -> Result<(), Failure> {
         let round = committed.record.round;
         let checkpoint = Checkpoint {
+            seed: self.seed,
             round,
             rounds_bytes: self.rounds.bytes(),
             barriers_bytes: self.barriers.bytes(),

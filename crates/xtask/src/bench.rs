@@ -1,11 +1,17 @@
-//! `cargo xtask bench`: the benches of the binary's package.
+//! `cargo xtask bench`: every benchmark, each a ratio to something measured in the same run.
 
 use crate::Result;
 use crate::libtorch;
 use crate::process::{cargo, run as run_process};
 
-/// Runs the benches; further arguments go to them.
-pub(crate) fn run(arguments: &[String]) -> Result {
+/// The benchmarks: package and name.
+const BENCHES: [(&str, &str); 2] = [("fedlayer-core", "averaging"), ("fedlayer", "rounds")];
+
+/// Runs every benchmark.
+pub(crate) fn run(_arguments: &[String]) -> Result {
     libtorch::ready()?;
-    run_process(cargo(&["bench", "--package", "fedlayer", "--"]).args(arguments))
+    for (package, bench) in BENCHES {
+        run_process(&mut cargo(&["bench", "--package", package, "--bench", bench]))?;
+    }
+    Ok(())
 }

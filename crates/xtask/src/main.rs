@@ -58,8 +58,8 @@ const COMMANDS: [Command; 4] = [
     },
     Command {
         name: "bench",
-        arguments: "[ARGS]",
-        about: "run the benches of fedlayer; ARGS go to them",
+        arguments: "",
+        about: "run every benchmark, each a ratio to something measured in the same run",
         run: bench::run,
     },
 ];

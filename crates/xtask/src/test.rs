@@ -11,7 +11,7 @@ use crate::{Result, libtorch};
 const CARGO: [&[&str]; 4] = [
     &["fmt", "--all", "--check"],
     &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
-    &["test", "--workspace", "--locked"],
+    &["test", "--workspace", "--locked", "--no-fail-fast"],
     &["doc", "--workspace", "--no-deps", "--locked"],
 ];
 
