@@ -21,7 +21,7 @@ use crate::{
 
 /// Where a run begins: at the start, or after the rounds that a checkpoint holds.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub struct Origin {
     /// Rounds that are committed.
     pub committed: u32,
     /// The models of all clients after them.
@@ -69,7 +69,7 @@ pub async fn run<L: Link, J: Journal>(
     examples: impl Fn(ClientId) -> usize + Send,
     link: Arc<L>,
     journal: J,
-    from: Option<Progress>,
+    from: Option<Origin>,
     mut shutdown: Shutdown,
 ) -> Result<(), RunError> {
     let span = info_span!("run", strategy = plan.strategy.name, seed = plan.seed);
@@ -82,8 +82,8 @@ pub async fn run<L: Link, J: Journal>(
             link,
             journal: Some(journal),
             schedule,
-            round: from.as_ref().map_or(0, |progress| progress.committed),
-            federation: from.map(|progress| progress.federation),
+            round: from.as_ref().map_or(0, |origin| origin.committed),
+            federation: from.map(|origin| origin.federation),
             starts: BTreeMap::new(),
             training: JoinSet::new(),
             deadline: None,

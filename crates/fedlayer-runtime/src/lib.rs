@@ -15,7 +15,7 @@ mod measure;
 mod pool;
 mod shutdown;
 
-pub use coordinator::{Progress, RunError, run};
+pub use coordinator::{Origin, RunError, run};
 pub use journal::{Committed, Journal, Timings};
 pub use link::{Link, LinkError, Reply, Task, Work};
 pub use pool::{TrainerFactory, WorkerPool};

@@ -83,12 +83,12 @@ pub(crate) struct ScenarioArgs {
     pub(crate) json: bool,
 }
 
-/// How a run is carried out. None of it changes a result.
+/// How a run is carried out. The number of workers changes no result; another device changes last bits.
 #[derive(Debug, Args)]
 pub(crate) struct Means {
-    /// Where clients train: `auto`, `cpu`, `cuda` or `cuda:1`.
-    #[arg(long, default_value = "cpu")]
-    pub(crate) device: DeviceChoice,
+    /// Where clients train: `auto`, `cpu`, `cuda` or `cuda:1`; `cpu` where it is not given, and for `resume` where the run was.
+    #[arg(long)]
+    pub(crate) device: Option<DeviceChoice>,
     /// Worker threads; as many as there are cores where it is not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) workers: Option<u16>,

@@ -1,6 +1,7 @@
 //! `fedlayer run` and `fedlayer resume`: every plan of a scenario, several at once over the same workers.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::Arc,
     thread::available_parallelism,
@@ -8,9 +9,8 @@ use std::{
 };
 
 use fedlayer_core::{ClientId, FederatedData, Plan, Summary, stacks};
-use fedlayer_runtime::{
-    Committed, Journal, Progress as From, RunError, Shutdown, WorkerPool, shutdown,
-};
+use fedlayer_runtime::{Committed, Journal, Origin, RunError, Shutdown, WorkerPool, shutdown};
+use fedlayer_torch::{Device, DeviceChoice};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -27,22 +27,64 @@ use crate::{
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, screen)?;
     let name = scenario::name(&args.scenario.scenario);
+    let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
+    let note = note(&name, &read.plans, device, workers(&args.means)?);
+    // Only what can be run gets a folder.
     let folder = match &args.out {
-        Some(path) => RunFolder::create(path.clone(), &read.text)?,
-        None => RunFolder::create_below(Path::new("runs"), &name, &read.text)?,
+        Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
+        None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
     };
-    let job = Job { name, folder, plans: plans(read.plans), json: args.scenario.json };
-    job.execute(&args.means, screen)
+    let job = Job { folder, plans: plans(read.plans), device, json: args.scenario.json };
+    job.execute(note, screen)
 }
 
 /// `fedlayer resume`.
 pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> {
     let folder = RunFolder::open(args.run.clone())?;
-    let name = folder.note()?.scenario;
+    let before = folder.note()?;
     let (path, text) = folder.scenario()?;
     let read = scenario::read_text(&path, &text, &[], screen)?;
-    let job = Job { name, folder, plans: plans(read.plans), json: args.json };
-    job.execute(&args.means, screen)
+    let choice = match args.means.device {
+        Some(choice) => choice,
+        None => before.device.parse().map_err(|error| Failure::Device(format!("{error}")))?,
+    };
+    let device = open(choice)?;
+    let note = note(&before.scenario, &read.plans, device, workers(&args.means)?);
+    if note.device != before.device {
+        screen.talk(&format!(
+            "warning: the run began on `{}` and goes on on `{}`: its last bits will differ",
+            before.device, note.device
+        ));
+    }
+    let job = Job { folder, plans: plans(read.plans), device, json: args.json };
+    job.execute(note, screen)
+}
+
+fn open(choice: DeviceChoice) -> Result<Device, Failure> {
+    choice.open().map_err(|error| Failure::Device(error.to_string()))
+}
+
+fn workers(means: &Means) -> Result<usize, Failure> {
+    match means.workers {
+        Some(workers) => Ok(workers.into()),
+        None => Ok(available_parallelism()?.get()),
+    }
+}
+
+/// What is noted of a run before it begins.
+fn note(name: &str, plans: &[Plan], device: Device, workers: usize) -> RunNote {
+    let seeds: BTreeSet<u64> = plans.iter().map(|plan| plan.seed).collect();
+    RunNote {
+        fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: name.to_owned(),
+        device: device.to_string(),
+        libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
+        workers,
+        seeds: seeds.into_iter().collect(),
+        state: RunState::Running,
+        started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        seconds: 0.0,
+    }
 }
 
 fn plans(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
@@ -51,9 +93,9 @@ fn plans(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
 
 /// A scenario in its run folder.
 struct Job {
-    name: String,
     folder: RunFolder,
     plans: Vec<Arc<Plan>>,
+    device: Device,
     json: bool,
 }
 
@@ -61,30 +103,15 @@ struct Job {
 struct Start {
     plan: Arc<Plan>,
     data: Arc<FederatedData>,
-    from: Option<From>,
+    from: Option<Origin>,
     journal: Reporting,
 }
 
 impl Job {
-    fn execute(&self, means: &Means, screen: &Screen) -> Result<(), Failure> {
+    fn execute(&self, mut note: RunNote, screen: &Screen) -> Result<(), Failure> {
         let began = Instant::now();
-        let device = means.device.open().map_err(|error| Failure::Device(error.to_string()))?;
-        let workers = match means.workers {
-            Some(workers) => workers.into(),
-            None => available_parallelism()?.get(),
-        };
-        let trainers = Arc::new(Trainers::new(device));
-        let mut note = RunNote {
-            fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
-            scenario: self.name.clone(),
-            device: device.to_string(),
-            libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
-            workers,
-            seeds: self.seeds(),
-            state: RunState::Running,
-            started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
-            seconds: 0.0,
-        };
+        let workers = note.workers;
+        let trainers = Arc::new(Trainers::new(self.device));
         self.folder.write_note(&note)?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
         let starts = self.starts(&trainers, screen)?;
@@ -108,16 +135,9 @@ impl Job {
         };
         self.folder.write_note(&note)?;
         if !matches!(ended, Err(Failure::Interrupted(_))) {
-            self.report(screen, note.seconds)?;
+            self.report(screen, &note)?;
         }
         ended
-    }
-
-    fn seeds(&self) -> Vec<u64> {
-        let mut seeds: Vec<u64> = self.plans.iter().map(|plan| plan.seed).collect();
-        seeds.sort_unstable();
-        seeds.dedup();
-        seeds
     }
 
     /// Every plan from its latest checkpoint, or from the start.
@@ -127,7 +147,7 @@ impl Job {
             let folder = self.folder.plan(plan);
             let checkpoint = folder.latest(plan)?;
             let journal = folder.journal(plan, checkpoint.as_ref())?;
-            let from = checkpoint.map(|checkpoint| From {
+            let from = checkpoint.map(|checkpoint| Origin {
                 committed: checkpoint.round,
                 federation: checkpoint.federation,
             });
@@ -140,7 +160,7 @@ impl Job {
         if done > 0 {
             screen.talk(&format!("going on after {done} of {rounds} committed rounds"));
         }
-        let start = |(plan, from, journal): (&Arc<Plan>, Option<From>, FileJournal)| {
+        let start = |(plan, from, journal): (&Arc<Plan>, Option<Origin>, FileJournal)| {
             Ok(Start {
                 plan: plan.clone(),
                 data: trainers.data(plan).map_err(Failure::Data)?,
@@ -174,13 +194,14 @@ impl Job {
     }
 
     /// Writes `summary.json` and prints the table.
-    fn report(&self, screen: &Screen, seconds: f64) -> Result<(), Failure> {
+    fn report(&self, screen: &Screen, note: &RunNote) -> Result<(), Failure> {
         let rows: Result<Vec<_>, Failure> =
             self.plans.iter().map(|plan| self.folder.plan(plan).summary(plan)).collect();
-        let summary = Summary { scenario: self.name.clone(), rows: rows? };
+        let summary = Summary { scenario: note.scenario.clone(), rows: rows? };
         self.folder.write_summary(&summary)?;
         screen.data(&table::render(&summary, self.json)?);
-        screen.talk(&format!("{seconds:.1} s; records in {}", self.folder.path().display()));
+        let (seconds, folder) = (note.seconds, self.folder.path().display());
+        screen.talk(&format!("{seconds:.1} s; records in {folder}"));
         Ok(())
     }
 }

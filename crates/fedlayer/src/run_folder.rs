@@ -64,22 +64,28 @@ const NOTE: &str = "run.json";
 const SUMMARY: &str = "summary.json";
 
 impl RunFolder {
-    /// Makes a new folder and puts the scenario into it.
-    pub(crate) fn create(path: PathBuf, scenario: &str) -> Result<Self, Failure> {
+    /// Makes a new folder. It is a run's as soon as the scenario is in it; the note is there before.
+    pub(crate) fn create(path: PathBuf, scenario: &str, note: &RunNote) -> Result<Self, Failure> {
         if !files::create_new_folder(&path)? {
             return Err(Failure::FolderExists(path));
         }
         let folder = Self::keep(path)?;
+        folder.write_note(note)?;
         files::write_atomically(&folder.path.join(SCENARIO), scenario.as_bytes())?;
         Ok(folder)
     }
 
     /// Makes a new folder below `runs`, called after the scenario: the first of `digits`, `digits-2`, … that is free.
-    pub(crate) fn create_below(runs: &Path, name: &str, scenario: &str) -> Result<Self, Failure> {
+    pub(crate) fn create_below(
+        runs: &Path,
+        name: &str,
+        scenario: &str,
+        note: &RunNote,
+    ) -> Result<Self, Failure> {
         let mut number = 1;
         loop {
             let suffix = if number == 1 { String::new() } else { format!("-{number}") };
-            match Self::create(runs.join(format!("{name}{suffix}")), scenario) {
+            match Self::create(runs.join(format!("{name}{suffix}")), scenario, note) {
                 Err(Failure::FolderExists(_)) => number += 1,
                 folder => return folder,
             }

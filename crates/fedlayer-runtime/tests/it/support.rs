@@ -12,7 +12,7 @@ use fedlayer_core::{
     },
 };
 use fedlayer_runtime::{
-    Committed, Journal, Progress, RunError, Shutdown, Stopper, TrainerFactory, WorkerPool, run,
+    Committed, Journal, Origin, RunError, Shutdown, Stopper, TrainerFactory, WorkerPool, run,
     shutdown,
 };
 
@@ -213,7 +213,7 @@ pub(crate) struct Run {
     staged: Arc<Staged>,
     workers: usize,
     pub(crate) journal: Memory,
-    from: Option<Progress>,
+    from: Option<Origin>,
     pub(crate) stopper: Arc<Stopper>,
     word: Shutdown,
 }
@@ -237,7 +237,7 @@ impl Run {
         self
     }
 
-    pub(crate) fn from(mut self, progress: Progress) -> Self {
+    pub(crate) fn from(mut self, progress: Origin) -> Self {
         self.from = Some(progress);
         self
     }
