@@ -87,7 +87,14 @@ fn an_interrupted_run_says_how_to_go_on_and_does() {
     assert_eq!(output.status.code(), Some(130));
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.contains("go on with `fedlayer resume stopped`"), "{words}");
+    // A checkpoint is due every other round; the interruption keeps the round in between as well.
+    let kept = fs::read_to_string(&log).unwrap().lines().count();
+    assert!(
+        place.path(&format!("stopped/all/seed-1/checkpoints/round-{kept:07}.safetensors")).exists()
+    );
+    let timings = place.path("stopped/all/seed-1/timings.jsonl");
     place.fedlayer("resume stopped").ok();
+    assert_eq!(fs::read_to_string(timings).unwrap().lines().count(), 40);
     assert_same_bytes(&place.records("whole"), &place.records("stopped"));
 }
 

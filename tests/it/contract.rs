@@ -65,6 +65,21 @@ fn summary_and_rows_have_the_promised_fields() {
     assert_eq!(rounds, BTreeSet::from([2, 4, 6]));
 }
 
+#[test]
+fn every_row_of_barriers_has_a_key_of_its_own() {
+    let every = "[barriers]\nevery = 2\nsets = [\"full\", \"layers\", \"shallow\", \"deep\"]\nalpha = [0.25, 0.5]\ntwins = 2";
+    let place = Place::with(&DIGITS.replace("[barriers]\nevery = 2", every));
+    place.fedlayer("run scenario.toml --out run --set rounds=2").ok();
+    let mut keys = BTreeSet::new();
+    for row in json_lines(&place, "run/all/seed-1/barriers.jsonl") {
+        // A peak is one of its grid: which α it has is its value.
+        let alpha = if row["kind"] == "peak" { &Value::Null } else { &row["alpha"] };
+        let columns = ["round", "split", "metric", "kind", "set", "base", "baseline"];
+        let key = columns.map(|column| row[column].to_string()).join(" ") + &alpha.to_string();
+        assert!(keys.insert(key), "{row} stands there twice");
+    }
+}
+
 /// The summary's barriers are rows of `barriers.jsonl`: test loss, baseline `mean`, α = ½, mean over the bases, last measured round.
 #[test]
 fn the_summary_says_what_the_records_say() {

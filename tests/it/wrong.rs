@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{DIGITS, Done, Place};
+use crate::support::{DIGITS, Done, Place, assert_same_bytes};
 
 /// What the program said to a command in a place, as a snapshot.
 fn said(done: &Done) -> String {
@@ -12,7 +12,7 @@ fn said(done: &Done) -> String {
 }
 
 /// One change of the scenario that makes it wrong: what is replaced by what.
-const EDITS: [(&str, &str, &str); 33] = [
+const EDITS: [(&str, &str, &str); 34] = [
     ("typo in a key", "epochs = 1", "epoch = 1"),
     ("typo in a table", "[clients]", "[client]"),
     ("unknown key in a strategy", "average = \"all\"", "average = \"all\"\nlayers = [\"fc1\"]"),
@@ -42,6 +42,7 @@ const EDITS: [(&str, &str, &str); 33] = [
     ("unknown partition", "{ dirichlet = 0.3 }", "{ dirichlett = 0.3 }"),
     ("a missing table", "[model]\nmlp = [16]\n", ""),
     ("no hidden layer", "mlp = [16]", "mlp = []"),
+    ("more parameters than memory", "mlp = [16]", "mlp = [1000000, 1000000]"),
     ("the same name twice", "one layer, rotating", "all"),
     (
         "rounds that overlap",
@@ -156,4 +157,53 @@ fn a_device_that_is_not_there_is_said() {
     let done = place.fedlayer("run scenario.toml --device tpu");
     assert_eq!(done.code, Some(2), "{}", done.stderr);
     assert!(done.stderr.contains("`cuda:N`"), "{}", done.stderr);
+}
+
+/// The file-size limit of the shell stands in for a full disk: writing past it fails in the same place.
+#[test]
+fn a_full_disk_ends_the_run_with_its_words_and_resume_finishes_it() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("run scenario.toml --out whole").ok();
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 30; exec {} run scenario.toml --out full",
+        env!("CARGO_BIN_EXE_fedlayer")
+    );
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &script]).current_dir(place.path("")).output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{words}");
+    assert!(words.contains("could not write"), "{words}");
+    assert!(words.contains("go on with `fedlayer resume full`"), "{words}");
+    place.fedlayer("resume full").ok();
+    assert_same_bytes(&place.records("whole"), &place.records("full"));
+}
+
+#[test]
+fn a_scenario_that_was_changed_in_the_run_folder_is_refused() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("run scenario.toml --out run --set rounds=2").ok();
+    let scenario = place.path("run/scenario.toml");
+    let changed = fs::read_to_string(&scenario).unwrap().replace("lr = 0.1", "lr = 0.2");
+    fs::write(&scenario, changed).unwrap();
+    insta::assert_snapshot!(said(&place.fedlayer("resume run")));
+}
+
+#[test]
+fn a_device_without_a_library_leaves_no_run_folder() {
+    let place = Place::with(DIGITS);
+    let done = place.fedlayer("run scenario.toml --device cuda:7 --out run");
+    assert_eq!(done.code, Some(5), "{}", done.stderr);
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_run_is_not_compared_with_itself_and_like_named_runs_are_told_apart() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("run scenario.toml --out a/run --set rounds=1").ok();
+    place.fedlayer("run scenario.toml --out b/run --set rounds=1 --set seeds=[2]").ok();
+    let table = place.fedlayer("compare a/run b/run").ok().stdout;
+    for name in ["a/run: all", "b/run: all"] {
+        assert!(table.contains(name), "{table}");
+    }
+    assert_eq!(place.fedlayer("compare a/run a/run").code, Some(8));
 }

@@ -66,7 +66,11 @@ impl Ends<'_> {
                 base.iter().zip(self.mean()).map(line).collect()
             }
             Baseline::Max => {
-                let total = |losses: &[f64]| losses.iter().sum::<f64>();
+                // A model whose losses are not finite is the worst, whatever the sign of its NaN.
+                let total = |losses: &[f64]| {
+                    let total: f64 = losses.iter().sum();
+                    if total.is_finite() { total } else { f64::INFINITY }
+                };
                 let models = self.models().map(|(_, losses)| losses);
                 models.max_by(|a, b| total(a).total_cmp(&total(b)))?.clone()
             }

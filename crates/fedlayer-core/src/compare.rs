@@ -51,6 +51,8 @@ pub struct Compared {
     pub strategy: String,
     /// The number of seeds.
     pub seeds: usize,
+    /// The fewest and the most committed rounds over the seeds: they differ where a run failed.
+    pub rounds: (u32, u32),
     /// Per measure, in the order of [`MEASURES`].
     pub spreads: Vec<Option<Spread>>,
     /// Per measure, against the first strategy, on the seeds that both have; absent for the first strategy itself.
@@ -89,6 +91,10 @@ pub fn compare(rows: &[SummaryRow]) -> Vec<Compared> {
             Compared {
                 strategy: (*name).to_owned(),
                 seeds: own.len(),
+                rounds: (
+                    own.iter().map(|row| row.rounds).min().unwrap_or(0),
+                    own.iter().map(|row| row.rounds).max().unwrap_or(0),
+                ),
                 spreads: MEASURES.iter().map(spread).collect(),
                 differences: MEASURES.iter().map(against).collect(),
                 max_layers: by_frequency(&own),

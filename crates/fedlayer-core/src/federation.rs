@@ -28,7 +28,7 @@ pub struct ClientState {
     /// The layers that were not averaged in that round.
     pub own: LayerSet,
     /// The values of these layers, one after another.
-    pub values: Vec<f32>,
+    pub values: Arc<[f32]>,
     /// The optimizer state, if the plan keeps it.
     pub optimizer: Option<Arc<OptimizerState>>,
 }

@@ -67,8 +67,19 @@ impl<'a> Rows<'a> {
                     .zip(&lines)
                     .map(|(&alpha, lines)| At { metric: *metric, values, baseline, alpha, lines })
                     .collect();
-                for measure in &self.study.measures {
-                    rows.extend(self.sweep(&grid, measure));
+                let mut seen = Vec::new();
+                for Measure { kind, set } in &self.study.measures {
+                    let by_alpha: Vec<(At<'_>, ByBase)> =
+                        grid.iter().map(|&at| (at, self.barriers(at, set))).collect();
+                    for (at, by_base) in &by_alpha {
+                        rows.extend(self.rows_of(*at, *kind, set, by_base));
+                    }
+                    // What does not belong to a sweep is written once, however many sweeps share the set.
+                    if !seen.contains(&set) {
+                        seen.push(set);
+                        rows.extend(self.peaks(set, &by_alpha));
+                        rows.extend(self.twin_rows(&grid, set));
+                    }
                 }
                 for &at in &grid {
                     rows.extend(self.interaction(at));
@@ -110,17 +121,10 @@ impl<'a> Rows<'a> {
         differences(mix, &self.baseline(at, direction, set))
     }
 
-    /// What is measured of one set: its barrier over the α grid, the largest of them, its twins.
-    fn sweep(&self, grid: &[At<'_>], Measure { kind, set }: &Measure) -> Vec<BarrierRow> {
-        let by_alpha: Vec<(At<'_>, ByBase)> =
-            grid.iter().map(|&at| (at, self.barriers(at, set))).collect();
-        let barriers = by_alpha.iter().flat_map(|(at, bases)| self.rows_of(*at, *kind, set, bases));
-        let mut rows: Vec<BarrierRow> = barriers.collect();
-        rows.extend(self.peaks(set, &by_alpha));
-        for &at in grid.iter().filter(|_| self.study.spec.twins > 0) {
-            rows.extend(self.rows_of(at, Kind::Twin, set, &self.twins(at, set)));
-        }
-        rows
+    /// The equal-norm twins of a set over the α grid, where the scenario asks for them.
+    fn twin_rows(&self, grid: &[At<'_>], set: &LayerSet) -> Vec<BarrierRow> {
+        let wanted = grid.iter().filter(|_| self.study.spec.twins > 0);
+        wanted.flat_map(|&at| self.rows_of(at, Kind::Twin, set, &self.twins(at, set))).collect()
     }
 
     /// Per direction, a baseline that does not depend on the set.

@@ -45,6 +45,7 @@ pub fn table(strategies: &[Compared]) -> String {
     let mut heading = vec![("strategy", Align::Left)];
     heading.extend(COLUMNS.iter().map(|column| (column.title, Align::Right)));
     heading.insert(6, ("at", Align::Left));
+    heading.insert(1, ("rounds", Align::Right));
     heading.push(("Δ test acc", Align::Right));
     let rows: Vec<Vec<String>> = strategies.iter().map(row).collect();
     grid(&heading, &rows) + &foot(strategies)
@@ -60,9 +61,15 @@ fn row(strategy: &Compared) -> Vec<String> {
     }
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
     cells.insert(6, layers);
+    cells.insert(1, rounds(strategy.rounds));
     let difference = of(&strategy.differences, DIFFERENCE);
     cells.push(difference.map_or(NOTHING.to_owned(), show_difference));
     cells
+}
+
+/// `20`; `3-20` where a seed's run failed after 3.
+fn rounds((fewest, most): (u32, u32)) -> String {
+    if fewest == most { most.to_string() } else { format!("{fewest}-{most}") }
 }
 
 /// Whether the unmixed models' losses differ by more than the barrier between them: a mix can then be "better than the mean" and still
@@ -138,9 +145,9 @@ mod tests {
         ];
         // Deviations: 1.414 points and 2.828; differences −10 and −8, so that 12.706 · 1.414 / √2 = 12.7.
         let expected = "\
-strategy  test acc %  test loss  client acc %  full barrier  layer barrier  at        up  down  Δ test acc
-all         91.0±1.4          -             -   0.600±0.141              -  fc1  68.9 kB   0 B           -
-none        82.0±2.8          -             -  !0.000±0.141              -  fc1  68.9 kB   0 B   -9.0±12.7
+strategy  rounds  test acc %  test loss  client acc %  full barrier  layer barrier  at        up  down  Δ test acc
+all            0    91.0±1.4          -             -   0.600±0.141              -  fc1  68.9 kB   0 B           -
+none           0    82.0±2.8          -             -  !0.000±0.141              -  fc1  68.9 kB   0 B   -9.0±12.7
 
 mean ± standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
 layer barrier: the largest of the single layers, and the layer that most seeds have it at.

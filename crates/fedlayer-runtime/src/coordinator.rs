@@ -83,6 +83,7 @@ pub async fn run<L: Link, J: Journal>(
             journal: Some(journal),
             schedule,
             round: from.as_ref().map_or(0, |origin| origin.committed),
+            committed: from.as_ref().map_or(0, |origin| origin.committed),
             federation: from.map(|origin| origin.federation),
             starts: BTreeMap::new(),
             training: JoinSet::new(),
@@ -95,6 +96,7 @@ pub async fn run<L: Link, J: Journal>(
             () = shutdown.wait() => {}
             done = coordinator.drive() => return done,
         }
+        coordinator.keep().await?;
         Err(RunError::Interrupted { round: coordinator.round })
     };
     work.instrument(span).await
@@ -110,8 +112,10 @@ struct Coordinator<L, J, E> {
     /// Absent while a commit is under way.
     journal: Option<J>,
     schedule: LayerSchedule,
-    /// Absent until the initial parameters are drawn.
+    /// After the last committed round; absent until the initial parameters are drawn.
     federation: Option<Arc<Federation>>,
+    /// Committed rounds.
+    committed: u32,
     /// The round that was begun last.
     round: u32,
     /// The model that each client of the round started from.
@@ -156,6 +160,16 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
                 Phase::Joining | Phase::Training(_) | Phase::Probing(_) => {}
             }
         }
+    }
+
+    /// Lets the journal keep what is committed, before the run is ended early. A commit under way finishes by itself.
+    async fn keep(&mut self) -> Result<(), RunError> {
+        if let (Some(mut journal), Some(federation)) = (self.journal.take(), &self.federation) {
+            let (committed, federation) = (self.committed, federation.clone());
+            let kept = spawn_blocking(move || journal.keep(committed, &federation)).await?;
+            kept.map_err(RunError::Journal)?;
+        }
+        Ok(())
     }
 
     /// Waits for a stack to come back or for the deadline.
@@ -232,6 +246,8 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         debug!(round, attempt, clients = clients.len(), "training");
         self.round = round;
         self.deadline = None;
+        // What is left of an attempt that was given up: the pool skips stacks that nobody waits for.
+        self.training = JoinSet::new();
         self.starts.clear();
         let keeps = self.plan.local.optimizer_state == OptimizerMemory::Keep;
         for stack in stacks(clients, self.plan.layout.parameters(), &self.examples) {
@@ -277,6 +293,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
     /// Measures, averages and evaluates; what came out waits for its commit.
     async fn probe(&mut self, gathered: Gathered) -> Result<(), RunError> {
         self.deadline = None;
+        self.training = JoinSet::new();
         let train = self.began.elapsed();
         for (client, missing) in &gathered.missing {
             match missing {
@@ -287,13 +304,10 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         for update in &gathered.updates {
             debug!(client = %update.client, loss = update.loss, examples = update.examples, "trained");
         }
-        let mut federation = self.federation().await?;
-        self.federation = None;
-        let plan = &self.plan;
+        let federation = self.federation().await?;
+        let starts = std::mem::take(&mut self.starts);
         let mut measured =
-            measure(&self.link, plan, &self.schedule, &mut federation, &self.starts, gathered)
-                .await?;
-        self.federation = Some(federation);
+            measure(&self.link, &self.plan, &self.schedule, federation, starts, gathered).await?;
         measured.timings.train = train;
         self.measured = Some(measured);
         Ok(())
@@ -307,20 +321,18 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
                 "a round was to be committed that is not measured".into(),
             ));
         };
-        let federation = self.federation().await?;
+        let federation = measured.federation.clone();
         let (journal, written) = spawn_blocking(move || {
-            let Measured { record, barriers, timings } = &measured;
-            let written = journal.commit(Committed {
-                record,
-                barriers,
-                federation: &federation,
-                timings: *timings,
-            });
+            let Measured { record, barriers, federation, timings } = &measured;
+            let timings = *timings;
+            let written = journal.commit(Committed { record, barriers, federation, timings });
             (journal, written)
         })
         .await?;
         self.journal = Some(journal);
         written.map_err(RunError::Journal)?;
+        self.federation = Some(federation);
+        self.committed += 1;
         debug!("committed");
         Ok(())
     }

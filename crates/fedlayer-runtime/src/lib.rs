@@ -1,4 +1,4 @@
-//! Runs plans: a coordinator, workers, and the link between them. The only crate that names tokio.
+//! Runs plans: a coordinator, workers, and the link between them. The only library that names tokio.
 //!
 //! In reading order:
 //!

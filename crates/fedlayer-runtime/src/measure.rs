@@ -21,29 +21,31 @@ use crate::{Link, LinkError, Reply, RunError, Task, Timings, Work};
 pub(crate) struct Measured {
     pub(crate) record: RoundRecord,
     pub(crate) barriers: Vec<BarrierRow>,
+    pub(crate) federation: Arc<Federation>,
     pub(crate) timings: Timings,
 }
 
 /// Measures the barriers between the updates, averages them into `federation`, and evaluates what came out.
+/// The caller's own handle keeps the models as they were.
 ///
 /// `starts` holds the model that each client started the round from.
 pub(crate) async fn measure<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
     schedule: &LayerSchedule,
-    federation: &mut Arc<Federation>,
-    starts: &BTreeMap<ClientId, Arc<Params>>,
+    mut federation: Arc<Federation>,
+    starts: BTreeMap<ClientId, Arc<Params>>,
     gathered: Gathered,
 ) -> Result<Measured, RunError> {
     let mut timings = Timings::default();
     let set = schedule.layers(gathered.round, plan.root_seed());
     let barriers = timed(&mut timings.barriers, barriers(link, plan, starts, &gathered)).await?;
     let reported: Vec<ClientId> = gathered.updates.iter().map(|update| update.client).collect();
-    let bytes = charge(federation, &reported, gathered.missing.keys().copied(), &set);
+    let bytes = charge(&federation, &reported, gathered.missing.keys().copied(), &set);
     let gathered = Arc::new(gathered);
-    timed(&mut timings.average, average(plan, federation, &set, &gathered)).await?;
+    timed(&mut timings.average, average(plan, &mut federation, &set, &gathered)).await?;
     let evaluation =
-        timed(&mut timings.evaluate, evaluate(link, plan, federation, gathered.round, &reported))
+        timed(&mut timings.evaluate, evaluate(link, plan, &federation, gathered.round, &reported))
             .await?;
     let examples: u64 = gathered.updates.iter().map(|update| update.examples).sum();
     let losses = gathered.updates.iter().map(|update| update.examples as f64 * update.loss);
@@ -66,14 +68,14 @@ pub(crate) async fn measure<L: Link>(
         bytes,
         reported,
     };
-    Ok(Measured { record, barriers, timings })
+    Ok(Measured { record, barriers, federation, timings })
 }
 
 /// The barriers of the round, where they are due.
 async fn barriers<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
-    starts: &BTreeMap<ClientId, Arc<Params>>,
+    starts: BTreeMap<ClientId, Arc<Params>>,
     gathered: &Gathered,
 ) -> Result<Vec<BarrierRow>, RunError> {
     let Some(spec) = plan.barriers.as_ref().filter(|spec| plan.is_due(spec.every, gathered.round))
@@ -85,8 +87,10 @@ async fn barriers<L: Link>(
         Some(EndModel { start, update: update.clone() })
     };
     let ends: Vec<EndModel> = gathered.updates.iter().filter_map(end).collect();
-    let weights = plan.strategy.weights;
-    let study = Study::new(spec, weights, gathered.round, plan.root_seed(), &ends)?;
+    let (spec, weights) = (spec.clone(), plan.strategy.weights);
+    let (round, seed) = (gathered.round, plan.root_seed());
+    let planned = spawn_blocking(move || Study::new(&spec, weights, round, seed, &ends)).await?;
+    let study = planned?;
     let evaluations = evaluate_probes(link, plan, study.probes()).await?;
     Ok(spawn_blocking(move || study.rows(&evaluations)).await?)
 }

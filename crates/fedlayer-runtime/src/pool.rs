@@ -41,7 +41,7 @@ struct Request {
 }
 
 /// Trainers of so many seeds stay on a worker thread; more are made again when they are needed.
-const KEPT_TRAINERS: usize = 4;
+const KEPT_TRAINERS: usize = 16;
 
 impl WorkerPool {
     /// Starts `slots` worker threads (at least one) for the plans of one scenario.
@@ -97,7 +97,7 @@ fn work(requests: &Mutex<mpsc::Receiver<Request>>, factory: &dyn TrainerFactory)
             if !trainers.contains_key(&seed) {
                 let trainer = factory.trainer(&task.plan).map_err(LinkError::Refused)?;
                 if trainers.len() == KEPT_TRAINERS {
-                    trainers.clear();
+                    trainers.pop_first();
                 }
                 trainers.insert(seed, trainer);
             }

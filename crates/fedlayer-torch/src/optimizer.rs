@@ -28,13 +28,9 @@ impl Stepper {
         Self { optimizer: local.optimizer.clone(), clip: local.clip }
     }
 
-    /// How many values of memory the optimizer keeps per parameter: momentum; Adam's two moments.
+    /// How many values of memory the optimizer keeps per parameter.
     pub(crate) fn slots(&self) -> usize {
-        match &self.optimizer {
-            Optimizer::Sgd(sgd) if sgd.momentum == 0.0 => 0,
-            Optimizer::Sgd(_) => 1,
-            Optimizer::Adam(_) => 2,
-        }
+        self.optimizer.slots()
     }
 
     /// What differs between clients in a step: −η, or for Adam −η/(1 − β₁ᵗ) and 1/√(1 − β₂ᵗ), t being the client's own steps.

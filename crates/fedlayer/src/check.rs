@@ -3,8 +3,8 @@
 use std::thread::available_parallelism;
 
 use fedlayer_core::{
-    ClientId, FederatedData, LayerSchedule, LayerSet, Plan, measures,
-    spec::{Baseline, Between, EvaluatedClients, Optimizer, OptimizerMemory},
+    ClientId, FederatedData, LayerSchedule, LayerSet, Plan, Rounds, measures,
+    spec::{Average, Baseline, Between, EvaluatedClients, OptimizerMemory},
 };
 use fedlayer_report::{Align, grid, quantity};
 use serde::Serialize;
@@ -32,12 +32,12 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
         clients: clients(&data),
         cost: costs,
     };
-    screen.data(&if args.json {
+    let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)
     } else {
         report.text(first, &read.plans, &data)?
-    });
-    Ok(())
+    };
+    Ok(screen.data(&text)?)
 }
 
 /// Everything that `check` says.
@@ -59,7 +59,7 @@ struct LayerLine {
 #[derive(Debug, Serialize)]
 struct StrategyLine {
     name: String,
-    /// The layers averaged in the first rounds, until they repeat or five are named.
+    /// The layers of each stretch of rounds.
     averages: Vec<String>,
 }
 
@@ -117,21 +117,39 @@ fn strategies(plans: &[Plan]) -> Vec<StrategyLine> {
     let mut lines: Vec<StrategyLine> = Vec::new();
     for plan in plans {
         let name = &plan.strategy.name;
-        if lines.iter().any(|line| line.name == *name) {
-            continue;
+        if lines.iter().all(|line| line.name != *name) {
+            lines.push(StrategyLine { name: name.clone(), averages: averages(plan) });
         }
-        let mut averages: Vec<String> = Vec::new();
-        if let Ok(schedule) = LayerSchedule::new(&plan.strategy.average, &plan.layout) {
-            for round in 1..=plan.rounds.min(5) {
-                averages.push(schedule.layers(round, plan.root_seed()).to_string());
-            }
-        }
-        if averages.iter().all(|set| *set == averages[0]) {
-            averages.truncate(1);
-        }
-        lines.push(StrategyLine { name: name.clone(), averages });
     }
     lines
+}
+
+/// The layers of each stretch of rounds; a rule that changes from round to round is shown by its first rounds.
+fn averages(plan: &Plan) -> Vec<String> {
+    const SHOWN: u32 = 4;
+    let Ok(schedule) = LayerSchedule::new(&plan.strategy.average, &plan.layout) else {
+        return Vec::new();
+    };
+    let layers = |round| schedule.layers(round, plan.root_seed()).to_string();
+    let stretch = |rounds: Rounds| {
+        let last = rounds.last.unwrap_or(plan.rounds);
+        let mut sets: Vec<String> =
+            (rounds.first..=last).take(SHOWN as usize).map(layers).collect();
+        let is_fixed = sets.iter().all(|set| *set == sets[0]);
+        sets.truncate(if is_fixed { 1 } else { sets.len() });
+        let more = if !is_fixed && last - rounds.first >= SHOWN { ", …" } else { "" };
+        sets.join(", ") + more
+    };
+    match &plan.strategy.average {
+        Average::Always(_) => vec![stretch(Rounds { first: 1, last: None })],
+        Average::Schedule(entries) => entries
+            .iter()
+            .filter_map(|entry| {
+                let rounds = Rounds::parse(&entry.rounds).ok()?;
+                Some(format!("{}: {}", entry.rounds, stretch(rounds)))
+            })
+            .collect(),
+    }
 }
 
 fn clients(data: &FederatedData) -> Vec<ClientLine> {
@@ -184,10 +202,9 @@ fn cost(plan: &Plan, data: &FederatedData) -> Cost {
             evaluated += models as f64 * data.test.len() as f64;
         }
     }
-    let slots = match (plan.local.optimizer_state, &plan.local.optimizer) {
-        (OptimizerMemory::Reset, _) => 0,
-        (OptimizerMemory::Keep, Optimizer::Sgd(_)) => 1,
-        (OptimizerMemory::Keep, Optimizer::Adam(_)) => 2,
+    let slots = match plan.local.optimizer_state {
+        OptimizerMemory::Reset => 0,
+        OptimizerMemory::Keep => plan.local.optimizer.slots() as u64,
     };
     let own = LayerSchedule::new(&plan.strategy.average, &plan.layout)
         .map_or(0, |schedule| own_bytes(plan, &schedule));
@@ -257,7 +274,7 @@ impl Report {
                 &self
                     .strategies
                     .iter()
-                    .map(|strategy| vec![strategy.name.clone(), averages(strategy)])
+                    .map(|strategy| vec![strategy.name.clone(), strategy.averages.join("; ")])
                     .collect::<Vec<_>>(),
             ),
         );
@@ -306,13 +323,5 @@ impl Report {
             rest => format!("… and {} more (`--json` has all)\n", quantity::count(rest as u64)),
         };
         grid(&heading, &rows) + &more
-    }
-}
-
-/// `fc1` where it is always that; `fc1, fc2, out, fc1, fc2, …` where it changes.
-fn averages(strategy: &StrategyLine) -> String {
-    match strategy.averages.as_slice() {
-        [always] => always.clone(),
-        several => several.join(", ") + ", …",
     }
 }

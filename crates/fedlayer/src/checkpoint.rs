@@ -17,8 +17,8 @@ use thiserror::Error;
 /// The state of a run after a committed round.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
-    /// The scenario's seed, from which everything that the run draws follows.
-    pub(crate) seed: u64,
+    /// Which plan it belongs to.
+    pub(crate) plan: PlanHash,
     /// The round after which it was taken.
     pub(crate) round: u32,
     /// The length of `rounds.jsonl` then.
@@ -27,6 +27,18 @@ pub(crate) struct Checkpoint {
     pub(crate) barriers_bytes: u64,
     /// The models of all clients then.
     pub(crate) federation: Arc<Federation>,
+}
+
+/// Tells plans apart: everything that decides a result is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct PlanHash(String);
+
+impl PlanHash {
+    /// Of a plan.
+    pub(crate) fn of(plan: &Plan) -> Result<Self, serde_json::Error> {
+        Ok(Self(blake3::hash(&serde_json::to_vec(plan)?).to_hex().to_string()))
+    }
 }
 
 /// A file that is no checkpoint of the plan.
@@ -41,14 +53,9 @@ pub(crate) enum CheckpointError {
     /// With words that cannot be read.
     #[error("its `{KEY}` entry cannot be read: {0}")]
     Metadata(#[from] serde_json::Error),
-    /// Of another run.
-    #[error("it is of seed {found}; the scenario's run here has seed {expected}")]
-    Seed {
-        /// The checkpoint's seed.
-        found: u64,
-        /// The plan's seed.
-        expected: u64,
-    },
+    /// Of another plan.
+    #[error("it was made by another scenario: the run folder's `scenario.toml` has changed since")]
+    Plan,
     /// With other tensors than the plan's model.
     #[error("tensor `{name}`: found {found}, the scenario's model has shape {expected:?}")]
     Tensor {
@@ -74,7 +81,7 @@ const KEY: &str = "fedlayer";
 
 #[derive(Serialize, Deserialize)]
 struct Head {
-    seed: u64,
+    plan: PlanHash,
     round: u32,
     rounds_bytes: u64,
     barriers_bytes: u64,
@@ -134,7 +141,7 @@ impl Checkpoint {
             tensors.push((spec.name.clone(), Tensor { shape: &spec.shape, values }));
         }
         for (&client, state) in federation.clients() {
-            let mut values = state.values.as_slice();
+            let mut values = &*state.values;
             for spec in own_tensors(layout, &state.own) {
                 let (own, rest) = values.split_at(spec.range.len());
                 values = rest;
@@ -163,7 +170,7 @@ impl Checkpoint {
             (client.0, head)
         };
         Head {
-            seed: self.seed,
+            plan: self.plan.clone(),
             round: self.round,
             rounds_bytes: self.rounds_bytes,
             barriers_bytes: self.barriers_bytes,
@@ -178,8 +185,8 @@ impl Checkpoint {
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let words = metadata.metadata().as_ref().and_then(|words| words.get(KEY));
         let head: Head = serde_json::from_str(words.ok_or(CheckpointError::Foreign)?)?;
-        if head.seed != plan.seed {
-            return Err(CheckpointError::Seed { found: head.seed, expected: plan.seed });
+        if head.plan != PlanHash::of(plan)? {
+            return Err(CheckpointError::Plan);
         }
         let file = SafeTensors::deserialize(bytes)?;
         let mut shared = Params::zeros(layout.clone());
@@ -196,7 +203,7 @@ impl Checkpoint {
             .collect();
         let federation = Federation::restore(Arc::new(shared), head.averaged_in, clients?);
         Ok(Self {
-            seed: head.seed,
+            plan: head.plan,
             round: head.round,
             rounds_bytes: head.rounds_bytes,
             barriers_bytes: head.barriers_bytes,
@@ -233,7 +240,7 @@ fn read_client(
             Some(Arc::new(OptimizerState { steps, slots }))
         }
     };
-    Ok(ClientState { round: head.round, own, values, optimizer })
+    Ok(ClientState { round: head.round, own, values: values.into(), optimizer })
 }
 
 fn own_tensors<'a>(layout: &'a Layout, own: &'a LayerSet) -> impl Iterator<Item = &'a TensorSpec> {

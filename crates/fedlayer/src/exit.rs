@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     File(#[from] FileError),
     /// A file does not hold what it should.
-    #[error("`{}` is damaged: {reason}\nhint: restore the file, or start the run anew in another folder", path.display())]
+    #[error("`{}` is damaged: {reason}\nhint: restore the file; or remove a damaged checkpoint, so that an earlier one is used; or start the run anew in another folder", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -42,11 +42,14 @@ pub(crate) enum Failure {
     /// There is no run in a folder.
     #[error("`{}` is not a run folder: it has no `scenario.toml`\nhint: name the folder that `fedlayer run` made", .0.display())]
     NoRun(PathBuf),
+    /// A run is to be compared with itself.
+    #[error("`{}` is named twice\nhint: name each run once", .0.display())]
+    Twice(PathBuf),
     /// A run has no summary yet.
     #[error("the run in `{}` is not finished\nhint: go on with it: `fedlayer resume {}`", .0.display(), .0.display())]
     Unfinished(PathBuf),
     /// At least one plan could not be finished.
-    #[error("{failed} of {plans} runs failed; the others are finished\n{reasons}\nhint: see `{}` for what was committed", folder.display())]
+    #[error("{failed} of {plans} runs failed{}\n{reasons}\nhint: {}", others(*failed, *plans), cause.hint(folder))]
     Run {
         /// How many.
         failed: usize,
@@ -56,12 +59,16 @@ pub(crate) enum Failure {
         reasons: String,
         /// The run folder.
         folder: PathBuf,
+        /// What it was, on the whole.
+        cause: Cause,
     },
     /// The user ended the run.
     #[error("interrupted; every committed round is kept\nhint: go on with `fedlayer resume {}`", .0.display())]
     Interrupted(PathBuf),
     /// The system would not give what a program needs.
-    #[error("the system refused: {0}")]
+    #[error(
+        "the system refused: {0}\nhint: see that stdout can be written to, and that threads are not limited (`ulimit -u`)"
+    )]
     System(#[from] std::io::Error),
     /// A record could not be turned into text, or a thread broke: a fault of the program.
     #[error("a fault of fedlayer itself: {0}\nhint: please report it, with the scenario")]
@@ -90,8 +97,9 @@ impl Failure {
             Self::Device(_) => 5,
             Self::File(_) | Self::Damaged { .. } | Self::System(_) => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) => 7,
-            Self::NoRun(_) | Self::Unfinished(_) => 8,
-            Self::Run { .. } => 9,
+            Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
+            Self::Run { cause: Cause::Files, .. } => 6,
+            Self::Run { cause: Cause::Training, .. } => 9,
             Self::Fault(_) => 70,
             Self::Interrupted(_) => 130,
         }
@@ -102,6 +110,31 @@ impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Self::Fault(error.to_string())
     }
+}
+
+/// Why plans could not be finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Their records could not be written.
+    Files,
+    /// Their clients could not be trained, or too few of them.
+    Training,
+}
+
+impl Cause {
+    fn hint(self, folder: &Path) -> String {
+        let folder = folder.display();
+        match self {
+            Self::Files => format!("once there is room, go on with `fedlayer resume {folder}`"),
+            Self::Training => format!(
+                "change the scenario and run it anew in another folder; what was committed is in `{folder}`"
+            ),
+        }
+    }
+}
+
+fn others(failed: usize, plans: usize) -> &'static str {
+    if failed < plans { "; the others are finished" } else { "" }
 }
 
 /// What the reason of one run's end looks like in the list of failures.

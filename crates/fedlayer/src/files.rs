@@ -94,17 +94,21 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
-        // The name itself is safe only when the folder is.
-        match path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        sync_folder(path)
     };
     write().map_err(|error| {
         // What could not be finished is of no use; that it cannot be removed either changes nothing.
         let _kept = fs::remove_file(&beside);
         at("write", path)(error)
     })
+}
+
+/// Returns when the name of a file is on the disk: its folder's business.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Removes a file; it may be gone already.
@@ -124,33 +128,40 @@ pub(crate) struct LineFile {
 }
 
 impl LineFile {
-    /// Opens a file, or makes it, and cuts off what lies past `keep` bytes: lines of rounds that were not committed. Everything stays
-    /// where it is not given.
+    /// Opens a file, or makes it, and cuts off what lies past `keep` bytes: lines of rounds that were not committed.
     ///
     /// Fails where the file is shorter than that.
-    pub(crate) fn open(path: PathBuf, keep: Option<u64>) -> Result<Self> {
+    pub(crate) fn open(path: PathBuf, keep: u64) -> Result<Self> {
         let open = || {
             let options = OpenOptions::new().append(true).create(true).to_owned();
             let file = options.open(&path)?;
             let found = file.metadata()?.len();
-            let keep = keep.unwrap_or(found);
             if found < keep {
                 let text = format!("it has {found} bytes, the checkpoint speaks of {keep}");
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
             }
             file.set_len(keep)?;
-            Ok((file, keep))
+            sync_folder(&path)?;
+            Ok(file)
         };
-        let (file, bytes) = open().map_err(at("go on with", &path))?;
-        Ok(Self { path, file, bytes })
+        let file = open().map_err(at("go on with", &path))?;
+        Ok(Self { path, file, bytes: keep })
     }
 
-    /// Appends whole lines; returns when they are on the disk.
+    /// Appends whole lines, or nothing.
     pub(crate) fn append(&mut self, lines: &[u8]) -> Result<()> {
-        let write = self.file.write_all(lines).and_then(|()| self.file.sync_data());
-        write.map_err(at("write", &self.path))?;
+        if let Err(error) = self.file.write_all(lines) {
+            // A torn line is of no use; that it cannot be cut off either changes nothing: the next process cuts it off.
+            let _torn = self.file.set_len(self.bytes);
+            return Err(at("write", &self.path)(error));
+        }
         self.bytes += lines.len() as u64;
         Ok(())
+    }
+
+    /// Returns when everything is on the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(at("write", &self.path))
     }
 
     /// The length of the file.

@@ -42,21 +42,14 @@ fn perform(command: &Command, screen: &Screen) -> Result<(), Failure> {
         Command::Resume(args) => run::resume(args, screen),
         Command::Compare(args) => table::compare_runs(args, screen),
         Command::Schema => {
-            screen.data(&format!(
-                "{}\n",
-                serde_json::to_string_pretty(&fedlayer_scenario::schema())?
-            ));
-            Ok(())
+            let schema = serde_json::to_string_pretty(&fedlayer_scenario::schema())?;
+            Ok(screen.data(&format!("{schema}\n"))?)
         }
-        Command::Init => {
-            screen.data(fedlayer_scenario::example());
-            Ok(())
-        }
+        Command::Init => Ok(screen.data(fedlayer_scenario::example())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "fedlayer", &mut script);
-            screen.data(&String::from_utf8_lossy(&script));
-            Ok(())
+            Ok(screen.data(&String::from_utf8_lossy(&script))?)
         }
     }
 }

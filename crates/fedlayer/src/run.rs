@@ -8,14 +8,14 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use fedlayer_core::{ClientId, FederatedData, Plan, Summary, stacks};
+use fedlayer_core::{ClientId, FederatedData, Federation, Plan, Summary, stacks};
 use fedlayer_runtime::{Committed, Journal, Origin, RunError, Shutdown, WorkerPool, shutdown};
 use fedlayer_torch::{Device, DeviceChoice};
 use tokio::sync::Semaphore;
 
 use crate::{
     args::{Means, ResumeArgs, RunArgs},
-    exit::{Failure, run_reason},
+    exit::{Cause, Failure, run_reason},
     run_folder::{FileJournal, RunFolder, RunNote, RunState},
     scenario,
     screen::{Progress, Screen},
@@ -112,6 +112,7 @@ impl Job {
         let began = Instant::now();
         let workers = note.workers;
         let trainers = Arc::new(Trainers::new(self.device));
+        self.folder.remove_summary()?;
         self.folder.write_note(&note)?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
         let starts = self.starts(&trainers, screen)?;
@@ -133,11 +134,13 @@ impl Job {
             Err(Failure::Interrupted(_)) => RunState::Interrupted,
             Err(_) => RunState::Failed,
         };
-        self.folder.write_note(&note)?;
-        if !matches!(ended, Err(Failure::Interrupted(_))) {
-            self.report(screen, &note)?;
-        }
-        ended
+        let noted = self.folder.write_note(&note);
+        let reported = match &ended {
+            Err(Failure::Interrupted(_)) => Ok(()),
+            _ => self.report(screen, &note),
+        };
+        // What ended the run is the news; that a full disk takes the summary too is not.
+        ended.and(noted).and(reported)
     }
 
     /// Every plan from its latest checkpoint, or from the start.
@@ -185,11 +188,13 @@ impl Job {
         if reasons.is_empty() {
             return Ok(());
         }
+        let unwritten = |(_, end): &End| matches!(end, Err(RunError::Journal(_)));
         Err(Failure::Run {
             failed: reasons.len(),
             plans: ends.len(),
             reasons: reasons.join("\n"),
             folder: folder.to_owned(),
+            cause: if ends.iter().any(unwritten) { Cause::Files } else { Cause::Training },
         })
     }
 
@@ -199,7 +204,7 @@ impl Job {
             self.plans.iter().map(|plan| self.folder.plan(plan).summary(plan)).collect();
         let summary = Summary { scenario: note.scenario.clone(), rows: rows? };
         self.folder.write_summary(&summary)?;
-        screen.data(&table::render(&summary, self.json)?);
+        screen.data(&table::render(&summary, self.json)?)?;
         let (seconds, folder) = (note.seconds, self.folder.path().display());
         screen.talk(&format!("{seconds:.1} s; records in {folder}"));
         Ok(())
@@ -240,8 +245,11 @@ async fn run_all(
     ends
 }
 
-/// A round of few stacks leaves workers idle; another plan's round fills them.
+/// A round of few stacks leaves workers idle; another plan's round fills them. Where a deadline runs, a plan has the workers to itself.
 fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
+    if plans.iter().any(|plan| plan.clients.deadline.is_some()) {
+        return 1;
+    }
     let stacks_of = |plan: &&Plan| {
         let clients: Vec<ClientId> = (0..plan.clients.cohort()).map(ClientId).collect();
         stacks(&clients, plan.layout.parameters(), |_| 1).len()
@@ -289,5 +297,9 @@ impl Journal for Reporting {
         self.journal.commit(committed)?;
         self.progress.round(&self.plan.strategy.name, self.plan.seed, record);
         Ok(())
+    }
+
+    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+        self.journal.keep(committed, federation)
     }
 }

@@ -1,16 +1,19 @@
 //! The run folder: which file lies where, and how one plan's part of it is written and read.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use fedlayer_core::{
-    Plan, RoundRecord, Summary, SummaryRow,
+    Federation, Plan, RoundRecord, Summary, SummaryRow,
     spec::{CheckpointSpec, Keep},
 };
 use fedlayer_runtime::{Committed, Journal};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, PlanHash},
     exit::Failure,
     files::{self, FileError, LineFile, Lock},
 };
@@ -129,6 +132,11 @@ impl RunFolder {
         read_json(&self.path.join(NOTE))
     }
 
+    /// Takes the summary of an earlier, unfinished end away.
+    pub(crate) fn remove_summary(&self) -> Result<(), FileError> {
+        files::remove(&self.path.join(SUMMARY))
+    }
+
     /// Writes `summary.json`.
     pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), Failure> {
         Ok(files::write_atomically(&self.path.join(SUMMARY), &pretty(summary)?)?)
@@ -172,8 +180,8 @@ pub(crate) struct PlanFolder {
 impl PlanFolder {
     /// The latest checkpoint, if there is one.
     pub(crate) fn latest(&self, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
-        let Some(name) = checkpoint_names(&self.checkpoints())?.pop() else { return Ok(None) };
-        let path = self.checkpoints().join(name);
+        let Some(round) = checkpoint_rounds(&self.checkpoints())?.pop() else { return Ok(None) };
+        let path = self.checkpoints().join(checkpoint_name(round));
         let bytes = files::read_bytes(&path)?;
         let checkpoint =
             Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))?;
@@ -183,21 +191,29 @@ impl PlanFolder {
     /// Goes on writing after a checkpoint, or from the start; lines past it are cut off.
     pub(crate) fn journal(
         &self,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         after: Option<&Checkpoint>,
     ) -> Result<FileJournal, FileError> {
         files::create_folders(&self.checkpoints())?;
         let (rounds, barriers) = after.map_or((0, 0), |c| (c.rounds_bytes, c.barriers_bytes));
+        let timings = self.timings_up_to(after.map_or(0, |checkpoint| checkpoint.round))?;
         let lines = |name: &str, keep| LineFile::open(self.path.join(name), keep);
         Ok(FileJournal {
-            rounds: lines("rounds.jsonl", Some(rounds))?,
-            barriers: lines("barriers.jsonl", Some(barriers))?,
-            timings: lines("timings.jsonl", None)?,
+            rounds: lines("rounds.jsonl", rounds)?,
+            barriers: lines("barriers.jsonl", barriers)?,
+            timings: lines("timings.jsonl", timings)?,
             checkpoints: self.checkpoints(),
-            spec: plan.checkpoints.clone(),
-            last_round: plan.rounds,
-            seed: plan.seed,
+            plan: plan.clone(),
         })
+    }
+
+    /// The length of `timings.jsonl` up to a round. Checkpoints do not speak of it, because it differs from run to run.
+    fn timings_up_to(&self, round: u32) -> Result<u64, FileError> {
+        let path = self.path.join("timings.jsonl");
+        let text = if files::exists(&path) { files::read_text(&path)? } else { String::new() };
+        let is_kept =
+            |line: &&str| serde_json::from_str(line).is_ok_and(|row: TimingRow| row.round <= round);
+        Ok(text.split_inclusive('\n').take_while(is_kept).map(|line| line.len() as u64).sum())
     }
 
     /// The summary of what is committed.
@@ -214,11 +230,18 @@ impl PlanFolder {
     }
 }
 
-/// The names of the checkpoints in a folder, oldest first.
-fn checkpoint_names(folder: &Path) -> Result<Vec<String>, FileError> {
-    let mut names = files::names_in(folder)?;
-    names.retain(|name| name.starts_with("round-") && name.ends_with(".safetensors"));
-    Ok(names)
+/// The name of a round's checkpoint.
+fn checkpoint_name(round: u32) -> String {
+    format!("round-{round:07}.safetensors")
+}
+
+/// The rounds of the checkpoints in a folder, ascending.
+fn checkpoint_rounds(folder: &Path) -> Result<Vec<u32>, FileError> {
+    let round =
+        |name: &String| name.strip_prefix("round-")?.strip_suffix(".safetensors")?.parse().ok();
+    let mut rounds: Vec<u32> = files::names_in(folder)?.iter().filter_map(round).collect();
+    rounds.sort_unstable();
+    Ok(rounds)
 }
 
 /// Writes committed rounds into a plan's folder.
@@ -228,13 +251,11 @@ pub(crate) struct FileJournal {
     barriers: LineFile,
     timings: LineFile,
     checkpoints: PathBuf,
-    spec: CheckpointSpec,
-    last_round: u32,
-    seed: u64,
+    plan: Arc<Plan>,
 }
 
 /// One line of `timings.jsonl`, in seconds.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct TimingRow {
     round: u32,
     train: f64,
@@ -258,29 +279,42 @@ impl FileJournal {
             average: spent.average.as_secs_f64(),
             evaluate: spent.evaluate.as_secs_f64(),
         }])?)?;
-        if round.is_multiple_of(self.spec.every) || round == self.last_round {
-            self.checkpoint(committed)?;
+        if self.plan.is_due(self.plan.checkpoints.every, round) {
+            self.checkpoint(round, committed.federation)?;
         }
         Ok(())
     }
 
     /// The checkpoint's rename is the moment at which everything before it is committed.
-    fn checkpoint(&self, committed: &Committed<'_>) -> Result<(), Failure> {
-        let round = committed.record.round;
+    fn checkpoint(&self, round: u32, federation: &Arc<Federation>) -> Result<(), Failure> {
+        self.rounds.sync()?;
+        self.barriers.sync()?;
         let checkpoint = Checkpoint {
-            seed: self.seed,
+            plan: PlanHash::of(&self.plan)?,
             round,
             rounds_bytes: self.rounds.bytes(),
             barriers_bytes: self.barriers.bytes(),
-            federation: committed.federation.clone(),
+            federation: federation.clone(),
         };
-        let path = self.checkpoints.join(format!("round-{round:07}.safetensors"));
+        let path = self.checkpoints.join(checkpoint_name(round));
         let bytes = checkpoint.to_bytes().map_err(|error| Failure::damaged(&path, error))?;
         files::write_atomically(&path, &bytes)?;
-        if let Keep::Latest(keep) = self.spec.keep {
-            let names = checkpoint_names(&self.checkpoints)?;
-            for name in names.iter().rev().skip(keep as usize) {
-                files::remove(&self.checkpoints.join(name))?;
+        self.prune(round)
+    }
+
+    /// Removes the checkpoints that the scenario does not want: those before the latest ones, and what an interruption left in between.
+    fn prune(&self, latest: u32) -> Result<(), Failure> {
+        let CheckpointSpec { every, keep } = &self.plan.checkpoints;
+        let mut wanted = Vec::new();
+        for round in checkpoint_rounds(&self.checkpoints)?.into_iter().rev() {
+            let fits = match keep {
+                Keep::All(_) => true,
+                Keep::Latest(keep) => wanted.len() < *keep as usize,
+            };
+            if round == latest || (fits && self.plan.is_due(*every, round)) {
+                wanted.push(round);
+            } else {
+                files::remove(&self.checkpoints.join(checkpoint_name(round)))?;
             }
         }
         Ok(())
@@ -290,6 +324,13 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn commit(&mut self, committed: Committed<'_>) -> Result<(), String> {
         self.write(&committed).map_err(|failure| failure.to_string())
+    }
+
+    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+        if committed == 0 || self.plan.is_due(self.plan.checkpoints.every, committed) {
+            return Ok(());
+        }
+        self.checkpoint(committed, federation).map_err(|failure| failure.to_string())
     }
 }
 

@@ -23,7 +23,12 @@ impl Screen {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let screen = Self { bars, quiet };
         let default = if quiet { "error" } else { "warn" };
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+        let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+        let filter = if wanted.is_empty() { default } else { &wanted };
+        let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+            screen.error(&format!("warning: `RUST_LOG={wanted}` is not understood: {error}"));
+            EnvFilter::new(default)
+        });
         let lines = tracing_subscriber::fmt::layer().with_writer(screen.clone());
         let registry = tracing_subscriber::registry().with(filter);
         match log {
@@ -41,11 +46,15 @@ impl Screen {
     }
 
     /// Data, on stdout. A reader that went away is no error.
-    pub(crate) fn data(&self, text: &str) {
-        self.bars.suspend(|| {
+    pub(crate) fn data(&self, text: &str) -> io::Result<()> {
+        let written = self.bars.suspend(|| {
             let mut stdout = io::stdout().lock();
-            let _closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
         });
+        written.or_else(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })
     }
 
     /// Talk, on stderr.

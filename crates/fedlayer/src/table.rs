@@ -1,30 +1,45 @@
 //! `fedlayer compare`, and the table at the end of a run.
 
+use std::{collections::BTreeSet, path::PathBuf};
+
 use fedlayer_core::{Summary, SummaryRow, compare};
 
 use crate::{args::CompareArgs, exit::Failure, run_folder, screen::Screen};
 
-/// `fedlayer compare`: the strategies of several runs in one table. Where runs differ in the scenario, its name stands before the strategy's.
+/// `fedlayer compare`: the strategies of several runs in one table. Of several runs, the folder stands before the strategy's name.
 pub(crate) fn compare_runs(args: &CompareArgs, screen: &Screen) -> Result<(), Failure> {
     let summaries: Result<Vec<Summary>, Failure> =
         args.runs.iter().map(|run| run_folder::read_summary(run)).collect();
     let summaries = summaries?;
-    let several = summaries.len() > 1;
-    let row = |folder: String, row: SummaryRow| SummaryRow {
-        strategy: if several { format!("{folder}: {}", row.strategy) } else { row.strategy },
-        ..row
-    };
-    let rows = summaries.iter().zip(&args.runs).flat_map(|(summary, run)| {
-        let folder = run
-            .file_name()
-            .map_or(&summary.scenario[..], |name| name.to_str().unwrap_or_default())
-            .to_owned();
-        summary.rows.iter().map(move |r| row(folder.clone(), r.clone()))
+    let labels = labels(&args.runs)?;
+    let rows = summaries.iter().zip(&labels).flat_map(|(summary, label)| {
+        summary.rows.iter().map(move |row| SummaryRow {
+            strategy: format!("{label}{}", row.strategy),
+            ..row.clone()
+        })
     });
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
     let merged = Summary { scenario: names.join(", "), rows: rows.collect() };
-    screen.data(&render(&merged, args.json)?);
-    Ok(())
+    Ok(screen.data(&render(&merged, args.json)?)?)
+}
+
+/// What stands before the strategies of each run: nothing for one run, the folders' names for several, their whole paths where names meet.
+fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    if let [_] = runs {
+        return Ok(vec![String::new()]);
+    }
+    if let Some((_, twice)) =
+        runs.iter().enumerate().find(|&(index, run)| runs[..index].contains(run))
+    {
+        return Err(Failure::Twice(twice.clone()));
+    }
+    let name = |run: &PathBuf| run.file_name().map(|name| name.to_string_lossy().into_owned());
+    let names: BTreeSet<Option<String>> = runs.iter().map(name).collect();
+    let label = |run: &PathBuf| match name(run).filter(|_| names.len() == runs.len()) {
+        Some(name) => format!("{name}: "),
+        None => format!("{}: ", run.display()),
+    };
+    Ok(runs.iter().map(label).collect())
 }
 
 /// A summary for people, or as JSON.

@@ -22,7 +22,8 @@ pub struct ClientsSpec {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub min_clients: u32,
-    /// Seconds after which the round goes on without the clients that have not reported. It waits for all where it is not given.
+    /// Seconds, from handing the round to the workers, after which it goes on without the clients that have not reported. It waits for all
+    /// where it is not given. Which clients are late depends on the machine: a run with a deadline need not repeat byte for byte.
     #[serde(default)]
     #[schemars(range(max = 31_536_000), extend("exclusiveMinimum" = 0))]
     pub deadline: Option<f64>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct LocalSpec {
     /// Passes over the client's own training examples in a round.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub epochs: u32,
     /// Examples in a batch; the last batch of an epoch may be smaller.
     #[schemars(range(min = 1, max = 100_000_000))]
@@ -38,6 +38,17 @@ pub enum Optimizer {
     Sgd(Sgd),
     /// Adam (`torch.optim.Adam`; its weight decay is added to the gradient).
     Adam(Adam),
+}
+
+impl Optimizer {
+    /// How many values it remembers per parameter: momentum; Adam's two moments.
+    pub fn slots(&self) -> usize {
+        match self {
+            Self::Sgd(sgd) if sgd.momentum == 0.0 => 0,
+            Self::Sgd(_) => 1,
+            Self::Adam(_) => 2,
+        }
+    }
 }
 
 /// Stochastic gradient descent, as `torch.optim.SGD` with dampening 0.

@@ -71,6 +71,7 @@ pub(crate) fn check(
         }
     };
     problems.extend(layers::check(scenario, &layout));
+    problems.extend(facts.is_ok().then(|| too_large(&layout)).flatten());
     if problems.is_empty() { Ok(layout) } else { Err(problems) }
 }
 
@@ -89,6 +90,21 @@ fn repeated<T: PartialEq>(list: &Path, items: &[T], title: impl Fn(&T) -> String
         Some(problem)
     });
     again.collect()
+}
+
+/// The most parameters of a model: 16 GB of them.
+const MOST_PARAMETERS: usize = 4_000_000_000;
+
+/// The problem of a model that no machine of today holds once per client.
+fn too_large(layout: &Layout) -> Option<Problem> {
+    let parameters = layout.parameters();
+    (parameters > MOST_PARAMETERS).then(|| {
+        let title =
+            format!("the model has {parameters} parameters; the most are {MOST_PARAMETERS}");
+        Problem::new(At::Value(Path::from("model")), title)
+            .label("too large")
+            .help("make its layers narrower".to_owned())
+    })
 }
 
 /// The problem of a model that has no layers on this data.
