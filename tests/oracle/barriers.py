@@ -107,7 +107,7 @@ class Study:
                 swapped = evaluated(base, names, 1.0)[metric]
                 mixed = evaluated(base, names, alpha)[metric]
                 by_base.append(mixed - self.baseline(baseline, base, alpha, of_ends, swapped))
-            estimates = [estimate(differences) for differences in [*by_base, numpy.mean(by_base, axis=0)]]
+            estimates = [estimate(differences) for differences in [*by_base, self.weights @ numpy.array(by_base)]]
             rows.append({
                 "metric": metric, "set": self.label(names), "baseline": baseline, "alpha": alpha,
                 "values": rounded([value for value, _ in estimates]),

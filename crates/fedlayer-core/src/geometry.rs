@@ -63,10 +63,13 @@ impl Geometry {
                 for (direction, &value) in study.directions.iter().zip(&values) {
                     rows.push(row(metric, set, &direction.label, value));
                 }
-                let present: Vec<f64> = values.into_iter().flatten().collect();
-                let mean = crate::trainer::mean(present.iter().copied());
-                rows.push(row(metric, set, "mean", mean));
-                rows.push(row(metric, set, "max", present.into_iter().reduce(f64::max)));
+                let shares = study.directions.iter().map(|direction| direction.share);
+                let present =
+                    values.iter().zip(shares).filter_map(|(v, share)| Some(((*v)?, share)));
+                let (sum, total) = present
+                    .fold((0.0, 0.0), |(sum, total), (v, share)| (sum + share * v, total + share));
+                rows.push(row(metric, set, "mean", Some(sum / total)));
+                rows.push(row(metric, set, "max", values.into_iter().flatten().reduce(f64::max)));
             }
         }
         let mut seen = Vec::new();

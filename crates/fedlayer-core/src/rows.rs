@@ -205,8 +205,8 @@ impl<'a> Rows<'a> {
         bases.filter_map(peak).collect()
     }
 
-    /// The estimate of every base, then that of the mean over the bases (example by example, so that its standard error is paired too),
-    /// then the largest.
+    /// The estimate of every base; then that of their mean, weighted as the models are (so that no part of it is there before anything is mixed),
+    /// example by example, so that its standard error is paired too; then the largest.
     fn over_bases<'d>(&'d self, values: impl Fn(Numbered<'d>) -> Vec<f64>) -> ByBase {
         let mut estimates = ByBase::new();
         let mut sum: Vec<f64> = Vec::new();
@@ -215,11 +215,9 @@ impl<'a> Rows<'a> {
             estimates.push((direction.1.label.clone(), Estimate::of(&values)));
             sum.resize(values.len(), 0.0);
             for (sum, value) in sum.iter_mut().zip(&values) {
-                *sum += value;
+                *sum += direction.1.share * value;
             }
         }
-        let bases = estimates.len() as f64;
-        sum.iter_mut().for_each(|sum| *sum /= bases);
         let largest = estimates
             .iter()
             .map(|(_, estimate)| *estimate)

@@ -54,6 +54,8 @@ pub(crate) struct Direction {
     pub(crate) reach: f64,
     /// Per end model, how much it counts in the baseline.
     pub(crate) weights: Vec<f64>,
+    /// How much the direction counts in the mean over all of them; the shares add up to 1.
+    pub(crate) share: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -235,6 +237,7 @@ fn directions(
                 toward_key: Toward::Mean,
                 reach: 2.0,
                 weights: shares.to_vec(),
+                share: shares[base],
             })
             .collect(),
         Between::Pairs => bases
@@ -249,6 +252,7 @@ fn directions(
                     weights: (0..updates.len())
                         .map(|model| if model == base || model == other { 0.5 } else { 0.0 })
                         .collect(),
+                    share: 1.0 / (updates.len() * (updates.len() - 1)) as f64,
                 })
             })
             .collect(),

@@ -36,8 +36,8 @@ const COLUMNS: [Column; 7] = [
 /// The comparison that strategies are set against the first by.
 const DIFFERENCE: &str = "test_accuracy";
 
-/// The barrier that is set against the spread of the unmixed models.
-const FLAGGED: &str = "full_barrier";
+/// The barriers that are set against the spread of the unmixed models.
+const FLAGGED: [&str; 2] = ["full_barrier", "max_layer_barrier"];
 
 /// Strategies side by side: means ± sample standard deviations over the seeds, and the paired difference of test accuracy from the first
 /// strategy with its 95 % confidence interval. Barriers are test losses under the `mean` baseline at α = ½.
@@ -56,7 +56,7 @@ fn row(strategy: &Compared) -> Vec<String> {
     for column in &COLUMNS {
         let spread = of(&strategy.spreads, column.measure);
         let cell = spread.map_or(NOTHING.to_owned(), |spread| show(&column.form, spread));
-        let flag = if column.measure == FLAGGED && is_misleading(strategy) { "!" } else { "" };
+        let flag = if is_misleading(column, strategy) { "!" } else { "" };
         cells.push(flag.to_owned() + &cell);
     }
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
@@ -72,10 +72,11 @@ fn rounds((fewest, most): (u32, u32)) -> String {
     if fewest == most { most.to_string() } else { format!("{fewest}-{most}") }
 }
 
-/// Whether the unmixed models' losses differ by more than the barrier between them: a mix can then be "better than the mean" and still
+/// Whether a column is a barrier, and the unmixed models' losses differ by more than that: a mix can then be "better than the mean" and still
 /// much worse than the better model.
-fn is_misleading(strategy: &Compared) -> bool {
-    let barrier = of(&strategy.spreads, FLAGGED);
+fn is_misleading(column: &Column, strategy: &Compared) -> bool {
+    let barrier =
+        of(&strategy.spreads, column.measure).filter(|_| FLAGGED.contains(&column.measure));
     let ends = of(&strategy.spreads, "end_loss_spread");
     barrier.zip(ends).is_some_and(|(barrier, ends)| ends.mean > barrier.mean.abs())
 }
@@ -106,7 +107,10 @@ fn foot(strategies: &[Compared]) -> String {
         1 => "1 seed: no deviations".to_owned(),
         seeds => format!("mean ± standard deviation over {seeds} seeds"),
     };
-    let flag = if strategies.iter().any(is_misleading) {
+    let flag = if strategies
+        .iter()
+        .any(|strategy| COLUMNS.iter().any(|c| is_misleading(c, strategy)))
+    {
         "! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.\n"
     } else {
         ""

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::{args::ScenarioArgs, exit::Failure, scenario, screen::Screen};
 
-/// What a core is taken to compute in a second where time is estimated: a small network's share of it.
-const FLOPS: f64 = 5e9;
+/// What a core is taken to compute in a second where time is estimated: about what small networks reach on a core of 2025.
+const FLOPS: f64 = 2.5e10;
 
 /// Clients that are printed one by one.
 const SHOWN_CLIENTS: usize = 20;
@@ -132,7 +132,10 @@ fn averages(plan: &Plan) -> Vec<String> {
     };
     let layers = |round| schedule.layers(round, plan.root_seed()).to_string();
     let stretch = |rounds: Rounds| {
-        let last = rounds.last.unwrap_or(plan.rounds);
+        let last = rounds.last.unwrap_or(plan.rounds).min(plan.rounds);
+        if rounds.first > last {
+            return "never".to_owned();
+        }
         let mut sets: Vec<String> =
             (rounds.first..=last).take(SHOWN as usize).map(layers).collect();
         let is_fixed = sets.iter().all(|set| *set == sets[0]);

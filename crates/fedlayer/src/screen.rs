@@ -15,14 +15,19 @@ use crate::args::LogForm;
 pub(crate) struct Screen {
     bars: MultiProgress,
     quiet: bool,
+    log: LogForm,
 }
 
 impl Screen {
     /// Sets the log up, too. `RUST_LOG` says what is in it; warnings, where it is not set.
     pub(crate) fn new(log: LogForm, quiet: bool) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let screen = Self { bars, quiet };
-        let default = if quiet { "error" } else { "warn" };
+        let screen = Self { bars, quiet, log };
+        let default = match log {
+            _ if quiet => "error",
+            LogForm::Text => "warn",
+            LogForm::Json => "warn,fedlayer=info",
+        };
         let wanted = std::env::var("RUST_LOG").unwrap_or_default();
         let filter = if wanted.is_empty() { default } else { &wanted };
         let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
@@ -59,13 +64,22 @@ impl Screen {
 
     /// Talk, on stderr.
     pub(crate) fn talk(&self, text: &str) {
-        if !self.quiet {
-            self.error(text);
+        match self.log {
+            _ if self.quiet => {}
+            LogForm::Text => self.line(text),
+            LogForm::Json => tracing::info!("{text}"),
         }
     }
 
     /// What went wrong, on stderr.
     pub(crate) fn error(&self, text: &str) {
+        match self.log {
+            LogForm::Text => self.line(text),
+            LogForm::Json => tracing::error!("{text}"),
+        }
+    }
+
+    fn line(&self, text: &str) {
         self.bars.suspend(|| {
             let _closed = writeln!(io::stderr().lock(), "{}", text.trim_end());
         });

@@ -66,7 +66,7 @@ fn norms_and_cosines_of_a_weighted_cohort() {
             ("b", "0", Some(3.0)),
             ("b", "1", Some(1.0)),
             ("b", "2", Some(7.0)),
-            ("b", "mean", Some(11.0 / 3.0)),
+            ("b", "mean", Some(3.5)),
             ("b", "max", Some(7.0)),
         ],
     );

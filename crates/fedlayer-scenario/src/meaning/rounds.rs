@@ -1,4 +1,4 @@
-//! The rounds of schedules: readable, within the run, and each in one entry at most.
+//! The rounds of schedules: readable, and each in one entry at most. They may go beyond the last round, so that fewer rounds can be tried.
 
 use fedlayer_core::{
     Rounds,
@@ -17,14 +17,14 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
     let problems = strategies.flat_map(|(index, strategy)| match &strategy.average {
         Average::Schedule(entries) => {
             let list = Path::from("strategy").join(index).join("average");
-            check_entries(&list, entries, scenario.rounds)
+            check_entries(&list, entries)
         }
         Average::Always(_) => Vec::new(),
     });
     problems.collect()
 }
 
-fn check_entries(list: &Path, entries: &[ScheduleEntry], end: u32) -> Vec<Problem> {
+fn check_entries(list: &Path, entries: &[ScheduleEntry]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut earlier: Vec<(usize, Rounds)> = Vec::new();
     let at = |index: usize| At::Value(list.join(index).join("rounds"));
@@ -38,14 +38,6 @@ fn check_entries(list: &Path, entries: &[ScheduleEntry], end: u32) -> Vec<Proble
                 continue;
             }
         };
-        let last = rounds.last.unwrap_or(end);
-        if rounds.first > end || last > end {
-            let problem = Problem::new(at(index), "the schedule goes beyond the last round")
-                .label(format!("found {}", name(text)))
-                .also(At::Value(Path::from("rounds")), "the number of rounds")
-                .help(open_end(rounds.first, end));
-            problems.push(problem);
-        }
         if let Some((other, _)) = earlier.iter().find(|(_, other)| other.overlaps(&rounds)) {
             let problem = Problem::new(at(index), "two entries of a schedule name the same round")
                 .label(format!("{} overlaps", name(text)))
@@ -63,12 +55,5 @@ fn cut_reason(reason: &str) -> String {
     match reason.split_once("; ") {
         Some((_, allowed)) => allowed.to_owned(),
         None => cut(reason),
-    }
-}
-
-fn open_end(first: u32, end: u32) -> String {
-    match first > end {
-        true => format!("the run has rounds 1 to {end}: leave the entry out, or raise `rounds`"),
-        false => format!("write `{first}-` for all rounds up to the last, or raise `rounds`"),
     }
 }
