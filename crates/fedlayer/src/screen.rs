@@ -23,15 +23,11 @@ impl Screen {
     pub(crate) fn new(log: LogForm, quiet: bool) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let screen = Self { bars, quiet, log };
-        let default = match log {
-            _ if quiet => "error",
-            LogForm::Text => "warn",
-            LogForm::Json => "warn,fedlayer=info",
-        };
+        let default = if quiet { "error" } else { "warn" };
         let wanted = std::env::var("RUST_LOG").unwrap_or_default();
         let filter = if wanted.is_empty() { default } else { &wanted };
         let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
-            screen.error(&format!("warning: `RUST_LOG={wanted}` is not understood: {error}"));
+            screen.talk(&format!("warning: `RUST_LOG={wanted}` is not understood: {error}"));
             EnvFilter::new(default)
         });
         let lines = tracing_subscriber::fmt::layer().with_writer(screen.clone());
@@ -64,24 +60,31 @@ impl Screen {
 
     /// Talk, on stderr.
     pub(crate) fn talk(&self, text: &str) {
-        match self.log {
-            _ if self.quiet => {}
-            LogForm::Text => self.line(text),
-            LogForm::Json => tracing::info!("{text}"),
+        if !self.quiet {
+            self.say("INFO", text);
         }
     }
 
     /// What went wrong, on stderr.
     pub(crate) fn error(&self, text: &str) {
+        self.say("ERROR", text);
+    }
+
+    /// In the log's form, but past its filter: what the program says to its user is no matter of `RUST_LOG`.
+    fn say(&self, level: &str, text: &str) {
+        let text = text.trim_end();
         match self.log {
             LogForm::Text => self.line(text),
-            LogForm::Json => tracing::error!("{text}"),
+            LogForm::Json => {
+                let fields = serde_json::json!({ "message": text });
+                self.line(&serde_json::json!({ "level": level, "fields": fields }).to_string());
+            }
         }
     }
 
     fn line(&self, text: &str) {
         self.bars.suspend(|| {
-            let _closed = writeln!(io::stderr().lock(), "{}", text.trim_end());
+            let _closed = writeln!(io::stderr().lock(), "{text}");
         });
     }
 
