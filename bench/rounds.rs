@@ -11,11 +11,10 @@ mod ratio;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, DataFacts, FederatedData, Plan, Trainer,
+    ClientId, FederatedData, Plan, Trainer,
     spec::{DataSpec, Optimizer},
 };
 use fedlayer_runtime::{Committed, Journal, TrainerFactory, WorkerPool, run, shutdown};
-use fedlayer_scenario::{DataCheck, DataFault};
 use fedlayer_torch::{Device, TorchTrainer};
 use tch::{
     Kind, Tensor,
@@ -122,7 +121,8 @@ impl Work {
              [[strategy]]\nname = \"all\"\naverage = \"all\"\n",
             (pool / 0.99).round(),
         );
-        fedlayer_scenario::read("bench", &text, &[], &Data).unwrap().plans.remove(0)
+        let check = |data: &DataSpec, clients| Ok(fedlayer_data::check(data, clients).unwrap());
+        fedlayer_scenario::read("bench", &text, &[], &check).unwrap().plans.remove(0)
     }
 }
 
@@ -191,17 +191,5 @@ struct Nowhere;
 impl Journal for Nowhere {
     fn commit(&mut self, _: Committed<'_>) -> Result<(), String> {
         Ok(())
-    }
-}
-
-struct Data;
-
-impl DataCheck for Data {
-    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
-        fedlayer_data::check(data, clients).map_err(|error| DataFault {
-            key: error.key().to_owned(),
-            message: error.to_string(),
-            help: error.help(),
-        })
     }
 }

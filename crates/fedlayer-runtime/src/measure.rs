@@ -33,7 +33,7 @@ pub(crate) async fn measure<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
     schedule: &LayerSchedule,
-    mut federation: Arc<Federation>,
+    federation: Arc<Federation>,
     starts: BTreeMap<ClientId, Arc<Params>>,
     gathered: Gathered,
 ) -> Result<Measured, RunError> {
@@ -43,7 +43,8 @@ pub(crate) async fn measure<L: Link>(
     let reported: Vec<ClientId> = gathered.updates.iter().map(|update| update.client).collect();
     let bytes = charge(&federation, &reported, gathered.missing.keys().copied(), &set);
     let gathered = Arc::new(gathered);
-    timed(&mut timings.average, average(plan, &mut federation, &set, &gathered)).await?;
+    let federation =
+        timed(&mut timings.average, average(plan, federation, &set, &gathered)).await?;
     let evaluation =
         timed(&mut timings.evaluate, evaluate(link, plan, &federation, gathered.round, &reported))
             .await?;
@@ -98,18 +99,16 @@ async fn barriers<L: Link>(
 /// Averages the updates into the federation, away from the async threads.
 async fn average(
     plan: &Arc<Plan>,
-    federation: &mut Arc<Federation>,
+    mut federation: Arc<Federation>,
     set: &LayerSet,
     gathered: &Arc<Gathered>,
-) -> Result<(), RunError> {
-    let (mut next, set) = (federation.clone(), set.clone());
-    let (weights, gathered) = (plan.strategy.weights, gathered.clone());
-    *federation = spawn_blocking(move || {
-        Arc::make_mut(&mut next).commit(gathered.round, &set, weights, &gathered.updates)?;
-        Ok::<_, RunError>(next)
+) -> Result<Arc<Federation>, RunError> {
+    let (weights, set, gathered) = (plan.strategy.weights, set.clone(), gathered.clone());
+    spawn_blocking(move || {
+        Arc::make_mut(&mut federation).commit(gathered.round, &set, weights, &gathered.updates)?;
+        Ok(federation)
     })
-    .await??;
-    Ok(())
+    .await?
 }
 
 /// The evaluation right after averaging, where it is due.

@@ -32,6 +32,8 @@ pub(crate) struct Member<'a> {
 pub(crate) struct Trained {
     pub(crate) params: Vec<f32>,
     pub(crate) slots: Vec<Vec<f32>>,
+    /// Steps taken in this round.
+    pub(crate) steps: u64,
     /// The mean loss over the examples that its steps saw.
     pub(crate) loss: f64,
 }
@@ -148,6 +150,7 @@ fn unload(
             Trained {
                 params: read(&stack.params, row)?,
                 slots: kept.iter().map(|slot| read(slot, row)).collect::<Result<_, _>>()?,
+                steps: member.batches.steps() as u64,
                 loss: sums[row] / member.batches.seen().max(1) as f64,
             },
         ));

@@ -122,11 +122,9 @@ impl TorchTrainer {
     /// What a client returns.
     fn update(&self, job: &TrainJob, trained: Trained) -> Result<Update, TrainerError> {
         let examples = self.engine.data.client_train(job.client).len() as u64;
-        let steps =
-            examples.div_ceil(self.engine.local.batch.into()) * u64::from(self.engine.local.epochs);
         let before = job.optimizer.as_ref().map_or(0, |state| state.steps);
         let keeps = self.engine.local.optimizer_state == OptimizerMemory::Keep;
-        let state = OptimizerState { steps: before + steps, slots: trained.slots };
+        let state = OptimizerState { steps: before + trained.steps, slots: trained.slots };
         let params = Params::new(self.layout.clone(), trained.params)
             .map_err(|error| TrainerError(error.to_string()))?;
         Ok(Update {
@@ -134,7 +132,7 @@ impl TorchTrainer {
             params: Arc::new(params),
             optimizer: keeps.then(|| Arc::new(state)),
             examples,
-            steps,
+            steps: trained.steps,
             loss: trained.loss,
         })
     }

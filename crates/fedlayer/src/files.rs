@@ -44,6 +44,11 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(at("read", path))
 }
 
+/// The text of a file that may not be there yet: then it is empty.
+pub(crate) fn read_text_if_any(path: &Path) -> Result<String> {
+    if exists(path) { read_text(path) } else { Ok(String::new()) }
+}
+
 /// The bytes of a file.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(at("read", path))

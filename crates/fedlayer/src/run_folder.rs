@@ -151,13 +151,11 @@ impl RunFolder {
 /// Reads the `summary.json` of a run folder without keeping the folder.
 pub(crate) fn read_summary(folder: &Path) -> Result<Summary, Failure> {
     let path = folder.join(SUMMARY);
-    if !files::exists(&path) && files::exists(&folder.join(SCENARIO)) {
-        return Err(Failure::Unfinished(folder.to_owned()));
+    match (files::exists(&path), files::exists(&folder.join(SCENARIO))) {
+        (true, _) => read_json(&path),
+        (false, true) => Err(Failure::Unfinished(folder.to_owned())),
+        (false, false) => Err(Failure::NoRun(folder.to_owned())),
     }
-    if !files::exists(&path) {
-        return Err(Failure::NoRun(folder.to_owned()));
-    }
-    read_json(&path)
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
@@ -193,7 +191,7 @@ impl PlanFolder {
         &self,
         plan: &Arc<Plan>,
         after: Option<&Checkpoint>,
-    ) -> Result<FileJournal, FileError> {
+    ) -> Result<FileJournal, Failure> {
         files::create_folders(&self.checkpoints())?;
         let (rounds, barriers) = after.map_or((0, 0), |c| (c.rounds_bytes, c.barriers_bytes));
         let timings = self.timings_up_to(after.map_or(0, |checkpoint| checkpoint.round))?;
@@ -203,14 +201,14 @@ impl PlanFolder {
             barriers: lines("barriers.jsonl", barriers)?,
             timings: lines("timings.jsonl", timings)?,
             checkpoints: self.checkpoints(),
+            hash: PlanHash::of(plan)?,
             plan: plan.clone(),
         })
     }
 
     /// The length of `timings.jsonl` up to a round. Checkpoints do not speak of it, because it differs from run to run.
     fn timings_up_to(&self, round: u32) -> Result<u64, FileError> {
-        let path = self.path.join("timings.jsonl");
-        let text = if files::exists(&path) { files::read_text(&path)? } else { String::new() };
+        let text = files::read_text_if_any(&self.path.join("timings.jsonl"))?;
         let is_kept =
             |line: &&str| serde_json::from_str(line).is_ok_and(|row: TimingRow| row.round <= round);
         Ok(text.split_inclusive('\n').take_while(is_kept).map(|line| line.len() as u64).sum())
@@ -219,7 +217,7 @@ impl PlanFolder {
     /// The summary of what is committed.
     pub(crate) fn summary(&self, plan: &Plan) -> Result<SummaryRow, Failure> {
         let path = self.path.join("rounds.jsonl");
-        let text = if files::exists(&path) { files::read_text(&path)? } else { String::new() };
+        let text = files::read_text_if_any(&path)?;
         let records: Result<Vec<RoundRecord>, _> = text.lines().map(serde_json::from_str).collect();
         let records = records.map_err(|error| Failure::damaged(&path, error))?;
         Ok(SummaryRow::new(&plan.strategy.name, plan.seed, &records))
@@ -251,6 +249,7 @@ pub(crate) struct FileJournal {
     barriers: LineFile,
     timings: LineFile,
     checkpoints: PathBuf,
+    hash: PlanHash,
     plan: Arc<Plan>,
 }
 
@@ -290,7 +289,7 @@ impl FileJournal {
         self.rounds.sync()?;
         self.barriers.sync()?;
         let checkpoint = Checkpoint {
-            plan: PlanHash::of(&self.plan)?,
+            plan: self.hash.clone(),
             round,
             rounds_bytes: self.rounds.bytes(),
             barriers_bytes: self.barriers.bytes(),
