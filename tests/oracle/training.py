@@ -42,9 +42,9 @@ CASES = {
     "squared": {"model": MLP, "optimizer": SGD, "loss": "squared"},
     "step schedule": {"model": MLP, "optimizer": SGD, "schedule": {"step": {"every": 1, "factor": 0.5}}},
     "multi-step schedule": {"model": MLP, "optimizer": MOMENTUM, "schedule": {"multi-step": {"at": [1, 3], "factor": 0.1}}},
-    "cosine schedule": {"model": MLP, "optimizer": SGD, "schedule": {"cosine": {}}},
+    "cosine schedule": {"model": MLP, "optimizer": SGD, "schedule": "cosine"},
     "cosine schedule with warm-up, adam": {
-        "model": MLP, "optimizer": ADAM, "schedule": {"cosine": {"warmup_steps": 8, "warmup_from": 0.001}}},
+        "model": MLP, "optimizer": ADAM, "schedule": "cosine", "warmup": {"steps": 8, "from": 0.001}},
 }
 
 
@@ -57,23 +57,29 @@ def optimizer_of(spec, parameters):
     return torch.optim.Adam(parameters, betas=betas, eps=values.pop("epsilon", 1e-8), **values)
 
 
-def scheduler_of(spec, optimizer, per_epoch, total):
+def scheduler_of(spec, warmup, optimizer, per_epoch, total):
     """PyTorch's own schedulers, and how many steps pass between two of their steps."""
     schedulers = torch.optim.lr_scheduler
     if spec == "constant":
         return None, 1
+    if spec == "cosine":
+        return cosine_of(warmup, optimizer, total), 1
     (kind, values), = spec.items()
     if kind == "step":
         return schedulers.StepLR(optimizer, values["every"], values["factor"]), per_epoch
-    if kind == "multi-step":
-        return schedulers.MultiStepLR(optimizer, values["at"], values["factor"]), per_epoch
-    warmup = values.get("warmup_steps", 0)
-    cosine = schedulers.CosineAnnealingLR(optimizer, total - warmup)
-    if warmup == 0:
-        return cosine, 1
-    start = values["warmup_from"] / optimizer.defaults["lr"]
-    linear = schedulers.LinearLR(optimizer, start_factor=start, total_iters=warmup)
-    return schedulers.SequentialLR(optimizer, [linear, cosine], [warmup]), 1
+    return schedulers.MultiStepLR(optimizer, values["at"], values["factor"]), per_epoch
+
+
+def cosine_of(warmup, optimizer, total):
+    """Half a cosine, after a linear warm-up where there is one."""
+    schedulers = torch.optim.lr_scheduler
+    steps = warmup["steps"] if warmup else 0
+    cosine = schedulers.CosineAnnealingLR(optimizer, total - steps)
+    if warmup is None:
+        return cosine
+    start = warmup["from"] / optimizer.defaults["lr"]
+    linear = schedulers.LinearLR(optimizer, start_factor=start, total_iters=steps)
+    return schedulers.SequentialLR(optimizer, [linear, cosine], [steps])
 
 
 def loss_of(kind, logits, labels):
@@ -99,7 +105,7 @@ def train_round(case, network, optimizer, order, examples, before, data):
     for group in optimizer.param_groups:
         group["lr"] = optimizer.defaults["lr"]
         group.pop("initial_lr", None)
-    scheduler, every = scheduler_of(case.get("schedule", "constant"), optimizer, per_epoch, ROUNDS * steps)
+    scheduler, every = scheduler_of(case.get("schedule", "constant"), case.get("warmup"), optimizer, per_epoch, ROUNDS * steps)
     step = 0
     while scheduler is not None and step < before * steps:
         step += 1

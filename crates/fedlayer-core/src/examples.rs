@@ -18,10 +18,12 @@ impl fmt::Display for ClientId {
 /// What a data set looks like, known before its examples are drawn or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFacts {
-    /// The shape of one example: `[features]`, or `[channels, height, width]`.
+    /// The shape of one example: `[features]`, `[channels, height, width]`, or `[context]` of a text's tokens.
     pub shape: Vec<usize>,
-    /// The number of classes.
+    /// The number of classes; of a text, of different tokens.
     pub classes: usize,
+    /// The labels of one example: 1, or one for every token of a text.
+    pub targets: usize,
     /// The number of examples that are shared out among the clients.
     pub pool: usize,
     /// The number of examples of the common test set.
@@ -35,23 +37,47 @@ impl DataFacts {
     }
 }
 
-/// Labelled examples: `features` is `(N, …shape)` row-major, `labels` is `(N)`.
+/// Labelled examples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examples {
     /// The shape of one example.
     pub shape: Vec<usize>,
     /// The number of classes; every label is below it.
     pub classes: usize,
-    /// All values, example after example.
-    pub features: Vec<f32>,
-    /// The class of each example.
+    /// The values of all examples, one after another: `(N, …shape)`, row-major.
+    pub values: Values,
+    /// The labels of each example: `(N, targets)`, row-major.
     pub labels: Vec<u32>,
+    /// The labels of one example.
+    pub targets: usize,
+    /// Whose each example is by nature (the speaker of a line, the writer of a digit), `(N)`, counted from 0 without gaps; nothing
+    /// where the set does not say.
+    pub groups: Option<Vec<u32>>,
+}
+
+/// The values of examples, as they are held in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// As the model sees them. Tokens are whole numbers.
+    Floats(Vec<f32>),
+    /// Bytes of images, a quarter of the size; the model sees (byte / 255 − mean) / deviation of the channel.
+    Bytes {
+        /// Row-major.
+        bytes: Vec<u8>,
+        /// Per channel: its mean and its standard deviation over the training examples, bytes taken as 0 to 1.
+        channels: Vec<(f32, f32)>,
+    },
 }
 
 impl Examples {
+    /// Examples of one label each.
+    pub fn new(shape: Vec<usize>, classes: usize, features: Vec<f32>, labels: Vec<u32>) -> Self {
+        Self { shape, classes, values: Values::Floats(features), labels, targets: 1, groups: None }
+    }
+
     /// The number of examples.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.labels.len() / self.targets.max(1)
     }
 
     /// Whether there is no example.
@@ -59,32 +85,102 @@ impl Examples {
         self.labels.is_empty()
     }
 
-    /// The values of example `index`.
-    pub fn example(&self, index: usize) -> &[f32] {
-        let width: usize = self.shape.iter().product();
-        &self.features[index * width..(index + 1) * width]
+    /// The number of values of one example.
+    pub fn features(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Appends the values of example `index`, as the model sees them.
+    pub fn read(&self, index: usize, into: &mut Vec<f32>) {
+        let width = self.features();
+        let range = index * width..(index + 1) * width;
+        match &self.values {
+            Values::Floats(values) => into.extend_from_slice(&values[range]),
+            Values::Bytes { bytes, channels } => {
+                let planes = bytes[range].chunks_exact(width / channels.len().max(1));
+                for (plane, &(mean, deviation)) in planes.zip(channels) {
+                    let scale = 1.0 / (255.0 * deviation);
+                    let offset = -mean / deviation;
+                    into.extend(plane.iter().map(|&byte| f32::from(byte).mul_add(scale, offset)));
+                }
+            }
+        }
+    }
+
+    /// The values of all examples as the model sees them: `(N, …shape)`, row-major.
+    pub fn all_values(&self) -> Vec<f32> {
+        let mut values = Vec::with_capacity(self.len() * self.features());
+        (0..self.len()).for_each(|index| self.read(index, &mut values));
+        values
+    }
+
+    /// The labels of example `index`, `(targets)`.
+    pub fn labels_of(&self, index: usize) -> &[u32] {
+        &self.labels[index * self.targets..(index + 1) * self.targets]
+    }
+
+    /// What partitions sort and balance examples by, and how many of it there are: the classes, or of texts their groups.
+    pub fn strata(&self) -> (std::borrow::Cow<'_, [u32]>, usize) {
+        match (&self.groups, self.targets) {
+            (_, 1) => (self.labels.as_slice().into(), self.classes),
+            (Some(groups), _) => {
+                (groups.as_slice().into(), groups.iter().max().map_or(1, |&last| last as usize + 1))
+            }
+            (None, _) => (vec![0; self.len()].into(), 1),
+        }
     }
 }
 
-/// The examples of a run: a pool shared out among the clients, and the common test set.
-///
-/// A client's examples are indices into the pool; some of them are its own held-out test data.
+/// The examples of a run: those of each client, and the common test set.
 #[derive(Debug, Clone)]
 pub struct FederatedData {
-    /// The pool, of which every example belongs to at most one client.
-    pub pool: Arc<Examples>,
     /// The common test set.
     pub test: Arc<Examples>,
-    /// Indices into the pool, client after client; within a client the training examples first.
-    order: Vec<u32>,
-    /// Per client: where its training examples and its test examples begin and end in `order`.
-    bounds: Vec<ClientBounds>,
+    clients: Clients,
+}
+
+/// Where the clients' examples are.
+#[derive(Debug, Clone)]
+enum Clients {
+    /// In a pool in memory; a client's are indices into it.
+    Pooled {
+        pool: Arc<Examples>,
+        /// Client after client; within a client the training examples first.
+        order: Vec<u32>,
+        /// Per client: where its training examples and its test examples begin and end in `order`.
+        bounds: Vec<ClientBounds>,
+    },
+    /// Nowhere until a client is needed.
+    Drawn(Arc<dyn DrawClient>),
 }
 
 #[derive(Debug, Clone)]
 struct ClientBounds {
     train: Range<usize>,
     test: Range<usize>,
+}
+
+/// Clients whose examples are drawn when they are needed, so that a client that takes no part costs nothing.
+pub trait DrawClient: fmt::Debug + Send + Sync {
+    /// The number of clients.
+    fn clients(&self) -> usize;
+
+    /// The examples that each client has for training, and for its own test.
+    fn sizes(&self) -> (usize, usize);
+
+    /// Draws a client's examples, those for training first. The same ones every time.
+    fn draw(&self, client: ClientId) -> Examples;
+}
+
+/// The examples of one client.
+#[derive(Debug, Clone)]
+pub struct ClientData {
+    /// What the indices point into.
+    pub examples: Arc<Examples>,
+    /// Its training examples.
+    pub train: Vec<u32>,
+    /// Its own held-out test examples.
+    pub test: Vec<u32>,
 }
 
 impl FederatedData {
@@ -103,26 +199,92 @@ impl FederatedData {
             order.extend(own_test);
             bounds.push(ClientBounds { train: start..middle, test: middle..order.len() });
         }
-        Self { pool, test, order, bounds }
+        Self { test, clients: Clients::Pooled { pool, order, bounds } }
+    }
+
+    /// Clients that are drawn when they are needed.
+    pub fn drawn(clients: Arc<dyn DrawClient>, test: Arc<Examples>) -> Self {
+        Self { test, clients: Clients::Drawn(clients) }
     }
 
     /// The number of clients.
     pub fn clients(&self) -> usize {
-        self.bounds.len()
+        match &self.clients {
+            Clients::Pooled { bounds, .. } => bounds.len(),
+            Clients::Drawn(drawn) => drawn.clients(),
+        }
     }
 
-    /// The training examples of a client, as indices into the pool.
-    pub fn client_train(&self, client: ClientId) -> &[u32] {
-        &self.order[self.bounds[client.0 as usize].train.clone()]
+    /// The examples that all clients share, of which each belongs to at most one client; nothing where clients are drawn.
+    pub fn pool(&self) -> Option<&Arc<Examples>> {
+        match &self.clients {
+            Clients::Pooled { pool, .. } => Some(pool),
+            Clients::Drawn(_) => None,
+        }
     }
 
-    /// A client's own held-out test examples, as indices into the pool.
-    pub fn client_test(&self, client: ClientId) -> &[u32] {
-        &self.order[self.bounds[client.0 as usize].test.clone()]
+    /// What the data look like.
+    pub fn facts(&self) -> DataFacts {
+        let pool = match &self.clients {
+            Clients::Pooled { pool, .. } => pool.len(),
+            Clients::Drawn(drawn) => drawn.clients() * (drawn.sizes().0 + drawn.sizes().1),
+        };
+        let Examples { shape, classes, targets, .. } = &*self.test;
+        let (classes, targets) = (*classes, *targets);
+        DataFacts { shape: shape.clone(), classes, targets, pool, test: self.test.len() }
     }
 
-    /// The union of all clients' training examples, as indices into the pool, client after client.
+    /// The number of training examples of a client. Nothing is drawn.
+    pub fn train_examples(&self, client: ClientId) -> usize {
+        match &self.clients {
+            Clients::Pooled { bounds, .. } => bounds[client.0 as usize].train.len(),
+            Clients::Drawn(drawn) => drawn.sizes().0,
+        }
+    }
+
+    /// The number of a client's own test examples. Nothing is drawn.
+    pub fn test_examples(&self, client: ClientId) -> usize {
+        match &self.clients {
+            Clients::Pooled { bounds, .. } => bounds[client.0 as usize].test.len(),
+            Clients::Drawn(drawn) => drawn.sizes().1,
+        }
+    }
+
+    /// The examples of a client.
+    pub fn client(&self, client: ClientId) -> ClientData {
+        match &self.clients {
+            Clients::Pooled { pool, order, bounds } => {
+                let ClientBounds { train, test } = &bounds[client.0 as usize];
+                ClientData {
+                    examples: pool.clone(),
+                    train: order[train.clone()].to_vec(),
+                    test: order[test.clone()].to_vec(),
+                }
+            }
+            Clients::Drawn(drawn) => {
+                let examples = Arc::new(drawn.draw(client));
+                let train = drawn.sizes().0 as u32;
+                let count = examples.len() as u32;
+                ClientData { examples, train: (0..train).collect(), test: (train..count).collect() }
+            }
+        }
+    }
+
+    /// The number of training examples of all clients.
+    pub fn all_train_examples(&self) -> usize {
+        match &self.clients {
+            Clients::Pooled { bounds, .. } => bounds.iter().map(|client| client.train.len()).sum(),
+            Clients::Drawn(drawn) => drawn.clients() * drawn.sizes().0,
+        }
+    }
+
+    /// The union of all clients' training examples, as indices into the pool, client after client; none where clients are drawn.
     pub fn union_train(&self) -> Vec<u32> {
-        self.bounds.iter().flat_map(|bounds| &self.order[bounds.train.clone()]).copied().collect()
+        match &self.clients {
+            Clients::Pooled { order, bounds, .. } => {
+                bounds.iter().flat_map(|client| &order[client.train.clone()]).copied().collect()
+            }
+            Clients::Drawn(_) => Vec::new(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! [`Federation`]: the models of all clients: what they share, and what each keeps for itself.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use crate::{
     AverageError, ClientId, LayerSet, OptimizerState, Params, Update, spec::Weighting,
@@ -25,9 +25,9 @@ pub struct Federation {
 pub struct ClientState {
     /// The client's last round.
     pub round: u32,
-    /// The layers that were not averaged in that round.
-    pub own: LayerSet,
-    /// The values of these layers, one after another.
+    /// The layers that were averaged in that round.
+    pub averaged: LayerSet,
+    /// All other values of the client's model ([`LayerSet::rest`]), one after another.
     pub values: Arc<[f32]>,
     /// The optimizer state, if the plan keeps it.
     pub optimizer: Option<Arc<OptimizerState>>,
@@ -75,22 +75,23 @@ impl Federation {
     /// The model of a client. Clients that keep nothing share one and the same allocation.
     pub fn model(&self, client: ClientId) -> Arc<Params> {
         let received = self.received(client);
-        match self.clients.get(&client) {
-            Some(state) if !received.is_all() => {
-                let mut model = (*self.shared).clone();
-                let mut offset = 0;
-                for layer in state.own.indices() {
-                    let range = model.layout().layers()[layer].range.clone();
-                    let values = &state.values[offset..offset + range.len()];
-                    offset += range.len();
-                    if !received.contains(layer) {
-                        model.values_mut()[range].copy_from_slice(values);
-                    }
+        // What is in neither set is the client's own: layers that nobody averaged since, and statistics that stay with the model.
+        let Some(state) = self.clients.get(&client) else { return self.shared.clone() };
+        let not_received = received.rest();
+        let mut model = self.shared.clone();
+        let mut offset = 0;
+        for range in state.averaged.rest() {
+            for own in not_received.iter().map(|other| overlap(&range, other)) {
+                if own.is_empty() {
+                    continue;
                 }
-                Arc::new(model)
+                let from = offset + own.start - range.start;
+                let values = &state.values[from..from + own.len()];
+                Arc::make_mut(&mut model).values_mut()[own].copy_from_slice(values);
             }
-            _ => self.shared.clone(),
+            offset += range.len();
         }
+        model
     }
 
     /// The optimizer state that a client kept.
@@ -119,12 +120,12 @@ impl Federation {
         for layer in set.indices() {
             self.averaged_in[layer] = round;
         }
-        let own = set.complement();
+        let own = set.rest();
         for update in updates {
-            let values = own.ranges().iter().flat_map(|range| update.params.range(range));
+            let values = own.iter().flat_map(|range| update.params.range(range));
             let state = ClientState {
                 round,
-                own: own.clone(),
+                averaged: set.clone(),
                 values: values.copied().collect(),
                 optimizer: update.optimizer.clone(),
             };
@@ -132,6 +133,12 @@ impl Federation {
         }
         Ok(())
     }
+}
+
+/// What two ranges share; empty where they share nothing.
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    let start = a.start.max(b.start);
+    start..a.end.min(b.end).max(start)
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, fmt, ops::Range, sync::Arc};
 
-use crate::{LayerName, Layout};
+use crate::{LayerName, Layout, Ownership, Role, TensorSpec};
 
 /// Any set of a model's layers: all, none, one, some.
 ///
-/// It is resolved to ranges of the flat parameters when it is made; neighbours share one range.
+/// It is resolved to ranges of the flat parameters when it is made; neighbours share one range. Where the layout's running statistics
+/// stay with the model ([`Ownership::Model`]), they are in no range.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LayerSet {
     layout: Arc<Layout>,
@@ -20,8 +21,9 @@ impl LayerSet {
         let count = layout.layers().len();
         let members: BTreeSet<usize> = members.into_iter().filter(|&index| index < count).collect();
         let mut ranges: Vec<Range<usize>> = Vec::new();
-        for &index in &members {
-            let range = &layout.layers()[index].range;
+        let tensors = members.iter().flat_map(|&index| &layout.layers()[index].tensors);
+        for tensor in tensors.filter(|tensor| moves(&layout, tensor)) {
+            let range = &tensor.range;
             match ranges.last_mut().filter(|last| last.end == range.start) {
                 Some(last) => last.end = range.end,
                 None => ranges.push(range.clone()),
@@ -66,6 +68,23 @@ impl LayerSet {
         &self.ranges
     }
 
+    /// The ranges of the flat parameters that are not among [`ranges`](Self::ranges), ascending.
+    pub fn rest(&self) -> Vec<Range<usize>> {
+        let starts = std::iter::once(0).chain(self.ranges.iter().map(|range| range.end));
+        let ends = self.ranges.iter().map(|range| range.start).chain([self.layout.parameters()]);
+        starts.zip(ends).map(|(start, end)| start..end).filter(|range| !range.is_empty()).collect()
+    }
+
+    /// The tensors that are not in the set, in the order of the flat parameters.
+    pub fn rest_tensors(&self) -> impl Iterator<Item = &TensorSpec> {
+        let layers = self.layout.layers().iter().enumerate();
+        let tensors = layers.flat_map(|(index, layer)| layer.tensors.iter().map(move |t| (index, t)));
+        let outside = move |(index, tensor): &(usize, &TensorSpec)| {
+            !self.contains(*index) || !moves(&self.layout, tensor)
+        };
+        tensors.filter(outside).map(|(_, tensor)| tensor)
+    }
+
     /// Whether the layer with this index is in the set.
     pub fn contains(&self, index: usize) -> bool {
         self.members.contains(&index)
@@ -95,6 +114,11 @@ impl LayerSet {
     pub fn bytes(&self) -> u64 {
         4 * self.parameters() as u64
     }
+}
+
+/// Whether a tensor is in the sets that its layer is in.
+fn moves(layout: &Layout, tensor: &TensorSpec) -> bool {
+    tensor.role == Role::Trained || layout.ownership() == Ownership::Layer
 }
 
 /// `all`, `none`, or the names joined by `+`: the form that records use.

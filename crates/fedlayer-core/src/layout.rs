@@ -42,6 +42,18 @@ pub struct TensorSpec {
     pub shape: Vec<usize>,
     /// Where its values lie in the flat parameters, row-major.
     pub range: Range<usize>,
+    /// Whether it is trained.
+    pub role: Role,
+}
+
+/// What a tensor is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It is trained by gradients.
+    Trained,
+    /// A running statistic of a normalisation: it follows the data, and no gradient reaches it.
+    Statistic,
 }
 
 /// One layer: its name, its tensors, and the range that they share.
@@ -61,6 +73,18 @@ pub struct Layer {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Layout {
     layers: Vec<Layer>,
+    ownership: Ownership,
+}
+
+/// Whose the running statistics of a model are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ownership {
+    /// They belong to their layer: whatever happens to it happens to them.
+    #[default]
+    Layer,
+    /// They stay with the model: no layer set contains them.
+    Model,
 }
 
 /// What is wrong with a list of tensors.
@@ -90,10 +114,20 @@ impl Layout {
     pub fn new<N: Into<String>>(
         tensors: impl IntoIterator<Item = (N, Vec<usize>)>,
     ) -> Result<Self, LayoutError> {
+        Self::with_roles(tensors.into_iter().map(|(name, shape)| (name, shape, Role::Trained)))
+    }
+
+    /// As [`new`](Self::new), where some tensors are running statistics.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_roles<N: Into<String>>(
+        tensors: impl IntoIterator<Item = (N, Vec<usize>, Role)>,
+    ) -> Result<Self, LayoutError> {
         let mut layers: Vec<Layer> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut offset = 0;
-        for (name, shape) in tensors {
+        for (name, shape, role) in tensors {
             let name = name.into();
             let layer_name = LayerName::of_tensor(&name);
             let len: usize = shape.iter().product();
@@ -102,7 +136,7 @@ impl Layout {
             }
             let range = offset..offset + len;
             offset = range.end;
-            let tensor = TensorSpec { name: name.clone(), shape, range: range.clone() };
+            let tensor = TensorSpec { name: name.clone(), shape, range: range.clone(), role };
             match layers.last_mut().filter(|layer| layer.name == layer_name) {
                 Some(layer) if layer.tensors.iter().all(|t| t.name != name) => {
                     layer.range.end = range.end;
@@ -117,7 +151,23 @@ impl Layout {
         if layers.is_empty() {
             return Err(LayoutError::Empty);
         }
-        Ok(Self { layers })
+        Ok(Self { layers, ownership: Ownership::default() })
+    }
+
+    /// The same layers, whose running statistics belong to whom `ownership` says.
+    #[must_use]
+    pub fn owned_by(&self, ownership: Ownership) -> Self {
+        Self { layers: self.layers.clone(), ownership }
+    }
+
+    /// Whose the running statistics are.
+    pub fn ownership(&self) -> Ownership {
+        self.ownership
+    }
+
+    /// The running statistics, in the order of the flat parameters.
+    pub fn statistics(&self) -> impl Iterator<Item = &TensorSpec> {
+        self.tensors().filter(|tensor| tensor.role == Role::Statistic)
     }
 
     /// The layers from input to output.
@@ -135,7 +185,7 @@ impl Layout {
         self.layers.iter().map(|layer| &layer.name)
     }
 
-    /// The number of parameters of the whole model.
+    /// The number of values of the whole model, running statistics included.
     pub fn parameters(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.range.end)
     }

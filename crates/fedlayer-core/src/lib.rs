@@ -18,6 +18,7 @@
 
 pub mod spec;
 
+mod architecture;
 mod average;
 mod barrier;
 mod charge;
@@ -44,17 +45,21 @@ mod sweep;
 mod toy;
 mod trainer;
 
+pub use architecture::{
+    Architecture, ArchitectureError, Attention, Conv, Embedding, Init, Linear, Norm, Op, Pool,
+    PoolKind,
+};
 pub use average::{AverageError, mean_model, weighted_mean, weights};
 pub use barrier::{Ends, Estimate, differences, sample_deviation};
 pub use charge::charge;
 pub use cohort::{Cohort, stacks};
 pub use compare::{Compared, Difference, MEASURES, Quantity, Spread, compare};
 pub use evaluation::Checkup;
-pub use examples::{ClientId, DataFacts, Examples, FederatedData};
+pub use examples::{ClientData, ClientId, DataFacts, DrawClient, Examples, FederatedData, Values};
 pub use federation::{ClientState, Federation};
 pub use glob::matching;
 pub use layer_set::LayerSet;
-pub use layout::{Layer, LayerName, Layout, LayoutError, TensorSpec};
+pub use layout::{Layer, LayerName, Layout, LayoutError, Ownership, Role, TensorSpec};
 pub use params::{Params, ParamsError};
 pub use plan::{Plan, slug};
 pub use point::{Mix, Point, distance};

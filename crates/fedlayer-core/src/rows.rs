@@ -43,7 +43,7 @@ impl<'a> Rows<'a> {
         };
         let mut values = vec![(Metric::Loss, evaluations.iter().map(losses).collect())];
         // 100 − accuracy in percent, example by example.
-        let percent = |&correct: &bool| if correct { 0.0 } else { 100.0 };
+        let percent = |&correct: &f32| 100.0 * (1.0 - f64::from(correct));
         let errors = |evaluation: &Evaluation| {
             Some(evaluation.correct.as_ref()?.iter().map(percent).collect::<Vec<f64>>())
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::{
-    Evaluation, FederatedData, Layout, Params, ParamsError, Plan, Probe, Seed, Split, TrainJob,
+    Evaluation, Examples, FederatedData, Layout, Params, ParamsError, Plan, Probe, Seed, Split, TrainJob,
     Trainer, TrainerError, Update,
     spec::{LocalSpec, ModelSpec, Optimizer},
 };
@@ -50,19 +50,19 @@ impl ToyTrainer {
         })
     }
 
-    /// The mean of some examples of the pool, and per layer their mean squared distance from it.
-    fn moments(&self, examples: &[u32]) -> (Vec<f64>, Vec<f64>) {
-        let count = examples.len().max(1) as f64;
-        let mut mean = vec![0.0; self.layout.parameters()];
-        for &example in examples {
-            for (mean, &x) in mean.iter_mut().zip(self.data.pool.example(example as usize)) {
+    /// The mean of some examples, and per layer their mean squared distance from it.
+    fn moments(&self, examples: &[f32]) -> (Vec<f64>, Vec<f64>) {
+        let width = self.layout.parameters();
+        let count = (examples.len() / width).max(1) as f64;
+        let mut mean = vec![0.0; width];
+        for example in examples.chunks_exact(width) {
+            for (mean, &x) in mean.iter_mut().zip(example) {
                 *mean += f64::from(x) / count;
             }
         }
         let spread = self.layout.layers().iter().map(|layer| {
-            let squares = examples.iter().flat_map(|&example| {
-                let x = &self.data.pool.example(example as usize)[layer.range.clone()];
-                x.iter().zip(&mean[layer.range.clone()])
+            let squares = examples.chunks_exact(width).flat_map(|example| {
+                example[layer.range.clone()].iter().zip(&mean[layer.range.clone()])
             });
             squares.map(|(&x, mean)| (f64::from(x) - mean).powi(2)).sum::<f64>() / count
         });
@@ -71,13 +71,13 @@ impl ToyTrainer {
     }
 
     fn train_one(&self, job: &TrainJob) -> Result<Update, ParamsError> {
-        let examples = self.data.client_train(job.client);
-        let per_epoch = (examples.len() as u64).div_ceil(self.local.batch.into());
-        let epochs = u64::from(self.local.epochs);
-        let steps = per_epoch * epochs;
+        let client = self.data.client(job.client);
+        let examples = client.train.len();
+        let per_epoch = (examples as u64).div_ceil(self.local.batch.into());
+        let steps = self.local.steps_of(per_epoch);
         let total = steps * u64::from(self.rounds);
         let first = u64::from(job.round - 1) * steps;
-        let (mean, spread) = self.moments(examples);
+        let (mean, spread) = self.moments(&values_of(&client.examples, &client.train));
         let distances: Vec<f64> = self
             .layout
             .layers()
@@ -91,7 +91,7 @@ impl ToyTrainer {
         let mut left = vec![1.0; self.curvature.len()];
         let mut losses = 0.0;
         for step in first..first + steps {
-            let lr = self.local.schedule.learning_rate(self.lr, step, per_epoch, total);
+            let lr = self.local.learning_rate(self.lr, step, per_epoch, total);
             for (l, (left, curvature)) in left.iter_mut().zip(&self.curvature).enumerate() {
                 losses += 0.5 * curvature * (*left * *left * distances[l] + spread[l]);
                 *left *= 1.0 - lr * curvature;
@@ -107,7 +107,7 @@ impl ToyTrainer {
             client: job.client,
             params: Arc::new(Params::new(self.layout.clone(), values)?),
             optimizer: None,
-            examples: examples.len() as u64,
+            examples: examples as u64,
             steps,
             loss: losses / steps.max(1) as f64,
         })
@@ -144,22 +144,29 @@ impl Trainer for ToyTrainer {
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
         let evaluate = |probe: &Probe| {
             let params = probe.point.params();
-            let pooled = |indices: &[u32]| {
-                let examples = indices.iter().map(|&i| self.data.pool.example(i as usize));
-                examples.map(|x| self.loss(&params, x)).collect()
-            };
-            let losses = match probe.split {
-                Split::Train => pooled(&self.data.union_train()),
-                Split::ClientTest(client) => pooled(self.data.client_test(client)),
-                Split::Test => {
-                    let test = &self.data.test;
-                    (0..test.len()).map(|i| self.loss(&params, test.example(i))).collect()
+            let values = match probe.split {
+                Split::Train => match self.data.pool() {
+                    Some(pool) => values_of(pool, &self.data.union_train()),
+                    None => Vec::new(),
+                },
+                Split::ClientTest(client) => {
+                    let client = self.data.client(client);
+                    values_of(&client.examples, &client.test)
                 }
+                Split::Test => self.data.test.all_values(),
             };
-            Evaluation { losses, correct: None }
+            let examples = values.chunks_exact(self.layout.parameters());
+            Evaluation { losses: examples.map(|x| self.loss(&params, x)).collect(), correct: None }
         };
         Ok(probes.iter().map(evaluate).collect())
     }
+}
+
+/// The values of some examples, one after another.
+fn values_of(examples: &Examples, indices: &[u32]) -> Vec<f32> {
+    let mut values = Vec::with_capacity(indices.len() * examples.features());
+    indices.iter().for_each(|&index| examples.read(index as usize, &mut values));
+    values
 }
 
 fn failed(error: ParamsError) -> TrainerError {

@@ -170,8 +170,9 @@ pub struct Probe {
 pub struct Evaluation {
     /// The loss of each example.
     pub losses: Vec<f32>,
-    /// Whether each example was classified rightly; nothing for a model that does not classify.
-    pub correct: Option<Vec<bool>>,
+    /// The share of each example's labels that were found, in [0, 1]: 0 or 1 where an example has one label, the share of the tokens of a
+    /// text; nothing for a model that does not classify.
+    pub correct: Option<Vec<f32>>,
 }
 
 impl Evaluation {
@@ -180,9 +181,9 @@ impl Evaluation {
         mean(self.losses.iter().map(|&loss| f64::from(loss)))
     }
 
-    /// The share of examples that were classified rightly, in [0, 1].
+    /// The share of labels that were found, in [0, 1].
     pub fn accuracy(&self) -> Option<f64> {
-        mean(self.correct.as_ref()?.iter().map(|&correct| f64::from(u8::from(correct))))
+        mean(self.correct.as_ref()?.iter().map(|&correct| f64::from(correct)))
     }
 }
 

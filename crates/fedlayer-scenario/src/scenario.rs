@@ -57,6 +57,10 @@ impl Scenario {
             .strategy
             .iter()
             .flat_map(|strategy| self.seeds.iter().map(move |&seed| (strategy, seed)));
+        let layouts = |strategy: &StrategySpec| match strategy.statistics.ownership() {
+            ownership if ownership == layout.ownership() => layout.clone(),
+            ownership => Arc::new(layout.owned_by(ownership)),
+        };
         pairs
             .map(|(strategy, seed)| Plan {
                 seed,
@@ -64,7 +68,7 @@ impl Scenario {
                 data: self.data.clone(),
                 clients: self.clients.clone(),
                 model: self.model.clone(),
-                layout: layout.clone(),
+                layout: layouts(strategy),
                 local: self.local.clone(),
                 barriers: self.barriers.clone(),
                 evaluate: self.evaluate.clone(),

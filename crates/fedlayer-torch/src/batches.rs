@@ -10,29 +10,36 @@ pub(crate) struct Batches {
     order: Vec<u32>,
     examples: usize,
     size: usize,
+    steps: usize,
 }
 
 impl Batches {
     /// Draws the permutations, each epoch's from its own sub-seed.
     pub(crate) fn draw(examples: &[u32], local: &LocalSpec, seed: Seed) -> Self {
-        let mut order = Vec::with_capacity(examples.len() * local.epochs as usize);
-        for epoch in 0..local.epochs {
+        let size = local.batch as usize;
+        let per_epoch = examples.len().div_ceil(size);
+        let steps = local.steps_of(per_epoch as u64) as usize;
+        let epochs = steps.checked_div(per_epoch).map_or(0, |_| steps.div_ceil(per_epoch));
+        let mut order = Vec::with_capacity(examples.len() * epochs);
+        for epoch in 0..epochs {
             let start = order.len();
             order.extend_from_slice(examples);
-            let mut generator = seed.child("batches").index(epoch.into()).generator();
+            let mut generator = seed.child("batches").index(epoch as u64).generator();
             order[start..].shuffle(&mut generator);
         }
-        Self::in_order(order, examples.len(), local.batch as usize)
+        Self { order, examples: examples.len(), size, steps }
     }
 
     /// Batches of `size` in a given order, which holds `examples` indices per epoch.
+    #[cfg(test)]
     pub(crate) fn in_order(order: Vec<u32>, examples: usize, size: usize) -> Self {
-        Self { order, examples, size }
+        let steps = order.len() / examples * examples.div_ceil(size);
+        Self { order, examples, size, steps }
     }
 
     /// The examples that all steps of the round see together, repetitions counted.
     pub(crate) fn seen(&self) -> usize {
-        self.order.len()
+        (0..self.steps).map(|step| self.of(step).len()).sum()
     }
 
     /// Steps of an epoch.
@@ -42,7 +49,7 @@ impl Batches {
 
     /// Steps of the round.
     pub(crate) fn steps(&self) -> usize {
-        self.per_epoch() * self.order.len().checked_div(self.examples).unwrap_or(0)
+        self.steps
     }
 
     /// The examples of a step, which is below [`steps`](Self::steps).
@@ -61,16 +68,7 @@ mod tests {
 
     #[test]
     fn an_epoch_shows_every_example_once_and_the_next_in_another_order() {
-        let sgd = Sgd { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-        let local = LocalSpec {
-            epochs: 2,
-            batch: 10,
-            optimizer: Optimizer::Sgd(sgd),
-            schedule: Default::default(),
-            optimizer_state: Default::default(),
-            loss: Default::default(),
-            clip: None,
-        };
+        let local = LocalSpec::new(2, 10, Optimizer::Sgd(Sgd::new(0.1)));
         let examples: Vec<u32> = (100..123).collect();
         let batches = Batches::draw(&examples, &local, Seed::new(1));
         assert_eq!((batches.per_epoch(), batches.steps()), (3, 6));
@@ -85,5 +83,10 @@ mod tests {
             assert_eq!(seen, examples);
         }
         assert_eq!(Batches::draw(&[], &local, Seed::new(1)).steps(), 0);
+        let four = LocalSpec { epochs: None, steps: Some(4), ..local };
+        let cut = Batches::draw(&examples, &four, Seed::new(1));
+        assert_eq!((cut.steps(), cut.seen()), (4, 33));
+        assert!((0..4).all(|step| cut.of(step) == batches.of(step)));
+        assert_eq!(Batches::draw(&[], &four, Seed::new(1)).steps(), 0);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn forward(
             Activation::Relu => drop(output.f_relu_()?),
             Activation::Tanh => drop(output.f_tanh_()?),
             Activation::Sigmoid => drop(output.f_sigmoid_()?),
-            Activation::Identity => {}
+            Activation::Gelu | Activation::Identity => {}
         }
         hidden.push(output);
     }
@@ -61,6 +61,6 @@ fn through(activation: Activation, by_output: Tensor, output: &Tensor) -> Result
         Activation::Relu => output.f_threshold_backward_grad_input(by, by, 0.0),
         Activation::Tanh => Tensor::f_tanh_backward_grad_input(by, by, output),
         Activation::Sigmoid => Tensor::f_sigmoid_backward_grad_input(by, by, output),
-        Activation::Identity => Ok(by_output),
+        Activation::Gelu | Activation::Identity => Ok(by_output),
     }
 }

@@ -34,13 +34,25 @@ pub enum TorchError {
         /// How many devices answered.
         found: usize,
     },
-    /// A model that libtorch does not train.
-    #[error(
-        "`model.{found}` is not a network; libtorch trains `linear`, `deep-linear`, `diagonal-linear`, `mlp`"
-    )]
+    /// A model that libtorch does not train, or not in the way that the plan asks for.
+    #[error("the plan's model cannot be trained by libtorch: {reason}")]
     Model {
-        /// The model of the plan.
-        found: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// A plan of a TorchScript module without the module.
+    #[error("the plan's model is the module `{file}`, whose file was not given")]
+    NoModule {
+        /// The file, as the scenario says it.
+        file: String,
+    },
+    /// A TorchScript module that cannot be used.
+    #[error("module `{file}`: {reason}")]
+    Module {
+        /// The file.
+        file: String,
+        /// What was found, and what is needed.
+        reason: String,
     },
     /// Plan and data that do not belong together.
     #[error(

@@ -1,82 +1,186 @@
-//! [`Splits`] and [`evaluate`]: the loss of each example of a split, and whether it was classified rightly.
+//! [`Splits`] and [`evaluate`]: the loss of each example of a split, and how much of it was found.
 //!
 //! Each probe is computed alone, in batches that the split alone decides, so that its bytes never depend on the other probes of a call.
 
-use fedlayer_core::{ClientId, Evaluation, Params, Split};
+use std::sync::Arc;
+
+use fedlayer_core::{ClientId, Evaluation, Examples, Params, Split};
 use tch::{Kind, TchError, Tensor};
 
-use crate::engine::{Engine, Table};
+use crate::{
+    engine::{Body, Engine, Stacked, Table},
+    gather::Batch,
+    graph::Mode,
+};
 
-/// The most examples that are evaluated at once.
+/// The most examples that are evaluated at once by a network that can be stacked.
 const BATCH: usize = 1024;
+
+/// The most examples that are evaluated at once by any other network.
+const ALONE_BATCH: usize = 256;
+
+/// The most logits that are computed at once: 64 MB.
+const LOGITS: usize = 1 << 24;
 
 /// The examples of the splits that were asked for; the common ones stay, of the clients' own only the last.
 #[derive(Debug, Default)]
 pub(crate) struct Splits {
-    train: Option<Table>,
-    test: Option<Table>,
-    own: Option<(ClientId, Table)>,
+    train: Option<Seen>,
+    test: Option<Seen>,
+    own: Option<(ClientId, Seen)>,
+}
+
+/// The examples of a split.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// On the device.
+    Table(Table),
+    /// In the host's memory: those at these indices, or all.
+    Host(Arc<Examples>, Option<Arc<[u32]>>),
+}
+
+impl Seen {
+    /// Another handle to the same examples.
+    fn share(&self) -> Self {
+        match self {
+            Self::Table(table) => Self::Table(table.share()),
+            Self::Host(examples, rows) => Self::Host(examples.clone(), rows.clone()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Table(table) => table.len(),
+            Self::Host(examples, None) => examples.len(),
+            Self::Host(_, Some(rows)) => rows.len(),
+        }
+    }
+
+    /// The examples from `start` on, `count` of them.
+    fn batch(&self, engine: &Engine, start: usize, count: usize) -> Result<Batch, TchError> {
+        let range = start..start + count;
+        match self {
+            Self::Table(table) => Ok(Batch {
+                inputs: table.inputs.f_narrow(0, start as i64, count as i64)?, // (B, F)
+                labels: table.labels.f_narrow(0, start as i64, count as i64)?, // (B)
+            }),
+            Self::Host(examples, None) => Batch::plain(examples, range, engine.device.into()),
+            Self::Host(examples, Some(rows)) => {
+                let rows = rows[range].iter().map(|&row| row as usize);
+                Batch::plain(examples, rows, engine.device.into())
+            }
+        }
+    }
 }
 
 impl Splits {
     /// The examples of a split.
-    pub(crate) fn get(&mut self, engine: &Engine, split: Split) -> Result<Table, TchError> {
-        let data = &engine.data;
-        let pooled = |rows: &[u32]| {
-            let rows: Vec<i64> = rows.iter().copied().map(i64::from).collect();
-            engine.pool.select(&rows)
-        };
+    pub(crate) fn get(&mut self, engine: &Engine, split: Split) -> Result<Seen, TchError> {
         let known = match split {
             Split::Train => self.train.as_ref(),
             Split::Test => self.test.as_ref(),
             Split::ClientTest(client) => {
-                self.own.as_ref().filter(|(owner, _)| *owner == client).map(|(_, table)| table)
+                self.own.as_ref().filter(|(owner, _)| *owner == client).map(|(_, seen)| seen)
             }
         };
-        if let Some(table) = known {
-            return Ok(table.share());
+        if let Some(seen) = known {
+            return Ok(seen.share());
         }
-        let table = match split {
-            Split::Train => pooled(&data.union_train())?,
-            Split::Test => Table::new(&data.test, engine.device)?,
-            Split::ClientTest(client) => pooled(data.client_test(client))?,
+        let seen = match &engine.body {
+            Body::Stacked(stacked) => Seen::Table(table(engine, stacked, split)?),
+            Body::Alone(_) => host(engine, split),
         };
-        let shared = table.share();
+        let shared = seen.share();
         match split {
-            Split::Train => self.train = Some(table),
-            Split::Test => self.test = Some(table),
-            Split::ClientTest(client) => self.own = Some((client, table)),
+            Split::Train => self.train = Some(seen),
+            Split::Test => self.test = Some(seen),
+            Split::ClientTest(client) => self.own = Some((client, seen)),
         }
         Ok(shared)
     }
 }
 
+/// The examples of a split in the host's memory. Where clients are drawn there is no training split.
+pub(crate) fn host(engine: &Engine, split: Split) -> Seen {
+    let data = &engine.data;
+    match split {
+        Split::Train => match data.pool() {
+            Some(pool) => Seen::Host(pool.clone(), Some(data.union_train().into())),
+            None => Seen::Host(data.test.clone(), Some([].into())),
+        },
+        Split::Test => Seen::Host(data.test.clone(), None),
+        Split::ClientTest(client) => {
+            let client = data.client(client);
+            Seen::Host(client.examples, Some(client.test.into()))
+        }
+    }
+}
+
+fn table(engine: &Engine, stacked: &Stacked, split: Split) -> Result<Table, TchError> {
+    match (host(engine, split), &stacked.pool) {
+        (Seen::Host(examples, None), _) => Table::shared(&examples, engine.device),
+        (Seen::Host(examples, Some(rows)), pool) => {
+            let rows: Vec<i64> = rows.iter().copied().map(i64::from).collect();
+            match pool {
+                Some(pool) => pool.select(&rows),
+                None => Table::new(&examples, engine.device)?.select(&rows),
+            }
+        }
+        (Seen::Table(table), _) => Ok(table),
+    }
+}
+
 /// The parameters of one network as views of a tensor, ready for [`evaluate`].
 pub(crate) fn place(engine: &Engine, params: &Params) -> Result<Vec<Tensor>, TchError> {
-    engine.network.views(&engine.rows(params.values(), engine.parameters)?)
+    let flat = engine.rows(params.values(), engine.parameters)?; // (1, P)
+    match &engine.body {
+        Body::Stacked(stacked) => stacked.network.views(&flat),
+        Body::Alone(alone) => alone.views(&flat),
+    }
 }
 
 /// Evaluates the network whose parameters `views` are on the examples of a split.
 pub(crate) fn evaluate(
     engine: &Engine,
     views: &[Tensor],
-    table: &Table,
+    seen: &Seen,
 ) -> Result<Evaluation, TchError> {
-    let mut losses: Vec<f32> = Vec::with_capacity(table.len());
-    let mut correct: Vec<bool> = Vec::with_capacity(table.len());
-    for start in (0..table.len()).step_by(BATCH) {
-        let (start, count) = (start as i64, BATCH.min(table.len() - start) as i64);
-        let inputs = table.inputs.f_narrow(0, start, count)?.f_unsqueeze(0)?; // (1, B, F)
-        let labels = table.labels.f_narrow(0, start, count)?; // (B)
-        let logits = engine.network.forward(views, &inputs)?.logits.f_squeeze_dim(0)?; // (B, C)
-        let targets = engine.criterion.targets(&labels)?; // (B, C)
-        let residual = logits.f_empty_like()?; // (B, C)
-        engine.criterion.residual(&residual, &logits, &targets)?;
-        let of_batch = engine.criterion.losses(&residual, &labels)?; // (B)
-        losses.extend(Vec::<f32>::try_from(of_batch.f_to_kind(Kind::Float)?)?);
+    let targets = engine.facts.targets;
+    let most = match &engine.body {
+        Body::Stacked(_) => BATCH,
+        Body::Alone(_) => ALONE_BATCH,
+    };
+    let most = (LOGITS / (targets * engine.facts.classes).max(1)).clamp(1, most);
+    let mut losses: Vec<f32> = Vec::with_capacity(seen.len());
+    let mut correct: Vec<f32> = Vec::with_capacity(seen.len());
+    let _guard = tch::no_grad_guard();
+    for start in (0..seen.len()).step_by(most) {
+        let count = most.min(seen.len() - start);
+        let batch = seen.batch(engine, start, count)?;
+        let logits = logits(engine, views, &batch.inputs)?; // (B·targets, C)
+        let of_labels = engine.criterion.each(&logits, &batch.labels)?; // (B·targets)
         // Of equal logits the first one counts.
-        let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?; // (B)
-        correct.extend(Vec::<bool>::try_from(right)?);
+        let right = logits.f_argmax(1, false)?.f_eq_tensor(&batch.labels)?; // (B·targets)
+        let means = |of_labels: &Tensor| -> Result<Vec<f32>, TchError> {
+            let rows = of_labels.f_to_kind(Kind::Float)?.f_view([count as i64, targets as i64])?;
+            rows.f_mean_dim(1, false, Kind::Float)?.f_to_device(tch::Device::Cpu)?.try_into()
+        };
+        losses.extend(means(&of_labels)?);
+        correct.extend(means(&right)?);
     }
     Ok(Evaluation { losses, correct: Some(correct) })
+}
+
+/// `(B·targets, C)`
+pub(crate) fn logits(
+    engine: &Engine,
+    views: &[Tensor],
+    inputs: &Tensor,
+) -> Result<Tensor, TchError> {
+    match &engine.body {
+        Body::Stacked(stacked) => {
+            stacked.network.forward(views, &inputs.f_unsqueeze(0)?)?.logits.f_squeeze_dim(0)
+        }
+        Body::Alone(alone) => alone.logits(views, inputs, &mut Mode::Evaluate),
+    }
 }

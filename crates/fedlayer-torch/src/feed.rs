@@ -3,7 +3,8 @@
 use tch::{Kind, TchError, Tensor};
 
 use crate::{
-    engine::{Engine, Table},
+    Device,
+    engine::{Engine, Stacked, Table},
     stack::Member,
 };
 
@@ -27,6 +28,36 @@ pub(crate) struct Feed {
     coefficients: Tensor,
     /// How many coefficients a client has in a step.
     width: usize,
+}
+
+/// The examples of all members of a stack.
+#[derive(Debug)]
+pub(crate) struct Source {
+    table: Table,
+    /// Per member: where its examples begin.
+    offsets: Vec<i64>,
+}
+
+impl Source {
+    /// The pool, or the members' own examples one below the other where clients are drawn.
+    pub(crate) fn of(
+        stacked: &Stacked,
+        members: &[Member<'_>],
+        device: Device,
+    ) -> Result<Self, TchError> {
+        if let Some(pool) = &stacked.pool {
+            return Ok(Self { table: pool.share(), offsets: vec![0; members.len()] });
+        }
+        let own = members.iter().map(|member| Table::new(&member.examples, device));
+        let own: Vec<Table> = own.collect::<Result<_, _>>()?;
+        let mut next = 0;
+        let offsets = own.iter().map(|table| {
+            let offset = next;
+            next += table.len() as i64;
+            offset
+        });
+        Ok(Self { offsets: offsets.collect(), table: Table::joined(&own)? })
+    }
 }
 
 /// One step of a stack: K clients, of which each sees B examples at most.
@@ -61,10 +92,11 @@ impl Feed {
     /// Gathers the steps from `first` on, as many as fit and as the stack takes. `members` have their steps in descending order.
     pub(crate) fn gather(
         engine: &Engine,
+        source: &Source,
         members: &[Member<'_>],
         first: usize,
     ) -> Result<Self, TchError> {
-        let limit = BYTES / (4 * (engine.features + 3 * engine.classes));
+        let limit = BYTES / (4 * (engine.facts.features() + 3 * engine.facts.classes));
         let last = members.first().map_or(0, |member| member.batches.steps());
         let (mut steps, mut rows, mut shares, mut coefficients) = (vec![], vec![], vec![], vec![]);
         for step in first..last {
@@ -81,17 +113,17 @@ impl Feed {
                 row: rows.len(),
                 coefficient: coefficients.len(),
             });
-            for member in active {
+            for (member, offset) in active.iter().zip(&source.offsets) {
                 let seen = member.batches.of(step);
                 let padding = std::iter::repeat_n(&seen[seen.len() - 1], batch - seen.len());
-                rows.extend(seen.iter().chain(padding).map(|&row| i64::from(row)));
+                rows.extend(seen.iter().chain(padding).map(|&row| offset + i64::from(row)));
                 shares.extend(std::iter::repeat_n(1.0 / seen.len() as f32, seen.len()));
                 shares.resize(rows.len(), 0.0);
                 let moment = member.moment(step);
                 coefficients.extend(engine.stepper.coefficients(&engine.local, moment));
             }
         }
-        let table = engine.pool.select(&rows)?;
+        let table = source.table.select(&rows)?;
         let targets = engine.criterion.targets(&table.labels)?; // (N, C)
         Ok(Self {
             steps,

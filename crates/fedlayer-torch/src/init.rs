@@ -1,31 +1,116 @@
 //! Initial weights: PyTorch's default distributions, drawn by core's generator.
 
-use fedlayer_core::{Layout, Seed, spec::ModelSpec};
+use fedlayer_core::{
+    Architecture, Attention, Embedding, Generator, Init, Layout, Linear, Norm, Op, Seed,
+    spec::ModelSpec,
+};
 use rand::RngExt;
+use rand_distr::StandardNormal;
+
+/// What the values of a tensor are drawn from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Draw {
+    /// U(−bound, bound).
+    Uniform(f64),
+    /// N(0, deviation²).
+    Normal(f64),
+    /// Always this.
+    Constant(f32),
+}
+
+/// The standard deviation of GPT-2's embeddings (Radford et al. 2019).
+const EMBEDDING: f64 = 0.02;
 
 /// Draws the values of every tensor of the layout, each from its own sub-seed, named as the tensor is: another layer changes nothing.
 ///
-/// * A fully connected layer of `in` inputs: weight and bias from U(−1/√in, 1/√in), as `torch.nn.Linear` does
-///   (`kaiming_uniform_(a=√5)` is that distribution).
+/// * A layer of `in` inputs (a convolution has channels × square of them): weight and bias from U(−1/√in, 1/√in), as `torch.nn.Linear` and `torch.nn.Conv2d`
+///   do (`kaiming_uniform_(a=√5)` is that distribution).
+/// * A normalisation: scale 1, shift 0, mean 0, variance 1.
+/// * A transformer: GPT-2's normal distributions.
 /// * Each of L diagonal layers over F features: U(−b, b), b = √3·(3F)^(−1/2L), so that the product of the layers has the variance of a linear
 ///   layer's default weight, 1/(3F), for every depth; for L = 1 it is that distribution.
-pub(crate) fn initial(model: &ModelSpec, layout: &Layout, seed: Seed) -> Vec<f32> {
-    let mut values = Vec::with_capacity(layout.parameters());
-    for layer in layout.layers() {
-        let inputs = layer.tensors[0].shape.last().map_or(1.0, |&inputs| inputs as f64);
-        let bound = match model {
-            ModelSpec::DiagonalLinear(depth) => {
-                3.0_f64.sqrt() * (3.0 * inputs).powf(-0.5 / f64::from(*depth))
+pub(crate) fn initial(
+    model: &ModelSpec,
+    architecture: Option<&Architecture>,
+    layout: &Layout,
+    seed: Seed,
+) -> Vec<f32> {
+    let mut draws = Vec::new();
+    match (architecture, model) {
+        (Some(architecture), _) => architecture.ops.iter().for_each(|op| add(op, &mut draws)),
+        (None, ModelSpec::DiagonalLinear(depth)) => draws.extend(layout.tensors().map(|tensor| {
+            let features = tensor.shape.last().map_or(1.0, |&features| features as f64);
+            Draw::Uniform(3.0_f64.sqrt() * (3.0 * features).powf(-0.5 / f64::from(*depth)))
+        })),
+        (None, _) => {
+            for layer in layout.layers() {
+                let inputs = layer.tensors[0].shape.last().map_or(1, |&inputs| inputs);
+                draws.extend(layer.tensors.iter().map(|_| uniform(inputs)));
             }
-            _ => 1.0 / inputs.sqrt(),
-        };
-        for tensor in &layer.tensors {
-            let mut generator = seed.child(&tensor.name).generator();
-            let draw = |_| ((2.0 * generator.random::<f64>() - 1.0) * bound) as f32;
-            values.extend(tensor.range.clone().map(draw));
         }
     }
+    let mut values = Vec::with_capacity(layout.parameters());
+    for (tensor, draw) in layout.tensors().zip(draws) {
+        let mut generator = seed.child(&tensor.name).generator();
+        values.extend(tensor.range.clone().map(|_| draw.value(&mut generator)));
+    }
     values
+}
+
+impl Draw {
+    fn value(self, generator: &mut Generator) -> f32 {
+        match self {
+            Self::Uniform(bound) => ((2.0 * generator.random::<f64>() - 1.0) * bound) as f32,
+            Self::Normal(deviation) => {
+                let normal: f64 = generator.sample(StandardNormal);
+                (normal * deviation) as f32
+            }
+            Self::Constant(value) => value,
+        }
+    }
+}
+
+fn uniform(inputs: usize) -> Draw {
+    Draw::Uniform(1.0 / (inputs as f64).sqrt())
+}
+
+/// Appends the draws of an operation's tensors, in the order in which it takes them.
+fn add(op: &Op, draws: &mut Vec<Draw>) {
+    match op {
+        Op::Conv(conv) => {
+            let draw = uniform(conv.input * conv.kernel * conv.kernel);
+            draws.extend([draw, draw].into_iter().take(1 + usize::from(conv.bias)));
+        }
+        Op::Linear(linear) => add_linear(linear, draws),
+        Op::Norm(norm) => {
+            draws.extend([Draw::Constant(1.0), Draw::Constant(0.0)]);
+            if matches!(norm, Norm::Batch { .. }) {
+                draws.extend([0.0, 1.0, 0.0].map(Draw::Constant));
+            }
+        }
+        Op::Residual { body, shortcut } => {
+            body.iter().chain(shortcut).for_each(|op| add(op, draws));
+        }
+        Op::Embedding(Embedding { .. }) => draws.extend([Draw::Normal(EMBEDDING); 2]),
+        Op::Attention(Attention { qkv, out, .. }) => {
+            add_linear(qkv, draws);
+            add_linear(out, draws);
+        }
+        Op::Activation(_)
+        | Op::Pool(_)
+        | Op::Dropout(_)
+        | Op::Flatten
+        | Op::Subsample { .. }
+        | Op::TiedHead => {}
+    }
+}
+
+fn add_linear(linear: &Linear, draws: &mut Vec<Draw>) {
+    let (weight, bias) = match linear.init {
+        Init::Uniform => (uniform(linear.input), uniform(linear.input)),
+        Init::Normal(deviation) => (Draw::Normal(deviation), Draw::Constant(0.0)),
+    };
+    draws.extend([weight, bias].into_iter().take(1 + usize::from(linear.bias)));
 }
 
 #[cfg(test)]
@@ -38,12 +123,15 @@ mod tests {
     use super::*;
 
     fn facts(features: usize) -> DataFacts {
-        DataFacts { shape: vec![features], classes: 3, pool: 1, test: 1 }
+        DataFacts { shape: vec![features], classes: 3, targets: 1, pool: 1, test: 1 }
     }
 
     fn draw(model: &ModelSpec, features: usize) -> (Layout, Vec<f32>) {
         let layout = model.layout(&facts(features)).unwrap();
-        let values = initial(model, &layout, Seed::new(1).child("model"));
+        let architecture = Architecture::new(model, &facts(features)).ok();
+        let seed = Seed::new(1).child("model");
+        let values = initial(model, architecture.as_ref(), &layout, seed);
+        assert_eq!(values, initial(model, None, &layout, seed), "two ways, one draw");
         (layout, values)
     }
 

@@ -6,26 +6,35 @@
 //! * [`DeviceChoice`] and [`Device`]: processor or CUDA; [`one_thread`]: how many threads libtorch takes.
 //! * `engine`: a plan's network, loss, optimizer and examples on one device.
 //! * `stack`: the clients of a call trained in lockstep; `batches` and `feed`: what each of their steps sees.
-//! * `network`: forward and backward of K networks at once; `dense` and `diagonal` are its two forms; `init` draws their weights.
+//! * `network`: forward and backward of K networks at once; `dense` and `diagonal` are its two forms.
+//! * `alone`: one client after the other by autograd; `gather`: its batches, images cut and mirrored; `dropout`: what is dropped.
+//! * `graph`: the forward pass of a list of operations; `script`: that of a TorchScript module ([`module_layout`]).
+//! * `init` draws initial weights.
 //! * `loss`: the loss of each example and its gradient; `optimizer`: SGD and Adam as PyTorch defines them.
-//! * `evaluate`: losses per example, and what was classified rightly.
+//! * `evaluate`: losses per example, and what was found; `statistics`: running statistics measured anew for it.
 //! * [`TorchError`]: what can fail.
 //!
-//! Shapes in comments: K clients of a stack, P parameters, B examples of a batch, F values of an example, C classes, N rows.
+//! Shapes in comments: K clients of a stack, P parameters, B examples of a batch, T tokens of a text, F values of an example, C classes, N rows.
 
+mod alone;
 mod batches;
 mod dense;
 mod device;
 mod diagonal;
+mod dropout;
 mod engine;
 mod error;
 mod evaluate;
 mod feed;
+mod gather;
+mod graph;
 mod init;
 mod loss;
 mod network;
 mod optimizer;
+mod script;
 mod stack;
+mod statistics;
 mod trainer;
 
 // The tests' set-up names this crate as those outside do.
@@ -39,6 +48,7 @@ mod setup;
 
 pub use device::{Device, DeviceChoice, one_thread};
 pub use error::TorchError;
+pub use script::module_layout;
 pub use trainer::TorchTrainer;
 
 /// The libtorch that this crate is built for and tested with.

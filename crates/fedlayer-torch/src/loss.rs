@@ -7,19 +7,36 @@ use tch::{Kind, TchError, Tensor};
 #[derive(Debug)]
 pub(crate) struct Criterion {
     loss: Loss,
-    /// One-hot rows. `(C, C)`
-    one_hot: Tensor,
+    /// One-hot rows, where they are needed: a vocabulary's would fill the memory. `(C, C)`
+    one_hot: Option<Tensor>,
 }
 
 impl Criterion {
-    pub(crate) fn new(loss: Loss, classes: usize, device: tch::Device) -> Result<Self, TchError> {
-        let one_hot = Tensor::f_eye(classes as i64, (Kind::Float, device))?; // (C, C)
+    /// `stacked` says whether [`targets`](Self::targets) will be asked for.
+    pub(crate) fn new(
+        loss: Loss,
+        stacked: bool,
+        classes: usize,
+        device: tch::Device,
+    ) -> Result<Self, TchError> {
+        let rows = || Tensor::f_eye(classes as i64, (Kind::Float, device)); // (C, C)
+        let one_hot = (stacked || loss == Loss::Squared).then(rows).transpose()?;
         Ok(Self { loss, one_hot })
     }
 
     /// The one-hot rows of `labels`, `(N)`.
     pub(crate) fn targets(&self, labels: &Tensor) -> Result<Tensor, TchError> {
-        self.one_hot.f_index_select(0, labels) // (N, C)
+        let unasked = || TchError::Kind("one-hot rows were not asked for".to_owned());
+        self.one_hot.as_ref().ok_or_else(unasked)?.f_index_select(0, labels) // (N, C)
+    }
+
+    /// The loss of each label, `(N)`, from the logits `(N, C)`. Autograd follows it.
+    pub(crate) fn each(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor, TchError> {
+        let residual = match self.loss {
+            Loss::CrossEntropy => logits.f_log_softmax(-1, Kind::Float)?, // (N, C)
+            Loss::Squared => logits.f_sub(&self.targets(labels)?)?,       // (N, C)
+        };
+        self.losses(&residual, labels)
     }
 
     /// What both the loss and its gradient are made of: log-probabilities, or the differences from the targets.

@@ -6,12 +6,12 @@
 //! for K = 4, 519 against 795 µs for K = 16.
 
 use fedlayer_core::{
-    DataFacts, Layout,
+    Layout,
     spec::{Activation, ModelSpec},
 };
 use tch::{TchError, Tensor};
 
-use crate::{TorchError, dense, diagonal};
+use crate::{dense, diagonal};
 
 /// K networks of one form.
 #[derive(Debug, Clone)]
@@ -47,24 +47,17 @@ pub(crate) struct Pass {
 }
 
 impl Network {
-    /// The network of a plan.
-    ///
-    /// # Errors
-    /// When the model is none that libtorch trains, or the layout is not the one that the network has on this data.
-    pub(crate) fn new(
-        model: &ModelSpec,
-        layout: &Layout,
-        facts: &DataFacts,
-    ) -> Result<Self, TorchError> {
+    /// The network of a model, if it is one that can be stacked.
+    pub(crate) fn new(model: &ModelSpec, layout: &Layout) -> Option<Self> {
         let form = match model {
             ModelSpec::Linear | ModelSpec::DeepLinear(_) | ModelSpec::Mlp(_) => {
-                Form::Dense(model.activation())
+                let activation = model.activation();
+                // The backward pass writes an activation's derivative from its output alone.
+                (activation != Activation::Gelu).then_some(Form::Dense(activation))?
             }
             ModelSpec::DiagonalLinear(_) => Form::Diagonal,
-            ModelSpec::Toy(_) => return Err(TorchError::Model { found: "toy" }),
+            _ => return None,
         };
-        let expected = model.layout(facts).map_err(|error| TorchError::Torch(error.to_string()))?;
-        check_layout(layout, &expected)?;
         let places = layout.tensors().map(|tensor| {
             let (rows, columns) = match tensor.shape[..] {
                 [out, input] => (out, input),
@@ -72,7 +65,7 @@ impl Network {
             };
             Place { start: tensor.range.start as i64, rows: rows as i64, columns: columns as i64 }
         });
-        Ok(Self { form, places: places.collect() })
+        Some(Self { form, places: places.collect() })
     }
 
     /// The tensors of the layout as views of `flat`, `(K, P)`: each `(K, out, in)`, biases `(K, 1, out)`.
@@ -111,35 +104,12 @@ impl Network {
     }
 }
 
-/// Checks that the plan's layers are those that the forward pass will take apart.
-fn check_layout(found: &Layout, expected: &Layout) -> Result<(), TorchError> {
-    let mut tensors = found.tensors();
-    for tensor in expected.tensors() {
-        let shape = |shape: &[usize]| shape.to_vec();
-        match tensors.next() {
-            Some(other) if other == tensor => {}
-            other => {
-                return Err(TorchError::Shape {
-                    tensor: tensor.name.clone(),
-                    found: other.map_or_else(Vec::new, |other| shape(&other.shape)),
-                    expected: shape(&tensor.shape),
-                });
-            }
-        }
-    }
-    match tensors.next() {
-        None => Ok(()),
-        Some(extra) => Err(TorchError::Shape {
-            tensor: extra.name.clone(),
-            found: extra.shape.clone(),
-            expected: Vec::new(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::spec::{Mlp, MlpForm};
+    use fedlayer_core::{
+        DataFacts,
+        spec::{Mlp, MlpForm},
+    };
     use tch::{Device, Kind};
 
     use super::*;
@@ -154,10 +124,10 @@ mod tests {
             ModelSpec::DiagonalLinear(3),
             ModelSpec::Mlp(full),
         ];
-        let facts = DataFacts { shape: vec![1, 5, 1], classes: 3, pool: 1, test: 1 };
+        let facts = DataFacts { shape: vec![1, 5, 1], classes: 3, targets: 1, pool: 1, test: 1 };
         for model in models {
             let layout = model.layout(&facts).unwrap();
-            let network = Network::new(&model, &layout, &facts).unwrap();
+            let network = Network::new(&model, &layout).unwrap();
             let float = (Kind::Float, Device::Cpu);
             let flat = Tensor::full([2, layout.parameters() as i64], 0.1, float); // (K, P)
             let gradient = flat.full_like(f64::NAN); // (K, P)

@@ -1,13 +1,28 @@
 //! [`Stepper`]: SGD and Adam as PyTorch defines them, for a stack of clients at once.
 
-use fedlayer_core::spec::{LocalSpec, Optimizer};
+use fedlayer_core::{
+    Layout,
+    spec::{LocalSpec, Optimizer},
+};
 use tch::{TchError, Tensor};
 
 /// One optimizer step for a stack: parameters, gradients and memory are `(K, P)`, so that each operation serves all clients and layers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Stepper {
     optimizer: Optimizer,
     clip: Option<f64>,
+    decay: Decay,
+}
+
+/// What weight decay adds to the gradient: so much of the parameters.
+#[derive(Debug)]
+enum Decay {
+    /// Nothing.
+    None,
+    /// The same share of all.
+    All(f64),
+    /// A share of each, 0 of a running statistic. `(1, P)`
+    Each(Tensor),
 }
 
 /// What the coefficients of one client's step depend on.
@@ -24,8 +39,25 @@ pub(crate) struct Moment {
 }
 
 impl Stepper {
-    pub(crate) fn new(local: &LocalSpec) -> Self {
-        Self { optimizer: local.optimizer.clone(), clip: local.clip }
+    pub(crate) fn new(
+        local: &LocalSpec,
+        layout: &Layout,
+        device: tch::Device,
+    ) -> Result<Self, TchError> {
+        let share = match &local.optimizer {
+            Optimizer::Sgd(sgd) => sgd.weight_decay,
+            Optimizer::Adam(adam) => adam.weight_decay,
+        };
+        let decay = if share == 0.0 {
+            Decay::None
+        } else if layout.statistics().next().is_none() {
+            Decay::All(share)
+        } else {
+            let mut shares = vec![share as f32; layout.parameters()];
+            layout.statistics().for_each(|tensor| shares[tensor.range.clone()].fill(0.0));
+            Decay::Each(Tensor::f_from_slice(&shares)?.f_unsqueeze(0)?.f_to_device(device)?)
+        };
+        Ok(Self { optimizer: local.optimizer.clone(), clip: local.clip, decay })
     }
 
     /// How many values of memory the optimizer keeps per parameter.
@@ -37,7 +69,7 @@ impl Stepper {
     pub(crate) fn coefficients(&self, local: &LocalSpec, moment: Moment) -> Vec<f32> {
         let rate = |lr| {
             let Moment { global_step, per_epoch, total, .. } = moment;
-            local.schedule.learning_rate(lr, global_step, per_epoch, total)
+            local.learning_rate(lr, global_step, per_epoch, total)
         };
         match &self.optimizer {
             Optimizer::Sgd(sgd) => vec![-rate(sgd.lr) as f32],
@@ -69,12 +101,10 @@ impl Stepper {
         coefficients: &[Tensor],
     ) -> Result<(), TchError> {
         self.clip(gradients)?;
-        let decay = match &self.optimizer {
-            Optimizer::Sgd(sgd) => sgd.weight_decay,
-            Optimizer::Adam(adam) => adam.weight_decay,
-        };
-        if decay != 0.0 {
-            let _ = gradients.f_add_(&params.f_mul_scalar(decay)?)?; // (K, P)
+        match &self.decay {
+            Decay::None => {}
+            Decay::All(share) => drop(gradients.f_add_(&params.f_mul_scalar(*share)?)?), // (K, P)
+            Decay::Each(shares) => drop(gradients.f_addcmul_(params, shares)?),         // (K, P)
         }
         let rate = &coefficients[0]; // (K, 1)
         match (&self.optimizer, slots) {

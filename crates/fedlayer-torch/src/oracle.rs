@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Evaluation, Examples, FederatedData, Params, Plan};
+use fedlayer_core::{Evaluation, Examples, FederatedData, Params, Plan, Seed};
 use serde_json::Value;
 
 use crate::{
     Device,
     batches::Batches,
-    engine::{Engine, Table},
-    evaluate::{evaluate, place},
+    engine::{Body, Engine, Table},
+    evaluate::{Seen, evaluate, logits, place},
     setup,
     stack::{self, Member},
 };
@@ -24,12 +24,9 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
 
 fn data(fixture: &Value) -> Arc<FederatedData> {
     let inputs: Vec<Vec<f32>> = read(&fixture["inputs"]);
-    let pool = Arc::new(Examples {
-        shape: vec![read(&fixture["features"])],
-        classes: read(&fixture["classes"]),
-        features: inputs.concat(),
-        labels: read(&fixture["labels"]),
-    });
+    let (shape, classes) = (vec![read(&fixture["features"])], read(&fixture["classes"]));
+    let labels = read(&fixture["labels"]);
+    let pool = Arc::new(Examples::new(shape, classes, inputs.concat(), labels));
     Arc::new(FederatedData::new(pool.clone(), pool, [(vec![0], vec![])]))
 }
 
@@ -39,7 +36,7 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         rounds: read(&fixture["rounds"]),
         ..setup::plan(read(&case["model"]), &data, read(&case["local"]))
     };
-    let engine = Engine::new(&plan, data, Device::Cpu).unwrap();
+    let engine = Engine::new(&plan, data.clone(), Device::Cpu, None).unwrap();
     let clients = case["clients"].as_array().unwrap();
     let before: Vec<(Vec<f32>, Vec<Vec<f32>>)> = clients
         .iter()
@@ -51,13 +48,16 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         remembered: read(&client["before"]["remembered"]),
         rounds_before: read(&fixture["rounds_before"]),
         rounds: plan.rounds.into(),
+        examples: data.test.clone(),
+        seed: Seed::new(1),
         batches: Batches::in_order(
             read(&client["order"]),
             read(&client["examples"]),
             plan.local.batch as usize,
         ),
     });
-    let trained = stack::train(&engine, members.collect()).unwrap();
+    let Body::Stacked(stacked) = &engine.body else { panic!("{} is not stacked", case["name"]) };
+    let trained = stack::train(&engine, stacked, members.collect()).unwrap();
     for (trained, client) in trained.into_iter().zip(clients) {
         let after = &client["after"];
         let near = |found: &[f32], expected: &Value, what: &str| {
@@ -70,22 +70,27 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
             near(slot, expected, "optimizer state");
         }
         let start: usize = read(&fixture["test"]);
-        let rows: Vec<i64> = (start..engine.pool.len()).map(|row| row as i64).collect();
-        let table = engine.pool.select(&rows).unwrap();
+        let rows: Vec<i64> = (start..data.test.len()).map(|row| row as i64).collect();
+        let table = Table::new(&data.test, Device::Cpu).unwrap().select(&rows).unwrap();
         let params = Params::new(plan.layout.clone(), trained.params).unwrap();
         let (logits, evaluation) = evaluated(&engine, &params, &table);
         let expected: Vec<Vec<f32>> = read(&after["logits"]);
         near(&logits, &Value::from(expected.concat()), "logits");
         near(&evaluation.losses, &after["losses"], "losses");
-        assert_eq!(evaluation.correct, Some(read(&after["correct"])), "{}", case["name"]);
+        assert_eq!(evaluation.correct, Some(shares(&read::<Vec<bool>>(&after["correct"]))), "{}", case["name"]);
     }
 }
 
 fn evaluated(engine: &Engine, params: &Params, table: &Table) -> (Vec<f32>, Evaluation) {
     let views = place(engine, params).unwrap();
-    let inputs = table.inputs.unsqueeze(0);
-    let logits = engine.network.forward(&views, &inputs).unwrap().logits.view(-1);
-    (logits.try_into().unwrap(), evaluate(engine, &views, table).unwrap())
+    let logits = logits(engine, &views, &table.inputs).unwrap().view(-1);
+    let evaluation = evaluate(engine, &views, &Seen::Table(table.share())).unwrap();
+    (logits.try_into().unwrap(), evaluation)
+}
+
+/// What was found of each example's one label.
+fn shares(correct: &[bool]) -> Vec<f32> {
+    correct.iter().map(|&correct| f32::from(u8::from(correct))).collect()
 }
 
 #[test]

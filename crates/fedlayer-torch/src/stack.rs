@@ -3,12 +3,17 @@
 //! The clients stand in the stack by their number of steps, most first, so that those that still train in a step are the first of the stack
 //! and nothing is computed for the others. No operation mixes two clients: what becomes NaN in one stays there.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 
-use fedlayer_core::spec::OptimizerMemory;
+use fedlayer_core::{Examples, Seed};
 use tch::{TchError, Tensor};
 
-use crate::{batches::Batches, engine::Engine, feed::Feed, optimizer::Moment};
+use crate::{
+    batches::Batches,
+    engine::{Engine, Stacked},
+    feed::{Feed, Source},
+    optimizer::Moment,
+};
 
 /// One client of a stack, before training.
 #[derive(Debug)]
@@ -23,8 +28,12 @@ pub(crate) struct Member<'a> {
     pub(crate) rounds_before: u64,
     /// The rounds of the run.
     pub(crate) rounds: u64,
+    /// What its batches point into.
+    pub(crate) examples: Arc<Examples>,
     /// What it sees in this round.
     pub(crate) batches: Batches,
+    /// Where everything else that it draws in this round comes from.
+    pub(crate) seed: Seed,
 }
 
 /// One client of a stack, after training.
@@ -61,12 +70,12 @@ struct Active {
 }
 
 impl Active {
-    fn first(&self, clients: usize, engine: &Engine) -> Result<Self, TchError> {
+    fn first(&self, clients: usize, stacked: &Stacked) -> Result<Self, TchError> {
         let first = |tensor: &Tensor| tensor.f_narrow(0, 0, clients as i64); // (K, P)
         let (params, gradients) = (first(&self.params)?, first(&self.gradients)?);
         Ok(Self {
-            param_views: engine.network.views(&params)?,
-            gradient_views: engine.network.views(&gradients)?,
+            param_views: stacked.network.views(&params)?,
+            gradient_views: stacked.network.views(&gradients)?,
             slots: self.slots.iter().map(first).collect::<Result<_, _>>()?,
             params,
             gradients,
@@ -75,27 +84,32 @@ impl Active {
 }
 
 /// Trains the members as one stack. One result per member, in the same order.
-pub(crate) fn train(engine: &Engine, members: Vec<Member<'_>>) -> Result<Vec<Trained>, TchError> {
+pub(crate) fn train(
+    engine: &Engine,
+    stacked: &Stacked,
+    members: Vec<Member<'_>>,
+) -> Result<Vec<Trained>, TchError> {
     let mut ranked: Vec<(usize, Member<'_>)> = members.into_iter().enumerate().collect();
     ranked.sort_by_key(|(_, member)| Reverse(member.batches.steps()));
     let (positions, members): (Vec<usize>, Vec<Member<'_>>) = ranked.into_iter().unzip();
     let stack = load(engine, &members)?;
     let mut sums = vec![0.0; members.len()];
-    let mut active = stack.first(members.len(), engine)?;
+    let mut active = stack.first(members.len(), stacked)?;
+    let source = Source::of(stacked, &members, engine.device)?;
     let steps = members.first().map_or(0, |member| member.batches.steps());
     let mut first = 0;
     while first < steps {
-        let feed = Feed::gather(engine, &members, first)?;
+        let feed = Feed::gather(engine, &source, &members, first)?;
         for &step in &feed.steps {
             if step.active as i64 != active.params.size()[0] {
-                active = stack.first(step.active, engine)?;
+                active = stack.first(step.active, stacked)?;
             }
             let sight = feed.sight(step)?;
-            let pass = engine.network.forward(&active.param_views, &sight.inputs)?;
+            let pass = stacked.network.forward(&active.param_views, &sight.inputs)?;
             engine.criterion.residual(&sight.residual, &pass.logits, &sight.targets)?;
             let by_logits = engine.criterion.gradient(&sight.residual, &sight.pulls)?; // (K, B, C)
             let Active { params, gradients, slots, param_views, gradient_views } = &mut active;
-            engine.network.backward(param_views, gradient_views, &sight.inputs, pass, by_logits)?;
+            stacked.network.backward(param_views, gradient_views, &sight.inputs, pass, by_logits)?;
             engine.stepper.step(params, gradients, slots, &sight.coefficients)?;
         }
         feed.add_losses(engine, &members, first, &mut sums)?;
@@ -141,8 +155,7 @@ fn unload(
         let row = tensor.f_get(row as i64)?.f_to_device(tch::Device::Cpu)?; // (P)
         row.try_into()
     };
-    let keeps = engine.local.optimizer_state == OptimizerMemory::Keep;
-    let kept: &[Tensor] = if keeps { &stack.slots } else { &[] };
+    let kept: &[Tensor] = if engine.keeps_memory() { &stack.slots } else { &[] };
     let mut trained: Vec<(usize, Trained)> = Vec::with_capacity(members.len());
     for (row, member) in members.iter().enumerate() {
         trained.push((

@@ -3,28 +3,32 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::Arc,
 };
 
 use fedlayer_core::{
     ClientId, Evaluation, FederatedData, Layout, OptimizerState, Params, Plan, Probe, Seed, Split,
     TrainJob, Trainer, TrainerError, Update,
-    spec::{ModelSpec, OptimizerMemory},
+    spec::ModelSpec,
 };
 use tch::{TchError, Tensor};
 
 use crate::{
     Device, TorchError,
+    alone,
     batches::Batches,
-    engine::Engine,
+    engine::{Body, Engine},
     evaluate::{Splits, evaluate, place},
     init, one_thread,
     stack::{self, Member, Trained},
+    statistics,
 };
 
 /// Trains and evaluates a plan's networks with libtorch.
 ///
-/// * [`train`](Trainer::train) trains all jobs of a call as one stack, in lockstep, one client axis in front of every tensor. The result of a
+/// * [`train`](Trainer::train) trains all jobs of a call as one stack, in lockstep, one client axis in front of every tensor, where the network is fully
+///   connected; other networks train one job after the other by autograd. The result of a
 ///   job may therefore differ in its last bits with the jobs that share its call (kernels round differently for other shapes); the same call gives
 ///   the same bytes, on any thread, whatever other threads do.
 /// * [`evaluate`](Trainer::evaluate) gives for a probe the same bytes whatever other probes are in the call.
@@ -46,8 +50,21 @@ impl TorchTrainer {
     /// # Errors
     /// When the plan's model is no network, its layout is not the one that the network has on this data, or libtorch fails.
     pub fn new(plan: &Plan, data: Arc<FederatedData>, device: Device) -> Result<Self, TorchError> {
+        Self::with_module(plan, data, device, None)
+    }
+
+    /// [`new`](Self::new), for a plan whose model is the TorchScript module in the file `module`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); when the module cannot be used.
+    pub fn with_module(
+        plan: &Plan,
+        data: Arc<FederatedData>,
+        device: Device,
+        module: Option<&Path>,
+    ) -> Result<Self, TorchError> {
         one_thread();
-        let engine = caught(|| Engine::new(plan, data, device))??;
+        let engine = caught(|| Engine::new(plan, data, device, module))??;
         Ok(Self {
             engine,
             model: plan.model.clone(),
@@ -70,14 +87,16 @@ impl TorchTrainer {
         if let Some(state) = optimizer {
             self.check_optimizer(*client, state)?;
         }
-        let examples = self.engine.data.client_train(*client);
+        let data = self.engine.data.client(*client);
         Ok(Member {
             params: params.values(),
             slots: optimizer.as_ref().map_or(&[], |state| &state.slots),
             remembered: optimizer.as_ref().map_or(0, |state| state.steps),
             rounds_before: u64::from(round - 1),
             rounds: self.rounds.into(),
-            batches: Batches::draw(examples, &self.engine.local, *seed),
+            batches: Batches::draw(&data.train, &self.engine.local, *seed),
+            examples: data.examples,
+            seed: *seed,
         })
     }
 
@@ -104,7 +123,7 @@ impl TorchTrainer {
         client: ClientId,
         state: &OptimizerState,
     ) -> Result<(), TrainerError> {
-        if self.engine.local.optimizer_state == OptimizerMemory::Reset {
+        if !self.engine.keeps_memory() {
             return Err(TrainerError(format!(
                 "client {client}: found optimizer state; the plan resets it every round"
             )));
@@ -121,9 +140,9 @@ impl TorchTrainer {
 
     /// What a client returns.
     fn update(&self, job: &TrainJob, trained: Trained) -> Result<Update, TrainerError> {
-        let examples = self.engine.data.client_train(job.client).len() as u64;
+        let examples = self.engine.data.train_examples(job.client) as u64;
         let before = job.optimizer.as_ref().map_or(0, |state| state.steps);
-        let keeps = self.engine.local.optimizer_state == OptimizerMemory::Keep;
+        let keeps = self.engine.keeps_memory();
         let state = OptimizerState { steps: before + trained.steps, slots: trained.slots };
         let params = Params::new(self.layout.clone(), trained.params)
             .map_err(|error| TrainerError(error.to_string()))?;
@@ -143,9 +162,15 @@ impl Trainer for TorchTrainer {
         &self.layout
     }
 
-    /// PyTorch's default distributions; diagonal layers so that their product has the variance of a linear layer's weight.
+    /// PyTorch's default distributions; diagonal layers so that their product has the variance of a linear layer's weight; the values that a module was saved with.
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
-        let values = init::initial(&self.model, &self.layout, seed);
+        let values = match &self.engine.body {
+            Body::Stacked(_) => init::initial(&self.model, None, &self.layout, seed),
+            Body::Alone(alone) => match alone.saved() {
+                Some(saved) => saved.to_vec(),
+                None => init::initial(&self.model, alone.architecture(), &self.layout, seed),
+            },
+        };
         Params::new(self.layout.clone(), values).map_err(|error| TrainerError(error.to_string()))
     }
 
@@ -158,7 +183,10 @@ impl Trainer for TorchTrainer {
             refusals.push(member.map(|member| members.push(member)));
         }
         let mut trained: Box<dyn Iterator<Item = Result<Trained, TrainerError>>> =
-            match guarded(|| stack::train(&self.engine, members)) {
+            match guarded(|| match &self.engine.body {
+                Body::Stacked(stacked) => stack::train(&self.engine, stacked, members),
+                Body::Alone(alone) => alone::train(&self.engine, alone, members),
+            }) {
                 Ok(trained) => Box::new(trained.into_iter().map(Ok)),
                 Err(error) => Box::new(std::iter::repeat(Err(error))),
             };
@@ -185,7 +213,13 @@ impl Trainer for TorchTrainer {
             evaluations.push(guarded(|| {
                 let views = match placed.take() {
                     Some((known, views)) if Arc::ptr_eq(&known, &params) => views,
-                    _ => place(engine, &params)?,
+                    _ => {
+                        let views = place(engine, &params)?;
+                        if let Body::Alone(alone) = &engine.body {
+                            statistics::prepare(engine, alone, &views, &probe.point)?;
+                        }
+                        views
+                    }
                 };
                 let evaluation = evaluate(engine, &views, &splits.get(engine, probe.split)?)?;
                 placed = Some((params, views));

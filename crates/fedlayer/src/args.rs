@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use clap_complete::Shell;
 use fedlayer_scenario::Setting;
 use fedlayer_torch::DeviceChoice;
+
+use crate::fetch::Source;
 
 /// A federated averaging simulator for people who study which layers to average.
 ///
@@ -55,6 +57,12 @@ pub(crate) enum Command {
     /// Compare the strategies of finished runs in one table.
     #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-iid")]
     Compare(CompareArgs),
+    /// List the data sets, or fetch one.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  fedlayer data list\n  fedlayer data fetch fashion-mnist"
+    )]
+    Data(DataCommand),
     /// Print the JSON Schema of scenario files.
     Schema,
     /// Print a scenario to begin with, every part explained.
@@ -78,9 +86,66 @@ pub(crate) struct ScenarioArgs {
     /// Change a value of the scenario: `--set local.epochs=5`, `--set strategy.0.average=none`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<Setting>,
+    /// Where data is.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// Print JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where data is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataArgs {
+    /// Look for data here first, each set in a folder of its name; then in the folder that `FEDLAYER_DATA` names, then in the platform's
+    /// data folders: see `fedlayer data list`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// `fedlayer data`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// List the data sets: what each is, its licence, where it is found.
+    List(ListArgs),
+    /// Fetch a data set: download, verify, unpack. A download that was cut off goes on where it stopped.
+    #[command(
+        after_help = "Examples:\n  fedlayer data fetch cifar-10\n  fedlayer data fetch cifar-10 --from ~/Downloads --to /data/sets"
+    )]
+    Fetch(FetchArgs),
+}
+
+/// `fedlayer data list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Where data is.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fedlayer data fetch`.
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// The set.
+    #[arg(value_parser = PossibleValuesParser::new(names()))]
+    pub(crate) name: String,
+    /// Another address than the set's own, to which the files' names are appended; or a folder to copy from.
+    #[arg(long, value_name = "URL|DIR")]
+    pub(crate) from: Option<Source>,
+    /// The data folder to put it into; the first of the searched ones that can be written in where it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: Option<PathBuf>,
+    /// Where data is.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// The sets that can be fetched.
+fn names() -> impl Iterator<Item = &'static str> {
+    fedlayer_data::catalogue().iter().map(|set| set.name)
 }
 
 /// How a run is carried out. The number of workers changes no result; another device changes last bits.
@@ -116,6 +181,9 @@ pub(crate) struct ResumeArgs {
     /// The means.
     #[command(flatten)]
     pub(crate) means: Means,
+    /// Where data is; where it is not given, where it was for the run.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// Print JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,

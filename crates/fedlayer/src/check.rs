@@ -222,7 +222,7 @@ fn cost(plan: &Plan, data: &FederatedData) -> Cost {
 
 /// The bytes that one client keeps for itself, in the round in which it keeps most.
 fn own_bytes(plan: &Plan, schedule: &LayerSchedule) -> u64 {
-    let own = |round| schedule.layers(round, plan.root_seed()).complement().bytes();
+    let own = |round| 4 * schedule.layers(round, plan.root_seed()).rest().iter().map(|own| own.len() as u64).sum::<u64>();
     (1..=plan.rounds.min(1000)).map(own).max().unwrap_or(0)
 }
 

@@ -67,7 +67,7 @@ pub(crate) enum CheckpointError {
         expected: Vec<usize>,
     },
     /// With layers that the plan's model does not have.
-    #[error("client {client} keeps layer `{layer}`, which the scenario's model does not have")]
+    #[error("client {client} averaged layer `{layer}`, which the scenario's model does not have")]
     Layer {
         /// The client.
         client: u32,
@@ -92,7 +92,7 @@ struct Head {
 #[derive(Serialize, Deserialize)]
 struct ClientHead {
     round: u32,
-    own: Vec<String>,
+    averaged: Vec<String>,
     /// Steps and number of slots of the optimizer state.
     optimizer: Option<(u64, usize)>,
 }
@@ -142,7 +142,7 @@ impl Checkpoint {
         }
         for (&client, state) in federation.clients() {
             let mut values = &*state.values;
-            for spec in own_tensors(layout, &state.own) {
+            for spec in state.averaged.rest_tensors() {
                 let (own, rest) = values.split_at(spec.range.len());
                 values = rest;
                 tensors.push((own_name(client, spec), Tensor { shape: &spec.shape, values: own }));
@@ -164,7 +164,7 @@ impl Checkpoint {
         let client = |(client, state): (&ClientId, &ClientState)| {
             let head = ClientHead {
                 round: state.round,
-                own: state.own.names().map(ToString::to_string).collect(),
+                averaged: state.averaged.names().map(ToString::to_string).collect(),
                 optimizer: state.optimizer.as_ref().map(|o| (o.steps, o.slots.len())),
             };
             (client.0, head)
@@ -219,11 +219,11 @@ fn read_client(
     head: &ClientHead,
 ) -> Result<ClientState, CheckpointError> {
     let unknown = |layer: &String| CheckpointError::Layer { client: id.0, layer: layer.clone() };
-    let own: Result<Vec<usize>, _> =
-        head.own.iter().map(|layer| layout.index_of(layer).ok_or_else(|| unknown(layer))).collect();
-    let own = LayerSet::new(layout.clone(), own?);
-    let mut values = Vec::with_capacity(own.parameters());
-    for spec in own_tensors(layout, &own) {
+    let index = |layer: &String| layout.index_of(layer).ok_or_else(|| unknown(layer));
+    let averaged: Result<Vec<usize>, _> = head.averaged.iter().map(index).collect();
+    let averaged = LayerSet::new(layout.clone(), averaged?);
+    let mut values = Vec::new();
+    for spec in averaged.rest_tensors() {
         values.extend(read_tensor(file, &own_name(id, spec), &spec.shape)?);
     }
     let optimizer = match head.optimizer {
@@ -240,11 +240,7 @@ fn read_client(
             Some(Arc::new(OptimizerState { steps, slots }))
         }
     };
-    Ok(ClientState { round: head.round, own, values: values.into(), optimizer })
-}
-
-fn own_tensors<'a>(layout: &'a Layout, own: &'a LayerSet) -> impl Iterator<Item = &'a TensorSpec> {
-    own.indices().flat_map(|layer| &layout.layers()[layer].tensors)
+    Ok(ClientState { round: head.round, averaged, values: values.into(), optimizer })
 }
 
 fn read_tensor(

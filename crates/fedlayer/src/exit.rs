@@ -8,7 +8,7 @@ use std::{
 use fedlayer_runtime::RunError;
 use thiserror::Error;
 
-use crate::files::FileError;
+use crate::{fetch::FetchError, files::FileError};
 
 /// Everything that can end the program before its work is done.
 #[derive(Debug, Error)]
@@ -62,6 +62,12 @@ pub(crate) enum Failure {
         /// What it was, on the whole.
         cause: Cause,
     },
+    /// A data set could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The user ended a download.
+    #[error("interrupted; what has come is kept\nhint: the same command goes on from there")]
+    Stopped,
     /// The user ended the run.
     #[error("interrupted; every committed round is kept\nhint: go on with `fedlayer resume {}`", .0.display())]
     Interrupted(PathBuf),
@@ -100,8 +106,10 @@ impl Failure {
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
             Self::Run { cause: Cause::Files, .. } => 6,
             Self::Run { cause: Cause::Training, .. } => 9,
+            Self::Fetch(error) if error.is_local() => 6,
+            Self::Fetch(_) => 10,
             Self::Fault(_) => 70,
-            Self::Interrupted(_) => 130,
+            Self::Interrupted(_) | Self::Stopped => 130,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Write},
+    io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,28 @@ pub(crate) struct FileError {
     action: &'static str,
     path: PathBuf,
     source: io::Error,
+}
+
+impl FileError {
+    /// The message without its hint, for those who know better what to do.
+    pub(crate) fn bare(&self) -> String {
+        format!("could not {} `{}`: {}", self.action, self.path.display(), self.source)
+    }
+
+    /// A file that was opened and then could not be read.
+    pub(crate) fn reading(path: &Path, source: io::Error) -> Self {
+        at("read", path)(source)
+    }
+
+    /// What the system said, without the path.
+    pub(crate) fn reason(&self) -> String {
+        self.source.to_string()
+    }
+
+    /// What it was.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -52,6 +74,45 @@ pub(crate) fn read_text_if_any(path: &Path) -> Result<String> {
 /// The bytes of a file.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(at("read", path))
+}
+
+/// Opens a file for reading.
+pub(crate) fn open(path: &Path) -> Result<impl Read + Send + use<>> {
+    let absent = || at("read", path)(io::ErrorKind::NotFound.into());
+    open_if_any(path)?.ok_or_else(absent)
+}
+
+/// Opens a file for reading; nothing where there is none.
+pub(crate) fn open_if_any(path: &Path) -> Result<Option<impl Read + Send + use<>>> {
+    let opened = File::open(path).and_then(|file| Ok((file.metadata()?.is_dir(), file)));
+    match opened {
+        Ok((false, file)) => Ok(Some(BufReader::new(file))),
+        Ok((true, _)) => Err(at("read", path)(io::ErrorKind::IsADirectory.into())),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(at("read", path)(error)),
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The length of a file; nothing where there is none.
+pub(crate) fn length_if_any(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len())
+}
+
+/// Whether a path is a folder.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|at| at.is_dir())
+}
+
+/// Makes a folder, if it is not there, and sees whether a file can be written in it.
+pub(crate) fn try_writing_in(folder: &Path) -> Result<()> {
+    create_folders(folder)?;
+    let probe = folder.join(format!(".fedlayer-{}", std::process::id()));
+    File::create(&probe).map_err(at("write in", folder))?;
+    remove(&probe)
 }
 
 /// Whether anything is at a path.
@@ -172,6 +233,72 @@ impl LineFile {
     /// The length of the file.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+}
+
+/// A file in the making: it grows under a name of its own, and gets its real one when it is whole. No two processes make the same one.
+#[derive(Debug)]
+pub(crate) struct PartFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl PartFile {
+    /// Opens what there is of a file, or begins it; nothing where another process is at it.
+    pub(crate) fn open(path: PathBuf) -> Result<Option<Self>> {
+        let options = OpenOptions::new().append(true).create(true).to_owned();
+        let file = options.open(&path).map_err(at("write", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(at("lock", &path)(error)),
+        }
+        let bytes = file.metadata().map_err(at("read", &path))?.len();
+        Ok(Some(Self { path, file, bytes }))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How much there is of it.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Appends a piece, or nothing.
+    pub(crate) fn append(&mut self, piece: &[u8]) -> Result<()> {
+        if let Err(error) = self.file.write_all(piece) {
+            // The length is what the next process begins from; where it cannot be set, its check finds the torn piece.
+            let _torn = self.file.set_len(self.bytes);
+            return Err(at("write", &self.path)(error));
+        }
+        self.bytes += piece.len() as u64;
+        Ok(())
+    }
+
+    /// Begins anew.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        self.file.set_len(0).map_err(at("write", &self.path))?;
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// Gives it its real name, once it is on the disk.
+    pub(crate) fn finish(self, path: &Path) -> Result<()> {
+        let finish = || {
+            self.file.sync_all()?;
+            fs::rename(&self.path, path)?;
+            sync_folder(path)
+        };
+        finish().map_err(at("write", path))
+    }
+
+    /// Removes it.
+    pub(crate) fn discard(self) -> Result<()> {
+        remove(&self.path)
     }
 }
 

@@ -4,18 +4,23 @@ mod args;
 mod check;
 mod checkpoint;
 mod exit;
+mod fetch;
 mod files;
+mod folders;
+mod list;
 mod run;
 mod run_folder;
 mod scenario;
 mod screen;
+mod shelf;
+mod signals;
 mod table;
 mod trainers;
 
 use clap::{CommandFactory, Parser};
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, DataCommand},
     exit::Failure,
     screen::Screen,
 };
@@ -41,6 +46,8 @@ fn perform(command: &Command, screen: &Screen) -> Result<(), Failure> {
         Command::Check(args) => check::check(args, screen),
         Command::Resume(args) => run::resume(args, screen),
         Command::Compare(args) => table::compare_runs(args, screen),
+        Command::Data(DataCommand::List(args)) => list::list(args, screen),
+        Command::Data(DataCommand::Fetch(args)) => fetch::fetch(args, screen),
         Command::Schema => {
             let schema = serde_json::to_string_pretty(&fedlayer_scenario::schema())?;
             Ok(screen.data(&format!("{schema}\n"))?)

@@ -19,7 +19,7 @@ use crate::{
     run_folder::{FileJournal, RunFolder, RunNote, RunState},
     scenario,
     screen::{Progress, Screen},
-    table,
+    signals, table,
     trainers::Trainers,
 };
 
@@ -262,26 +262,13 @@ fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
 fn interruption(screen: Screen) -> Shutdown {
     let (stopper, word) = shutdown();
     tokio::spawn(async move {
-        signal().await;
+        signals::end().await;
         screen.talk("interrupted: the round in training is abandoned");
         stopper.stop();
-        signal().await;
+        signals::end().await;
         signal_hook::low_level::exit(130);
     });
     word
-}
-
-/// Waits for ctrl-c or SIGTERM.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without a handler the system's own way applies: the program ends.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 /// Writes a round down, then shows it.

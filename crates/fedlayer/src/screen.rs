@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use fedlayer_core::RoundRecord;
+use fedlayer_report::quantity;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::{
     EnvFilter, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
@@ -39,6 +40,13 @@ impl Screen {
             }
         }
         screen
+    }
+
+    /// One that says nothing, and leaves the log alone.
+    #[cfg(test)]
+    pub(crate) fn silent() -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        Self { bars, quiet: true, log: LogForm::Text }
     }
 
     /// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
@@ -100,6 +108,58 @@ impl Screen {
         bar.reset_eta();
         Progress { bar }
     }
+}
+
+impl Screen {
+    /// The way of a file of so many bytes, of which some are there.
+    pub(crate) fn transfer(&self, name: &str, bytes: u64, there: u64) -> Transfer {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(bytes) };
+        let bar = self.bars.add(bar);
+        let style = ProgressStyle::with_template(
+            "{bar:24} {bytes}/{total_bytes} · {msg} · {bytes_per_sec} · {eta} left",
+        );
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(name.to_owned());
+        bar.set_position(there);
+        bar.reset_eta();
+        let begun = if there > 0 { ", the rest" } else { "" };
+        self.talk(&format!("{name} ({}{begun})", quantity::bytes((bytes - there) as f64)));
+        let quarters = quarters(there, bytes);
+        Transfer { bar, screen: self.clone(), name: name.to_owned(), bytes, quarters }
+    }
+}
+
+/// A file on its way: a bar on a terminal, elsewhere a line for each quarter.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    bar: ProgressBar,
+    screen: Screen,
+    name: String,
+    bytes: u64,
+    /// Quarters that were said.
+    quarters: u64,
+}
+
+impl Transfer {
+    /// So many bytes are there.
+    pub(crate) fn at(&mut self, there: u64) {
+        self.bar.set_position(there);
+        let quarters = quarters(there, self.bytes);
+        if self.bar.is_hidden() && quarters > self.quarters && quarters < 4 {
+            self.screen.talk(&format!("{}: {} %", self.name, 25 * quarters));
+        }
+        self.quarters = quarters;
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn quarters(there: u64, bytes: u64) -> u64 {
+    4 * there / bytes.max(1)
 }
 
 /// The log's way to stderr, above the progress bar.

@@ -12,14 +12,62 @@ pub struct DataSpec {
     /// How the pool of examples is shared out among the clients.
     #[serde(default)]
     pub partition: Partition,
-    /// The share of all examples that is set apart as the common test set.
-    #[serde(default = "a_fifth")]
+    /// Only the first this many training examples, in the set's own order; files that are not needed for them are not opened.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub train: Option<u32>,
+    /// Only the first this many examples of the set's own test part.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub test: Option<u32>,
+    /// The tokens of an example, for texts; 64 where it is not given.
+    #[serde(default)]
+    #[schemars(range(min = 2, max = 65_536))]
+    pub context: Option<u32>,
+    /// How the images of training batches are changed.
+    #[serde(default)]
+    pub augment: Augment,
+    /// The share of all examples that is set apart as the common test set, of sets without a test part of their own; a fifth where it is
+    /// not given.
+    #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
-    pub test_share: f64,
+    pub test_share: Option<f64>,
     /// The share of each client's examples that is its own held-out test data.
     #[serde(default = "a_fifth")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub client_test_share: f64,
+}
+
+impl DataSpec {
+    /// A set, dealt out evenly; everything else as it is where a scenario does not say it.
+    pub fn new(set: DataSet) -> Self {
+        Self {
+            set,
+            partition: Partition::default(),
+            train: None,
+            test: None,
+            context: None,
+            augment: Augment::default(),
+            test_share: None,
+            client_test_share: a_fifth(),
+        }
+    }
+
+    /// The share of all examples that is set apart as the common test set.
+    pub fn test_share(&self) -> f64 {
+        self.test_share.unwrap_or_else(a_fifth)
+    }
+}
+
+/// How the images of training batches are changed, anew in every step and drawn from the job's own seed. Test images never are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augment {
+    /// Pixels of zeros around the image, out of which a piece of the image's size is cut at a random place.
+    #[schemars(range(max = 1_000))]
+    pub crop: u32,
+    /// Whether left and right change places in one half of the images.
+    pub flip: bool,
 }
 
 fn a_fifth() -> f64 {
@@ -34,6 +82,66 @@ pub enum DataSet {
     Digits,
     /// Drawn clusters with informative, redundant and noise features.
     Synthetic(Synthetic),
+    /// MNIST: 60,000 + 10,000 handwritten digits of 28 × 28 pixels (LeCun et al. 1998).
+    Mnist,
+    /// Fashion-MNIST: 60,000 + 10,000 articles of clothing of 28 × 28 pixels in 10 classes (Xiao et al. 2017).
+    FashionMnist,
+    /// CIFAR-10: 50,000 + 10,000 colour images of 32 × 32 pixels in 10 classes (Krizhevsky 2009).
+    #[serde(rename = "cifar-10")]
+    Cifar10,
+    /// CIFAR-100: 50,000 + 10,000 colour images of 32 × 32 pixels in 100 classes (Krizhevsky 2009).
+    #[serde(rename = "cifar-100")]
+    Cifar100,
+    /// WikiText-2: articles in words; every different word of the training part is a token (Merity et al. 2017).
+    #[serde(rename = "wikitext-2")]
+    Wikitext2,
+    /// The plays of Shakespeare in one file of 1,115,394 characters, each a token; by nature a client is a speaker (Karpathy 2015).
+    TinyShakespeare,
+    /// A text of one's own, every different character of it a token.
+    Text(Text),
+    /// Files of one's own.
+    Files(Files),
+}
+
+/// A text of one's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// The file, UTF-8, plain or gzip; looked for in the data folders, then where the program was started.
+    #[schemars(length(min = 1))]
+    pub file: String,
+}
+
+/// Files of one's own: `.csv`, `.safetensors` or `.npy`, plain or gzip; looked for in the data folders, then where the program was
+/// started.
+///
+/// A CSV file has one example a line and a first line of names. A safetensors file has the tensors `features` `(N, …)`, `labels` `(N)` and, where there
+/// are natural clients, `groups` `(N)`. A `.npy` file has the features `(N, …)` alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// The training examples.
+    #[schemars(length(min = 1))]
+    pub train: String,
+    /// The labels of the training examples where they are `.npy`.
+    #[serde(default)]
+    pub train_labels: Option<String>,
+    /// The test examples. Where there are none, `data.test_share` of all are set apart.
+    #[serde(default)]
+    pub test: Option<String>,
+    /// The labels of the test examples where they are `.npy`.
+    #[serde(default)]
+    pub test_labels: Option<String>,
+    /// The column of a CSV file that holds the label; the last one where it is not given.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// The column of a CSV file that names the natural client; none where it is not given.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The shape of an example where a file does not say it: `[channels, height, width]`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 3), inner(range(min = 1)))]
+    pub shape: Option<Vec<u32>>,
 }
 
 /// A classification set that is drawn: Gaussian clusters on the corners of a hypercube in the informative features,
@@ -41,9 +149,13 @@ pub enum DataSet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Synthetic {
-    /// The number of examples, the common test set included.
+    /// The number of examples, the common test set included; 2,000 where neither this nor `per_client` is given.
     #[schemars(range(min = 2, max = 100_000_000))]
-    pub examples: u32,
+    pub examples: Option<u32>,
+    /// Examples of each client, drawn only when it takes part, so that a million clients cost nothing; the common test set then has
+    /// `data.test` examples, 1,000 where it is not given. The partition is `iid`, `dirichlet` or `classes`.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub per_client: Option<u32>,
     /// The number of classes.
     #[schemars(range(min = 1, max = 100_000))]
     pub classes: u32,
@@ -70,7 +182,8 @@ pub struct Synthetic {
 impl Default for Synthetic {
     fn default() -> Self {
         Self {
-            examples: 2000,
+            examples: None,
+            per_client: None,
             classes: 4,
             informative: 8,
             redundant: 4,
@@ -95,6 +208,9 @@ pub enum Partition {
     Shards(#[schemars(range(min = 1))] u32),
     /// Each client has examples of this many classes.
     Classes(#[schemars(range(min = 1))] u32),
+    /// As the set is by nature: a speaker, an article, a writer goes whole to one client, the largest first, each to the client
+    /// that has the fewest examples. With as many clients as there are of them, each is one.
+    Natural,
     /// Classes are shared evenly, sizes follow a power law: client of rank r gets a share proportional to r^(−exponent).
     Quantity(#[schemars(extend("exclusiveMinimum" = 0))] f64),
 }

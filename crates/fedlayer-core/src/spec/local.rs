@@ -7,9 +7,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LocalSpec {
-    /// Passes over the client's own training examples in a round.
+    /// Passes over the client's own training examples in a round. Either this or `steps` is given.
+    #[serde(default)]
     #[schemars(range(min = 1, max = 10_000))]
-    pub epochs: u32,
+    pub epochs: Option<u32>,
+    /// Optimizer steps in a round, whatever the number of the client's examples; its batches go on from epoch to epoch.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub steps: Option<u32>,
     /// Examples in a batch; the last batch of an epoch may be smaller.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub batch: u32,
@@ -18,6 +23,9 @@ pub struct LocalSpec {
     /// How the learning rate changes over the steps of the whole run. Averaging does not set it back.
     #[serde(default)]
     pub schedule: Schedule,
+    /// A linear warm-up in front of the schedule.
+    #[serde(default)]
+    pub warmup: Option<Warmup>,
     /// What becomes of a client's optimizer state (momentum, moments) between two rounds.
     #[serde(default)]
     pub optimizer_state: OptimizerMemory,
@@ -28,6 +36,94 @@ pub struct LocalSpec {
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub clip: Option<f64>,
+    /// The numbers in which networks compute while they train.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// A warm-up: the learning rate rises linearly from `from`, and the schedule begins after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Warmup {
+    /// Its length in optimizer steps. Either this or `epochs` is given.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub steps: Option<u32>,
+    /// Its length in local epochs.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub epochs: Option<u32>,
+    /// The learning rate at the first step.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub from: f64,
+}
+
+impl Warmup {
+    /// Its length in steps, for a client of so many steps per epoch.
+    pub fn length(&self, steps_per_epoch: u64) -> u64 {
+        let epochs = u64::from(self.epochs.unwrap_or(0)) * steps_per_epoch;
+        self.steps.map_or(epochs, u64::from)
+    }
+}
+
+/// The numbers in which networks compute while they train. Parameters, optimizers and losses are f32 always, and so are evaluations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32-bit floating point.
+    #[default]
+    F32,
+    /// Convolutions, linear layers and attention in bfloat16, everything else in f32.
+    Bf16,
+}
+
+impl LocalSpec {
+    /// So many epochs in batches of `batch` examples; everything else as it is where a scenario does not say it.
+    pub fn new(epochs: u32, batch: u32, optimizer: Optimizer) -> Self {
+        Self {
+            epochs: Some(epochs),
+            steps: None,
+            batch,
+            optimizer,
+            schedule: Schedule::default(),
+            warmup: None,
+            optimizer_state: OptimizerMemory::default(),
+            loss: Loss::default(),
+            clip: None,
+            precision: Precision::default(),
+        }
+    }
+
+    /// The optimizer steps of a round, for a client of so many steps per epoch.
+    pub fn steps_of(&self, steps_per_epoch: u64) -> u64 {
+        match self.steps {
+            Some(steps) if steps_per_epoch > 0 => steps.into(),
+            Some(_) => 0,
+            None => u64::from(self.epochs.unwrap_or(1)) * steps_per_epoch,
+        }
+    }
+
+    /// The learning rate of a step, where `base` is the optimizer's.
+    ///
+    /// `step` counts from 0 over the whole run, `steps_per_epoch` is the client's own, `total_steps` is what the client
+    /// would take if it trained in every round. All are known without state, so that averaging, sitting out a round
+    /// and resuming change nothing.
+    pub fn learning_rate(
+        &self,
+        base: f64,
+        step: u64,
+        steps_per_epoch: u64,
+        total_steps: u64,
+    ) -> f64 {
+        let warmup = self.warmup.as_ref().map_or(0, |warmup| warmup.length(steps_per_epoch));
+        if step < warmup {
+            let from = self.warmup.as_ref().map_or(0.0, |warmup| warmup.from);
+            return from + (base - from) * step as f64 / warmup as f64;
+        }
+        let rest = total_steps.saturating_sub(warmup);
+        self.schedule.learning_rate(base, step - warmup, steps_per_epoch, rest)
+    }
 }
 
 /// The optimizer, as PyTorch defines it.
@@ -71,6 +167,13 @@ pub struct Sgd {
     pub weight_decay: f64,
 }
 
+impl Sgd {
+    /// Plain gradient steps.
+    pub fn new(lr: f64) -> Self {
+        Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
+    }
+}
+
 /// Adam, as `torch.optim.Adam`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -108,7 +211,7 @@ fn epsilon() -> f64 {
     1e-8
 }
 
-/// How the learning rate changes. Epochs are local epochs, counted over the whole run.
+/// How the learning rate changes. Epochs are local epochs, counted over the whole run from the end of the warm-up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
@@ -133,31 +236,13 @@ pub enum Schedule {
         #[schemars(extend("exclusiveMinimum" = 0))]
         factor: f64,
     },
-    /// After a linear warm-up it falls along half a cosine, to 0 at the last step of the run.
-    Cosine {
-        /// Steps of the linear warm-up.
-        #[serde(default)]
-        warmup_steps: u32,
-        /// The learning rate at the first step of the warm-up.
-        #[serde(default)]
-        #[schemars(range(min = 0))]
-        warmup_from: f64,
-    },
+    /// It falls along half a cosine, to 0 at the last step of the run.
+    Cosine,
 }
 
 impl Schedule {
-    /// The learning rate of a step.
-    ///
-    /// `step` counts from 0 over the whole run, `steps_per_epoch` is the client's own, `total_steps` is what the client
-    /// would take if it trained in every round. All are known without state, so that averaging, sitting out a round
-    /// and resuming change nothing.
-    pub fn learning_rate(
-        &self,
-        base: f64,
-        step: u64,
-        steps_per_epoch: u64,
-        total_steps: u64,
-    ) -> f64 {
+    /// The learning rate of the `step`-th step after the warm-up, of `total_steps` after it.
+    fn learning_rate(&self, base: f64, step: u64, steps_per_epoch: u64, total_steps: u64) -> f64 {
         let epoch = step / steps_per_epoch.max(1);
         match self {
             Self::Constant => base,
@@ -168,13 +253,8 @@ impl Schedule {
                 let passed = at.iter().filter(|&&change| u64::from(change) <= epoch).count();
                 base * factor.powi(passed as i32)
             }
-            Self::Cosine { warmup_steps, warmup_from } => {
-                let warmup = u64::from(*warmup_steps);
-                if step < warmup {
-                    return warmup_from + (base - warmup_from) * step as f64 / warmup as f64;
-                }
-                let rest = total_steps.saturating_sub(warmup).max(1);
-                let progress = ((step - warmup) as f64 / rest as f64).min(1.0);
+            Self::Cosine => {
+                let progress = (step as f64 / total_steps.max(1) as f64).min(1.0);
                 0.5 * base * (1.0 + (std::f64::consts::PI * progress).cos())
             }
         }
@@ -209,7 +289,14 @@ mod tests {
 
     #[test]
     fn schedules_take_their_values_at_the_corners() {
-        let rate = |schedule: &Schedule, step| schedule.learning_rate(0.1, step, 10, 1000);
+        let local = |schedule: &Schedule, warmup: Option<Warmup>| LocalSpec {
+            schedule: schedule.clone(),
+            warmup,
+            ..LocalSpec::new(1, 1, Optimizer::Sgd(Sgd::new(0.1)))
+        };
+        let rate = |schedule: &Schedule, step| {
+            local(schedule, None).learning_rate(0.1, step, 10, 1000)
+        };
         let step = Schedule::Step { every: 2, factor: 0.5 };
         assert_eq!(
             [rate(&step, 0), rate(&step, 19), rate(&step, 20), rate(&step, 40)],
@@ -219,11 +306,21 @@ mod tests {
         assert_eq!(rate(&multi, 9), 0.1);
         assert!((rate(&multi, 10) - 0.01).abs() < 1e-15);
         assert!((rate(&multi, 30) - 0.001).abs() < 1e-15);
-        let cosine = Schedule::Cosine { warmup_steps: 100, warmup_from: 1e-4 };
-        assert_eq!(rate(&cosine, 0), 1e-4);
-        assert!((rate(&cosine, 50) - 0.05005).abs() < 1e-12);
-        assert_eq!(rate(&cosine, 100), 0.1);
-        assert!((rate(&cosine, 550) - 0.05).abs() < 1e-12);
-        assert!(rate(&cosine, 1000).abs() < 1e-12);
+        assert_eq!(rate(&Schedule::Cosine, 0), 0.1);
+        assert!((rate(&Schedule::Cosine, 500) - 0.05).abs() < 1e-12);
+        let steps = Warmup { steps: Some(100), epochs: None, from: 1e-4 };
+        let epochs = Warmup { steps: None, epochs: Some(10), from: 1e-4 };
+        for warmup in [steps, epochs] {
+            let cosine = local(&Schedule::Cosine, Some(warmup.clone()));
+            let rate = |step| cosine.learning_rate(0.1, step, 10, 1000);
+            assert_eq!(rate(0), 1e-4);
+            assert!((rate(50) - 0.05005).abs() < 1e-12);
+            assert_eq!(rate(100), 0.1);
+            assert!((rate(550) - 0.05).abs() < 1e-12);
+            assert!(rate(1000).abs() < 1e-12);
+            let step = local(&Schedule::Step { every: 2, factor: 0.5 }, Some(warmup));
+            assert_eq!(step.learning_rate(0.1, 119, 10, 1000), 0.1);
+            assert_eq!(step.learning_rate(0.1, 120, 10, 1000), 0.05);
+        }
     }
 }

@@ -6,13 +6,19 @@
 mod barriers;
 mod clients;
 mod data;
+mod layers;
 mod local;
 mod model;
 mod strategy;
 
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
 pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
-pub use data::{DataSet, DataSpec, Partition, Synthetic};
-pub use local::{Adam, LocalSpec, Loss, Optimizer, OptimizerMemory, Schedule, Sgd};
-pub use model::{Activation, Mlp, MlpForm, ModelSpec, Toy};
-pub use strategy::{Average, Rule, ScheduleEntry, StrategySpec, Weighting};
+pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};
+pub use local::{
+    Adam, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
+};
+pub use layers::{Block, ConvSpec, LayerSpec, LinearSpec, NormSpec, PoolSpec};
+pub use model::{
+    Activation, Gpt, Mlp, MlpForm, ModelSpec, NormKind, Residual, Toy, Vgg,
+};
+pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};

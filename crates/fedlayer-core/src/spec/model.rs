@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DataFacts, Layout, LayoutError};
+use super::LayerSpec;
+use crate::{Architecture, ArchitectureError, DataFacts, Layout};
 
 /// The network that clients train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,8 +19,103 @@ pub enum ModelSpec {
     DiagonalLinear(#[schemars(range(min = 1, max = 10_000))] u32),
     /// Fully connected layers with an activation between them: `fc1`, `fc2`, …, `out`.
     Mlp(MlpForm),
+    /// LeNet-5 (LeCun et al. 1998) with ReLU and max-pooling: `conv1`, `conv2`, `fc1`, `fc2`, `fc3`. Images of 28 pixels are padded to 32.
+    #[serde(rename = "lenet-5")]
+    Lenet5,
+    /// The network of McMahan et al. 2017: `conv1` (5×5, 32), `conv2` (5×5, 64), each with max-pooling, `fc1` (512), `fc2`.
+    McmahanCnn,
+    /// The network of pfl-research's CIFAR-10 benchmark: `conv1` (3×3, 32), `conv2` (3×3, 64), max-pooling, dropout ¼, `fc1` (128), dropout ½,
+    /// `fc2`.
+    PflCnn,
+    /// VGG-11 (Simonyan & Zisserman 2015) without normalisation, dropout kept, named as in torchvision.
+    #[serde(rename = "vgg-11")]
+    Vgg11(Vgg),
+    /// ResNet-18 (He et al. 2016) for images of 32 × 32 pixels (first convolution 3×3, stride 1, no max-pooling), named as in torchvision.
+    #[serde(rename = "resnet-18")]
+    Resnet18(Residual),
+    /// ResNet-20 (He et al. 2016) for CIFAR: three stages of three blocks, 16, 32 and 64 wide, shortcuts without parameters.
+    #[serde(rename = "resnet-20")]
+    Resnet20(Residual),
+    /// A causal transformer over the tokens of a text: learned positions, normalisation before each block, GELU.
+    Gpt(Gpt),
+    /// A network spelt out, from input to output.
+    Layers(#[schemars(length(min = 1))] Vec<LayerSpec>),
+    /// A module that was saved by `torch.jit.save`: inputs `(B, …)` in, logits `(B, classes)` out. Its layers are those of its parameters.
+    /// The file is looked for in the data folders, then where the program was started.
+    Torchscript(#[schemars(length(min = 1))] String),
     /// Quadratic clients with a known optimum, computed in closed form without libtorch.
     Toy(Toy),
+}
+
+/// VGG-11's classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vgg {
+    /// The width of its two hidden layers; 4096 in torchvision.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub hidden: u32,
+    /// The side of the map that the features are averaged to; 7 in torchvision.
+    #[schemars(range(min = 1, max = 64))]
+    pub pool: u32,
+    /// The probability that a hidden unit is dropped.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub dropout: f64,
+}
+
+impl Default for Vgg {
+    fn default() -> Self {
+        Self { hidden: 512, pool: 1, dropout: 0.5 }
+    }
+}
+
+/// A residual network.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Residual {
+    /// What stands behind each convolution.
+    pub norm: NormKind,
+    /// The groups of `norm = "group"`: 32 for ResNet-18 and 8 for ResNet-20 where it is not given.
+    #[schemars(range(min = 1))]
+    pub groups: Option<u32>,
+}
+
+/// What stands behind a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// Nothing.
+    #[default]
+    None,
+    /// Batch normalisation (Ioffe & Szegedy 2015).
+    Batch,
+    /// Group normalisation (Wu & He 2018).
+    Group,
+}
+
+/// A causal transformer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gpt {
+    /// Blocks of attention and a perceptron.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub depth: u32,
+    /// The width of a token; `heads` must divide it.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub width: u32,
+    /// Attention heads.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub heads: u32,
+    /// The probability that a value is dropped, behind the embedding, the attention and the perceptron.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub dropout: f64,
+    /// Whether the head's weight is the token embedding's.
+    pub tied: bool,
+}
+
+impl Default for Gpt {
+    fn default() -> Self {
+        Self { depth: 4, width: 128, heads: 4, dropout: 0.0, tied: true }
+    }
 }
 
 /// A multilayer perceptron, in short (`mlp = [128, 64]`) or in full (`mlp = { hidden = [128, 64], activation = "tanh" }`).
@@ -55,6 +151,8 @@ pub enum Activation {
     Tanh,
     /// 1 / (1 + exp(−x)).
     Sigmoid,
+    /// The Gaussian error linear unit, x·Φ(x).
+    Gelu,
     /// Nothing: the network is linear.
     Identity,
 }
@@ -79,35 +177,24 @@ impl ModelSpec {
     /// The layers of the network on data of these facts, from input to output.
     ///
     /// # Errors
-    /// When the network would have a layer without parameters (a toy of more layers than features).
-    pub fn layout(&self, data: &DataFacts) -> Result<Layout, LayoutError> {
+    /// When the network would have a layer without parameters (a toy of more layers than features), does not fit the data, or is a
+    /// TorchScript module, whose layers are known to libtorch alone.
+    pub fn layout(&self, data: &DataFacts) -> Result<Layout, ArchitectureError> {
         let (features, classes) = (data.features(), data.classes);
-        match self {
+        Ok(match self {
             Self::Toy(toy) => {
                 let layers = toy.curvature.len();
                 // Layer l takes the features from ⌊l·D/L⌋ up to ⌊(l+1)·D/L⌋.
                 let cut = |layer: usize| layer * features / layers;
                 Layout::new(
                     (0..layers).map(|l| (format!("q{}.center", l + 1), vec![cut(l + 1) - cut(l)])),
-                )
+                )?
             }
             Self::DiagonalLinear(depth) => Layout::new(
                 (1..=*depth).map(|layer| (format!("w{layer}.weight"), vec![classes, features])),
-            ),
-            _ => {
-                let mut tensors = Vec::new();
-                let mut input = features;
-                for (index, &width) in self.hidden().iter().enumerate() {
-                    let width = width as usize;
-                    tensors.push((format!("fc{}.weight", index + 1), vec![width, input]));
-                    tensors.push((format!("fc{}.bias", index + 1), vec![width]));
-                    input = width;
-                }
-                tensors.push(("out.weight".to_owned(), vec![classes, input]));
-                tensors.push(("out.bias".to_owned(), vec![classes]));
-                Layout::new(tensors)
-            }
-        }
+            )?,
+            _ => Architecture::new(self, data)?.layout()?,
+        })
     }
 
     /// The hidden widths of a fully connected network, from the input; none for the others.
@@ -115,7 +202,7 @@ impl ModelSpec {
         match self {
             Self::DeepLinear(hidden) | Self::Mlp(MlpForm::Hidden(hidden)) => hidden,
             Self::Mlp(MlpForm::Full(mlp)) => &mlp.hidden,
-            Self::Linear | Self::DiagonalLinear(_) | Self::Toy(_) => &[],
+            _ => &[],
         }
     }
 
@@ -124,9 +211,7 @@ impl ModelSpec {
         match self {
             Self::Mlp(MlpForm::Hidden(_)) => Activation::default(),
             Self::Mlp(MlpForm::Full(mlp)) => mlp.activation,
-            Self::Linear | Self::DeepLinear(_) | Self::DiagonalLinear(_) | Self::Toy(_) => {
-                Activation::Identity
-            }
+            _ => Activation::Identity,
         }
     }
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Ownership;
+
 /// Which layers are averaged in which round, and with which weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,35 @@ pub struct StrategySpec {
     /// How much each client counts.
     #[serde(default)]
     pub weights: Weighting,
+    /// What becomes of the running statistics of batch normalisations.
+    #[serde(default)]
+    pub statistics: Statistics,
+}
+
+/// What becomes of the running statistics of batch normalisations where models are averaged or mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistics {
+    /// They are averaged with their layer.
+    #[default]
+    Average,
+    /// They stay with the model: every client keeps its own (SiloBN, Andreux et al. 2020), every mix its base's.
+    Keep,
+    /// They are averaged with their layer; before a model is evaluated they are measured anew on training examples.
+    Recompute,
+    /// As `recompute`; a mix's are then set so that every channel has the mean and the standard deviation between those of the two
+    /// models that are mixed (REPAIR, Jordan et al., ICLR 2023).
+    Repair,
+}
+
+impl Statistics {
+    /// Whose the running statistics are.
+    pub fn ownership(self) -> Ownership {
+        match self {
+            Self::Keep => Ownership::Model,
+            Self::Average | Self::Recompute | Self::Repair => Ownership::Layer,
+        }
+    }
 }
 
 /// Which layers are averaged: one rule for all rounds, or a list of rules with their rounds.

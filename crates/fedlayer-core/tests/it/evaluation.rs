@@ -25,7 +25,7 @@ fn clients() -> [ClientId; 2] {
 
 /// `right` of 4 examples.
 fn four(loss: f32, right: usize) -> Evaluation {
-    let correct = (0..4).map(|example| example < right).collect();
+    let correct = (0..4).map(|example| f32::from(u8::from(example < right))).collect();
     Evaluation { losses: vec![loss; 4], correct: Some(correct) }
 }
 

@@ -7,8 +7,8 @@ use fedlayer_core::{
     Params, Plan, Probe, Seed, Study, Update,
     spec::{
         Average, BarrierSpec, Baseline, Between, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
-        EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Partition, Rule,
-        Schedule, SetSpec, Sgd, SplitSpec, StrategySpec, Toy, Weighting,
+        EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule,
+        SetSpec, Sgd, SplitSpec, Statistics, StrategySpec, Toy, Weighting,
     },
 };
 use proptest::prelude::*;
@@ -100,7 +100,9 @@ pub(crate) fn measure(
 }
 
 fn evaluate(probe: &Probe, outcomes: impl Fn(&[f32]) -> Outcomes) -> Evaluation {
-    let (losses, correct) = outcomes(probe.point.params().values()).into_iter().unzip();
+    let outcomes = outcomes(probe.point.params().values()).into_iter();
+    let share = |(loss, correct)| (loss, f32::from(u8::from(correct)));
+    let (losses, correct) = outcomes.map(share).unzip();
     Evaluation { losses, correct: Some(correct) }
 }
 
@@ -209,12 +211,7 @@ pub(crate) fn plan() -> Plan {
     Plan {
         seed: 1,
         rounds: 3,
-        data: DataSpec {
-            set: DataSet::Digits,
-            partition: Partition::Iid,
-            test_share: 0.2,
-            client_test_share: 0.2,
-        },
+        data: DataSpec::new(DataSet::Digits),
         clients: ClientsSpec {
             count: 4,
             per_round: None,
@@ -226,18 +223,8 @@ pub(crate) fn plan() -> Plan {
         model: ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5] }),
         layout: layout(&[("q1", 1), ("q2", 1)]),
         local: LocalSpec {
-            epochs: 1,
-            batch: 1_000_000,
-            optimizer: Optimizer::Sgd(Sgd {
-                lr: 0.25,
-                momentum: 0.0,
-                nesterov: false,
-                weight_decay: 0.0,
-            }),
-            schedule: Schedule::Constant,
-            optimizer_state: OptimizerMemory::Reset,
             loss: Loss::Squared,
-            clip: None,
+            ..LocalSpec::new(1, 1_000_000, Optimizer::Sgd(Sgd::new(0.25)))
         },
         barriers: None,
         evaluate: EvaluateSpec::default(),
@@ -246,6 +233,7 @@ pub(crate) fn plan() -> Plan {
             name: "all".into(),
             average: Average::Always(Rule::All),
             weights: Weighting::Examples,
+            statistics: Statistics::default(),
         },
     }
 }
@@ -254,7 +242,7 @@ pub(crate) fn plan() -> Plan {
 pub(crate) fn data(clients: &[&[[f32; 2]]]) -> Arc<FederatedData> {
     let features: Vec<f32> = clients.iter().copied().flatten().flatten().copied().collect();
     let labels = vec![0; features.len() / 2];
-    let pool = Arc::new(Examples { shape: vec![2], classes: 1, features, labels });
+    let pool = Arc::new(Examples::new(vec![2], 1, features, labels));
     let mut next = 0;
     let owned = clients.iter().map(|examples| {
         let own = next..next + examples.len() as u32;

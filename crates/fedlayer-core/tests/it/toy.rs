@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fedlayer_core::{
     BarrierRow, ClientId, EndModel, Federation, Kind, LayerSchedule, Params, Plan, Seed, Split,
     Study, ToyTrainer, TrainJob, Trainer, Update,
-    spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Weighting},
+    spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Warmup, Weighting},
 };
 
 use crate::support::{bits, cohort, data, near, pairs, params, plan};
@@ -32,12 +32,12 @@ fn descend(plan: &Plan, client: usize, round: u64, start: &[f32]) -> (Vec<f64>, 
     let examples = CLIENTS[client];
     let n = examples.len() as f64;
     let per_epoch = (examples.len() as u64).div_ceil(plan.local.batch.into());
-    let steps = per_epoch * u64::from(plan.local.epochs);
+    let steps = per_epoch * u64::from(plan.local.epochs.unwrap());
     let mut theta: Vec<f64> = start.iter().map(|&value| value.into()).collect();
     let mut losses = 0.0;
     for step in (round - 1) * steps..round * steps {
         let total = steps * u64::from(plan.rounds);
-        let lr = plan.local.schedule.learning_rate(sgd.lr, step, per_epoch, total);
+        let lr = plan.local.learning_rate(sgd.lr, step, per_epoch, total);
         let mut gradient = [0.0; 2];
         for x in examples {
             for (l, c) in curvature.iter().enumerate() {
@@ -55,14 +55,15 @@ fn descend(plan: &Plan, client: usize, round: u64, start: &[f32]) -> (Vec<f64>, 
 
 #[test]
 fn the_closed_form_is_gradient_descent() {
-    let cosine = Schedule::Cosine { warmup_steps: 3, warmup_from: 1e-3 };
     let step = Schedule::Step { every: 2, factor: 0.5 };
     for (epochs, batch, schedule) in
-        [(1, 100, Schedule::Constant), (4, 2, Schedule::Constant), (3, 2, cosine), (5, 1, step)]
+        [(1, 100, Schedule::Constant), (4, 2, Schedule::Constant), (3, 2, Schedule::Cosine), (5, 1, step)]
     {
         let mut plan = plan();
-        plan.local.epochs = epochs;
+        plan.local.epochs = Some(epochs);
         plan.local.batch = batch;
+        plan.local.warmup = (schedule == Schedule::Cosine)
+            .then(|| Warmup { steps: Some(3), epochs: None, from: 1e-3 });
         plan.local.schedule = schedule;
         let mut trainer = ToyTrainer::new(&plan, data(&CLIENTS)).unwrap();
         let start = params(&plan.layout, &[5.0, -3.0]);
@@ -109,7 +110,7 @@ fn federated_averaging_ends_at_the_mean_of_all_examples() {
     let equal: [&[[f32; 2]]; 3] =
         [&[[1.0, -2.0], [3.0, 0.5]], &[[-4.0, 1.0], [0.0, 3.0]], &[[2.0, 2.0], [2.5, -1.0]]];
     let mut several = Plan { rounds: 60, ..plan() };
-    several.local.epochs = 5;
+    several.local.epochs = Some(5);
     several.local.batch = 1;
     let one = Plan { rounds: 150, ..plan() };
     let other_start = Plan { seed: 2, ..one.clone() };

@@ -28,7 +28,7 @@ fn mixed(
 /// f = w₁w₂, L = (1 − w₁w₂)², θ₁ = (a, 1/a), θ₂ = (b, 1/b), r = b/a = 4; both losses are 0.
 #[test]
 fn figure_4_a_layer_can_have_a_larger_barrier_than_the_whole() {
-    let one = Examples { shape: vec![1], classes: 1, features: vec![1.0], labels: vec![0] };
+    let one = Examples::new(vec![1], 1, vec![1.0], vec![0]);
     let (pool, test) = (Arc::new(one.clone()), Arc::new(one));
     let data = Arc::new(FederatedData::new(pool, test, [(vec![0], vec![])]));
     let squared = LocalSpec { loss: Loss::Squared, ..local(sgd(0.1)) };
@@ -52,7 +52,7 @@ fn figure_4_a_layer_can_have_a_larger_barrier_than_the_whole() {
 /// Two clients of unequal data, trained for a while from the same start.
 fn trained(model: ModelSpec, loss: Loss) -> (Plan, [Arc<Params>; 2], Box<dyn Trainer>) {
     let data = data(6, 3, &[24, 15], 200);
-    let local = LocalSpec { loss, epochs: 15, ..local(momentum(0.02)) };
+    let local = LocalSpec { loss, epochs: Some(15), ..local(momentum(0.02)) };
     let plan = plan(model, &data, local);
     let mut trainer = trainer(&plan, &data);
     let start = initial(&mut trainer);

@@ -47,7 +47,7 @@ fn a_probe_gives_the_same_bytes_whatever_stands_beside_it() {
 fn tiny(weights: [f32; 3], test: Vec<(f32, u32)>) -> Evaluation {
     let examples = |rows: Vec<(f32, u32)>| {
         let (features, labels) = rows.into_iter().unzip();
-        Arc::new(Examples { shape: vec![1], classes: 3, features, labels })
+        Arc::new(Examples::new(vec![1], 3, features, labels))
     };
     let pool = examples(vec![(1.0, 2), (2.0, 0)]);
     let data = Arc::new(FederatedData::new(pool, examples(test), [(vec![1, 0], vec![])]));
@@ -72,7 +72,7 @@ fn tiny(weights: [f32; 3], test: Vec<(f32, u32)>) -> Evaluation {
 #[test]
 fn losses_come_in_the_order_of_the_split() {
     let test = tiny([1.0, 0.0, -1.0], vec![(0.0, 0), (1.0, 0), (-3.0, 2)]);
-    assert_eq!(test.correct, Some(vec![true, true, true]));
+    assert_eq!(test.correct, Some(vec![1.0, 1.0, 1.0]));
     assert!((test.losses[0] - 3.0_f32.ln()).abs() < 1e-6);
     assert!(test.losses[2] < test.losses[1] && test.losses[1] < test.losses[0]);
 }
@@ -80,5 +80,5 @@ fn losses_come_in_the_order_of_the_split() {
 #[test]
 fn of_equal_outputs_the_first_class_counts() {
     let test = tiny([0.0, 1.0, 1.0], vec![(1.0, 0), (1.0, 1), (1.0, 2), (0.0, 0), (0.0, 1)]);
-    assert_eq!(test.correct, Some(vec![false, true, false, true, false]));
+    assert_eq!(test.correct, Some(vec![0.0, 1.0, 0.0, 1.0, 0.0]));
 }

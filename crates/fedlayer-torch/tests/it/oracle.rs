@@ -19,12 +19,9 @@ fn read<T: DeserializeOwned>(value: &Value) -> T {
 
 fn data(fixture: &Value) -> Arc<FederatedData> {
     let inputs: Vec<Vec<f32>> = read(&fixture["inputs"]);
-    let test = Arc::new(Examples {
-        shape: vec![read(&fixture["features"])],
-        classes: read(&fixture["classes"]),
-        features: inputs.concat(),
-        labels: read(&fixture["labels"]),
-    });
+    let (shape, classes) = (vec![read(&fixture["features"])], read(&fixture["classes"]));
+    let labels = read(&fixture["labels"]);
+    let test = Arc::new(Examples::new(shape, classes, inputs.concat(), labels));
     Arc::new(FederatedData::new(test.clone(), test, [(vec![0], vec![])]))
 }
 

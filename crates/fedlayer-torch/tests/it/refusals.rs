@@ -70,7 +70,7 @@ fn the_plans_layers_must_be_the_networks() {
         mixed.layout = plan(layout, &data, local(sgd(0.1))).layout;
         assert!(matches!(make(mixed), Err(TorchError::Shape { .. })));
     }
-    let mut toy = plan(mlp(&[7]), &data, local(sgd(0.1)));
-    toy.model = ModelSpec::Toy(Toy::default());
-    assert_eq!(make(toy), Err(TorchError::Model { found: "toy" }));
+    let toy = plan(ModelSpec::Toy(Toy::default()), &data, local(sgd(0.1)));
+    let reason = "`toy` has no list of operations".to_owned();
+    assert_eq!(make(toy), Err(TorchError::Model { reason }));
 }

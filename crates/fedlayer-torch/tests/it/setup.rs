@@ -20,17 +20,16 @@ pub(crate) fn data(
 ) -> Arc<FederatedData> {
     let mut generator = Seed::new(3).child("data").generator();
     let mut draw = |count: usize| {
-        let mut examples =
-            Examples { shape: vec![features], classes, features: vec![], labels: vec![] };
+        let (mut values, mut labels) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let label = generator.random_range(0..classes);
-            examples.labels.push(label as u32);
+            labels.push(label as u32);
             for feature in 0..features {
                 let center = if feature % classes == label { 1.0 } else { 0.0 };
-                examples.features.push(center + generator.random::<f32>() - 0.5);
+                values.push(center + generator.random::<f32>() - 0.5);
             }
         }
-        Arc::new(examples)
+        Arc::new(Examples::new(vec![features], classes, values, labels))
     };
     let pool = draw(clients.iter().map(|train| train + 2).sum());
     let mut next = 0..;
@@ -41,21 +40,11 @@ pub(crate) fn data(
 
 /// A plan for this model, data and way of training.
 pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> Plan {
-    let facts = fedlayer_core::DataFacts {
-        shape: data.pool.shape.clone(),
-        classes: data.pool.classes,
-        pool: data.pool.len(),
-        test: data.test.len(),
-    };
+    let facts = data.facts();
     Plan {
         seed: 1,
         rounds: 3,
-        data: DataSpec {
-            set: DataSet::Digits,
-            partition: Partition::Iid,
-            test_share: 0.2,
-            client_test_share: 0.2,
-        },
+        data: DataSpec::new(DataSet::Digits),
         clients: ClientsSpec {
             count: data.clients() as u32,
             per_round: None,
@@ -74,16 +63,17 @@ pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> 
             name: "all".into(),
             average: Average::Always(Rule::All),
             weights: Weighting::Examples,
+            statistics: Statistics::default(),
         },
     }
 }
 
 pub(crate) fn sgd(lr: f64) -> Optimizer {
-    Optimizer::Sgd(Sgd { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0 })
+    Optimizer::Sgd(Sgd::new(lr))
 }
 
 pub(crate) fn momentum(lr: f64) -> Optimizer {
-    Optimizer::Sgd(Sgd { lr, momentum: 0.9, nesterov: false, weight_decay: 0.0 })
+    Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::new(lr) })
 }
 
 pub(crate) fn adam(lr: f64) -> Optimizer {
@@ -92,15 +82,7 @@ pub(crate) fn adam(lr: f64) -> Optimizer {
 
 /// Two epochs in batches of 4.
 pub(crate) fn local(optimizer: Optimizer) -> LocalSpec {
-    LocalSpec {
-        epochs: 2,
-        batch: 4,
-        optimizer,
-        schedule: Schedule::Constant,
-        optimizer_state: OptimizerMemory::Reset,
-        loss: Loss::CrossEntropy,
-        clip: None,
-    }
+    LocalSpec::new(2, 4, optimizer)
 }
 
 pub(crate) fn mlp(hidden: &[u32]) -> ModelSpec {

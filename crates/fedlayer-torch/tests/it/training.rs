@@ -55,10 +55,11 @@ fn a_stack_of_unequal_clients_trains_each_as_if_alone() {
         full(&[7], Activation::Tanh),
         full(&[7], Activation::Sigmoid),
     ];
-    let schedule = Schedule::Cosine { warmup_steps: 3, warmup_from: 0.0 };
+    let warmup = Some(Warmup { steps: Some(3), epochs: None, from: 0.0 });
     for (model, clip) in models.into_iter().zip([None, Some(0.5)].into_iter().cycle()) {
         for optimizer in [momentum(0.05), adam(0.01)] {
-            let local = LocalSpec { schedule: schedule.clone(), clip, ..local(optimizer) };
+            let (schedule, warmup) = (Schedule::Cosine, warmup.clone());
+            let local = LocalSpec { schedule, warmup, clip, ..local(optimizer) };
             let plan = plan(model.clone(), &data, local);
             let mut trainer = trainer(&plan, &data);
             let start = initial(&mut trainer);
@@ -80,7 +81,7 @@ fn examples_too_large_to_be_gathered_at_once_change_nothing() {
     // 300 examples of 120 kB are gathered in several goes, which end elsewhere where two clients share them.
     let data = data(30_000, 2, &[60, 40], 1);
     let plan =
-        plan(ModelSpec::Linear, &data, LocalSpec { epochs: 3, batch: 8, ..local(sgd(1e-4)) });
+        plan(ModelSpec::Linear, &data, LocalSpec { epochs: Some(3), batch: 8, ..local(sgd(1e-4)) });
     let mut trainer = trainer(&plan, &data);
     let start = initial(&mut trainer);
     let jobs = [job(0, &start), job(1, &start)];
@@ -164,7 +165,7 @@ fn the_schedule_stands_where_the_round_is_whatever_was_trained_before() {
 fn clipping_bounds_the_step_and_a_large_bound_changes_nothing() {
     let data = data(6, 3, &[4], 20);
     let clipped = |clip| {
-        let local = LocalSpec { clip, epochs: 1, ..local(sgd(1.0)) };
+        let local = LocalSpec { clip, epochs: Some(1), ..local(sgd(1.0)) };
         let plan = plan(mlp(&[8]), &data, local);
         let mut trainer = trainer(&plan, &data);
         let start = initial(&mut trainer);
@@ -202,7 +203,7 @@ fn training_learns() {
         (mlp(&[16]), momentum(0.05)),
     ] {
         let data = data(6, 3, &[120], 200);
-        let plan = plan(model, &data, LocalSpec { epochs: 10, ..local(optimizer) });
+        let plan = plan(model, &data, LocalSpec { epochs: Some(10), ..local(optimizer) });
         let mut trainer = trainer(&plan, &data);
         let start = initial(&mut trainer);
         let end = train(&mut trainer, &[job(0, &start)]).remove(0).params;

@@ -1,0 +1,353 @@
+//! [`Architecture`]: a network as a list of operations, known without libtorch: its layers, its shapes, and what it costs to compute.
+//!
+//! One list serves all: the layout, `fedlayer check`, the initial draw, and the forward pass that `fedlayer-torch` makes of it.
+
+mod build;
+mod gpt;
+mod layers;
+mod zoo;
+
+use thiserror::Error;
+
+use crate::{
+    DataFacts, Layout, LayoutError, Role,
+    spec::{Activation, ModelSpec},
+};
+
+/// A network: operations from the input to the logits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Architecture {
+    /// The operations, in order.
+    pub ops: Vec<Op>,
+    /// Floating-point operations of a forward pass, per example; a multiplication with its addition counts as two.
+    pub flops: u64,
+}
+
+/// One operation. Shapes are those of one example; a batch has an axis B in front.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// A convolution over squares: `(C, H, W)` to `(out, H′, W′)`.
+    Conv(Conv),
+    /// A fully connected layer over the last axis.
+    Linear(Linear),
+    /// A normalisation.
+    Norm(Norm),
+    /// A function of each value.
+    Activation(Activation),
+    /// Squares of places that become one.
+    Pool(Pool),
+    /// Each value is dropped with this probability, and the others are scaled by 1/(1 − p); in training alone.
+    Dropout(f64),
+    /// All axes become one.
+    Flatten,
+    /// What the body makes of x, plus what the shortcut makes of it; an empty shortcut is x itself.
+    Residual {
+        /// The body.
+        body: Vec<Op>,
+        /// The shortcut.
+        shortcut: Vec<Op>,
+    },
+    /// Every `stride`-th place, and zeros for the channels that are missing up to `channels`, half of them in front (He et al. 2016, option A).
+    Subsample {
+        /// Places between two that stay.
+        stride: usize,
+        /// The channels that come out.
+        channels: usize,
+    },
+    /// Tokens and their places: `(T)` whole numbers to `(T, width)`.
+    Embedding(Embedding),
+    /// Causal attention: `(T, width)` to the same.
+    Attention(Attention),
+    /// The logits of a head whose weight is the token embedding's: `(T, width)` to `(T, vocabulary)`.
+    TiedHead,
+}
+
+/// A convolution over squares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conv {
+    /// The layer's name.
+    pub name: String,
+    /// Channels in.
+    pub input: usize,
+    /// Channels out.
+    pub out: usize,
+    /// The side of the square.
+    pub kernel: usize,
+    /// Places between two squares.
+    pub stride: usize,
+    /// Zeros around the image.
+    pub padding: usize,
+    /// Whether it has a bias.
+    pub bias: bool,
+}
+
+/// A fully connected layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear {
+    /// The layer's name.
+    pub name: String,
+    /// Values in.
+    pub input: usize,
+    /// Values out.
+    pub out: usize,
+    /// Whether it has a bias.
+    pub bias: bool,
+    /// Where its initial weights come from.
+    pub init: Init,
+}
+
+/// Where the initial weights of a layer come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// PyTorch's default: U(−1/√in, 1/√in) for weight and bias.
+    Uniform,
+    /// The normal distribution of this standard deviation; a bias is 0 (GPT-2, Radford et al. 2019).
+    Normal(f64),
+}
+
+/// A normalisation, its statistics taken per example over the last axis (layer), over groups of channels and all places (group), or per channel over
+/// batch and places (batch). All have a trained scale and shift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Norm {
+    /// Batch normalisation, with running statistics.
+    Batch {
+        /// The layer's name.
+        name: String,
+        /// Channels.
+        channels: usize,
+    },
+    /// Group normalisation.
+    Group {
+        /// The layer's name.
+        name: String,
+        /// Channels.
+        channels: usize,
+        /// Groups of them.
+        groups: usize,
+    },
+    /// Layer normalisation.
+    Layer {
+        /// The layer's name.
+        name: String,
+        /// The width of the last axis.
+        width: usize,
+    },
+}
+
+/// Squares of places that become one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// What becomes of a square.
+    pub kind: PoolKind,
+    /// The side of a square; for [`PoolKind::Adaptive`] the side of what comes out.
+    pub kernel: usize,
+    /// Places between two squares.
+    pub stride: usize,
+}
+
+/// What becomes of a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolKind {
+    /// Its largest value.
+    Max,
+    /// Its mean.
+    Mean,
+    /// The mean of squares of such a size that an image of side `kernel` comes out, of whatever went in.
+    Adaptive,
+}
+
+/// Tokens and their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedding {
+    /// The layer of the tokens.
+    pub tokens: String,
+    /// The layer of the places.
+    pub places: String,
+    /// Different tokens.
+    pub vocabulary: usize,
+    /// Tokens of an example.
+    pub context: usize,
+    /// The width of a token.
+    pub width: usize,
+}
+
+/// Causal attention with several heads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attention {
+    /// Makes query, key and value, in this order.
+    pub qkv: Linear,
+    /// What is made of the heads' outputs.
+    pub out: Linear,
+    /// Heads.
+    pub heads: usize,
+}
+
+/// Why a model and data do not make a network.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ArchitectureError {
+    /// The layers cannot be laid out.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// The model takes other examples.
+    #[error("`{model}` takes {takes}; an example of this data has shape {found:?}")]
+    Input {
+        /// The model.
+        model: &'static str,
+        /// What it takes.
+        takes: &'static str,
+        /// The shape of an example.
+        found: Vec<usize>,
+    },
+    /// The model gives one label an example, the data have several, or the other way round.
+    #[error("`{model}` gives {gives} an example; this data has {found}")]
+    Targets {
+        /// The model.
+        model: &'static str,
+        /// What it gives.
+        gives: &'static str,
+        /// The labels of an example.
+        found: usize,
+    },
+    /// A layer that does not fit what comes to it.
+    #[error("{layer} does not fit {shape:?}: {reason}")]
+    Layer {
+        /// The layer.
+        layer: String,
+        /// The shape that comes to it.
+        shape: Vec<usize>,
+        /// Why not, and what would.
+        reason: String,
+    },
+    /// A value that must divide another.
+    #[error("`{divisor}` is {by}, which does not divide {what} {value}")]
+    Divide {
+        /// The key.
+        divisor: &'static str,
+        /// Its value.
+        by: usize,
+        /// What it must divide.
+        what: &'static str,
+        /// Its value.
+        value: usize,
+    },
+    /// The layers of a module are known to libtorch alone.
+    #[error("the layers of a TorchScript module are in its file")]
+    Module,
+    /// A model that is no list of operations.
+    #[error("`{0}` has no list of operations")]
+    NoOperations(&'static str),
+}
+
+impl Architecture {
+    /// The network that a model is on data of these facts.
+    ///
+    /// # Errors
+    /// When the model takes other data, or is none that is a list of operations (`toy`, `diagonal-linear`, `torchscript`).
+    pub fn new(model: &ModelSpec, data: &DataFacts) -> Result<Self, ArchitectureError> {
+        match model {
+            ModelSpec::Linear | ModelSpec::DeepLinear(_) | ModelSpec::Mlp(_) => {
+                zoo::dense(model, data)
+            }
+            ModelSpec::Lenet5 => zoo::lenet_5(data),
+            ModelSpec::McmahanCnn => zoo::mcmahan_cnn(data),
+            ModelSpec::PflCnn => zoo::pfl_cnn(data),
+            ModelSpec::Vgg11(vgg) => zoo::vgg_11(vgg, data),
+            ModelSpec::Resnet18(residual) => zoo::resnet_18(residual, data),
+            ModelSpec::Resnet20(residual) => zoo::resnet_20(residual, data),
+            ModelSpec::Gpt(gpt) => gpt::gpt(gpt, data),
+            ModelSpec::Layers(layers) => layers::layers(layers, data),
+            ModelSpec::Torchscript(_) => Err(ArchitectureError::Module),
+            ModelSpec::DiagonalLinear(_) => Err(ArchitectureError::NoOperations("diagonal-linear")),
+            ModelSpec::Toy(_) => Err(ArchitectureError::NoOperations("toy")),
+        }
+    }
+
+    /// The layers of the network, in the order in which its operations use them.
+    ///
+    /// # Errors
+    /// When two layers share a name.
+    pub fn layout(&self) -> Result<Layout, ArchitectureError> {
+        let mut tensors = Vec::new();
+        self.ops.iter().for_each(|op| op.tensors(&mut tensors));
+        Ok(Layout::with_roles(tensors)?)
+    }
+
+    /// Whether the network has a batch normalisation.
+    pub fn has_statistics(&self) -> bool {
+        self.ops.iter().any(Op::has_statistics)
+    }
+}
+
+/// A tensor's name, shape and role.
+type Tensor = (String, Vec<usize>, Role);
+
+impl Op {
+    /// The tensors that the operation uses, in the order in which it takes them.
+    fn tensors(&self, into: &mut Vec<Tensor>) {
+        match self {
+            Self::Conv(conv) => {
+                let Conv { name, input, out, kernel, bias, .. } = conv;
+                let shape = vec![*out, *input, *kernel, *kernel];
+                weights(name, shape, bias.then_some(*out), into);
+            }
+            Self::Linear(linear) => linear.tensors(into),
+            Self::Norm(norm) => norm.tensors(into),
+            Self::Residual { body, shortcut } => {
+                body.iter().chain(shortcut).for_each(|op| op.tensors(into));
+            }
+            Self::Embedding(embedding) => {
+                let Embedding { tokens, places, vocabulary, context, width } = embedding;
+                weights(tokens, vec![*vocabulary, *width], None, into);
+                weights(places, vec![*context, *width], None, into);
+            }
+            Self::Attention(attention) => {
+                attention.qkv.tensors(into);
+                attention.out.tensors(into);
+            }
+            Self::Activation(_)
+            | Self::Pool(_)
+            | Self::Dropout(_)
+            | Self::Flatten
+            | Self::Subsample { .. }
+            | Self::TiedHead => {}
+        }
+    }
+
+    fn has_statistics(&self) -> bool {
+        match self {
+            Self::Norm(Norm::Batch { .. }) => true,
+            Self::Residual { body, shortcut } => body.iter().chain(shortcut).any(Op::has_statistics),
+            _ => false,
+        }
+    }
+}
+
+impl Linear {
+    fn tensors(&self, into: &mut Vec<Tensor>) {
+        let Self { name, input, out, bias, .. } = self;
+        weights(name, vec![*out, *input], bias.then_some(*out), into);
+    }
+}
+
+impl Norm {
+    /// Weight and bias; of a batch normalisation also its running statistics, as PyTorch names them.
+    fn tensors(&self, into: &mut Vec<Tensor>) {
+        let (name, width) = match self {
+            Self::Batch { name, channels } | Self::Group { name, channels, .. } => (name, *channels),
+            Self::Layer { name, width } => (name, *width),
+        };
+        weights(name, vec![width], Some(width), into);
+        if matches!(self, Self::Batch { .. }) {
+            into.push((format!("{name}.running_mean"), vec![width], Role::Statistic));
+            into.push((format!("{name}.running_var"), vec![width], Role::Statistic));
+            into.push((format!("{name}.num_batches_tracked"), vec![], Role::Statistic));
+        }
+    }
+}
+
+fn weights(name: &str, shape: Vec<usize>, bias: Option<usize>, into: &mut Vec<Tensor>) {
+    into.push((format!("{name}.weight"), shape, Role::Trained));
+    if let Some(bias) = bias {
+        into.push((format!("{name}.bias"), vec![bias], Role::Trained));
+    }
+}

@@ -1,0 +1,239 @@
+//! [`Client`]: fetches a file over HTTP, goes on where an earlier attempt was cut off, and tries again a few times.
+
+use std::{io::Read, path::PathBuf, time::Duration};
+
+use ureq::{
+    Agent, Body,
+    http::{HeaderMap, Response, StatusCode, header},
+};
+
+use super::{FetchError, source::Url};
+use crate::{
+    files::{self, FileError, PartFile},
+    screen::{Screen, Transfer},
+};
+
+/// How long it waits before it tries again: once for each.
+pub(crate) const PAUSES: &[Duration] =
+    &[Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+
+/// A connection that stays silent for so long is cut.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Fetches files over HTTP.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: Agent,
+    pauses: &'static [Duration],
+}
+
+/// Why an attempt ended early.
+enum Stop {
+    /// Another attempt may do better.
+    Cut(String),
+    /// No attempt would.
+    Final(FetchError),
+}
+
+impl From<FileError> for Stop {
+    fn from(error: FileError) -> Self {
+        Self::Final(error.into())
+    }
+}
+
+impl Client {
+    /// That tries once more after each of these pauses.
+    pub(crate) fn new(pauses: &'static [Duration]) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(SILENCE))
+            .timeout_per_read(Some(SILENCE))
+            .user_agent(concat!("fedlayer/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self { agent: config.into(), pauses }
+    }
+
+    /// Fetches until `part` has all `bytes` of the file.
+    pub(crate) fn fetch(
+        &self,
+        url: &Url,
+        bytes: u64,
+        part: &mut PartFile,
+        screen: &Screen,
+    ) -> Result<(), FetchError> {
+        if part.bytes() > bytes {
+            part.restart()?;
+        }
+        let mut transfer = screen.transfer(&url.to_string(), bytes, part.bytes());
+        let mut pauses = self.pauses.iter();
+        loop {
+            let reason = match self.attempt(url, bytes, part, &mut transfer) {
+                Ok(()) => return Ok(()),
+                Err(Stop::Final(error)) => return Err(error),
+                Err(Stop::Cut(reason)) => reason,
+            };
+            let Some(pause) = pauses.next() else {
+                return Err(FetchError::Cut {
+                    url: url.clone(),
+                    reason,
+                    tries: self.pauses.len() + 1,
+                    have: part.bytes(),
+                    of: bytes,
+                    part: part.path().to_owned(),
+                });
+            };
+            screen.talk(&format!("{reason}; trying again in {} s", pause.as_secs()));
+            std::thread::sleep(*pause);
+        }
+    }
+
+    /// One request: the rest of the file, or all of it where the server does not give parts.
+    fn attempt(
+        &self,
+        url: &Url,
+        bytes: u64,
+        part: &mut PartFile,
+        transfer: &mut Transfer,
+    ) -> Result<(), Stop> {
+        let have = part.bytes();
+        if have == bytes {
+            return Ok(());
+        }
+        let mut request = self.agent.get(url.secret()).header(header::ACCEPT_ENCODING, "identity");
+        if have > 0 {
+            request = request.header(header::RANGE, format!("bytes={have}-"));
+            if let Some(version) = known_version(part)? {
+                request = request.header(header::IF_RANGE, version);
+            }
+        }
+        let response = request.call().map_err(|error| stop(url, error))?;
+        match response.status() {
+            StatusCode::OK => {
+                expect_length(url, content_length(response.headers()), bytes)?;
+                part.restart()?;
+                remember_version(part, response.headers())?;
+            }
+            StatusCode::PARTIAL_CONTENT => {
+                let (start, whole) = content_range(response.headers()).unwrap_or_default();
+                expect_length(url, whole, bytes)?;
+                if start != have {
+                    part.restart()?;
+                    return Err(Stop::Cut("the server sent another part than the one asked for".to_owned()));
+                }
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                part.restart()?;
+                return Err(Stop::Cut("the server has no such part".to_owned()));
+            }
+            status => return Err(refusal(url, status)),
+        }
+        receive(url, response, bytes, part, transfer)
+    }
+}
+
+/// Writes the body behind what there is.
+fn receive(
+    url: &Url,
+    response: Response<Body>,
+    bytes: u64,
+    part: &mut PartFile,
+    transfer: &mut Transfer,
+) -> Result<(), Stop> {
+    let mut body = response.into_body().into_reader();
+    let mut piece = vec![0; 1 << 16];
+    transfer.at(part.bytes());
+    loop {
+        let count = body
+            .read(&mut piece)
+            .map_err(|error| Stop::Cut(format!("the connection was cut: {error}")))?;
+        if count == 0 {
+            break;
+        }
+        if part.bytes() + count as u64 > bytes {
+            part.restart()?;
+            let found = format!("more than {bytes}");
+            return Err(Stop::Final(FetchError::Length { url: url.clone(), found, expected: bytes }));
+        }
+        part.append(&piece[..count])?;
+        transfer.at(part.bytes());
+    }
+    if part.bytes() < bytes {
+        return Err(Stop::Cut("the connection ended early".to_owned()));
+    }
+    Ok(())
+}
+
+/// What a request that got no answer means. Its own words may hold the address with its secrets, so that they are not repeated where they do.
+fn stop(url: &Url, error: ureq::Error) -> Stop {
+    let status = |status: &str| {
+        Stop::Final(FetchError::Status { url: url.clone(), status: status.to_owned() })
+    };
+    match error {
+        ureq::Error::TooManyRedirects => status("with one redirection after the other"),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => status("to nobody: it is no address"),
+        ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => {
+            Stop::Cut("the proxy of the environment does not answer".to_owned())
+        }
+        ureq::Error::HostNotFound => Stop::Cut("the host is not known".to_owned()),
+        ureq::Error::Io(error) => Stop::Cut(error.to_string()),
+        error => Stop::Cut(error.to_string()),
+    }
+}
+
+/// What an answer means that brings no file.
+fn refusal(url: &Url, status: StatusCode) -> Stop {
+    let again = status.is_server_error()
+        || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    if again {
+        return Stop::Cut(format!("the server answers {status}"));
+    }
+    Stop::Final(FetchError::Status { url: url.clone(), status: status.to_string() })
+}
+
+fn expect_length(url: &Url, found: Option<u64>, expected: u64) -> Result<(), Stop> {
+    match found.filter(|&found| found != expected) {
+        None => Ok(()),
+        Some(found) => Err(Stop::Final(FetchError::Length {
+            url: url.clone(),
+            found: found.to_string(),
+            expected,
+        })),
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Where a part begins, and how long the whole is, of `bytes 100-199/200`.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let range = headers.get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
+    let (part, whole) = range.split_once('/')?;
+    let (start, _) = part.split_once('-')?;
+    Some((start.trim().parse().ok()?, whole.trim().parse().ok()))
+}
+
+/// Beside a part lies which version of the file it is of, so that a file that has changed meanwhile is fetched anew.
+fn version_file(part: &PartFile) -> PathBuf {
+    part.path().with_added_extension("version")
+}
+
+fn known_version(part: &PartFile) -> Result<Option<String>, FileError> {
+    let version = files::read_text_if_any(&version_file(part))?;
+    Ok(Some(version).filter(|version| !version.is_empty()))
+}
+
+/// A strong ETag, or else the time of the last change: what `If-Range` takes.
+fn remember_version(part: &PartFile, headers: &HeaderMap) -> Result<(), FileError> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let tag = text(header::ETAG).filter(|tag| !tag.starts_with("W/"));
+    match tag.or_else(|| text(header::LAST_MODIFIED)) {
+        Some(version) => files::write_atomically(&version_file(part), version.as_bytes()),
+        None => forget_version(part),
+    }
+}
+
+/// Removes what [`remember_version`] wrote.
+pub(super) fn forget_version(part: &PartFile) -> Result<(), FileError> {
+    files::remove(&version_file(part))
+}

@@ -1,0 +1,97 @@
+//! [`FetchError`]: what can come between a data set and its folder, each with what to do.
+
+use std::{io::ErrorKind, path::PathBuf};
+
+use fedlayer_report::quantity;
+use thiserror::Error;
+
+use super::source::Url;
+use crate::files::FileError;
+
+/// Why a data set could not be fetched.
+#[derive(Debug, Error)]
+pub(crate) enum FetchError {
+    /// The server could not be reached, or the connection was cut again and again.
+    #[error(
+        "could not fetch `{url}`: {reason}; tried {tries} times; {} of {} are in `{}`\nhint: the same command goes on from there; `--from` takes another address or a folder",
+        bytes(*have), bytes(*of), part.display()
+    )]
+    Cut {
+        url: Url,
+        reason: String,
+        tries: usize,
+        have: u64,
+        of: u64,
+        part: PathBuf,
+    },
+    /// The server does not give the file.
+    #[error(
+        "`{url}` answers {status}\nhint: name a mirror with `--from URL`, or a folder that has the file with `--from DIR`"
+    )]
+    Status { url: Url, status: String },
+    /// The file at the address has another length.
+    #[error(
+        "`{url}` is not the file that was published: it has {found} bytes, expected {expected}; nothing of it was kept\nhint: fetch it from another address with `--from URL`, or from a folder with `--from DIR`"
+    )]
+    Length { url: Url, found: String, expected: u64 },
+    /// What came has another content.
+    #[error(
+        "`{from}` is not the file that was published; nothing of it was kept\n  found     {found}\n  expected  {expected}\nhint: try again; where it stays so, fetch it from another address with `--from URL` or from a folder with `--from DIR`"
+    )]
+    Hash { from: String, found: String, expected: String },
+    /// A file that is there already has another content.
+    #[error(
+        "`{}` is there already and is not the file that was published\n  found     {found}\n  expected  {expected}\nhint: move it away, or fetch into another folder with `--to`", path.display()
+    )]
+    Other { path: PathBuf, found: String, expected: String },
+    /// An archive does not hold what it should.
+    #[error("`{archive}` cannot be unpacked: {reason}; nothing of it was kept")]
+    Archive { archive: &'static str, reason: String },
+    /// Another process fetches the same.
+    #[error("another process is writing `{}`\nhint: wait until it is done, or end it", .0.display())]
+    Busy(PathBuf),
+    /// No data folder can be written in.
+    #[error("no data folder can be written in\n  {}\nhint: name one with `--to`", .0.join("\n  "))]
+    Nowhere(Vec<String>),
+    /// `--from` has none of the files.
+    #[error(
+        "there is no `{file}` in `{}`\nhint: `--from` takes a folder with the files of the set, or with a folder `{set}` of them", folder.display()
+    )]
+    Absent { file: &'static str, set: &'static str, folder: PathBuf },
+    /// `--from` has some of the files.
+    #[error(
+        "these files were not there: {}; the others are in `{}`\nhint: scenarios whose `data.train` needs no more than the others run", missing.join(", "), folder.display()
+    )]
+    Incomplete { missing: Vec<&'static str>, folder: PathBuf },
+    /// The set cannot be downloaded.
+    #[error(
+        "`{set}` has no address that the program could fetch it from\nhint: get its files from {home} and put them into `{}`", folder.display()
+    )]
+    NoDownloads { set: &'static str, home: &'static str, folder: PathBuf },
+    /// A file could not be read or written.
+    #[error("{}{}", .0.bare(), hint(.0))]
+    File(#[from] FileError),
+}
+
+impl FetchError {
+    /// Whether it was this machine's files, and not the network or what came from it.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Nowhere(_) | Self::Busy(_) | Self::Other { .. })
+    }
+}
+
+fn bytes(bytes: u64) -> String {
+    quantity::bytes(bytes as f64)
+}
+
+fn hint(error: &FileError) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded => {
+            "\nhint: make room on that disk; the same command goes on from there. `--to` takes another folder"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
+            "\nhint: choose another folder with `--to`, or allow writing there"
+        }
+        _ => "",
+    }
+}

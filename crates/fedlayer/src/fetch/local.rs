@@ -1,0 +1,103 @@
+//! Fetching from a folder: the published file, or the files that it would have come to.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use fedlayer_data::Download;
+
+use super::{FetchError, outcome};
+use crate::{
+    files::{self, FileError, PartFile},
+    list,
+    screen::Screen,
+};
+
+/// What a folder has of a download.
+pub(crate) enum Found {
+    /// The file as it was published; its hash will be compared.
+    Published(PathBuf),
+    /// The files that it comes to, unpacked, or in the other of plain and gzip. Nobody published hashes of those; the loaders check their lengths
+    /// and shapes.
+    Loose {
+        files: Vec<PathBuf>,
+        missing: Vec<&'static str>,
+    },
+}
+
+/// Looks for a download in a folder of the set's files, or in a folder that has one.
+pub(crate) fn find(
+    folder: &Path,
+    set: &'static str,
+    download: &Download,
+) -> Result<Found, FetchError> {
+    let below = folder.join(set);
+    let folders = [below.as_path(), folder];
+    let published = folders.iter().map(|folder| folder.join(download.file));
+    if let Some(path) = published.into_iter().find(|path| files::length_if_any(path).is_some()) {
+        return Ok(Found::Published(path));
+    }
+    let mut found = Found::Loose { files: Vec::new(), missing: Vec::new() };
+    if let Found::Loose { files, missing } = &mut found {
+        for name in outcome(download) {
+            match folders.iter().find_map(|folder| list::either_form(folder, name)) {
+                Some(path) => files.push(path),
+                None => missing.push(name),
+            }
+        }
+        if files.is_empty() {
+            let folder = folder.to_owned();
+            return Err(FetchError::Absent { file: download.file, set, folder });
+        }
+    }
+    Ok(found)
+}
+
+/// Copies the published file.
+pub(crate) fn copy(
+    from: &Path,
+    download: &Download,
+    part: &mut PartFile,
+    screen: &Screen,
+) -> Result<(), FileError> {
+    let mut transfer = screen.transfer(download.file, download.bytes, 0);
+    pour(from, part, |bytes| transfer.at(bytes))
+}
+
+/// Copies files as they are.
+pub(crate) fn copy_loose(
+    from: &[PathBuf],
+    into: &Path,
+    screen: &Screen,
+) -> Result<(), FetchError> {
+    for path in from {
+        let Some(name) = path.file_name() else { continue };
+        let to = into.join(name);
+        let beside = to.with_added_extension("part");
+        let mut part =
+            PartFile::open(beside.clone())?.ok_or_else(|| FetchError::Busy(beside.clone()))?;
+        pour(path, &mut part, |_| ())?;
+        part.finish(&to)?;
+        screen.talk(&format!(
+            "`{}`: copied as it is; there is no published hash to compare it with",
+            name.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Copies all bytes of a file, from the start.
+fn pour(from: &Path, part: &mut PartFile, mut at: impl FnMut(u64)) -> Result<(), FileError> {
+    let mut reader = files::open(from)?;
+    part.restart()?;
+    let mut piece = vec![0; 1 << 18];
+    loop {
+        let count = reader.read(&mut piece).map_err(|error| FileError::reading(from, error))?;
+        if count == 0 {
+            return Ok(());
+        }
+        part.append(&piece[..count])?;
+        at(part.bytes());
+    }
+}

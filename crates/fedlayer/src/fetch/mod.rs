@@ -1,0 +1,205 @@
+//! `fedlayer data fetch`: gets a data set's files from their home, a mirror or a folder, and lays them where scenarios find them.
+//!
+//! Nothing gets its real name before its length and its SHA-256 are the published ones. [`download`] speaks HTTP, [`local`] copies,
+//! [`verify`] compares, [`unpack`] takes archives apart, [`source`] says where from.
+
+mod download;
+mod error;
+mod local;
+mod source;
+#[cfg(test)]
+mod tests;
+mod unpack;
+mod verify;
+
+use std::path::{Path, PathBuf};
+
+use fedlayer_data::{Download, KnownSet, Unpack, catalogue};
+use fedlayer_report::quantity;
+
+pub(crate) use self::{error::FetchError, source::Source};
+use self::{download::Client, local::Found};
+use crate::{
+    args::FetchArgs,
+    exit::Failure,
+    files::{self, PartFile},
+    folders::{Folder, Folders, Origin},
+    list,
+    screen::Screen,
+    signals,
+};
+
+/// `fedlayer data fetch`.
+pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
+    let folders = Folders::new(args.data.data.as_deref());
+    let Some(set) = catalogue().iter().find(|set| set.name == args.name) else {
+        return Err(Failure::Fault(format!("`{}` is not in the catalogue", args.name)));
+    };
+    let into = match &args.to {
+        Some(folder) => folder.clone(),
+        None => match list::whole(&folders, set) {
+            // What the user put elsewhere is not fetched once more; what was fetched is looked at again.
+            Some(folder) if folder.origin == Origin::System => {
+                screen.talk(&format!("`{}` is already in `{}`", set.name, folder.path.display()));
+                return Ok(());
+            }
+            Some(folder) => folder.path.clone(),
+            None => first_writable(&folders, set)?,
+        },
+    };
+    let job = Job {
+        set,
+        source: args.from.clone().unwrap_or(Source::Home),
+        into: into.join(set.name),
+        client: Client::new(download::PAUSES),
+        screen: screen.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            done = tokio::task::spawn_blocking(move || job.perform()) => match done {
+                Ok(done) => done.map_err(Failure::from),
+                Err(broken) => Err(Failure::Fault(broken.to_string())),
+            },
+            () = signals::end() => Err(Failure::Stopped),
+        }
+    });
+    // A download in the middle of a piece does not keep the program from ending.
+    runtime.shutdown_background();
+    ended
+}
+
+/// The first folder that can be written in.
+fn first_writable(folders: &Folders, set: &KnownSet) -> Result<PathBuf, FetchError> {
+    let mut tried = Vec::new();
+    for Folder { path, .. } in folders.writable() {
+        match files::try_writing_in(&path.join(set.name)) {
+            Ok(()) => return Ok(path.clone()),
+            Err(error) => tried.push(error.bare()),
+        }
+    }
+    Err(FetchError::Nowhere(tried))
+}
+
+/// One set, on its way.
+struct Job {
+    set: &'static KnownSet,
+    source: Source,
+    /// The set's own folder.
+    into: PathBuf,
+    client: Client,
+    screen: Screen,
+}
+
+impl Job {
+    fn perform(&self) -> Result<(), FetchError> {
+        let Self { set, into, screen, .. } = self;
+        if set.downloads.is_empty() {
+            return Err(FetchError::NoDownloads {
+                set: set.name,
+                home: set.home,
+                folder: into.clone(),
+            });
+        }
+        let mut wanted = Vec::new();
+        for download in set.downloads {
+            if self.is_there(download)? {
+                screen.talk(&format!("`{}`: already there", download.file));
+            } else {
+                wanted.push(download);
+            }
+        }
+        if !wanted.is_empty() {
+            files::try_writing_in(into)?;
+        }
+        let mut missing = Vec::new();
+        for download in wanted {
+            missing.extend(self.get(download)?);
+        }
+        if !missing.is_empty() {
+            return Err(FetchError::Incomplete { missing, folder: into.clone() });
+        }
+        let KnownSet { name, licence, cite, .. } = set;
+        screen.talk(&format!(
+            "`{name}` is in `{}`\nlicence: {licence}\ncite: {cite}",
+            into.display()
+        ));
+        Ok(())
+    }
+
+    /// Whether the files of a download are there. A file that has a published hash and another content is an error: it is not ours to overwrite.
+    fn is_there(&self, download: &Download) -> Result<bool, FetchError> {
+        let path = self.into.join(download.file);
+        match download.unpack {
+            Unpack::AsItIs if files::length_if_any(&path).is_some() => {
+                verify::existing(&path, download).map(|()| true)
+            }
+            _ => Ok(outcome(download).all(|name| list::either_form(&self.into, name).is_some())),
+        }
+    }
+
+    /// Gets one download; what a folder does not have of it comes back.
+    fn get(&self, download: &Download) -> Result<Vec<&'static str>, FetchError> {
+        let begin = || -> Result<PartFile, FetchError> {
+            let path = self.into.join(format!("{}.part", download.file));
+            PartFile::open(path.clone())?.ok_or(FetchError::Busy(path))
+        };
+        let whole = match &self.source {
+            Source::Folder(folder) => match local::find(folder, self.set.name, download)? {
+                Found::Published(path) => {
+                    let mut part = begin()?;
+                    local::copy(&path, download, &mut part, &self.screen)?;
+                    Whole { part, from: path.display().to_string() }
+                }
+                Found::Loose { files, missing } => {
+                    local::copy_loose(&files, &self.into, &self.screen)?;
+                    return Ok(missing);
+                }
+            },
+            Source::Home | Source::Mirror(_) => {
+                let url = self.source.url(download);
+                let mut part = begin()?;
+                self.client.fetch(&url, download.bytes, &mut part, &self.screen)?;
+                Whole { part, from: url.to_string() }
+            }
+        };
+        self.place(whole, download)?;
+        Ok(Vec::new())
+    }
+
+    /// Verifies what came, and gives it its real name or takes it apart.
+    fn place(&self, whole: Whole, download: &Download) -> Result<(), FetchError> {
+        let Whole { part, from } = whole;
+        download::forget_version(&part)?;
+        let part = verify::fetched(part, &from, download)?;
+        match download.unpack {
+            Unpack::AsItIs => part.finish(&self.into.join(download.file))?,
+            archive => {
+                unpack::unpack(archive, download.file, part.path(), &self.into)?;
+                part.discard()?;
+            }
+        }
+        self.screen.talk(&format!(
+            "`{}`: {}, verified",
+            download.file,
+            quantity::bytes(download.bytes as f64)
+        ));
+        Ok(())
+    }
+}
+
+/// All bytes of a download, and where they are from.
+struct Whole {
+    part: PartFile,
+    from: String,
+}
+
+/// The names of the files that a download comes to.
+fn outcome(download: &Download) -> Box<dyn Iterator<Item = &'static str>> {
+    match download.unpack {
+        Unpack::AsItIs => Box::new(std::iter::once(download.file)),
+        Unpack::TarGz(members) | Unpack::Zip(members) => {
+            Box::new(members.iter().map(|&(_, name)| name))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Takes the files of a data set out of its archive.
+
+use std::{
+    io::Read,
+    path::{Component, Path},
+};
+
+use fedlayer_data::Unpack;
+use flate2::read::GzDecoder;
+
+use super::FetchError;
+use crate::files::{self, PartFile};
+
+/// Puts the members that are wanted into a folder under their own names: all of them or none. Which names are written is the catalogue's choice and
+/// never the archive's; one that tries to leave its folder is refused whole.
+pub(crate) fn unpack(
+    how: Unpack,
+    archive: &'static str,
+    path: &Path,
+    into: &Path,
+) -> Result<(), FetchError> {
+    let mut parts = Vec::new();
+    let unpacked = match how {
+        Unpack::AsItIs => return Ok(()),
+        Unpack::TarGz(members) => tar_gz(archive, path, members, into, &mut parts),
+    };
+    let is_whole = unpacked.is_ok();
+    for (part, name) in parts {
+        if is_whole { part.finish(&into.join(name))? } else { part.discard()? }
+    }
+    unpacked
+}
+
+/// A member of an archive: its path there, and the name that it gets.
+type Members = &'static [(&'static str, &'static str)];
+
+fn tar_gz(
+    archive: &'static str,
+    path: &Path,
+    members: Members,
+    into: &Path,
+    parts: &mut Vec<(PartFile, &'static str)>,
+) -> Result<(), FetchError> {
+    let broken = |reason: String| FetchError::Archive { archive, reason };
+    let mut tar = tar::Archive::new(GzDecoder::new(files::open(path)?));
+    for entry in tar.entries().map_err(|error| broken(error.to_string()))? {
+        let mut entry = entry.map_err(|error| broken(error.to_string()))?;
+        let inside = entry.path().map_err(|error| broken(error.to_string()))?.into_owned();
+        if !stays(&inside) {
+            return Err(broken(format!("`{}` leads out of its folder", inside.display())));
+        }
+        let Some(&(_, name)) = members.iter().find(|(member, _)| inside == Path::new(member)) else {
+            continue;
+        };
+        if !entry.header().entry_type().is_file() {
+            return Err(broken(format!("`{}` is no plain file", inside.display())));
+        }
+        parts.push((member(&mut entry, &broken, &into.join(name))?, name));
+    }
+    let is_missing = |name: &&str| parts.iter().all(|(_, unpacked)| unpacked != name);
+    match members.iter().map(|&(_, name)| name).find(is_missing) {
+        Some(name) => Err(broken(format!("there is no `{name}` in it"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a path of an archive stays below the folder that it is unpacked into.
+fn stays(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+fn member(
+    entry: &mut impl Read,
+    broken: &impl Fn(String) -> FetchError,
+    to: &Path,
+) -> Result<PartFile, FetchError> {
+    let beside = to.with_added_extension("part");
+    let mut part = PartFile::open(beside.clone())?.ok_or_else(|| FetchError::Busy(beside.clone()))?;
+    part.restart()?;
+    let mut piece = vec![0; 1 << 18];
+    loop {
+        let count = entry.read(&mut piece).map_err(|error| broken(error.to_string()))?;
+        if count == 0 {
+            return Ok(part);
+        }
+        part.append(&piece[..count])?;
+    }
+}

@@ -1,0 +1,141 @@
+//! [`Folders`]: where data is looked for, in order, and where fetched data goes.
+
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+};
+
+use etcetera::{BaseStrategy, choose_base_strategy};
+use serde::Serialize;
+
+use crate::files;
+
+/// The environment variable that names a data folder.
+pub(crate) const VARIABLE: &str = "FEDLAYER_DATA";
+
+/// Where the system's packages put data sets (Debian's `dataset-fashion-mnist`, for one).
+const SYSTEM: &str = "/usr/share/datasets";
+
+/// The folders in which data is looked for, in order. Each has a folder per data set.
+#[derive(Debug, Clone)]
+pub(crate) struct Folders {
+    folders: Vec<Folder>,
+}
+
+/// A folder, and who named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    pub(crate) origin: Origin,
+}
+
+/// Who named a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Origin {
+    /// The command line.
+    Option,
+    /// The environment.
+    Environment,
+    /// The platform, for this user.
+    User,
+    /// The platform, for everybody: nothing is ever written there.
+    System,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Option => "`--data`",
+            Self::Environment => "`FEDLAYER_DATA`",
+            Self::User => "yours",
+            Self::System => "the system's",
+        })
+    }
+}
+
+impl Folders {
+    /// `--data`, then `FEDLAYER_DATA`, then what the platform has for data.
+    pub(crate) fn new(option: Option<&Path>) -> Self {
+        let variable = env::var_os(VARIABLE).filter(|value| !value.is_empty());
+        let user = choose_base_strategy().ok().map(|base| base.data_dir().join("fedlayer"));
+        let system = cfg!(target_os = "linux").then(|| PathBuf::from(SYSTEM));
+        Self::of([
+            (Origin::Option, option.map(Path::to_owned)),
+            (Origin::Environment, variable.map(PathBuf::from)),
+            (Origin::User, user),
+            (Origin::System, system),
+        ])
+    }
+
+    fn of(named: impl IntoIterator<Item = (Origin, Option<PathBuf>)>) -> Self {
+        let mut folders: Vec<Folder> = Vec::new();
+        for (origin, path) in named {
+            if let Some(path) = path
+                && folders.iter().all(|folder| folder.path != path)
+            {
+                folders.push(Folder { path, origin });
+            }
+        }
+        Self { folders }
+    }
+
+    /// All of them, in order.
+    pub(crate) fn all(&self) -> &[Folder] {
+        &self.folders
+    }
+
+    /// Those that a fetched set may be put into, in order.
+    pub(crate) fn writable(&self) -> impl Iterator<Item = &Folder> {
+        self.folders.iter().filter(|folder| folder.origin != Origin::System)
+    }
+
+    /// Every place where a file may be: of a data set in the set's folder below each data folder; a file of one's own in each data folder,
+    /// then where the program was started. An absolute path is where it is.
+    pub(crate) fn places(&self, set: Option<&str>, file: &str) -> Vec<PathBuf> {
+        if Path::new(file).is_absolute() {
+            return vec![PathBuf::from(file)];
+        }
+        let folders = self.folders.iter().map(|folder| &folder.path);
+        match set {
+            Some(set) => folders.map(|folder| folder.join(set).join(file)).collect(),
+            None => {
+                folders.map(|folder| folder.join(file)).chain([PathBuf::from(file)]).collect()
+            }
+        }
+    }
+
+    /// The first place that has a file.
+    pub(crate) fn find(&self, set: Option<&str>, file: &str) -> Option<PathBuf> {
+        self.places(set, file).into_iter().find(|place| files::length_if_any(place).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folders() -> Folders {
+        let path = |path: &str| Some(PathBuf::from(path));
+        Folders::of([
+            (Origin::Option, path("mine")),
+            (Origin::Environment, None),
+            (Origin::User, path("/home/me/data")),
+            (Origin::System, path("mine")),
+        ])
+    }
+
+    #[test]
+    fn files_of_a_set_are_below_the_set() {
+        let places = folders().places(Some("mnist"), "train");
+        assert_eq!(places, ["mine/mnist/train", "/home/me/data/mnist/train"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn files_of_ones_own_are_also_where_the_program_was_started() {
+        let places = folders().places(None, "a/b.csv");
+        let expected = ["mine/a/b.csv", "/home/me/data/a/b.csv", "a/b.csv"];
+        assert_eq!(places, expected.map(PathBuf::from));
+        assert_eq!(folders().places(None, "/a/b.csv"), [PathBuf::from("/a/b.csv")]);
+    }
+}
