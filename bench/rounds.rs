@@ -14,6 +14,7 @@ use fedlayer_core::{
     ClientId, FederatedData, Plan, Trainer,
     spec::{DataSpec, Optimizer},
 };
+use fedlayer_data::{EmptyShelf, Library};
 use fedlayer_runtime::{Committed, Journal, TrainerFactory, WorkerPool, run, shutdown};
 use fedlayer_torch::{Device, TorchTrainer};
 use tch::{
@@ -78,10 +79,11 @@ fn main() {
         "rounds of training against a plain libtorch loop (one thread each, medians of 9 turns)\n"
     );
     println!("{:<22} {:>12} {:>12} {:>14}", "work", "ours ms", "plain ms", "ours ÷ plain");
+    let library = Library::new(Box::new(EmptyShelf));
     for work in &WORKS {
-        let plan = Arc::new(work.plan());
+        let plan = Arc::new(work.plan(&library));
         let data =
-            Arc::new(fedlayer_data::load(&plan.data, work.clients, plan.root_seed()).unwrap());
+            Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let factory = Arc::new(Torch { data: data.clone() });
         let pool = Arc::new(WorkerPool::start(1, factory).unwrap());
@@ -90,7 +92,7 @@ fn main() {
             9,
             || {
                 let data = data.clone();
-                let examples = move |client| data.client_train(client).len();
+                let examples = move |client| data.train_examples(client);
                 let ours = run(plan.clone(), examples, pool.clone(), Nowhere, None, word.clone());
                 runtime.block_on(ours).unwrap();
             },
@@ -109,7 +111,7 @@ fn main() {
 
 impl Work {
     /// The work as a plan that measures nothing but the last round's models.
-    fn plan(&self) -> Plan {
+    fn plan(&self, library: &Library) -> Plan {
         let Self { clients, examples, features, hidden, batch, rounds, .. } = self;
         // A fifth of each client's examples is its own test data, and so is a share of all the common test set.
         let pool = (f64::from(examples * clients) / 0.8).round();
@@ -121,7 +123,7 @@ impl Work {
              [[strategy]]\nname = \"all\"\naverage = \"all\"\n",
             (pool / 0.99).round(),
         );
-        let check = |data: &DataSpec, clients| Ok(fedlayer_data::check(data, clients).unwrap());
+        let check = |data: &DataSpec, clients| Ok(library.check(data, clients).unwrap());
         fedlayer_scenario::read("bench", &text, &[], &check).unwrap().plans.remove(0)
     }
 }
@@ -129,9 +131,10 @@ impl Work {
 /// The loop that one writes by hand: PyTorch's modules and optimizer, client after client, and the mean of the models.
 fn plain(plan: &Plan, data: &FederatedData) {
     let Optimizer::Sgd(sgd) = &plan.local.optimizer else { unreachable!("the plan says SGD") };
-    let width = data.pool.shape.iter().product::<usize>() as i64;
-    let inputs = Tensor::from_slice(&data.pool.features).view([-1, width]); // (N, F)
-    let labels: Vec<i64> = data.pool.labels.iter().map(|&label| label.into()).collect();
+    let pool = data.pool().unwrap();
+    let width = pool.features() as i64;
+    let inputs = Tensor::from_slice(&pool.all_values()).view([-1, width]); // (N, F)
+    let labels: Vec<i64> = pool.labels.iter().map(|&label| label.into()).collect();
     let labels = Tensor::from_slice(&labels); // (N)
     let store = nn::VarStore::new(tch::Device::Cpu);
     let mut network = nn::seq();
@@ -142,7 +145,7 @@ fn plain(plan: &Plan, data: &FederatedData) {
         network = network.add_fn(|x| x.relu());
         input = hidden.into();
     }
-    let classes = data.pool.classes as i64;
+    let classes = pool.classes as i64;
     let network = network.add(nn::linear(store.root() / "out", input, classes, Default::default()));
     let variables = store.trainable_variables();
     let mut global: Vec<Tensor> = variables.iter().map(|v| v.detach().copy()).collect();
@@ -154,7 +157,7 @@ fn plain(plan: &Plan, data: &FederatedData) {
             });
             let config = nn::Sgd { momentum: sgd.momentum, ..Default::default() };
             let mut optimizer = config.build(&store, sgd.lr).unwrap();
-            let own = data.client_train(ClientId(client));
+            let own = data.client(ClientId(client)).train;
             for batch in own.chunks(plan.local.batch as usize) {
                 let rows: Vec<i64> = batch.iter().map(|&row| row.into()).collect();
                 let rows = Tensor::from_slice(&rows);

@@ -6,6 +6,9 @@
 mod bytes;
 mod commands;
 mod contract;
+mod data;
+mod fetch;
+mod million;
 mod support;
 mod tidy;
 mod wrong;

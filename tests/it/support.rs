@@ -70,6 +70,8 @@ impl Place {
             .args(arguments.split_whitespace())
             .current_dir(self.folder.path())
             .env_remove("RUST_LOG")
+            .env_remove("FEDLAYER_DATA")
+            .env("XDG_DATA_HOME", self.path("home"))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         command

@@ -15,12 +15,13 @@ const STAR: [&str; 5] =
     ["fedlayer-scenario", "fedlayer-data", "fedlayer-torch", "fedlayer-runtime", "fedlayer-report"];
 
 /// Dependencies that few packages may name: which, and who.
-const RESERVED: [(&str, &[&str]); 5] = [
+const RESERVED: [(&str, &[&str]); 6] = [
     ("tch", &["fedlayer-torch"]),
     ("torch-sys", &["fedlayer-torch"]),
     ("tokio", &["fedlayer-runtime", "fedlayer"]),
     ("tonic", &["fedlayer-runtime"]),
     ("bincode", &["fedlayer-runtime"]),
+    ("ureq", &["fedlayer"]),
 ];
 
 /// The one exception: `bench/` compares with a loop of plain tch.

@@ -215,7 +215,7 @@ impl FederatedData {
         }
     }
 
-    /// The examples that all clients share, of which each belongs to at most one client; nothing where clients are drawn.
+    /// The examples of all clients; nothing where clients are drawn.
     pub fn pool(&self) -> Option<&Arc<Examples>> {
         match &self.clients {
             Clients::Pooled { pool, .. } => Some(pool),
@@ -278,11 +278,14 @@ impl FederatedData {
         }
     }
 
-    /// The union of all clients' training examples, as indices into the pool, client after client; none where clients are drawn.
+    /// The union of all clients' training examples, as indices into the pool, client after client, those that several clients have once; none where
+    /// clients are drawn.
     pub fn union_train(&self) -> Vec<u32> {
         match &self.clients {
-            Clients::Pooled { order, bounds, .. } => {
-                bounds.iter().flat_map(|client| &order[client.train.clone()]).copied().collect()
+            Clients::Pooled { pool, order, bounds } => {
+                let mut seen = vec![false; pool.len()];
+                let all = bounds.iter().flat_map(|client| &order[client.train.clone()]).copied();
+                all.filter(|&example| !std::mem::replace(&mut seen[example as usize], true)).collect()
             }
             Clients::Drawn(_) => Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::DigitsError;
+use crate::{DigitsError, decode::DecodeError, shelf::ShelfError};
 
 /// What of `[data]` cannot be, alone or with the number of clients.
 ///
@@ -106,6 +106,86 @@ pub enum DataError {
         /// The number of examples in the pool.
         pool: usize,
     },
+    /// A file of a set is not there or cannot be opened.
+    #[error("{}`{file}`: {error}", of_set(*set))]
+    Unopened {
+        /// The known set, or nothing for a file that the scenario names.
+        set: Option<&'static str>,
+        /// The file.
+        file: String,
+        /// Why.
+        error: ShelfError,
+    },
+    /// A file is not what its format says.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A key of `[data]` that would have no effect.
+    #[error("`{key}` would have no effect: {why}")]
+    NoEffect {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// More examples are asked for than there are.
+    #[error("`{key}` asks for {asked} examples; the set has {there}")]
+    FewerExamples {
+        /// The key.
+        key: &'static str,
+        /// What is asked for.
+        asked: u32,
+        /// What there is.
+        there: usize,
+    },
+    /// A text that is too short for two examples.
+    #[error("the text `{set}` of {tokens} tokens has no two windows of {context} tokens")]
+    ShortText {
+        /// The set or the file.
+        set: String,
+        /// Its tokens.
+        tokens: usize,
+        /// `data.context`.
+        context: u32,
+    },
+    /// A file of features without labels.
+    #[error("`{file}` has no labels; a `.npy` file holds one array")]
+    NoLabels {
+        /// The file.
+        file: String,
+    },
+    /// A file of a kind that is not read.
+    #[error("`{file}` ends in none of `.csv`, `.safetensors`, `.npy` (or these with `.gz`)")]
+    UnknownEnding {
+        /// The file.
+        file: String,
+    },
+    /// A file whose examples have another shape.
+    #[error("an example of `{file}` has shape {found:?}, which is not {shape:?}")]
+    OtherShape {
+        /// The file.
+        file: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// What it should be.
+        shape: Vec<usize>,
+    },
+    /// A natural partition of a set that knows no owners.
+    #[error("this set does not say whose its examples are by nature")]
+    NoOwners,
+    /// Fewer natural owners than clients.
+    #[error("{clients} clients cannot share the examples of {owners} owners whole; every client needs one")]
+    FewerOwners {
+        /// Owners of examples.
+        owners: usize,
+        /// `clients.count`.
+        clients: u32,
+    },
+    /// A partition that needs all examples at once.
+    #[error("clients that are drawn one by one cannot be partitioned like this")]
+    NotDrawn,
+    /// A set was asked for in a way that it is not made.
+    #[error("a fault of fedlayer: a drawn set was to be read")]
+    NotASet,
     /// The digits inside the binary do not decode.
     #[error("the digits inside this program are damaged: {0}")]
     Digits(#[from] DigitsError),
@@ -125,13 +205,23 @@ impl DataError {
             Self::MoreClassesThanThereAre { .. }
             | Self::ClassWithoutClient { .. }
             | Self::FewerExamplesThanClientClasses { .. } => "data.partition.classes",
-            Self::Digits(_) => "data.set",
+            Self::NoEffect { key, .. } | Self::FewerExamples { key, .. } => key,
+            Self::ShortText { .. } => "data.context",
+            Self::NoOwners | Self::NotDrawn => "data.partition",
+            Self::FewerOwners { .. } => "clients.count",
+            Self::Unopened { .. }
+            | Self::Decode(_)
+            | Self::NoLabels { .. }
+            | Self::UnknownEnding { .. }
+            | Self::OtherShape { .. }
+            | Self::NotASet
+            | Self::Digits(_) => "data.set",
         }
     }
 
     /// What to do, where there is more to say than the message does.
     pub fn help(&self) -> Option<String> {
-        Some(match *self {
+        Some(match self.clone() {
             Self::OutOfRange { .. } => return None,
             Self::FewerExamplesThanClasses { examples, classes } => format!(
                 "raise `data.set.synthetic.examples` to at least {classes}, or lower `data.set.synthetic.classes` to at most {examples}"
@@ -166,9 +256,33 @@ impl DataError {
             Self::FewerExamplesThanClientClasses { clients, pool, .. } => {
                 at_most("data.partition.classes", clients, pool)
             }
+            Self::Unopened { set: Some(set), error: ShelfError::Missing { .. }, .. } => {
+                format!("get it: `fedlayer data fetch {set}`; or say where it is: `--data FOLDER`")
+            }
+            Self::Unopened { set: None, error: ShelfError::Missing { .. }, .. } => {
+                "a path is taken from the data folders (`--data FOLDER`), then from where the program was started".into()
+            }
+            Self::Unopened { .. } => "allow reading it".into(),
+            Self::Decode(_) => {
+                "get the file again (`fedlayer data fetch NAME` checks its SHA-256), or correct it".into()
+            }
+            Self::NoEffect { .. } => "leave it out".into(),
+            Self::FewerExamples { key, there, .. } => format!("lower `{key}` to at most {there}"),
+            Self::ShortText { .. } => "lower `data.context`, or take a longer text".into(),
+            Self::NoLabels { .. } => "name the file of the labels: `train_labels`, `test_labels`".into(),
+            Self::UnknownEnding { .. } => "write it in one of these formats".into(),
+            Self::OtherShape { .. } => "make `data.set.files.shape` and the files agree".into(),
+            Self::NoOwners => "choose another partition; `natural` is for texts, and for files with groups".into(),
+            Self::FewerOwners { owners, .. } => format!("lower `clients.count` to at most {owners}"),
+            Self::NotDrawn => "choose `iid`, `dirichlet` or `classes`, or `examples` instead of `per_client`".into(),
+            Self::NotASet => "please report it".into(),
             Self::Digits(_) => "build or install this program again".into(),
         })
     }
+}
+
+fn of_set(set: Option<&str>) -> String {
+    set.map_or_else(String::new, |set| format!("data set `{set}`: file "))
 }
 
 /// The advice to lower `key`, of which every client needs so many examples, until the pool suffices.

@@ -1,6 +1,6 @@
 //! What is held out: the common test set, and each client's own test data.
 
-use fedlayer_core::{Examples, Seed};
+use fedlayer_core::Seed;
 use rand::seq::SliceRandom;
 
 use crate::stratify::stratified;
@@ -40,13 +40,6 @@ pub(crate) fn train_and_own_test(
     own.sort_unstable();
     test.sort_unstable();
     (own, test)
-}
-
-/// The examples of `all` that `order` names, in that order.
-pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
-    let features = order.iter().flat_map(|&e| all.example(e as usize)).copied().collect();
-    let labels = order.iter().map(|&e| all.labels[e as usize]).collect();
-    Examples { shape: all.shape.clone(), classes: all.classes, features, labels }
 }
 
 #[cfg(test)]

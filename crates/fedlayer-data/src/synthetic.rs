@@ -16,6 +16,9 @@ use crate::{
     error::{at_least_one, in_range},
 };
 
+/// The examples of a set that does not say it.
+const EXAMPLES: u32 = 2000;
+
 /// The largest separation: no sum of features then leaves the range of `f32`.
 const WIDEST: f64 = 1e30;
 
@@ -26,7 +29,15 @@ pub(crate) fn features(spec: &Synthetic) -> usize {
 
 /// Checks what the set is to look like.
 pub(crate) fn check(spec: &Synthetic) -> Result<(), DataError> {
-    let &Synthetic { examples, classes, informative, clusters_per_class, .. } = spec;
+    let &Synthetic { classes, informative, clusters_per_class, .. } = spec;
+    if spec.examples.is_some() && spec.per_client.is_some() {
+        let why = "with `per_client` every client has as many";
+        return Err(DataError::NoEffect { key: "data.set.synthetic.examples", why });
+    }
+    if let Some(each) = spec.per_client {
+        in_range(each >= 2, "data.set.synthetic.per_client", each, "at least 2")?;
+    }
+    let examples = examples(spec);
     in_range(examples >= 2, "data.set.synthetic.examples", examples, "at least 2")?;
     at_least_one("data.set.synthetic.classes", classes)?;
     at_least_one("data.set.synthetic.informative", informative)?;
@@ -38,10 +49,15 @@ pub(crate) fn check(spec: &Synthetic) -> Result<(), DataError> {
     if informative < u64::BITS && clusters(spec) > 1 << informative {
         return Err(DataError::Corners { classes, clusters_per_class, informative });
     }
-    if examples < classes {
+    if spec.per_client.is_none() && examples < classes {
         return Err(DataError::FewerExamplesThanClasses { examples, classes });
     }
     Ok(())
+}
+
+/// The number of examples, the common test set included.
+pub(crate) fn examples(spec: &Synthetic) -> u32 {
+    spec.examples.unwrap_or(EXAMPLES)
 }
 
 /// The number of clusters of all classes.
@@ -53,21 +69,28 @@ fn clusters(spec: &Synthetic) -> u64 {
 ///
 /// Example e belongs to cluster e mod K, and cluster k to class k mod C: clusters, and so classes, differ by one example at most
 /// before labels are replaced by noise.
-pub(crate) struct Design<'a> {
-    spec: &'a Synthetic,
+#[derive(Debug)]
+pub(crate) struct Design {
+    spec: Synthetic,
     /// The corner of each cluster, `(K, I)`.
     centres: Vec<f32>,
     /// Per cluster the linear map of a standard normal vector onto its informative features, rows of norm 1, `(K, I, I)`.
     maps: Vec<f32>,
     /// The weights of the informative features in each redundant one, rows of norm 1, `(R, I)`.
     combinations: Vec<f32>,
-    /// The label of each example, noise included, `(N)`.
+    /// The label of each example, noise included, `(N)`; none where examples are drawn one by one.
     labels: Vec<u32>,
 }
 
-impl<'a> Design<'a> {
+impl Design {
     /// Draws the design of a set that [`check`] found good.
-    pub(crate) fn draw(spec: &'a Synthetic, seed: Seed) -> Result<Self, DataError> {
+    pub(crate) fn draw(spec: &Synthetic, seed: Seed) -> Result<Self, DataError> {
+        let labels = labels(spec, &mut seed.child("labels").generator())?;
+        Ok(Self { labels, ..Self::without_labels(spec, seed)? })
+    }
+
+    /// The same, for examples that are drawn one by one.
+    pub(crate) fn without_labels(spec: &Synthetic, seed: Seed) -> Result<Self, DataError> {
         let informative = spec.informative as usize;
         let clusters = clusters(spec);
         let centres = corners(spec, &mut seed.child("corners").generator())?;
@@ -76,8 +99,22 @@ impl<'a> Design<'a> {
             directions(clusters.saturating_mul(informative as u64), informative, &mut generator)?;
         let mut generator = seed.child("redundant").generator();
         let combinations = directions(spec.redundant.into(), informative, &mut generator)?;
-        let labels = labels(spec, &mut seed.child("labels").generator())?;
-        Ok(Self { spec, centres, maps, combinations, labels })
+        Ok(Self { spec: spec.clone(), centres, maps, combinations, labels: Vec::new() })
+    }
+
+    /// What the set is to look like.
+    pub(crate) fn spec(&self) -> &Synthetic {
+        &self.spec
+    }
+
+    /// The number of clusters of all classes; cluster k belongs to class k mod C.
+    pub(crate) fn clusters(&self) -> u64 {
+        clusters(&self.spec)
+    }
+
+    /// The number of classes.
+    pub(crate) fn classes(&self) -> usize {
+        self.spec.classes as usize
     }
 
     /// The label of each example, `(N)`.
@@ -88,13 +125,40 @@ impl<'a> Design<'a> {
     /// Draws the features of the examples that `order` names, in that order: features `(order, I + R + noise)`.
     pub(crate) fn examples(&self, order: &[u32], seed: Seed) -> Result<Examples, DataError> {
         let mut generator = seed.generator();
-        let clusters = clusters(self.spec);
+        let clusters = clusters(&self.spec);
+        let of = order.iter().map(|&example| u64::from(example) % clusters);
+        let labels = order.iter().map(|&e| self.labels[e as usize]).collect();
+        self.put(of, labels, &mut generator)
+    }
+
+    /// Draws an example of each of these clusters: its features, and its label with the plan's noise.
+    pub(crate) fn examples_of(
+        &self,
+        of: &[u64],
+        generator: &mut Generator,
+    ) -> Result<Examples, DataError> {
+        let classes = self.spec.classes;
+        let label = |&cluster: &u64| match generator.random_bool(self.spec.label_noise) {
+            true => generator.random_range(0..classes),
+            false => (cluster % u64::from(classes)) as u32,
+        };
+        let labels = of.iter().map(label).collect();
+        self.put(of.iter().copied(), labels, generator)
+    }
+
+    /// Draws the features of an example of each of these clusters.
+    fn put(
+        &self,
+        of: impl ExactSizeIterator<Item = u64>,
+        labels: Vec<u32>,
+        generator: &mut Generator,
+    ) -> Result<Examples, DataError> {
         let informative = self.spec.informative as usize;
-        let width = features(self.spec);
-        let mut features = reserved(order.len() as u64, width as u64)?;
+        let width = features(&self.spec);
+        let mut features = reserved(of.len() as u64, width as u64)?;
         let mut normal = vec![0.0; informative];
-        for &example in order {
-            let cluster = (u64::from(example) % clusters) as usize;
+        for cluster in of {
+            let cluster = cluster as usize;
             normal.fill_with(|| generator.sample(StandardNormal));
             let start = features.len();
             let centre = &self.centres[cluster * informative..][..informative];
@@ -109,8 +173,7 @@ impl<'a> Design<'a> {
             features
                 .extend((0..self.spec.noise).map(|_| -> f32 { generator.sample(StandardNormal) }));
         }
-        let labels = order.iter().map(|&e| self.labels[e as usize]).collect();
-        Ok(Examples { shape: vec![width], classes: self.spec.classes as usize, features, labels })
+        Ok(Examples::new(vec![width], self.classes(), features, labels))
     }
 }
 
@@ -162,8 +225,8 @@ fn directions(rows: u64, width: usize, generator: &mut Generator) -> Result<Vec<
 /// The label of each example: its cluster's class, or with the probability `label_noise` any class, `(N)`.
 fn labels(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<u32>, DataError> {
     let clusters = clusters(spec);
-    let mut labels = reserved(spec.examples.into(), 1)?;
-    labels.extend((0..u64::from(spec.examples)).map(|example| {
+    let mut labels = reserved(examples(spec).into(), 1)?;
+    labels.extend((0..u64::from(examples(spec))).map(|example| {
         if generator.random_bool(spec.label_noise) {
             generator.random_range(0..spec.classes)
         } else {

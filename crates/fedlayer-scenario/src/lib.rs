@@ -7,7 +7,7 @@
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
 //! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
 //! * `shape`: what may stand where, read from the schema; `walk` and `scalar`: hold the text against it.
-//! * `meaning`: values that must fit one another, the model and the data, of which [`DataCheck`] knows.
+//! * `meaning`: values that must fit one another, the model and the data, of which [`Outside`] knows.
 //! * `problem`: one thing that is wrong, at a path; `place`: from paths to bytes of the file or of a `--set`; `words`: how messages say it.
 //! * [`Report`]: everything that is wrong, in the form of rustc's messages.
 //! * [`example`]: a scenario with every section explained.
@@ -15,7 +15,7 @@
 //! ```
 //! use fedlayer_core::DataFacts;
 //!
-//! let data = |_: &_, _| Ok(DataFacts { shape: vec![64], classes: 10, pool: 1438, test: 359 });
+//! let data = |_: &_, _| Ok(DataFacts { shape: vec![64], classes: 10, targets: 1, pool: 1438, test: 359 });
 //! let read = fedlayer_scenario::read("example.toml", fedlayer_scenario::example(), &[], &data)?;
 //! assert_eq!(read.plans.len(), read.scenario.strategy.len() * read.scenario.seeds.len());
 //!
@@ -38,7 +38,7 @@ mod tree;
 mod walk;
 mod words;
 
-pub use meaning::{DataCheck, DataFault};
+pub use meaning::{Outside, DataFault};
 pub use read::{Read, read};
 pub use report::{Color, Report};
 pub use scenario::{Scenario, example, schema};

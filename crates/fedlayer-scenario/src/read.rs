@@ -3,7 +3,7 @@
 use fedlayer_core::Plan;
 
 use crate::{
-    DataCheck, Report, Scenario, Setting, meaning,
+    Outside, Report, Scenario, Setting, meaning,
     place::Origin,
     problem::{At, Problem},
     setting,
@@ -24,7 +24,7 @@ pub struct Read {
     pub plans: Vec<Plan>,
 }
 
-/// Reads a scenario: `name` is what messages call its file, `settings` change it, `data` knows the data sets.
+/// Reads a scenario: `name` is what messages call its file, `settings` change it, `outside` knows data sets and modules.
 ///
 /// # Errors
 /// Everything that is wrong with it. What stands in the text is checked in three steps, each of which needs a clean result of the one
@@ -33,7 +33,7 @@ pub fn read(
     name: &str,
     text: &str,
     settings: &[Setting],
-    data: &dyn DataCheck,
+    outside: &dyn Outside,
 ) -> Result<Read, Report> {
     let (tree, errors) = Tree::document(text);
     let origin = Origin { name, text, tree: &tree, settings };
@@ -43,7 +43,7 @@ pub fn read(
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
     let scenario = parse(&effective).map_err(refuse)?;
-    let layout = meaning::check(&scenario, data).map_err(refuse)?;
+    let layout = meaning::check(&scenario, outside).map_err(refuse)?;
     let plans = scenario.plans(&layout);
     Ok(Read { scenario, text: effective, plans })
 }

@@ -56,6 +56,7 @@ fn train_one(engine: &Engine, alone: &Alone, member: &Member<'_>) -> Result<Trai
         let _guard = tch::no_grad_guard();
         engine.stepper.step(&mut params, &mut gradients, &mut slots, &coefficients)?;
     }
+    alone.keep(&views, &params)?;
     let losses: Vec<f64> = match sums.is_empty() {
         true => Vec::new(),
         false => Tensor::f_stack(&sums, 0)?.f_to_device(tch::Device::Cpu)?.try_into()?,

@@ -108,6 +108,14 @@ impl Engine {
         }
     }
 
+    /// Drops nothing any more, so that a fixture can be met.
+    #[cfg(test)]
+    pub(crate) fn without_dropout(&mut self) {
+        if let Body::Alone(Alone { forward: Forward::Graph(graph), .. }) = &mut self.body {
+            graph.without_dropout();
+        }
+    }
+
     /// Whether a client's optimizer goes on where it stopped.
     pub(crate) fn keeps_memory(&self) -> bool {
         self.local.optimizer_state == OptimizerMemory::Keep
@@ -122,17 +130,10 @@ impl Body {
         module: Option<&Path>,
     ) -> Result<Self, TorchError> {
         let facts = data.facts();
-        let alone = |forward| {
-            Self::Alone(Alone {
-                forward,
-                tensors: plan.layout.tensors().cloned().collect(),
-                augment: plan.data.augment,
-                statistics: plan.strategy.statistics,
-            })
-        };
         if let ModelSpec::Torchscript(file) = &plan.model {
             let module = module.ok_or_else(|| TorchError::NoModule { file: file.clone() })?;
-            return Ok(alone(Forward::Script(Script::open(module, &plan.layout, &facts, device)?)));
+            let script = Script::open(module, &plan.layout, &facts, device)?;
+            return Ok(Self::alone(plan, Forward::Script(script)));
         }
         let expected =
             plan.model.layout(&facts).map_err(|error| TorchError::Torch(error.to_string()))?;
@@ -143,12 +144,24 @@ impl Body {
                 let pool = data.pool().map(|pool| Table::shared(pool, device)).transpose()?;
                 Ok(Self::Stacked(Stacked { network, pool }))
             }
-            _ => {
-                let architecture = Architecture::new(&plan.model, &facts)
-                    .map_err(|error| TorchError::Model { reason: error.to_string() })?;
-                Ok(alone(Forward::Graph(Graph::new(architecture, device))))
-            }
+            _ => Self::graph(plan, &facts, device),
         }
+    }
+
+    /// The plan's network as a list of operations, computed alone.
+    pub(crate) fn graph(plan: &Plan, facts: &DataFacts, device: Device) -> Result<Self, TorchError> {
+        let architecture = Architecture::new(&plan.model, facts)
+            .map_err(|error| TorchError::Model { reason: error.to_string() })?;
+        Ok(Self::alone(plan, Forward::Graph(Graph::new(architecture, device))))
+    }
+
+    fn alone(plan: &Plan, forward: Forward) -> Self {
+        Self::Alone(Alone {
+            forward,
+            tensors: plan.layout.tensors().cloned().collect(),
+            augment: plan.data.augment,
+            statistics: plan.strategy.statistics,
+        })
     }
 }
 
@@ -164,15 +177,27 @@ impl Alone {
         self.tensors.iter().map(view).collect()
     }
 
-    /// [`views`](Self::views) that collect gradients where they are trained. They share the memory of `flat`.
+    /// [`views`](Self::views) that collect gradients where they are trained. They share the memory of `flat`, but for running statistics, which
+    /// a forward pass changes in place: autograd would take that for a change of the weights beside them. [`keep`](Self::keep) brings them back.
     pub(crate) fn leaves(&self, flat: &Tensor) -> Result<Vec<Tensor>, TchError> {
         if let Forward::Script(script) = &self.forward {
             return script.lay(&self.views(flat)?);
         }
-        let leaf = |(view, tensor): (Tensor, &TensorSpec)| {
-            view.f_detach()?.f_set_requires_grad(tensor.role == Role::Trained)
+        let leaf = |(view, tensor): (Tensor, &TensorSpec)| match tensor.role {
+            Role::Trained => view.f_detach()?.f_set_requires_grad(true),
+            Role::Statistic => view.f_detach_copy(),
         };
         self.views(flat)?.into_iter().zip(&self.tensors).map(leaf).collect()
+    }
+
+    /// Brings the running statistics of [`leaves`](Self::leaves) back into `flat`.
+    pub(crate) fn keep(&self, leaves: &[Tensor], flat: &Tensor) -> Result<(), TchError> {
+        for ((leaf, mut view), tensor) in leaves.iter().zip(self.views(flat)?).zip(&self.tensors) {
+            if tensor.role == Role::Statistic {
+                view.f_copy_(leaf)?;
+            }
+        }
+        Ok(())
     }
 
     /// Those of the layout's tensors that are trained.

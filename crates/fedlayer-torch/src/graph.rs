@@ -74,6 +74,11 @@ impl Graph {
         &self.architecture
     }
 
+    #[cfg(test)]
+    pub(crate) fn without_dropout(&mut self) {
+        self.architecture.ops.retain(|op| !matches!(op, Op::Dropout(_)));
+    }
+
     /// The logits of a batch: `(B, C)`, of texts `(B, T, C)`. `views` are the layout's tensors, `inputs` `(B, …)`.
     pub(crate) fn forward(
         &self,

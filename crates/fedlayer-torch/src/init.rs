@@ -26,7 +26,7 @@ const EMBEDDING: f64 = 0.02;
 /// * A layer of `in` inputs (a convolution has channels × square of them): weight and bias from U(−1/√in, 1/√in), as `torch.nn.Linear` and `torch.nn.Conv2d`
 ///   do (`kaiming_uniform_(a=√5)` is that distribution).
 /// * A normalisation: scale 1, shift 0, mean 0, variance 1.
-/// * A transformer: GPT-2's normal distributions.
+/// * A transformer: GPT-2's normal distributions; VGG's convolutions: N(0, 2/(square × channels out)), bias 0, as in torchvision.
 /// * Each of L diagonal layers over F features: U(−b, b), b = √3·(3F)^(−1/2L), so that the product of the layers has the variance of a linear
 ///   layer's default weight, 1/(3F), for every depth; for L = 1 it is that distribution.
 pub(crate) fn initial(
@@ -78,8 +78,8 @@ fn uniform(inputs: usize) -> Draw {
 fn add(op: &Op, draws: &mut Vec<Draw>) {
     match op {
         Op::Conv(conv) => {
-            let draw = uniform(conv.input * conv.kernel * conv.kernel);
-            draws.extend([draw, draw].into_iter().take(1 + usize::from(conv.bias)));
+            let inputs = conv.input * conv.kernel * conv.kernel;
+            add_weights(conv.init, inputs, conv.bias, draws);
         }
         Op::Linear(linear) => add_linear(linear, draws),
         Op::Norm(norm) => {
@@ -106,11 +106,15 @@ fn add(op: &Op, draws: &mut Vec<Draw>) {
 }
 
 fn add_linear(linear: &Linear, draws: &mut Vec<Draw>) {
-    let (weight, bias) = match linear.init {
-        Init::Uniform => (uniform(linear.input), uniform(linear.input)),
+    add_weights(linear.init, linear.input, linear.bias, draws);
+}
+
+fn add_weights(init: Init, inputs: usize, has_bias: bool, draws: &mut Vec<Draw>) {
+    let (weight, bias) = match init {
+        Init::Uniform => (uniform(inputs), uniform(inputs)),
         Init::Normal(deviation) => (Draw::Normal(deviation), Draw::Constant(0.0)),
     };
-    draws.extend([weight, bias].into_iter().take(1 + usize::from(linear.bias)));
+    draws.extend([weight, bias].into_iter().take(1 + usize::from(has_bias)));
 }
 
 #[cfg(test)]

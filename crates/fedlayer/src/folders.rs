@@ -99,9 +99,7 @@ impl Folders {
         let folders = self.folders.iter().map(|folder| &folder.path);
         match set {
             Some(set) => folders.map(|folder| folder.join(set).join(file)).collect(),
-            None => {
-                folders.map(|folder| folder.join(file)).chain([PathBuf::from(file)]).collect()
-            }
+            None => folders.map(|folder| folder.join(file)).chain([PathBuf::from(file)]).collect(),
         }
     }
 

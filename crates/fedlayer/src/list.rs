@@ -116,7 +116,8 @@ impl Report {
         let heading = ["set", "what it is", "licence", "where"].map(|title| (title, Align::Left));
         let mut text = grid(&heading, &rows);
         text += "\nsearched, in this order\n";
-        let origins: Vec<_> = self.folders.iter().map(|folder| folder.named_by.to_string()).collect();
+        let origins: Vec<_> =
+            self.folders.iter().map(|folder| folder.named_by.to_string()).collect();
         let row = |(folder, origin): (&FolderLine, &String)| {
             let absent = if folder.exists { "" } else { "not there" };
             vec![folder.path.display().to_string(), origin.clone(), absent.to_owned()]

@@ -3,6 +3,8 @@
 mod args;
 mod check;
 mod checkpoint;
+mod cost;
+mod data;
 mod exit;
 mod fetch;
 mod files;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     thread::available_parallelism,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     args::{Means, ResumeArgs, RunArgs},
+    data::Data,
     exit::{Cause, Failure, run_reason},
     run_folder::{FileJournal, RunFolder, RunNote, RunState},
     scenario,
@@ -25,16 +26,24 @@ use crate::{
 
 /// `fedlayer run`.
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
-    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, screen)?;
+    let data = Data::new(args.scenario.data.data.as_deref());
+    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, &data, screen)?;
     let name = scenario::name(&args.scenario.scenario);
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
-    let note = note(&name, &read.plans, device, workers(&args.means)?);
-    // Only what can be run gets a folder.
+    let note = RunNote {
+        data: absolute(args.scenario.data.data.as_deref())?,
+        ..note(&name, &read.plans, device, workers(&args.means)?)
+    };
+    let trainers = Arc::new(Trainers::new(device, data));
+    // Only what can be run gets a folder: its data is read before.
+    for plan in &read.plans {
+        trainers.data(plan).map_err(Failure::Data)?;
+    }
     let folder = match &args.out {
         Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
         None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
     };
-    let job = Job { folder, plans: plans(read.plans), device, json: args.scenario.json };
+    let job = Job { folder, plans: plans(read.plans), trainers, json: args.scenario.json };
     job.execute(note, screen)
 }
 
@@ -43,21 +52,35 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     let folder = RunFolder::open(args.run.clone())?;
     let before = folder.note()?;
     let (path, text) = folder.scenario()?;
-    let read = scenario::read_text(&path, &text, &[], screen)?;
+    let folder_of_data = match &args.data.data {
+        Some(folder) => absolute(Some(folder))?,
+        None => before.data,
+    };
+    let data = Data::new(folder_of_data.as_deref());
+    let read = scenario::read_text(&path, &text, &[], &data, screen)?;
     let choice = match args.means.device {
         Some(choice) => choice,
         None => before.device.parse().map_err(|error| Failure::Device(format!("{error}")))?,
     };
     let device = open(choice)?;
-    let note = note(&before.scenario, &read.plans, device, workers(&args.means)?);
+    let note = RunNote {
+        data: folder_of_data,
+        ..note(&before.scenario, &read.plans, device, workers(&args.means)?)
+    };
     if note.device != before.device {
         screen.talk(&format!(
             "warning: the run began on `{}` and goes on on `{}`: its last bits will differ",
             before.device, note.device
         ));
     }
-    let job = Job { folder, plans: plans(read.plans), device, json: args.json };
+    let trainers = Arc::new(Trainers::new(device, data));
+    let job = Job { folder, plans: plans(read.plans), trainers, json: args.json };
     job.execute(note, screen)
+}
+
+/// A folder as it is called from everywhere: a run may be resumed from somewhere else.
+fn absolute(folder: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    Ok(folder.map(std::path::absolute).transpose()?)
 }
 
 fn open(choice: DeviceChoice) -> Result<Device, Failure> {
@@ -79,6 +102,7 @@ fn note(name: &str, plans: &[Plan], device: Device, workers: usize) -> RunNote {
         scenario: name.to_owned(),
         device: device.to_string(),
         libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
+        data: None,
         workers,
         seeds: seeds.into_iter().collect(),
         state: RunState::Running,
@@ -95,7 +119,7 @@ fn plans(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
 struct Job {
     folder: RunFolder,
     plans: Vec<Arc<Plan>>,
-    device: Device,
+    trainers: Arc<Trainers>,
     json: bool,
 }
 
@@ -111,16 +135,15 @@ impl Job {
     fn execute(&self, mut note: RunNote, screen: &Screen) -> Result<(), Failure> {
         let began = Instant::now();
         let workers = note.workers;
-        let trainers = Arc::new(Trainers::new(self.device));
         self.folder.remove_summary()?;
         self.folder.write_note(&note)?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
-        let starts = self.starts(&trainers, screen)?;
+        let starts = self.starts(screen)?;
         let progress = starts.first().map(|start| start.journal.progress.clone());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let ends = runtime.block_on(async {
-            let pool = Arc::new(WorkerPool::start(workers, trainers)?);
+            let pool = Arc::new(WorkerPool::start(workers, self.trainers.clone())?);
             let word = interruption(screen.clone());
             Ok::<_, Failure>(run_all(starts, &pool, workers, &word).await)
         });
@@ -144,7 +167,7 @@ impl Job {
     }
 
     /// Every plan from its latest checkpoint, or from the start.
-    fn starts(&self, trainers: &Trainers, screen: &Screen) -> Result<Vec<Start>, Failure> {
+    fn starts(&self, screen: &Screen) -> Result<Vec<Start>, Failure> {
         let mut begun = Vec::new();
         for plan in &self.plans {
             let folder = self.folder.plan(plan);
@@ -166,7 +189,7 @@ impl Job {
         let start = |(plan, from, journal): (&Arc<Plan>, Option<Origin>, FileJournal)| {
             Ok(Start {
                 plan: plan.clone(),
-                data: trainers.data(plan).map_err(Failure::Data)?,
+                data: self.trainers.data(plan).map_err(Failure::Data)?,
                 from,
                 journal: Reporting { journal, plan: plan.clone(), progress: progress.clone() },
             })
@@ -227,7 +250,7 @@ async fn run_all(
         .into_iter()
         .map(|Start { plan, data, from, journal }| {
             let (pool, word, at_once) = (pool.clone(), word.clone(), at_once.clone());
-            let examples = move |client| data.client_train(client).len();
+            let examples = move |client| data.train_examples(client);
             let run = fedlayer_runtime::run(plan.clone(), examples, pool, journal, from, word);
             let turn = tokio::spawn(async move {
                 // The semaphore is never closed; were it, the plan would only start earlier.

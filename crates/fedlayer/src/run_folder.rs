@@ -36,6 +36,9 @@ pub(crate) struct RunNote {
     pub(crate) device: String,
     /// The version of libtorch.
     pub(crate) libtorch: String,
+    /// The folder that `--data` named, if it did.
+    #[serde(default)]
+    pub(crate) data: Option<PathBuf>,
     /// Workers.
     pub(crate) workers: usize,
     /// The scenario's seeds.

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
-use fedlayer_core::{DataFacts, spec::DataSpec};
-use fedlayer_scenario::{Color, DataCheck, DataFault, Read, Setting};
+use fedlayer_scenario::{Color, Read, Setting};
 
-use crate::{exit::Failure, files, screen::Screen};
+use crate::{data::Data, exit::Failure, files, screen::Screen};
 
 /// Reads a scenario file, changed by `--set`.
-pub(crate) fn read(path: &Path, settings: &[Setting], screen: &Screen) -> Result<Read, Failure> {
+pub(crate) fn read(
+    path: &Path,
+    settings: &[Setting],
+    data: &Data,
+    screen: &Screen,
+) -> Result<Read, Failure> {
     let text = files::read_text(path)?;
-    read_text(path, &text, settings, screen)
+    read_text(path, &text, settings, data, screen)
 }
 
 /// Reads a scenario's text; `path` is what messages call it.
@@ -18,10 +22,11 @@ pub(crate) fn read_text(
     path: &Path,
     text: &str,
     settings: &[Setting],
+    data: &Data,
     screen: &Screen,
 ) -> Result<Read, Failure> {
     let name = path.display().to_string();
-    fedlayer_scenario::read(&name, text, settings, &Data).map_err(|report| {
+    fedlayer_scenario::read(&name, text, settings, data).map_err(|report| {
         let color = if screen.is_coloured() { Color::Ansi } else { Color::Plain };
         Failure::Scenario(report.render(color))
     })
@@ -30,17 +35,4 @@ pub(crate) fn read_text(
 /// A scenario's name: its file's name without folder and ending.
 pub(crate) fn name(path: &Path) -> String {
     path.file_stem().map_or("scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// The data sets that there are.
-struct Data;
-
-impl DataCheck for Data {
-    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
-        fedlayer_data::check(data, clients).map_err(|error| DataFault {
-            key: error.key().to_owned(),
-            message: error.to_string(),
-            help: error.help(),
-        })
-    }
 }

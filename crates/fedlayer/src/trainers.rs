@@ -9,30 +9,31 @@ use fedlayer_core::{FederatedData, Plan, ToyTrainer, Trainer, spec::ModelSpec};
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
+use crate::data::Data;
+
 /// Makes trainers for the plans of one scenario. Data that plans share is loaded once.
 #[derive(Debug)]
 pub(crate) struct Trainers {
     device: Device,
-    /// Per seed, because nothing else of a scenario's plans changes the data.
-    data: Mutex<BTreeMap<u64, Arc<FederatedData>>>,
+    data: Data,
+    /// Per seed, because nothing else of a scenario's plans changes what each client has.
+    shared_out: Mutex<BTreeMap<u64, Arc<FederatedData>>>,
 }
 
 impl Trainers {
     /// For plans that train on `device`.
-    pub(crate) fn new(device: Device) -> Self {
-        Self { device, data: Mutex::default() }
+    pub(crate) fn new(device: Device, data: Data) -> Self {
+        Self { device, data, shared_out: Mutex::default() }
     }
 
     /// The examples of a plan.
     pub(crate) fn data(&self, plan: &Plan) -> Result<Arc<FederatedData>, String> {
-        let mut loaded = self.data.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(data) = loaded.get(&plan.seed) {
+        let mut shared_out = self.shared_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(data) = shared_out.get(&plan.seed) {
             return Ok(data.clone());
         }
-        let data = fedlayer_data::load(&plan.data, plan.clients.count, plan.root_seed())
-            .map_err(|error| error.to_string())?;
-        let data = Arc::new(data);
-        loaded.insert(plan.seed, data.clone());
+        let data = Arc::new(self.data.load(plan)?);
+        shared_out.insert(plan.seed, data.clone());
         Ok(data)
     }
 }
@@ -44,13 +45,15 @@ impl TrainerFactory for Trainers {
 
     fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, String> {
         let data = self.data(plan)?;
-        Ok(match plan.model {
+        let module = match &plan.model {
             ModelSpec::Toy(_) => {
-                Box::new(ToyTrainer::new(plan, data).map_err(|error| error.to_string())?)
+                let trainer = ToyTrainer::new(plan, data).map_err(|error| error.to_string())?;
+                return Ok(Box::new(trainer));
             }
-            _ => Box::new(
-                TorchTrainer::new(plan, data, self.device).map_err(|error| error.to_string())?,
-            ),
-        })
+            ModelSpec::Torchscript(file) => Some(self.data.module(file)?),
+            _ => None,
+        };
+        let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref());
+        Ok(Box::new(trainer.map_err(|error| error.to_string())?))
     }
 }

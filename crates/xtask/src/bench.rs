@@ -5,7 +5,8 @@ use crate::libtorch;
 use crate::process::{cargo, run as run_process};
 
 /// The benchmarks: package and name.
-const BENCHES: [(&str, &str); 2] = [("fedlayer-core", "averaging"), ("fedlayer", "rounds")];
+const BENCHES: [(&str, &str); 3] =
+    [("fedlayer-core", "averaging"), ("fedlayer", "rounds"), ("fedlayer", "networks")];
 
 /// Runs every benchmark.
 pub(crate) fn run(_arguments: &[String]) -> Result {

@@ -1,7 +1,7 @@
 //! Set-up and checks of the fedlayer workspace: `cargo xtask COMMAND`.
 //!
 //! * [`libtorch`] finds or fetches the library that everything else links to
-//! * [`demo`], [`mod@test`] and [`mod@bench`] are the three things to do with a checkout
+//! * [`demo`], [`mod@test`] and [`mod@bench`] are the three things to do with a checkout; [`cuda_check`] is for a machine with a CUDA device
 //! * [`process`] runs other programs; [`workspace`] knows where things are
 //!
 //! It needs the standard library only, so that it builds in seconds on a machine that has nothing yet.
@@ -16,6 +16,7 @@
 )]
 
 mod bench;
+mod cuda_check;
 mod demo;
 mod libtorch;
 mod process;
@@ -37,7 +38,7 @@ struct Command {
     run: fn(&[String]) -> Result,
 }
 
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 5] = [
     Command {
         name: "libtorch",
         arguments: "",
@@ -61,6 +62,12 @@ const COMMANDS: [Command; 4] = [
         arguments: "",
         about: "run every benchmark, each a ratio to something measured in the same run",
         run: bench::run,
+    },
+    Command {
+        name: "cuda-check",
+        arguments: "FOLDER",
+        about: "the demo, the parity tests and the benchmark of networks on a CUDA device; FOLDER holds the libraries of a libtorch 2.11 with CUDA",
+        run: cuda_check::run,
     },
 ];
 
@@ -99,7 +106,7 @@ fn help() -> String {
     );
     for command in &COMMANDS {
         let call = format!("{} {}", command.name, command.arguments);
-        text.push_str(&format!("  {call:<14} {}\n", command.about));
+        text.push_str(&format!("  {call:<17} {}\n", command.about));
     }
     text
 }

@@ -20,12 +20,13 @@ pub(super) struct Square {
     pub(super) stride: usize,
     pub(super) padding: usize,
     pub(super) bias: bool,
+    pub(super) init: Init,
 }
 
 impl Square {
     /// A square of this side with a bias, a place apart, that leaves a border away.
     pub(super) fn of(kernel: usize) -> Self {
-        Self { kernel, stride: 1, padding: 0, bias: true }
+        Self { kernel, stride: 1, padding: 0, bias: true, init: Init::Uniform }
     }
 
     /// An odd square that leaves the size of an image as it is.
@@ -88,7 +89,7 @@ impl Builder {
     ) -> Result<&mut Self, ArchitectureError> {
         let name = name.into();
         let (input, height, width) = self.image(&name)?;
-        let Square { kernel, stride, padding, bias } = square;
+        let Square { kernel, stride, padding, bias, init } = square;
         let (height, width) = (height + 2 * padding, width + 2 * padding);
         if kernel > height || kernel > width {
             let reason = format!("its kernel of {kernel} is larger than the padded image");
@@ -98,7 +99,7 @@ impl Builder {
         self.shape = vec![out, side(height), side(width)];
         let per_value = 2 * input * kernel * kernel;
         self.flops += per_value as u64 * self.shape.iter().product::<usize>() as u64;
-        self.ops.push(Op::Conv(Conv { name, input, out, kernel, stride, padding, bias }));
+        self.ops.push(Op::Conv(Conv { name, input, out, kernel, stride, padding, bias, init }));
         Ok(self)
     }
 

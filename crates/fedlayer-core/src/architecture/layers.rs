@@ -51,9 +51,10 @@ fn put(net: &mut Builder, names: &mut Names, layer: &LayerSpec) -> Result<(), Ar
         LayerSpec::AvgPool(pool) => put_pool(net, PoolKind::Mean, pool)?,
         LayerSpec::Conv(conv) => {
             let ConvSpec { out, kernel, stride, padding, bias, name } = conv;
-            let (kernel, stride, padding) = (*kernel as usize, *stride as usize, *padding as usize);
+            let (stride, padding, bias) = (*stride as usize, *padding as usize, *bias);
             let name = named(name.as_ref(), "conv", &mut names.conv);
-            net.conv(name, *out as usize, Square { kernel, stride, padding, bias: *bias })?
+            let square = Square { stride, padding, bias, ..Square::of(*kernel as usize) };
+            net.conv(name, *out as usize, square)?
         }
         LayerSpec::Linear(LinearSpec { out, bias, name }) => {
             let name = named(name.as_ref(), "fc", &mut names.linear);

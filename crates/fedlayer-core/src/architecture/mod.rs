@@ -63,7 +63,7 @@ pub enum Op {
 }
 
 /// A convolution over squares.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
     /// The layer's name.
     pub name: String,
@@ -79,6 +79,8 @@ pub struct Conv {
     pub padding: usize,
     /// Whether it has a bias.
     pub bias: bool,
+    /// Where its initial weights come from.
+    pub init: Init,
 }
 
 /// A fully connected layer.

@@ -1,7 +1,7 @@
 //! The networks that have a name.
 
 use super::{
-    Architecture, ArchitectureError, Op, PoolKind,
+    Architecture, ArchitectureError, Init, Op, PoolKind,
     build::{Builder, Square},
 };
 use crate::{
@@ -66,7 +66,10 @@ pub(super) fn vgg_11(vgg: &Vgg, data: &DataFacts) -> Result<Architecture, Archit
     let mut place = 0;
     for stage in [&[64][..], &[128], &[256, 256], &[512, 512], &[512, 512]] {
         for &channels in stage {
-            net.conv(format!("features.{place}"), channels, Square::same(3))?;
+            // The plain product of eleven layers would vanish: He et al. 2015, as torchvision has it.
+            let deviation = (2.0 / (9 * channels) as f64).sqrt();
+            let square = Square { init: Init::Normal(deviation), ..Square::same(3) };
+            net.conv(format!("features.{place}"), channels, square)?;
             net.activation(Activation::Relu);
             place += 2;
         }
@@ -88,7 +91,8 @@ pub(super) fn resnet_18(
 ) -> Result<Architecture, ArchitectureError> {
     let mut net = images("resnet-18", data)?;
     let groups = residual.groups.unwrap_or(32) as usize;
-    let square = |kernel, stride, padding| Square { kernel, stride, padding, bias: false };
+    let square =
+        |kernel, stride, padding| Square { stride, padding, bias: false, ..Square::of(kernel) };
     net.conv("conv1", 64, square(3, 1, 1))?.norm("bn1", residual.norm, groups)?;
     net.activation(Activation::Relu);
     for (stage, channels) in [64, 128, 256, 512].into_iter().enumerate() {

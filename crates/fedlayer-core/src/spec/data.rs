@@ -195,7 +195,7 @@ impl Default for Synthetic {
     }
 }
 
-/// How the pool of examples is shared out among the clients. Every example goes to exactly one client and no client is empty.
+/// How the pool of examples is shared out among the clients. But for `whole`, every example goes to exactly one client; no client is empty.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Partition {
@@ -208,6 +208,8 @@ pub enum Partition {
     Shards(#[schemars(range(min = 1))] u32),
     /// Each client has examples of this many classes.
     Classes(#[schemars(range(min = 1))] u32),
+    /// Every client has all examples, in an order of its own: two clients that see the same data differently.
+    Whole,
     /// As the set is by nature: a speaker, an article, a writer goes whole to one client, the largest first, each to the client
     /// that has the fewest examples. With as many clients as there are of them, each is one.
     Natural,

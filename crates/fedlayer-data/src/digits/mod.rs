@@ -97,7 +97,7 @@ fn parse(csv: impl Read) -> Result<Examples, DigitsError> {
             }
         }
     }
-    Ok(Examples { shape: SHAPE.to_vec(), classes: CLASSES, features, labels })
+    Ok(Examples::new(SHAPE.to_vec(), CLASSES, features, labels))
 }
 
 #[cfg(test)]
@@ -118,10 +118,11 @@ mod tests {
         let mut counts = [0; CLASSES];
         digits.labels.iter().for_each(|&label| counts[label as usize] += 1);
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
-        assert_eq!(digits.features.len(), EXAMPLES * FEATURES);
+        let pixels = digits.all_values();
+        assert_eq!(pixels.len(), EXAMPLES * FEATURES);
         // The first line of the file: a zero.
         assert_eq!(
-            digits.example(0)[..8],
+            pixels[..8],
             [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0].map(|p| p / 16.0)
         );
         assert_eq!(digits.labels[..3], [0, 1, 2]);
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_does_not_decode_is_an_error_with_its_line() {
-        assert_eq!(parse(line("16", "9").as_bytes()).unwrap().features, [1.0; 64]);
+        assert_eq!(parse(line("16", "9").as_bytes()).unwrap().all_values(), [1.0; 64]);
         let second = line("0", "1") + &line("0", "10");
         assert_eq!(
             error(&second),

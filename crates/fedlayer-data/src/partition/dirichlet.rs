@@ -45,7 +45,7 @@ const CONCENTRATIONS: (f64, f64) = (1e-300, 1e300);
 ///
 /// Independent gamma(a) variables are in its proportions. They are drawn as gamma(a + 1) · u^(1/a) with u uniform, in logarithms: for
 /// small a nearly all of them lie below the smallest `f64`.
-fn weights(
+pub(crate) fn weights(
     concentration: f64,
     clients: usize,
     generator: &mut Generator,

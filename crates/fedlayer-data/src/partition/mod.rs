@@ -1,18 +1,19 @@
 //! How the pool is shared out among the clients: one file for each way, and what they have in common.
 //!
-//! Every way gives every example of the pool to exactly one client, and leaves no client empty.
+//! Every way but `whole` gives every example of the pool to exactly one client, and all leave no client empty.
 
 mod classes;
-mod dirichlet;
+pub(crate) mod dirichlet;
 mod iid;
 #[cfg(test)]
 mod laws;
+pub(crate) mod natural;
 mod quantity;
 mod shards;
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
 
-use fedlayer_core::{DataFacts, Generator, spec::Partition};
+use fedlayer_core::{Examples, Generator, spec::Partition};
 use rand::RngExt;
 
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
 /// Checks the partition's own value, whatever the clients.
 pub(crate) fn check_value(partition: &Partition) -> Result<(), DataError> {
     match *partition {
-        Partition::Iid => Ok(()),
+        Partition::Iid | Partition::Whole | Partition::Natural => Ok(()),
         Partition::Dirichlet(concentration) => positive("data.partition.dirichlet", concentration),
         Partition::Shards(shards) => at_least_one("data.partition.shards", shards),
         Partition::Classes(asked) => at_least_one("data.partition.classes", asked),
@@ -31,15 +32,15 @@ pub(crate) fn check_value(partition: &Partition) -> Result<(), DataError> {
     }
 }
 
-/// Checks that so many clients can share the pool in this way.
+/// Checks that so many clients can share a pool of so many examples in so many classes in this way.
 pub(crate) fn check(
     partition: &Partition,
-    facts: &DataFacts,
+    pool: usize,
+    classes: usize,
     clients: u32,
 ) -> Result<(), DataError> {
-    let &DataFacts { classes, pool, .. } = facts;
     at_least_one("clients.count", clients)?;
-    if clients as usize > pool {
+    if clients as usize > pool && *partition != Partition::Whole {
         return Err(DataError::MoreClientsThanExamples { clients, pool });
     }
     let needed = |each: u32| u64::from(clients) * u64::from(each);
@@ -60,16 +61,27 @@ pub(crate) fn check(
     }
 }
 
-/// The examples of each client, as indices into the pool's `labels`. [`check`] has found the partition good.
+/// The examples of each client, as indices into the pool. [`check`] has found the partition good.
 pub(crate) fn deal(
     partition: &Partition,
-    labels: &[u32],
-    classes: usize,
+    pool: &Examples,
     clients: u32,
     generator: &mut Generator,
 ) -> Result<Vec<Vec<u32>>, DataError> {
+    let owners = || pool.groups.as_deref().ok_or(DataError::NoOwners);
+    let (strata, classes) = pool.strata();
+    let (labels, count) = (&*strata, clients);
     let clients = clients as usize;
     Ok(match *partition {
+        Partition::Whole => vec![(0..pool.len() as u32).collect(); clients],
+        Partition::Natural => {
+            let groups = owners()?;
+            let owners = natural::owners(groups);
+            if owners < clients {
+                return Err(DataError::FewerOwners { owners, clients: count });
+            }
+            natural::deal(groups, clients)
+        }
         Partition::Iid => iid::deal(labels.len(), clients, generator),
         Partition::Dirichlet(concentration) => {
             dirichlet::deal(concentration, labels, classes, clients, generator)?

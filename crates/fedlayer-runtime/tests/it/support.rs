@@ -7,8 +7,7 @@ use fedlayer_core::{
     Params, Plan, Probe, RoundRecord, Seed, ToyTrainer, TrainJob, Trainer, TrainerError, Update,
     spec::{
         Average, BarrierSpec, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec,
-        LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Partition, Rule, Schedule, Sgd,
-        StrategySpec, Toy, Weighting,
+        LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
     },
 };
 use fedlayer_runtime::{
@@ -18,11 +17,9 @@ use fedlayer_runtime::{
 
 /// Six clients, each with four examples of three features around its own corner.
 pub(crate) fn data() -> Arc<FederatedData> {
-    let examples = |count: u32| Examples {
-        shape: vec![3],
-        classes: 2,
-        features: (0..count * 3).map(|i| ((i * 7) % 11) as f32 / 11.0 + (i / 12) as f32).collect(),
-        labels: (0..count).map(|i| i % 2).collect(),
+    let examples = |count: u32| {
+        let values = (0..count * 3).map(|i| ((i * 7) % 11) as f32 / 11.0 + (i / 12) as f32);
+        Examples::new(vec![3], 2, values.collect(), (0..count).map(|i| i % 2).collect())
     };
     let clients = (0..6).map(|client| {
         let first = client * 5;
@@ -34,16 +31,11 @@ pub(crate) fn data() -> Arc<FederatedData> {
 /// A plan of six toy clients that averages `rule` in five rounds, with barriers in each.
 pub(crate) fn plan(rule: Rule) -> Plan {
     let model = ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5, 2.0] });
-    let facts = DataFacts { shape: vec![3], classes: 2, pool: 30, test: 8 };
+    let facts = DataFacts { shape: vec![3], classes: 2, targets: 1, pool: 30, test: 8 };
     Plan {
         seed: 7,
         rounds: 5,
-        data: DataSpec {
-            set: DataSet::Digits,
-            partition: Partition::Iid,
-            test_share: 0.2,
-            client_test_share: 0.2,
-        },
+        data: DataSpec::new(DataSet::Digits),
         clients: ClientsSpec {
             count: 6,
             per_round: None,
@@ -54,20 +46,7 @@ pub(crate) fn plan(rule: Rule) -> Plan {
         },
         layout: Arc::new(model.layout(&facts).unwrap()),
         model,
-        local: LocalSpec {
-            epochs: 2,
-            batch: 2,
-            optimizer: Optimizer::Sgd(Sgd {
-                lr: 0.1,
-                momentum: 0.0,
-                nesterov: false,
-                weight_decay: 0.0,
-            }),
-            schedule: Schedule::Constant,
-            optimizer_state: OptimizerMemory::Reset,
-            loss: Loss::CrossEntropy,
-            clip: None,
-        },
+        local: LocalSpec::new(2, 2, Optimizer::Sgd(Sgd::new(0.1))),
         barriers: Some(BarrierSpec::default()),
         evaluate: EvaluateSpec::default(),
         checkpoints: CheckpointSpec::default(),
@@ -75,6 +54,7 @@ pub(crate) fn plan(rule: Rule) -> Plan {
             name: "strategy".into(),
             average: Average::Always(rule),
             weights: Weighting::Examples,
+            statistics: Statistics::default(),
         },
     }
 }
@@ -249,7 +229,7 @@ impl Run {
     pub(crate) async fn go(self) -> (Result<(), RunError>, Written) {
         let pool = Arc::new(WorkerPool::start(self.workers, self.staged).unwrap());
         let data = data();
-        let examples = move |client| data.client_train(client).len();
+        let examples = move |client| data.train_examples(client);
         let written = self.journal.written.clone();
         let end = run(self.plan, examples, pool, self.journal, self.from, self.word).await;
         let written = written.lock().unwrap().clone();

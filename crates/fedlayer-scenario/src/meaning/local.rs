@@ -2,7 +2,7 @@
 
 use fedlayer_core::{
     DataFacts,
-    spec::{LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Schedule},
+    spec::{LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Precision, Schedule, Warmup},
 };
 
 use crate::{
@@ -24,17 +24,68 @@ pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Probl
             .help("add `momentum = 0.9` beside it, or leave `nesterov` out".to_owned());
         problems.push(problem);
     }
-    match &local.schedule {
-        Schedule::MultiStep { at, .. } => problems.extend(ascending(at)),
-        Schedule::Cosine { warmup_steps, warmup_from } => {
-            problems.extend(warm_up(scenario, facts, *warmup_steps, *warmup_from));
-        }
-        Schedule::Constant | Schedule::Step { .. } => {}
+    if let Schedule::MultiStep { at, .. } = &local.schedule {
+        problems.extend(ascending(at));
     }
+    problems.extend(one_of("local", ["epochs", "steps"], [local.epochs, local.steps]));
+    if let Some(warmup) = &local.warmup {
+        let lengths = [warmup.steps, warmup.epochs];
+        problems.extend(one_of("local.warmup", ["steps", "epochs"], lengths));
+        problems.extend(warm_up(scenario, facts, warmup));
+    }
+    problems.extend(precision(scenario));
+    problems.extend(texts(scenario, facts));
     if matches!(scenario.model, ModelSpec::Toy(_)) {
         problems.extend(toy(local));
     }
     problems
+}
+
+/// The problem of a table that has none or both of two keys that say the same in two ways.
+fn one_of(table: &str, keys: [&str; 2], values: [Option<u32>; 2]) -> Option<Problem> {
+    let [first, second] = keys;
+    let table = Path::from(table);
+    match values {
+        [Some(_), Some(_)] => Some(
+            Problem::new(At::Key(table.join(second)), format!("`{first}` and `{second}` exclude each other"))
+                .label("the second of them")
+                .also(At::Key(table.join(first)), "the first of them")
+                .help("leave one of them out".to_owned()),
+        ),
+        [None, None] => Some(
+            Problem::new(At::Key(table), format!("neither `{first}` nor `{second}` is given"))
+                .label("one of them is needed here")
+                .help(format!("add `{first} = …` or `{second} = …`")),
+        ),
+        _ => None,
+    }
+}
+
+/// Models that know no other numbers than f32.
+fn precision(scenario: &Scenario) -> Option<Problem> {
+    let words = match scenario.model {
+        ModelSpec::Toy(_) => "the toy model",
+        ModelSpec::DiagonalLinear(_) => "a diagonal network",
+        ModelSpec::Torchscript(_) => "a TorchScript module",
+        _ => return None,
+    };
+    (scenario.local.precision != Precision::F32).then(|| {
+        let at = At::Value(Path::from("local.precision"));
+        Problem::new(at, format!("{words} is computed in f32 alone"))
+            .label("must be \"f32\"")
+            .help("leave it out".to_owned())
+    })
+}
+
+/// A squared loss over a vocabulary is never meant.
+fn texts(scenario: &Scenario, facts: Option<&DataFacts>) -> Option<Problem> {
+    let several = facts.is_some_and(|facts| facts.targets > 1);
+    (several && scenario.local.loss == Loss::Squared).then(|| {
+        let at = At::Value(Path::from("local.loss"));
+        Problem::new(at, "the squared loss is for examples of one label")
+            .label("a text has one for each token")
+            .help("leave it out: the cross-entropy is the loss of a language model".to_owned())
+    })
 }
 
 fn ascending(epochs: &[u32]) -> Vec<Problem> {
@@ -48,33 +99,18 @@ fn ascending(epochs: &[u32]) -> Vec<Problem> {
     pairs.map(problem).collect()
 }
 
-fn warm_up(
-    scenario: &Scenario,
-    facts: Option<&DataFacts>,
-    steps: u32,
-    from: f64,
-) -> Option<Problem> {
-    let cosine = Path::from("local.schedule.cosine");
-    if steps == 0 && from > 0.0 {
-        let at = At::Value(cosine.join("warmup_from"));
-        let problem = Problem::new(at, "`warmup_from` has no effect without a warm-up")
-            .label("there are no warm-up steps")
-            .help("add `warmup_steps` beside it, or leave `warmup_from` out".to_owned());
-        return Some(problem);
-    }
+fn warm_up(scenario: &Scenario, facts: Option<&DataFacts>, warmup: &Warmup) -> Option<Problem> {
     // No client trains longer than one that had the whole pool for itself.
     let local = &scenario.local;
     let per_epoch = (facts?.pool as u64).div_ceil(u64::from(local.batch));
-    let longest = per_epoch
-        .saturating_mul(u64::from(local.epochs))
-        .saturating_mul(u64::from(scenario.rounds));
-    (u64::from(steps) >= longest).then(|| {
-        Problem::new(
-            At::Value(cosine.join("warmup_steps")),
-            "the warm-up does not end within the run",
-        )
-        .label(format!("found {steps}"))
-        .help(format!("no client takes more than {longest} steps in this run; most take fewer"))
+    let longest = local.steps_of(per_epoch).saturating_mul(u64::from(scenario.rounds));
+    let length = warmup.length(per_epoch);
+    (length >= longest).then(|| {
+        let key = if warmup.steps.is_some() { "steps" } else { "epochs" };
+        let at = At::Value(Path::from("local.warmup").join(key));
+        Problem::new(at, "the warm-up does not end within the run")
+            .label(format!("{length} steps"))
+            .help(format!("no client takes more than {longest} steps in this run; most take fewer"))
     })
 }
 
@@ -107,7 +143,7 @@ fn toy(local: &LocalSpec) -> Vec<Problem> {
     let problem = |(at, words): (At, &str)| {
         Problem::new(at, format!("the toy model has no {words}"))
             .label("it would have no effect")
-            .help("the toy trains with `optimizer = { sgd = { lr = … } }`, `epochs`, `batch` and `schedule` alone".to_owned())
+            .help("the toy trains with `optimizer = { sgd = { lr = … } }`, `epochs` or `steps`, `batch`, `schedule` and `warmup` alone".to_owned())
     };
     found.into_iter().map(problem).collect()
 }

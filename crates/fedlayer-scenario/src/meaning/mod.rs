@@ -3,6 +3,7 @@
 mod clients;
 mod layers;
 mod local;
+mod model;
 mod rounds;
 mod strategies;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use fedlayer_core::{
     DataFacts, Layout,
-    spec::{DataSpec, ModelSpec},
+    spec::DataSpec,
 };
 
 use crate::{
@@ -19,16 +20,24 @@ use crate::{
     tree::Path,
 };
 
-/// What is known about data sets: the seam between scenarios and data.
-pub trait DataCheck {
+/// What is known outside of a scenario: data sets, and the files of modules.
+pub trait Outside {
     /// What the data set looks like, if `clients` clients can share it as `data` says.
     ///
     /// # Errors
     /// Names the key at fault.
     fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault>;
+
+    /// The layers of the TorchScript module in a file, as the scenario names it.
+    ///
+    /// # Errors
+    /// When the file is no such module; always, where modules are not read.
+    fn module(&self, file: &str) -> Result<Layout, String> {
+        Err(format!("the module `{file}` cannot be read here"))
+    }
 }
 
-impl<F: Fn(&DataSpec, u32) -> Result<DataFacts, DataFault>> DataCheck for F {
+impl<F: Fn(&DataSpec, u32) -> Result<DataFacts, DataFault>> Outside for F {
     fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
         self(data, clients)
     }
@@ -48,10 +57,10 @@ pub struct DataFault {
 /// Everything that makes no sense, or the layers of the model.
 pub(crate) fn check(
     scenario: &Scenario,
-    data: &dyn DataCheck,
+    outside: &dyn Outside,
 ) -> Result<Arc<Layout>, Vec<Problem>> {
     let mut problems = Vec::new();
-    let facts = data.check(&scenario.data, scenario.clients.count);
+    let facts = outside.check(&scenario.data, scenario.clients.count);
     if let Err(fault) = &facts {
         let at = At::Value(Path::from(fault.key.as_str()));
         problems.push(Problem::new(at, fault.message.clone()).help(fault.help.clone()));
@@ -61,12 +70,11 @@ pub(crate) fn check(
     problems.extend(local::check(scenario, facts.as_ref().ok()));
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
-    // The names of the layers do not depend on the data, so that they can be checked even where the data is at fault.
-    let stand_in = DataFacts { shape: vec![1 << 20], classes: 2, pool: 2, test: 1 };
-    let layout = match scenario.model.layout(facts.as_ref().unwrap_or(&stand_in)) {
-        Ok(layout) => Arc::new(layout),
-        Err(error) => {
-            problems.push(no_layout(&scenario.model, facts.as_ref().ok(), &error.to_string()));
+    problems.extend(model::check(scenario, facts.as_ref().ok()));
+    let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
+        Ok(layout) => layout,
+        Err(problem) => {
+            problems.push(problem);
             return Err(problems);
         }
     };
@@ -105,22 +113,4 @@ fn too_large(layout: &Layout) -> Option<Problem> {
             .label("too large")
             .help("make its layers narrower".to_owned())
     })
-}
-
-/// The problem of a model that has no layers on this data.
-fn no_layout(model: &ModelSpec, facts: Option<&DataFacts>, reason: &str) -> Problem {
-    match (model, facts.map(DataFacts::features)) {
-        (ModelSpec::Toy(toy), Some(features)) if toy.curvature.len() > features => {
-            let layers = toy.curvature.len();
-            let at = At::Value(Path::from("model.toy.curvature"));
-            let title = "the toy has more layers than the data has features";
-            Problem::new(at, title)
-                .label(format!("{layers} layers for {features} features"))
-                .help(format!("give at most {features} curvatures, one per layer"))
-        }
-        _ => Problem::new(
-            At::Value(Path::from("model")),
-            format!("the model has no layers: {reason}"),
-        ),
-    }
 }

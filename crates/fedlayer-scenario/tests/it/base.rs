@@ -52,12 +52,16 @@ pub(crate) struct Case(pub(crate) &'static str, pub(crate) &'static str, pub(cra
 
 /// What the tests know of data: the digits, and drawn sets of any size.
 pub(crate) fn data(spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
-    let (shape, classes, pool) = match &spec.set {
-        DataSet::Digits => (vec![1, 8, 8], 10, 1438),
+    let (shape, classes, targets, pool) = match &spec.set {
+        DataSet::Digits => (vec![1, 8, 8], 10, 1, 1438),
+        DataSet::Cifar10 => (vec![3, 32, 32], 10, 1, 50_000),
+        DataSet::TinyShakespeare => (vec![64], 65, 64, 17_000),
         DataSet::Synthetic(set) => {
             let features = set.informative + set.redundant + set.noise;
-            (vec![features as usize], set.classes as usize, set.examples as usize * 4 / 5)
+            let all = set.examples.or(set.per_client).unwrap_or(2000) as usize;
+            (vec![features as usize], set.classes as usize, 1, all * 4 / 5)
         }
+        set => panic!("no test asks about {set:?}"),
     };
     let fault = |key: &str, message: String, help: &str| {
         Err(DataFault { key: key.into(), message, help: Some(help.into()) })
@@ -73,7 +77,7 @@ pub(crate) fn data(spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault
             format!("{clients} clients with {shards} shards each need more than {pool} examples"),
             "lower `data.partition.shards`",
         ),
-        _ => Ok(DataFacts { shape, classes, pool, test: 359 }),
+        _ => Ok(DataFacts { shape, classes, targets, pool, test: 359 }),
     }
 }
 

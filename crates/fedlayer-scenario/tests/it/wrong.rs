@@ -229,13 +229,22 @@ fn meaning() {
             Case(
                 "a warm-up longer than the run",
                 "batch = 16",
-                "batch = 16\nschedule = { cosine = { warmup_steps = 3600 } }",
+                "batch = 16\nwarmup = { steps = 3600 }",
             ),
             Case(
-                "a warm-up from somewhere to nowhere",
+                "a warm-up of more epochs than the run has",
                 "batch = 16",
-                "batch = 16\nschedule = { cosine = { warmup_from = 0.1 } }",
+                "batch = 16\nwarmup = { epochs = 40 }",
             ),
+            Case("a warm-up without a length", "batch = 16", "batch = 16\nwarmup = { from = 0.1 }"),
+            Case(
+                "a warm-up of two lengths",
+                "batch = 16",
+                "batch = 16\nwarmup = { steps = 10, epochs = 1 }",
+            ),
+            Case("epochs and steps", "epochs = 2", "epochs = 2\nsteps = 10"),
+            Case("neither epochs nor steps", "epochs = 2\n", ""),
+            Case("statistics of no normalisation", "average = { rotate = 1 }", "average = { rotate = 1 }\nstatistics = \"recompute\""),
             Case(
                 "a toy with what it does not have",
                 "[model]\nmlp = [128, 64]\n\n[local]",
@@ -310,6 +319,59 @@ fn several_at_once() {
                 "many that make no sense, and layers although the data is at fault",
                 "count = 8\n\n[model]\nmlp = [128, 64]",
                 "count = 5000\nmin_clients = 5001\n\n[model]\ndiagonal-linear = 2\n\n[checkpoints]\nkeep = 2",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn models() {
+    let model = |about, model| Case(about, "mlp = [128, 64]", model);
+    let digits = "set = \"digits\"\npartition = { dirichlet = 0.3 }\n\n[clients]\ncount = 8\n\n[model]\nmlp = [128, 64]\n\n[local]";
+    let text = |model: &str| {
+        let local = if model.contains("[local]") { "" } else { "\n[local]" };
+        format!("set = \"tiny-shakespeare\"\n\n[clients]\ncount = 8\n\n[model]\n{model}{local}").leak() as &str
+    };
+    holds(
+        "models",
+        &messages(&[
+            model("a convolution that does not fit", "layers = [{ conv = { out = 4, kernel = 9 } }]"),
+            model("no flatten", "layers = [{ conv = { out = 4, kernel = 3 } }, { linear = { out = 10 } }]"),
+            model("an end that is not the classes", "layers = [\"flatten\", { linear = { out = 7 } }]"),
+            model(
+                "two layers of one name",
+                "layers = [\"flatten\", { linear = { out = 7, name = \"a\" } }, { linear = { out = 10, name = \"a\" } }]",
+            ),
+            model(
+                "a residual that does not fit",
+                "layers = [\"flatten\", { residual = [{ linear = { out = 7 } }] }, { linear = { out = 10 } }]",
+            ),
+            model(
+                "typos in layers",
+                "layers = [\"rellu\", { conv = { out = 4, kernal = 3 } }, { linaer = { out = 10 } }, { dropout = 1 }]",
+            ),
+            model("groups that do not divide", "resnet-20 = { norm = \"group\", groups = 7 }"),
+            model("a text model on images", "gpt = { heads = 3 }"),
+            model("a form given as a word", "resnet-18 = \"batch\""),
+            model("a module that is not read here", "torchscript = \"net.pt\""),
+            Case("an image model on a text", digits, text("vgg-11 = {}")),
+            Case("heads that do not divide", digits, text("gpt = { width = 32, heads = 3 }")),
+            Case("a squared loss of a text", digits, text("gpt = {}\n[local]\nloss = \"squared\"")),
+        ]),
+    );
+}
+
+#[test]
+fn drawn_clients() {
+    let drawn = "set = { synthetic = { per_client = 50 } }";
+    holds(
+        "drawn",
+        &messages(&[
+            Case("barriers on the training split", "set = \"digits\"", drawn),
+            Case(
+                "bf16 where it is not known",
+                "[model]\nmlp = [128, 64]\n\n[local]",
+                "[model]\ndiagonal-linear = 2\n\n[local]\nprecision = \"bf16\"",
             ),
         ]),
     );

@@ -118,7 +118,9 @@ impl Client {
                 expect_length(url, whole, bytes)?;
                 if start != have {
                     part.restart()?;
-                    return Err(Stop::Cut("the server sent another part than the one asked for".to_owned()));
+                    return Err(Stop::Cut(
+                        "the server sent another part than the one asked for".to_owned(),
+                    ));
                 }
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -152,7 +154,11 @@ fn receive(
         if part.bytes() + count as u64 > bytes {
             part.restart()?;
             let found = format!("more than {bytes}");
-            return Err(Stop::Final(FetchError::Length { url: url.clone(), found, expected: bytes }));
+            return Err(Stop::Final(FetchError::Length {
+                url: url.clone(),
+                found,
+                expected: bytes,
+            }));
         }
         part.append(&piece[..count])?;
         transfer.at(part.bytes());

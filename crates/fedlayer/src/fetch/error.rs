@@ -16,14 +16,7 @@ pub(crate) enum FetchError {
         "could not fetch `{url}`: {reason}; tried {tries} times; {} of {} are in `{}`\nhint: the same command goes on from there; `--from` takes another address or a folder",
         bytes(*have), bytes(*of), part.display()
     )]
-    Cut {
-        url: Url,
-        reason: String,
-        tries: usize,
-        have: u64,
-        of: u64,
-        part: PathBuf,
-    },
+    Cut { url: Url, reason: String, tries: usize, have: u64, of: u64, part: PathBuf },
     /// The server does not give the file.
     #[error(
         "`{url}` answers {status}\nhint: name a mirror with `--from URL`, or a folder that has the file with `--from DIR`"

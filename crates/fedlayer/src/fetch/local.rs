@@ -20,10 +20,7 @@ pub(crate) enum Found {
     Published(PathBuf),
     /// The files that it comes to, unpacked, or in the other of plain and gzip. Nobody published hashes of those; the loaders check their lengths
     /// and shapes.
-    Loose {
-        files: Vec<PathBuf>,
-        missing: Vec<&'static str>,
-    },
+    Loose { files: Vec<PathBuf>, missing: Vec<&'static str> },
 }
 
 /// Looks for a download in a folder of the set's files, or in a folder that has one.
@@ -66,11 +63,7 @@ pub(crate) fn copy(
 }
 
 /// Copies files as they are.
-pub(crate) fn copy_loose(
-    from: &[PathBuf],
-    into: &Path,
-    screen: &Screen,
-) -> Result<(), FetchError> {
+pub(crate) fn copy_loose(from: &[PathBuf], into: &Path, screen: &Screen) -> Result<(), FetchError> {
     for path in from {
         let Some(name) = path.file_name() else { continue };
         let to = into.join(name);

@@ -12,13 +12,13 @@ mod tests;
 mod unpack;
 mod verify;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fedlayer_data::{Download, KnownSet, Unpack, catalogue};
 use fedlayer_report::quantity;
 
-pub(crate) use self::{error::FetchError, source::Source};
 use self::{download::Client, local::Found};
+pub(crate) use self::{error::FetchError, source::Source};
 use crate::{
     args::FetchArgs,
     exit::Failure,
@@ -175,8 +175,9 @@ impl Job {
         match download.unpack {
             Unpack::AsItIs => part.finish(&self.into.join(download.file))?,
             archive => {
-                unpack::unpack(archive, download.file, part.path(), &self.into)?;
+                let unpacked = unpack::unpack(archive, download.file, part.path(), &self.into);
                 part.discard()?;
+                unpacked?;
             }
         }
         self.screen.talk(&format!(
@@ -198,8 +199,6 @@ struct Whole {
 fn outcome(download: &Download) -> Box<dyn Iterator<Item = &'static str>> {
     match download.unpack {
         Unpack::AsItIs => Box::new(std::iter::once(download.file)),
-        Unpack::TarGz(members) | Unpack::Zip(members) => {
-            Box::new(members.iter().map(|&(_, name)| name))
-        }
+        Unpack::TarGz(members) => Box::new(members.iter().map(|&(_, name)| name)),
     }
 }

@@ -1,11 +1,6 @@
 //! [`Source`]: where a data set's files are fetched from.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr};
 
 use fedlayer_data::Download;
 
@@ -29,7 +24,8 @@ impl Source {
     pub(crate) fn url(&self, download: &Download) -> Url {
         match self {
             Self::Mirror(Url(base)) => {
-                let (base, query) = base.split_once('?').map_or((&**base, None), |(b, q)| (b, Some(q)));
+                let (base, query) =
+                    base.split_once('?').map_or((&**base, None), |(b, q)| (b, Some(q)));
                 let query = query.map_or(String::new(), |query| format!("?{query}"));
                 Url(format!("{}/{}{query}", base.trim_end_matches('/'), download.file))
             }

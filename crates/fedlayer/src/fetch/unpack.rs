@@ -49,7 +49,8 @@ fn tar_gz(
         if !stays(&inside) {
             return Err(broken(format!("`{}` leads out of its folder", inside.display())));
         }
-        let Some(&(_, name)) = members.iter().find(|(member, _)| inside == Path::new(member)) else {
+        let Some(&(_, name)) = members.iter().find(|(member, _)| inside == Path::new(member))
+        else {
             continue;
         };
         if !entry.header().entry_type().is_file() {
@@ -57,9 +58,9 @@ fn tar_gz(
         }
         parts.push((member(&mut entry, &broken, &into.join(name))?, name));
     }
-    let is_missing = |name: &&str| parts.iter().all(|(_, unpacked)| unpacked != name);
-    match members.iter().map(|&(_, name)| name).find(is_missing) {
-        Some(name) => Err(broken(format!("there is no `{name}` in it"))),
+    let is_missing = |(_, name): &&(_, &str)| parts.iter().all(|(_, there)| there != name);
+    match members.iter().find(is_missing) {
+        Some((member, _)) => Err(broken(format!("there is no `{member}` in it"))),
         None => Ok(()),
     }
 }
@@ -75,7 +76,8 @@ fn member(
     to: &Path,
 ) -> Result<PartFile, FetchError> {
     let beside = to.with_added_extension("part");
-    let mut part = PartFile::open(beside.clone())?.ok_or_else(|| FetchError::Busy(beside.clone()))?;
+    let mut part =
+        PartFile::open(beside.clone())?.ok_or_else(|| FetchError::Busy(beside.clone()))?;
     part.restart()?;
     let mut piece = vec![0; 1 << 18];
     loop {

@@ -1,6 +1,4 @@
-//! Training and evaluation held to PyTorch's numbers: `tests/oracle/fixtures/training.json` at the root.
-//!
-//! Here and not among the tests of the public face, because the fixture gives the order of the examples, which the face draws itself.
+//! Training and evaluation of stacks held to `tests/oracle/fixtures/training.json` at the root.
 
 use std::sync::Arc;
 
@@ -8,7 +6,6 @@ use fedlayer_core::{Evaluation, Examples, FederatedData, Params, Plan, Seed};
 use serde_json::Value;
 
 use crate::{
-    Device,
     batches::Batches,
     engine::{Body, Engine, Table},
     evaluate::{Seen, evaluate, logits, place},
@@ -16,7 +13,7 @@ use crate::{
     stack::{self, Member},
 };
 
-const FIXTURE: &str = include_str!("../../../tests/oracle/fixtures/training.json");
+const FIXTURE: &str = include_str!("../../../../tests/oracle/fixtures/training.json");
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).unwrap()
@@ -36,7 +33,7 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         rounds: read(&fixture["rounds"]),
         ..setup::plan(read(&case["model"]), &data, read(&case["local"]))
     };
-    let engine = Engine::new(&plan, data.clone(), Device::Cpu, None).unwrap();
+    let engine = Engine::new(&plan, data.clone(), super::device(), None).unwrap();
     let clients = case["clients"].as_array().unwrap();
     let before: Vec<(Vec<f32>, Vec<Vec<f32>>)> = clients
         .iter()
@@ -71,7 +68,7 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         }
         let start: usize = read(&fixture["test"]);
         let rows: Vec<i64> = (start..data.test.len()).map(|row| row as i64).collect();
-        let table = Table::new(&data.test, Device::Cpu).unwrap().select(&rows).unwrap();
+        let table = Table::new(&data.test, super::device()).unwrap().select(&rows).unwrap();
         let params = Params::new(plan.layout.clone(), trained.params).unwrap();
         let (logits, evaluation) = evaluated(&engine, &params, &table);
         let expected: Vec<Vec<f32>> = read(&after["logits"]);

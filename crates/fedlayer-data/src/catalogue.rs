@@ -1,0 +1,260 @@
+//! [`catalogue`]: the data sets that are known by name, the files that they are read from, and where these come from.
+
+/// A data set that is known by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownSet {
+    /// Its name in scenarios, and that of its folder.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    /// Under which licence it is given away.
+    pub licence: &'static str,
+    /// Whom to cite.
+    pub cite: &'static str,
+    /// Its home page.
+    pub home: &'static str,
+    /// The files that it is read from, in order.
+    pub files: &'static [KnownFile],
+    /// What `fedlayer data fetch` gets; nothing where it must be got by hand.
+    pub downloads: &'static [Download],
+}
+
+/// A file of a set, which may also lie in the folder with `.gz` behind its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownFile {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It holds training examples, or their labels, or the whole text.
+    Train,
+    /// It holds test examples or their labels.
+    Test,
+}
+
+/// What is got for a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Download {
+    /// The name under which it is kept while it is got, and for good where it is not unpacked.
+    pub file: &'static str,
+    /// Where it is.
+    pub url: &'static str,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, in lower-case hexadecimal.
+    pub sha256: &'static str,
+    /// What becomes of it.
+    pub unpack: Unpack,
+}
+
+/// What becomes of a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpack {
+    /// It is one of the set's files already.
+    AsItIs,
+    /// It is a `.tar.gz`, of which these members become these files.
+    TarGz(&'static [(&'static str, &'static str)]),
+}
+
+const fn train(name: &'static str) -> KnownFile {
+    KnownFile { name, role: Role::Train }
+}
+
+const fn test(name: &'static str) -> KnownFile {
+    KnownFile { name, role: Role::Test }
+}
+
+/// The files of MNIST and of what has its form.
+pub(crate) const IDX_FILES: [KnownFile; 4] = [
+    train("train-images-idx3-ubyte"),
+    train("train-labels-idx1-ubyte"),
+    test("t10k-images-idx3-ubyte"),
+    test("t10k-labels-idx1-ubyte"),
+];
+
+/// The files of CIFAR-10, of 10,000 images each.
+pub(crate) const CIFAR_10_FILES: [KnownFile; 6] = [
+    train("data_batch_1.bin"),
+    train("data_batch_2.bin"),
+    train("data_batch_3.bin"),
+    train("data_batch_4.bin"),
+    train("data_batch_5.bin"),
+    test("test_batch.bin"),
+];
+
+/// The files of CIFAR-100.
+pub(crate) const CIFAR_100_FILES: [KnownFile; 2] = [train("train.bin"), test("test.bin")];
+
+/// The files of WikiText-2 as it is distributed in words.
+pub(crate) const WIKITEXT_FILES: [KnownFile; 2] = [train("train.txt"), test("test.txt")];
+
+/// The file of tiny Shakespeare.
+pub(crate) const SHAKESPEARE_FILES: [KnownFile; 1] = [train("input.txt")];
+
+macro_rules! idx_download {
+    ($base:literal, $file:literal, $bytes:literal, $sha256:literal) => {
+        Download {
+            file: concat!($file, ".gz"),
+            url: concat!($base, $file, ".gz"),
+            bytes: $bytes,
+            sha256: $sha256,
+            unpack: Unpack::AsItIs,
+        }
+    };
+}
+
+/// Every set that is known by name and read from files.
+pub fn catalogue() -> &'static [KnownSet] {
+    &CATALOGUE
+}
+
+static CATALOGUE: [KnownSet; 6] = [
+    KnownSet {
+        name: "mnist",
+        about: "60,000 + 10,000 handwritten digits, 28 × 28",
+        licence: "CC BY-SA 3.0",
+        cite: "LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition, 1998",
+        home: "http://yann.lecun.com/exdb/mnist/",
+        files: &IDX_FILES,
+        downloads: &MNIST,
+    },
+    KnownSet {
+        name: "fashion-mnist",
+        about: "60,000 + 10,000 articles of clothing, 28 × 28",
+        licence: "MIT",
+        cite: "Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017",
+        home: "https://github.com/zalandoresearch/fashion-mnist",
+        files: &IDX_FILES,
+        downloads: &FASHION_MNIST,
+    },
+    KnownSet {
+        name: "cifar-10",
+        about: "50,000 + 10,000 colour images in 10 classes, 32 × 32",
+        licence: "none stated",
+        cite: "Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+        home: "https://www.cs.toronto.edu/~kriz/cifar.html",
+        files: &CIFAR_10_FILES,
+        downloads: &CIFAR_10,
+    },
+    KnownSet {
+        name: "cifar-100",
+        about: "50,000 + 10,000 colour images in 100 classes, 32 × 32",
+        licence: "none stated",
+        cite: "Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+        home: "https://www.cs.toronto.edu/~kriz/cifar.html",
+        files: &CIFAR_100_FILES,
+        downloads: &CIFAR_100,
+    },
+    KnownSet {
+        name: "wikitext-2",
+        about: "articles, 2,088,628 + 245,569 words",
+        licence: "CC BY-SA 3.0",
+        cite: "Merity, Xiong, Bradbury, Socher, Pointer sentinel mixture models, 2017",
+        home: "https://huggingface.co/datasets/Salesforce/wikitext",
+        files: &WIKITEXT_FILES,
+        downloads: &[],
+    },
+    KnownSet {
+        name: "tiny-shakespeare",
+        about: "plays, 1,115,394 characters, 299 speakers",
+        licence: "public domain",
+        cite: "Karpathy, char-rnn, 2015",
+        home: "https://github.com/karpathy/char-rnn",
+        files: &SHAKESPEARE_FILES,
+        downloads: &SHAKESPEARE,
+    },
+];
+
+// Sizes and SHA-256 are those that several public projects pin; Fashion-MNIST's and tiny Shakespeare's were computed from the files.
+static MNIST: [Download; 4] = [
+    idx_download!(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "train-images-idx3-ubyte",
+        9_912_422,
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    idx_download!(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "train-labels-idx1-ubyte",
+        28_881,
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    idx_download!(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "t10k-images-idx3-ubyte",
+        1_648_877,
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    ),
+    idx_download!(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "t10k-labels-idx1-ubyte",
+        4_542,
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    ),
+];
+
+static FASHION_MNIST: [Download; 4] = [
+    idx_download!(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "train-images-idx3-ubyte",
+        26_421_880,
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+    ),
+    idx_download!(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "train-labels-idx1-ubyte",
+        29_515,
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+    ),
+    idx_download!(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "t10k-images-idx3-ubyte",
+        4_422_102,
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+    ),
+    idx_download!(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "t10k-labels-idx1-ubyte",
+        5_148,
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+    ),
+];
+
+static CIFAR_10: [Download; 1] = [Download {
+    file: "cifar-10-binary.tar.gz",
+    url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    bytes: 170_052_171,
+    sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    unpack: Unpack::TarGz(&[
+        ("cifar-10-batches-bin/data_batch_1.bin", "data_batch_1.bin"),
+        ("cifar-10-batches-bin/data_batch_2.bin", "data_batch_2.bin"),
+        ("cifar-10-batches-bin/data_batch_3.bin", "data_batch_3.bin"),
+        ("cifar-10-batches-bin/data_batch_4.bin", "data_batch_4.bin"),
+        ("cifar-10-batches-bin/data_batch_5.bin", "data_batch_5.bin"),
+        ("cifar-10-batches-bin/test_batch.bin", "test_batch.bin"),
+    ]),
+}];
+
+static CIFAR_100: [Download; 1] = [Download {
+    file: "cifar-100-binary.tar.gz",
+    url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+    bytes: 168_513_733,
+    sha256: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+    unpack: Unpack::TarGz(&[
+        ("cifar-100-binary/train.bin", "train.bin"),
+        ("cifar-100-binary/test.bin", "test.bin"),
+    ]),
+}];
+
+static SHAKESPEARE: [Download; 1] = [Download {
+    file: "input.txt",
+    url: "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+    bytes: 1_115_394,
+    sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    unpack: Unpack::AsItIs,
+}];

@@ -1,0 +1,70 @@
+//! The binary version of CIFAR-10 and CIFAR-100: per image its labels, a byte each, then 32 × 32 bytes of red, of green and of blue (Krizhevsky's CIFAR page).
+
+use std::io::Read;
+
+use super::{DecodeError, Fault, Place, Source};
+
+/// The bytes of an image.
+pub const PIXELS: usize = 3 * 32 * 32;
+
+/// How a record begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// CIFAR-10: one of 10 classes.
+    Ten,
+    /// CIFAR-100: one of 20 coarse classes, which is left aside, then one of 100.
+    Hundred,
+}
+
+impl Labels {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Ten => 1,
+            Self::Hundred => 2,
+        }
+    }
+
+    /// The number of classes.
+    pub fn classes(self) -> usize {
+        match self {
+            Self::Ten => 10,
+            Self::Hundred => 100,
+        }
+    }
+}
+
+/// Images with their labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// `(N, 3, 32, 32)`, row-major.
+    pub bytes: Vec<u8>,
+    /// `(N)`
+    pub labels: Vec<u32>,
+}
+
+/// Appends a file of `count` records, the first `at_most` of them; the end of the file is checked only where all are read.
+///
+/// # Errors
+/// When the file ends too early or too late, or a label is none of the classes.
+pub fn append<R: Read>(
+    source: &mut Source<R>,
+    labels: Labels,
+    count: usize,
+    at_most: usize,
+    records: &mut Records,
+) -> Result<(), DecodeError> {
+    let length = labels.bytes() + PIXELS;
+    for index in 0..count.min(at_most) {
+        let record = source.take(length as u64, &format!("record {index} of {count}"))?;
+        let (own, pixels) = record.split_at(labels.bytes());
+        let label = own[labels.bytes() - 1];
+        if usize::from(label) >= labels.classes() {
+            let place = Place::Byte((index * length + labels.bytes() - 1) as u64);
+            let expected = format!("a label below {}", labels.classes());
+            return Err(source.fault_at(place, Fault::Label, label.to_string(), expected));
+        }
+        records.labels.push(label.into());
+        records.bytes.extend_from_slice(pixels);
+    }
+    if at_most >= count { source.end() } else { Ok(()) }
+}

@@ -1,0 +1,151 @@
+//! [`Source`]: the bytes of a file, plain or gzip, counted.
+
+use std::io::{self, Chain, Cursor, Read};
+
+use flate2::read::MultiGzDecoder;
+
+use super::{DecodeError, Fault, Place};
+
+/// The most bytes that are taken of a file whose size is not known beforehand.
+pub const LARGEST_FILE: u64 = 8 << 30;
+
+/// What one read asks for at most, so that a length in a header allocates nothing.
+const PIECE: u64 = 1 << 20;
+
+/// The bytes of a file, decompressed where its first two bytes say gzip.
+#[derive(Debug)]
+pub struct Source<R> {
+    file: String,
+    reader: Plain<R>,
+    offset: u64,
+}
+
+#[derive(Debug)]
+enum Plain<R> {
+    AsItIs(Chain<Cursor<Vec<u8>>, R>),
+    Gzip(MultiGzDecoder<Chain<Cursor<Vec<u8>>, R>>),
+}
+
+impl<R: Read> Source<R> {
+    /// Looks at the first two bytes of a file that messages call `file`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn new(file: &str, mut reader: R) -> Result<Self, DecodeError> {
+        let mut first = Vec::with_capacity(2);
+        let read = reader.by_ref().take(2).read_to_end(&mut first);
+        let is_gzip = first == [0x1f, 0x8b];
+        let whole = Cursor::new(first).chain(reader);
+        let reader = match is_gzip {
+            true => Plain::Gzip(MultiGzDecoder::new(whole)),
+            false => Plain::AsItIs(whole),
+        };
+        let source = Self { file: file.to_owned(), reader, offset: 0 };
+        match read {
+            Ok(_) => Ok(source),
+            Err(error) => Err(source.unreadable(&error)),
+        }
+    }
+
+    /// What messages call the file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// How many bytes were read.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// A fault at the current place.
+    pub fn fault(
+        &self,
+        fault: Fault,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> DecodeError {
+        self.fault_at(Place::Byte(self.offset), fault, found, expected)
+    }
+
+    /// A fault at another place of the file.
+    pub fn fault_at(
+        &self,
+        place: Place,
+        fault: Fault,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> DecodeError {
+        let (found, expected) = (found.into(), expected.into());
+        DecodeError { file: self.file.clone(), place, fault, found, expected }
+    }
+
+    fn unreadable(&self, error: &io::Error) -> DecodeError {
+        self.fault(Fault::Unreadable, format!("`{error}`"), "readable data")
+    }
+
+    /// The next `count` bytes, of what `expected` says.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn take(&mut self, count: u64, expected: &str) -> Result<Vec<u8>, DecodeError> {
+        let mut bytes = Vec::new();
+        let start = self.offset;
+        while (bytes.len() as u64) < count {
+            let before = bytes.len();
+            let piece = PIECE.min(count - before as u64);
+            self.append(piece, &mut bytes)?;
+            if bytes.len() == before {
+                let found = format!("the end after {} of {count} bytes", bytes.len());
+                return Err(self.fault_at(Place::Byte(start), Fault::Truncated, found, expected));
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Everything up to the end.
+    ///
+    /// # Errors
+    /// When it is more than [`LARGEST_FILE`], or cannot be read.
+    pub fn rest(&mut self) -> Result<Vec<u8>, DecodeError> {
+        let mut bytes = Vec::new();
+        loop {
+            let before = bytes.len();
+            self.append(PIECE, &mut bytes)?;
+            if bytes.len() == before {
+                return Ok(bytes);
+            }
+            if bytes.len() as u64 > LARGEST_FILE {
+                let expected = format!("at most {LARGEST_FILE} bytes");
+                return Err(self.fault(Fault::TooLong, "more data", expected));
+            }
+        }
+    }
+
+    /// Checks that nothing follows.
+    ///
+    /// # Errors
+    /// When something does.
+    pub fn end(&mut self) -> Result<(), DecodeError> {
+        let at = self.offset;
+        let mut more = Vec::new();
+        self.append(1, &mut more)?;
+        match more.is_empty() {
+            true => Ok(()),
+            false => {
+                let place = Place::Byte(at);
+                Err(self.fault_at(place, Fault::TooLong, "more data", "the end of the file"))
+            }
+        }
+    }
+
+    /// Appends up to `piece` bytes; none at the end.
+    fn append(&mut self, piece: u64, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let before = bytes.len();
+        let read = match &mut self.reader {
+            Plain::AsItIs(reader) => reader.by_ref().take(piece).read_to_end(bytes),
+            Plain::Gzip(reader) => reader.by_ref().take(piece).read_to_end(bytes),
+        };
+        self.offset += (bytes.len() - before) as u64;
+        read.map(drop).map_err(|error| self.unreadable(&error))
+    }
+}

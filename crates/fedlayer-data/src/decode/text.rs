@@ -1,0 +1,169 @@
+//! Texts as tokens: characters or words, whose they are, and the windows that make examples of them.
+
+use std::{collections::HashMap, io::Read};
+
+use super::{DecodeError, Fault, Place, Source};
+
+/// A text as numbers, cut into the parts that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// The number of different tokens; every token is below it.
+    pub vocabulary: usize,
+    /// Per natural owner (a speaker, an article) all its tokens, in the order of the text.
+    pub groups: Vec<Vec<u32>>,
+}
+
+/// Reads a text as UTF-8.
+///
+/// # Errors
+/// When it is not, or is empty.
+pub fn utf8<R: Read>(source: &mut Source<R>) -> Result<String, DecodeError> {
+    let bytes = source.rest()?;
+    if bytes.is_empty() {
+        return Err(source.fault(Fault::Truncated, "an empty file", "text"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let place = Place::Byte(error.utf8_error().valid_up_to() as u64);
+        source.fault_at(place, Fault::Text, "bytes that are not UTF-8", "text in UTF-8")
+    })
+}
+
+/// The characters of a text as one group. They are numbered in the order of their code points.
+pub fn characters(text: &str) -> Tokens {
+    let numbers = numbers_of_characters(text);
+    let tokens = text.chars().map(|character| numbers[&character]).collect();
+    Tokens { vocabulary: numbers.len(), groups: vec![tokens] }
+}
+
+/// The characters of a play, one group for each speaker.
+///
+/// A block begins with a line `NAME:` at the start of the text or after an empty line, and reaches to the next one; it belongs, that line included, to the
+/// speaker of that name. What stands before the first block belongs to a speaker without a name.
+pub fn speakers(play: &str) -> Tokens {
+    let numbers = numbers_of_characters(play);
+    let mut speakers: HashMap<&str, usize> = HashMap::new();
+    let mut groups: Vec<Vec<u32>> = Vec::new();
+    let mut speaker = "";
+    let mut after_empty = true;
+    for line in play.split_inclusive('\n') {
+        let name = line.trim_end_matches('\n').strip_suffix(':');
+        if let (Some(name), true) = (name.filter(|name| !name.is_empty()), after_empty) {
+            speaker = name;
+        }
+        after_empty = line == "\n";
+        let group = *speakers.entry(speaker).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].extend(line.chars().map(|character| numbers[&character]));
+    }
+    Tokens { vocabulary: numbers.len(), groups }
+}
+
+fn numbers_of_characters(text: &str) -> HashMap<char, u32> {
+    let mut characters: Vec<char> = text.chars().collect();
+    characters.sort_unstable();
+    characters.dedup();
+    characters.into_iter().zip(0..).collect()
+}
+
+/// The words of a text, numbered in the order in which they first appear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    numbers: HashMap<String, u32>,
+}
+
+/// The token at the end of each line.
+const END: &str = "<eos>";
+
+/// The token of a word that is not in the vocabulary.
+const UNKNOWN: &str = "<unk>";
+
+impl Words {
+    /// The words of a text, separated by white space, and `<eos>` for the end of each line; `<unk>` is always among them.
+    pub fn of(text: &str) -> Self {
+        let mut numbers = HashMap::new();
+        let mut add = |word: &str| {
+            let next = numbers.len() as u32;
+            numbers.entry(word.to_owned()).or_insert(next);
+        };
+        for line in text.lines() {
+            line.split_whitespace().for_each(&mut add);
+            add(END);
+        }
+        add(UNKNOWN);
+        Self { numbers }
+    }
+
+    /// The number of different tokens.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether there is no token; there always is.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// A text in these words, one group for each article: a line ` = Title = ` begins one.
+    pub fn articles(&self, text: &str) -> Tokens {
+        let unknown = self.numbers.get(UNKNOWN).copied().unwrap_or(0);
+        let number = |word: &str| self.numbers.get(word).copied().unwrap_or(unknown);
+        let mut groups: Vec<Vec<u32>> = vec![Vec::new()];
+        for line in text.lines() {
+            if is_title(line) && groups.last().is_some_and(|group| !group.is_empty()) {
+                groups.push(Vec::new());
+            }
+            if let Some(group) = groups.last_mut() {
+                group.extend(line.split_whitespace().map(number));
+                group.push(number(END));
+            }
+        }
+        Tokens { vocabulary: self.len(), groups }
+    }
+}
+
+/// Whether a line is the title of an article and not of a section (` = = Section = = `).
+fn is_title(line: &str) -> bool {
+    let inside = line.trim().strip_prefix("= ").and_then(|rest| rest.strip_suffix(" ="));
+    inside.is_some_and(|title| !title.starts_with('=') && !title.ends_with('='))
+}
+
+/// Windows of a text: examples of `context` tokens, labelled by the token that follows each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Windows {
+    /// `(N, context)`, whole numbers.
+    pub values: Vec<f32>,
+    /// `(N, context)`
+    pub labels: Vec<u32>,
+    /// Whose each window is, counted from 0 over the groups that have one, `(N)`.
+    pub groups: Vec<u32>,
+}
+
+impl Tokens {
+    /// The number of tokens.
+    pub fn len(&self) -> usize {
+        self.groups.iter().map(Vec::len).sum()
+    }
+
+    /// Whether there is no token.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Cuts each group into windows that do not overlap. What is left at a group's end is too short for one and is left out.
+    pub fn windows(&self, context: usize) -> Windows {
+        let mut windows = Windows { values: Vec::new(), labels: Vec::new(), groups: Vec::new() };
+        let mut next = 0;
+        for group in &self.groups {
+            let count = group.len().saturating_sub(1) / context;
+            for start in (0..count).map(|index| index * context) {
+                windows.values.extend(group[start..start + context].iter().map(|&t| t as f32));
+                windows.labels.extend_from_slice(&group[start + 1..=start + context]);
+                windows.groups.push(next);
+            }
+            next += u32::from(count > 0);
+        }
+        windows
+    }
+}

@@ -1,0 +1,144 @@
+//! [`DrawnClients`]: synthetic clients that are drawn when they take part, so that a million of them cost nothing.
+
+use fedlayer_core::{
+    ClientId, DataFacts, DrawClient, Examples, Generator, Seed,
+    spec::{DataSpec, Partition, Synthetic},
+};
+use rand::{RngExt, seq::index};
+
+use crate::{
+    DataError, error,
+    partition::dirichlet,
+    split,
+    synthetic::{self, Design},
+};
+
+/// The examples of the common test set where a scenario does not say it.
+pub(crate) const TEST: u32 = 1000;
+
+/// The most examples of all clients together: they are counted in 32 bits nowhere, but progress and costs are added up.
+const MOST: u64 = 1 << 50;
+
+/// Clients that all have the same number of examples, in classes that each draws for itself.
+#[derive(Debug)]
+pub(crate) struct DrawnClients {
+    design: Design,
+    partition: Partition,
+    clients: usize,
+    train: usize,
+    test: usize,
+    seed: Seed,
+}
+
+/// Checks that so many clients can be drawn in this way.
+pub(crate) fn check(spec: &DataSpec, facts: &DataFacts, clients: u32) -> Result<(), DataError> {
+    error::at_least_one("clients.count", clients)?;
+    error::in_range(
+        u64::from(clients) * (facts.pool as u64) < MOST,
+        "clients.count",
+        clients,
+        "so that all clients together have less than 2^50 examples",
+    )?;
+    match spec.partition {
+        Partition::Iid | Partition::Dirichlet(_) => Ok(()),
+        Partition::Classes(asked) if asked as usize > facts.classes => {
+            Err(DataError::MoreClassesThanThereAre { asked, classes: facts.classes })
+        }
+        Partition::Classes(_) => Ok(()),
+        _ => Err(DataError::NotDrawn),
+    }
+}
+
+impl DrawnClients {
+    /// Draws what all clients share: where the clusters lie and how they are shaped.
+    pub(crate) fn new(
+        spec: &DataSpec,
+        synthetic: &Synthetic,
+        clients: u32,
+        seed: Seed,
+    ) -> Result<Self, DataError> {
+        let each = synthetic.per_client.unwrap_or(2) as usize;
+        let test = split::held_out(each, spec.client_test_share);
+        let seed = seed.child("synthetic");
+        Ok(Self {
+            design: Design::without_labels(synthetic, seed)?,
+            partition: spec.partition.clone(),
+            clients: clients as usize,
+            train: each - test,
+            test,
+            seed,
+        })
+    }
+
+    /// The common test set: classes in equal shares.
+    pub(crate) fn test(&self, count: usize) -> Result<Examples, DataError> {
+        let mut generator = self.seed.child("test").generator();
+        let clusters = self.design.clusters();
+        let drawn: Vec<u64> = (0..count).map(|_| generator.random_range(0..clusters)).collect();
+        self.design.examples_of(&drawn, &mut generator)
+    }
+
+    /// How likely each class is for a client, or nothing where all are alike.
+    fn classes(&self, generator: &mut Generator) -> Option<Vec<f64>> {
+        let classes = self.design.classes();
+        match self.partition {
+            // The values were checked; a distribution that cannot be drawn from is as good as none.
+            Partition::Dirichlet(concentration) => {
+                dirichlet::weights(concentration, classes, generator).ok()
+            }
+            Partition::Classes(asked) => {
+                let mut shares = vec![0.0; classes];
+                for class in index::sample(generator, classes, asked as usize) {
+                    shares[class] = 1.0;
+                }
+                Some(shares)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An index drawn in proportion to `shares`, of which at least one is above 0.
+fn weighted(shares: &[f64], generator: &mut Generator) -> usize {
+    let mut left = generator.random::<f64>() * shares.iter().sum::<f64>();
+    let last = shares.iter().rposition(|&share| share > 0.0).unwrap_or(0);
+    for (index, share) in shares.iter().enumerate().take(last) {
+        if left < *share {
+            return index;
+        }
+        left -= share;
+    }
+    last
+}
+
+impl DrawClient for DrawnClients {
+    fn clients(&self) -> usize {
+        self.clients
+    }
+
+    fn sizes(&self) -> (usize, usize) {
+        (self.train, self.test)
+    }
+
+    fn draw(&self, client: ClientId) -> Examples {
+        let mut generator = self.seed.child("client").index(client.0.into()).generator();
+        let shares = self.classes(&mut generator);
+        let clusters = self.design.clusters();
+        let classes = self.design.classes() as u64;
+        let mut cluster = || match &shares {
+            None => generator.random_range(0..clusters),
+            Some(shares) => {
+                // Cluster k belongs to class k mod C.
+                let class = weighted(shares, &mut generator) as u64;
+                class + classes * generator.random_range(0..clusters / classes)
+            }
+        };
+        let drawn: Vec<u64> = (0..self.train + self.test).map(|_| cluster()).collect();
+        let examples = self.design.examples_of(&drawn, &mut generator);
+        // Memory for one client's examples alone; where there is none, so is there none for its model.
+        examples.unwrap_or_else(|_| {
+            let width = synthetic::features(self.design.spec());
+            Examples::new(vec![width], classes as usize, Vec::new(), Vec::new())
+        })
+    }
+}

@@ -1,0 +1,240 @@
+//! [`Library`]: data sets, read once and shared by everything that asks for them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use fedlayer_core::{
+    DataFacts, Examples, FederatedData, Seed,
+    spec::{Augment, DataSet, DataSpec, Partition, Synthetic},
+};
+
+use crate::{
+    DataError, digits,
+    drawn::{self, DrawnClients},
+    error, partition,
+    sets::{self, ImageSet, Parts},
+    shelf::Shelf,
+    split, synthetic,
+};
+
+/// Data sets and the files that they come from. What was read is kept, so that seeds and plans share it.
+///
+/// Three functions, each needing more than the one before: [`facts`](Self::facts) says what a data set looks like, [`check`](Self::check) whether so many
+/// clients can share it, [`load`](Self::load) shares it out.
+#[derive(Debug)]
+pub struct Library {
+    shelf: Box<dyn Shelf>,
+    read: Mutex<BTreeMap<String, Parts>>,
+}
+
+impl Library {
+    /// Reads files from `shelf`.
+    pub fn new(shelf: Box<dyn Shelf>) -> Self {
+        Self { shelf, read: Mutex::default() }
+    }
+
+    /// What the data set looks like: the shape of an example, the number of classes, and the sizes of the pool and of the common
+    /// test set. Files of images are looked for and not read; texts and files of one's own are read.
+    ///
+    /// # Errors
+    /// When `[data]` says what cannot be, whatever the number of clients, or a file is not there or not what it should be.
+    pub fn facts(&self, spec: &DataSpec) -> Result<DataFacts, DataError> {
+        error::share("data.client_test_share", spec.client_test_share)?;
+        partition::check_value(&spec.partition)?;
+        has_effect(spec)?;
+        let of = |shape: Vec<usize>, classes, targets, all: usize, test: Option<usize>| {
+            let held = || split::held_out(all, spec.test_share());
+            let test_size = test.unwrap_or_else(held);
+            let pool = if test.is_some() { all } else { all - test_size };
+            DataFacts { shape, classes, targets, pool, test: test_size }
+        };
+        Ok(match &spec.set {
+            DataSet::Synthetic(synthetic) => return drawn_facts(spec, synthetic),
+            DataSet::Digits => {
+                let all = spec.train.map_or(digits::EXAMPLES, |train| train as usize);
+                if all > digits::EXAMPLES {
+                    let (asked, there) = (all as u32, digits::EXAMPLES);
+                    return Err(DataError::FewerExamples { key: "data.train", asked, there });
+                }
+                of(digits::SHAPE.to_vec(), digits::CLASSES, 1, all, None)
+            }
+            set => match ImageSet::of(set) {
+                Some(images) => {
+                    images.find(spec, &*self.shelf)?;
+                    let (train, test) = images.counts(spec)?;
+                    of(images.shape.to_vec(), images.classes, 1, train, Some(test))
+                }
+                None => {
+                    let Parts { train, test } = self.parts(spec)?;
+                    let test = test.map(|test| test.len());
+                    of(train.shape.clone(), train.classes, train.targets, train.len(), test)
+                }
+            },
+        })
+    }
+
+    /// [`facts`](Self::facts), and whether `clients` clients can share the pool as `data.partition` wants it.
+    ///
+    /// # Errors
+    /// Those of [`facts`](Self::facts); no clients, or more of them than the pool has examples; more shards than examples; classes that do not
+    /// suffice for a client, or clients that do not suffice for the classes; fewer natural owners than clients.
+    pub fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataError> {
+        let facts = self.facts(spec)?;
+        if let DataSet::Synthetic(Synthetic { per_client: Some(each), .. }) = spec.set {
+            drawn::check(spec, &facts, clients)?;
+            let pool = clients as usize * each as usize;
+            return Ok(DataFacts { pool, ..facts });
+        }
+        let strata = match facts.targets {
+            1 => facts.classes,
+            _ => self.parts(spec)?.train.strata().1,
+        };
+        partition::check(&spec.partition, facts.pool, strata, clients)?;
+        if spec.partition == Partition::Natural {
+            let owners = match &spec.set {
+                DataSet::Digits | DataSet::Synthetic(_) => None,
+                set if ImageSet::of(set).is_some() => None,
+                _ => self.parts(spec)?.train.groups.as_deref().map(partition::natural::owners),
+            };
+            match owners {
+                None => return Err(DataError::NoOwners),
+                Some(owners) if owners < clients as usize => {
+                    return Err(DataError::FewerOwners { owners, clients });
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Shares the examples out among `clients` clients.
+    ///
+    /// A set without a test part of its own is split first, stratified by class (a text by owner): `data.test_share` of all examples, rounded, at least one, and at
+    /// least one is left. The rest is the pool; `data.partition` gives every example of it to exactly one client (`whole`: to each), and
+    /// no client is empty. Each client then holds out `data.client_test_share` of its own examples, rounded: at least one where it has two
+    /// or more, and one at least is left for training. Its examples stand in ascending order.
+    ///
+    /// The result depends on the arguments and the files alone. `seed` is the run's root seed; everything here is drawn from its child `data`.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check); a synthetic set that does not fit into memory; a file that does not decode.
+    pub fn load(
+        &self,
+        spec: &DataSpec,
+        clients: u32,
+        seed: Seed,
+    ) -> Result<FederatedData, DataError> {
+        let facts = self.check(spec, clients)?;
+        let seed = seed.child("data");
+        if let DataSet::Synthetic(synthetic @ Synthetic { per_client: Some(_), .. }) = &spec.set {
+            let drawn = DrawnClients::new(spec, synthetic, clients, seed)?;
+            let test = Arc::new(drawn.test(facts.test)?);
+            return Ok(FederatedData::drawn(Arc::new(drawn), test));
+        }
+        let (pool, test) = self.pool_and_test(spec, seed)?;
+        let mut generator = seed.child("partition").generator();
+        let shares = partition::deal(&spec.partition, &pool, clients, &mut generator)?;
+        let own = seed.child("own test");
+        let clients = shares.into_iter().enumerate().map(|(client, share)| {
+            split::train_and_own_test(share, spec.client_test_share, own.index(client as u64))
+        });
+        Ok(FederatedData::new(pool, test, clients))
+    }
+
+    /// The pool and the common test set.
+    fn pool_and_test(
+        &self,
+        spec: &DataSpec,
+        seed: Seed,
+    ) -> Result<(Arc<Examples>, Arc<Examples>), DataError> {
+        let split = |strata: &[u32], count: usize| {
+            split::pool_and_test(strata, count, spec.test_share(), seed.child("split"))
+        };
+        if let DataSet::Synthetic(synthetic) = &spec.set {
+            let seed = seed.child("synthetic");
+            let design = synthetic::Design::draw(synthetic, seed)?;
+            let (pool, test) = split(design.labels(), synthetic.classes as usize);
+            let pool = design.examples(&pool, seed.child("pool"))?;
+            return Ok((Arc::new(pool), Arc::new(design.examples(&test, seed.child("test"))?)));
+        }
+        let Parts { train, test } = self.parts(spec)?;
+        if let Some(test) = test {
+            return Ok((train, test));
+        }
+        let (strata, count) = train.strata();
+        let (pool, test) = split(&strata, count);
+        Ok((Arc::new(sets::gather(&train, &pool)), Arc::new(sets::gather(&train, &test))))
+    }
+
+    /// The examples of a set that is read, once.
+    fn parts(&self, spec: &DataSpec) -> Result<Parts, DataError> {
+        let key = format!("{:?}", (&spec.set, spec.train, spec.test, spec.context));
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parts) = read.get(&key) {
+            return Ok(parts.clone());
+        }
+        let parts = sets::read(spec, &*self.shelf)?;
+        read.insert(key, parts.clone());
+        Ok(parts)
+    }
+}
+
+/// The facts of a set that is drawn.
+fn drawn_facts(spec: &DataSpec, synthetic: &Synthetic) -> Result<DataFacts, DataError> {
+    synthetic::check(synthetic)?;
+    let shape = vec![synthetic::features(synthetic)];
+    let classes = synthetic.classes as usize;
+    let (pool, test) = match synthetic.per_client {
+        // The pool is known with the clients.
+        Some(each) => (each as usize, spec.test.unwrap_or(drawn::TEST) as usize),
+        None => {
+            let all = synthetic::examples(synthetic) as usize;
+            let test = split::held_out(all, spec.test_share());
+            (all - test, test)
+        }
+    };
+    Ok(DataFacts { shape, classes, targets: 1, pool, test })
+}
+
+/// Checks that no key of `[data]` is without effect.
+fn has_effect(spec: &DataSpec) -> Result<(), DataError> {
+    let nothing = |key, why| Err(DataError::NoEffect { key, why });
+    let drawn = matches!(&spec.set, DataSet::Synthetic(synthetic) if synthetic.per_client.is_some());
+    let texts = matches!(
+        spec.set,
+        DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_)
+    );
+    let own_test = match &spec.set {
+        DataSet::Wikitext2 => true,
+        DataSet::Files(files) => files.test.is_some(),
+        set => drawn || ImageSet::of(set).is_some(),
+    };
+    if let Some(share) = spec.test_share {
+        error::share("data.test_share", share)?;
+        if own_test {
+            return nothing("data.test_share", "this set has test examples of its own");
+        }
+    }
+    if spec.test.is_some() && !own_test {
+        return nothing("data.test", "this set has no test examples of its own");
+    }
+    if spec.train.is_some() && matches!(spec.set, DataSet::Synthetic(_)) {
+        return nothing("data.train", "a drawn set has as many examples as it is asked for");
+    }
+    if spec.context.is_some() && !texts {
+        return nothing("data.context", "only texts are cut into windows");
+    }
+    if spec.augment != Augment::default() {
+        let images = match &spec.set {
+            DataSet::Digits => true,
+            DataSet::Files(files) => files.shape.as_ref().is_some_and(|shape| shape.len() == 3),
+            set => ImageSet::of(set).is_some(),
+        };
+        if !images {
+            return nothing("data.augment", "only images are cut and mirrored");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! As the set is by nature: speakers, articles, writers go whole to one client each (LEAF, Caldas et al. 2018).
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
+
+/// The number of different owners of examples.
+pub(crate) fn owners(groups: &[u32]) -> usize {
+    by_owner(groups).len()
+}
+
+/// The examples of each client: owners in the order of their size, the largest first, each to the client that has the fewest examples then (of several, the
+/// first). With as many clients as owners each client is one owner.
+pub(super) fn deal(groups: &[u32], clients: usize) -> Vec<Vec<u32>> {
+    let mut owned: Vec<Vec<u32>> = by_owner(groups).into_values().collect();
+    // Stable: owners of one size stay in the order of their numbers.
+    owned.sort_by_key(|examples| Reverse(examples.len()));
+    let mut smallest: BinaryHeap<Reverse<(usize, usize)>> =
+        (0..clients).map(|client| Reverse((0, client))).collect();
+    let mut shares = vec![Vec::new(); clients];
+    for examples in owned {
+        let Some(Reverse((size, client))) = smallest.pop() else { break };
+        smallest.push(Reverse((size + examples.len(), client)));
+        shares[client].extend(examples);
+    }
+    shares
+}
+
+fn by_owner(groups: &[u32]) -> BTreeMap<u32, Vec<u32>> {
+    let mut owned: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (example, &owner) in (0..).zip(groups) {
+        owned.entry(owner).or_default().push(example);
+    }
+    owned
+}

@@ -1,0 +1,194 @@
+//! The image sets: their files, their sizes, their normalisation.
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Examples, Values,
+    spec::{DataSet, DataSpec},
+};
+
+use super::{Parts, open_known, source};
+use crate::{
+    DataError,
+    catalogue::{CIFAR_10_FILES, CIFAR_100_FILES, IDX_FILES, KnownFile, Role},
+    decode::{
+        DecodeError, Fault, Place,
+        cifar::{self, Labels, Records},
+        idx,
+    },
+    shelf::Shelf,
+};
+
+/// What is known of an image set before a file is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ImageSet {
+    pub(crate) name: &'static str,
+    pub(crate) shape: [usize; 3],
+    pub(crate) classes: usize,
+    /// Training and test images.
+    pub(crate) sizes: (usize, usize),
+    /// Per channel: the mean and the standard deviation over the training images, bytes taken as 0 to 1.
+    channels: &'static [(f32, f32)],
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Idx,
+    /// How records begin, the files, and the images of one training file.
+    Cifar(Labels, &'static [KnownFile], usize),
+}
+
+const MNIST: ImageSet = ImageSet {
+    name: "mnist",
+    shape: [1, 28, 28],
+    classes: 10,
+    sizes: (60_000, 10_000),
+    channels: &[(0.1307, 0.3081)],
+    form: Form::Idx,
+};
+
+const FASHION_MNIST: ImageSet =
+    ImageSet { name: "fashion-mnist", channels: &[(0.2860, 0.3530)], ..MNIST };
+
+const CIFAR_10: ImageSet = ImageSet {
+    name: "cifar-10",
+    shape: [3, 32, 32],
+    classes: 10,
+    sizes: (50_000, 10_000),
+    channels: &[(0.4914, 0.2470), (0.4822, 0.2435), (0.4465, 0.2616)],
+    form: Form::Cifar(Labels::Ten, &CIFAR_10_FILES, 10_000),
+};
+
+const CIFAR_100: ImageSet = ImageSet {
+    name: "cifar-100",
+    classes: 100,
+    channels: &[(0.5071, 0.2673), (0.4865, 0.2564), (0.4409, 0.2762)],
+    form: Form::Cifar(Labels::Hundred, &CIFAR_100_FILES, 50_000),
+    ..CIFAR_10
+};
+
+/// The images of a CIFAR test file.
+const CIFAR_TEST: usize = 10_000;
+
+impl ImageSet {
+    /// The image set that a scenario names, if it is one.
+    pub(crate) fn of(set: &DataSet) -> Option<&'static Self> {
+        match set {
+            DataSet::Mnist => Some(&MNIST),
+            DataSet::FashionMnist => Some(&FASHION_MNIST),
+            DataSet::Cifar10 => Some(&CIFAR_10),
+            DataSet::Cifar100 => Some(&CIFAR_100),
+            _ => None,
+        }
+    }
+
+    /// How many training and test images a scenario takes.
+    pub(crate) fn counts(&self, spec: &DataSpec) -> Result<(usize, usize), DataError> {
+        let count = |asked: Option<u32>, key, there: usize| match asked {
+            Some(asked) if asked as usize > there => {
+                Err(DataError::FewerExamples { key, asked, there })
+            }
+            asked => Ok(asked.map_or(there, |asked| asked as usize)),
+        };
+        let (train, test) = self.sizes;
+        Ok((count(spec.train, "data.train", train)?, count(spec.test, "data.test", test)?))
+    }
+
+    /// The files that so many training images need, and those of the test part.
+    fn files(&self, train: usize) -> Vec<KnownFile> {
+        match self.form {
+            Form::Idx => IDX_FILES.to_vec(),
+            Form::Cifar(_, files, each) => {
+                let needed = train.div_ceil(each);
+                let training = files.iter().filter(|file| file.role == Role::Train).take(needed);
+                training.chain(files.iter().filter(|file| file.role == Role::Test)).copied().collect()
+            }
+        }
+    }
+
+    /// Opens every file that a scenario needs and reads none.
+    pub(crate) fn find(&self, spec: &DataSpec, shelf: &dyn Shelf) -> Result<(), DataError> {
+        let (train, _) = self.counts(spec)?;
+        let files = self.files(train);
+        files.iter().try_for_each(|file| open_known(shelf, self.name, file.name).map(drop))
+    }
+
+    /// Reads what a scenario needs.
+    pub(crate) fn read(&self, spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+        let (train, test) = self.counts(spec)?;
+        let (train, test) = match self.form {
+            Form::Idx => (
+                self.read_idx(&IDX_FILES[..2], train, self.sizes.0, shelf)?,
+                self.read_idx(&IDX_FILES[2..], test, self.sizes.1, shelf)?,
+            ),
+            Form::Cifar(labels, _, each) => {
+                let files = self.files(train);
+                let (training, testing): (Vec<_>, Vec<_>) =
+                    files.into_iter().partition(|file| file.role == Role::Train);
+                (
+                    self.read_cifar(labels, &training, train, each, shelf)?,
+                    self.read_cifar(labels, &testing, test, CIFAR_TEST, shelf)?,
+                )
+            }
+        };
+        Ok(Parts { train: Arc::new(train), test: Some(Arc::new(test)) })
+    }
+
+    fn read_idx(
+        &self,
+        files: &[KnownFile],
+        count: usize,
+        whole: usize,
+        shelf: &dyn Shelf,
+    ) -> Result<Examples, DataError> {
+        let at_most = (count < whole).then_some(count);
+        let mut of_images = source(open_known(shelf, self.name, files[0].name)?)?;
+        let images = idx::images(&mut of_images, at_most)?;
+        let found = [1, images.height, images.width];
+        if found != self.shape || images.count != count {
+            let found = format!("{} images of {}×{}", images.count, images.height, images.width);
+            let [_, height, width] = self.shape;
+            let expected = format!("{whole} images of {height}×{width}");
+            return Err(of_images.fault_at(Place::Byte(4), Fault::Shape, found, expected).into());
+        }
+        let mut of_labels = source(open_known(shelf, self.name, files[1].name)?)?;
+        let labels = idx::labels(&mut of_labels, self.classes, at_most)?;
+        if labels.len() != count {
+            let found = format!("{} labels", labels.len());
+            let expected = format!("{whole}, one for each image");
+            let fault: DecodeError =
+                of_labels.fault_at(Place::Byte(4), Fault::Shape, found, expected);
+            return Err(fault.into());
+        }
+        Ok(self.examples(images.bytes, labels))
+    }
+
+    fn read_cifar(
+        &self,
+        form: Labels,
+        files: &[KnownFile],
+        count: usize,
+        each: usize,
+        shelf: &dyn Shelf,
+    ) -> Result<Examples, DataError> {
+        let mut records = Records::default();
+        for file in files {
+            let left = count - records.labels.len();
+            let mut source = source(open_known(shelf, self.name, file.name)?)?;
+            cifar::append(&mut source, form, each, left, &mut records)?;
+        }
+        Ok(self.examples(records.bytes, records.labels))
+    }
+
+    fn examples(&self, bytes: Vec<u8>, labels: Vec<u32>) -> Examples {
+        Examples {
+            shape: self.shape.to_vec(),
+            classes: self.classes,
+            values: Values::Bytes { bytes, channels: self.channels.to_vec() },
+            labels,
+            targets: 1,
+            groups: None,
+        }
+    }
+}

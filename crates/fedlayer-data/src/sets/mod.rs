@@ -1,0 +1,117 @@
+//! From a specification to examples: which files a set is read from, and what becomes of them.
+
+mod files;
+mod images;
+mod texts;
+
+use std::{io::Read, sync::Arc};
+
+use fedlayer_core::{
+    Examples,
+    spec::{DataSet, DataSpec},
+};
+
+use crate::{
+    DataError, digits,
+    decode::Source,
+    shelf::{Opened, Shelf, ShelfError},
+};
+
+pub(crate) use images::ImageSet;
+
+/// The examples of a set as it is distributed.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    /// The training part, or all examples.
+    pub(crate) train: Arc<Examples>,
+    /// The set's own test part.
+    pub(crate) test: Option<Arc<Examples>>,
+}
+
+/// The default number of tokens of an example.
+pub(crate) const CONTEXT: u32 = 64;
+
+/// Reads a set. Synthetic ones are drawn elsewhere.
+pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+    let only = |train: Examples| Parts { train: Arc::new(train), test: None };
+    let context = spec.context.unwrap_or(CONTEXT) as usize;
+    let parts = match &spec.set {
+        DataSet::Digits => only(digits::decode()?),
+        DataSet::Mnist | DataSet::FashionMnist | DataSet::Cifar10 | DataSet::Cifar100 => {
+            return ImageSet::of(&spec.set).ok_or(DataError::NotASet)?.read(spec, shelf);
+        }
+        DataSet::Wikitext2 => texts::wikitext_2(shelf, context)?,
+        DataSet::TinyShakespeare => only(texts::tiny_shakespeare(shelf, context)?),
+        DataSet::Text(text) => only(texts::own(shelf, &text.file, context)?),
+        DataSet::Files(own) => files::read(own, shelf)?,
+        DataSet::Synthetic(_) => return Err(DataError::NotASet),
+    };
+    Ok(Parts {
+        train: first(parts.train, spec.train, "data.train")?,
+        test: parts.test.map(|test| first(test, spec.test, "data.test")).transpose()?,
+    })
+}
+
+/// The first so many examples, where a number is given.
+fn first(
+    all: Arc<Examples>,
+    count: Option<u32>,
+    key: &'static str,
+) -> Result<Arc<Examples>, DataError> {
+    let Some(count) = count else { return Ok(all) };
+    if count as usize > all.len() {
+        return Err(DataError::FewerExamples { key, asked: count, there: all.len() });
+    }
+    if count as usize == all.len() {
+        return Ok(all);
+    }
+    Ok(Arc::new(gather(&all, &(0..count).collect::<Vec<_>>())))
+}
+
+/// The examples of `all` that `order` names, in that order.
+pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
+    use fedlayer_core::Values;
+    let width = all.features();
+    let rows = || order.iter().map(|&row| row as usize * width..(row as usize + 1) * width);
+    let values = match &all.values {
+        Values::Floats(values) => Values::Floats(rows().flat_map(|row| &values[row]).copied().collect()),
+        Values::Bytes { bytes, channels } => Values::Bytes {
+            bytes: rows().flat_map(|row| &bytes[row]).copied().collect(),
+            channels: channels.clone(),
+        },
+    };
+    let labels = order.iter().flat_map(|&row| all.labels_of(row as usize)).copied().collect();
+    let groups = all.groups.as_ref();
+    Examples {
+        shape: all.shape.clone(),
+        classes: all.classes,
+        values,
+        labels,
+        targets: all.targets,
+        groups: groups.map(|groups| order.iter().map(|&row| groups[row as usize]).collect()),
+    }
+}
+
+/// Opens a file of a known set, as it is or with `.gz` behind its name.
+pub(crate) fn open_known(
+    shelf: &dyn Shelf,
+    set: &'static str,
+    file: &str,
+) -> Result<Opened, DataError> {
+    match shelf.open(Some(set), file) {
+        Err(ShelfError::Missing { .. }) => shelf.open(Some(set), &format!("{file}.gz")),
+        found => found,
+    }
+    .map_err(|error| DataError::Unopened { set: Some(set), file: file.to_owned(), error })
+}
+
+/// Opens a file that the scenario names under `key`.
+pub(crate) fn open_own(shelf: &dyn Shelf, file: &str) -> Result<Opened, DataError> {
+    let error = |error| DataError::Unopened { set: None, file: file.to_owned(), error };
+    shelf.open(None, file).map_err(error)
+}
+
+/// The bytes of an open file.
+pub(crate) fn source(opened: Opened) -> Result<Source<Box<dyn Read + Send>>, DataError> {
+    Ok(Source::new(&opened.path, opened.reader)?)
+}

@@ -1,0 +1,62 @@
+//! [`Shelf`]: where files come from. This crate opens none itself.
+
+use std::{fmt, io::Read};
+
+use thiserror::Error;
+
+/// Opens files. The program implements it over its data folders, tests over their memory.
+pub trait Shelf: fmt::Debug + Send + Sync {
+    /// Opens a file: `file` of the known set `folder`, or, where no folder is given, the file that a scenario names.
+    ///
+    /// # Errors
+    /// When it is nowhere, or cannot be opened.
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError>;
+}
+
+/// An open file.
+pub struct Opened {
+    /// What messages call it.
+    pub path: String,
+    /// Its bytes, as they are on the disk.
+    pub reader: Box<dyn Read + Send>,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened({})", self.path)
+    }
+}
+
+/// Why a file could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ShelfError {
+    /// It is nowhere.
+    #[error("not found in {}", places(looked))]
+    Missing {
+        /// Where it was looked for.
+        looked: Vec<String>,
+    },
+    /// It is there and cannot be read.
+    #[error("could not read `{path}`: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+fn places(looked: &[String]) -> String {
+    let quoted: Vec<String> = looked.iter().map(|place| format!("`{place}`")).collect();
+    if quoted.is_empty() { "any folder".to_owned() } else { quoted.join(", ") }
+}
+
+/// A shelf without files: enough for `digits` and `synthetic`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EmptyShelf;
+
+impl Shelf for EmptyShelf {
+    fn open(&self, _: Option<&str>, _: &str) -> Result<Opened, ShelfError> {
+        Err(ShelfError::Missing { looked: Vec::new() })
+    }
+}

@@ -1,0 +1,167 @@
+//! The network: it must fit the data, and what strategies ask of it must be there.
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Architecture, ArchitectureError, DataFacts, Layout,
+    spec::{DataSet, EvaluatedClients, ModelSpec, SplitSpec, Statistics, Synthetic},
+};
+
+use crate::{
+    Outside, Scenario,
+    problem::{At, Problem},
+    tree::Path,
+};
+
+/// The layers of the model on data of these facts; where these are at fault, on data that it takes, so that layers can be named even then.
+pub(super) fn layout(
+    model: &ModelSpec,
+    facts: Option<&DataFacts>,
+    outside: &dyn Outside,
+) -> Result<Arc<Layout>, Problem> {
+    if let ModelSpec::Torchscript(file) = model {
+        let unread = |words| Problem::new(At::Value(Path::from("model.torchscript")), words);
+        return outside.module(file).map(Arc::new).map_err(unread);
+    }
+    let stand_in = stand_in(model);
+    let layout = model.layout(facts.unwrap_or(&stand_in));
+    layout.map(Arc::new).map_err(|error| no_layout(model, facts, &error))
+}
+
+/// Data that the model takes.
+fn stand_in(model: &ModelSpec) -> DataFacts {
+    let (shape, targets) = match model {
+        ModelSpec::Gpt(_) => (vec![1024], 1024),
+        ModelSpec::Toy(_)
+        | ModelSpec::Linear
+        | ModelSpec::DeepLinear(_)
+        | ModelSpec::DiagonalLinear(_)
+        | ModelSpec::Mlp(_) => (vec![1 << 20], 1),
+        _ => (vec![3, 32, 32], 1),
+    };
+    DataFacts { shape, classes: 10, targets, pool: 2, test: 1 }
+}
+
+/// The problem of a model that has no layers on this data.
+fn no_layout(model: &ModelSpec, facts: Option<&DataFacts>, error: &ArchitectureError) -> Problem {
+    let name = name(model);
+    let at = At::Value(Path::from("model").join(name));
+    match (model, facts.map(DataFacts::features), error) {
+        (ModelSpec::Toy(toy), Some(features), _) if toy.curvature.len() > features => {
+            let layers = toy.curvature.len();
+            let at = At::Value(Path::from("model.toy.curvature"));
+            let title = "the toy has more layers than the data has features";
+            Problem::new(at, title)
+                .label(format!("{layers} layers for {features} features"))
+                .help(format!("give at most {features} curvatures, one per layer"))
+        }
+        (_, _, ArchitectureError::Input { .. }) => Problem::new(model_at(model), error.to_string())
+            .label("takes other data")
+            .help("choose another `data.set`, or another model".to_owned()),
+        (_, _, ArchitectureError::Targets { .. }) => {
+            Problem::new(model_at(model), error.to_string())
+                .label("takes other data")
+                .help("texts are for `gpt`, and `gpt` is for texts".to_owned())
+        }
+        (ModelSpec::Gpt(_), _, ArchitectureError::Divide { .. }) => {
+            Problem::new(At::Value(Path::from("model.gpt.heads")), error.to_string())
+                .help("choose a `width` that is a multiple of `heads`".to_owned())
+        }
+        (_, _, ArchitectureError::Divide { .. }) => Problem::new(at, error.to_string())
+            .help("choose `groups` that divides the channels of every layer".to_owned()),
+        _ => Problem::new(model_at(model), error.to_string()).label("no network on this data"),
+    }
+}
+
+/// Where the model stands: its table, or the word itself.
+fn model_at(model: &ModelSpec) -> At {
+    match model {
+        ModelSpec::Linear | ModelSpec::Lenet5 | ModelSpec::McmahanCnn | ModelSpec::PflCnn => {
+            At::Value(Path::from("model"))
+        }
+        _ => At::Value(Path::from("model").join(name(model))),
+    }
+}
+
+/// The model's name in a scenario.
+fn name(model: &ModelSpec) -> &'static str {
+    match model {
+        ModelSpec::Linear => "linear",
+        ModelSpec::DeepLinear(_) => "deep-linear",
+        ModelSpec::DiagonalLinear(_) => "diagonal-linear",
+        ModelSpec::Mlp(_) => "mlp",
+        ModelSpec::Lenet5 => "lenet-5",
+        ModelSpec::McmahanCnn => "mcmahan-cnn",
+        ModelSpec::PflCnn => "pfl-cnn",
+        ModelSpec::Vgg11(_) => "vgg-11",
+        ModelSpec::Resnet18(_) => "resnet-18",
+        ModelSpec::Resnet20(_) => "resnet-20",
+        ModelSpec::Gpt(_) => "gpt",
+        ModelSpec::Layers(_) => "layers",
+        ModelSpec::Torchscript(_) => "torchscript",
+        ModelSpec::Toy(_) => "toy",
+    }
+}
+
+/// Policies for running statistics that a model does not have, and measurements that need all clients' examples at once.
+pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Problem> {
+    let stand_in = stand_in(&scenario.model);
+    let architecture = Architecture::new(&scenario.model, facts.unwrap_or(&stand_in));
+    let has_statistics = architecture.is_ok_and(|network| network.has_statistics());
+    let mut problems = Vec::new();
+    for (index, strategy) in scenario.strategy.iter().enumerate() {
+        if strategy.statistics != Statistics::default() && !has_statistics {
+            let at = At::Value(Path::from("strategy").join(index).join("statistics"));
+            let title = "the model has no batch normalisation, and so no running statistics";
+            problems.push(
+                Problem::new(at, title)
+                    .label("it would have no effect")
+                    .help("leave it out, or choose a model with `norm = \"batch\"`".to_owned()),
+            );
+        }
+    }
+    problems.extend(drawn(scenario));
+    if scenario.data.augment != Default::default()
+        && matches!(scenario.model, ModelSpec::DiagonalLinear(_) | ModelSpec::Toy(_))
+    {
+        let at = At::Value(Path::from("data.augment"));
+        problems.push(
+            Problem::new(at, "this model is trained on examples as they are")
+                .label("it would have no effect")
+                .help("leave it out, or choose another model".to_owned()),
+        );
+    }
+    problems
+}
+
+/// The most drawn clients that are all evaluated: each evaluation draws them anew.
+const MOST_EVALUATED: u32 = 10_000;
+
+/// What clients that are drawn one by one cannot be asked for.
+fn drawn(scenario: &Scenario) -> Vec<Problem> {
+    let DataSet::Synthetic(Synthetic { per_client: Some(_), .. }) = scenario.data.set else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    let splits = scenario.barriers.iter().flat_map(|barriers| &barriers.splits);
+    if splits.clone().any(|split| *split == SplitSpec::Train) {
+        let at = At::Key(Path::from("barriers"));
+        let title = "the training split needs the examples of all clients at once";
+        problems.push(
+            Problem::new(at, title)
+                .label("`splits` has \"train\", which is its default too")
+                .help("clients are drawn one by one here: write `splits = [\"test\"]`".to_owned()),
+        );
+    }
+    let clients = scenario.clients.count;
+    if scenario.evaluate.clients == EvaluatedClients::All && clients > MOST_EVALUATED {
+        let at = At::Value(Path::from("evaluate.clients"));
+        let title = format!("{clients} clients would be drawn for every evaluation");
+        problems.push(
+            Problem::new(at, title)
+                .label(format!("at most {MOST_EVALUATED} clients"))
+                .help("evaluate the cohort: `clients = \"cohort\"`".to_owned()),
+        );
+    }
+    problems
+}

@@ -1,0 +1,62 @@
+//! [`Data`]: the data folders, and everything that was read from them: once in a process, whoever asks.
+
+use std::path::{Path, PathBuf};
+
+use fedlayer_core::{DataFacts, FederatedData, Layout, Plan, spec::DataSpec};
+use fedlayer_data::Library;
+use fedlayer_scenario::{Outside, DataFault};
+
+use crate::{folders::Folders, shelf::FolderShelf};
+
+/// The data folders, and everything that was read from them.
+#[derive(Debug)]
+pub(crate) struct Data {
+    library: Library,
+    folders: Folders,
+}
+
+impl Data {
+    /// Looks in `--data` first, where it was given.
+    pub(crate) fn new(option: Option<&Path>) -> Self {
+        let folders = Folders::new(option);
+        Self { library: Library::new(Box::new(FolderShelf::new(folders.clone()))), folders }
+    }
+
+    /// The examples of a plan, shared out among its clients.
+    ///
+    /// # Errors
+    /// What is wrong with the data, and what to do.
+    pub(crate) fn load(&self, plan: &Plan) -> Result<FederatedData, String> {
+        self.library.load(&plan.data, plan.clients.count, plan.root_seed()).map_err(|error| {
+            let hint = error.help().map_or(String::new(), |help| format!("\nhint: {help}"));
+            format!("{error}{hint}")
+        })
+    }
+
+    /// Where a module of the user's own is.
+    ///
+    /// # Errors
+    /// Names the places that were looked in.
+    pub(crate) fn module(&self, file: &str) -> Result<PathBuf, String> {
+        self.folders.find(None, file).ok_or_else(|| {
+            let places = self.folders.places(None, file);
+            let places = places.iter().map(|place| format!("`{}`", place.display()));
+            format!("there is no file {}", places.collect::<Vec<_>>().join(", nor "))
+        })
+    }
+}
+
+impl Outside for Data {
+    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+        self.library.check(data, clients).map_err(|error| DataFault {
+            key: error.key().to_owned(),
+            message: error.to_string(),
+            help: error.help(),
+        })
+    }
+
+    fn module(&self, file: &str) -> Result<Layout, String> {
+        let path = self.module(file)?;
+        fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,165 @@
+//! Where data is looked for, and what is said where it is not found.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{DIGITS, Place};
+
+/// A set of one's own: two classes, 40 examples.
+fn flowers() -> String {
+    let line = |index: usize| {
+        let (class, step) = (index % 2, index as f64 / 40.0);
+        let name = if class == 0 { "lily" } else { "rose" };
+        format!("{},{},{name}\n", class as f64 + step, step)
+    };
+    "height,width,kind\n".to_owned() + &(0..40).map(line).collect::<String>()
+}
+
+fn scenario(set: &str) -> String {
+    DIGITS
+        .replace("set = \"digits\"", &format!("set = {set}"))
+        .replace("count = 6\nper_round = 5", "count = 2")
+}
+
+fn own_files() -> String {
+    scenario("{ files = { train = \"flowers.csv\" } }")
+}
+
+/// The folder of real data that developers have beside the repository.
+pub(crate) fn real(file: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
+    let path = path.join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: there is no `{}`", path.display());
+    None
+}
+
+#[test]
+fn list_names_sets_licences_and_folders() {
+    let place = Place::with("");
+    let listed = place.fedlayer("data list").ok();
+    assert_eq!(listed.stderr, "");
+    for words in ["digits", "inside", "fashion-mnist", "MIT", "cifar-100", "not found", "home"] {
+        assert!(listed.stdout.contains(words), "`{words}` is not in:\n{}", listed.stdout);
+    }
+    let json: Value = serde_json::from_str(&place.fedlayer("data list --json").ok().stdout).unwrap();
+    let sets = json["sets"].as_array().unwrap();
+    let shakespeare = sets.iter().find(|set| set["name"] == "tiny-shakespeare").unwrap();
+    assert_eq!(shakespeare["folder"], Value::Null);
+    for set in sets {
+        assert!(set["licence"].as_str().is_some_and(|licence| !licence.is_empty()), "{set}");
+    }
+}
+
+#[test]
+fn folders_are_searched_in_the_order_in_which_they_are_listed() {
+    let place = Place::with("");
+    for folder in ["option", "environment", "home/fedlayer"] {
+        let own = place.path(folder).join("tiny-shakespeare");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("input.txt"), "A:\nB.\n").unwrap();
+    }
+    let found = |arguments: &str, variable: Option<&str>| -> (Value, Vec<Value>) {
+        let mut command = place.command(arguments);
+        let output = command.envs(variable.map(|folder| ("FEDLAYER_DATA", folder))).output();
+        let json: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        let sets = json["sets"].as_array().unwrap();
+        let set = sets.iter().find(|set| set["name"] == "tiny-shakespeare").unwrap();
+        let folders = json["folders"].as_array().unwrap().iter();
+        (set["folder"].clone(), folders.map(|folder| folder["named_by"].clone()).collect())
+    };
+    let home = place.path("home/fedlayer/tiny-shakespeare");
+    assert_eq!(found("data list --json", None).0, home.to_str().unwrap());
+    let (folder, _) = found("data list --json", Some("environment"));
+    assert_eq!(folder, "environment/tiny-shakespeare");
+    let (folder, named_by) = found("data list --json --data option", Some("environment"));
+    assert_eq!(folder, "option/tiny-shakespeare");
+    assert_eq!(named_by[..3], ["option", "environment", "user"]);
+}
+
+#[test]
+fn files_of_ones_own_are_found_in_data_folders_and_where_the_program_starts() {
+    let place = Place::with(&own_files());
+    let words = place.fedlayer("check scenario.toml");
+    assert_eq!(words.code, Some(3), "{}", words.stderr);
+    assert!(words.stderr.contains("flowers.csv"), "{}", words.stderr);
+    fs::write(place.path("flowers.csv"), flowers()).unwrap();
+    place.fedlayer("check scenario.toml").ok();
+    fs::create_dir(place.path("mine")).unwrap();
+    fs::rename(place.path("flowers.csv"), place.path("mine/flowers.csv")).unwrap();
+    place.fedlayer("check scenario.toml --data mine").ok();
+}
+
+#[test]
+fn a_run_is_resumed_on_the_data_that_it_began_on() {
+    let place = Place::with(&own_files());
+    fs::create_dir_all(place.path("mine")).unwrap();
+    fs::create_dir_all(place.path("other")).unwrap();
+    fs::write(place.path("mine/flowers.csv"), flowers()).unwrap();
+    let run = place.fedlayer("run scenario.toml --data mine --out run").ok();
+    // From another folder, where `mine` would be nothing.
+    let resume = |arguments: &str| {
+        place.command(arguments).current_dir(place.path("other")).output().unwrap()
+    };
+    let resumed = resume("resume ../run");
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    assert_eq!(String::from_utf8(resumed.stdout).unwrap(), run.stdout);
+    let elsewhere = resume("resume ../run --data .");
+    assert_eq!(elsewhere.status.code(), Some(3));
+}
+
+#[test]
+fn a_missing_set_is_answered_with_where_it_was_looked_for_and_both_ways_out() {
+    let place = Place::with(&scenario("\"cifar-100\""));
+    let check = place.fedlayer("check scenario.toml --data mine");
+    let run = place.fedlayer("run scenario.toml --data mine --out run");
+    assert_eq!((check.code, run.code), (Some(3), Some(3)), "{}", check.stderr);
+    assert_eq!(check.stderr, run.stderr);
+    assert!(!place.path("run").exists());
+    let here = place.path("").display().to_string();
+    insta::assert_snapshot!(check.stderr.replace(&here, "[here]/"));
+}
+
+#[test]
+fn a_damaged_file_is_named_with_what_was_expected() {
+    let place = Place::with(&scenario("\"mnist\""));
+    let folder = place.path("mine/mnist");
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["train-images", "t10k-images"] {
+        fs::write(folder.join(format!("{name}-idx3-ubyte")), [0, 0, 8, 1, 0, 0]).unwrap();
+    }
+    for name in ["train-labels", "t10k-labels"] {
+        fs::write(folder.join(format!("{name}-idx1-ubyte")), [0, 0, 8, 1, 0, 0]).unwrap();
+    }
+    let done = place.fedlayer("check scenario.toml --data mine");
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    assert!(done.stderr.contains("mine/mnist/t"), "{}", done.stderr);
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+}
+
+#[test]
+fn real_sets_are_found_and_counted() {
+    let Some(folder) = real("") else { return };
+    let expected = [("fashion-mnist", "60,000"), ("tiny-shakespeare", "context")];
+    for (set, _) in expected {
+        let place = Place::with(&scenario(&format!("\"{set}\"")));
+        let model = if set == "tiny-shakespeare" { "gpt = { depth = 1, width = 16, heads = 2 }" } else { "mlp = [16]" };
+        let partition = if set == "tiny-shakespeare" { "\"natural\"" } else { "\"iid\"" };
+        let text = fs::read_to_string(place.path("scenario.toml")).unwrap();
+        let text = text.replace("mlp = [16]", model).replace("{ dirichlet = 0.3 }", partition);
+        fs::write(place.path("scenario.toml"), text).unwrap();
+        let command = format!("check scenario.toml --json --data {}", folder.display());
+        let json: Value = serde_json::from_str(&place.fedlayer(&command).ok().stdout).unwrap();
+        let clients = json["clients"].as_array().unwrap();
+        let of = |key: &str| clients.iter().map(|client| client[key].as_u64().unwrap()).sum::<u64>();
+        if set == "fashion-mnist" {
+            assert_eq!(of("train") + of("test"), 60_000);
+        } else {
+            // 299 speakers, each with one client.
+            assert_eq!(of("groups"), 299);
+        }
+    }
+}

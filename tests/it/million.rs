@@ -1,0 +1,54 @@
+//! A million clients cost what the drawn ones cost.
+
+use std::{fs, path::PathBuf, process::Stdio};
+
+use serde_json::Value;
+
+use crate::support::Place;
+
+fn scenario() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/million.toml"))
+}
+
+#[test]
+fn check_lists_the_first_clients_and_counts_all() {
+    let place = Place::with("");
+    let check = format!("check {}", scenario().display());
+    let text = place.fedlayer(&check).ok().stdout;
+    assert!(text.contains("examples of 1,000,000 clients"), "{text}");
+    assert!(text.contains("… and 999,980 more"), "{text}");
+    let json: Value =
+        serde_json::from_str(&place.fedlayer(&format!("{check} --json")).ok().stdout).unwrap();
+    assert_eq!(json["client_count"], 1_000_000);
+    assert_eq!(json["clients"].as_array().unwrap().len(), 20);
+    for client in json["clients"].as_array().unwrap() {
+        assert_eq!(client["train"].as_u64().unwrap() + client["test"].as_u64().unwrap(), 50);
+    }
+}
+
+/// As long as the program runs, Linux knows the most memory that it ever had.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_stays_below_a_gibibyte() {
+    let place = Place::with("");
+    let run = format!("run {} --out run --set rounds=1", scenario().display());
+    let mut child = place.command(&run).stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    let code = loop {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        most = most.max(kibibytes.unwrap_or(0_u64));
+        if let Some(code) = child.try_wait().unwrap() {
+            break code;
+        }
+        std::thread::yield_now();
+    };
+    assert!(code.success());
+    assert!(most > 0, "`{status}` says nothing");
+    assert!(most < 1 << 20, "{most} KiB");
+    let text = fs::read_to_string(place.path("run/all/seed-1/rounds.jsonl")).unwrap();
+    let round: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(round["reported"].as_array().unwrap().len(), 100);
+}
