@@ -26,7 +26,8 @@ fn own_files() -> String {
     scenario("{ files = { train = \"flowers.csv\" } }")
 }
 
-/// The folder of real data that developers have beside the repository.
+/// A file of the real data that developers have beside the repository.
+#[allow(clippy::print_stderr, reason = "a test that is left out says so")]
 pub(crate) fn real(file: &str) -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
     let path = path.join(file);
@@ -45,7 +46,8 @@ fn list_names_sets_licences_and_folders() {
     for words in ["digits", "inside", "fashion-mnist", "MIT", "cifar-100", "not found", "home"] {
         assert!(listed.stdout.contains(words), "`{words}` is not in:\n{}", listed.stdout);
     }
-    let json: Value = serde_json::from_str(&place.fedlayer("data list --json").ok().stdout).unwrap();
+    let json: Value =
+        serde_json::from_str(&place.fedlayer("data list --json").ok().stdout).unwrap();
     let sets = json["sets"].as_array().unwrap();
     let shakespeare = sets.iter().find(|set| set["name"] == "tiny-shakespeare").unwrap();
     assert_eq!(shakespeare["folder"], Value::Null);
@@ -134,32 +136,100 @@ fn a_damaged_file_is_named_with_what_was_expected() {
     for name in ["train-labels", "t10k-labels"] {
         fs::write(folder.join(format!("{name}-idx1-ubyte")), [0, 0, 8, 1, 0, 0]).unwrap();
     }
-    let done = place.fedlayer("check scenario.toml --data mine");
-    assert_eq!(done.code, Some(3), "{}", done.stderr);
-    assert!(done.stderr.contains("mine/mnist/t"), "{}", done.stderr);
-    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    let check = place.fedlayer("check scenario.toml --data mine");
+    let run = place.fedlayer("run scenario.toml --data mine --out run");
+    assert_eq!((check.code, run.code), (Some(4), Some(4)), "{}", check.stderr);
+    assert_eq!(check.stderr, run.stderr);
+    assert!(!place.path("run").exists());
+    let words = "`mine/mnist/train-images-idx3-ubyte`, byte 0: found 2049; expected";
+    assert!(check.stderr.contains(words), "{}", check.stderr);
+}
+
+/// A module of the user's own: a convolution and a linear layer for images of 8 × 8 pixels and three classes.
+fn module() -> (Place, String) {
+    let line = |index: usize| {
+        let pixel = |place: usize| ((index * 7 + place * 3) % 11).to_string();
+        (0..64).map(pixel).collect::<Vec<_>>().join(",") + &format!(",{}\n", index % 3)
+    };
+    let names: Vec<_> = (0..64).map(|place| format!("p{place}")).collect();
+    let images = names.join(",") + ",kind\n" + &(0..60).map(line).collect::<String>();
+    let set = "{ files = { train = \"images.csv\", shape = [1, 8, 8] } }";
+    let text = scenario(set).replace("mlp = [16]", "torchscript = \"net.pt\"");
+    let place = Place::with(&text);
+    fs::create_dir(place.path("mine")).unwrap();
+    fs::write(place.path("mine/images.csv"), images).unwrap();
+    (place, concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/fixtures/net.pt").to_owned())
 }
 
 #[test]
-fn real_sets_are_found_and_counted() {
-    let Some(folder) = real("") else { return };
-    let expected = [("fashion-mnist", "60,000"), ("tiny-shakespeare", "context")];
-    for (set, _) in expected {
-        let place = Place::with(&scenario(&format!("\"{set}\"")));
-        let model = if set == "tiny-shakespeare" { "gpt = { depth = 1, width = 16, heads = 2 }" } else { "mlp = [16]" };
-        let partition = if set == "tiny-shakespeare" { "\"natural\"" } else { "\"iid\"" };
-        let text = fs::read_to_string(place.path("scenario.toml")).unwrap();
-        let text = text.replace("mlp = [16]", model).replace("{ dirichlet = 0.3 }", partition);
-        fs::write(place.path("scenario.toml"), text).unwrap();
-        let command = format!("check scenario.toml --json --data {}", folder.display());
-        let json: Value = serde_json::from_str(&place.fedlayer(&command).ok().stdout).unwrap();
-        let clients = json["clients"].as_array().unwrap();
-        let of = |key: &str| clients.iter().map(|client| client[key].as_u64().unwrap()).sum::<u64>();
-        if set == "fashion-mnist" {
-            assert_eq!(of("train") + of("test"), 60_000);
-        } else {
-            // 299 speakers, each with one client.
-            assert_eq!(of("groups"), 299);
-        }
-    }
+fn a_module_of_ones_own_is_found_where_data_is() {
+    let (place, net) = module();
+    let absent = place.fedlayer("check scenario.toml --data mine");
+    assert_eq!(absent.code, Some(3), "{}", absent.stderr);
+    assert!(absent.stderr.contains("`net.pt`: not found in `mine`"), "{}", absent.stderr);
+    fs::copy(net, place.path("mine/net.pt")).unwrap();
+    let check = place.fedlayer("check scenario.toml --data mine").ok();
+    assert!(check.stdout.contains("weight [4, 1, 3, 3]"), "{}", check.stdout);
+    place.fedlayer("run scenario.toml --data mine --out run --set rounds=2").ok();
+    place.fedlayer("resume run").ok();
+}
+
+/// Twice the multiplications of a convolution's and a linear layer's weights, and three times that for a training step.
+#[test]
+fn check_counts_the_operations_of_convolutions() {
+    let (place, _) = module();
+    let text = fs::read_to_string(place.path("scenario.toml")).unwrap();
+    let layers =
+        "layers = [{ conv = { out = 4, kernel = 3 } }, \"flatten\", { linear = { out = 3 } }]";
+    let text = text.replace("torchscript = \"net.pt\"", layers);
+    let text = text.replace("[barriers]\nevery = 2\n", "").replace("rounds = 6", "rounds = 1");
+    let text = text.split("[[strategy]]\nname = \"one").next().unwrap();
+    fs::write(place.path("scenario.toml"), text).unwrap();
+    let json = |set: &str| -> Value {
+        let check = format!("check scenario.toml --data mine --json {set}");
+        serde_json::from_str(&place.fedlayer(&check).ok().stdout).unwrap()
+    };
+    let forward = 2.0 * (4.0 * 9.0 * 36.0 + 144.0 * 3.0);
+    let by_epochs = json("");
+    let of = |key: &str| -> f64 {
+        let clients = by_epochs["clients"].as_array().unwrap();
+        clients.iter().map(|client| client[key].as_f64().unwrap()).sum()
+    };
+    // Each of the two models on the 12 examples of the test set, and on its client's own.
+    let evaluated = 2.0 * 12.0 + of("test");
+    let expected = forward * (3.0 * of("train") + evaluated);
+    let found = by_epochs["cost"]["flops"].as_f64().unwrap();
+    assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
+    let text = fs::read_to_string(place.path("scenario.toml")).unwrap();
+    fs::write(place.path("scenario.toml"), text.replace("epochs = 1", "steps = 7")).unwrap();
+    assert_eq!(json("")["cost"]["steps"], 14);
+}
+
+/// The sums over all clients of what `check` says about a real set.
+fn totals(set: &str, partition: &str, model: &str, keys: [&str; 2]) -> Option<[u64; 2]> {
+    let folder = real(set)?;
+    let text = scenario(&format!("\"{set}\""))
+        .replace("mlp = [16]", model)
+        .replace("{ dirichlet = 0.3 }", partition);
+    let place = Place::with(&text);
+    let check = format!("check scenario.toml --json --data {}/..", folder.display());
+    let json: Value = serde_json::from_str(&place.fedlayer(&check).ok().stdout).unwrap();
+    let clients = json["clients"].as_array().unwrap();
+    Some(keys.map(|key| clients.iter().map(|client| client[key].as_u64().unwrap()).sum()))
+}
+
+#[test]
+fn images_are_shared_out_whole() {
+    let totals = totals("fashion-mnist", "\"iid\"", "mlp = [16]", ["train", "test"]);
+    let Some([train, test]) = totals else { return };
+    assert_eq!(train + test, 60_000);
+}
+
+#[test]
+fn speakers_go_whole_to_one_client() {
+    let model = "gpt = { depth = 1, width = 16, heads = 2 }";
+    let totals = totals("tiny-shakespeare", "\"natural\"", model, ["train", "groups"]);
+    let Some([train, groups]) = totals else { return };
+    // Of 299 speakers those who say enough for an example, less those of the test set; nobody is counted for two clients.
+    assert!(train > 10_000 && (200..299).contains(&groups), "{train} {groups}");
 }

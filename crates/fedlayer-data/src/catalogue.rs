@@ -26,6 +26,8 @@ pub struct KnownFile {
     pub name: &'static str,
     /// What it is for.
     pub role: Role,
+    /// Its size, not compressed.
+    pub bytes: u64,
 }
 
 /// What a file is for.
@@ -61,40 +63,42 @@ pub enum Unpack {
     TarGz(&'static [(&'static str, &'static str)]),
 }
 
-const fn train(name: &'static str) -> KnownFile {
-    KnownFile { name, role: Role::Train }
+const fn train(name: &'static str, bytes: u64) -> KnownFile {
+    KnownFile { name, role: Role::Train, bytes }
 }
 
-const fn test(name: &'static str) -> KnownFile {
-    KnownFile { name, role: Role::Test }
+const fn test(name: &'static str, bytes: u64) -> KnownFile {
+    KnownFile { name, role: Role::Test, bytes }
 }
 
-/// The files of MNIST and of what has its form.
+/// The files of MNIST and of what has its form: headers of 16 and of 8 bytes before pixels and labels.
 pub(crate) const IDX_FILES: [KnownFile; 4] = [
-    train("train-images-idx3-ubyte"),
-    train("train-labels-idx1-ubyte"),
-    test("t10k-images-idx3-ubyte"),
-    test("t10k-labels-idx1-ubyte"),
+    train("train-images-idx3-ubyte", 16 + 60_000 * 28 * 28),
+    train("train-labels-idx1-ubyte", 8 + 60_000),
+    test("t10k-images-idx3-ubyte", 16 + 10_000 * 28 * 28),
+    test("t10k-labels-idx1-ubyte", 8 + 10_000),
 ];
 
 /// The files of CIFAR-10, of 10,000 images each.
 pub(crate) const CIFAR_10_FILES: [KnownFile; 6] = [
-    train("data_batch_1.bin"),
-    train("data_batch_2.bin"),
-    train("data_batch_3.bin"),
-    train("data_batch_4.bin"),
-    train("data_batch_5.bin"),
-    test("test_batch.bin"),
+    train("data_batch_1.bin", 10_000 * 3073),
+    train("data_batch_2.bin", 10_000 * 3073),
+    train("data_batch_3.bin", 10_000 * 3073),
+    train("data_batch_4.bin", 10_000 * 3073),
+    train("data_batch_5.bin", 10_000 * 3073),
+    test("test_batch.bin", 10_000 * 3073),
 ];
 
 /// The files of CIFAR-100.
-pub(crate) const CIFAR_100_FILES: [KnownFile; 2] = [train("train.bin"), test("test.bin")];
+pub(crate) const CIFAR_100_FILES: [KnownFile; 2] =
+    [train("train.bin", 50_000 * 3074), test("test.bin", 10_000 * 3074)];
 
-/// The files of WikiText-2 as it is distributed in words.
-pub(crate) const WIKITEXT_FILES: [KnownFile; 2] = [train("train.txt"), test("test.txt")];
+/// The files of WikiText-2 as it is distributed in words; that for validation is not used.
+pub(crate) const WIKITEXT_FILES: [KnownFile; 2] =
+    [train("train.txt", 10_797_148), test("test.txt", 1_256_449)];
 
 /// The file of tiny Shakespeare.
-pub(crate) const SHAKESPEARE_FILES: [KnownFile; 1] = [train("input.txt")];
+pub(crate) const SHAKESPEARE_FILES: [KnownFile; 1] = [train("input.txt", 1_115_394)];
 
 macro_rules! idx_download {
     ($base:literal, $file:literal, $bytes:literal, $sha256:literal) => {
@@ -152,12 +156,12 @@ static CATALOGUE: [KnownSet; 6] = [
     },
     KnownSet {
         name: "wikitext-2",
-        about: "articles, 2,088,628 + 245,569 words",
+        about: "articles, 2,088,628 + 245,569 words, ends of lines included",
         licence: "CC BY-SA 3.0",
         cite: "Merity, Xiong, Bradbury, Socher, Pointer sentinel mixture models, 2017",
         home: "https://huggingface.co/datasets/Salesforce/wikitext",
         files: &WIKITEXT_FILES,
-        downloads: &[],
+        downloads: &WIKITEXT,
     },
     KnownSet {
         name: "tiny-shakespeare",
@@ -170,7 +174,8 @@ static CATALOGUE: [KnownSet; 6] = [
     },
 ];
 
-// Sizes and SHA-256 are those that several public projects pin; Fashion-MNIST's and tiny Shakespeare's were computed from the files.
+// SHA-256 and sizes of MNIST and CIFAR are those that several public projects pin (TensorFlow Datasets and others). Those of Fashion-MNIST, WikiText-2 and
+// tiny Shakespeare were computed from files whose git blobs are the ones of the repositories that they come from.
 static MNIST: [Download; 4] = [
     idx_download!(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -251,9 +256,38 @@ static CIFAR_100: [Download; 1] = [Download {
     ]),
 }];
 
+macro_rules! wikitext_download {
+    ($file:literal, $bytes:literal, $sha256:literal) => {
+        Download {
+            file: $file,
+            url: concat!(
+                "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/word_language_model/data/wikitext-2/",
+                $file
+            ),
+            bytes: $bytes,
+            sha256: $sha256,
+            unpack: Unpack::AsItIs,
+        }
+    };
+}
+
+// The archive of its authors is no longer at its address; PyTorch's examples keep the same files.
+static WIKITEXT: [Download; 2] = [
+    wikitext_download!(
+        "train.txt",
+        10_797_148,
+        "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f"
+    ),
+    wikitext_download!(
+        "test.txt",
+        1_256_449,
+        "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"
+    ),
+];
+
 static SHAKESPEARE: [Download; 1] = [Download {
     file: "input.txt",
-    url: "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+    url: "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
     bytes: 1_115_394,
     sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
     unpack: Unpack::AsItIs,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fedlayer_core::{DataFacts, FederatedData, Layout, Plan, spec::DataSpec};
 use fedlayer_data::Library;
-use fedlayer_scenario::{Outside, DataFault};
+use fedlayer_scenario::{DataFault, Outside};
 
 use crate::{folders::Folders, shelf::FolderShelf};
 
@@ -39,9 +39,9 @@ impl Data {
     /// Names the places that were looked in.
     pub(crate) fn module(&self, file: &str) -> Result<PathBuf, String> {
         self.folders.find(None, file).ok_or_else(|| {
-            let places = self.folders.places(None, file);
-            let places = places.iter().map(|place| format!("`{}`", place.display()));
-            format!("there is no file {}", places.collect::<Vec<_>>().join(", nor "))
+            let names = self.folders.names(None, file);
+            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            format!("`{file}`: not found in {}", names.join(", "))
         })
     }
 }

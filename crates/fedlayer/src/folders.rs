@@ -90,17 +90,32 @@ impl Folders {
         self.folders.iter().filter(|folder| folder.origin != Origin::System)
     }
 
-    /// Every place where a file may be: of a data set in the set's folder below each data folder; a file of one's own in each data folder,
-    /// then where the program was started. An absolute path is where it is.
-    pub(crate) fn places(&self, set: Option<&str>, file: &str) -> Vec<PathBuf> {
-        if Path::new(file).is_absolute() {
-            return vec![PathBuf::from(file)];
-        }
+    /// The folders in which a file is looked for: one of a data set in the set's folder below each data folder; one of the user's own in each data
+    /// folder, then where the program was started.
+    pub(crate) fn searched(&self, set: Option<&str>) -> Vec<PathBuf> {
         let folders = self.folders.iter().map(|folder| &folder.path);
         match set {
-            Some(set) => folders.map(|folder| folder.join(set).join(file)).collect(),
-            None => folders.map(|folder| folder.join(file)).chain([PathBuf::from(file)]).collect(),
+            Some(set) => folders.map(|folder| folder.join(set)).collect(),
+            None => folders.cloned().chain([PathBuf::new()]).collect(),
         }
+    }
+
+    /// What a message says of a file that is in none of the folders. An absolute path is looked for nowhere else.
+    pub(crate) fn names(&self, set: Option<&str>, file: &str) -> Vec<String> {
+        if let Some(parent) = Path::new(file).parent().filter(|_| Path::new(file).is_absolute()) {
+            return vec![parent.display().to_string()];
+        }
+        let here = |folder: String| if folder.is_empty() { ".".to_owned() } else { folder };
+        let searched = self.searched(set).into_iter();
+        searched.map(|folder| here(folder.display().to_string())).collect()
+    }
+
+    /// Every place where a file may be, in order. An absolute path is where it is.
+    pub(crate) fn places(&self, set: Option<&str>, file: &str) -> Vec<PathBuf> {
+        let mut places: Vec<_> =
+            self.searched(set).iter().map(|folder| folder.join(file)).collect();
+        places.dedup();
+        places
     }
 
     /// The first place that has a file.
@@ -134,6 +149,8 @@ mod tests {
         let places = folders().places(None, "a/b.csv");
         let expected = ["mine/a/b.csv", "/home/me/data/a/b.csv", "a/b.csv"];
         assert_eq!(places, expected.map(PathBuf::from));
+        assert_eq!(folders().names(None, "a/b.csv"), ["mine", "/home/me/data", "."]);
         assert_eq!(folders().places(None, "/a/b.csv"), [PathBuf::from("/a/b.csv")]);
+        assert_eq!(folders().names(None, "/a/b.csv"), ["/a"]);
     }
 }

@@ -116,7 +116,7 @@ impl Screen {
         let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(bytes) };
         let bar = self.bars.add(bar);
         let style = ProgressStyle::with_template(
-            "{bar:24} {bytes}/{total_bytes} · {msg} · {bytes_per_sec} · {eta} left",
+            "{bar:24} {decimal_bytes}/{decimal_total_bytes} · {msg} · {decimal_bytes_per_sec} · {eta} left",
         );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(name.to_owned());

@@ -19,8 +19,7 @@ impl FolderShelf {
 
 impl Shelf for FolderShelf {
     fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
-        let places = self.folders.places(folder, file);
-        for place in &places {
+        for place in &self.folders.places(folder, file) {
             let path = place.display().to_string();
             match files::open_if_any(place) {
                 Ok(Some(reader)) => return Ok(Opened { path, reader: Box::new(reader) }),
@@ -28,7 +27,6 @@ impl Shelf for FolderShelf {
                 Err(error) => return Err(ShelfError::Unreadable { path, reason: error.reason() }),
             }
         }
-        let looked = places.iter().map(|place| place.display().to_string()).collect();
-        Err(ShelfError::Missing { looked })
+        Err(ShelfError::Missing { looked: self.folders.names(folder, file) })
     }
 }

@@ -54,12 +54,15 @@ pub fn append<R: Read>(
     records: &mut Records,
 ) -> Result<(), DecodeError> {
     let length = labels.bytes() + PIXELS;
+    let start = source.offset();
+    let mut record = Vec::with_capacity(length);
     for index in 0..count.min(at_most) {
-        let record = source.take(length as u64, &format!("record {index} of {count}"))?;
+        record.clear();
+        source.take_into(&mut record, length as u64, "a whole record")?;
         let (own, pixels) = record.split_at(labels.bytes());
         let label = own[labels.bytes() - 1];
         if usize::from(label) >= labels.classes() {
-            let place = Place::Byte((index * length + labels.bytes() - 1) as u64);
+            let place = Place::Byte(start + (index * length + labels.bytes() - 1) as u64);
             let expected = format!("a label below {}", labels.classes());
             return Err(source.fault_at(place, Fault::Label, label.to_string(), expected));
         }

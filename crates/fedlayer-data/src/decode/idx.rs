@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{DecodeError, Fault, Source};
+use super::{DecodeError, Fault, Place, Source};
 
 /// The magic number of unsigned bytes with three axes.
 const IMAGES: u32 = 2051;
@@ -13,64 +13,86 @@ const LABELS: u32 = 2049;
 /// The largest side of an image.
 const LARGEST_SIDE: u32 = 1 << 16;
 
-/// Images of one channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Images {
-    /// Their number N.
-    pub count: usize,
+/// What stands before the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// The number of images N.
+    pub count: u32,
     /// Rows H.
-    pub height: usize,
+    pub height: u32,
     /// Columns W.
-    pub width: usize,
-    /// `(N, H, W)`, row-major.
-    pub bytes: Vec<u8>,
+    pub width: u32,
 }
 
-/// Reads images, the first `at_most` of them; the end of the file is checked only where all are read.
-///
-/// # Errors
-/// When the file is no IDX file of images, or ends too early or too late.
-pub fn images<R: Read>(
-    source: &mut Source<R>,
-    at_most: Option<usize>,
-) -> Result<Images, DecodeError> {
-    magic(source, IMAGES, "images")?;
-    let all = number(source, "the number of images")?;
-    let height = side(source, "the height of an image")?;
-    let width = side(source, "the width of an image")?;
-    let count = at_most.map_or(u64::from(all), |most| (most as u64).min(all.into()));
-    let bytes = source.take(count * u64::from(height) * u64::from(width), "pixels of images")?;
-    if count == u64::from(all) {
-        source.end()?;
+impl Header {
+    /// Where the number of images stands.
+    pub const COUNT_AT: u64 = 4;
+
+    /// Reads the header of a file of images.
+    ///
+    /// # Errors
+    /// When the file is no IDX file of images, or ends too early.
+    pub fn read<R: Read>(source: &mut Source<R>) -> Result<Self, DecodeError> {
+        magic(source, IMAGES, "images")?;
+        let count = number(source, "the number of images")?;
+        let height = side(source, "the height of an image")?;
+        let width = side(source, "the width of an image")?;
+        Ok(Self { count, height, width })
     }
-    Ok(Images {
-        count: count as usize,
-        height: height as usize,
-        width: width as usize,
-        bytes,
-    })
+
+    /// Reads the pixels of the first `first` images, or of all where there are fewer: `(first, H, W)`, row-major. The end of the file is
+    /// checked only where all are read.
+    ///
+    /// # Errors
+    /// When the file ends too early or too late.
+    pub fn pixels<R: Read>(
+        self,
+        source: &mut Source<R>,
+        first: u32,
+    ) -> Result<Vec<u8>, DecodeError> {
+        let first = first.min(self.count);
+        let image = u64::from(self.height) * u64::from(self.width);
+        // At most 2³² images of 2³² pixels, less one: no overflow.
+        let bytes = source.take(u64::from(first) * image, "the pixels of the images")?;
+        if first == self.count {
+            source.end()?;
+        }
+        Ok(bytes)
+    }
 }
 
-/// Reads labels below `classes`, the first `at_most` of them.
+/// What is known of a file of labels beforehand, and how many of them are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Every label is below this.
+    pub classes: usize,
+    /// The labels that the file must have, where that is known.
+    pub count: Option<u32>,
+    /// How many of them are read; all where there are fewer.
+    pub first: u32,
+}
+
+/// Reads labels, `(first)`. The end of the file is checked only where all are read.
 ///
 /// # Errors
-/// When the file is no IDX file of labels, ends too early or too late, or a label is too large.
-pub fn labels<R: Read>(
-    source: &mut Source<R>,
-    classes: usize,
-    at_most: Option<usize>,
-) -> Result<Vec<u32>, DecodeError> {
+/// When the file is no IDX file of labels, has another number of them, ends too early or too late, or a label is too large.
+pub fn labels<R: Read>(source: &mut Source<R>, wanted: Wanted) -> Result<Vec<u32>, DecodeError> {
     magic(source, LABELS, "labels")?;
+    let at = source.offset();
     let all = number(source, "the number of labels")?;
-    let count = at_most.map_or(u64::from(all), |most| (most as u64).min(all.into()));
+    if let Some(count) = wanted.count.filter(|&count| count != all) {
+        let (found, expected) = (format!("{all} labels"), format!("{count}, one for each image"));
+        return Err(source.fault_at(Place::Byte(at), Fault::Shape, found, expected));
+    }
+    let first = wanted.first.min(all);
     let start = source.offset();
-    let bytes = source.take(count, "labels")?;
-    if let Some(at) = bytes.iter().position(|&label| usize::from(label) >= classes) {
-        let place = super::Place::Byte(start + at as u64);
-        let expected = format!("a label below {classes}");
+    let bytes = source.take(first.into(), "labels")?;
+    if let Some(at) = bytes.iter().position(|&label| usize::from(label) >= wanted.classes) {
+        let place = Place::Byte(start + at as u64);
+        let expected = format!("a label below {}", wanted.classes);
         return Err(source.fault_at(place, Fault::Label, bytes[at].to_string(), expected));
     }
-    if count == u64::from(all) {
+    if first == all {
         source.end()?;
     }
     Ok(bytes.into_iter().map(u32::from).collect())
@@ -87,7 +109,7 @@ fn magic<R: Read>(source: &mut Source<R>, expected: u32, what: &str) -> Result<(
     if found == expected {
         return Ok(());
     }
-    let place = super::Place::Byte(at);
+    let place = Place::Byte(at);
     let expected = format!("the magic number {expected} of IDX {what}");
     Err(source.fault_at(place, Fault::Magic, found.to_string(), expected))
 }
@@ -98,7 +120,7 @@ fn side<R: Read>(source: &mut Source<R>, what: &str) -> Result<u32, DecodeError>
     if (1..=LARGEST_SIDE).contains(&side) {
         return Ok(side);
     }
-    let place = super::Place::Byte(at);
+    let place = Place::Byte(at);
     let expected = format!("{what} from 1 to {LARGEST_SIDE}");
     Err(source.fault_at(place, Fault::Shape, side.to_string(), expected))
 }

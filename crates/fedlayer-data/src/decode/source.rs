@@ -80,7 +80,16 @@ impl<R: Read> Source<R> {
     }
 
     fn unreadable(&self, error: &io::Error) -> DecodeError {
-        self.fault(Fault::Unreadable, format!("`{error}`"), "readable data")
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match (&self.reader, error.kind()) {
+            (Plain::Gzip(_), UnexpectedEof) => {
+                self.fault(Fault::Gzip, "the end of the compressed data", "the rest of it")
+            }
+            (Plain::Gzip(_), InvalidData | InvalidInput) => {
+                self.fault(Fault::Gzip, format!("`{error}`"), "gzip data without fault")
+            }
+            _ => self.fault(Fault::Unreadable, format!("`{error}`"), "readable data"),
+        }
     }
 
     /// The next `count` bytes, of what `expected` says.
@@ -89,36 +98,64 @@ impl<R: Read> Source<R> {
     /// When there are fewer.
     pub fn take(&mut self, count: u64, expected: &str) -> Result<Vec<u8>, DecodeError> {
         let mut bytes = Vec::new();
-        let start = self.offset;
-        while (bytes.len() as u64) < count {
-            let before = bytes.len();
-            let piece = PIECE.min(count - before as u64);
-            self.append(piece, &mut bytes)?;
-            if bytes.len() == before {
-                let found = format!("the end after {} of {count} bytes", bytes.len());
-                return Err(self.fault_at(Place::Byte(start), Fault::Truncated, found, expected));
-            }
-        }
+        self.take_into(&mut bytes, count, expected)?;
         Ok(bytes)
     }
 
-    /// Everything up to the end.
+    /// Appends the next `count` bytes to `bytes`.
     ///
     /// # Errors
-    /// When it is more than [`LARGEST_FILE`], or cannot be read.
+    /// When there are fewer.
+    pub fn take_into(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        count: u64,
+        expected: &str,
+    ) -> Result<(), DecodeError> {
+        let start = self.offset;
+        while self.offset - start < count {
+            let before = self.offset;
+            self.append(PIECE.min(count - (before - start)), bytes)?;
+            if self.offset == before {
+                let found = format!("the end after {} of {count} bytes", before - start);
+                return Err(self.fault(Fault::Truncated, found, expected));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything up to the end, at most [`LARGEST_FILE`] bytes.
+    ///
+    /// # Errors
+    /// When there is more, or it cannot be read.
     pub fn rest(&mut self) -> Result<Vec<u8>, DecodeError> {
+        self.rest_up_to(LARGEST_FILE)
+    }
+
+    /// Everything up to the end, at most `most` bytes: what a small gzip file decompresses to is not taken beyond that.
+    ///
+    /// # Errors
+    /// When there is more, or it cannot be read.
+    pub fn rest_up_to(&mut self, most: u64) -> Result<Vec<u8>, DecodeError> {
         let mut bytes = Vec::new();
         loop {
             let before = bytes.len();
-            self.append(PIECE, &mut bytes)?;
+            self.append(PIECE.min(most - before as u64), &mut bytes)?;
             if bytes.len() == before {
+                self.end()?;
                 return Ok(bytes);
             }
-            if bytes.len() as u64 > LARGEST_FILE {
-                let expected = format!("at most {LARGEST_FILE} bytes");
-                return Err(self.fault(Fault::TooLong, "more data", expected));
-            }
         }
+    }
+
+    /// All of a file of which `count` bytes are left.
+    ///
+    /// # Errors
+    /// When there are fewer or more.
+    pub fn whole(&mut self, count: u64) -> Result<Vec<u8>, DecodeError> {
+        let bytes = self.take(count, &format!("{count} bytes"))?;
+        self.end()?;
+        Ok(bytes)
     }
 
     /// Checks that nothing follows.

@@ -13,12 +13,15 @@ pub struct Tokens {
     pub groups: Vec<Vec<u32>>,
 }
 
-/// Reads a text as UTF-8.
+/// The whole of a file as UTF-8: of so many `bytes`, where that is known.
 ///
 /// # Errors
-/// When it is not, or is empty.
-pub fn utf8<R: Read>(source: &mut Source<R>) -> Result<String, DecodeError> {
-    let bytes = source.rest()?;
+/// When it is not UTF-8, is empty, or has another size.
+pub fn utf8<R: Read>(source: &mut Source<R>, bytes: Option<u64>) -> Result<String, DecodeError> {
+    let bytes = match bytes {
+        Some(count) => source.whole(count)?,
+        None => source.rest()?,
+    };
     if bytes.is_empty() {
         return Err(source.fault(Fault::Truncated, "an empty file", "text"));
     }
@@ -129,7 +132,7 @@ fn is_title(line: &str) -> bool {
     inside.is_some_and(|title| !title.starts_with('=') && !title.ends_with('='))
 }
 
-/// Windows of a text: examples of `context` tokens, labelled by the token that follows each.
+/// Windows of a text: examples of `context` tokens, each token labelled by the one that follows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Windows {
     /// `(N, context)`, whole numbers.
@@ -151,8 +154,10 @@ impl Tokens {
         self.len() == 0
     }
 
-    /// Cuts each group into windows that do not overlap. What is left at a group's end is too short for one and is left out.
+    /// Cuts each group into windows of `context` tokens, one at least, that do not overlap. What is left at a group's end is too short for one and is
+    /// left out, and so is a group of fewer than `context` + 1 tokens.
     pub fn windows(&self, context: usize) -> Windows {
+        let context = context.max(1);
         let mut windows = Windows { values: Vec::new(), labels: Vec::new(), groups: Vec::new() };
         let mut next = 0;
         for group in &self.groups {

@@ -12,7 +12,7 @@ use crate::{
     DataError,
     catalogue::{CIFAR_10_FILES, CIFAR_100_FILES, IDX_FILES, KnownFile, Role},
     decode::{
-        DecodeError, Fault, Place,
+        Fault, Place,
         cifar::{self, Labels, Records},
         idx,
     },
@@ -135,33 +135,32 @@ impl ImageSet {
         Ok(Parts { train: Arc::new(train), test: Some(Arc::new(test)) })
     }
 
+    /// The first `count` of the `all` images that the two files hold.
     fn read_idx(
         &self,
         files: &[KnownFile],
         count: usize,
-        whole: usize,
+        all: usize,
         shelf: &dyn Shelf,
     ) -> Result<Examples, DataError> {
-        let at_most = (count < whole).then_some(count);
-        let mut of_images = source(open_known(shelf, self.name, files[0].name)?)?;
-        let images = idx::images(&mut of_images, at_most)?;
-        let found = [1, images.height, images.width];
-        if found != self.shape || images.count != count {
-            let found = format!("{} images of {}×{}", images.count, images.height, images.width);
-            let [_, height, width] = self.shape;
-            let expected = format!("{whole} images of {height}×{width}");
-            return Err(of_images.fault_at(Place::Byte(4), Fault::Shape, found, expected).into());
+        let [_, height, width] = self.shape;
+        let whole = idx::Header { count: all as u32, height: height as u32, width: width as u32 };
+        let mut images = source(open_known(shelf, self.name, files[0].name)?)?;
+        let header = idx::Header::read(&mut images)?;
+        // Before any pixel is read: the header alone decides how much there is to read.
+        if header != whole {
+            let say = |idx::Header { count, height, width }| {
+                format!("{count} images of {height}×{width}")
+            };
+            let place = Place::Byte(idx::Header::COUNT_AT);
+            return Err(images.fault_at(place, Fault::Shape, say(header), say(whole)).into());
         }
-        let mut of_labels = source(open_known(shelf, self.name, files[1].name)?)?;
-        let labels = idx::labels(&mut of_labels, self.classes, at_most)?;
-        if labels.len() != count {
-            let found = format!("{} labels", labels.len());
-            let expected = format!("{whole}, one for each image");
-            let fault: DecodeError =
-                of_labels.fault_at(Place::Byte(4), Fault::Shape, found, expected);
-            return Err(fault.into());
-        }
-        Ok(self.examples(images.bytes, labels))
+        let first = count as u32;
+        let bytes = header.pixels(&mut images, first)?;
+        let mut labels = source(open_known(shelf, self.name, files[1].name)?)?;
+        let wanted = idx::Wanted { classes: self.classes, count: Some(whole.count), first };
+        let labels = idx::labels(&mut labels, wanted)?;
+        Ok(self.examples(bytes, labels))
     }
 
     fn read_cifar(

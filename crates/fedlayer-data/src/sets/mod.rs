@@ -7,7 +7,7 @@ mod texts;
 use std::{io::Read, sync::Arc};
 
 use fedlayer_core::{
-    Examples,
+    Examples, Values,
     spec::{DataSet, DataSpec},
 };
 
@@ -70,7 +70,6 @@ fn first(
 
 /// The examples of `all` that `order` names, in that order.
 pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
-    use fedlayer_core::Values;
     let width = all.features();
     let rows = || order.iter().map(|&row| row as usize * width..(row as usize + 1) * width);
     let values = match &all.values {
@@ -98,17 +97,24 @@ pub(crate) fn open_known(
     set: &'static str,
     file: &str,
 ) -> Result<Opened, DataError> {
-    match shelf.open(Some(set), file) {
-        Err(ShelfError::Missing { .. }) => shelf.open(Some(set), &format!("{file}.gz")),
-        found => found,
-    }
-    .map_err(|error| DataError::Unopened { set: Some(set), file: file.to_owned(), error })
+    open(shelf, Some(set), file)
 }
 
-/// Opens a file that the scenario names under `key`.
+/// Opens a file that the scenario names, as it is or with `.gz` behind its name.
 pub(crate) fn open_own(shelf: &dyn Shelf, file: &str) -> Result<Opened, DataError> {
-    let error = |error| DataError::Unopened { set: None, file: file.to_owned(), error };
-    shelf.open(None, file).map_err(error)
+    open(shelf, None, file)
+}
+
+fn open(shelf: &dyn Shelf, set: Option<&'static str>, file: &str) -> Result<Opened, DataError> {
+    let found = match shelf.open(set, file) {
+        Err(missing @ ShelfError::Missing { .. }) => match shelf.open(set, &format!("{file}.gz")) {
+            // Where the plain file was looked for says more than where its compressed twin was.
+            Err(ShelfError::Missing { .. }) => Err(missing),
+            found => found,
+        },
+        found => found,
+    };
+    found.map_err(|error| DataError::Unopened { set, file: file.to_owned(), error })
 }
 
 /// The bytes of an open file.

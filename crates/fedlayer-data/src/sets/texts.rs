@@ -7,41 +7,51 @@ use fedlayer_core::{Examples, Values};
 use super::{Parts, open_known, open_own, source};
 use crate::{
     DataError,
+    catalogue::{KnownFile, SHAKESPEARE_FILES, WIKITEXT_FILES},
     decode::text::{Tokens, Words, characters, speakers, utf8},
     shelf::Shelf,
 };
 
-/// WikiText-2 in the words of its training part. The part for validation is left aside.
+/// WikiText-2 in the words of its training part, an owner for each article. The part for validation is not used.
 pub(super) fn wikitext_2(shelf: &dyn Shelf, context: usize) -> Result<Parts, DataError> {
-    let text = |file| utf8_of(shelf, "wikitext-2", file);
-    let train = text("train.txt")?;
-    let words = Words::of(&train);
-    let part = |text: &str| examples(&words.articles(text), context, "wikitext-2").map(Arc::new);
-    Ok(Parts { train: part(&train)?, test: Some(part(&text("test.txt")?)?) })
+    let [train, test] = &WIKITEXT_FILES;
+    let set = "wikitext-2";
+    let text = utf8_of(shelf, set, train)?;
+    let words = Words::of(&text);
+    let part = |text: &str, least| examples(&words.articles(text), context, least, set);
+    let (train, text) = (part(&text, 1)?, utf8_of(shelf, set, test)?);
+    Ok(Parts { train: Arc::new(train), test: Some(Arc::new(part(&text, 1)?)) })
 }
 
 /// Tiny Shakespeare, an owner for each speaker.
 pub(super) fn tiny_shakespeare(shelf: &dyn Shelf, context: usize) -> Result<Examples, DataError> {
-    let text = utf8_of(shelf, "tiny-shakespeare", "input.txt")?;
-    examples(&speakers(&text), context, "tiny-shakespeare")
+    let set = "tiny-shakespeare";
+    let text = utf8_of(shelf, set, &SHAKESPEARE_FILES[0])?;
+    examples(&speakers(&text), context, 2, set)
 }
 
 /// A text of one's own, in characters.
 pub(super) fn own(shelf: &dyn Shelf, file: &str, context: usize) -> Result<Examples, DataError> {
-    let text = utf8(&mut source(open_own(shelf, file)?)?)?;
-    let examples = examples(&characters(&text), context, file)?;
+    let text = utf8(&mut source(open_own(shelf, file)?)?, None)?;
+    let examples = examples(&characters(&text), context, 2, file)?;
     Ok(Examples { groups: None, ..examples })
 }
 
-fn utf8_of(shelf: &dyn Shelf, set: &'static str, file: &str) -> Result<String, DataError> {
-    Ok(utf8(&mut source(open_known(shelf, set, file)?)?)?)
+fn utf8_of(shelf: &dyn Shelf, set: &'static str, file: &KnownFile) -> Result<String, DataError> {
+    Ok(utf8(&mut source(open_known(shelf, set, file.name)?)?, Some(file.bytes))?)
 }
 
-fn examples(tokens: &Tokens, context: usize, set: &str) -> Result<Examples, DataError> {
+/// The windows of a text, of which there must be at `least` so many.
+fn examples(
+    tokens: &Tokens,
+    context: usize,
+    least: usize,
+    set: &str,
+) -> Result<Examples, DataError> {
     let windows = tokens.windows(context);
-    if windows.groups.len() < 2 {
-        let (tokens, context) = (tokens.len(), context as u32);
-        return Err(DataError::ShortText { set: set.to_owned(), tokens, context });
+    if windows.groups.len() < least {
+        let (set, windows) = (set.to_owned(), windows.groups.len());
+        return Err(DataError::ShortText { set, tokens: tokens.len(), context, windows, least });
     }
     Ok(Examples {
         shape: vec![context],

@@ -100,6 +100,9 @@ impl Client {
             return Ok(());
         }
         let mut request = self.agent.get(url.secret()).header(header::ACCEPT_ENCODING, "identity");
+        if url.is_of_this_machine() {
+            request = request.config().proxy(None).build();
+        }
         if have > 0 {
             request = request.header(header::RANGE, format!("bytes={have}-"));
             if let Some(version) = known_version(part)? {

@@ -58,7 +58,7 @@ pub(crate) enum FetchError {
     Incomplete { missing: Vec<&'static str>, folder: PathBuf },
     /// The set cannot be downloaded.
     #[error(
-        "`{set}` has no address that the program could fetch it from\nhint: get its files from {home} and put them into `{}`", folder.display()
+        "`{set}` has no address that the program could fetch it from\nhint: get its files from {home} and put them into `{}`, or let `--from DIR` do it", folder.display()
     )]
     NoDownloads { set: &'static str, home: &'static str, folder: PathBuf },
     /// A file could not be read or written.

@@ -18,9 +18,16 @@ use crate::{
 pub(crate) enum Found {
     /// The file as it was published; its hash will be compared.
     Published(PathBuf),
-    /// The files that it comes to, unpacked, or in the other of plain and gzip. Nobody published hashes of those; the loaders check their lengths
-    /// and shapes.
-    Loose { files: Vec<PathBuf>, missing: Vec<&'static str> },
+    /// The files that it comes to.
+    Loose(Loose),
+}
+
+/// Files of a set that are unpacked, or in the other of plain and gzip. Nobody published hashes of those; the loaders check their lengths and
+/// shapes.
+pub(crate) struct Loose {
+    files: Vec<PathBuf>,
+    /// Those that are not there.
+    pub(crate) missing: Vec<&'static str>,
 }
 
 /// Looks for a download in a folder of the set's files, or in a folder that has one.
@@ -29,26 +36,32 @@ pub(crate) fn find(
     set: &'static str,
     download: &Download,
 ) -> Result<Found, FetchError> {
-    let below = folder.join(set);
-    let folders = [below.as_path(), folder];
-    let published = folders.iter().map(|folder| folder.join(download.file));
-    if let Some(path) = published.into_iter().find(|path| files::length_if_any(path).is_some()) {
-        return Ok(Found::Published(path));
+    let published = [folder.join(set), folder.to_owned()].map(|folder| folder.join(download.file));
+    match published.into_iter().find(|path| files::length_if_any(path).is_some()) {
+        Some(path) => Ok(Found::Published(path)),
+        None => loose(folder, set, download.file, outcome(download)).map(Found::Loose),
     }
-    let mut found = Found::Loose { files: Vec::new(), missing: Vec::new() };
-    if let Found::Loose { files, missing } = &mut found {
-        for name in outcome(download) {
-            match folders.iter().find_map(|folder| list::either_form(folder, name)) {
-                Some(path) => files.push(path),
-                None => missing.push(name),
-            }
-        }
-        if files.is_empty() {
-            let folder = folder.to_owned();
-            return Err(FetchError::Absent { file: download.file, set, folder });
+}
+
+/// Looks for files by their names; `called` is what a message calls them together.
+pub(crate) fn loose(
+    folder: &Path,
+    set: &'static str,
+    called: &'static str,
+    names: impl Iterator<Item = &'static str>,
+) -> Result<Loose, FetchError> {
+    let folders = [folder.join(set), folder.to_owned()];
+    let mut loose = Loose { files: Vec::new(), missing: Vec::new() };
+    for name in names {
+        match folders.iter().find_map(|folder| list::either_form(folder, name)) {
+            Some(path) => loose.files.push(path),
+            None => loose.missing.push(name),
         }
     }
-    Ok(found)
+    if loose.files.is_empty() {
+        return Err(FetchError::Absent { file: called, set, folder: folder.to_owned() });
+    }
+    Ok(loose)
 }
 
 /// Copies the published file.
@@ -63,8 +76,8 @@ pub(crate) fn copy(
 }
 
 /// Copies files as they are.
-pub(crate) fn copy_loose(from: &[PathBuf], into: &Path, screen: &Screen) -> Result<(), FetchError> {
-    for path in from {
+pub(crate) fn copy_loose(loose: &Loose, into: &Path, screen: &Screen) -> Result<(), FetchError> {
+    for path in &loose.files {
         let Some(name) = path.file_name() else { continue };
         let to = into.join(name);
         let beside = to.with_added_extension("part");

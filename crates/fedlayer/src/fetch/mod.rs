@@ -93,38 +93,51 @@ struct Job {
 
 impl Job {
     fn perform(&self) -> Result<(), FetchError> {
-        let Self { set, into, screen, .. } = self;
-        if set.downloads.is_empty() {
-            return Err(FetchError::NoDownloads {
-                set: set.name,
-                home: set.home,
-                folder: into.clone(),
-            });
+        let missing = if self.set.downloads.is_empty() { self.copy_all() } else { self.get_all() }?;
+        let folder = self.into.clone();
+        if !missing.is_empty() {
+            return Err(FetchError::Incomplete { missing, folder });
         }
+        let KnownSet { name, licence, cite, .. } = self.set;
+        let folder = folder.display();
+        self.screen.talk(&format!("`{name}` is in `{folder}`\nlicence: {licence}\ncite: {cite}"));
+        Ok(())
+    }
+
+    /// Gets every download that is not there; what a folder does not have of them comes back.
+    fn get_all(&self) -> Result<Vec<&'static str>, FetchError> {
         let mut wanted = Vec::new();
-        for download in set.downloads {
+        for download in self.set.downloads {
             if self.is_there(download)? {
-                screen.talk(&format!("`{}`: already there", download.file));
+                self.screen.talk(&format!("`{}`: already there", download.file));
             } else {
                 wanted.push(download);
             }
         }
         if !wanted.is_empty() {
-            files::try_writing_in(into)?;
+            files::try_writing_in(&self.into)?;
         }
         let mut missing = Vec::new();
         for download in wanted {
             missing.extend(self.get(download)?);
         }
-        if !missing.is_empty() {
-            return Err(FetchError::Incomplete { missing, folder: into.clone() });
-        }
-        let KnownSet { name, licence, cite, .. } = set;
-        screen.talk(&format!(
-            "`{name}` is in `{}`\nlicence: {licence}\ncite: {cite}",
-            into.display()
-        ));
-        Ok(())
+        Ok(missing)
+    }
+
+    /// The files of a set that has no address, from a folder; what it does not have of them comes back.
+    fn copy_all(&self) -> Result<Vec<&'static str>, FetchError> {
+        let Self { set: KnownSet { name, home, files, .. }, into, .. } = self;
+        let Source::Folder(folder) = &self.source else {
+            return Err(FetchError::NoDownloads { set: name, home, folder: into.clone() });
+        };
+        let absent = files.iter().map(|file| file.name);
+        let absent: Vec<_> =
+            absent.filter(|name| list::either_form(into, name).is_none()).collect();
+        let Some(first) = absent.first() else { return Ok(Vec::new()) };
+        let loose = local::loose(folder, name, first, absent.iter().copied())?;
+        files::try_writing_in(into)?;
+        local::copy_loose(&loose, into, &self.screen)?;
+        Ok(loose.missing)
     }
 
     /// Whether the files of a download are there. A file that has a published hash and another content is an error: it is not ours to overwrite.
@@ -151,9 +164,9 @@ impl Job {
                     local::copy(&path, download, &mut part, &self.screen)?;
                     Whole { part, from: path.display().to_string() }
                 }
-                Found::Loose { files, missing } => {
-                    local::copy_loose(&files, &self.into, &self.screen)?;
-                    return Ok(missing);
+                Found::Loose(loose) => {
+                    local::copy_loose(&loose, &self.into, &self.screen)?;
+                    return Ok(loose.missing);
                 }
             },
             Source::Home | Source::Mirror(_) => {

@@ -53,6 +53,16 @@ impl Url {
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is a server of this machine, which no proxy stands in front of.
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        let shown = self.to_string();
+        let host = shown.split("://").nth(1).unwrap_or_default();
+        ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
+            host.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+        })
+    }
 }
 
 impl FromStr for Url {
@@ -82,6 +92,15 @@ mod tests {
     fn secrets_of_an_address_are_not_shown() {
         let url = Url("https://me:word@mirror.example/sets/x.gz?token=abc".to_owned());
         assert_eq!(url.to_string(), "https://mirror.example/sets/x.gz");
+    }
+
+    #[test]
+    fn a_server_of_this_machine_is_known_by_its_host() {
+        let is = |url: &str| Url(url.to_owned()).is_of_this_machine();
+        assert!(
+            is("http://127.0.0.1:80/x") && is("http://me:word@localhost") && is("http://[::1]/")
+        );
+        assert!(!is("https://localhost.example/x") && !is("https://mirror.example/localhost"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Fetching from a server that behaves as servers do, badly included.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
+
 use std::{
     fs,
     io::{Read, Write},

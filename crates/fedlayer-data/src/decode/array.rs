@@ -1,0 +1,192 @@
+//! [`Array`]: numbers of any kind as `.npy` and safetensors files hold them, and the labelled examples that they make.
+
+use super::{DecodeError, Fault, Place};
+
+/// The kind of an array's numbers; all are little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are their documentation")]
+pub enum Kind {
+    F32,
+    F64,
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    I64,
+}
+
+impl Kind {
+    /// The bytes of a number.
+    pub fn size(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::F32 | Self::U32 | Self::I32 => 4,
+            Self::F64 | Self::I64 => 8,
+        }
+    }
+
+    /// A number of [`size`](Self::size) bytes; whole numbers beyond 2⁵³ are rounded.
+    fn number(self, bytes: &[u8]) -> f64 {
+        let mut eight = [0; 8];
+        eight[..bytes.len()].copy_from_slice(bytes);
+        let unsigned = u64::from_le_bytes(eight);
+        match self {
+            Self::F32 => f32::from_bits(unsigned as u32).into(),
+            Self::F64 => f64::from_bits(unsigned),
+            Self::U8 | Self::U16 | Self::U32 => unsigned as f64,
+            Self::I8 => (unsigned as i8).into(),
+            Self::I16 => (unsigned as i16).into(),
+            Self::I32 => (unsigned as i32).into(),
+            Self::I64 => unsigned as i64 as f64,
+        }
+    }
+}
+
+/// Numbers in a row-major array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Array {
+    /// The file, and in a file of several arrays this one's name: what messages call it.
+    pub file: String,
+    /// Its shape, outermost axis first.
+    pub shape: Vec<usize>,
+    /// What its numbers are.
+    pub kind: Kind,
+    /// Its numbers, row-major, [`Kind::size`] bytes each.
+    pub bytes: Vec<u8>,
+    /// Where in the file they begin.
+    pub start: u64,
+}
+
+/// Labels are below this: a larger one is no class.
+pub const LARGEST_CLASS: u32 = 1_000_000;
+
+impl Array {
+    /// Its numbers, row-major; whole numbers beyond 2⁵³ are rounded.
+    pub fn numbers(&self) -> impl ExactSizeIterator<Item = f64> {
+        self.bytes.chunks_exact(self.kind.size()).map(|bytes| self.kind.number(bytes))
+    }
+
+    /// A fault at one of its numbers.
+    fn fault_at(&self, index: usize, fault: Fault, found: String, expected: &str) -> DecodeError {
+        let place = Place::Byte(self.start + (index * self.kind.size()) as u64);
+        let (file, expected) = (self.file.clone(), expected.to_owned());
+        DecodeError { file, place, fault, found, expected }
+    }
+
+    fn wrong_shape(&self, expected: &str) -> DecodeError {
+        self.fault_at(0, Fault::Shape, format!("an array of shape {:?}", self.shape), expected)
+    }
+
+    /// Its numbers as features: `(N, …)` of at least one example.
+    ///
+    /// # Errors
+    /// When it has fewer than two axes or no number, or one that is not finite as `f32`.
+    pub fn features(&self) -> Result<Vec<f32>, DecodeError> {
+        if self.shape.len() < 2 || self.bytes.is_empty() {
+            return Err(self.wrong_shape("features [N, …], at least one"));
+        }
+        let finite = |(index, number): (usize, f64)| {
+            let narrow = number as f32;
+            let not_finite = || {
+                self.fault_at(index, Fault::Value, number.to_string(), "a finite 32-bit number")
+            };
+            narrow.is_finite().then_some(narrow).ok_or_else(not_finite)
+        };
+        self.numbers().enumerate().map(finite).collect()
+    }
+
+    /// Its numbers as classes of `count` examples: `(N)`.
+    ///
+    /// # Errors
+    /// When it has another shape, or a number that is no whole number from 0 to [`LARGEST_CLASS`] − 1.
+    pub fn classes(&self, count: usize) -> Result<Vec<u32>, DecodeError> {
+        let most = f64::from(LARGEST_CLASS) - 1.0;
+        self.whole_numbers(count, Fault::Label, most, "a label: a whole number from 0 to 999999")
+    }
+
+    /// Its numbers as owners of `count` examples, numbered anew in the order in which they first appear: `(N)`.
+    ///
+    /// # Errors
+    /// When it has another shape, or a number that is no whole number from 0 to 2³² − 1.
+    pub fn owners(&self, count: usize) -> Result<Vec<u32>, DecodeError> {
+        let most = f64::from(u32::MAX);
+        let owners = self.whole_numbers(count, Fault::Value, most, "a whole number from 0")?;
+        Ok(in_order_of_appearance(owners))
+    }
+
+    fn whole_numbers(
+        &self,
+        count: usize,
+        fault: Fault,
+        most: f64,
+        expected: &str,
+    ) -> Result<Vec<u32>, DecodeError> {
+        if self.shape != [count] {
+            return Err(self.wrong_shape(&format!("[{count}], one for each example")));
+        }
+        let whole = |(index, number): (usize, f64)| {
+            let is_whole = number.fract() == 0.0 && (0.0..=most).contains(&number);
+            let wrong = || self.fault_at(index, fault, number.to_string(), expected);
+            is_whole.then_some(number as u32).ok_or_else(wrong)
+        };
+        self.numbers().enumerate().map(whole).collect()
+    }
+}
+
+/// Numbers whatever is named, counted from 0 in the order of first appearance.
+pub(super) fn in_order_of_appearance<T: std::hash::Hash + Eq>(
+    names: impl IntoIterator<Item = T>,
+) -> Vec<u32> {
+    let mut numbers = std::collections::HashMap::new();
+    let number = |name| {
+        let next = numbers.len() as u32;
+        *numbers.entry(name).or_insert(next)
+    };
+    names.into_iter().map(number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn array(kind: Kind, shape: &[usize], bytes: &[u8]) -> Array {
+        let (file, shape, bytes) = ("a".to_owned(), shape.to_vec(), bytes.to_vec());
+        Array { file, shape, kind, bytes, start: 100 }
+    }
+
+    #[test]
+    fn numbers_of_every_kind_are_read_with_their_sign() {
+        let read = |kind, bytes: &[u8]| array(kind, &[1], bytes).numbers().next().unwrap();
+        assert_eq!(read(Kind::F32, &(-1.5_f32).to_le_bytes()), -1.5);
+        assert_eq!(read(Kind::F64, &0.1_f64.to_le_bytes()), 0.1);
+        assert_eq!(read(Kind::U8, &[200]), 200.0);
+        assert_eq!(read(Kind::I8, &[200]), -56.0);
+        assert_eq!(read(Kind::U16, &[0, 200]), 51_200.0);
+        assert_eq!(read(Kind::I16, &[0, 200]), -14_336.0);
+        assert_eq!(read(Kind::U32, &u32::MAX.to_le_bytes()), f64::from(u32::MAX));
+        assert_eq!(read(Kind::I32, &(-7_i32).to_le_bytes()), -7.0);
+        assert_eq!(read(Kind::I64, &(-7_i64).to_le_bytes()), -7.0);
+    }
+
+    #[test]
+    fn what_is_no_feature_or_no_label_is_named_with_its_byte() {
+        let halves: Vec<u8> = [1.0_f32, 0.5].into_iter().flat_map(f32::to_le_bytes).collect();
+        let error = array(Kind::F32, &[2], &halves).classes(2).unwrap_err();
+        assert_eq!((error.place, error.fault), (Place::Byte(104), Fault::Label));
+        let error = array(Kind::I8, &[2], &[3, 255]).classes(2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`a`, byte 101: found -1; expected a label: a whole number from 0 to 999999"
+        );
+        let large: Vec<u8> = [1.0, 1e39].into_iter().flat_map(f64::to_le_bytes).collect();
+        let error = array(Kind::F64, &[1, 2], &large).features().unwrap_err();
+        assert_eq!((error.place, error.fault), (Place::Byte(108), Fault::Value));
+        let error = array(Kind::U8, &[2], &[1, 2]).features().unwrap_err();
+        assert_eq!(error.fault, Fault::Shape);
+        assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(3).unwrap(), [0, 0, 1]);
+        assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(4).unwrap_err().fault, Fault::Shape);
+    }
+}

@@ -1,0 +1,75 @@
+//! Safetensors: the length of a JSON header, the header, the tensors one after another (Hugging Face's description of the format).
+
+use std::io::Read;
+
+use ::safetensors::{Dtype, SafeTensors};
+
+use super::{
+    DecodeError, Fault, Place, Source,
+    array::{Array, Kind},
+};
+
+/// The tensors of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensors {
+    /// `features`, `(N, …)`.
+    pub features: Array,
+    /// `labels`, `(N)`.
+    pub labels: Array,
+    /// `groups`, `(N)`, where the file has it.
+    pub groups: Option<Array>,
+}
+
+/// Reads the tensors `features`, `labels` and, if there is one, `groups`. Whether their shapes go together is for who takes them apart.
+///
+/// # Errors
+/// When the file is no safetensors file, lacks a tensor, or has one of a kind that is not read.
+pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> {
+    let bytes = source.rest()?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+        let found = format!("`{error}`");
+        source.fault_at(Place::Byte(0), Fault::Magic, found, "a safetensors file")
+    })?;
+    let array = |name: &str| -> Result<Array, DecodeError> {
+        let fault = |found, expected| source.fault_at(Place::Byte(0), Fault::Shape, found, expected);
+        let tensor = file.tensor(name).map_err(|_| {
+            let mut names = file.names();
+            names.sort_unstable();
+            fault(format!("the tensors {}", names.join(", ")), format!("a tensor `{name}`"))
+        })?;
+        let kind = kind(tensor.dtype()).ok_or_else(|| {
+            let found = format!("`{name}` of {:?}", tensor.dtype());
+            fault(found, "F32, F64, U8, I8, U16, I16, U32, I32 or I64".to_owned())
+        })?;
+        let data = tensor.data();
+        let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
+        Ok(Array {
+            file: format!("{}: {name}", source.file()),
+            shape: tensor.shape().to_vec(),
+            kind,
+            bytes: data.to_vec(),
+            start: start as u64,
+        })
+    };
+    let has_groups = file.names().contains(&"groups");
+    Ok(Tensors {
+        features: array("features")?,
+        labels: array("labels")?,
+        groups: has_groups.then(|| array("groups")).transpose()?,
+    })
+}
+
+fn kind(dtype: Dtype) -> Option<Kind> {
+    Some(match dtype {
+        Dtype::F32 => Kind::F32,
+        Dtype::F64 => Kind::F64,
+        Dtype::U8 => Kind::U8,
+        Dtype::I8 => Kind::I8,
+        Dtype::U16 => Kind::U16,
+        Dtype::I16 => Kind::I16,
+        Dtype::U32 => Kind::U32,
+        Dtype::I32 => Kind::I32,
+        Dtype::I64 => Kind::I64,
+        _ => return None,
+    })
+}
