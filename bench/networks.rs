@@ -72,7 +72,8 @@ fn main() {
         let plan = work.plan(&data);
         let mut trainer = TorchTrainer::new(&plan, data.clone(), device).unwrap();
         let params = Arc::new(trainer.initial(Seed::new(1)).unwrap());
-        let job = TrainJob { client: ClientId(0), round: 1, params, optimizer: None, seed: Seed::new(2) };
+        let job =
+            TrainJob { client: ClientId(0), round: 1, params, optimizer: None, seed: Seed::new(2) };
         let measured = ratio::compare(
             work.turns,
             || drop(trainer.train(std::slice::from_ref(&job)).remove(0).unwrap()),
@@ -125,7 +126,9 @@ impl Work {
         let config = nn::Sgd { momentum: sgd.momentum, ..Default::default() };
         let mut optimizer = config.build(&store, sgd.lr).unwrap();
         let [channels, height, width] = self.shape.map(|length| length as i64);
-        let inputs = Tensor::from_slice(&data.test.all_values()).view([-1, channels, height, width]).to_device(device);
+        let inputs = Tensor::from_slice(&data.test.all_values())
+            .view([-1, channels, height, width])
+            .to_device(device);
         let labels: Vec<i64> = data.test.labels.iter().map(|&label| label.into()).collect();
         let labels = Tensor::from_slice(&labels).to_device(device);
         let order = Tensor::randperm(self.examples.into(), (tch::Kind::Int64, device));
@@ -179,7 +182,8 @@ impl ModuleT for Block {
 }
 
 fn resnet_18(root: &nn::Path<'_>) -> nn::SequentialT {
-    let config = |stride, padding| nn::ConvConfig { stride, padding, bias: false, ..Default::default() };
+    let config =
+        |stride, padding| nn::ConvConfig { stride, padding, bias: false, ..Default::default() };
     let mut network =
         nn::seq_t().add(nn::conv2d(root / "conv1", 3, 64, 3, config(1, 1))).add_fn(|x| x.relu());
     let mut input = 64;
@@ -195,7 +199,10 @@ fn resnet_18(root: &nn::Path<'_>) -> nn::SequentialT {
             input = channels;
         }
     }
-    network
-        .add_fn(|x| x.adaptive_avg_pool2d([1, 1]).flat_view())
-        .add(nn::linear(root / "fc", 512, 10, Default::default()))
+    network.add_fn(|x| x.adaptive_avg_pool2d([1, 1]).flat_view()).add(nn::linear(
+        root / "fc",
+        512,
+        10,
+        Default::default(),
+    ))
 }

@@ -82,8 +82,7 @@ fn main() {
     let library = Library::new(Box::new(EmptyShelf));
     for work in &WORKS {
         let plan = Arc::new(work.plan(&library));
-        let data =
-            Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());
+        let data = Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let factory = Arc::new(Torch { data: data.clone() });
         let pool = Arc::new(WorkerPool::start(1, factory).unwrap());

@@ -8,6 +8,7 @@ mod commands;
 mod contract;
 mod data;
 mod fetch;
+mod initial;
 mod million;
 mod support;
 mod tidy;

@@ -285,7 +285,8 @@ impl FederatedData {
             Clients::Pooled { pool, order, bounds } => {
                 let mut seen = vec![false; pool.len()];
                 let all = bounds.iter().flat_map(|client| &order[client.train.clone()]).copied();
-                all.filter(|&example| !std::mem::replace(&mut seen[example as usize], true)).collect()
+                all.filter(|&example| !std::mem::replace(&mut seen[example as usize], true))
+                    .collect()
             }
             Clients::Drawn(_) => Vec::new(),
         }

@@ -78,7 +78,8 @@ impl LayerSet {
     /// The tensors that are not in the set, in the order of the flat parameters.
     pub fn rest_tensors(&self) -> impl Iterator<Item = &TensorSpec> {
         let layers = self.layout.layers().iter().enumerate();
-        let tensors = layers.flat_map(|(index, layer)| layer.tensors.iter().map(move |t| (index, t)));
+        let tensors =
+            layers.flat_map(|(index, layer)| layer.tensors.iter().map(move |t| (index, t)));
         let outside = move |(index, tensor): &(usize, &TensorSpec)| {
             !self.contains(*index) || !moves(&self.layout, tensor)
         };

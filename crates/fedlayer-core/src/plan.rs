@@ -28,6 +28,8 @@ pub struct Plan {
     pub clients: ClientsSpec,
     /// The network.
     pub model: ModelSpec,
+    /// The file of the values that every client starts from; drawn where it is not given.
+    pub initial: Option<String>,
     /// The layers of the network on this data.
     pub layout: Arc<Layout>,
     /// How clients train.

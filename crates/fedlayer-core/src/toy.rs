@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::{
-    Evaluation, Examples, FederatedData, Layout, Params, ParamsError, Plan, Probe, Seed, Split, TrainJob,
-    Trainer, TrainerError, Update,
+    Evaluation, Examples, FederatedData, Layout, Params, ParamsError, Plan, Probe, Seed, Split,
+    TrainJob, Trainer, TrainerError, Update,
     spec::{LocalSpec, ModelSpec, Optimizer},
 };
 

@@ -16,7 +16,10 @@ use crate::{
 /// The examples of the common test set where a scenario does not say it.
 pub(crate) const TEST: u32 = 1000;
 
-/// The most examples of all clients together: they are counted in 32 bits nowhere, but progress and costs are added up.
+/// The most examples of the common test set.
+pub(crate) const MOST_TEST: u32 = 100_000_000;
+
+/// The most examples of all clients together: sums of them stay exact in `f64`, with room for rounds and epochs.
 const MOST: u64 = 1 << 50;
 
 /// Clients that all have the same number of examples, in classes that each draws for itself.
@@ -60,6 +63,7 @@ impl DrawnClients {
         let each = synthetic.per_client.unwrap_or(2) as usize;
         let test = split::held_out(each, spec.client_test_share);
         let seed = seed.child("synthetic");
+        synthetic::has_room(synthetic, each)?;
         Ok(Self {
             design: Design::without_labels(synthetic, seed)?,
             partition: spec.partition.clone(),
@@ -70,7 +74,7 @@ impl DrawnClients {
         })
     }
 
-    /// The common test set: classes in equal shares.
+    /// The common test set: every class, and every cluster of it, is as likely as any other.
     pub(crate) fn test(&self, count: usize) -> Result<Examples, DataError> {
         let mut generator = self.seed.child("test").generator();
         let clusters = self.design.clusters();
@@ -135,7 +139,7 @@ impl DrawClient for DrawnClients {
         };
         let drawn: Vec<u64> = (0..self.train + self.test).map(|_| cluster()).collect();
         let examples = self.design.examples_of(&drawn, &mut generator);
-        // Memory for one client's examples alone; where there is none, so is there none for its model.
+        // There was room for one client's examples when the data were loaded.
         examples.unwrap_or_else(|_| {
             let width = synthetic::features(self.design.spec());
             Examples::new(vec![width], classes as usize, Vec::new(), Vec::new())

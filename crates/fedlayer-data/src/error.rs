@@ -46,6 +46,8 @@ pub enum DataError {
         "the synthetic data set needs {bytes} bytes in one piece, which this machine does not have"
     )]
     Memory {
+        /// The scenario key that says how many examples there are.
+        key: &'static str,
         /// The size of the piece that could not be had.
         bytes: u64,
     },
@@ -137,15 +139,37 @@ pub enum DataError {
         /// What there is.
         there: usize,
     },
-    /// A text that is too short for two examples.
-    #[error("the text `{set}` of {tokens} tokens has no two windows of {context} tokens")]
+    /// A text that is too short.
+    #[error(
+        "the text `{set}` of {tokens} tokens has {windows} examples of {context} tokens; at least {least} are needed"
+    )]
     ShortText {
         /// The set or the file.
         set: String,
         /// Its tokens.
         tokens: usize,
         /// `data.context`.
-        context: u32,
+        context: usize,
+        /// The examples that they make.
+        windows: usize,
+        /// The examples that there must be.
+        least: usize,
+    },
+    /// A single example, where some must be set apart.
+    #[error("`{set}` has one example; the clients need one and so does the common test set")]
+    OneExample {
+        /// The scenario key.
+        key: &'static str,
+        /// The set or the file.
+        set: String,
+    },
+    /// Labels that a file has and that are named besides.
+    #[error("`{file}` has its labels inside; `{labels}` would not be read")]
+    LabelsInside {
+        /// The file of features and labels.
+        file: String,
+        /// The other file.
+        labels: String,
     },
     /// A file of features without labels.
     #[error("`{file}` has no labels; a `.npy` file holds one array")]
@@ -170,11 +194,18 @@ pub enum DataError {
         shape: Vec<usize>,
     },
     /// A natural partition of a set that knows no owners.
-    #[error("this set does not say whose its examples are by nature")]
-    NoOwners,
+    #[error("`{set}` does not say whose its examples are by nature")]
+    NoOwners {
+        /// The set or the file.
+        set: String,
+    },
     /// Fewer natural owners than clients.
-    #[error("{clients} clients cannot share the examples of {owners} owners whole; every client needs one")]
+    #[error(
+        "{clients} clients cannot share what belongs to {owners} owners in `{set}`; every client needs the whole of at least one"
+    )]
     FewerOwners {
+        /// The set or the file.
+        set: String,
         /// Owners of examples.
         owners: usize,
         /// `clients.count`.
@@ -196,26 +227,22 @@ impl DataError {
     pub fn key(&self) -> &'static str {
         match self {
             Self::OutOfRange { key, .. } => key,
-            Self::FewerExamplesThanClasses { .. } | Self::Memory { .. } => {
-                "data.set.synthetic.examples"
-            }
+            Self::FewerExamplesThanClasses { .. } => "data.set.synthetic.examples",
+            Self::Memory { key, .. } | Self::OneExample { key, .. } => key,
             Self::Corners { .. } => "data.set.synthetic.classes",
-            Self::MoreClientsThanExamples { .. } => "clients.count",
+            Self::MoreClientsThanExamples { .. } | Self::FewerOwners { .. } => "clients.count",
             Self::MoreShardsThanExamples { .. } => "data.partition.shards",
             Self::MoreClassesThanThereAre { .. }
             | Self::ClassWithoutClient { .. }
             | Self::FewerExamplesThanClientClasses { .. } => "data.partition.classes",
             Self::NoEffect { key, .. } | Self::FewerExamples { key, .. } => key,
             Self::ShortText { .. } => "data.context",
-            Self::NoOwners | Self::NotDrawn => "data.partition",
-            Self::FewerOwners { .. } => "clients.count",
-            Self::Unopened { .. }
-            | Self::Decode(_)
-            | Self::NoLabels { .. }
+            Self::NoOwners { .. } | Self::NotDrawn => "data.partition",
+            Self::NoLabels { .. }
+            | Self::LabelsInside { .. }
             | Self::UnknownEnding { .. }
-            | Self::OtherShape { .. }
-            | Self::NotASet
-            | Self::Digits(_) => "data.set",
+            | Self::OtherShape { .. } => "data.set.files",
+            Self::Unopened { .. } | Self::Decode(_) | Self::NotASet | Self::Digits(_) => "data.set",
         }
     }
 
@@ -233,9 +260,8 @@ impl DataError {
                     "raise `data.set.synthetic.informative` to at least {enough}, or lower `classes` or `clusters_per_class` beside it"
                 )
             }
-            Self::Memory { .. } => {
-                "lower `data.set.synthetic.examples`, or the number of its features or clusters"
-                    .into()
+            Self::Memory { key, .. } => {
+                format!("lower `{key}`, or the number of the set's features or clusters")
             }
             Self::MoreClientsThanExamples { pool, .. } => format!(
                 "lower `clients.count` to at most {pool}, or give the pool more examples (a larger data set, a smaller `data.test_share`)"
@@ -260,19 +286,22 @@ impl DataError {
                 format!("get it: `fedlayer data fetch {set}`; or say where it is: `--data FOLDER`")
             }
             Self::Unopened { set: None, error: ShelfError::Missing { .. }, .. } => {
-                "a path is taken from the data folders (`--data FOLDER`), then from where the program was started".into()
+                "it is looked for in the data folders (`--data FOLDER`), then where the program was started".into()
             }
             Self::Unopened { .. } => "allow reading it".into(),
             Self::Decode(_) => {
-                "get the file again (`fedlayer data fetch NAME` checks its SHA-256), or correct it".into()
+                "get the file again (`fedlayer data fetch NAME` checks its SHA-256), or correct it"
+                    .into()
             }
+            Self::OneExample { .. } => "take more examples".into(),
+            Self::LabelsInside { .. } => "leave it out: `label` names the column of a CSV file".into(),
             Self::NoEffect { .. } => "leave it out".into(),
             Self::FewerExamples { key, there, .. } => format!("lower `{key}` to at most {there}"),
             Self::ShortText { .. } => "lower `data.context`, or take a longer text".into(),
             Self::NoLabels { .. } => "name the file of the labels: `train_labels`, `test_labels`".into(),
             Self::UnknownEnding { .. } => "write it in one of these formats".into(),
             Self::OtherShape { .. } => "make `data.set.files.shape` and the files agree".into(),
-            Self::NoOwners => "choose another partition; `natural` is for texts, and for files with groups".into(),
+            Self::NoOwners { .. } => "choose another partition; `natural` is for texts, and for files with groups".into(),
             Self::FewerOwners { owners, .. } => format!("lower `clients.count` to at most {owners}"),
             Self::NotDrawn => "choose `iid`, `dirichlet` or `classes`, or `examples` instead of `per_client`".into(),
             Self::NotASet => "please report it".into(),

@@ -9,6 +9,7 @@
 //! * `sets` reads images, texts and files of one's own; `digits` are inside the binary;
 //! * `synthetic` draws clusters with informative, redundant and noise features; `drawn` draws them client by client;
 //! * `stratify` orders examples so that every stretch of them has every class in its proportion;
+//! * `effect` refuses keys that a set has no use for;
 //! * `split` sets the common test set apart, and each client's own test data;
 //! * `partition` shares the pool out among the clients, one file for each way;
 //! * `error` has [`DataError`]: which scenario key is at fault, what was found, what is allowed, what to do.
@@ -29,6 +30,7 @@ mod catalogue;
 pub mod decode;
 mod digits;
 mod drawn;
+mod effect;
 mod error;
 mod library;
 mod partition;

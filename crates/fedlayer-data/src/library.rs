@@ -7,14 +7,15 @@ use std::{
 
 use fedlayer_core::{
     DataFacts, Examples, FederatedData, Seed,
-    spec::{Augment, DataSet, DataSpec, Partition, Synthetic},
+    spec::{DataSet, DataSpec, Synthetic},
 };
 
 use crate::{
     DataError, digits,
     drawn::{self, DrawnClients},
-    error, partition,
-    sets::{self, ImageSet, Parts},
+    effect, error,
+    partition::{self, Pool},
+    sets::{self, ImageSet, Parts, first},
     shelf::Shelf,
     split, synthetic,
 };
@@ -43,36 +44,28 @@ impl Library {
     pub fn facts(&self, spec: &DataSpec) -> Result<DataFacts, DataError> {
         error::share("data.client_test_share", spec.client_test_share)?;
         partition::check_value(&spec.partition)?;
-        has_effect(spec)?;
-        let of = |shape: Vec<usize>, classes, targets, all: usize, test: Option<usize>| {
-            let held = || split::held_out(all, spec.test_share());
-            let test_size = test.unwrap_or_else(held);
-            let pool = if test.is_some() { all } else { all - test_size };
-            DataFacts { shape, classes, targets, pool, test: test_size }
-        };
-        Ok(match &spec.set {
-            DataSet::Synthetic(synthetic) => return drawn_facts(spec, synthetic),
-            DataSet::Digits => {
-                let all = spec.train.map_or(digits::EXAMPLES, |train| train as usize);
-                if all > digits::EXAMPLES {
-                    let (asked, there) = (all as u32, digits::EXAMPLES);
-                    return Err(DataError::FewerExamples { key: "data.train", asked, there });
-                }
-                of(digits::SHAPE.to_vec(), digits::CLASSES, 1, all, None)
+        effect::check(spec)?;
+        let facts = match (&spec.set, ImageSet::of(&spec.set)) {
+            (DataSet::Synthetic(synthetic), _) => drawn_facts(spec, synthetic)?,
+            (DataSet::Digits, _) => {
+                let all = first(spec.train, "data.train", digits::EXAMPLES)?;
+                split_facts(spec, (digits::SHAPE.to_vec(), digits::CLASSES, 1), all, None)?
             }
-            set => match ImageSet::of(set) {
-                Some(images) => {
-                    images.find(spec, &*self.shelf)?;
-                    let (train, test) = images.counts(spec)?;
-                    of(images.shape.to_vec(), images.classes, 1, train, Some(test))
-                }
-                None => {
-                    let Parts { train, test } = self.parts(spec)?;
-                    let test = test.map(|test| test.len());
-                    of(train.shape.clone(), train.classes, train.targets, train.len(), test)
-                }
-            },
-        })
+            (_, Some(images)) => {
+                let train = first(spec.train, "data.train", images.sizes.0)?;
+                let test = first(spec.test, "data.test", images.sizes.1)?;
+                images.find(train, &*self.shelf)?;
+                split_facts(spec, (images.shape.to_vec(), images.classes, 1), train, Some(test))?
+            }
+            _ => {
+                let Parts { train, test } = self.parts(spec)?;
+                let test = test.map(|test| test.len());
+                let form = (train.shape.clone(), train.classes, train.targets);
+                split_facts(spec, form, train.len(), test)?
+            }
+        };
+        effect::check_augment(spec, &facts)?;
+        Ok(facts)
     }
 
     /// [`facts`](Self::facts), and whether `clients` clients can share the pool as `data.partition` wants it.
@@ -87,25 +80,18 @@ impl Library {
             let pool = clients as usize * each as usize;
             return Ok(DataFacts { pool, ..facts });
         }
-        let strata = match facts.targets {
-            1 => facts.classes,
-            _ => self.parts(spec)?.train.strata().1,
-        };
-        partition::check(&spec.partition, facts.pool, strata, clients)?;
-        if spec.partition == Partition::Natural {
-            let owners = match &spec.set {
-                DataSet::Digits | DataSet::Synthetic(_) => None,
-                set if ImageSet::of(set).is_some() => None,
-                _ => self.parts(spec)?.train.groups.as_deref().map(partition::natural::owners),
-            };
-            match owners {
-                None => return Err(DataError::NoOwners),
-                Some(owners) if owners < clients as usize => {
-                    return Err(DataError::FewerOwners { owners, clients });
-                }
-                Some(_) => {}
+        // Digits, drawn sets and images have classes and no owners, whatever is in the files.
+        let (classes, owners) = match &spec.set {
+            DataSet::Digits | DataSet::Synthetic(_) => (facts.classes, None),
+            set if ImageSet::of(set).is_some() => (facts.classes, None),
+            _ => {
+                let train = self.parts(spec)?.train;
+                (train.strata().1, train.groups.as_deref().map(partition::natural::owners))
             }
-        }
+        };
+        let set = sets::name(&spec.set);
+        let pool = Pool { set: &set, examples: facts.pool, classes, owners };
+        partition::check(&spec.partition, pool, clients)?;
         Ok(facts)
     }
 
@@ -149,13 +135,13 @@ impl Library {
         spec: &DataSpec,
         seed: Seed,
     ) -> Result<(Arc<Examples>, Arc<Examples>), DataError> {
-        let split = |strata: &[u32], count: usize| {
-            split::pool_and_test(strata, count, spec.test_share(), seed.child("split"))
+        let split = |strata: &[u32], count: usize, owners: Option<&[u32]>| {
+            split::pool_and_test(strata, count, owners, spec.test_share(), seed.child("split"))
         };
         if let DataSet::Synthetic(synthetic) = &spec.set {
             let seed = seed.child("synthetic");
             let design = synthetic::Design::draw(synthetic, seed)?;
-            let (pool, test) = split(design.labels(), synthetic.classes as usize);
+            let (pool, test) = split(design.labels(), synthetic.classes as usize, None);
             let pool = design.examples(&pool, seed.child("pool"))?;
             return Ok((Arc::new(pool), Arc::new(design.examples(&test, seed.child("test"))?)));
         }
@@ -164,7 +150,7 @@ impl Library {
             return Ok((train, test));
         }
         let (strata, count) = train.strata();
-        let (pool, test) = split(&strata, count);
+        let (pool, test) = split(&strata, count, train.groups.as_deref());
         Ok((Arc::new(sets::gather(&train, &pool)), Arc::new(sets::gather(&train, &test))))
     }
 
@@ -188,7 +174,12 @@ fn drawn_facts(spec: &DataSpec, synthetic: &Synthetic) -> Result<DataFacts, Data
     let classes = synthetic.classes as usize;
     let (pool, test) = match synthetic.per_client {
         // The pool is known with the clients.
-        Some(each) => (each as usize, spec.test.unwrap_or(drawn::TEST) as usize),
+        Some(each) => {
+            let test = spec.test.unwrap_or(drawn::TEST);
+            let allowed = "at most 100000000 where clients are drawn";
+            error::in_range(test <= drawn::MOST_TEST, "data.test", test, allowed)?;
+            (each as usize, test as usize)
+        }
         None => {
             let all = synthetic::examples(synthetic) as usize;
             let test = split::held_out(all, spec.test_share());
@@ -198,43 +189,18 @@ fn drawn_facts(spec: &DataSpec, synthetic: &Synthetic) -> Result<DataFacts, Data
     Ok(DataFacts { shape, classes, targets: 1, pool, test })
 }
 
-/// Checks that no key of `[data]` is without effect.
-fn has_effect(spec: &DataSpec) -> Result<(), DataError> {
-    let nothing = |key, why| Err(DataError::NoEffect { key, why });
-    let drawn = matches!(&spec.set, DataSet::Synthetic(synthetic) if synthetic.per_client.is_some());
-    let texts = matches!(
-        spec.set,
-        DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_)
-    );
-    let own_test = match &spec.set {
-        DataSet::Wikitext2 => true,
-        DataSet::Files(files) => files.test.is_some(),
-        set => drawn || ImageSet::of(set).is_some(),
-    };
-    if let Some(share) = spec.test_share {
-        error::share("data.test_share", share)?;
-        if own_test {
-            return nothing("data.test_share", "this set has test examples of its own");
-        }
+/// The facts of a set of which `all` examples are taken, and `test` more where it has a test part of its own: shape, classes and targets are its `form`.
+fn split_facts(
+    spec: &DataSpec,
+    (shape, classes, targets): (Vec<usize>, usize, usize),
+    all: usize,
+    test: Option<usize>,
+) -> Result<DataFacts, DataError> {
+    if test.is_none() && all < 2 {
+        let key = if spec.train.is_some() { "data.train" } else { "data.set" };
+        return Err(DataError::OneExample { key, set: sets::name(&spec.set) });
     }
-    if spec.test.is_some() && !own_test {
-        return nothing("data.test", "this set has no test examples of its own");
-    }
-    if spec.train.is_some() && matches!(spec.set, DataSet::Synthetic(_)) {
-        return nothing("data.train", "a drawn set has as many examples as it is asked for");
-    }
-    if spec.context.is_some() && !texts {
-        return nothing("data.context", "only texts are cut into windows");
-    }
-    if spec.augment != Augment::default() {
-        let images = match &spec.set {
-            DataSet::Digits => true,
-            DataSet::Files(files) => files.shape.as_ref().is_some_and(|shape| shape.len() == 3),
-            set => ImageSet::of(set).is_some(),
-        };
-        if !images {
-            return nothing("data.augment", "only images are cut and mirrored");
-        }
-    }
-    Ok(())
+    let held = split::held_out(all, spec.test_share());
+    let (pool, test) = test.map_or((all - held, held), |test| (all, test));
+    Ok(DataFacts { shape, classes, targets, pool, test })
 }

@@ -14,9 +14,13 @@ pub(crate) fn held_out(examples: usize, share: f64) -> usize {
 }
 
 /// The pool and the common test set, as indices into `labels`, each in random order. The test set is stratified by class.
+///
+/// Where examples have natural `owners`, the pool has examples of each of them, or of as many as it has examples: a client must be able to be anyone.
+/// Single examples then change places, and the strata are right but for these.
 pub(crate) fn pool_and_test(
     labels: &[u32],
     classes: usize,
+    owners: Option<&[u32]>,
     share: f64,
     seed: Seed,
 ) -> (Vec<u32>, Vec<u32>) {
@@ -25,7 +29,32 @@ pub(crate) fn pool_and_test(
     let mut pool = test.split_off(held_out(labels.len(), share));
     test.shuffle(&mut generator);
     pool.shuffle(&mut generator);
+    if let Some(owners) = owners {
+        keep_owners(&mut pool, &mut test, owners);
+    }
     (pool, test)
+}
+
+/// Lets an example of each owner that is missing in the pool change places with one of an owner that has several there.
+fn keep_owners(pool: &mut [u32], test: &mut [u32], owners: &[u32]) {
+    let mut owned = vec![0_usize; owners.iter().max().map_or(0, |&last| last as usize + 1)];
+    pool.iter().for_each(|&example| owned[owners[example as usize] as usize] += 1);
+    // An owner that has one example when it is passed has no second one later: nobody gains a second.
+    let mut place = 0;
+    for example in test {
+        let missing = owners[*example as usize] as usize;
+        if owned[missing] > 0 {
+            continue;
+        }
+        let donor = |example: u32| owners[example as usize] as usize;
+        while pool.get(place).is_some_and(|&example| owned[donor(example)] < 2) {
+            place += 1;
+        }
+        let Some(given) = pool.get_mut(place) else { return };
+        owned[donor(*given)] -= 1;
+        owned[missing] = 1;
+        std::mem::swap(given, example);
+    }
 }
 
 /// A client's training examples and its own test examples, each ascending, out of all that it has.
@@ -44,7 +73,31 @@ pub(crate) fn train_and_own_test(
 
 #[cfg(test)]
 mod tests {
-    use super::held_out;
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_pool_has_examples_of_every_owner_that_it_has_room_for(
+            owners in proptest::collection::vec(0_u32..30, 2..100),
+            share in 0.01..0.99,
+            seed: u64,
+        ) {
+            let (pool, test) = pool_and_test(&owners, 30, Some(&owners), share, Seed::new(seed));
+            let of = |part: &[u32]| -> BTreeSet<u32> {
+                part.iter().map(|&example| owners[example as usize]).collect()
+            };
+            let all: BTreeSet<u32> = owners.iter().copied().collect();
+            prop_assert_eq!(of(&pool).len(), all.len().min(pool.len()));
+            prop_assert_eq!(test.len(), held_out(owners.len(), share));
+            let mut both = [pool, test].concat();
+            both.sort_unstable();
+            prop_assert!(both.into_iter().eq(0..owners.len() as u32));
+        }
+    }
 
     #[test]
     fn what_is_held_out_is_rounded_and_leaves_one() {

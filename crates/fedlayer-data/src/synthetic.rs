@@ -95,10 +95,11 @@ impl Design {
         let clusters = clusters(spec);
         let centres = corners(spec, &mut seed.child("corners").generator())?;
         let mut generator = seed.child("maps").generator();
-        let maps =
-            directions(clusters.saturating_mul(informative as u64), informative, &mut generator)?;
+        let rows = clusters.saturating_mul(informative as u64);
+        let maps = directions(key(spec), rows, informative, &mut generator)?;
         let mut generator = seed.child("redundant").generator();
-        let combinations = directions(spec.redundant.into(), informative, &mut generator)?;
+        let rows = spec.redundant.into();
+        let combinations = directions(key(spec), rows, informative, &mut generator)?;
         Ok(Self { spec: spec.clone(), centres, maps, combinations, labels: Vec::new() })
     }
 
@@ -155,7 +156,7 @@ impl Design {
     ) -> Result<Examples, DataError> {
         let informative = self.spec.informative as usize;
         let width = features(&self.spec);
-        let mut features = reserved(of.len() as u64, width as u64)?;
+        let mut features = reserved(key(&self.spec), of.len() as u64, width as u64)?;
         let mut normal = vec![0.0; informative];
         for cluster in of {
             let cluster = cluster as usize;
@@ -186,7 +187,7 @@ fn corners(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<f32>, Data
     let clusters = clusters(spec) as usize;
     let side = spec.separation as f32;
     let signed = |positive: bool| if positive { side } else { -side };
-    let mut centres = reserved(clusters as u64, informative.into())?;
+    let mut centres = reserved(key(spec), clusters as u64, informative.into())?;
     if informative <= COUNTABLE {
         for corner in index::sample(generator, 1 << informative, clusters) {
             centres.extend((0..informative).map(|bit| signed(corner >> bit & 1 == 1)));
@@ -206,8 +207,13 @@ fn corners(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<f32>, Data
 }
 
 /// Rows of norm 1 whose directions are those of uniform draws from `[-1, 1)`: `(rows, width)`.
-fn directions(rows: u64, width: usize, generator: &mut Generator) -> Result<Vec<f32>, DataError> {
-    let mut values = reserved(rows, width as u64)?;
+fn directions(
+    key: &'static str,
+    rows: u64,
+    width: usize,
+    generator: &mut Generator,
+) -> Result<Vec<f32>, DataError> {
+    let mut values = reserved(key, rows, width as u64)?;
     for _ in 0..rows {
         let start = values.len();
         values.extend((0..width).map(|_| generator.random_range(-1.0_f32..1.0)));
@@ -225,7 +231,7 @@ fn directions(rows: u64, width: usize, generator: &mut Generator) -> Result<Vec<
 /// The label of each example: its cluster's class, or with the probability `label_noise` any class, `(N)`.
 fn labels(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<u32>, DataError> {
     let clusters = clusters(spec);
-    let mut labels = reserved(examples(spec).into(), 1)?;
+    let mut labels = reserved(key(spec), examples(spec).into(), 1)?;
     labels.extend((0..u64::from(examples(spec))).map(|example| {
         if generator.random_bool(spec.label_noise) {
             generator.random_range(0..spec.classes)
@@ -240,13 +246,26 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// The key that says how many examples there are.
+fn key(spec: &Synthetic) -> &'static str {
+    match spec.per_client {
+        Some(_) => "data.set.synthetic.per_client",
+        None => "data.set.synthetic.examples",
+    }
+}
+
+/// Whether there is room for so many examples.
+pub(crate) fn has_room(spec: &Synthetic, examples: usize) -> Result<(), DataError> {
+    reserved::<f32>(key(spec), examples as u64, features(spec) as u64).map(drop)
+}
+
 /// Room for `(rows, width)` values, or the error that there is none.
-fn reserved<T>(rows: u64, width: u64) -> Result<Vec<T>, DataError> {
+fn reserved<T>(key: &'static str, rows: u64, width: u64) -> Result<Vec<T>, DataError> {
     let count = rows.saturating_mul(width);
     let bytes = count.saturating_mul(size_of::<T>() as u64);
     let mut values = Vec::new();
     let room = usize::try_from(count).map(|count| values.try_reserve_exact(count));
-    if matches!(room, Ok(Ok(()))) { Ok(values) } else { Err(DataError::Memory { bytes }) }
+    if matches!(room, Ok(Ok(()))) { Ok(values) } else { Err(DataError::Memory { key, bytes }) }
 }
 
 #[cfg(test)]
@@ -271,7 +290,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_into_memory_is_an_error() {
-        assert!(matches!(reserved::<f32>(1 << 40, 1 << 30), Err(DataError::Memory { .. })));
-        assert_eq!(reserved::<f32>(u64::MAX, 2), Err(DataError::Memory { bytes: u64::MAX }));
+        let key = "data.set.synthetic.examples";
+        assert!(matches!(reserved::<f32>(key, 1 << 40, 1 << 30), Err(DataError::Memory { .. })));
+        let error = DataError::Memory { key, bytes: u64::MAX };
+        assert_eq!(reserved::<f32>(key, u64::MAX, 2), Err(error));
     }
 }

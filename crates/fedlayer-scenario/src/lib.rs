@@ -38,7 +38,7 @@ mod tree;
 mod walk;
 mod words;
 
-pub use meaning::{Outside, DataFault};
+pub use meaning::{DataFault, Outside};
 pub use read::{Read, read};
 pub use report::{Color, Report};
 pub use scenario::{Scenario, example, schema};

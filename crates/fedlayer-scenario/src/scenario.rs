@@ -30,6 +30,11 @@ pub struct Scenario {
     pub clients: ClientsSpec,
     /// The network that clients train.
     pub model: ModelSpec,
+    /// A safetensors file of the values that every client starts from, with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of
+    /// another run). Drawn from the seed where it is not given. Looked for in the data folders, then where the program was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub initial: Option<String>,
     /// How a client trains in a round.
     pub local: LocalSpec,
     /// Which barriers are measured. None where the table is not given.
@@ -68,6 +73,7 @@ impl Scenario {
                 data: self.data.clone(),
                 clients: self.clients.clone(),
                 model: self.model.clone(),
+                initial: self.initial.clone(),
                 layout: layouts(strategy),
                 local: self.local.clone(),
                 barriers: self.barriers.clone(),

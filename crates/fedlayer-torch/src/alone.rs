@@ -43,16 +43,15 @@ fn train_one(engine: &Engine, alone: &Alone, member: &Member<'_>) -> Result<Trai
         let mut mode = Mode::Train { dropout: &mut dropout, kind };
         let logits = alone.logits(&views, &batch.inputs, &mut mode)?; // (B·T, C)
         let losses = engine.criterion.each(&logits, &batch.labels)?; // (B·T)
-        let by_params = Tensor::f_run_backward(&[losses.f_mean(Kind::Float)?], &trained, false, false)?;
+        let by_params =
+            Tensor::f_run_backward(&[losses.f_mean(Kind::Float)?], &trained, false, false)?;
         for (view, gradient) in gradient_views.iter_mut().zip(&by_params) {
             view.f_copy_(gradient)?;
         }
         sums.push(losses.f_detach()?.f_sum(Kind::Double)?);
         let coefficients = engine.stepper.coefficients(&engine.local, member.moment(step));
-        let coefficients: Vec<Tensor> = coefficients
-            .iter()
-            .map(|&value| engine.rows(&[value], 1))
-            .collect::<Result<_, _>>()?; // each (1, 1)
+        let coefficients: Vec<Tensor> =
+            coefficients.iter().map(|&value| engine.rows(&[value], 1)).collect::<Result<_, _>>()?; // each (1, 1)
         let _guard = tch::no_grad_guard();
         engine.stepper.step(&mut params, &mut gradients, &mut slots, &coefficients)?;
     }

@@ -27,7 +27,8 @@ impl Dropout {
         self.generator.fill_bytes(&mut bytes);
         let (pairs, _) = bytes.as_chunks::<2>();
         let stays = |pair: &[u8; 2]| u32::from(u16::from_le_bytes(*pair)) >= limit;
-        let mask: Vec<f32> = pairs.iter().map(|pair| if stays(pair) { kept } else { 0.0 }).collect();
+        let mask: Vec<f32> =
+            pairs.iter().map(|pair| if stays(pair) { kept } else { 0.0 }).collect();
         let mask = Tensor::f_from_slice(&mask)?.f_view(x.size().as_slice())?;
         x.f_mul(&mask.f_to_device(self.device)?.f_to_kind(x.kind())?)
     }

@@ -138,7 +138,8 @@ impl Body {
         let expected =
             plan.model.layout(&facts).map_err(|error| TorchError::Torch(error.to_string()))?;
         check_layout(&plan.layout, &expected)?;
-        let plain = plan.local.precision == Precision::F32 && plan.data.augment == Augment::default();
+        let plain =
+            plan.local.precision == Precision::F32 && plan.data.augment == Augment::default();
         match Network::new(&plan.model, &plan.layout) {
             Some(network) if plain => {
                 let pool = data.pool().map(|pool| Table::shared(pool, device)).transpose()?;
@@ -149,7 +150,11 @@ impl Body {
     }
 
     /// The plan's network as a list of operations, computed alone.
-    pub(crate) fn graph(plan: &Plan, facts: &DataFacts, device: Device) -> Result<Self, TorchError> {
+    pub(crate) fn graph(
+        plan: &Plan,
+        facts: &DataFacts,
+        device: Device,
+    ) -> Result<Self, TorchError> {
         let architecture = Architecture::new(&plan.model, facts)
             .map_err(|error| TorchError::Model { reason: error.to_string() })?;
         Ok(Self::alone(plan, Forward::Graph(Graph::new(architecture, device))))

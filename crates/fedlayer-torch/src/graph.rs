@@ -1,6 +1,8 @@
 //! [`Graph`]: the forward pass of one network that is a list of operations, differentiated by autograd.
 
-use fedlayer_core::{Architecture, Attention, Conv, Linear, Norm, Op, Pool, PoolKind, spec::Activation};
+use fedlayer_core::{
+    Architecture, Attention, Conv, Linear, Norm, Op, Pool, PoolKind, spec::Activation,
+};
 use tch::{Kind, TchError, Tensor};
 
 use crate::dropout::Dropout;

@@ -104,7 +104,7 @@ impl Stepper {
         match &self.decay {
             Decay::None => {}
             Decay::All(share) => drop(gradients.f_add_(&params.f_mul_scalar(*share)?)?), // (K, P)
-            Decay::Each(shares) => drop(gradients.f_addcmul_(params, shares)?),         // (K, P)
+            Decay::Each(shares) => drop(gradients.f_addcmul_(params, shares)?),          // (K, P)
         }
         let rate = &coefficients[0]; // (K, 1)
         match (&self.optimizer, slots) {

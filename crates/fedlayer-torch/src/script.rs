@@ -86,7 +86,11 @@ impl Script {
         let inputs = Tensor::f_ones(shape.as_slice(), (Kind::Float, device.into()))?;
         let module = &mut *self.module.lock().unwrap_or_else(PoisonError::into_inner);
         let mut run = |training: bool| -> Result<Tensor, TchError> {
-            if training { module.f_set_train()? } else { module.f_set_eval()? }
+            if training {
+                module.f_set_train()?
+            } else {
+                module.f_set_eval()?
+            }
             module.forward_ts(&[&inputs])
         };
         let failed = |error: TchError| {
@@ -123,10 +127,11 @@ impl Script {
 }
 
 fn lay(module: &CModule, views: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
-    let laid = module.named_parameters()?.into_iter().zip(views).map(|((_, mut parameter), view)| {
-        parameter.f_set_data(&view.f_detach()?)?;
-        Ok(parameter)
-    });
+    let laid =
+        module.named_parameters()?.into_iter().zip(views).map(|((_, mut parameter), view)| {
+            parameter.f_set_data(&view.f_detach()?)?;
+            Ok(parameter)
+        });
     laid.collect()
 }
 
@@ -146,7 +151,9 @@ fn layout_of(file: &Path, module: &CModule) -> Result<Layout, TorchError> {
         let shape = tensor.size().iter().map(|&length| length as usize).collect();
         match tensor.kind() {
             Kind::Float => Ok((name, shape)),
-            kind => Err(refused(file, &format!("parameter `{name}` is {kind:?}; parameters are Float"))),
+            kind => {
+                Err(refused(file, &format!("parameter `{name}` is {kind:?}; parameters are Float")))
+            }
         }
     });
     let tensors: Vec<(String, Vec<usize>)> = tensors.collect::<Result<_, _>>()?;

@@ -109,7 +109,13 @@ pub(crate) fn train(
             engine.criterion.residual(&sight.residual, &pass.logits, &sight.targets)?;
             let by_logits = engine.criterion.gradient(&sight.residual, &sight.pulls)?; // (K, B, C)
             let Active { params, gradients, slots, param_views, gradient_views } = &mut active;
-            stacked.network.backward(param_views, gradient_views, &sight.inputs, pass, by_logits)?;
+            stacked.network.backward(
+                param_views,
+                gradient_views,
+                &sight.inputs,
+                pass,
+                by_logits,
+            )?;
             engine.stepper.step(params, gradients, slots, &sight.coefficients)?;
         }
         feed.add_losses(engine, &members, first, &mut sums)?;

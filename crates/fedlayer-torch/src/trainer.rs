@@ -9,14 +9,12 @@ use std::{
 
 use fedlayer_core::{
     ClientId, Evaluation, FederatedData, Layout, OptimizerState, Params, Plan, Probe, Seed, Split,
-    TrainJob, Trainer, TrainerError, Update,
-    spec::ModelSpec,
+    TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
 };
 use tch::{TchError, Tensor};
 
 use crate::{
-    Device, TorchError,
-    alone,
+    Device, TorchError, alone,
     batches::Batches,
     engine::{Body, Engine},
     evaluate::{Splits, evaluate, place},
@@ -42,6 +40,7 @@ pub struct TorchTrainer {
     layout: Arc<Layout>,
     rounds: u32,
     splits: Splits,
+    start: Option<Params>,
 }
 
 impl TorchTrainer {
@@ -71,7 +70,19 @@ impl TorchTrainer {
             layout: plan.layout.clone(),
             rounds: plan.rounds,
             splits: Splits::default(),
+            start: None,
         })
+    }
+
+    /// Has [`initial`](Trainer::initial) give these values whatever the seed.
+    ///
+    /// # Errors
+    /// When they are in other layers than the plan's.
+    #[must_use = "the trainer is given back"]
+    pub fn starting_from(mut self, start: Params) -> Result<Self, TrainerError> {
+        self.check_layout(&start)?;
+        self.start = Some(start);
+        Ok(self)
     }
 
     /// What a job means for the stack.
@@ -164,6 +175,9 @@ impl Trainer for TorchTrainer {
 
     /// PyTorch's default distributions; diagonal layers so that their product has the variance of a linear layer's weight; the values that a module was saved with.
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
+        if let Some(start) = &self.start {
+            return Ok(start.clone());
+        }
         let values = match &self.engine.body {
             Body::Stacked(_) => init::initial(&self.model, None, &self.layout, seed),
             Body::Alone(alone) => match alone.saved() {

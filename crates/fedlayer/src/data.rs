@@ -1,12 +1,15 @@
 //! [`Data`]: the data folders, and everything that was read from them: once in a process, whoever asks.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use fedlayer_core::{DataFacts, FederatedData, Layout, Plan, spec::DataSpec};
+use fedlayer_core::{DataFacts, FederatedData, Layout, Params, Plan, spec::DataSpec};
 use fedlayer_data::Library;
 use fedlayer_scenario::{DataFault, Outside};
 
-use crate::{folders::Folders, shelf::FolderShelf};
+use crate::{folders::Folders, shelf::FolderShelf, values};
 
 /// The data folders, and everything that was read from them.
 #[derive(Debug)]
@@ -33,16 +36,27 @@ impl Data {
         })
     }
 
-    /// Where a module of the user's own is.
+    /// Where a file of the user's own is.
     ///
     /// # Errors
     /// Names the places that were looked in.
-    pub(crate) fn module(&self, file: &str) -> Result<PathBuf, String> {
+    pub(crate) fn find(&self, file: &str) -> Result<PathBuf, String> {
         self.folders.find(None, file).ok_or_else(|| {
             let names = self.folders.names(None, file);
             let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
             format!("`{file}`: not found in {}", names.join(", "))
         })
+    }
+
+    /// The values that a plan starts from, where it names a file.
+    ///
+    /// # Errors
+    /// When the file is nowhere, or has not the values of the plan's model.
+    pub(crate) fn initial(&self, plan: &Plan) -> Result<Option<Params>, String> {
+        let Some(file) = &plan.initial else { return Ok(None) };
+        let path = self.find(file)?;
+        let read = values::read(&path, &plan.layout);
+        read.map(Some).map_err(|error| error.to_string())
     }
 }
 
@@ -56,7 +70,13 @@ impl Outside for Data {
     }
 
     fn module(&self, file: &str) -> Result<Layout, String> {
-        let path = self.module(file)?;
+        let path = self.find(file)?;
         fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
+    }
+
+    fn values(&self, file: &str, layout: &Layout) -> Result<(), String> {
+        let path = self.find(file)?;
+        let read = values::read(&path, &Arc::new(layout.clone()));
+        read.map(drop).map_err(|error| error.to_string())
     }
 }

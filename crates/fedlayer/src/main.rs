@@ -18,6 +18,7 @@ mod shelf;
 mod signals;
 mod table;
 mod trainers;
+mod values;
 
 use clap::{CommandFactory, Parser};
 

@@ -50,10 +50,14 @@ impl TrainerFactory for Trainers {
                 let trainer = ToyTrainer::new(plan, data).map_err(|error| error.to_string())?;
                 return Ok(Box::new(trainer));
             }
-            ModelSpec::Torchscript(file) => Some(self.data.module(file)?),
+            ModelSpec::Torchscript(file) => Some(self.data.find(file)?),
             _ => None,
         };
-        let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref());
-        Ok(Box::new(trainer.map_err(|error| error.to_string())?))
+        let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref())
+            .map_err(|error| error.to_string())?;
+        Ok(Box::new(match self.data.initial(plan)? {
+            Some(start) => trainer.starting_from(start).map_err(|error| error.to_string())?,
+            None => trainer,
+        }))
     }
 }

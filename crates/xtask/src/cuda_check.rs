@@ -34,8 +34,16 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let mut demo = Command::new(workspace::target().join("release/fedlayer"));
     demo.args(["run", "scenarios/digits.toml", "--device", "cuda", "--out"]).arg(&out);
     on_device(demo.current_dir(workspace::root()))?;
-    let parity =
-        ["test", "--release", "--package", "fedlayer-torch", "--lib", "oracle", "--", "--nocapture"];
+    let parity = [
+        "test",
+        "--release",
+        "--package",
+        "fedlayer-torch",
+        "--lib",
+        "oracle",
+        "--",
+        "--nocapture",
+    ];
     on_device(cargo(&parity).args(["--test-threads", "1"]).env("FEDLAYER_TEST_DEVICE", "cuda"))?;
     let bench = ["bench", "--package", "fedlayer", "--bench", "networks"];
     on_device(cargo(&bench).env("FEDLAYER_BENCH_DEVICE", "cuda"))?;

@@ -1,8 +1,6 @@
 //! [`Builder`]: puts operations one behind the other and follows the shape of an example through them.
 
-use super::{
-    Architecture, ArchitectureError, Conv, Init, Linear, Norm, Op, Pool, PoolKind,
-};
+use super::{Architecture, ArchitectureError, Conv, Init, Linear, Norm, Op, Pool, PoolKind};
 use crate::spec::{Activation, NormKind};
 
 /// Operations so far, and the shape that comes out of them.

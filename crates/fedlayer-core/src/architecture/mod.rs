@@ -318,7 +318,9 @@ impl Op {
     fn has_statistics(&self) -> bool {
         match self {
             Self::Norm(Norm::Batch { .. }) => true,
-            Self::Residual { body, shortcut } => body.iter().chain(shortcut).any(Op::has_statistics),
+            Self::Residual { body, shortcut } => {
+                body.iter().chain(shortcut).any(Op::has_statistics)
+            }
             _ => false,
         }
     }
@@ -335,7 +337,9 @@ impl Norm {
     /// Weight and bias; of a batch normalisation also its running statistics, as PyTorch names them.
     fn tensors(&self, into: &mut Vec<Tensor>) {
         let (name, width) = match self {
-            Self::Batch { name, channels } | Self::Group { name, channels, .. } => (name, *channels),
+            Self::Batch { name, channels } | Self::Group { name, channels, .. } => {
+                (name, *channels)
+            }
             Self::Layer { name, width } => (name, *width),
         };
         weights(name, vec![width], Some(width), into);

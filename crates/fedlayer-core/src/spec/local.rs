@@ -294,9 +294,8 @@ mod tests {
             warmup,
             ..LocalSpec::new(1, 1, Optimizer::Sgd(Sgd::new(0.1)))
         };
-        let rate = |schedule: &Schedule, step| {
-            local(schedule, None).learning_rate(0.1, step, 10, 1000)
-        };
+        let rate =
+            |schedule: &Schedule, step| local(schedule, None).learning_rate(0.1, step, 10, 1000);
         let step = Schedule::Step { every: 2, factor: 0.5 };
         assert_eq!(
             [rate(&step, 0), rate(&step, 19), rate(&step, 20), rate(&step, 40)],

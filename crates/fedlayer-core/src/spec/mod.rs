@@ -14,11 +14,9 @@ mod strategy;
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
 pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
 pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};
+pub use layers::{Block, ConvSpec, LayerSpec, LinearSpec, NormSpec, PoolSpec};
 pub use local::{
     Adam, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
 };
-pub use layers::{Block, ConvSpec, LayerSpec, LinearSpec, NormSpec, PoolSpec};
-pub use model::{
-    Activation, Gpt, Mlp, MlpForm, ModelSpec, NormKind, Residual, Toy, Vgg,
-};
+pub use model::{Activation, Gpt, Mlp, MlpForm, ModelSpec, NormKind, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};

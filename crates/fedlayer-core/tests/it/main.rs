@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 
+mod architecture;
 mod averaging;
 mod barriers;
 mod chord;
@@ -13,5 +14,6 @@ mod geometry;
 mod oracle;
 mod round;
 mod round_laws;
+mod statistics;
 mod support;
 mod toy;

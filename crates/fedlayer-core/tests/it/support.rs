@@ -7,8 +7,8 @@ use fedlayer_core::{
     Params, Plan, Probe, Seed, Study, Update,
     spec::{
         Average, BarrierSpec, Baseline, Between, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
-        EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule,
-        SetSpec, Sgd, SplitSpec, Statistics, StrategySpec, Toy, Weighting,
+        EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule, SetSpec, Sgd, SplitSpec,
+        Statistics, StrategySpec, Toy, Weighting,
     },
 };
 use proptest::prelude::*;
@@ -222,6 +222,7 @@ pub(crate) fn plan() -> Plan {
         },
         model: ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5] }),
         layout: layout(&[("q1", 1), ("q2", 1)]),
+        initial: None,
         local: LocalSpec {
             loss: Loss::Squared,
             ..LocalSpec::new(1, 1_000_000, Optimizer::Sgd(Sgd::new(0.25)))

@@ -56,14 +56,20 @@ fn descend(plan: &Plan, client: usize, round: u64, start: &[f32]) -> (Vec<f64>, 
 #[test]
 fn the_closed_form_is_gradient_descent() {
     let step = Schedule::Step { every: 2, factor: 0.5 };
-    for (epochs, batch, schedule) in
-        [(1, 100, Schedule::Constant), (4, 2, Schedule::Constant), (3, 2, Schedule::Cosine), (5, 1, step)]
-    {
+    for (epochs, batch, schedule) in [
+        (1, 100, Schedule::Constant),
+        (4, 2, Schedule::Constant),
+        (3, 2, Schedule::Cosine),
+        (5, 1, step),
+    ] {
         let mut plan = plan();
         plan.local.epochs = Some(epochs);
         plan.local.batch = batch;
-        plan.local.warmup = (schedule == Schedule::Cosine)
-            .then(|| Warmup { steps: Some(3), epochs: None, from: 1e-3 });
+        plan.local.warmup = (schedule == Schedule::Cosine).then(|| Warmup {
+            steps: Some(3),
+            epochs: None,
+            from: 1e-3,
+        });
         plan.local.schedule = schedule;
         let mut trainer = ToyTrainer::new(&plan, data(&CLIENTS)).unwrap();
         let start = params(&plan.layout, &[5.0, -3.0]);

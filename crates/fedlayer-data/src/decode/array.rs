@@ -90,9 +90,8 @@ impl Array {
         }
         let finite = |(index, number): (usize, f64)| {
             let narrow = number as f32;
-            let not_finite = || {
-                self.fault_at(index, Fault::Value, number.to_string(), "a finite 32-bit number")
-            };
+            let not_finite =
+                || self.fault_at(index, Fault::Value, number.to_string(), "a finite 32-bit number");
             narrow.is_finite().then_some(narrow).ok_or_else(not_finite)
         };
         self.numbers().enumerate().map(finite).collect()

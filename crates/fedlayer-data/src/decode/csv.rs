@@ -33,10 +33,7 @@ pub struct Columns<'a> {
 /// # Errors
 /// When a column is not there or is named for two things, a line is longer or shorter than the first, a feature is no finite number,
 /// or a label is empty.
-pub fn table<R: Read>(
-    source: &mut Source<R>,
-    columns: Columns<'_>,
-) -> Result<Table, DecodeError> {
+pub fn table<R: Read>(source: &mut Source<R>, columns: Columns<'_>) -> Result<Table, DecodeError> {
     let bytes = source.rest()?;
     let mut reader = ReaderBuilder::new().from_reader(bytes.as_slice());
     let names = reader.headers().map_err(|error| unreadable(source, &error))?.clone();

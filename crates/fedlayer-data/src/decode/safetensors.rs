@@ -31,7 +31,8 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
         source.fault_at(Place::Byte(0), Fault::Magic, found, "a safetensors file")
     })?;
     let array = |name: &str| -> Result<Array, DecodeError> {
-        let fault = |found, expected| source.fault_at(Place::Byte(0), Fault::Shape, found, expected);
+        let fault =
+            |found, expected| source.fault_at(Place::Byte(0), Fault::Shape, found, expected);
         let tensor = file.tensor(name).map_err(|_| {
             let mut names = file.names();
             names.sort_unstable();

@@ -121,10 +121,7 @@ mod tests {
         let pixels = digits.all_values();
         assert_eq!(pixels.len(), EXAMPLES * FEATURES);
         // The first line of the file: a zero.
-        assert_eq!(
-            pixels[..8],
-            [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0].map(|p| p / 16.0)
-        );
+        assert_eq!(pixels[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0].map(|p| p / 16.0));
         assert_eq!(digits.labels[..3], [0, 1, 2]);
     }
 

@@ -19,8 +19,8 @@ fn pool() -> impl Strategy<Value = Vec<u32>> {
 
 /// A partition, for so many clients, that `check` finds good for the pool.
 fn good(pool: usize, partition: Partition, clients: u32) -> bool {
-    let facts = DataFacts { shape: vec![1], classes: CLASSES, pool, test: 1 };
-    check_value(&partition).and_then(|()| check(&partition, &facts, clients)).is_ok()
+    let pool = Pool { set: "a set", examples: pool, classes: CLASSES, owners: Some(CLASSES) };
+    check_value(&partition).and_then(|()| check(&partition, pool, clients)).is_ok()
 }
 
 /// A pool, a partition and a number of clients that go together.
@@ -42,8 +42,14 @@ fn case() -> impl Strategy<Value = (Vec<u32>, Partition, u32)> {
         })
 }
 
+/// Examples of one feature, each owned by whoever bears the number of its class.
+fn examples(labels: &[u32]) -> Examples {
+    let one = Examples::new(vec![1], CLASSES, vec![0.0; labels.len()], labels.to_vec());
+    Examples { groups: Some(labels.to_vec()), ..one }
+}
+
 fn shares(partition: &Partition, labels: &[u32], clients: u32, seed: u64) -> Vec<Vec<u32>> {
-    deal(partition, labels, CLASSES, clients, &mut Seed::new(seed).generator()).unwrap()
+    deal(partition, &examples(labels), clients, &mut Seed::new(seed).generator()).unwrap()
 }
 
 fn classes_of(share: &[u32], labels: &[u32]) -> usize {
@@ -154,6 +160,43 @@ proptest! {
                 let found = share.iter().filter(|&&e| labels[e as usize] == class).count() as f64;
                 prop_assert!((found - share.len() as f64 / CLASSES as f64).abs() <= 2.0 + 1e-9);
             }
+        }
+    }
+
+    /// The rule as it stands: whole owners, the largest first, each to whom has the fewest examples.
+    #[test]
+    fn natural_gives_whole_owners_the_largest_first(owners in pool(), clients: Index) {
+        let mut sizes = vec![0_usize; CLASSES];
+        owners.iter().for_each(|&owner| sizes[owner as usize] += 1);
+        let mut order: Vec<usize> = (0..CLASSES).filter(|&owner| sizes[owner] > 0).collect();
+        let clients = clients.index(order.len()) + 1;
+        let shares = shares(&Partition::Natural, &owners, clients as u32, 0);
+        let mut all = shares.concat();
+        all.sort_unstable();
+        prop_assert!(all.into_iter().eq(0..owners.len() as u32));
+        let mut home = [None; CLASSES];
+        for (client, share) in shares.iter().enumerate() {
+            prop_assert!(!share.is_empty());
+            for &example in share {
+                let home = &mut home[owners[example as usize] as usize];
+                prop_assert!(home.is_none_or(|home| home == client), "an owner of two clients");
+                *home = Some(client);
+            }
+        }
+        // Owners of one size in the order of their numbers: the sort is stable.
+        order.sort_by(|&a, &b| sizes[b].cmp(&sizes[a]));
+        let mut held = vec![0; clients];
+        for owner in order {
+            let fewest = (0..clients).min_by_key(|&client| (held[client], client)).unwrap();
+            prop_assert_eq!(home[owner], Some(fewest));
+            held[fewest] += sizes[owner];
+        }
+    }
+
+    #[test]
+    fn whole_gives_everyone_everything(labels in pool(), clients in 1_u32..300) {
+        for share in shares(&Partition::Whole, &labels, clients, 0) {
+            prop_assert!(share.into_iter().eq(0..labels.len() as u32));
         }
     }
 

@@ -32,13 +32,22 @@ pub(crate) fn check_value(partition: &Partition) -> Result<(), DataError> {
     }
 }
 
-/// Checks that so many clients can share a pool of so many examples in so many classes in this way.
-pub(crate) fn check(
-    partition: &Partition,
-    pool: usize,
-    classes: usize,
-    clients: u32,
-) -> Result<(), DataError> {
+/// What of a pool decides how it can be shared out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pool<'a> {
+    /// What messages call it: the data set or the file.
+    pub(crate) set: &'a str,
+    /// Its examples.
+    pub(crate) examples: usize,
+    /// The number of its classes; of a text, of its owners.
+    pub(crate) classes: usize,
+    /// The number of natural owners of its examples, where it has them.
+    pub(crate) owners: Option<usize>,
+}
+
+/// Checks that so many clients can share a pool in this way.
+pub(crate) fn check(partition: &Partition, pool: Pool<'_>, clients: u32) -> Result<(), DataError> {
+    let Pool { set, examples: pool, classes, owners } = pool;
     at_least_one("clients.count", clients)?;
     if clients as usize > pool && *partition != Partition::Whole {
         return Err(DataError::MoreClientsThanExamples { clients, pool });
@@ -57,6 +66,13 @@ pub(crate) fn check(
         Partition::Classes(asked) if needed(asked) > pool as u64 => {
             Err(DataError::FewerExamplesThanClientClasses { clients, asked, pool })
         }
+        Partition::Natural => match owners {
+            None => Err(DataError::NoOwners { set: set.to_owned() }),
+            Some(owners) if owners < clients as usize => {
+                Err(DataError::FewerOwners { set: set.to_owned(), owners, clients })
+            }
+            Some(_) => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -68,20 +84,12 @@ pub(crate) fn deal(
     clients: u32,
     generator: &mut Generator,
 ) -> Result<Vec<Vec<u32>>, DataError> {
-    let owners = || pool.groups.as_deref().ok_or(DataError::NoOwners);
     let (strata, classes) = pool.strata();
-    let (labels, count) = (&*strata, clients);
+    let labels = &*strata;
     let clients = clients as usize;
     Ok(match *partition {
         Partition::Whole => vec![(0..pool.len() as u32).collect(); clients],
-        Partition::Natural => {
-            let groups = owners()?;
-            let owners = natural::owners(groups);
-            if owners < clients {
-                return Err(DataError::FewerOwners { owners, clients: count });
-            }
-            natural::deal(groups, clients)
-        }
+        Partition::Natural => natural::deal(pool.groups.as_deref().unwrap_or_default(), clients),
         Partition::Iid => iid::deal(labels.len(), clients, generator),
         Partition::Dirichlet(concentration) => {
             dirichlet::deal(concentration, labels, classes, clients, generator)?

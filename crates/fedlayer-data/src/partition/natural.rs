@@ -10,7 +10,7 @@ pub(crate) fn owners(groups: &[u32]) -> usize {
     by_owner(groups).len()
 }
 
-/// The examples of each client: owners in the order of their size, the largest first, each to the client that has the fewest examples then (of several, the
+/// The examples of each client, of at least as many owners as clients: owners in the order of their size, the largest first, each to the client that has the fewest examples then (of several, the
 /// first). With as many clients as owners each client is one owner.
 pub(super) fn deal(groups: &[u32], clients: usize) -> Vec<Vec<u32>> {
     let mut owned: Vec<Vec<u32>> = by_owner(groups).into_values().collect();

@@ -7,7 +7,7 @@ use fedlayer_core::{
     spec::{DataSet, DataSpec},
 };
 
-use super::{Parts, open_known, source};
+use super::{Parts, first, open_known, source};
 use crate::{
     DataError,
     catalogue::{CIFAR_10_FILES, CIFAR_100_FILES, IDX_FILES, KnownFile, Role},
@@ -83,18 +83,6 @@ impl ImageSet {
         }
     }
 
-    /// How many training and test images a scenario takes.
-    pub(crate) fn counts(&self, spec: &DataSpec) -> Result<(usize, usize), DataError> {
-        let count = |asked: Option<u32>, key, there: usize| match asked {
-            Some(asked) if asked as usize > there => {
-                Err(DataError::FewerExamples { key, asked, there })
-            }
-            asked => Ok(asked.map_or(there, |asked| asked as usize)),
-        };
-        let (train, test) = self.sizes;
-        Ok((count(spec.train, "data.train", train)?, count(spec.test, "data.test", test)?))
-    }
-
     /// The files that so many training images need, and those of the test part.
     fn files(&self, train: usize) -> Vec<KnownFile> {
         match self.form {
@@ -102,21 +90,24 @@ impl ImageSet {
             Form::Cifar(_, files, each) => {
                 let needed = train.div_ceil(each);
                 let training = files.iter().filter(|file| file.role == Role::Train).take(needed);
-                training.chain(files.iter().filter(|file| file.role == Role::Test)).copied().collect()
+                training
+                    .chain(files.iter().filter(|file| file.role == Role::Test))
+                    .copied()
+                    .collect()
             }
         }
     }
 
-    /// Opens every file that a scenario needs and reads none.
-    pub(crate) fn find(&self, spec: &DataSpec, shelf: &dyn Shelf) -> Result<(), DataError> {
-        let (train, _) = self.counts(spec)?;
+    /// Opens every file that so many training images need, and reads none.
+    pub(crate) fn find(&self, train: usize, shelf: &dyn Shelf) -> Result<(), DataError> {
         let files = self.files(train);
         files.iter().try_for_each(|file| open_known(shelf, self.name, file.name).map(drop))
     }
 
     /// Reads what a scenario needs.
     pub(crate) fn read(&self, spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-        let (train, test) = self.counts(spec)?;
+        let train = first(spec.train, "data.train", self.sizes.0)?;
+        let test = first(spec.test, "data.test", self.sizes.1)?;
         let (train, test) = match self.form {
             Form::Idx => (
                 self.read_idx(&IDX_FILES[..2], train, self.sizes.0, shelf)?,

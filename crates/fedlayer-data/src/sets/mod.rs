@@ -12,8 +12,9 @@ use fedlayer_core::{
 };
 
 use crate::{
-    DataError, digits,
+    DataError,
     decode::Source,
+    digits,
     shelf::{Opened, Shelf, ShelfError},
 };
 
@@ -47,25 +48,53 @@ pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataErro
         DataSet::Synthetic(_) => return Err(DataError::NotASet),
     };
     Ok(Parts {
-        train: first(parts.train, spec.train, "data.train")?,
-        test: parts.test.map(|test| first(test, spec.test, "data.test")).transpose()?,
+        train: cut(parts.train, spec.train, "data.train")?,
+        test: parts.test.map(|test| cut(test, spec.test, "data.test")).transpose()?,
     })
 }
 
-/// The first so many examples, where a number is given.
-fn first(
+/// How many of `there` examples are taken: the first `asked`, or all.
+pub(crate) fn first(
+    asked: Option<u32>,
+    key: &'static str,
+    there: usize,
+) -> Result<usize, DataError> {
+    match asked {
+        Some(asked) if asked as usize > there => {
+            Err(DataError::FewerExamples { key, asked, there })
+        }
+        asked => Ok(asked.map_or(there, |asked| asked as usize)),
+    }
+}
+
+/// The first examples, where fewer than all are asked for.
+fn cut(
     all: Arc<Examples>,
-    count: Option<u32>,
+    asked: Option<u32>,
     key: &'static str,
 ) -> Result<Arc<Examples>, DataError> {
-    let Some(count) = count else { return Ok(all) };
-    if count as usize > all.len() {
-        return Err(DataError::FewerExamples { key, asked: count, there: all.len() });
-    }
-    if count as usize == all.len() {
+    let count = first(asked, key, all.len())?;
+    if count == all.len() {
         return Ok(all);
     }
-    Ok(Arc::new(gather(&all, &(0..count).collect::<Vec<_>>())))
+    Ok(Arc::new(gather(&all, &(0..count as u32).collect::<Vec<_>>())))
+}
+
+/// What messages call a set: its name in scenarios, or its file.
+pub(crate) fn name(set: &DataSet) -> String {
+    match set {
+        DataSet::Digits => "digits",
+        DataSet::Synthetic(_) => "synthetic",
+        DataSet::Mnist => "mnist",
+        DataSet::FashionMnist => "fashion-mnist",
+        DataSet::Cifar10 => "cifar-10",
+        DataSet::Cifar100 => "cifar-100",
+        DataSet::Wikitext2 => "wikitext-2",
+        DataSet::TinyShakespeare => "tiny-shakespeare",
+        DataSet::Text(text) => &text.file,
+        DataSet::Files(files) => &files.train,
+    }
+    .to_owned()
 }
 
 /// The examples of `all` that `order` names, in that order.
@@ -73,7 +102,9 @@ pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
     let width = all.features();
     let rows = || order.iter().map(|&row| row as usize * width..(row as usize + 1) * width);
     let values = match &all.values {
-        Values::Floats(values) => Values::Floats(rows().flat_map(|row| &values[row]).copied().collect()),
+        Values::Floats(values) => {
+            Values::Floats(rows().flat_map(|row| &values[row]).copied().collect())
+        }
         Values::Bytes { bytes, channels } => Values::Bytes {
             bytes: rows().flat_map(|row| &bytes[row]).copied().collect(),
             channels: channels.clone(),

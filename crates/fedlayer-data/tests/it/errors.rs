@@ -4,24 +4,24 @@ use fedlayer_core::{
     Seed,
     spec::{DataSpec, Partition, Synthetic},
 };
-use fedlayer_data::{check, facts, load};
 
-use crate::{digits, synthetic};
+use crate::{digits, library, synthetic};
 
 /// Checks the key, the message and the help of what `check` (and `load`) says of `spec`.
 #[track_caller]
 fn refused(spec: &DataSpec, clients: u32, key: &str, message: &str, help: Option<&str>) {
-    let error = check(spec, clients).unwrap_err();
+    let library = library();
+    let error = library.check(spec, clients).unwrap_err();
     assert_eq!(error.key(), key);
     assert_eq!(error.to_string(), message);
     assert_eq!(error.help().as_deref(), help);
-    assert_eq!(load(spec, clients, Seed::new(1)).unwrap_err(), error);
+    assert_eq!(library.load(spec, clients, Seed::new(1)).unwrap_err(), error);
 }
 
 /// [`refused`] by `facts` already, which knows no clients.
 #[track_caller]
 fn refused_at_once(spec: &DataSpec, key: &str, message: &str, help: Option<&str>) {
-    assert_eq!(facts(spec).unwrap_err(), check(spec, 8).unwrap_err());
+    assert_eq!(library().facts(spec).unwrap_err(), library().check(spec, 8).unwrap_err());
     refused(spec, 8, key, message, help);
 }
 
@@ -43,7 +43,7 @@ fn clients_and_examples() {
             "lower `clients.count` to at most 1438, or give the pool more examples (a larger data set, a smaller `data.test_share`)",
         ),
     );
-    assert!(check(&digits(Partition::Iid), 1438).is_ok());
+    assert!(library().check(&digits(Partition::Iid), 1438).is_ok());
 }
 
 #[test]
@@ -57,8 +57,8 @@ fn shards() {
             "lower `data.partition.shards` to at most 14, lower `clients.count`, or give the pool more examples",
         ),
     );
-    assert!(check(&digits(Partition::Shards(14)), 100).is_ok());
-    assert!(check(&digits(Partition::Shards(u32::MAX)), 1438).is_err());
+    assert!(library().check(&digits(Partition::Shards(14)), 100).is_ok());
+    assert!(library().check(&digits(Partition::Shards(u32::MAX)), 1438).is_err());
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn classes() {
             "lower `data.partition.classes` to at most 1, lower `clients.count`, or give the pool more examples",
         ),
     );
-    assert!(check(&digits(Partition::Classes(2)), 5).is_ok());
-    assert!(check(&digits(Partition::Classes(10)), 1).is_ok());
+    assert!(library().check(&digits(Partition::Classes(2)), 5).is_ok());
+    assert!(library().check(&digits(Partition::Classes(10)), 1).is_ok());
 }
 
 #[test]
@@ -107,14 +107,14 @@ fn corners() {
             "raise `data.set.synthetic.informative` to at least 3, or lower `classes` or `clusters_per_class` beside it",
         ),
     );
-    assert!(facts(&synthetic(set(3))).is_ok());
-    assert!(facts(&synthetic(set(64))).is_ok());
+    assert!(library().facts(&synthetic(set(3))).is_ok());
+    assert!(library().facts(&synthetic(set(64))).is_ok());
 }
 
 #[test]
 fn fewer_examples_than_classes() {
     refused_at_once(
-        &synthetic(Synthetic { examples: 3, ..Synthetic::default() }),
+        &synthetic(Synthetic { examples: Some(3), ..Synthetic::default() }),
         "data.set.synthetic.examples",
         "3 examples cannot show 4 classes; every class needs at least one",
         Some(
@@ -131,8 +131,8 @@ fn values_out_of_range() {
     let base = || digits(Partition::Iid);
     let set = Synthetic::default;
     let table = [
-        (DataSpec { test_share: 0.0, ..base() }, "data.test_share", "0", share),
-        (DataSpec { test_share: f64::NAN, ..base() }, "data.test_share", "NaN", share),
+        (DataSpec { test_share: Some(0.0), ..base() }, "data.test_share", "0", share),
+        (DataSpec { test_share: Some(f64::NAN), ..base() }, "data.test_share", "NaN", share),
         (DataSpec { client_test_share: 1.0, ..base() }, "data.client_test_share", "1", share),
         (digits(Partition::Dirichlet(0.0)), "data.partition.dirichlet", "0", positive),
         (digits(Partition::Dirichlet(f64::INFINITY)), "data.partition.dirichlet", "inf", positive),
@@ -140,7 +140,7 @@ fn values_out_of_range() {
         (digits(Partition::Classes(0)), "data.partition.classes", "0", one),
         (digits(Partition::Quantity(-1.0)), "data.partition.quantity", "-1", positive),
         (
-            synthetic(Synthetic { examples: 1, ..set() }),
+            synthetic(Synthetic { examples: Some(1), ..set() }),
             "data.set.synthetic.examples",
             "1",
             "at least 2",

@@ -2,21 +2,47 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 
+mod arrays;
+mod catalogue;
+mod decoders;
+mod drawn;
+mod effects;
+mod encode;
 mod errors;
+mod images;
 mod load;
+mod memory;
+mod real;
 mod synthetic;
+mod tables;
+mod texts;
 
-use fedlayer_core::spec::{DataSet, DataSpec, Partition, Synthetic};
+use std::sync::Arc;
 
-/// `set`, dealt out evenly, a fifth held out of everything.
-fn spec(set: DataSet) -> DataSpec {
-    DataSpec { set, partition: Partition::Iid, test_share: 0.2, client_test_share: 0.2 }
+use fedlayer_core::{
+    Examples, FederatedData, Seed,
+    spec::{DataSet, DataSpec, Partition, Synthetic},
+};
+use fedlayer_data::{DataError, EmptyShelf, Library};
+
+/// Data that need no files.
+fn library() -> Library {
+    Library::new(Box::new(EmptyShelf))
+}
+
+fn load(spec: &DataSpec, clients: u32, seed: Seed) -> Result<FederatedData, DataError> {
+    library().load(spec, clients, seed)
+}
+
+/// The examples of clients that are not drawn.
+fn pool_of(data: &FederatedData) -> Arc<Examples> {
+    data.pool().unwrap().clone()
 }
 
 fn digits(partition: Partition) -> DataSpec {
-    DataSpec { partition, ..spec(DataSet::Digits) }
+    DataSpec { partition, ..DataSpec::new(DataSet::Digits) }
 }
 
 fn synthetic(synthetic: Synthetic) -> DataSpec {
-    spec(DataSet::Synthetic(synthetic))
+    DataSpec::new(DataSet::Synthetic(synthetic))
 }

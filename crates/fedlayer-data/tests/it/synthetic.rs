@@ -1,10 +1,10 @@
 //! The drawn set against the properties that define it.
 
+use crate::{load, pool_of};
 use fedlayer_core::{
     Examples, Seed,
     spec::{DataSpec, Synthetic},
 };
-use fedlayer_data::load;
 
 const INFORMATIVE: usize = 5;
 const REDUNDANT: usize = 3;
@@ -20,13 +20,20 @@ fn set(change: Synthetic) -> Synthetic {
 }
 
 fn pool(change: Synthetic, seed: u64) -> std::sync::Arc<Examples> {
-    load(&crate::synthetic(set(change)), 1, Seed::new(seed)).unwrap().pool
+    pool_of(&load(&crate::synthetic(set(change)), 1, Seed::new(seed)).unwrap())
+}
+
+/// The features of example `index`.
+fn example(examples: &Examples, index: usize) -> Vec<f32> {
+    let mut values = Vec::new();
+    examples.read(index, &mut values);
+    values
 }
 
 /// Column `feature` less its mean.
 fn centred(examples: &Examples, feature: usize) -> Vec<f64> {
     let column: Vec<f64> =
-        (0..examples.len()).map(|i| examples.example(i)[feature].into()).collect();
+        (0..examples.len()).map(|i| example(examples, i)[feature].into()).collect();
     let mean = column.iter().sum::<f64>() / column.len() as f64;
     column.into_iter().map(|value| value - mean).collect()
 }
@@ -70,7 +77,7 @@ fn redundant_features_are_combinations_of_the_informative_ones_and_others_are_no
 
 #[test]
 fn noise_is_standard_normal_and_tells_nothing() {
-    let pool = pool(Synthetic { examples: 20_000, ..Synthetic::default() }, 2);
+    let pool = pool(Synthetic { examples: Some(20_000), ..Synthetic::default() }, 2);
     let count = pool.len() as f64;
     let labels: Vec<f64> = pool.labels.iter().map(|&label| label.into()).collect();
     let mean = labels.iter().sum::<f64>() / count;
@@ -90,10 +97,11 @@ fn noise_is_standard_normal_and_tells_nothing() {
 
 #[test]
 fn classes_are_balanced() {
-    let spec = Synthetic { examples: 4001, classes: 4, label_noise: 0.0, ..Synthetic::default() };
+    let spec =
+        Synthetic { examples: Some(4001), classes: 4, label_noise: 0.0, ..Synthetic::default() };
     let data = load(&crate::synthetic(spec), 1, Seed::new(1)).unwrap();
     let mut counts = [0; 4];
-    for &label in data.pool.labels.iter().chain(&data.test.labels) {
+    for &label in pool_of(&data).labels.iter().chain(&data.test.labels) {
         counts[label as usize] += 1;
     }
     counts.sort_unstable();
@@ -105,7 +113,7 @@ fn classes_are_balanced() {
 fn clusters_sit_on_different_corners_with_variance_one() {
     let separation = 1.5;
     let change = Synthetic {
-        examples: 20_000,
+        examples: Some(20_000),
         clusters_per_class: 1,
         separation,
         label_noise: 0.0,
@@ -114,8 +122,10 @@ fn clusters_sit_on_different_corners_with_variance_one() {
     let pool = pool(change, 3);
     let mut corners = std::collections::BTreeSet::new();
     for class in 0..4 {
-        let members: Vec<&[f32]> =
-            (0..pool.len()).filter(|&i| pool.labels[i] == class).map(|i| pool.example(i)).collect();
+        let members: Vec<Vec<f32>> = (0..pool.len())
+            .filter(|&i| pool.labels[i] == class)
+            .map(|i| example(&pool, i))
+            .collect();
         let mut corner = Vec::new();
         for feature in 0..INFORMATIVE {
             let count = members.len() as f64;
@@ -134,7 +144,7 @@ fn clusters_sit_on_different_corners_with_variance_one() {
 /// The share of the test set that lies nearest to its own class's mean in the pool.
 fn nearest_centroid_accuracy(spec: &DataSpec, seed: u64) -> f64 {
     let data = load(spec, 1, Seed::new(seed)).unwrap();
-    let (pool, test) = (&data.pool, &data.test);
+    let (pool, test) = (&pool_of(&data), &data.test);
     let width = pool.shape[0];
     let mut means = vec![vec![0.0_f64; width]; pool.classes];
     let mut counts = vec![0.0; pool.classes];
@@ -142,8 +152,8 @@ fn nearest_centroid_accuracy(spec: &DataSpec, seed: u64) -> f64 {
         counts[label as usize] += 1.0;
         means[label as usize]
             .iter_mut()
-            .zip(pool.example(i))
-            .for_each(|(m, &v)| *m += f64::from(v));
+            .zip(example(pool, i))
+            .for_each(|(m, v)| *m += f64::from(v));
     }
     let distance = |class: usize, example: &[f32]| -> f64 {
         let mean = means[class].iter().map(|sum| sum / counts[class]);
@@ -153,7 +163,7 @@ fn nearest_centroid_accuracy(spec: &DataSpec, seed: u64) -> f64 {
         let distances = |&class: &usize| distance(class, example);
         (0..pool.classes).min_by(|a, b| distances(a).total_cmp(&distances(b))).unwrap() as u32
     };
-    let right = (0..test.len()).filter(|&i| nearest(test.example(i)) == test.labels[i]).count();
+    let right = (0..test.len()).filter(|&i| nearest(&example(test, i)) == test.labels[i]).count();
     right as f64 / test.len() as f64
 }
 
@@ -178,7 +188,7 @@ fn classes_are_easier_to_tell_apart_the_larger_the_separation() {
 fn label_noise_replaces_its_share_of_the_labels() {
     // At separation 10 the nearest centroid is right wherever the label is; a quarter of the replaced labels are the right ones.
     let change = Synthetic {
-        examples: 20_000,
+        examples: Some(20_000),
         clusters_per_class: 1,
         separation: 10.0,
         label_noise: 0.4,

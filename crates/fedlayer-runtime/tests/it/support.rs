@@ -46,6 +46,7 @@ pub(crate) fn plan(rule: Rule) -> Plan {
         },
         layout: Arc::new(model.layout(&facts).unwrap()),
         model,
+        initial: None,
         local: LocalSpec::new(2, 2, Optimizer::Sgd(Sgd::new(0.1))),
         barriers: Some(BarrierSpec::default()),
         evaluate: EvaluateSpec::default(),

@@ -47,10 +47,13 @@ fn one_of(table: &str, keys: [&str; 2], values: [Option<u32>; 2]) -> Option<Prob
     let table = Path::from(table);
     match values {
         [Some(_), Some(_)] => Some(
-            Problem::new(At::Key(table.join(second)), format!("`{first}` and `{second}` exclude each other"))
-                .label("the second of them")
-                .also(At::Key(table.join(first)), "the first of them")
-                .help("leave one of them out".to_owned()),
+            Problem::new(
+                At::Key(table.join(second)),
+                format!("`{first}` and `{second}` exclude each other"),
+            )
+            .label("the second of them")
+            .also(At::Key(table.join(first)), "the first of them")
+            .help("leave one of them out".to_owned()),
         ),
         [None, None] => Some(
             Problem::new(At::Key(table), format!("neither `{first}` nor `{second}` is given"))

@@ -9,10 +9,7 @@ mod strategies;
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    DataFacts, Layout,
-    spec::DataSpec,
-};
+use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
 
 use crate::{
     Scenario,
@@ -34,6 +31,14 @@ pub trait Outside {
     /// When the file is no such module; always, where modules are not read.
     fn module(&self, file: &str) -> Result<Layout, String> {
         Err(format!("the module `{file}` cannot be read here"))
+    }
+
+    /// Checks that a file has the values of these layers.
+    ///
+    /// # Errors
+    /// When it has not; always, where files of values are not read.
+    fn values(&self, file: &str, _layout: &Layout) -> Result<(), String> {
+        Err(format!("the values in `{file}` cannot be read here"))
     }
 }
 
@@ -74,11 +79,14 @@ pub(crate) fn check(
     let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
         Ok(layout) => layout,
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             return Err(problems);
         }
     };
     problems.extend(layers::check(scenario, &layout));
+    if facts.is_ok() {
+        problems.extend(model::initial(scenario, &layout, outside));
+    }
     problems.extend(facts.is_ok().then(|| too_large(&layout)).flatten());
     if problems.is_empty() { Ok(layout) } else { Err(problems) }
 }

@@ -18,14 +18,15 @@ pub(super) fn layout(
     model: &ModelSpec,
     facts: Option<&DataFacts>,
     outside: &dyn Outside,
-) -> Result<Arc<Layout>, Problem> {
+) -> Result<Arc<Layout>, Box<Problem>> {
     if let ModelSpec::Torchscript(file) = model {
-        let unread = |words| Problem::new(At::Value(Path::from("model.torchscript")), words);
+        let unread =
+            |words| Box::new(Problem::new(At::Value(Path::from("model.torchscript")), words));
         return outside.module(file).map(Arc::new).map_err(unread);
     }
     let stand_in = stand_in(model);
     let layout = model.layout(facts.unwrap_or(&stand_in));
-    layout.map(Arc::new).map_err(|error| no_layout(model, facts, &error))
+    layout.map(Arc::new).map_err(|error| Box::new(no_layout(model, facts, &error)))
 }
 
 /// Data that the model takes.
@@ -101,6 +102,29 @@ fn name(model: &ModelSpec) -> &'static str {
         ModelSpec::Torchscript(_) => "torchscript",
         ModelSpec::Toy(_) => "toy",
     }
+}
+
+/// Values to start from that are not there, or are another model's.
+pub(super) fn initial(
+    scenario: &Scenario,
+    layout: &Layout,
+    outside: &dyn Outside,
+) -> Option<Problem> {
+    let file = scenario.initial.as_ref()?;
+    let at = At::Value(Path::from("initial"));
+    if matches!(scenario.model, ModelSpec::Toy(_)) {
+        let problem = Problem::new(at, "the toy draws where it starts")
+            .label("it would have no effect")
+            .help("leave it out".to_owned());
+        return Some(problem);
+    }
+    let wrong = |words: String| {
+        Problem::new(at, words).help(
+            "the file needs every tensor of the model under its name and in its shape, and no other; `fedlayer check` without `initial` prints them"
+                .to_owned(),
+        )
+    };
+    outside.values(file, layout).err().map(wrong)
 }
 
 /// Policies for running statistics that a model does not have, and measurements that need all clients' examples at once.

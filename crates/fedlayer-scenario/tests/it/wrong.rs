@@ -244,7 +244,11 @@ fn meaning() {
             ),
             Case("epochs and steps", "epochs = 2", "epochs = 2\nsteps = 10"),
             Case("neither epochs nor steps", "epochs = 2\n", ""),
-            Case("statistics of no normalisation", "average = { rotate = 1 }", "average = { rotate = 1 }\nstatistics = \"recompute\""),
+            Case(
+                "statistics of no normalisation",
+                "average = { rotate = 1 }",
+                "average = { rotate = 1 }\nstatistics = \"recompute\"",
+            ),
             Case(
                 "a toy with what it does not have",
                 "[model]\nmlp = [128, 64]\n\n[local]",
@@ -330,14 +334,24 @@ fn models() {
     let digits = "set = \"digits\"\npartition = { dirichlet = 0.3 }\n\n[clients]\ncount = 8\n\n[model]\nmlp = [128, 64]\n\n[local]";
     let text = |model: &str| {
         let local = if model.contains("[local]") { "" } else { "\n[local]" };
-        format!("set = \"tiny-shakespeare\"\n\n[clients]\ncount = 8\n\n[model]\n{model}{local}").leak() as &str
+        format!("set = \"tiny-shakespeare\"\n\n[clients]\ncount = 8\n\n[model]\n{model}{local}")
+            .leak() as &str
     };
     holds(
         "models",
         &messages(&[
-            model("a convolution that does not fit", "layers = [{ conv = { out = 4, kernel = 9 } }]"),
-            model("no flatten", "layers = [{ conv = { out = 4, kernel = 3 } }, { linear = { out = 10 } }]"),
-            model("an end that is not the classes", "layers = [\"flatten\", { linear = { out = 7 } }]"),
+            model(
+                "a convolution that does not fit",
+                "layers = [{ conv = { out = 4, kernel = 9 } }]",
+            ),
+            model(
+                "no flatten",
+                "layers = [{ conv = { out = 4, kernel = 3 } }, { linear = { out = 10 } }]",
+            ),
+            model(
+                "an end that is not the classes",
+                "layers = [\"flatten\", { linear = { out = 7 } }]",
+            ),
             model(
                 "two layers of one name",
                 "layers = [\"flatten\", { linear = { out = 7, name = \"a\" } }, { linear = { out = 10, name = \"a\" } }]",

@@ -202,8 +202,7 @@ fn check(case: &Case) {
     }
     engine.without_dropout();
     let Body::Alone(alone) = &engine.body else { unreachable!("seen to above") };
-    let start: Vec<f32> =
-        layout.tensors().flat_map(|tensor| weights(tensor, case.gain)).collect();
+    let start: Vec<f32> = layout.tensors().flat_map(|tensor| weights(tensor, case.gain)).collect();
     check_logits(case, &engine, alone, &start, &batch);
     check_gradients(case, &engine, alone, &start, &batch);
     check_steps(case, &plan, &engine, alone, &start);

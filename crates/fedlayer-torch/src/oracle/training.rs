@@ -74,7 +74,12 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         let expected: Vec<Vec<f32>> = read(&after["logits"]);
         near(&logits, &Value::from(expected.concat()), "logits");
         near(&evaluation.losses, &after["losses"], "losses");
-        assert_eq!(evaluation.correct, Some(shares(&read::<Vec<bool>>(&after["correct"]))), "{}", case["name"]);
+        assert_eq!(
+            evaluation.correct,
+            Some(shares(&read::<Vec<bool>>(&after["correct"]))),
+            "{}",
+            case["name"]
+        );
     }
 }
 

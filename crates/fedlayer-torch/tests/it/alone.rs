@@ -47,14 +47,7 @@ fn linear(out: u32) -> LayerSpec {
 /// A convolution, what stands behind it, and a head.
 fn network(behind: LayerSpec) -> ModelSpec {
     let pool = LayerSpec::MaxPool(PoolSpec { kernel: 2, stride: None });
-    ModelSpec::Layers(vec![
-        conv(6),
-        behind,
-        LayerSpec::Relu,
-        pool,
-        LayerSpec::Flatten,
-        linear(3),
-    ])
+    ModelSpec::Layers(vec![conv(6), behind, LayerSpec::Relu, pool, LayerSpec::Flatten, linear(3)])
 }
 
 fn with_augment(mut plan: Plan) -> Plan {
@@ -137,7 +130,10 @@ fn weight_decay_leaves_running_statistics_alone() {
 }
 
 /// Two networks of one start, trained on different clients.
-fn pair(statistics: Statistics, data: &Arc<FederatedData>) -> (fedlayer_torch::TorchTrainer, Vec<Update>) {
+fn pair(
+    statistics: Statistics,
+    data: &Arc<FederatedData>,
+) -> (fedlayer_torch::TorchTrainer, Vec<Update>) {
     let local = LocalSpec { epochs: Some(12), ..local(momentum(0.1)) };
     let mut plan = plan(network(norm()), data, local);
     plan.strategy.statistics = statistics;
@@ -171,7 +167,8 @@ fn the_policy_of_running_statistics_decides_the_barrier() {
             assert_eq!(none, end, "{statistics:?}: a mix of nothing is its base");
             (end, half)
         });
-    let [(average_end, average), (keep_end, keep), (recompute_end, recompute), (_, repair)] = losses;
+    let [(average_end, average), (keep_end, keep), (recompute_end, recompute), (_, repair)] =
+        losses;
     assert_eq!(average_end, keep_end, "training does not depend on the policy");
     assert_ne!(average_end, recompute_end);
     for (one, other) in [(average, keep), (average, recompute), (recompute, repair)] {
@@ -229,7 +226,8 @@ fn a_drawn_client_trains_as_one_that_was_there_all_along() {
     let values = ids.iter().flat_map(|&id| Drawn.draw(id).all_values()).collect();
     let labels = (0..36).map(|label| label % 2).collect();
     let pool = Arc::new(Examples::new(vec![2], 2, values, labels));
-    let clients = (0..3).map(|i| ((12 * i..12 * i + 9).collect(), (12 * i + 9..12 * i + 12).collect()));
+    let clients =
+        (0..3).map(|i| ((12 * i..12 * i + 9).collect(), (12 * i + 9..12 * i + 12).collect()));
     let pooled = Arc::new(FederatedData::new(pool, test, clients));
     for model in [mlp(&[5]), ModelSpec::Layers(vec![linear(4), LayerSpec::Gelu, linear(2)])] {
         let of = |data: &Arc<FederatedData>, ids: &[u32]| {
@@ -237,7 +235,10 @@ fn a_drawn_client_trains_as_one_that_was_there_all_along() {
             let mut trainer = trainer(&plan, data);
             let start = initial(&mut trainer);
             let jobs: Vec<_> = (0..3)
-                .map(|i| fedlayer_core::TrainJob { client: ClientId(ids[i]), ..job(i as u32, &start) })
+                .map(|i| fedlayer_core::TrainJob {
+                    client: ClientId(ids[i]),
+                    ..job(i as u32, &start)
+                })
                 .collect();
             let updates = train(&mut trainer, &jobs);
             let own = updates.iter().map(|u| probe(&u.params, Split::ClientTest(u.client)));

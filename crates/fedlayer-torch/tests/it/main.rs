@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the message")]
 
 mod alone;
+mod archive;
 mod claims;
 mod evaluation;
 mod oracle;
 mod refusals;
+mod script;
 mod setup;
 mod training;

@@ -55,6 +55,7 @@ pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> 
         },
         layout: Arc::new(model.layout(&facts).unwrap()),
         model,
+        initial: None,
         local,
         barriers: None,
         evaluate: EvaluateSpec::default(),

@@ -1,0 +1,59 @@
+//! [`MemoryShelf`]: files that a test makes, and which of them were opened.
+
+use std::{
+    collections::BTreeMap,
+    io::Cursor,
+    sync::{Arc, Mutex},
+};
+
+use fedlayer_core::{
+    DataFacts, FederatedData, Seed,
+    spec::{DataSet, DataSpec},
+};
+use fedlayer_data::{DataError, Library, Opened, Shelf, ShelfError};
+
+/// Files in memory, by their paths: `cifar-10/train.bin`, or what a scenario says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MemoryShelf {
+    files: Arc<BTreeMap<String, Vec<u8>>>,
+    opened: Arc<Mutex<Vec<String>>>,
+}
+
+impl MemoryShelf {
+    pub(crate) fn of<N: Into<String>>(files: impl IntoIterator<Item = (N, Vec<u8>)>) -> Self {
+        let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect();
+        Self { files: Arc::new(files), opened: Arc::default() }
+    }
+
+    /// The files that were opened since this was last asked, in order.
+    pub(crate) fn opened(&self) -> Vec<String> {
+        std::mem::take(&mut self.opened.lock().unwrap())
+    }
+
+    pub(crate) fn library(&self) -> Library {
+        Library::new(Box::new(self.clone()))
+    }
+
+    pub(crate) fn facts(&self, spec: &DataSpec) -> Result<DataFacts, DataError> {
+        self.library().facts(spec)
+    }
+
+    pub(crate) fn load(&self, spec: &DataSpec, clients: u32) -> Result<FederatedData, DataError> {
+        self.library().load(spec, clients, Seed::new(1))
+    }
+}
+
+impl Shelf for MemoryShelf {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+        let path = folder.map_or(file.to_owned(), |folder| format!("{folder}/{file}"));
+        let bytes = self.files.get(&path).cloned();
+        let bytes = bytes.ok_or_else(|| ShelfError::Missing { looked: vec![path.clone()] })?;
+        self.opened.lock().unwrap().push(path.clone());
+        Ok(Opened { path, reader: Box::new(Cursor::new(bytes)) })
+    }
+}
+
+/// The first so many training and test examples of a set.
+pub(crate) fn first(set: DataSet, train: u32, test: u32) -> DataSpec {
+    DataSpec { train: Some(train), test: Some(test), ..DataSpec::new(set) }
+}

@@ -1,0 +1,202 @@
+//! CSV files of one's own.
+
+use fedlayer_core::{
+    ClientId, FederatedData,
+    spec::{DataSet, DataSpec, Files, Partition},
+};
+use fedlayer_data::{DataError, decode::Fault};
+
+use crate::memory::MemoryShelf;
+
+pub(crate) fn files(train: &str) -> Files {
+    Files {
+        train: train.to_owned(),
+        train_labels: None,
+        test: None,
+        test_labels: None,
+        label: None,
+        group: None,
+        shape: None,
+    }
+}
+
+pub(crate) fn spec(files: Files) -> DataSpec {
+    DataSpec::new(DataSet::Files(files))
+}
+
+fn load(text: &str, files: Files) -> Result<FederatedData, DataError> {
+    MemoryShelf::of([("a.csv", text.into()), ("b.csv", "x,y,kind\n7,8,rose\n".into())])
+        .load(&spec(files), 1)
+}
+
+#[track_caller]
+fn refused(text: impl AsRef<[u8]>, files: Files, fault: Fault, message: &str) {
+    let shelf = MemoryShelf::of([("a.csv", text.as_ref().to_vec())]);
+    let DataError::Decode(error) = shelf.facts(&spec(files)).unwrap_err() else {
+        panic!("not a fault of the file")
+    };
+    assert_eq!((error.to_string().as_str(), error.fault), (message, fault));
+}
+
+#[test]
+fn the_last_column_is_the_label_where_none_is_named() {
+    let test = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
+    let data = load("x,y,kind\n1,2,rose\n3,-4e-1,lily\n\"5\", 6 ,rose\n", test).unwrap();
+    let pool = data.pool().unwrap();
+    assert_eq!(pool.all_values(), [1.0, 2.0, 3.0, -0.4, 5.0, 6.0]);
+    // Names in alphabetical order.
+    assert_eq!((&pool.labels[..], pool.classes), (&[1, 0, 1][..], 2));
+    assert_eq!((data.test.all_values(), &data.test.labels), (vec![7.0, 8.0], &vec![1]));
+    assert_eq!((&pool.groups, &pool.shape), (&None, &vec![2]));
+}
+
+#[test]
+fn whole_numbers_are_classes_as_they_stand() {
+    let label = Files { label: Some("kind".to_owned()), ..files("a.csv") };
+    let data =
+        load("kind,x\n10,1\n2,1\n2,1\n", Files { shape: Some(vec![1, 1, 1]), ..label }).unwrap();
+    let facts = data.facts();
+    assert_eq!((facts.classes, facts.shape), (11, vec![1, 1, 1]));
+}
+
+#[test]
+fn a_column_of_owners_makes_natural_clients() {
+    let lines = (0..30).map(|i| format!("{i},w{},{}\n", i % 3, i % 2)).collect::<String>();
+    let owned = Files { group: Some("who".to_owned()), ..files("a.csv") };
+    let shelf = MemoryShelf::of([("a.csv", format!("x,who,y\n{lines}").into_bytes())]);
+    let natural = DataSpec { partition: Partition::Natural, ..spec(owned) };
+    let data = shelf.load(&natural, 3).unwrap();
+    let groups = data.pool().unwrap().groups.clone().unwrap();
+    for client in 0..3 {
+        let own = data.client(ClientId(client));
+        assert!(own.train.iter().all(|&e| groups[e as usize] == groups[own.train[0] as usize]));
+    }
+    let error = shelf.load(&natural, 4).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "4 clients cannot share what belongs to 3 owners in `a.csv`; every client needs the whole of at least one"
+    );
+    let natural = DataSpec {
+        partition: Partition::Natural,
+        ..spec(Files { label: Some("y".to_owned()), ..files("b.csv") })
+    };
+    let shelf = MemoryShelf::of([("b.csv", b"x,y\n1,0\n2,1\n3,0\n".to_vec())]);
+    let error = shelf.load(&natural, 1).unwrap_err();
+    assert_eq!(
+        (error.key(), error.to_string().as_str()),
+        ("data.partition", "`b.csv` does not say whose its examples are by nature")
+    );
+}
+
+#[test]
+fn every_fault_of_a_table_is_named_with_its_line() {
+    let plain = || files("a.csv");
+    refused(
+        "x,y\n1,0\n1,2,3\n",
+        plain(),
+        Fault::Shape,
+        "`a.csv`, line 3: found 3 columns; expected 2, as many as the first line has",
+    );
+    refused(
+        "x,y\n1,0\nnan,1\n",
+        plain(),
+        Fault::Value,
+        "`a.csv`, line 3, column 1: found `nan`; expected a finite number",
+    );
+    refused(
+        "x,y\n1,0\n1e39,1\n",
+        plain(),
+        Fault::Value,
+        "`a.csv`, line 3, column 1: found `1e39`; expected a finite number",
+    );
+    refused(
+        "x,y\n,0\n",
+        plain(),
+        Fault::Value,
+        "`a.csv`, line 2, column 1: found ``; expected a finite number",
+    );
+    refused(
+        "x,y\n1, \n",
+        plain(),
+        Fault::Label,
+        "`a.csv`, line 2, column 2: found ``; expected a label",
+    );
+    refused(
+        "x,y\n",
+        plain(),
+        Fault::Truncated,
+        "`a.csv`, line 1: found names alone; expected at least one line below the names",
+    );
+    refused(
+        "x\n1\n",
+        plain(),
+        Fault::Shape,
+        "`a.csv`, line 1: found 1 columns; expected at least 2: a feature beside label and group",
+    );
+    refused(
+        "",
+        plain(),
+        Fault::Shape,
+        "`a.csv`, line 1: found 0 columns; expected at least 2: a feature beside label and group",
+    );
+    refused(
+        b"x,y\n1,\xff\n",
+        plain(),
+        Fault::Text,
+        "`a.csv`, line 2: found bytes that are not UTF-8; expected text in UTF-8",
+    );
+    let label = Files { label: Some("z".to_owned()), ..plain() };
+    refused(
+        "x,y\n1,0\n",
+        label,
+        Fault::Shape,
+        "`a.csv`, line 1: found the columns `x`, `y`; expected a column `z`",
+    );
+    let both = Files { label: Some("y".to_owned()), group: Some("y".to_owned()), ..plain() };
+    refused(
+        "x,y\n1,0\n",
+        both,
+        Fault::Shape,
+        "`a.csv`, line 1: found `y` for both; expected different columns for label and group",
+    );
+    let unknown = Files { test: Some("b.csv".to_owned()), ..plain() };
+    let error = load("x,y,kind\n1,2,lily\n", unknown).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`b.csv`, example 0: found the label `rose`; expected one of the 1 labels of training"
+    );
+}
+
+#[test]
+fn files_that_do_not_go_together_are_refused() {
+    let table = || b"x,y,kind\n1,2,0\n3,4,1\n".to_vec();
+    let narrow = b"x,kind\n1,0\n".to_vec();
+    let shelf = MemoryShelf::of([("a.csv", table()), ("n.csv", narrow), ("a.txt", table())]);
+    let of = |files| {
+        let error = shelf.facts(&spec(files)).unwrap_err();
+        (error.key(), error.to_string())
+    };
+    let test = Files { test: Some("n.csv".to_owned()), ..files("a.csv") };
+    assert_eq!(
+        of(test),
+        ("data.set.files", "an example of `n.csv` has shape [1], which is not [2]".to_owned())
+    );
+    let shaped = Files { shape: Some(vec![1, 2, 2]), ..files("a.csv") };
+    assert_eq!(
+        of(shaped),
+        (
+            "data.set.files",
+            "an example of `a.csv` has shape [2], which is not [1, 2, 2]".to_owned()
+        )
+    );
+    let huge = Files { shape: Some(vec![u32::MAX; 3]), ..files("a.csv") };
+    assert_eq!(of(huge).0, "data.set.files");
+    let ending = "`a.txt` ends in none of `.csv`, `.safetensors`, `.npy` (or these with `.gz`)";
+    assert_eq!(of(files("a.txt")), ("data.set.files", ending.to_owned()));
+    let twice = Files { train_labels: Some("n.csv".to_owned()), ..files("a.csv") };
+    assert_eq!(
+        of(twice),
+        ("data.set.files", "`a.csv` has its labels inside; `n.csv` would not be read".to_owned())
+    );
+    assert_eq!(of(files("c.csv")), ("data.set", "`c.csv`: not found in `c.csv`".to_owned()));
+}

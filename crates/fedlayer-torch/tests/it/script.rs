@@ -1,0 +1,382 @@
+//! Networks that their user saved by `torch.jit.save`: what they promise, and which are refused.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fedlayer_core::{
+    Examples, FederatedData, Layout, Params, Plan, Seed, Split, Trainer, Update, spec::*,
+};
+use fedlayer_torch::{Device, TorchError, TorchTrainer, module_layout};
+use rand::RngExt;
+use tch::{CModule, Kind, Tensor};
+use tempfile::TempDir;
+
+use crate::{
+    archive::{Archive, net},
+    setup::*,
+};
+
+/// Images `[1, 8, 8]` whose label says which third is lit: 45 for the one client, 60 for tests.
+fn images(classes: usize) -> Arc<FederatedData> {
+    of_shape(&[1, 8, 8], classes)
+}
+
+fn of_shape(shape: &[usize], classes: usize) -> Arc<FederatedData> {
+    let mut generator = Seed::new(4).child("images").generator();
+    let pixels: usize = shape.iter().product();
+    let mut draw = |count: usize| {
+        let labels: Vec<u32> = (0..count).map(|example| (example % 3) as u32).collect();
+        let pixels = labels.iter().flat_map(|&label| {
+            (0..pixels)
+                .map(move |pixel| if pixel * 3 / pixels == label as usize { 1.0 } else { 0.0 })
+        });
+        let values = pixels.collect::<Vec<f32>>().into_iter();
+        let values = values.map(|lit| lit + generator.random::<f32>() - 0.5).collect();
+        Arc::new(Examples::new(shape.to_vec(), classes, values, labels))
+    };
+    let pool = draw(45);
+    Arc::new(FederatedData::new(pool, draw(60), [((0..45).collect(), vec![])]))
+}
+
+/// A plan of a module: its layout is the file's.
+fn of_module(file: &Path, data: &FederatedData) -> Plan {
+    let layout = module_layout(file).unwrap();
+    let mut plan = plan(ModelSpec::Linear, data, local(momentum(0.05)));
+    plan.model = ModelSpec::Torchscript("net.pt".into());
+    plan.layout = Arc::new(layout);
+    plan
+}
+
+fn open(file: &Path, data: &Arc<FederatedData>) -> Result<TorchTrainer, TorchError> {
+    let plan = of_module(file, data);
+    TorchTrainer::with_module(&plan, data.clone(), Device::Cpu, Some(file))
+}
+
+fn loss(trainer: &mut TorchTrainer, params: &Arc<Params>) -> f64 {
+    trainer.evaluate(&[probe(params, Split::Test)]).unwrap()[0].loss().unwrap()
+}
+
+fn tensors(layout: &Layout) -> Vec<(&str, &[usize])> {
+    layout.tensors().map(|tensor| (tensor.name.as_str(), &tensor.shape[..])).collect()
+}
+
+const TENSORS: [(&str, &[usize]); 4] = [
+    ("conv.weight", &[4, 1, 3, 3]),
+    ("conv.bias", &[4]),
+    ("fc.weight", &[3, 144]),
+    ("fc.bias", &[3]),
+];
+
+/// The bytes of the storages in an archive, as numbers.
+fn storages() -> Vec<f32> {
+    let archive = Archive::net();
+    let bytes = (0..4).flat_map(|storage| archive.read(&format!("net/data/{storage}")));
+    let bytes: Vec<u8> = bytes.collect();
+    bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()
+}
+
+#[test]
+fn a_modules_layers_are_those_of_its_parameters_and_begin_as_they_were_saved() {
+    let layout = module_layout(&net()).unwrap();
+    assert_eq!(tensors(&layout), TENSORS);
+    let mut trainer = open(&net(), &images(3)).unwrap();
+    assert_eq!(**trainer.layout(), layout);
+    let seeded = |trainer: &mut TorchTrainer, seed| trainer.initial(Seed::new(seed)).unwrap();
+    assert_eq!(seeded(&mut trainer, 1).values(), storages(), "the archive's own bytes");
+    // Whatever the seed, and whatever the module was used for before.
+    let start = initial(&mut trainer);
+    train(&mut trainer, &[job(0, &start)]);
+    assert_eq!(seeded(&mut trainer, 2), *start);
+}
+
+#[test]
+fn the_same_network_spelt_out_learns_the_same() {
+    let data = images(3);
+    let conv = ConvSpec {
+        out: 4,
+        kernel: 3,
+        stride: 1,
+        padding: 0,
+        bias: true,
+        name: Some("conv".into()),
+    };
+    let fc = LinearSpec { out: 3, bias: true, name: Some("fc".into()) };
+    let spelt = ModelSpec::Layers(vec![
+        LayerSpec::Conv(conv),
+        LayerSpec::Relu,
+        LayerSpec::Flatten,
+        LayerSpec::Linear(fc),
+    ]);
+    let mut spelt = trainer(&plan(spelt, &data, local(momentum(0.05))), &data);
+    let mut module = open(&net(), &data).unwrap();
+    let start = initial(&mut module);
+    assert_eq!(**spelt.layout(), **module.layout());
+    let evaluated = [loss(&mut spelt, &start), loss(&mut module, &start)];
+    assert!((evaluated[0] - evaluated[1]).abs() < 1e-6, "{evaluated:?}");
+    let jobs = [job(0, &start)];
+    let (spelt, module) = (train(&mut spelt, &jobs).remove(0), train(&mut module, &jobs).remove(0));
+    assert_near(module.params.values(), spelt.params.values(), 1e-5, "after two epochs");
+    assert!((module.loss - spelt.loss).abs() < 1e-5, "{} and {}", module.loss, spelt.loss);
+}
+
+#[test]
+fn training_moves_every_tensor_and_lowers_the_loss() {
+    let data = images(3);
+    let mut trainer = open(&net(), &data).unwrap();
+    let start = initial(&mut trainer);
+    let update = train(&mut trainer, &[job(0, &start)]).remove(0);
+    for tensor in start.layout().tensors() {
+        assert_ne!(
+            start.range(&tensor.range),
+            update.params.range(&tensor.range),
+            "{}",
+            tensor.name
+        );
+    }
+    let (before, after) = (loss(&mut trainer, &start), loss(&mut trainer, &update.params));
+    assert!(after < 0.5 * before, "from {before} to {after}");
+}
+
+#[test]
+fn a_job_gives_the_same_bytes_whatever_the_module_did_before() {
+    let data = images(3);
+    let mut one = open(&net(), &data).unwrap();
+    let start = initial(&mut one);
+    let other = Arc::new(Params::zeros(start.layout().clone()));
+    let jobs = [job(0, &start)];
+    let first = train(&mut one, &jobs);
+    // libtorch compiles a module anew as it sees it run: the tenth time is as the first.
+    for time in 2..=10 {
+        assert_eq!(train(&mut one, &jobs), first, "time {time}");
+        train(&mut one, &[job(0, &other)]);
+        loss(&mut one, &other);
+    }
+    assert_eq!(train(&mut open(&net(), &data).unwrap(), &jobs), first, "another trainer");
+    let elsewhere = std::thread::scope(|scope| {
+        let train: std::thread::ScopedJoinHandle<'_, Vec<Update>> =
+            scope.spawn(|| train(&mut one, &jobs));
+        train.join().unwrap()
+    });
+    assert_eq!(elsewhere, first, "another thread");
+    let together = [job(0, &other), job(0, &start), job(0, &first[0].params)];
+    assert_eq!(train(&mut one, &together)[1], first[0], "in company");
+}
+
+#[test]
+fn an_evaluation_depends_on_its_parameters_alone() {
+    let data = images(3);
+    let mut trainer = open(&net(), &data).unwrap();
+    let start = initial(&mut trainer);
+    let probes = [probe(&start, Split::Test), probe(&start, Split::Train)];
+    let first = trainer.evaluate(&probes).unwrap();
+    let update = train(&mut trainer, &[job(0, &start)]).remove(0);
+    let trained = trainer.evaluate(&[probe(&update.params, Split::Test)]).unwrap();
+    assert_ne!(trained[0], first[0]);
+    for _ in 0..5 {
+        assert_eq!(trainer.evaluate(&probes).unwrap(), first);
+        assert_eq!(trainer.evaluate(&[probe(&update.params, Split::Test)]).unwrap(), trained);
+    }
+    let mut fresh = open(&net(), &data).unwrap();
+    assert_eq!(fresh.evaluate(&[probe(&update.params, Split::Test)]).unwrap(), trained);
+}
+
+#[test]
+fn parameters_need_not_lie_row_after_row_in_the_file() {
+    // `fc.weight`, of strides (144, 1), is said to have (1, 3): column after column.
+    let folder = TempDir::new().unwrap();
+    let file = Archive::net().values(b"(K\x90K\x01t", b"(K\x01K\x03t").save(&folder);
+    let start = initial(&mut open(&file, &images(3)).unwrap());
+    let saved = storages();
+    let weight = start.layout().tensors().nth(2).unwrap().range.clone();
+    let transposed = (0..3 * 144).map(|at| saved[weight.start + (at % 144) * 3 + at / 144]);
+    assert_eq!(start.range(&weight), transposed.collect::<Vec<_>>());
+}
+
+/// The reason for which a file is refused; the message begins with the file.
+#[track_caller]
+fn reason<T>(file: &Path, result: Result<T, TorchError>) -> String {
+    let Err(error) = result else { panic!("it is taken") };
+    let message = error.to_string();
+    let begin = format!("module `{}`: ", file.display());
+    message.strip_prefix(&begin).unwrap_or_else(|| panic!("{message}")).to_owned()
+}
+
+/// Why this archive is refused for images.
+#[track_caller]
+fn refused(archive: &Archive) -> String {
+    let folder = TempDir::new().unwrap();
+    let file = archive.save(&folder);
+    reason(&file, open(&file, &images(3)))
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test writes into its own folder")]
+fn what_is_no_module_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("words.pt");
+    fs::write(&file, "no archive at all").unwrap();
+    let words = reason(&file, module_layout(&file));
+    assert!(
+        words.starts_with("it is no module that `torch.jit.save` wrote: libtorch: "),
+        "{words}"
+    );
+    assert!(!words.contains('\n'), "{words}");
+    let missing = folder.path().join("missing.pt");
+    let words = reason(&missing, module_layout(&missing));
+    assert!(
+        words.starts_with("it is no module that `torch.jit.save` wrote: libtorch: "),
+        "{words}"
+    );
+}
+
+/// A module that was traced has its weights among its constants, and no parameters.
+fn traced(folder: &TempDir) -> PathBuf {
+    let weight = Tensor::f_ones([3, 64], (Kind::Float, tch::Device::Cpu)).unwrap();
+    let input = Tensor::f_ones([2, 1, 8, 8], (Kind::Float, tch::Device::Cpu)).unwrap();
+    let mut forward = |inputs: &[Tensor]| {
+        vec![inputs[0].f_flatten(1, -1).unwrap().f_linear(&weight, None::<Tensor>).unwrap()]
+    };
+    let module = CModule::create_by_tracing("Traced", "forward", &[input], &mut forward).unwrap();
+    let file = folder.path().join("traced.pt");
+    module.save(&file).unwrap();
+    file
+}
+
+#[test]
+fn a_module_without_parameters_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = traced(&folder);
+    assert_eq!(
+        reason(&file, module_layout(&file)),
+        "the model has no tensors; it needs at least one"
+    );
+}
+
+#[test]
+fn a_plan_without_its_module_is_refused() {
+    let data = images(3);
+    let plan = of_module(&net(), &data);
+    assert_eq!(
+        TorchTrainer::new(&plan, data, Device::Cpu).unwrap_err().to_string(),
+        "the plan's model is the module `net.pt`, whose file was not given"
+    );
+}
+
+#[test]
+fn a_file_that_changed_since_the_plan_was_made_is_refused() {
+    let (data, folder) = (images(3), TempDir::new().unwrap());
+    let mut plan = of_module(&net(), &data);
+    // `fc` becomes `head` in the file.
+    let file = Archive::net().save(&folder);
+    let tensors = TENSORS.map(|(name, shape)| (name.replace("fc", "head"), shape.to_vec()));
+    plan.layout = Arc::new(Layout::new(tensors).unwrap());
+    let result = TorchTrainer::with_module(&plan, data, Device::Cpu, Some(&file));
+    assert_eq!(reason(&file, result), "its parameters are not those that the plan was made for");
+}
+
+#[test]
+fn a_module_for_other_data_is_refused() {
+    assert_eq!(
+        reason(&net(), open(&net(), &images(5))),
+        "it makes ([2, 3], Float) of inputs [2, 1, 8, 8]; logits are [2, 5], Float"
+    );
+    let words = reason(&net(), open(&net(), &of_shape(&[1, 9, 9], 3)));
+    assert!(
+        words.starts_with("it does not take inputs of shape [2, 1, 9, 9]: libtorch: "),
+        "{words}"
+    );
+}
+
+/// The forward pass with something between convolution and ReLU, and something behind it.
+fn between(before: &str, behind: &str) -> String {
+    format!(
+        "    conv = (self.conv).forward(x, )\n    {before}\n    hidden = torch.flatten(torch.relu(conv), 1)\n    {behind}\n    return (self.fc).forward(hidden, )\n"
+    )
+}
+
+#[test]
+fn random_numbers_in_training_are_refused() {
+    const WORDS: &str = "it draws random numbers in training (dropout?), which could not be repeated; save it without them";
+    for share in ["0.5", "0.02"] {
+        let drop = format!("hidden = torch.dropout(hidden, {share}, self.training)");
+        let archive = Archive::net().forward("", &between("conv = conv", &drop));
+        assert_eq!(refused(&archive), WORDS, "dropout of {share}");
+    }
+    let noise = "conv = torch.add(conv, torch.rand_like(conv))";
+    let archive = Archive::net().forward("", &between(noise, "hidden = hidden"));
+    assert_eq!(refused(&archive), WORDS);
+}
+
+#[test]
+fn random_numbers_behind_units_that_are_silent_on_a_plain_image_are_refused() {
+    // The units answer to images with a dark corner alone: on images of ones there is nothing to drop.
+    let dark = "conv = torch.sub(torch.mul(conv, 0.), torch.slice(torch.slice(torch.sub(x, 0.5), 2, 1, 7), 3, 1, 7))";
+    let drop = "hidden = torch.dropout(hidden, 0.5, self.training)";
+    let words = refused(&Archive::net().forward("", &between(dark, drop)));
+    assert!(words.starts_with("it draws random numbers in training"), "{words}");
+}
+
+#[test]
+fn running_statistics_are_refused() {
+    // Two buffers of four values, referred to as the pickle refers to the other tensors.
+    let tensor = |name: &str, storage: u8| {
+        let mut bytes = [b"X", &(name.len() as u32).to_le_bytes()[..], name.as_bytes()].concat();
+        bytes.extend(b"h\x06((h\x07h\x08X\x01\0\0\0");
+        bytes.extend([storage]);
+        bytes.extend(b"h\x0aK\x04tQK\0(K\x04t(K\x01t\x89h\x0c)RtR");
+        bytes
+    };
+    let buffers = [&b"q\x1e"[..], &tensor("mean", b'4'), &tensor("var", b'5')].concat();
+    let ones = [1.0_f32; 4].map(f32::to_le_bytes).concat();
+    let archive = Archive::net()
+        .values(b"q\x1e", &buffers)
+        .with("net/data/4", vec![0; 16])
+        .with("net/data/5", ones)
+        .forward(
+            "  mean : Tensor\n  var : Tensor\n",
+            &between(
+                "conv = torch.batch_norm(conv, None, None, self.mean, self.var, self.training, 0.1, 1e-05, False)",
+                "hidden = hidden",
+            ),
+        );
+    assert_eq!(
+        refused(&archive),
+        "it keeps running statistics (batch normalisation?), which are no parameters; save it without them, or spell the network out in `model.layers`"
+    );
+}
+
+#[test]
+fn parameters_that_are_not_trained_are_refused() {
+    // `requires_grad` of `conv.bias` is false.
+    let frozen = Archive::net().values(b"(K\x04t(K\x01t\x88", b"(K\x04t(K\x01t\x89");
+    assert_eq!(
+        refused(&frozen),
+        "its parameter `conv.bias` is frozen; save it with `requires_grad`, or as a buffer"
+    );
+    let idle = "hidden = torch.mul(torch.flatten(torch.sub(torch.slice(x, 2, 1, 7), 0.), 1), 1.)";
+    let idle = format!("{idle}\n    hidden = torch.cat([hidden, hidden, hidden, hidden], 1)");
+    let idle = format!("{idle}\n    hidden = torch.slice(hidden, 1, 0, 144)");
+    assert_eq!(
+        refused(&Archive::net().forward("", &between("conv = conv", &idle))),
+        "its parameter `conv.weight` has no part in the logits; save the module without it"
+    );
+}
+
+#[test]
+fn a_tensor_of_two_names_is_refused() {
+    // `head` is the same layer as `fc`.
+    let twice = Archive::net().values(b"q\x1e", b"q\x1eX\x04\0\0\0headh\x1e").forward(
+        "  head : __torch__.torch.nn.modules.linear.Linear\n",
+        &between(
+            "conv = conv",
+            "hidden = torch.mul(hidden, torch.mean((self.head).forward(hidden, )))",
+        ),
+    );
+    assert_eq!(
+        refused(&twice),
+        "its parameters `fc.weight` and `head.weight` are one tensor; give each its own"
+    );
+}
