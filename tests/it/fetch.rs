@@ -150,20 +150,3 @@ fn wrong_names_and_sources_are_answered() {
     assert_eq!(done.code, Some(10), "{}", done.stderr);
     assert!(done.stderr.contains("there is no `input.txt` in `nowhere`"), "{}", done.stderr);
 }
-
-#[test]
-fn a_set_without_an_address_is_copied_from_a_folder() {
-    let place = Place::with("");
-    let done = place.fedlayer("data fetch wikitext-2 --to sets");
-    assert_eq!(done.code, Some(10), "{}", done.stderr);
-    assert!(done.stderr.contains("put them into `sets/wikitext-2`"), "{}", done.stderr);
-    fs::create_dir(place.path("from")).unwrap();
-    fs::write(place.path("from/train.txt"), "a b\n").unwrap();
-    let done = place.fedlayer("data fetch wikitext-2 --from from --to sets");
-    assert_eq!(done.code, Some(10), "{}", done.stderr);
-    assert!(done.stderr.contains("these files were not there: test.txt"), "{}", done.stderr);
-    fs::write(place.path("from/test.txt"), "b a\n").unwrap();
-    let done = place.fedlayer("data fetch wikitext-2 --from from --to sets").ok();
-    assert!(done.stderr.contains("there is no published hash"), "{}", done.stderr);
-    assert_eq!(fs::read(place.path("sets/wikitext-2/train.txt")).unwrap(), b"a b\n");
-}

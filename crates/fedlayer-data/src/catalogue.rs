@@ -15,7 +15,7 @@ pub struct KnownSet {
     pub home: &'static str,
     /// The files that it is read from, in order.
     pub files: &'static [KnownFile],
-    /// What `fedlayer data fetch` gets; nothing where it must be got by hand.
+    /// What `fedlayer data fetch` gets.
     pub downloads: &'static [Download],
 }
 

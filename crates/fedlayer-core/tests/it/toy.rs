@@ -65,7 +65,7 @@ fn the_closed_form_is_gradient_descent() {
         let mut plan = plan();
         plan.local.epochs = Some(epochs);
         plan.local.batch = batch;
-        plan.local.warmup = (schedule == Schedule::Cosine).then(|| Warmup {
+        plan.local.warmup = (schedule == Schedule::Cosine).then_some(Warmup {
             steps: Some(3),
             epochs: None,
             from: 1e-3,

@@ -35,7 +35,7 @@ const LONGEST_HEADER: u32 = 1 << 16;
 pub fn array<R: Read>(source: &mut Source<R>) -> Result<Array, DecodeError> {
     let header = header(source)?;
     let wrong = |expected: &str| {
-        let found = format!("the header `{}`", header.text.trim().escape_debug());
+        let found = format!("the header `{}`", header.text.trim().replace(char::is_control, " "));
         source.fault_at(Place::Byte(header.start), Fault::Shape, found, expected)
     };
     let says = |words: String| header.text.contains(&words);

@@ -9,6 +9,9 @@ use super::{DecodeError, Fault, Place};
 /// The most bytes that are taken of a file whose size is not known beforehand.
 pub const LARGEST_FILE: u64 = 8 << 30;
 
+/// The characters of a file that a message shows at most.
+const LONGEST_FOUND: usize = 300;
+
 /// What one read asks for at most, so that a length in a header allocates nothing.
 const PIECE: u64 = 1 << 20;
 
@@ -75,7 +78,11 @@ impl<R: Read> Source<R> {
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> DecodeError {
-        let (found, expected) = (found.into(), expected.into());
+        let (mut found, expected) = (found.into(), expected.into());
+        if let Some((end, _)) = found.char_indices().nth(LONGEST_FOUND) {
+            found.truncate(end);
+            found.push('…');
+        }
         DecodeError { file: self.file.clone(), place, fault, found, expected }
     }
 

@@ -41,16 +41,19 @@ pub fn characters(text: &str) -> Tokens {
 /// The characters of a play, one group for each speaker.
 ///
 /// A block begins with a line `NAME:` at the start of the text or after an empty line, and reaches to the next one; it belongs, that line included, to the
-/// speaker of that name. What stands before the first block belongs to a speaker without a name.
+/// speaker of that name. A name with nothing below it says nothing and begins no block. What stands before the first block belongs to a
+/// speaker without a name.
 pub fn speakers(play: &str) -> Tokens {
     let numbers = numbers_of_characters(play);
     let mut speakers: HashMap<&str, usize> = HashMap::new();
     let mut groups: Vec<Vec<u32>> = Vec::new();
     let mut speaker = "";
     let mut after_empty = true;
-    for line in play.split_inclusive('\n') {
-        let name = line.trim_end_matches('\n').strip_suffix(':');
-        if let (Some(name), true) = (name.filter(|name| !name.is_empty()), after_empty) {
+    let mut lines = play.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        let name = line.trim_end_matches('\n').strip_suffix(':').filter(|name| !name.is_empty());
+        let says_something = lines.peek().is_some_and(|&next| next != "\n");
+        if let (Some(name), true, true) = (name, after_empty, says_something) {
             speaker = name;
         }
         after_empty = line == "\n";
@@ -108,15 +111,20 @@ impl Words {
         self.numbers.is_empty()
     }
 
-    /// A text in these words, one group for each article: a line ` = Title = ` begins one.
+    /// A text in these words, one group for each article: a line ` = Title = ` between empty ones begins one. What stands before the first
+    /// is a group too.
     pub fn articles(&self, text: &str) -> Tokens {
         let unknown = self.numbers.get(UNKNOWN).copied().unwrap_or(0);
         let number = |word: &str| self.numbers.get(word).copied().unwrap_or(unknown);
         let mut groups: Vec<Vec<u32>> = vec![Vec::new()];
-        for line in text.lines() {
-            if is_title(line) && groups.last().is_some_and(|group| !group.is_empty()) {
+        let mut lines = text.lines().peekable();
+        let mut after_empty = true;
+        while let Some(line) = lines.next() {
+            let alone = after_empty && lines.peek().is_none_or(|next| next.trim().is_empty());
+            if alone && is_title(line) && groups.last().is_some_and(|group| !group.is_empty()) {
                 groups.push(Vec::new());
             }
+            after_empty = line.trim().is_empty();
             if let Some(group) = groups.last_mut() {
                 group.extend(line.split_whitespace().map(number));
                 group.push(number(END));
@@ -126,7 +134,8 @@ impl Words {
     }
 }
 
-/// Whether a line is the title of an article and not of a section (` = = Section = = `).
+/// Whether a line has the form of an article's title, and not of a section's (` = = Section = = `). So have some lines of tables and formulas; they do not
+/// stand alone.
 fn is_title(line: &str) -> bool {
     let inside = line.trim().strip_prefix("= ").and_then(|rest| rest.strip_suffix(" ="));
     inside.is_some_and(|title| !title.starts_with('=') && !title.ends_with('='))

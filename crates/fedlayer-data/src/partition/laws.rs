@@ -166,7 +166,7 @@ proptest! {
     /// The rule as it stands: whole owners, the largest first, each to whom has the fewest examples.
     #[test]
     fn natural_gives_whole_owners_the_largest_first(owners in pool(), clients: Index) {
-        let mut sizes = vec![0_usize; CLASSES];
+        let mut sizes = [0_usize; CLASSES];
         owners.iter().for_each(|&owner| sizes[owner as usize] += 1);
         let mut order: Vec<usize> = (0..CLASSES).filter(|&owner| sizes[owner] > 0).collect();
         let clients = clients.index(order.len()) + 1;

@@ -68,25 +68,25 @@ fn every_fault_of_an_array_is_named_with_its_byte() {
         labels(),
         labels(),
         Fault::Shape,
-        "`x.npy.gz`, byte 69: found an array of shape [2]; expected features [N, …], at least one",
+        "`x.npy.gz`, byte 68: found an array of shape [2]; expected features [N, …], at least one",
     );
     refused(
         features(),
         encoded(1, "|u1", &[3], &[0, 1, 2]),
         Fault::Shape,
-        "`y.npy`, byte 69: found an array of shape [3]; expected [2], one for each example",
+        "`y.npy`, byte 68: found an array of shape [3]; expected [2], one for each example",
     );
     refused(
         encoded(1, "<f4", &[2, 1], &f32s(&[1.0, f32::NAN])),
         labels(),
         Fault::Value,
-        "`x.npy.gz`, byte 76: found NaN; expected a finite 32-bit number",
+        "`x.npy.gz`, byte 75: found NaN; expected a finite 32-bit number",
     );
     refused(
         features(),
         encoded(1, "|i1", &[2], &[0, 255]),
         Fault::Label,
-        "`y.npy`, byte 70: found -1; expected a label: a whole number from 0 to 999999",
+        "`y.npy`, byte 69: found -1; expected a label: a whole number from 0 to 999999",
     );
     refused(
         b"\x93NUMPX\x01\x00".to_vec(),
@@ -117,13 +117,13 @@ fn every_fault_of_an_array_is_named_with_its_byte() {
         encoded(1, "<f4", &[1 << 20, 1 << 10], &f32s(&[1.0, 2.0])),
         labels(),
         Fault::Truncated,
-        "`x.npy.gz`, byte 90: found the end after 8 of 4294967296 bytes; expected the numbers of the array",
+        "`x.npy.gz`, byte 88: found the end after 8 of 4294967296 bytes; expected the numbers of the array",
     );
     refused(
         [features(), vec![0]].concat(),
         labels(),
         Fault::TooLong,
-        "`x.npy.gz`, byte 80: found more data; expected the end of the file",
+        "`x.npy.gz`, byte 79: found more data; expected the end of the file",
     );
     let mut long = b"\x93NUMPY\x02\x00".to_vec();
     long.extend(u32::MAX.to_le_bytes());

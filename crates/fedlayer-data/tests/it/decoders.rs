@@ -291,3 +291,11 @@ proptest! {
         prop_assert_eq!(said, all);
     }
 }
+
+#[test]
+fn a_message_shows_the_beginning_of_what_was_found() {
+    let text = format!("x,y\n{},1\n", "é".repeat(10_000));
+    let mut source = Source::new("a", text.as_bytes()).unwrap();
+    let error = csv::table(&mut source, csv::Columns::default()).unwrap_err();
+    assert_eq!(error.found, format!("`{}…", "é".repeat(299)));
+}

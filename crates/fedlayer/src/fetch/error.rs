@@ -56,11 +56,6 @@ pub(crate) enum FetchError {
         "these files were not there: {}; the others are in `{}`\nhint: scenarios whose `data.train` needs no more than the others run", missing.join(", "), folder.display()
     )]
     Incomplete { missing: Vec<&'static str>, folder: PathBuf },
-    /// The set cannot be downloaded.
-    #[error(
-        "`{set}` has no address that the program could fetch it from\nhint: get its files from {home} and put them into `{}`, or let `--from DIR` do it", folder.display()
-    )]
-    NoDownloads { set: &'static str, home: &'static str, folder: PathBuf },
     /// A file could not be read or written.
     #[error("{}{}", .0.bare(), hint(.0))]
     File(#[from] FileError),

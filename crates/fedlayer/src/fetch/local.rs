@@ -44,7 +44,7 @@ pub(crate) fn find(
 }
 
 /// Looks for files by their names; `called` is what a message calls them together.
-pub(crate) fn loose(
+fn loose(
     folder: &Path,
     set: &'static str,
     called: &'static str,

@@ -93,7 +93,7 @@ struct Job {
 
 impl Job {
     fn perform(&self) -> Result<(), FetchError> {
-        let missing = if self.set.downloads.is_empty() { self.copy_all() } else { self.get_all() }?;
+        let missing = self.get_all()?;
         let folder = self.into.clone();
         if !missing.is_empty() {
             return Err(FetchError::Incomplete { missing, folder });
@@ -122,22 +122,6 @@ impl Job {
             missing.extend(self.get(download)?);
         }
         Ok(missing)
-    }
-
-    /// The files of a set that has no address, from a folder; what it does not have of them comes back.
-    fn copy_all(&self) -> Result<Vec<&'static str>, FetchError> {
-        let Self { set: KnownSet { name, home, files, .. }, into, .. } = self;
-        let Source::Folder(folder) = &self.source else {
-            return Err(FetchError::NoDownloads { set: name, home, folder: into.clone() });
-        };
-        let absent = files.iter().map(|file| file.name);
-        let absent: Vec<_> =
-            absent.filter(|name| list::either_form(into, name).is_none()).collect();
-        let Some(first) = absent.first() else { return Ok(Vec::new()) };
-        let loose = local::loose(folder, name, first, absent.iter().copied())?;
-        files::try_writing_in(into)?;
-        local::copy_loose(&loose, into, &self.screen)?;
-        Ok(loose.missing)
     }
 
     /// Whether the files of a download are there. A file that has a published hash and another content is an error: it is not ours to overwrite.

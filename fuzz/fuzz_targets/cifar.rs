@@ -1,0 +1,34 @@
+//! CIFAR: records of both kinds.
+#![no_main]
+
+use fedlayer_data::{
+    DecodeError,
+    decode::{
+        Source,
+        cifar::{Labels, PIXELS, Records, append},
+    },
+};
+use libfuzzer_sys::fuzz_target;
+
+/// The records that each file is said to hold: few, so that a fuzzer gets to the end of one.
+const COUNT: usize = 2;
+
+fuzz_target!(|bytes: &[u8]| {
+    for labels in [Labels::Ten, Labels::Hundred] {
+        for at_most in 0..=COUNT {
+            let _is_file = records(bytes, labels, at_most);
+        }
+    }
+});
+
+fn records(bytes: &[u8], labels: Labels, at_most: usize) -> Result<(), DecodeError> {
+    let mut records = Records::default();
+    let mut source = Source::new("records", bytes)?;
+    let read = append(&mut source, labels, COUNT, at_most, &mut records);
+    assert_eq!(records.bytes.len(), records.labels.len() * PIXELS);
+    assert!(records.labels.iter().all(|&label| (label as usize) < labels.classes()));
+    if read.is_ok() {
+        assert_eq!(records.labels.len(), at_most);
+    }
+    read
+}

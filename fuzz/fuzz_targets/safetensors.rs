@@ -1,0 +1,24 @@
+//! Safetensors: features, labels, owners.
+#![no_main]
+
+use fedlayer_data::{
+    DecodeError,
+    decode::{Source, safetensors},
+};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _is_set = tensors(bytes);
+});
+
+fn tensors(bytes: &[u8]) -> Result<(), DecodeError> {
+    let tensors = safetensors::tensors(&mut Source::new("tensors", bytes)?)?;
+    let features = tensors.features.features()?;
+    let count = tensors.features.shape[0];
+    assert_eq!(features.len() % count, 0);
+    assert_eq!(tensors.labels.classes(count)?.len(), count);
+    if let Some(groups) = &tensors.groups {
+        assert_eq!(groups.owners(count)?.len(), count);
+    }
+    Ok(())
+}
