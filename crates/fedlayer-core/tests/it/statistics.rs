@@ -206,7 +206,10 @@ fn under_the_other_policies_statistics_are_averaged_with_their_layer() {
     // A layer's statistics go where it goes: of `norm` alone, and not without it.
     let layout = normalised(Statistics::Average);
     let set = |layer| LayerSet::new(layout.clone(), [layer]);
-    assert_eq!(set(1).ranges(), [2..11]);
-    assert_eq!(LayerSet::new(normalised(Statistics::Keep), [1]).ranges(), [2..6]);
-    assert_eq!(set(0).rest(), [2..14]);
+    assert_eq!(set(1).ranges()[..], *std::slice::from_ref(&(2..11)));
+    assert_eq!(
+        LayerSet::new(normalised(Statistics::Keep), [1]).ranges()[..],
+        *std::slice::from_ref(&(2..6))
+    );
+    assert_eq!(set(0).rest()[..], *std::slice::from_ref(&(2..14)));
 }
