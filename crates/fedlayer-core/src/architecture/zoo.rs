@@ -89,69 +89,95 @@ pub(super) fn resnet_18(
     residual: &Residual,
     data: &DataFacts,
 ) -> Result<Architecture, ArchitectureError> {
-    let mut net = images("resnet-18", data)?;
-    let groups = residual.groups.unwrap_or(32) as usize;
-    let square =
-        |kernel, stride, padding| Square { stride, padding, bias: false, ..Square::of(kernel) };
-    net.conv("conv1", 64, square(3, 1, 1))?.norm("bn1", residual.norm, groups)?;
-    net.activation(Activation::Relu);
-    for (stage, channels) in [64, 128, 256, 512].into_iter().enumerate() {
-        for block in 0..2 {
-            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-            let name = |part: &str| format!("layer{}.{block}.{part}", stage + 1);
-            let body = |net: &mut Builder| {
-                net.conv(name("conv1"), channels, square(3, stride, 1))?;
-                net.norm(name("bn1"), residual.norm, groups)?.activation(Activation::Relu);
-                net.conv(name("conv2"), channels, square(3, 1, 1))?;
-                net.norm(name("bn2"), residual.norm, groups)?;
-                Ok(())
-            };
-            let shortcut = |net: &mut Builder, _: &[usize]| {
-                if stride > 1 {
-                    net.conv(name("downsample.0"), channels, square(1, stride, 0))?;
-                    net.norm(name("downsample.1"), residual.norm, groups)?;
-                }
-                Ok(())
-            };
-            net.residual(body, shortcut)?.activation(Activation::Relu);
-        }
-    }
-    net.pool(PoolKind::Adaptive, 1, 1)?.flatten().linear("fc", data.classes, true)?;
-    net.finish("resnet-18", data.classes)
+    let form = ResidualForm {
+        name: "resnet-18",
+        stages: &[64, 128, 256, 512],
+        blocks: 2,
+        groups: 32,
+        around: Around::Convolution,
+    };
+    form.network(residual, data)
 }
 
 pub(super) fn resnet_20(
     residual: &Residual,
     data: &DataFacts,
 ) -> Result<Architecture, ArchitectureError> {
-    let mut net = images("resnet-20", data)?;
-    let groups = residual.groups.unwrap_or(8) as usize;
-    let square = |stride| Square { stride, bias: false, ..Square::same(3) };
-    net.conv("conv1", 16, square(1))?.norm("bn1", residual.norm, groups)?;
-    net.activation(Activation::Relu);
-    for (stage, channels) in [16, 32, 64].into_iter().enumerate() {
-        for block in 0..3 {
-            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-            let name = |part: &str| format!("layer{}.{block}.{part}", stage + 1);
-            let body = |net: &mut Builder| {
-                net.conv(name("conv1"), channels, square(stride))?;
-                net.norm(name("bn1"), residual.norm, groups)?.activation(Activation::Relu);
-                net.conv(name("conv2"), channels, square(1))?;
-                net.norm(name("bn2"), residual.norm, groups)?;
-                Ok(())
-            };
-            let shortcut = |net: &mut Builder, shape: &[usize]| {
-                if stride > 1 {
-                    net.push(Op::Subsample { stride, channels });
-                    net.shape = shape.to_vec();
-                }
-                Ok(())
-            };
-            net.residual(body, shortcut)?.activation(Activation::Relu);
+    let form = ResidualForm {
+        name: "resnet-20",
+        stages: &[16, 32, 64],
+        blocks: 3,
+        groups: 8,
+        around: Around::Subsample,
+    };
+    form.network(residual, data)
+}
+
+/// What tells one residual network from another (He et al. 2016).
+struct ResidualForm {
+    name: &'static str,
+    /// The channels of each stage; all but the first begin by halving the image.
+    stages: &'static [usize],
+    /// Blocks of two convolutions a stage.
+    blocks: usize,
+    /// Groups of channels where a scenario does not say it.
+    groups: usize,
+    around: Around,
+}
+
+/// The way around a block that changes the shape.
+#[derive(Clone, Copy)]
+enum Around {
+    /// A convolution of 1×1 (option B).
+    Convolution,
+    /// Every other place, zeros for the new channels (option A).
+    Subsample,
+}
+
+impl ResidualForm {
+    /// Names are torchvision's.
+    fn network(
+        &self,
+        residual: &Residual,
+        data: &DataFacts,
+    ) -> Result<Architecture, ArchitectureError> {
+        let mut net = images(self.name, data)?;
+        let groups = residual.groups.map_or(self.groups, |groups| groups as usize);
+        let square = |stride| Square { stride, bias: false, ..Square::same(3) };
+        net.conv("conv1", self.stages[0], square(1))?.norm("bn1", residual.norm, groups)?;
+        net.activation(Activation::Relu);
+        for (stage, &channels) in self.stages.iter().enumerate() {
+            for block in 0..self.blocks {
+                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                let name = |part: &str| format!("layer{}.{block}.{part}", stage + 1);
+                let body = |net: &mut Builder| {
+                    net.conv(name("conv1"), channels, square(stride))?;
+                    net.norm(name("bn1"), residual.norm, groups)?.activation(Activation::Relu);
+                    net.conv(name("conv2"), channels, square(1))?;
+                    net.norm(name("bn2"), residual.norm, groups)?;
+                    Ok(())
+                };
+                let around = |net: &mut Builder, shape: &[usize]| {
+                    match self.around {
+                        _ if stride == 1 => {}
+                        Around::Convolution => {
+                            let one = Square { stride, bias: false, ..Square::of(1) };
+                            net.conv(name("downsample.0"), channels, one)?;
+                            net.norm(name("downsample.1"), residual.norm, groups)?;
+                        }
+                        Around::Subsample => {
+                            net.push(Op::Subsample { stride, channels });
+                            net.shape = shape.to_vec();
+                        }
+                    }
+                    Ok(())
+                };
+                net.residual(body, around)?.activation(Activation::Relu);
+            }
         }
+        net.pool(PoolKind::Adaptive, 1, 1)?.flatten().linear("fc", data.classes, true)?;
+        net.finish(self.name, data.classes)
     }
-    net.pool(PoolKind::Adaptive, 1, 1)?.flatten().linear("fc", data.classes, true)?;
-    net.finish("resnet-20", data.classes)
 }
 
 /// A network that begins with an image, of one label each.
