@@ -7,6 +7,7 @@ mod claims;
 mod evaluation;
 mod oracle;
 mod refusals;
+mod repair;
 mod script;
 mod setup;
 mod training;
