@@ -4,6 +4,8 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Split;
+
 /// A simulated participant, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -119,6 +121,23 @@ impl Examples {
         &self.labels[index * self.targets..(index + 1) * self.targets]
     }
 
+    /// Hashes everything that a model may see of the examples.
+    fn hash_into(&self, hasher: &mut blake3::Hasher) {
+        hash_words(hasher, self.shape.iter().map(|&length| length as u32));
+        hash_words(hasher, [self.classes as u32, self.targets as u32]);
+        match &self.values {
+            Values::Floats(values) => {
+                hash_words(hasher, values.iter().map(|value| value.to_bits()))
+            }
+            Values::Bytes { bytes, channels } => {
+                let channels = channels.iter().flat_map(|&(mean, deviation)| [mean, deviation]);
+                hash_words(hasher, channels.map(f32::to_bits));
+                hasher.update(bytes);
+            }
+        }
+        hash_words(hasher, self.labels.iter().copied());
+    }
+
     /// What partitions sort and balance examples by, and how many of it there are: the classes, or of texts their groups.
     pub fn strata(&self) -> (std::borrow::Cow<'_, [u32]>, usize) {
         match (&self.groups, self.targets) {
@@ -129,6 +148,22 @@ impl Examples {
             (None, _) => (vec![0; self.len()].into(), 1),
         }
     }
+}
+
+/// Hashes numbers, with how many they are.
+fn hash_words(hasher: &mut blake3::Hasher, words: impl IntoIterator<Item = u32>) {
+    let mut count = 0_u64;
+    let mut bytes = Vec::with_capacity(1 << 16);
+    for word in words {
+        bytes.extend_from_slice(&word.to_le_bytes());
+        count += 1;
+        if bytes.len() == bytes.capacity() {
+            hasher.update(&bytes);
+            bytes.clear();
+        }
+    }
+    hasher.update(&bytes);
+    hasher.update(&count.to_le_bytes());
 }
 
 /// The examples of a run: those of each client, and the common test set.
@@ -149,6 +184,8 @@ enum Clients {
         order: Vec<u32>,
         /// Per client: where its training examples and its test examples begin and end in `order`.
         bounds: Vec<ClientBounds>,
+        /// How many examples are anybody's training examples.
+        distinct: usize,
     },
     /// Nowhere until a client is needed.
     Drawn(Arc<dyn DrawClient>),
@@ -199,7 +236,12 @@ impl FederatedData {
             order.extend(own_test);
             bounds.push(ClientBounds { train: start..middle, test: middle..order.len() });
         }
-        Self { test, clients: Clients::Pooled { pool, order, bounds } }
+        let mut data = Self { test, clients: Clients::Pooled { pool, order, bounds, distinct: 0 } };
+        let union = data.union_train().len();
+        if let Clients::Pooled { distinct, .. } = &mut data.clients {
+            *distinct = union;
+        }
+        data
     }
 
     /// Clients that are drawn when they are needed.
@@ -253,7 +295,7 @@ impl FederatedData {
     /// The examples of a client.
     pub fn client(&self, client: ClientId) -> ClientData {
         match &self.clients {
-            Clients::Pooled { pool, order, bounds } => {
+            Clients::Pooled { pool, order, bounds, .. } => {
                 let ClientBounds { train, test } = &bounds[client.0 as usize];
                 ClientData {
                     examples: pool.clone(),
@@ -270,6 +312,38 @@ impl FederatedData {
         }
     }
 
+    /// The number of examples of a split. Nothing is drawn.
+    pub fn split_len(&self, split: Split) -> usize {
+        match (split, &self.clients) {
+            (Split::Train, Clients::Pooled { distinct, .. }) => *distinct,
+            (Split::Train, Clients::Drawn(_)) => 0,
+            (Split::Test, _) => self.test.len(),
+            (Split::ClientTest(client), _) => self.test_examples(client),
+        }
+    }
+
+    /// A hash of all examples and of who has which, by which two processes see that they have the same data. Of clients that are drawn,
+    /// the first and the last speak for all.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("fedlayer examples");
+        self.test.hash_into(&mut hasher);
+        match &self.clients {
+            Clients::Pooled { pool, order, bounds, .. } => {
+                pool.hash_into(&mut hasher);
+                hash_words(&mut hasher, order.iter().copied());
+                let ends = bounds.iter().flat_map(|client| [client.train.end, client.test.end]);
+                hash_words(&mut hasher, ends.map(|end| end as u32));
+            }
+            Clients::Drawn(drawn) => {
+                let last = drawn.clients().saturating_sub(1) as u32;
+                for client in [0, last] {
+                    drawn.draw(ClientId(client)).hash_into(&mut hasher);
+                }
+            }
+        }
+        *hasher.finalize().as_bytes()
+    }
+
     /// The number of training examples of all clients.
     pub fn all_train_examples(&self) -> usize {
         match &self.clients {
@@ -282,7 +356,7 @@ impl FederatedData {
     /// clients are drawn.
     pub fn union_train(&self) -> Vec<u32> {
         match &self.clients {
-            Clients::Pooled { pool, order, bounds } => {
+            Clients::Pooled { pool, order, bounds, .. } => {
                 let mut seen = vec![false; pool.len()];
                 let all = bounds.iter().flat_map(|client| &order[client.train.clone()]).copied();
                 all.filter(|&example| !std::mem::replace(&mut seen[example as usize], true))

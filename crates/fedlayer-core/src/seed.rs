@@ -36,6 +36,16 @@ impl Seed {
         Self(*blake3::keyed_hash(&self.0, &bytes).as_bytes())
     }
 
+    /// The seed as bytes, to be sent to another process.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// The seed that [`to_bytes`](Self::to_bytes) gave.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The generator that begins here.
     pub fn generator(self) -> Generator {
         Generator::from_seed(self.0)

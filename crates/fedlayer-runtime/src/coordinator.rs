@@ -325,7 +325,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         let (journal, written) = spawn_blocking(move || {
             let Measured { record, barriers, federation, timings } = &measured;
             let timings = *timings;
-            let written = journal.commit(Committed { record, barriers, federation, timings });
+            let written = journal.commit(&Committed { record, barriers, federation, timings });
             (journal, written)
         })
         .await?;

@@ -36,7 +36,7 @@ pub trait Journal: Send + 'static {
     ///
     /// # Errors
     /// Says what could not be written, and where. The run ends then; what was committed before stays.
-    fn commit(&mut self, committed: Committed<'_>) -> Result<(), String>;
+    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String>;
 
     /// Makes sure that a run which ends early can go on after its last committed round.
     ///

@@ -7,12 +7,14 @@
 //! * [`run`]: the coordinator: performs what the state machine of `fedlayer-core` asks for, round after round.
 //! * [`Journal`]: where committed rounds go; whoever calls decides where that is.
 //! * [`Shutdown`]: how the caller ends a run early.
+//! * [`remote`]: the link to workers in other processes, over gRPC.
 
 mod coordinator;
 mod journal;
 mod link;
 mod measure;
 mod pool;
+pub mod remote;
 mod shutdown;
 
 pub use coordinator::{Origin, RunError, run};

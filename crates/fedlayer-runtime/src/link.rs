@@ -63,6 +63,11 @@ pub trait Link: Send + Sync + 'static {
     /// How many tasks can be worked on at once.
     fn slots(&self) -> usize;
 
+    /// The most probes of one task.
+    fn most_probes(&self) -> usize {
+        usize::MAX
+    }
+
     /// Hands a task to some worker and waits for its reply. Dropping the future gives the task up.
     fn call(&self, task: Task) -> impl Future<Output = Result<Reply, LinkError>> + Send;
 }

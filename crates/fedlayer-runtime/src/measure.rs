@@ -137,7 +137,7 @@ async fn evaluate_probes<L: Link>(
     probes: Vec<Probe>,
 ) -> Result<Vec<Evaluation>, RunError> {
     let expected = probes.len();
-    let chunk = expected.div_ceil(link.slots()).max(1);
+    let chunk = expected.div_ceil(link.slots()).clamp(1, link.most_probes());
     let calls: Vec<_> = probes
         .chunks(chunk)
         .map(|probes| {

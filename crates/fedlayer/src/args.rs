@@ -1,9 +1,10 @@
 //! The command line, as clap reads it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use clap_complete::Shell;
+use fedlayer_runtime::remote::limits;
 use fedlayer_scenario::Setting;
 use fedlayer_torch::DeviceChoice;
 
@@ -54,6 +55,22 @@ pub(crate) enum Command {
     /// Go on with a run that was interrupted or killed.
     #[command(after_help = "Example:\n  fedlayer resume runs/digits")]
     Resume(ResumeArgs),
+    /// Run a scenario with workers in other processes.
+    #[command(
+        after_help = "Examples:\n  fedlayer coordinator scenarios/digits.toml\n  fedlayer coordinator scenarios/digits.toml --listen 0.0.0.0:7878 --certs certs --min-workers 4\n  fedlayer coordinator runs/digits    # goes on with a run that was interrupted or killed"
+    )]
+    Coordinator(CoordinatorArgs),
+    /// Train clients for a coordinator.
+    #[command(
+        after_help = "Examples:\n  fedlayer worker\n  fedlayer worker --connect coordinator:7878 --certs certs --slots 2"
+    )]
+    Worker(WorkerArgs),
+    /// Make certificates and a token for a coordinator and its workers.
+    #[command(after_help = "Example:\n  fedlayer certs certs --name coordinator --name 10.0.0.7")]
+    Certs(CertsArgs),
+    /// Ask whether a coordinator serves.
+    #[command(after_help = "Example:\n  fedlayer health --connect coordinator:7878 --certs certs")]
+    Health(HealthArgs),
     /// Compare the strategies of finished runs in one table.
     #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-iid")]
     Compare(CompareArgs),
@@ -173,6 +190,131 @@ pub(crate) struct RunArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// How a coordinator and its workers are kept apart from everybody else.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SecurityArgs {
+    /// The folder that `fedlayer certs` made: mutual TLS, and the token in it.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) certs: Option<PathBuf>,
+    /// The file that holds the token, at least 16 characters; where it is not given the environment's `FEDLAYER_TOKEN`, or the token in the folder of
+    /// certificates.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Do without TLS or a token on an address that other machines reach. Whoever reaches it can read the models and change the records.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+/// Where a coordinator is, where nothing else is said.
+const COORDINATOR: &str = "127.0.0.1:7878";
+
+/// `fedlayer coordinator`.
+#[derive(Debug, Args)]
+pub(crate) struct CoordinatorArgs {
+    /// The scenario; or a run folder, to go on with the run in it.
+    pub(crate) scenario: PathBuf,
+    /// Change a value of the scenario: `--set local.epochs=5`, `--set strategy.0.average=none`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<Setting>,
+    /// Where data is.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The run folder, which must not exist yet; `runs/NAME` or the next free `runs/NAME-2`, … where it is not given.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Where there is a run of the same scenario in `--out` already, go on with it: for what is started again by itself.
+    #[arg(long, requires = "out")]
+    pub(crate) go_on: bool,
+    /// Where the latest checkpoint is damaged, go on from the one before.
+    #[arg(long)]
+    pub(crate) previous: bool,
+    /// The address that workers connect to.
+    #[arg(long, default_value = COORDINATOR)]
+    pub(crate) listen: String,
+    /// What workers must train on.
+    #[arg(long, value_enum, default_value_t = Kind::Cpu)]
+    pub(crate) device: Kind,
+    /// Begin when so many workers are there.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) min_workers: u32,
+    /// Give a job to another worker as well, once one has had it for so many seconds; the first to return it is taken.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) deadline: Option<Duration>,
+    /// Take a worker for lost that was not heard of for so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub(crate) grace: Duration,
+    /// Security.
+    #[command(flatten)]
+    pub(crate) security: SecurityArgs,
+}
+
+/// What clients train on, whichever of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Processors.
+    Cpu,
+    /// CUDA devices.
+    Cuda,
+}
+
+/// `fedlayer worker`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// The coordinator, as HOST:PORT.
+    #[arg(long, default_value = COORDINATOR)]
+    pub(crate) connect: String,
+    /// How many jobs to work on at once; as many as there are cores where it is not given, one on CUDA.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::SLOTS)))]
+    pub(crate) slots: Option<u32>,
+    /// Where clients train: `auto`, `cpu`, `cuda` or `cuda:1`.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+    /// Where data is.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Wait so many seconds for the coordinator to come or to come back.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) patience: Duration,
+    /// Security.
+    #[command(flatten)]
+    pub(crate) security: SecurityArgs,
+}
+
+/// `fedlayer certs`.
+#[derive(Debug, Args)]
+pub(crate) struct CertsArgs {
+    /// The folder to write them into.
+    pub(crate) folder: PathBuf,
+    /// A name or address by which workers call the coordinator, beside `localhost`, `127.0.0.1`, `::1` and `coordinator`. May be repeated.
+    #[arg(long = "name", value_name = "HOST")]
+    pub(crate) names: Vec<String>,
+    /// Do nothing where they are there already.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// `fedlayer health`.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// The coordinator, as HOST:PORT.
+    #[arg(long, default_value = COORDINATOR)]
+    pub(crate) connect: String,
+    /// The folder that `fedlayer certs` made.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) certs: Option<PathBuf>,
+}
+
+/// A number of seconds above 0.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| (0.01..=1e9).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "a number of seconds from 0.01 to 1e9 is allowed".to_owned())
+}
+
 /// `fedlayer resume`.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
@@ -184,6 +326,9 @@ pub(crate) struct ResumeArgs {
     /// Where data is; where it is not given, where it was for the run.
     #[command(flatten)]
     pub(crate) data: DataArgs,
+    /// Where the latest checkpoint is damaged, go on from the one before.
+    #[arg(long)]
+    pub(crate) previous: bool,
     /// Print JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,

@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     File(#[from] FileError),
     /// A file does not hold what it should.
-    #[error("`{}` is damaged: {reason}\nhint: restore the file; or remove a damaged checkpoint, so that an earlier one is used; or start the run anew in another folder", path.display())]
+    #[error("`{}` is damaged: {reason}\nhint: restore the file; or go on from the checkpoint before a damaged one with `--previous`; or start the run anew in another folder", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -68,9 +68,21 @@ pub(crate) enum Failure {
     /// The user ended a download.
     #[error("interrupted; what has come is kept\nhint: the same command goes on from there")]
     Stopped,
-    /// The user ended the run.
-    #[error("interrupted; every committed round is kept\nhint: go on with `fedlayer resume {}`", .0.display())]
-    Interrupted(PathBuf),
+    /// The user ended the run. The words say how it goes on.
+    #[error("interrupted; every committed round is kept\nhint: {0}")]
+    Interrupted(String),
+    /// A run of another scenario is where this one is to go on.
+    #[error("`{}` holds a run of another scenario\nhint: choose another folder with `--out`, or go on with that run: `fedlayer coordinator {}`", .0.display(), .0.display())]
+    OtherScenario(PathBuf),
+    /// An address could not be listened on or connected to.
+    #[error("{0}")]
+    Address(String),
+    /// Certificates or a token are missing, wrong, or would be needed.
+    #[error("{0}")]
+    Security(String),
+    /// The coordinator does not want this worker.
+    #[error("{0}")]
+    Refused(String),
     /// The system would not give what a program needs.
     #[error(
         "the system refused: {0}\nhint: see that stdout can be written to, and that threads are not limited (`ulimit -u`)"
@@ -85,6 +97,11 @@ impl Failure {
     /// A file that does not hold what it should.
     pub(crate) fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
         Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    /// What is wrong, without what to do about it.
+    pub(crate) fn first_line(&self) -> String {
+        self.to_string().lines().next().unwrap_or_default().to_owned()
     }
 
     /// What is said on stderr. A scenario's report is whole sentences already.
@@ -102,12 +119,15 @@ impl Failure {
             Self::Data(_) => 4,
             Self::Device(_) => 5,
             Self::File(_) | Self::Damaged { .. } | Self::System(_) => 6,
-            Self::FolderExists(_) | Self::FolderBusy(_) => 7,
+            Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
             Self::Run { cause: Cause::Files, .. } => 6,
             Self::Run { cause: Cause::Training, .. } => 9,
             Self::Fetch(error) if error.is_local() => 6,
             Self::Fetch(_) => 10,
+            Self::Address(_) => 11,
+            Self::Security(_) => 12,
+            Self::Refused(_) => 13,
             Self::Fault(_) => 70,
             Self::Interrupted(_) | Self::Stopped => 130,
         }

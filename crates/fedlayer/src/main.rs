@@ -1,24 +1,29 @@
 //! The `fedlayer` program: arguments, files, wiring, words.
 
 mod args;
+mod certs;
 mod check;
 mod checkpoint;
+mod coordinator;
 mod cost;
 mod data;
 mod exit;
 mod fetch;
 mod files;
 mod folders;
+mod identity;
 mod list;
 mod run;
 mod run_folder;
 mod scenario;
 mod screen;
+mod security;
 mod shelf;
 mod signals;
 mod table;
 mod trainers;
 mod values;
+mod worker;
 
 use clap::{CommandFactory, Parser};
 
@@ -48,6 +53,10 @@ fn perform(command: &Command, screen: &Screen) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Resume(args) => run::resume(args, screen),
+        Command::Coordinator(args) => coordinator::coordinator(args, screen),
+        Command::Worker(args) => worker::worker(args, screen),
+        Command::Certs(args) => certs::certs(args, screen),
+        Command::Health(args) => coordinator::health(args, screen),
         Command::Compare(args) => table::compare_runs(args, screen),
         Command::Data(DataCommand::List(args)) => list::list(args, screen),
         Command::Data(DataCommand::Fetch(args)) => fetch::fetch(args, screen),

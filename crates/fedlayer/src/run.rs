@@ -9,15 +9,20 @@ use std::{
 };
 
 use fedlayer_core::{ClientId, FederatedData, Federation, Plan, Summary, stacks};
-use fedlayer_runtime::{Committed, Journal, Origin, RunError, Shutdown, WorkerPool, shutdown};
+use fedlayer_runtime::{
+    Committed, Journal, Link, Origin, RunError, Shutdown, WorkerPool,
+    remote::{End, Metrics},
+    shutdown,
+};
 use fedlayer_torch::{Device, DeviceChoice};
 use tokio::sync::Semaphore;
 
 use crate::{
     args::{Means, ResumeArgs, RunArgs},
+    checkpoint::Checkpoint,
     data::Data,
     exit::{Cause, Failure, run_reason},
-    run_folder::{FileJournal, RunFolder, RunNote, RunState},
+    run_folder::{FileJournal, PlanFolder, RunFolder, RunNote, RunState},
     scenario,
     screen::{Progress, Screen},
     signals, table,
@@ -32,7 +37,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
     let note = RunNote {
         data: absolute(args.scenario.data.data.as_deref())?,
-        ..note(&name, &read.plans, device, workers(&args.means)?)
+        ..note(&name, &read.plans, device.to_string(), workers(&args.means)?)
     };
     let trainers = Arc::new(Trainers::new(device, data));
     // Only what can be run gets a folder: its data is read before.
@@ -43,8 +48,9 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
         Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
         None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
     };
-    let job = Job { folder, plans: plans(read.plans), trainers, json: args.scenario.json };
-    job.execute(note, screen)
+    let plans = shared(read.plans);
+    let job = Job { folder, plans, trainers, json: args.scenario.json, previous: false };
+    job.execute(note, Threads, screen)
 }
 
 /// `fedlayer resume`.
@@ -65,7 +71,7 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     let device = open(choice)?;
     let note = RunNote {
         data: folder_of_data,
-        ..note(&before.scenario, &read.plans, device, workers(&args.means)?)
+        ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?)
     };
     if note.device != before.device {
         screen.talk(&format!(
@@ -74,12 +80,13 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
         ));
     }
     let trainers = Arc::new(Trainers::new(device, data));
-    let job = Job { folder, plans: plans(read.plans), trainers, json: args.json };
-    job.execute(note, screen)
+    let plans = shared(read.plans);
+    let job = Job { folder, plans, trainers, json: args.json, previous: args.previous };
+    job.execute(note, Threads, screen)
 }
 
 /// A folder as it is called from everywhere: a run may be resumed from somewhere else.
-fn absolute(folder: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+pub(crate) fn absolute(folder: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     Ok(folder.map(std::path::absolute).transpose()?)
 }
 
@@ -95,12 +102,12 @@ fn workers(means: &Means) -> Result<usize, Failure> {
 }
 
 /// What is noted of a run before it begins.
-fn note(name: &str, plans: &[Plan], device: Device, workers: usize) -> RunNote {
+pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -> RunNote {
     let seeds: BTreeSet<u64> = plans.iter().map(|plan| plan.seed).collect();
     RunNote {
         fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: name.to_owned(),
-        device: device.to_string(),
+        device,
         libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
         data: None,
         workers,
@@ -111,16 +118,62 @@ fn note(name: &str, plans: &[Plan], device: Device, workers: usize) -> RunNote {
     }
 }
 
-fn plans(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
+/// Plans as everybody holds them.
+pub(crate) fn shared(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
     plans.into_iter().map(Arc::new).collect()
 }
 
 /// A scenario in its run folder.
-struct Job {
-    folder: RunFolder,
-    plans: Vec<Arc<Plan>>,
-    trainers: Arc<Trainers>,
-    json: bool,
+pub(crate) struct Job {
+    pub(crate) folder: RunFolder,
+    pub(crate) plans: Vec<Arc<Plan>>,
+    pub(crate) trainers: Arc<Trainers>,
+    pub(crate) json: bool,
+    /// Whether a damaged checkpoint may be passed over for the one before.
+    pub(crate) previous: bool,
+}
+
+/// Where the clients of a run train.
+pub(crate) trait Workplace {
+    /// The way to the workers.
+    type Link: Link;
+
+    /// Opens it; nothing where the user ends the run before there are workers.
+    async fn open(
+        &mut self,
+        job: &Job,
+        note: &RunNote,
+        word: &Shutdown,
+    ) -> Result<Option<Arc<Self::Link>>, Failure>;
+
+    /// Counts a committed round, where somebody asks for it.
+    fn counts(&self) -> Option<Arc<Metrics>> {
+        None
+    }
+
+    /// How a run that was ended early goes on.
+    fn hint(&self, folder: &Path) -> String {
+        format!("go on with `fedlayer resume {}`", folder.display())
+    }
+
+    /// Every plan came to its end, or the user ended them.
+    async fn close(&mut self, _end: End) {}
+}
+
+/// Threads of this process.
+struct Threads;
+
+impl Workplace for Threads {
+    type Link = WorkerPool;
+
+    async fn open(
+        &mut self,
+        job: &Job,
+        note: &RunNote,
+        _word: &Shutdown,
+    ) -> Result<Option<Arc<WorkerPool>>, Failure> {
+        Ok(Some(Arc::new(WorkerPool::start(note.workers, job.trainers.clone())?)))
+    }
 }
 
 /// A plan, its data, and where it begins.
@@ -132,25 +185,40 @@ struct Start {
 }
 
 impl Job {
-    fn execute(&self, mut note: RunNote, screen: &Screen) -> Result<(), Failure> {
+    /// Runs every plan to its end, writes the summary and prints the table.
+    pub(crate) fn execute(
+        &self,
+        mut note: RunNote,
+        mut place: impl Workplace,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
         let began = Instant::now();
-        let workers = note.workers;
         self.folder.remove_summary()?;
         self.folder.write_note(&note)?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
-        let starts = self.starts(screen)?;
+        let starts = self.starts(screen, place.counts())?;
         let progress = starts.first().map(|start| start.journal.progress.clone());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let ends = runtime.block_on(async {
-            let pool = Arc::new(WorkerPool::start(workers, self.trainers.clone())?);
+        let ended = runtime.block_on(async {
             let word = interruption(screen.clone());
-            Ok::<_, Failure>(run_all(starts, &pool, workers, &word).await)
+            let Some(link) = place.open(self, &note, &word).await? else {
+                let folder = self.folder.path();
+                return Err(Failure::Interrupted(place.hint(folder)));
+            };
+            let ends = run_all(starts, &link, &word).await;
+            let ended = self.ended(ends, &place);
+            let end = if matches!(ended, Err(Failure::Interrupted(_))) {
+                End::Stopped
+            } else {
+                End::Finished
+            };
+            place.close(end).await;
+            ended
         });
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
         progress.iter().for_each(Progress::clear);
-        let ended = self.ended(ends?);
         note.seconds = began.elapsed().as_secs_f64();
         note.state = match &ended {
             Ok(()) => RunState::Finished,
@@ -167,11 +235,11 @@ impl Job {
     }
 
     /// Every plan from its latest checkpoint, or from the start.
-    fn starts(&self, screen: &Screen) -> Result<Vec<Start>, Failure> {
+    fn starts(&self, screen: &Screen, counts: Option<Arc<Metrics>>) -> Result<Vec<Start>, Failure> {
         let mut begun = Vec::new();
         for plan in &self.plans {
             let folder = self.folder.plan(plan);
-            let checkpoint = folder.latest(plan)?;
+            let checkpoint = self.checkpoint(&folder, plan, screen)?;
             let journal = folder.journal(plan, checkpoint.as_ref())?;
             let from = checkpoint.map(|checkpoint| Origin {
                 committed: checkpoint.round,
@@ -191,19 +259,40 @@ impl Job {
                 plan: plan.clone(),
                 data: self.trainers.data(plan).map_err(Failure::Data)?,
                 from,
-                journal: Reporting { journal, plan: plan.clone(), progress: progress.clone() },
+                journal: Reporting {
+                    journal,
+                    plan: plan.clone(),
+                    progress: progress.clone(),
+                    counts: counts.clone(),
+                },
             })
         };
         begun.into_iter().map(start).collect()
     }
 
+    /// The checkpoint that a plan goes on from; the one before a damaged one, where the user allows it.
+    fn checkpoint(
+        &self,
+        folder: &PlanFolder,
+        plan: &Plan,
+        screen: &Screen,
+    ) -> Result<Option<Checkpoint>, Failure> {
+        match folder.latest(plan) {
+            Err(damaged @ Failure::Damaged { .. }) if self.previous => {
+                screen.talk(&format!("warning: {}", damaged.first_line()));
+                folder.previous(plan)
+            }
+            latest => latest,
+        }
+    }
+
     /// What the ends of all plans come to.
-    fn ended(&self, ends: Vec<End>) -> Result<(), Failure> {
+    fn ended(&self, ends: Vec<PlanEnd>, place: &impl Workplace) -> Result<(), Failure> {
         let folder = self.folder.path();
         if ends.iter().any(|(_, end)| matches!(end, Err(RunError::Interrupted { .. }))) {
-            return Err(Failure::Interrupted(folder.to_owned()));
+            return Err(Failure::Interrupted(place.hint(folder)));
         }
-        let reason = |(plan, end): &End| {
+        let reason = |(plan, end): &PlanEnd| {
             let error = end.as_ref().err()?;
             Some(run_reason(&plan.strategy.name, plan.seed, error))
         };
@@ -211,7 +300,7 @@ impl Job {
         if reasons.is_empty() {
             return Ok(());
         }
-        let unwritten = |(_, end): &End| matches!(end, Err(RunError::Journal(_)));
+        let unwritten = |(_, end): &PlanEnd| matches!(end, Err(RunError::Journal(_)));
         Err(Failure::Run {
             failed: reasons.len(),
             plans: ends.len(),
@@ -235,23 +324,18 @@ impl Job {
 }
 
 /// What a plan came to.
-type End = (Arc<Plan>, Result<(), RunError>);
+type PlanEnd = (Arc<Plan>, Result<(), RunError>);
 
 /// Runs all plans, as many at once as keep the workers busy; their ends are in the plans' order.
-async fn run_all(
-    starts: Vec<Start>,
-    pool: &Arc<WorkerPool>,
-    workers: usize,
-    word: &Shutdown,
-) -> Vec<End> {
+async fn run_all<L: Link>(starts: Vec<Start>, link: &Arc<L>, word: &Shutdown) -> Vec<PlanEnd> {
     let plans: Vec<&Plan> = starts.iter().map(|start| &*start.plan).collect();
-    let at_once = Arc::new(Semaphore::new(plans_at_once(&plans, workers)));
+    let at_once = Arc::new(Semaphore::new(plans_at_once(&plans, link.slots())));
     let running: Vec<_> = starts
         .into_iter()
         .map(|Start { plan, data, from, journal }| {
-            let (pool, word, at_once) = (pool.clone(), word.clone(), at_once.clone());
+            let (link, word, at_once) = (link.clone(), word.clone(), at_once.clone());
             let examples = move |client| data.train_examples(client);
-            let run = fedlayer_runtime::run(plan.clone(), examples, pool, journal, from, word);
+            let run = fedlayer_runtime::run(plan.clone(), examples, link, journal, from, word);
             let turn = tokio::spawn(async move {
                 // The semaphore is never closed; were it, the plan would only start earlier.
                 let _permit = at_once.acquire().await;
@@ -299,12 +383,16 @@ struct Reporting {
     journal: FileJournal,
     plan: Arc<Plan>,
     progress: Progress,
+    counts: Option<Arc<Metrics>>,
 }
 
 impl Journal for Reporting {
-    fn commit(&mut self, committed: Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
         let record = committed.record;
         self.journal.commit(committed)?;
+        if let Some(counts) = &self.counts {
+            counts.committed(committed);
+        }
         self.progress.round(&self.plan.strategy.name, self.plan.seed, record);
         Ok(())
     }

@@ -98,9 +98,14 @@ impl RunFolder {
         }
     }
 
+    /// Whether there is a run in a folder.
+    pub(crate) fn is_one(path: &Path) -> bool {
+        files::exists(&path.join(SCENARIO))
+    }
+
     /// Opens a run folder and keeps it for this process.
     pub(crate) fn open(path: PathBuf) -> Result<Self, Failure> {
-        if !files::exists(&path.join(SCENARIO)) {
+        if !Self::is_one(&path) {
             return Err(Failure::NoRun(path));
         }
         Self::keep(path)
@@ -181,7 +186,18 @@ pub(crate) struct PlanFolder {
 impl PlanFolder {
     /// The latest checkpoint, if there is one.
     pub(crate) fn latest(&self, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
-        let Some(round) = checkpoint_rounds(&self.checkpoints())?.pop() else { return Ok(None) };
+        self.last_but(0, plan)
+    }
+
+    /// The checkpoint before the latest, if there is one.
+    pub(crate) fn previous(&self, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
+        self.last_but(1, plan)
+    }
+
+    /// The last checkpoint but so many.
+    fn last_but(&self, later: usize, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
+        let rounds = checkpoint_rounds(&self.checkpoints())?;
+        let Some(round) = rounds.into_iter().rev().nth(later) else { return Ok(None) };
         let path = self.checkpoints().join(checkpoint_name(round));
         let bytes = files::read_bytes(&path)?;
         let checkpoint =
@@ -324,8 +340,8 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn commit(&mut self, committed: Committed<'_>) -> Result<(), String> {
-        self.write(&committed).map_err(|failure| failure.to_string())
+    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
+        self.write(committed).map_err(|failure| failure.to_string())
     }
 
     fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {

@@ -9,7 +9,7 @@ use fedlayer_core::{FederatedData, Plan, ToyTrainer, Trainer, spec::ModelSpec};
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
-use crate::data::Data;
+use crate::{data::Data, files};
 
 /// Makes trainers for the plans of one scenario. Data that plans share is loaded once.
 #[derive(Debug)]
@@ -35,6 +35,24 @@ impl Trainers {
         let data = Arc::new(self.data.load(plan)?);
         shared_out.insert(plan.seed, data.clone());
         Ok(data)
+    }
+}
+
+impl Trainers {
+    /// A hash of everything outside the scenario that a plan's results depend on: its examples, and the files that it names.
+    pub(crate) fn fingerprint(&self, plan: &Plan) -> Result<[u8; 32], String> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.data(plan)?.fingerprint());
+        if let ModelSpec::Torchscript(file) = &plan.model {
+            let module = files::read_bytes(&self.data.find(file)?);
+            hasher.update(&module.map_err(|error| error.to_string())?);
+        }
+        if let Some(start) = self.data.initial(plan)? {
+            for value in start.values() {
+                hasher.update(&value.to_le_bytes());
+            }
+        }
+        Ok(*hasher.finalize().as_bytes())
     }
 }
 

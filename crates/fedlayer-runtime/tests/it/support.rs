@@ -176,7 +176,7 @@ pub(crate) struct Memory {
 }
 
 impl Journal for Memory {
-    fn commit(&mut self, committed: Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
         if self.full_in == Some(committed.record.round) {
             return Err("the disk is full".to_owned());
         }

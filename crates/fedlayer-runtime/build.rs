@@ -1,0 +1,51 @@
+//! Generates the client and the service of the worker protocol; its messages are Rust types and no proto files.
+
+use tonic_build::manual::{Builder, Method, Service};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let method = |name: &str, route: &str, comment: &str, input: &str, output: &str| {
+        Method::builder()
+            .name(name)
+            .route_name(route)
+            .comment(comment)
+            .input_type(format!("crate::remote::message::{input}"))
+            .output_type(format!("crate::remote::message::{output}"))
+            .codec_path("crate::remote::codec::Bincode")
+    };
+    let service = Service::builder()
+        .name("Workers")
+        .package("fedlayer.v1")
+        .comment("What workers ask of a coordinator.")
+        .method(
+            method(
+                "attend",
+                "Attend",
+                "The session of a worker, as long as it lives.",
+                "WorkerNote",
+                "CoordinatorNote",
+            )
+            .client_streaming()
+            .server_streaming()
+            .build(),
+        )
+        .method(method("pull", "Pull", "Waits for a job.", "Pull", "Pulled").build())
+        .method(
+            method(
+                "fetch",
+                "Fetch",
+                "The values of a job that the worker does not hold.",
+                "Fetch",
+                "Piece",
+            )
+            .server_streaming()
+            .build(),
+        )
+        .method(
+            method("push", "Push", "What a job came to.", "ReplyPart", "Receipt")
+                .client_streaming()
+                .build(),
+        )
+        .build();
+    Builder::new().compile(&[service]);
+}

@@ -1,0 +1,34 @@
+//! Several processes: the worker protocol over gRPC. `docs/protocol.md` describes it.
+//!
+//! * `limits`: every limit and timeout; `message`: what crosses the wire; `codec`: how.
+//! * `translate`: tasks and replies as messages and back; `cache`: values that a worker has seen.
+//! * `ledger`: which jobs are open and who holds each; [`Hub`]: the link over it.
+//! * `service`: what a coordinator answers; `serve`, `connections`, `security`: who may ask; [`Metrics`]: what is counted.
+//! * [`work`]: a worker's life.
+
+mod cache;
+mod codec;
+mod connections;
+mod hub;
+mod ledger;
+pub mod limits;
+mod message;
+mod metrics;
+mod security;
+mod serve;
+mod service;
+mod translate;
+mod worker;
+
+/// What the build script makes of the service's description.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+mod wire {
+    include!(concat!(env!("OUT_DIR"), "/fedlayer.v1.Workers.rs"));
+}
+
+pub use hub::{Briefing, End, Hub, Notice, SplitLengths};
+pub use message::{Digest, Identity};
+pub use metrics::Metrics;
+pub use security::{Security, Tls, Token};
+pub use serve::{ListenError, Listening, serve};
+pub use worker::{Post, Prepared, Retired, WorkerError, WorkerNotice, health, work};

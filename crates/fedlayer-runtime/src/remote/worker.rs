@@ -1,0 +1,663 @@
+//! [`work`]: a worker's life: it finds the coordinator, learns the scenario, pulls jobs, and finds the coordinator again when it is lost.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use fedlayer_core::{Params, Plan};
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinSet, spawn_blocking},
+    time::{Instant, interval, sleep, timeout},
+};
+use tokio_stream::{StreamExt, iter, once, wrappers::ReceiverStream};
+use tonic::{
+    Code, Request, Status, Streaming,
+    metadata::AsciiMetadataValue,
+    service::interceptor::InterceptedService,
+    transport::{Channel, Endpoint},
+};
+use tracing::{debug, warn};
+
+use super::{
+    cache::Cache,
+    limits,
+    message::{
+        CoordinatorNote, Fetch, Hello, Identity, JobHead, JobId, Pull, Pulled, Receipt, ReplyHead,
+        ReplyPart, RunId, SessionId, Source, Welcome, WorkerNote,
+    },
+    security::Security,
+    serve::{VERSION_HEADER, words},
+    translate::{Assembly, digest, outcome, pieces, task},
+    wire::workers_client::WorkersClient,
+};
+use crate::{Link, Shutdown, TrainerFactory, WorkerPool};
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// The coordinator, as `host:port`.
+    pub coordinator: String,
+    /// How the connection is secured.
+    pub security: Security,
+    /// What messages call the worker.
+    pub name: String,
+    /// The version of the program.
+    pub version: String,
+    /// Jobs at once.
+    pub slots: u32,
+    /// What it trains on: `cpu` or `cuda`.
+    pub device: String,
+    /// What its processor has that changes last bits.
+    pub processor: String,
+    /// How long it waits for a coordinator to come or to come back.
+    pub patience: Duration,
+}
+
+/// What a worker makes of a scenario.
+pub struct Prepared {
+    /// The scenario's plans, in order.
+    pub plans: Vec<Arc<Plan>>,
+    /// What both sides must agree on.
+    pub identity: Identity,
+    /// Makes the trainers of the plans.
+    pub factory: Arc<dyn TrainerFactory>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// What a worker tells a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerNotice {
+    /// It waits for a coordinator.
+    Waiting {
+        /// Where.
+        coordinator: String,
+        /// Why there is none yet.
+        why: String,
+        /// How long it waits.
+        patience: Duration,
+    },
+    /// It is with a coordinator, and pulls jobs.
+    Joined {
+        /// Where.
+        coordinator: String,
+        /// The scenario.
+        scenario: String,
+    },
+}
+
+impl fmt::Display for WorkerNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { coordinator, why, patience } => {
+                write!(
+                    f,
+                    "waiting for the coordinator at {coordinator} for up to {} s: {why}",
+                    patience.as_secs()
+                )
+            }
+            Self::Joined { coordinator, scenario } => {
+                write!(f, "joined the coordinator at {coordinator}: `{scenario}`")
+            }
+        }
+    }
+}
+
+/// How a worker's life ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retired {
+    /// The run is finished.
+    Finished,
+    /// It was told to end; what it held is handed back.
+    Drained,
+}
+
+/// Why a worker ended.
+#[derive(Debug, Error)]
+pub enum WorkerError {
+    /// The address or the certificates cannot be used.
+    #[error("{0}")]
+    Setup(String),
+    /// There was no coordinator for too long.
+    #[error("no coordinator at {coordinator} for {} s: {why}", patience.as_secs())]
+    Alone {
+        /// Where.
+        coordinator: String,
+        /// How long.
+        patience: Duration,
+        /// What was in the way last.
+        why: String,
+    },
+    /// The coordinator does not want it.
+    #[error("the coordinator at {coordinator} refused this worker: {why}")]
+    Refused {
+        /// Where.
+        coordinator: String,
+        /// Its words.
+        why: String,
+    },
+    /// The scenario or its data cannot be had here.
+    #[error("the coordinator's scenario cannot be run here: {0}")]
+    Unprepared(String),
+}
+
+/// Works until the run is finished or `shutdown` says so.
+///
+/// `prepare` reads a scenario, given its name and text; it is called on a thread that may block, once for each coordinator's life.
+///
+/// # Errors
+/// See [`WorkerError`]. A lost coordinator is none as long as it comes back in time.
+pub async fn work<P>(
+    post: &Post,
+    prepare: Arc<P>,
+    shutdown: Shutdown,
+    notice: impl Fn(WorkerNotice) + Send + Sync,
+) -> Result<Retired, WorkerError>
+where
+    P: Fn(&str, &str) -> Result<Prepared, String> + Send + Sync + 'static,
+{
+    let endpoint = endpoint(post)?;
+    let mut home = None;
+    let mut alone = Alone::new();
+    loop {
+        let mut word = shutdown.clone();
+        let visit = visit(post, &endpoint, &prepare, &mut home, &shutdown, &notice, &mut alone);
+        let why = tokio::select! {
+            biased;
+            end = visit => match end {
+                Ok(retired) => return Ok(retired),
+                Err(Trouble::Fatal(error)) => return Err(error),
+                Err(Trouble::Passing(why)) => why,
+            },
+            () = async { word.wait().await; sleep(limits::DRAIN + limits::FAREWELL).await } => return Ok(Retired::Drained),
+        };
+        debug!("without a coordinator: {why}");
+        if alone.since.elapsed() >= post.patience {
+            let (coordinator, patience) = (post.coordinator.clone(), post.patience);
+            return Err(WorkerError::Alone { coordinator, patience, why });
+        }
+        if !alone.told {
+            alone.told = true;
+            let (coordinator, patience) = (post.coordinator.clone(), post.patience);
+            notice(WorkerNotice::Waiting { coordinator, why, patience });
+        }
+        tokio::select! {
+            () = word.wait() => return Ok(Retired::Drained),
+            () = sleep(alone.pause) => {}
+        }
+        alone.pause = (2 * alone.pause).min(limits::RETRY.1);
+    }
+}
+
+/// How long there was no coordinator.
+struct Alone {
+    since: Instant,
+    pause: Duration,
+    told: bool,
+}
+
+impl Alone {
+    fn new() -> Self {
+        Self { since: Instant::now(), pause: limits::RETRY.0, told: false }
+    }
+}
+
+/// What keeps a worker from working.
+enum Trouble {
+    /// It may pass.
+    Passing(String),
+    /// It will not.
+    Fatal(WorkerError),
+}
+
+impl From<Status> for Trouble {
+    fn from(status: Status) -> Self {
+        Self::Passing(said(&status))
+    }
+}
+
+/// What a status says, with what was behind it.
+fn said(status: &Status) -> String {
+    let source = std::error::Error::source(status).map(words);
+    match (status.message(), source) {
+        ("", None) => status.code().to_string(),
+        (message, None) => message.to_owned(),
+        (_, Some(source)) => source,
+    }
+}
+
+fn endpoint(post: &Post) -> Result<Endpoint, WorkerError> {
+    let scheme = if post.security.tls.is_some() { "https" } else { "http" };
+    let wrong = |why: String| {
+        WorkerError::Setup(format!("`{}` cannot be connected to: {why}", post.coordinator))
+    };
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{}", post.coordinator))
+        .map_err(|error| wrong(words(&error)))?
+        .connect_timeout(limits::CONNECT)
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .http2_keep_alive_interval(limits::GRACE / 3)
+        .keep_alive_timeout(limits::GRACE)
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true);
+    match &post.security.tls {
+        None => Ok(endpoint),
+        Some(tls) => endpoint.tls_config(tls.client()).map_err(|error| wrong(words(&error))),
+    }
+}
+
+/// Asks a coordinator's health service whether it serves.
+///
+/// # Errors
+/// Says what is in the way.
+pub async fn health(coordinator: &str, security: Security) -> Result<(), String> {
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    let post = Post {
+        coordinator: coordinator.to_owned(),
+        security,
+        name: String::new(),
+        version: String::new(),
+        slots: 1,
+        device: String::new(),
+        processor: String::new(),
+        patience: limits::CONNECT,
+    };
+    let endpoint = endpoint(&post).map_err(|error| error.to_string())?;
+    let channel = endpoint.connect().await.map_err(|error| words(&error))?;
+    let mut client = HealthClient::new(channel);
+    let question = client.check(HealthCheckRequest::default());
+    let answer =
+        timeout(limits::CONNECT, question).await.map_err(|_| "no answer in time".to_owned())?;
+    let status = answer.map_err(|status| said(&status))?.into_inner().status();
+    match status {
+        ServingStatus::Serving => Ok(()),
+        other => Err(format!("it says {}", other.as_str_name())),
+    }
+}
+
+type Client = WorkersClient<InterceptedService<Channel, Credentials>>;
+
+/// Puts the token and the version into every request.
+#[derive(Clone)]
+struct Credentials {
+    token: Option<AsciiMetadataValue>,
+}
+
+impl tonic::service::Interceptor for Credentials {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let headers = request.metadata_mut();
+        headers.insert(VERSION_HEADER, AsciiMetadataValue::from(u64::from(limits::PROTOCOL)));
+        if let Some(token) = &self.token {
+            headers.insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// A scenario that was prepared, and the workers' threads for it; kept over a lost connection.
+struct Home {
+    run: RunId,
+    plans: Vec<Arc<Plan>>,
+    identity: Identity,
+    pool: Arc<WorkerPool>,
+    cache: Arc<Mutex<Cache>>,
+}
+
+/// One stay with a coordinator, from the connection to its end.
+async fn visit<P>(
+    post: &Post,
+    endpoint: &Endpoint,
+    prepare: &Arc<P>,
+    home: &mut Option<Home>,
+    shutdown: &Shutdown,
+    notice: &(impl Fn(WorkerNotice) + Send + Sync),
+    alone: &mut Alone,
+) -> Result<Retired, Trouble>
+where
+    P: Fn(&str, &str) -> Result<Prepared, String> + Send + Sync + 'static,
+{
+    let channel = endpoint.connect().await.map_err(|error| Trouble::Passing(words(&error)))?;
+    let mut token = None;
+    if let Some(secret) = &post.security.token {
+        let mut header = AsciiMetadataValue::try_from(secret.header()).map_err(|_| {
+            Trouble::Fatal(WorkerError::Setup("the token cannot stand in a header".to_owned()))
+        })?;
+        header.set_sensitive(true);
+        token = Some(header);
+    }
+    let client = WorkersClient::with_interceptor(channel, Credentials { token })
+        .max_decoding_message_size(limits::MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MESSAGE_BYTES);
+    let refused = |status: Status| match status.code() {
+        Code::Unauthenticated | Code::FailedPrecondition | Code::Unimplemented => {
+            let (coordinator, why) = (post.coordinator.clone(), said(&status));
+            Trouble::Fatal(WorkerError::Refused { coordinator, why })
+        }
+        _ => status.into(),
+    };
+    let (tell, told) = mpsc::channel(8);
+    let hello = Hello {
+        version: post.version.clone(),
+        name: post.name.clone(),
+        slots: post.slots,
+        device: post.device.clone(),
+        processor: post.processor.clone(),
+    };
+    // The channel has room, and its other end is in hand.
+    let _queued = tell.try_send(WorkerNote::Hello(hello));
+    let attended = client.clone().attend(ReceiverStream::new(told)).await;
+    let mut notes = attended.map_err(refused)?.into_inner();
+    let Some(CoordinatorNote::Welcome(welcome)) =
+        hear(&mut notes, limits::HELLO).await.map_err(refused)?
+    else {
+        return Err(Trouble::Passing("it did not say welcome".to_owned()));
+    };
+    let grace = Duration::from_millis(welcome.grace);
+    let held = Arc::new(Mutex::new(BTreeSet::new()));
+    let _beats = Beats::start(tell.clone(), held.clone(), grace / 5);
+    settle(post, &welcome, prepare, home, &tell).await?;
+    let Some(home) = home else { return Err(Trouble::Passing("it has no scenario".to_owned())) };
+    // It may have forgotten us, if that took long; then the session is over already.
+    let _queued = tell.send(WorkerNote::Ready(home.identity)).await;
+    loop {
+        match hear(&mut notes, grace).await.map_err(refused)? {
+            Some(CoordinatorNote::Accepted) => break,
+            Some(CoordinatorNote::Finished) => return Ok(Retired::Finished),
+            Some(CoordinatorNote::Stopped) => {
+                return Err(Trouble::Passing("it stopped".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    *alone = Alone::new();
+    let (coordinator, scenario) = (post.coordinator.clone(), welcome.name.clone());
+    notice(WorkerNotice::Joined { coordinator, scenario });
+    let (drain, draining) = watch::channel(false);
+    let mut slots = JoinSet::new();
+    let fetching = Arc::new(tokio::sync::Mutex::new(()));
+    for _ in 0..post.slots {
+        let slot = Slot {
+            client: client.clone(),
+            run: welcome.run,
+            session: welcome.session,
+            plans: home.plans.clone(),
+            pool: home.pool.clone(),
+            cache: home.cache.clone(),
+            fetching: fetching.clone(),
+            held: held.clone(),
+        };
+        slots.spawn(slot.run(draining.clone()));
+    }
+    let mut word = shutdown.clone();
+    let result = loop {
+        tokio::select! {
+            biased;
+            () = word.wait() => {
+                drain.send_replace(true);
+                let finished = async { while slots.join_next().await.is_some() {} };
+                let _cut = timeout(limits::DRAIN, finished).await;
+                slots.abort_all();
+                let why = "it was told to end".to_owned();
+                let _gone = tell.send(WorkerNote::Leave { why }).await;
+                drop(tell);
+                // It closes the session when it has heard; what it says until then is of no use.
+                let _rest = timeout(limits::FAREWELL, async { while let Ok(Some(_)) = notes.message().await {} }).await;
+                break Ok(Retired::Drained);
+            }
+            note = hear(&mut notes, grace) => match note.map_err(refused)? {
+                Some(CoordinatorNote::Finished) => break Ok(Retired::Finished),
+                Some(CoordinatorNote::Stopped) => break Err(Trouble::Passing("it stopped, and may come back".to_owned())),
+                Some(_) => {}
+                None => break Err(Trouble::Passing("it closed the session".to_owned())),
+            },
+            Some(end) = slots.join_next() => match end {
+                Ok(Err(trouble)) => break Err(trouble),
+                // A slot ends when it is told to; one that broke is no use, and the session begins anew.
+                Ok(Ok(())) => {}
+                Err(broken) => break Err(Trouble::Passing(broken.to_string())),
+            },
+        }
+    };
+    // What is still in training is given out again by the coordinator; its result would be refused.
+    slots.abort_all();
+    result
+}
+
+/// The next note; nothing where the session is over. Silence for too long is an error.
+async fn hear(
+    notes: &mut Streaming<CoordinatorNote>,
+    grace: Duration,
+) -> Result<Option<CoordinatorNote>, Status> {
+    match timeout(grace, notes.message()).await {
+        Ok(note) => note,
+        Err(_) => {
+            Err(Status::deadline_exceeded(format!("not heard of for {} s", grace.as_secs_f64())))
+        }
+    }
+}
+
+/// Reads the scenario, unless it is the one of the stay before.
+async fn settle<P>(
+    post: &Post,
+    welcome: &Welcome,
+    prepare: &Arc<P>,
+    home: &mut Option<Home>,
+    tell: &mpsc::Sender<WorkerNote>,
+) -> Result<(), Trouble>
+where
+    P: Fn(&str, &str) -> Result<Prepared, String> + Send + Sync + 'static,
+{
+    if home.as_ref().is_some_and(|home| home.run == welcome.run) {
+        return Ok(());
+    }
+    *home = None;
+    let (prepare, name, text) = (prepare.clone(), welcome.name.clone(), welcome.scenario.clone());
+    let prepared = spawn_blocking(move || prepare(&name, &text)).await;
+    let prepared = prepared.map_err(|broken| broken.to_string()).and_then(|prepared| prepared);
+    let Prepared { plans, identity, factory } = match prepared {
+        Ok(prepared) => prepared,
+        Err(why) => {
+            let said: String = why.chars().take(1000).collect();
+            // It may be gone; the person at this end is told in any case.
+            let _gone = tell.send(WorkerNote::Leave { why: said }).await;
+            return Err(Trouble::Fatal(WorkerError::Unprepared(why)));
+        }
+    };
+    let pool = WorkerPool::start(post.slots as usize, factory)
+        .map_err(|error| Trouble::Fatal(WorkerError::Setup(format!("no threads: {error}"))))?;
+    *home = Some(Home {
+        run: welcome.run,
+        plans,
+        identity,
+        pool: Arc::new(pool),
+        cache: Arc::new(Mutex::new(Cache::new(limits::KEPT_BYTES))),
+    });
+    Ok(())
+}
+
+type Held = Arc<Mutex<BTreeSet<JobId>>>;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says now and then that the worker lives, and what it is at; until it is dropped.
+struct Beats(tokio::task::JoinHandle<()>);
+
+impl Beats {
+    fn start(tell: mpsc::Sender<WorkerNote>, held: Held, every: Duration) -> Self {
+        Self(tokio::spawn(async move {
+            let mut beat = interval(every.max(Duration::from_millis(1)));
+            loop {
+                beat.tick().await;
+                let held = locked(&held).iter().copied().collect();
+                if tell.send(WorkerNote::Beat { held }).await.is_err() {
+                    return;
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Beats {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Works on one job at a time.
+struct Slot {
+    client: Client,
+    run: RunId,
+    session: SessionId,
+    plans: Vec<Arc<Plan>>,
+    pool: Arc<WorkerPool>,
+    cache: Arc<Mutex<Cache>>,
+    /// One slot at a time asks for values, so that none are sent twice.
+    fetching: Arc<tokio::sync::Mutex<()>>,
+    held: Held,
+}
+
+impl Slot {
+    /// Job after job, until it is told to end.
+    async fn run(mut self, mut draining: watch::Receiver<bool>) -> Result<(), Trouble> {
+        loop {
+            let pull = self.client.pull(Pull { session: self.session });
+            let pulled = tokio::select! {
+                biased;
+                _ = draining.wait_for(|draining| *draining) => return Ok(()),
+                pulled = pull => pulled?.into_inner(),
+            };
+            let Pulled::Job(head) = pulled else { continue };
+            let _holding = Holding::new(&self.held, head.job);
+            self.job(*head).await?;
+        }
+    }
+
+    async fn job(&mut self, head: JobHead) -> Result<(), Trouble> {
+        let job = head.job;
+        let malformed =
+            |error: super::codec::Malformed| Trouble::Passing(format!("job {}: {error}", job.0));
+        let Some(blobs) = self.blobs(&head).await? else { return Ok(()) };
+        let task = task(&head, &self.plans, &blobs).map_err(malformed)?;
+        let work = task.work.clone();
+        let reply = self.pool.call(task).await;
+        let (outcome, sources) = outcome(&work, reply);
+        self.keep(&sources).await;
+        let head = ReplyHead { run: self.run, session: self.session, job, outcome };
+        let parts = once(ReplyPart::Head(Box::new(head)))
+            .chain(iter(pieces(sources).map(ReplyPart::Piece)));
+        match self.client.push(parts).await?.into_inner() {
+            Receipt::Taken => {}
+            Receipt::Refused(unwanted) => debug!(job = job.0, "not taken: {unwanted}"),
+        }
+        Ok(())
+    }
+
+    /// The values that a job names, out of the cache or from the coordinator; nothing where the job is over meanwhile.
+    async fn blobs(&mut self, head: &JobHead) -> Result<Option<Vec<Arc<Params>>>, Trouble> {
+        let passing = |what: String| Trouble::Passing(format!("job {}: {what}", head.job.0));
+        let plan =
+            self.plans.get(head.plan as usize).ok_or_else(|| passing("of no plan".to_owned()))?;
+        let layout = plan.layout.clone();
+        let turn = self.fetching.clone();
+        let _turn = turn.lock().await;
+        let mut found: Vec<Option<Arc<Params>>> = {
+            let mut cache = locked(&self.cache);
+            // Another plan's values of the same name may have another layout.
+            let fits = |params: &Arc<Params>| *params.layout() == layout;
+            head.blobs.iter().map(|&name| cache.get(name).filter(fits)).collect()
+        };
+        let missing: Vec<u32> =
+            (0..found.len() as u32).filter(|&index| found[index as usize].is_none()).collect();
+        if !missing.is_empty() {
+            let question = Fetch { session: self.session, job: head.job, blobs: missing.clone() };
+            let mut stream = match self.client.fetch(question).await {
+                Ok(stream) => stream.into_inner(),
+                Err(status) if status.code() == Code::Aborted => return Ok(None),
+                Err(status) => return Err(status.into()),
+            };
+            let mut assembly = Assembly::new(vec![layout.parameters(); missing.len()]);
+            loop {
+                let piece = timeout(limits::PIECE, stream.next()).await;
+                match piece.map_err(|_| passing("a piece took too long".to_owned()))? {
+                    Some(piece) => {
+                        assembly.take(&piece?).map_err(|error| passing(error.to_string()))?
+                    }
+                    None => break,
+                }
+            }
+            let values = assembly.finish().map_err(|error| passing(error.to_string()))?;
+            let names: Vec<_> = missing.iter().map(|&index| head.blobs[index as usize]).collect();
+            let checked = spawn_blocking(move || {
+                let params = |values| Params::new(layout.clone(), values).map(Arc::new);
+                let params = values.into_iter().map(params).collect::<Result<Vec<_>, _>>();
+                let params = params.map_err(|error| error.to_string())?;
+                match params
+                    .iter()
+                    .zip(&names)
+                    .find(|(params, name)| digest(params.values()) != **name)
+                {
+                    Some((_, name)) => Err(format!("values named {name} came damaged")),
+                    None => Ok((names, params)),
+                }
+            });
+            let (names, params) =
+                checked.await.map_err(|error| passing(error.to_string()))?.map_err(passing)?;
+            let mut cache = locked(&self.cache);
+            for ((index, name), params) in missing.into_iter().zip(names).zip(params) {
+                cache.put(name, params.clone());
+                found[index as usize] = Some(params);
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Keeps the models that were trained here: barriers and evaluations will ask for them.
+    async fn keep(&self, sources: &[Source]) {
+        let models: Vec<Arc<Params>> = sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Params(params) => Some(params.clone()),
+                Source::Slot(..) | Source::Values(_) => None,
+            })
+            .collect();
+        let cache = self.cache.clone();
+        let kept = spawn_blocking(move || {
+            for params in models {
+                let name = digest(params.values());
+                locked(&cache).put(name, params);
+            }
+        });
+        if let Err(broken) = kept.await {
+            warn!("values could not be kept: {broken}");
+        }
+    }
+}
+
+/// A job that the worker is at, until this is dropped.
+struct Holding(Held, JobId);
+
+impl Holding {
+    fn new(held: &Held, job: JobId) -> Self {
+        locked(held).insert(job);
+        Self(held.clone(), job)
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        locked(&self.0).remove(&self.1);
+    }
+}

@@ -1,0 +1,215 @@
+//! `fedlayer coordinator` and `fedlayer health`: the same runs as `fedlayer run`, with workers in other processes.
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use fedlayer_core::{Plan, Split};
+use fedlayer_runtime::{
+    Shutdown,
+    remote::{self, Briefing, End, Hub, ListenError, Listening, Metrics, Security, serve},
+};
+use fedlayer_scenario::Read;
+use fedlayer_torch::Device;
+use tokio::task::JoinSet;
+
+use crate::{
+    args::{CoordinatorArgs, HealthArgs, Kind},
+    data::Data,
+    exit::Failure,
+    files,
+    identity::identity,
+    run::{Job, Workplace, absolute, note, shared},
+    run_folder::{RunFolder, RunNote},
+    scenario,
+    screen::Screen,
+    security::{self, Side},
+    trainers::Trainers,
+};
+
+/// `fedlayer coordinator`.
+pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(), Failure> {
+    let security = security::read(&args.security, Side::Coordinator)?;
+    let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
+    warning.iter().for_each(|warning| screen.talk(warning));
+    let data = Data::new(args.data.data.as_deref());
+    let (folder, name, read) = open(args, &data, screen)?;
+    let trainers = Arc::new(Trainers::new(Device::Cpu, data));
+    for plan in &read.plans {
+        trainers.data(plan).map_err(Failure::Data)?;
+    }
+    let kind = kind(args.device).to_owned();
+    let data = absolute(args.data.data.as_deref())?;
+    let slots = args.min_workers as usize;
+    let note = RunNote { data, ..note(&name, &read.plans, kind.clone(), slots) };
+    let folder = match folder {
+        Some(folder) => folder,
+        None => match &args.out {
+            Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
+            None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
+        },
+    };
+    let plans = shared(read.plans);
+    let lengths = trainers.clone();
+    let briefing = Briefing {
+        name,
+        scenario: read.text,
+        identity: identity(&plans, &trainers).map_err(Failure::Data)?,
+        plans: plans.clone(),
+        device: kind,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        // The data was read above; a plan without data would have ended the program there.
+        examples: Box::new(move |plan: &Plan, split: Split| {
+            lengths.data(plan).map_or(0, |data| data.split_len(split))
+        }),
+    };
+    let metrics = Arc::new(Metrics::new());
+    let talk = screen.clone();
+    let hub = Hub::new(briefing, args.grace, metrics.clone(), move |notice| {
+        talk.talk(&notice.to_string());
+    });
+    let port = Port {
+        hub: Arc::new(hub.map_err(Failure::Fault)?),
+        metrics,
+        address,
+        security,
+        min_workers: args.min_workers as usize,
+        deadline: args.deadline,
+        again: format!("fedlayer coordinator {{}} --listen {}", args.listen),
+        screen: screen.clone(),
+        tasks: JoinSet::new(),
+        failed: Arc::default(),
+    };
+    let job = Job { folder, plans, trainers, json: args.json, previous: args.previous };
+    job.execute(note, port, screen)
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Cpu => "cpu",
+        Kind::Cuda => "cuda",
+    }
+}
+
+/// The scenario, its name, and the run folder where the run in it goes on.
+fn open(
+    args: &CoordinatorArgs,
+    data: &Data,
+    screen: &Screen,
+) -> Result<(Option<RunFolder>, String, Read), Failure> {
+    if files::is_folder(&args.scenario) {
+        let folder = RunFolder::open(args.scenario.clone())?;
+        let (path, text) = folder.scenario()?;
+        let read = scenario::read_text(&path, &text, &args.settings, data, screen)?;
+        let name = folder.note()?.scenario;
+        return Ok((Some(folder), name, read));
+    }
+    let read = scenario::read(&args.scenario, &args.settings, data, screen)?;
+    let name = scenario::name(&args.scenario);
+    let there = args.out.as_ref().filter(|out| args.go_on && RunFolder::is_one(out));
+    let Some(out) = there else { return Ok((None, name, read)) };
+    let folder = RunFolder::open(out.clone())?;
+    if folder.scenario()?.1 != read.text {
+        return Err(Failure::OtherScenario(out.clone()));
+    }
+    Ok((Some(folder), name, read))
+}
+
+/// The port that workers connect to.
+struct Port {
+    hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+    address: std::net::SocketAddr,
+    security: Security,
+    min_workers: usize,
+    deadline: Option<Duration>,
+    /// The command that goes on, but for the folder.
+    again: String,
+    screen: Screen,
+    tasks: JoinSet<()>,
+    failed: Arc<OnceLock<ListenError>>,
+}
+
+impl Workplace for Port {
+    type Link = Hub;
+
+    async fn open(
+        &mut self,
+        _job: &Job,
+        _note: &RunNote,
+        word: &Shutdown,
+    ) -> Result<Option<Arc<Hub>>, Failure> {
+        let failure = |error: ListenError| match error {
+            ListenError::Bind { .. } => Failure::Address(format!(
+                "{error}\nhint: another process may be listening there: choose another port with `--listen`"
+            )),
+            ListenError::Tls(_) => Failure::Security(error.to_string()),
+        };
+        let listening = Listening::open(self.address).await.map_err(failure)?;
+        let address = listening.address()?;
+        let secured = match (&self.security.tls, &self.security.token) {
+            (Some(_), Some(_)) => "mutual TLS and a token",
+            (Some(_), None) => "mutual TLS",
+            (None, Some(_)) => "a token, no TLS",
+            (None, None) => "neither TLS nor token",
+        };
+        self.screen.talk(&format!(
+            "listening on {address} ({secured}); waiting for workers: {} needed, `fedlayer worker --connect {address}` starts one",
+            self.min_workers
+        ));
+        let (hub, security, failed) =
+            (self.hub.clone(), self.security.clone(), self.failed.clone());
+        let (broken, mut breaks) = tokio::sync::oneshot::channel();
+        self.tasks.spawn(async move {
+            if let Err(error) = serve(listening, hub, security).await {
+                let _first = failed.set(error);
+                let _heard = broken.send(());
+            }
+        });
+        if let Some(deadline) = self.deadline {
+            let hub = self.hub.clone();
+            self.tasks.spawn(async move { hub.watch(deadline).await });
+        }
+        let mut word = word.clone();
+        tokio::select! {
+            () = self.hub.wait_for(self.min_workers) => Ok(Some(self.hub.clone())),
+            () = word.wait() => {
+                self.hub.farewell(End::Stopped).await;
+                Ok(None)
+            }
+            Ok(()) = &mut breaks => {
+                let error = self.failed.get().map(ToString::to_string).unwrap_or_default();
+                Err(Failure::Security(error))
+            }
+        }
+    }
+
+    fn counts(&self) -> Option<Arc<Metrics>> {
+        Some(self.metrics.clone())
+    }
+
+    fn hint(&self, folder: &Path) -> String {
+        let folder = folder.display().to_string();
+        let again = self.again.replace("{}", &folder);
+        format!("go on with `{again}`, or in one process with `fedlayer resume {folder}`")
+    }
+
+    async fn close(&mut self, end: End) {
+        self.hub.farewell(end).await;
+    }
+}
+
+/// `fedlayer health`.
+pub(crate) fn health(args: &HealthArgs, screen: &Screen) -> Result<(), Failure> {
+    let tls =
+        args.certs.as_deref().map(|folder| security::tls(folder, Side::Worker)).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = runtime.block_on(remote::health(&args.connect, Security { tls, token: None }));
+    asked.map_err(|why| {
+        Failure::Address(format!("the coordinator at {} does not serve: {why}", args.connect))
+    })?;
+    screen.talk(&format!("the coordinator at {} serves", args.connect));
+    Ok(())
+}

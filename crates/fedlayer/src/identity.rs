@@ -1,0 +1,39 @@
+//! [`identity`]: what a coordinator and its workers must agree on, or results would differ.
+
+use std::sync::Arc;
+
+use fedlayer_core::Plan;
+use fedlayer_runtime::remote::{Digest, Identity};
+
+use crate::trainers::Trainers;
+
+/// Hashes of the layers, of everything that the scenario says, and of the examples and files that it names. The data of the first seed
+/// speaks for all: the other seeds share the same examples out by the same rule.
+pub(crate) fn identity(plans: &[Arc<Plan>], trainers: &Trainers) -> Result<Identity, String> {
+    let json = |value: Result<Vec<u8>, serde_json::Error>| {
+        value
+            .map(|bytes| Digest(*blake3::hash(&bytes).as_bytes()))
+            .map_err(|error| error.to_string())
+    };
+    let plan = plans.first().ok_or_else(|| "the scenario has no plan".to_owned())?;
+    Ok(Identity {
+        layout: json(serde_json::to_vec(&plan.layout))?,
+        plans: json(serde_json::to_vec(&plans))?,
+        data: Digest(trainers.fingerprint(plan)?),
+    })
+}
+
+/// What this machine's processor has that changes last bits of a result.
+pub(crate) fn processor() -> String {
+    let mut words = vec![std::env::consts::ARCH];
+    #[cfg(target_arch = "x86_64")]
+    for (has, name) in [
+        (std::arch::is_x86_feature_detected!("avx2"), "avx2"),
+        (std::arch::is_x86_feature_detected!("fma"), "fma"),
+        (std::arch::is_x86_feature_detected!("avx512f"), "avx512f"),
+        (std::arch::is_x86_feature_detected!("avx512vnni"), "avx512vnni"),
+    ] {
+        words.extend(has.then_some(name));
+    }
+    words.join(" ")
+}

@@ -1,0 +1,131 @@
+//! Who may talk to whom: what the command line and the folder of certificates say, and what is not allowed without them.
+
+use std::{
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    path::Path,
+};
+
+use fedlayer_runtime::remote::{Security, Tls, Token};
+
+use crate::{
+    args::SecurityArgs,
+    exit::Failure,
+    files::{self, FileError},
+};
+
+/// The file of the token in a folder of certificates.
+pub(crate) const TOKEN: &str = "token";
+
+/// Which side of a connection a process is; its certificate is called after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Coordinator,
+    Worker,
+}
+
+impl Side {
+    /// The name of its certificate's file, without its ending.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Coordinator => "coordinator",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+/// The certificates in a folder that `fedlayer certs` made.
+pub(crate) fn tls(folder: &Path, side: Side) -> Result<Tls, FileError> {
+    let read = |name: String| files::read_text(&folder.join(name));
+    Ok(Tls {
+        authority: read("ca.pem".to_owned())?,
+        certificate: read(format!("{}.pem", side.name()))?,
+        key: read(format!("{}.key", side.name()))?,
+    })
+}
+
+/// What the command line asks for.
+pub(crate) fn read(args: &SecurityArgs, side: Side) -> Result<Security, Failure> {
+    let tls = args.certs.as_deref().map(|folder| tls(folder, side)).transpose()?;
+    let in_certs = args.certs.as_ref().map(|folder| folder.join(TOKEN));
+    let (text, place) = match (&args.token_file, std::env::var("FEDLAYER_TOKEN"), in_certs) {
+        (Some(file), _, _) => (Some(files::read_text(file)?), file.display().to_string()),
+        (None, Ok(token), _) => (Some(token), "the environment's `FEDLAYER_TOKEN`".to_owned()),
+        (None, Err(_), Some(file)) => {
+            let there = files::exists(&file).then(|| files::read_text(&file)).transpose()?;
+            (there, file.display().to_string())
+        }
+        (None, Err(_), None) => (None, String::new()),
+    };
+    let token = match text {
+        None => None,
+        Some(text) => Some(Token::new(&text).ok_or_else(|| {
+            Failure::Security(format!(
+                "{place} holds no token: at least 16 printable characters without blanks are needed\nhint: `fedlayer certs FOLDER` makes one"
+            ))
+        })?),
+    };
+    Ok(Security { tls, token })
+}
+
+/// The address that a coordinator is to listen on, if it may: one that other machines reach needs TLS and a token, or `--insecure`.
+/// Returns a warning where the user took the risk.
+pub(crate) fn allowed(
+    listen: &str,
+    security: &Security,
+    insecure: bool,
+) -> Result<(SocketAddr, Option<String>), Failure> {
+    let mut addresses = listen.to_socket_addrs().map_err(|error| {
+        Failure::Address(format!(
+            "`{listen}` is no address to listen on: {error}\nhint: write HOST:PORT, for instance 127.0.0.1:7878"
+        ))
+    })?;
+    let Some(address) = addresses.next() else {
+        return Err(Failure::Address(format!("`{listen}` has no address")));
+    };
+    let lacking = match (&security.tls, &security.token) {
+        (Some(_), Some(_)) => return Ok((address, None)),
+        (None, Some(_)) => "no TLS",
+        (Some(_), None) => "no token",
+        (None, None) => "neither TLS nor a token",
+    };
+    match (is_loopback(address.ip()), insecure) {
+        (true, _) => Ok((address, None)),
+        (false, true) => Ok((
+            address,
+            Some(format!(
+                "warning: {address} has {lacking}: whoever reaches it can read the models and change the records"
+            )),
+        )),
+        (false, false) => Err(Failure::Security(format!(
+            "other machines reach {address}, and there is {lacking}\nhint: `fedlayer certs certs`, then `--certs certs` here and for the workers; or listen on 127.0.0.1; or take the risk with `--insecure`"
+        ))),
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(v6.is_loopback(), |v4| v4.is_loopback()),
+        IpAddr::V4(v4) => v4.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_does_without_tls_and_token() {
+        let bare = Security::default();
+        let token = Security { token: Token::new("0123456789abcdef"), ..Security::default() };
+        for listen in ["127.0.0.1:0", "[::1]:0", "127.9.9.9:1", "[::ffff:127.0.0.1]:0"] {
+            assert!(allowed(listen, &bare, false).unwrap().1.is_none(), "{listen}");
+        }
+        for listen in ["0.0.0.0:0", "[::]:0", "10.0.0.1:7878"] {
+            for security in [&bare, &token] {
+                assert!(matches!(allowed(listen, security, false), Err(Failure::Security(_))));
+                assert!(allowed(listen, security, true).unwrap().1.is_some());
+            }
+        }
+        assert!(matches!(allowed("nowhere", &bare, false), Err(Failure::Address(_))));
+    }
+}

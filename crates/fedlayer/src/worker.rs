@@ -1,0 +1,125 @@
+//! `fedlayer worker`: trains clients for a coordinator in another process.
+
+use std::{
+    path::{Path, PathBuf},
+    process,
+    sync::Arc,
+    thread::available_parallelism,
+};
+
+use fedlayer_runtime::{
+    remote::{Post, Prepared, Retired, WorkerError, work},
+    shutdown,
+};
+use fedlayer_torch::Device;
+
+use crate::{
+    args::WorkerArgs,
+    data::Data,
+    exit::Failure,
+    identity::{identity, processor},
+    run::shared,
+    scenario,
+    screen::Screen,
+    security::{self, Side},
+    signals,
+    trainers::Trainers,
+};
+
+/// `fedlayer worker`.
+pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> {
+    let security = security::read(&args.security, Side::Worker)?;
+    if security.token.is_some() && security.tls.is_none() && !is_near(&args.connect) {
+        if !args.security.insecure {
+            return Err(Failure::Security(format!(
+                "the token would cross the network to {} in the clear: there is no TLS\nhint: give `--certs`, or take the risk with `--insecure`",
+                args.connect
+            )));
+        }
+        screen.talk("warning: the token crosses the network in the clear");
+    }
+    let device = args.device.open().map_err(|error| Failure::Device(error.to_string()))?;
+    let slots = match (args.slots, device) {
+        (Some(slots), _) => slots,
+        (None, Device::Cpu) => available_parallelism()?.get() as u32,
+        (None, Device::Cuda(_)) => 1,
+    };
+    let post = Post {
+        coordinator: args.connect.clone(),
+        security,
+        name: format!("{}:{}", host(), process::id()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        slots,
+        device: match device {
+            Device::Cpu => "cpu".to_owned(),
+            Device::Cuda(_) => "cuda".to_owned(),
+        },
+        processor: processor(),
+        patience: args.patience,
+    };
+    let (folder, quiet) = (args.data.data.clone(), screen.clone());
+    let prepare =
+        move |name: &str, text: &str| prepare(name, text, folder.as_deref(), device, &quiet);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let talk = screen.clone();
+    let ended = runtime.block_on(async {
+        let (stopper, word) = shutdown();
+        let said = screen.clone();
+        tokio::spawn(async move {
+            signals::end().await;
+            said.talk("told to end: what is in training is finished soon or handed back");
+            stopper.stop();
+            signals::end().await;
+            signal_hook::low_level::exit(130);
+        });
+        work(&post, Arc::new(prepare), word, move |notice| talk.talk(&notice.to_string())).await
+    });
+    runtime.shutdown_background();
+    match ended {
+        Ok(Retired::Finished) => screen.talk("the run is finished"),
+        Ok(Retired::Drained) => screen.talk("left; other workers go on"),
+        Err(error @ WorkerError::Setup(_)) => return Err(Failure::Security(error.to_string())),
+        Err(error @ WorkerError::Alone { .. }) => {
+            return Err(Failure::Address(format!(
+                "{error}\nhint: see that the coordinator runs and that `--connect` names it; `--patience` waits longer"
+            )));
+        }
+        Err(error @ WorkerError::Refused { .. }) => {
+            return Err(Failure::Refused(error.to_string()));
+        }
+        Err(error @ WorkerError::Unprepared(_)) => return Err(Failure::Data(error.to_string())),
+    }
+    Ok(())
+}
+
+/// Makes of a coordinator's scenario what its jobs need.
+fn prepare(
+    name: &str,
+    text: &str,
+    folder: Option<&Path>,
+    device: Device,
+    screen: &Screen,
+) -> Result<Prepared, String> {
+    let data = Data::new(folder);
+    let read = scenario::read_text(&PathBuf::from(name), text, &[], &data, screen);
+    let plans = shared(read.map_err(|failure| failure.words())?.plans);
+    let trainers = Arc::new(Trainers::new(device, data));
+    let identity = identity(&plans, &trainers)?;
+    Ok(Prepared { plans, identity, factory: trainers })
+}
+
+/// Whether an address is of this machine, by its name alone.
+fn is_near(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+/// What this machine calls itself.
+fn host() -> String {
+    std::env::var("HOSTNAME")
+        .ok()
+        .or_else(crate::files::host_name)
+        .unwrap_or_else(|| "worker".to_owned())
+}
