@@ -12,9 +12,11 @@ fn one_worker_and_four_write_the_same_bytes() {
     let one = place.records("one");
     let expected = [
         "all/seed-1/barriers.jsonl",
+        "all/seed-1/checkpoints/round-0000004.safetensors",
         "all/seed-1/checkpoints/round-0000006.safetensors",
         "all/seed-1/rounds.jsonl",
         "one-layer-rotating/seed-1/barriers.jsonl",
+        "one-layer-rotating/seed-1/checkpoints/round-0000004.safetensors",
         "one-layer-rotating/seed-1/checkpoints/round-0000006.safetensors",
         "one-layer-rotating/seed-1/rounds.jsonl",
         "scenario.toml",

@@ -53,6 +53,14 @@ pub(crate) enum CheckpointError {
     /// With words that cannot be read.
     #[error("its `{KEY}` entry cannot be read: {0}")]
     Metadata(#[from] serde_json::Error),
+    /// With bytes that are not the ones that were written.
+    #[error("its checksum is {found}; {expected} was written: bytes of it have changed since")]
+    Checksum {
+        /// Of what is in it.
+        found: String,
+        /// The one in its metadata.
+        expected: String,
+    },
     /// Of another plan.
     #[error("it was made by another scenario: the run folder's `scenario.toml` has changed since")]
     Plan,
@@ -78,6 +86,13 @@ pub(crate) enum CheckpointError {
 
 /// The one entry of the file's metadata. One, because the format writes several in no certain order.
 const KEY: &str = "fedlayer";
+
+/// What the entry holds: the checkpoint's words, and a hash of them and of all tensors.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    head: Head,
+    checksum: String,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -155,8 +170,13 @@ impl Checkpoint {
                 }
             }
         }
-        let head = serde_json::to_string(&self.head())?;
-        let metadata = HashMap::from([(KEY.to_owned(), head)]);
+        let head = self.head();
+        // The format puts tensors into an order of its own: by name, since all have one type.
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        let values = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.data()));
+        let checksum = checksum(&head, values)?;
+        let entry = serde_json::to_string(&Entry { head, checksum })?;
+        let metadata = HashMap::from([(KEY.to_owned(), entry)]);
         Ok(safetensors::serialize(tensors, Some(metadata))?)
     }
 
@@ -184,11 +204,22 @@ impl Checkpoint {
         let layout = &plan.layout;
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let words = metadata.metadata().as_ref().and_then(|words| words.get(KEY));
-        let head: Head = serde_json::from_str(words.ok_or(CheckpointError::Foreign)?)?;
+        let Entry { head, checksum: expected } =
+            serde_json::from_str(words.ok_or(CheckpointError::Foreign)?)?;
+        let file = SafeTensors::deserialize(bytes)?;
+        let mut names = file.names();
+        names.sort_unstable();
+        let mut values = Vec::with_capacity(names.len());
+        for name in names {
+            values.push((name, Cow::Borrowed(file.tensor(name)?.data())));
+        }
+        let found = checksum(&head, values)?;
+        if found != expected {
+            return Err(CheckpointError::Checksum { found, expected });
+        }
         if head.plan != PlanHash::of(plan)? {
             return Err(CheckpointError::Plan);
         }
-        let file = SafeTensors::deserialize(bytes)?;
         let mut shared = Params::zeros(layout.clone());
         for spec in layout.tensors() {
             let values = read_tensor(&file, &spec.name, &spec.shape)?;
@@ -210,6 +241,24 @@ impl Checkpoint {
             federation: Arc::new(federation),
         })
     }
+}
+
+/// A hash of a checkpoint's words and of its tensors, by name.
+fn checksum<'a>(
+    head: &Head,
+    tensors: impl IntoIterator<Item = (&'a str, Cow<'a, [u8]>)>,
+) -> Result<String, serde_json::Error> {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(&serde_json::to_vec(head)?);
+    for (name, bytes) in tensors {
+        part(name.as_bytes());
+        part(&bytes);
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
 fn read_client(

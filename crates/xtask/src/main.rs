@@ -2,6 +2,7 @@
 //!
 //! * [`libtorch`] finds or fetches the library that everything else links to
 //! * [`demo`], [`mod@test`] and [`mod@bench`] are the three things to do with a checkout; [`cuda_check`] is for a machine with a CUDA device
+//! * [`image`] and [`compose_test`] are for containers
 //! * [`process`] runs other programs; [`workspace`] knows where things are
 //!
 //! It needs the standard library only, so that it builds in seconds on a machine that has nothing yet.
@@ -16,8 +17,10 @@
 )]
 
 mod bench;
+mod compose_test;
 mod cuda_check;
 mod demo;
+mod image;
 mod libtorch;
 mod process;
 mod test;
@@ -38,7 +41,7 @@ struct Command {
     run: fn(&[String]) -> Result,
 }
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "libtorch",
         arguments: "",
@@ -62,6 +65,18 @@ const COMMANDS: [Command; 5] = [
         arguments: "",
         about: "run every benchmark, each a ratio to something measured in the same run",
         run: bench::run,
+    },
+    Command {
+        name: "image",
+        arguments: "",
+        about: "put together what the container image holds, from this machine's build",
+        run: image::run,
+    },
+    Command {
+        name: "compose-test",
+        arguments: "",
+        about: "run docker-compose.yml, calm and with containers killed and cut off, where a Docker engine answers",
+        run: compose_test::run,
     },
     Command {
         name: "cuda-check",

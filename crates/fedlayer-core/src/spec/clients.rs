@@ -61,7 +61,7 @@ pub struct CheckpointSpec {
 
 impl Default for CheckpointSpec {
     fn default() -> Self {
-        Self { every: 1, keep: Keep::Latest(1) }
+        Self { every: 1, keep: Keep::Latest(2) }
     }
 }
 

@@ -13,11 +13,12 @@ use tokio::{
 };
 
 use super::{
+    expected::Expected,
     ledger::Ledger,
     limits::{PROBES, SCENARIO_BYTES},
     message::{Identity, JobHead, JobId, RunId, SessionId, Source, Unwanted},
     metrics::Metrics,
-    translate::{Expected, Names, head},
+    translate::{Names, head},
 };
 use crate::{Link, LinkError, Reply, Task};
 

@@ -1,22 +1,25 @@
 //! Several processes: the worker protocol over gRPC. `docs/protocol.md` describes it.
 //!
 //! * `limits`: every limit and timeout; `message`: what crosses the wire; `codec`: how.
-//! * `translate`: tasks and replies as messages and back; `cache`: values that a worker has seen.
+//! * `translate`: tasks and replies as messages and back; `pieces`: values in a stream; `expected`: what a reply must look like.
 //! * `ledger`: which jobs are open and who holds each; [`Hub`]: the link over it.
 //! * `service`: what a coordinator answers; `serve`, `connections`, `security`: who may ask; [`Metrics`]: what is counted.
-//! * [`work`]: a worker's life.
+//! * [`work`]: a worker's life; `slot`: one job of it; `cache`: values that it has seen.
 
 mod cache;
 mod codec;
 mod connections;
+mod expected;
 mod hub;
 mod ledger;
 pub mod limits;
 mod message;
 mod metrics;
+mod pieces;
 mod security;
 mod serve;
 mod service;
+mod slot;
 mod translate;
 mod worker;
 

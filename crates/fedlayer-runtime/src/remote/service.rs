@@ -15,7 +15,7 @@ use super::{
         ReplyPart, SessionId, Unwanted, Welcome, WorkerNote,
     },
     metrics::Reason,
-    translate::{Assembly, pieces},
+    pieces::{Assembly, pieces},
     wire::workers_server::Workers,
 };
 

@@ -1,0 +1,41 @@
+//! `cargo xtask image`: what the container image holds, put together in `target/image`: the binary and the libraries that it needs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Result;
+use crate::libtorch;
+use crate::process::{cargo, run as run_process, succeeds};
+use crate::workspace::{at, entries, root, target};
+
+/// Builds the release binary and lays it out as it will lie below `/usr/local`.
+pub(crate) fn run(_arguments: &[String]) -> Result {
+    libtorch::ready()?;
+    run_process(&mut cargo(&["build", "--release", "--locked", "--package", "fedlayer"]))?;
+    let image = target().join("image");
+    let (bin, lib) = (image.join("bin"), image.join("lib/fedlayer"));
+    for folder in [&bin, &lib] {
+        at(folder, fs::create_dir_all(folder))?;
+    }
+    let binary = bin.join("fedlayer");
+    copy(target().join("release/fedlayer"), &binary)?;
+    // Smaller without names for a debugger; where there is no `strip`, it only stays larger.
+    let _stripped = succeeds(Command::new("strip").arg(&binary));
+    let from = libtorch::chosen_by_user().unwrap_or_else(|| root().join(".libtorch")).join("lib");
+    for library in entries(&from)? {
+        let name = library.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if NEEDED.iter().any(|needed| name.starts_with(needed)) {
+            copy(library, &lib.join(&name))?;
+        }
+    }
+    println!("{}", image.display());
+    Ok(())
+}
+
+/// What the binary asks for at its start, and what that asks for.
+const NEEDED: [&str; 5] = ["libtorch_cpu.", "libc10.", "libgomp", "libcupti", "libcudart"];
+
+fn copy(from: PathBuf, to: &PathBuf) -> Result {
+    at(&from, fs::copy(&from, to)).map(drop)
+}
