@@ -98,6 +98,8 @@ fn trouble(records: &Path, compose: &Compose) -> Result {
     println!("a worker is killed");
     docker(&["kill", &first])?;
     written(6)?;
+    println!("it is started again");
+    docker(&["start", &first])?;
     println!("a worker is paused past the grace, and goes on");
     docker(&["pause", &second])?;
     written(10)?;

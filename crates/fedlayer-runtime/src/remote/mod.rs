@@ -20,6 +20,8 @@ mod security;
 mod serve;
 mod service;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod worker;
 

@@ -1,0 +1,113 @@
+//! | what fails | what happens | in which time |
+//! |---|---|---|
+//! | the coordinator is killed, in any phase | workers wait for it; started again it goes on after the last committed round | as soon as it is back |
+//! | workers and the coordinator are killed 20 times, at random | the bytes of one process | |
+//! | the coordinator is told to end | it keeps what is committed and says how to go on; workers wait for it | at once |
+//! | a second coordinator on the same run folder | it refuses, exit code 7 | at once |
+//! | the port is taken | it says so, exit code 11 | at once |
+
+use fedlayer_core::Seed;
+use rand::RngExt;
+
+use crate::federation::{Federation, long, until};
+use crate::support::Place;
+
+#[test]
+fn twenty_kills_at_random_change_no_byte() {
+    let mut random = Seed::new(7).generator();
+    let scenario = long().replace("rounds = 40", "rounds = 200");
+    let mut federation = Federation::start(&scenario, "--min-workers 1");
+    let mut workers: Vec<_> = (0..3).map(|_| federation.worker()).collect();
+    let mut coordinators = 0;
+    for kill in 0..20 {
+        // Somewhere in the middle of a round: whatever phase it is in then.
+        let round = federation.rounds() + random.random_range(1..4);
+        until(&format!("round {round} before kill {kill}"), || federation.rounds() >= round);
+        let spin = random.random_range(0..200_000);
+        (0..spin).for_each(|_| std::hint::spin_loop());
+        if random.random_bool(0.4) {
+            let Federation { coordinator, .. } = &mut federation;
+            assert!(
+                coordinator.0.try_wait().unwrap().is_none(),
+                "the run was over before kill {kill}"
+            );
+            coordinator.0.kill().unwrap();
+            coordinator.0.wait().unwrap();
+            federation.restart();
+            coordinators += 1;
+        } else {
+            let victim = random.random_range(0..workers.len());
+            workers.swap_remove(victim).kill();
+            workers.push(federation.worker());
+        }
+    }
+    assert!((3..=17).contains(&coordinators), "{coordinators} of 20 kills were the coordinator's");
+    federation.finish_like_one_process();
+    for worker in &mut workers {
+        assert_eq!(worker.ended(), Some(0));
+    }
+}
+
+#[test]
+fn a_coordinator_that_is_told_to_end_says_how_to_go_on_and_does() {
+    let mut federation = Federation::start(&long(), "");
+    let mut worker = federation.worker();
+    federation.until_round(5);
+    federation.coordinator.signal("-TERM");
+    assert_eq!(federation.coordinator.ended(), Some(130));
+    let said = federation.said();
+    assert!(said.contains("fedlayer coordinator several --listen"), "{said}");
+    assert!(said.contains("`fedlayer resume several`"), "{said}");
+    until("the worker's patience", || {
+        federation.worker_said(1).contains("it stopped, and may come back")
+    });
+    federation.restart();
+    assert!(federation.said().contains("going on after"));
+    federation.finish_like_one_process();
+    assert_eq!(worker.ended(), Some(0));
+}
+
+#[test]
+fn a_run_of_several_processes_can_be_finished_by_one() {
+    let mut federation = Federation::start(&long(), "");
+    let _worker = federation.worker();
+    federation.until_round(5);
+    federation.coordinator.0.kill().unwrap();
+    federation.coordinator.0.wait().unwrap();
+    federation.place.fedlayer("resume several").ok();
+    federation.place.fedlayer("run scenario.toml --out one").ok();
+    crate::support::assert_same_bytes(
+        &federation.place.records("one"),
+        &federation.place.records("several"),
+    );
+}
+
+#[test]
+fn a_second_coordinator_on_the_same_folder_or_port_is_refused() {
+    let mut federation = Federation::start(&long(), "");
+    let port = federation.port;
+    let folder = federation.place.fedlayer("coordinator several --listen 127.0.0.1:0");
+    assert_eq!(folder.code, Some(7), "{}", folder.stderr);
+    assert!(folder.stderr.contains("another process is writing to `several`"), "{}", folder.stderr);
+    let taken = federation
+        .place
+        .fedlayer(&format!("coordinator scenario.toml --listen 127.0.0.1:{port} --out other"));
+    assert_eq!(taken.code, Some(11), "{}", taken.stderr);
+    assert!(taken.stderr.contains("choose another port"), "{}", taken.stderr);
+    let _worker = federation.worker();
+    federation.finish_like_one_process();
+}
+
+#[test]
+fn a_worker_without_a_coordinator_waits_and_then_says_so() {
+    let place = Place::with("");
+    let alone = place.fedlayer("worker --connect 127.0.0.1:1 --patience 0.3");
+    assert_eq!(alone.code, Some(11), "{}", alone.stderr);
+    assert_eq!(
+        alone.stderr.matches("waiting for the coordinator at 127.0.0.1:1").count(),
+        1,
+        "{}",
+        alone.stderr
+    );
+    assert!(alone.stderr.contains("`--patience` waits longer"), "{}", alone.stderr);
+}

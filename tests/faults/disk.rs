@@ -1,0 +1,75 @@
+//! | what fails | what happens |
+//! |---|---|
+//! | a bit of a checkpoint flips | the file and both checksums are named, exit code 6; `--previous` goes on from the one before |
+//! | a checkpoint is torn | named, exit code 6; `--previous` goes on from the one before |
+//! | the run folder cannot be written | named, exit code 6 |
+
+use std::fs;
+
+use crate::support::{DIGITS, Place, assert_same_bytes};
+
+/// A finished run whose last two rounds of the first strategy are to be damaged.
+fn finished() -> (Place, std::path::PathBuf) {
+    let place =
+        Place::with(&DIGITS.replace("[checkpoints]\nevery = 2", "[checkpoints]\nevery = 1"));
+    place.fedlayer("run scenario.toml --out whole").ok();
+    place.fedlayer("run scenario.toml --out run").ok();
+    let latest = place.path("run/all/seed-1/checkpoints/round-0000006.safetensors");
+    (place, latest)
+}
+
+fn goes_on_from_the_one_before(place: &Place, words: &str) {
+    for command in ["resume run", "coordinator run --listen 127.0.0.1:0"] {
+        let refused = place.fedlayer(command);
+        assert_eq!(refused.code, Some(6), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("round-0000006.safetensors` is damaged"),
+            "{}",
+            refused.stderr
+        );
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        assert!(refused.stderr.contains("`--previous`"), "{}", refused.stderr);
+    }
+    let done = place.fedlayer("resume run --previous").ok();
+    assert!(
+        done.stderr
+            .contains("warning: `run/all/seed-1/checkpoints/round-0000006.safetensors` is damaged"),
+        "{}",
+        done.stderr
+    );
+    assert_same_bytes(&place.records("whole"), &place.records("run"));
+}
+
+#[test]
+fn a_flipped_bit_is_found_wherever_it_is() {
+    let (place, latest) = finished();
+    let bytes = fs::read(&latest).unwrap();
+    let values = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    for at in [values, (values + bytes.len()) / 2, bytes.len() - 1] {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        fs::write(&latest, &flipped).unwrap();
+        let refused = place.fedlayer("resume run");
+        assert_eq!(refused.code, Some(6), "byte {at}: {}", refused.stderr);
+        assert!(refused.stderr.contains("its checksum is "), "{}", refused.stderr);
+    }
+    goes_on_from_the_one_before(&place, "its checksum is ");
+}
+
+#[test]
+fn a_torn_checkpoint_is_found() {
+    let (place, latest) = finished();
+    let bytes = fs::read(&latest).unwrap();
+    fs::write(&latest, &bytes[..bytes.len() / 2]).unwrap();
+    goes_on_from_the_one_before(&place, "not a whole safetensors file");
+}
+
+#[test]
+fn a_run_folder_that_cannot_be_written_is_named() {
+    let place = Place::with(DIGITS);
+    // A file where a folder belongs cannot be written into, whoever asks.
+    fs::write(place.path("file"), "").unwrap();
+    let failed = place.fedlayer("coordinator scenario.toml --listen 127.0.0.1:0 --out file/run");
+    assert_eq!(failed.code, Some(6), "{}", failed.stderr);
+    assert!(failed.stderr.contains("could not make the folder `file"), "{}", failed.stderr);
+}

@@ -1,0 +1,168 @@
+//! A coordinator and its workers as processes, ended with the test.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::support::{DIGITS, Place, assert_same_bytes};
+
+/// So long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The coordinator's silence that workers bear, and the other way round.
+pub(crate) const GRACE: Duration = Duration::from_millis(1500);
+
+/// Long enough that it is still running when something is done to it.
+pub(crate) fn long() -> String {
+    DIGITS.replace("rounds = 6", "rounds = 40").replace("epochs = 1", "epochs = 3")
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited for {what} for {PATIENCE:?}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Its exit code, once it ended.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let mut status = None;
+        until("the end of a process", || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
+    }
+}
+
+/// A run folder in the making.
+pub(crate) struct Federation {
+    pub(crate) place: Place,
+    pub(crate) coordinator: Process,
+    pub(crate) port: u16,
+    arguments: String,
+    lives: u32,
+    workers: u32,
+}
+
+impl Federation {
+    /// A coordinator for a scenario. Its records are in `several`.
+    pub(crate) fn start(scenario: &str, arguments: &str) -> Self {
+        let place = Place::with(scenario);
+        let grace = if arguments.contains("--grace") {
+            String::new()
+        } else {
+            format!("--grace {}", GRACE.as_secs_f64())
+        };
+        let arguments = format!("{grace} {arguments}");
+        let (coordinator, port) = Self::coordinate(&place, &arguments, 0, 1);
+        Self { place, coordinator, port, arguments, lives: 1, workers: 0 }
+    }
+
+    fn coordinate(place: &Place, arguments: &str, port: u16, life: u32) -> (Process, u16) {
+        let log = place.path(&format!("coordinator-{life}.log"));
+        let command = format!(
+            "coordinator scenario.toml --listen 127.0.0.1:{port} --out several --go-on {arguments}"
+        );
+        let mut command = place.command(&command);
+        command.stdout(fs::File::create(place.path("table")).unwrap());
+        command.stderr(fs::File::create(&log).unwrap());
+        let mut process = Process(command.spawn().unwrap());
+        let mut found = None;
+        until("the coordinator's port", || {
+            let said = fs::read_to_string(&log).unwrap();
+            let ended = process.0.try_wait().unwrap();
+            assert!(ended.is_none(), "the coordinator ended: {ended:?}\n{said}");
+            let address =
+                said.split_once("listening on 127.0.0.1:").map(|(_, rest)| rest.to_owned());
+            found = address.and_then(|rest| rest.split(' ').next()?.parse().ok());
+            found.is_some()
+        });
+        (process, found.unwrap())
+    }
+
+    /// A worker with two slots that connects to `port`.
+    pub(crate) fn worker_at(&mut self, port: u16, arguments: &str) -> Process {
+        self.workers += 1;
+        let log = self.place.path(&format!("worker-{}.log", self.workers));
+        let command = format!("worker --connect 127.0.0.1:{port} --patience 30 {arguments}");
+        let mut command = self.place.command(&command);
+        command.stdout(Stdio::null()).stderr(fs::File::create(log).unwrap());
+        Process(command.spawn().unwrap())
+    }
+
+    pub(crate) fn worker(&mut self) -> Process {
+        self.worker_at(self.port, "--slots 2")
+    }
+
+    /// The same coordinator again, on the same port and the same run folder.
+    pub(crate) fn restart(&mut self) {
+        self.lives += 1;
+        let (process, _) = Self::coordinate(&self.place, &self.arguments, self.port, self.lives);
+        self.coordinator = process;
+    }
+
+    /// Rounds that the second strategy has written.
+    pub(crate) fn rounds(&self) -> usize {
+        let log = self.place.path("several/one-layer-rotating/seed-1/rounds.jsonl");
+        fs::read_to_string(log).map_or(0, |text| text.lines().count())
+    }
+
+    pub(crate) fn until_round(&mut self, round: usize) {
+        until(&format!("round {round}: {}", self.said()), || self.rounds() >= round);
+        let ended = self.coordinator.0.try_wait().unwrap();
+        assert!(ended.is_none(), "the run was over before: {}", self.said());
+    }
+
+    /// What all coordinators said.
+    pub(crate) fn said(&self) -> String {
+        let log = |life| fs::read_to_string(self.place.path(&format!("coordinator-{life}.log")));
+        (1..=self.lives).filter_map(|life| log(life).ok()).collect()
+    }
+
+    /// What a worker said.
+    pub(crate) fn worker_said(&self, number: u32) -> String {
+        fs::read_to_string(self.place.path(&format!("worker-{number}.log"))).unwrap()
+    }
+
+    /// The records, once the coordinator ended well.
+    pub(crate) fn finish(&mut self) -> BTreeMap<String, Vec<u8>> {
+        let code = self.coordinator.ended();
+        assert_eq!(code, Some(0), "{}", self.said());
+        self.place.records("several")
+    }
+
+    /// Ends the test where the records are not those of a run in one process.
+    pub(crate) fn finish_like_one_process(&mut self) {
+        let several = self.finish();
+        self.place.fedlayer("run scenario.toml --out one").ok();
+        assert_same_bytes(&self.place.records("one"), &several);
+    }
+}

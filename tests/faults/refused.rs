@@ -1,0 +1,142 @@
+//! | who comes | what happens |
+//! |---|---|
+//! | a worker without the token, or with another | refused, exit code 13; the token is in no log |
+//! | a worker without a certificate, or with one of another authority | no connection |
+//! | a worker that trains on another device, or has other data | refused with both sides' values |
+//! | anybody without the token at `/metrics` | 401 |
+//! | a bind that other machines reach, without TLS and token | refused, exit code 12, unless `--insecure`, which warns |
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use crate::federation::{Federation, long, until};
+use crate::support::{DIGITS, Place};
+
+#[test]
+fn without_the_token_nobody_gets_in_and_it_is_never_shown() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("certs certs").ok();
+    let certs = place.path("certs");
+    let token = fs::read_to_string(certs.join("token")).unwrap();
+    let certs = certs.display();
+    let mut federation = Federation::start(&long(), &format!("--token-file {certs}/token"));
+    let port = federation.port;
+    fs::write(federation.place.path("wrong"), "another-token-that-is-wrong").unwrap();
+    for (arguments, found) in [("", "none"), ("--token-file wrong", "another")] {
+        let worker =
+            federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {arguments}"));
+        assert_eq!(worker.code, Some(13), "{}", worker.stderr);
+        assert!(worker.stderr.contains(&format!("token: found {found}")), "{}", worker.stderr);
+    }
+    let ask = |header: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask("").starts_with("HTTP/1.1 401"), "{}", ask(""));
+    let counts = ask(&format!("authorization: Bearer {token}\r\n"));
+    assert!(counts.starts_with("HTTP/1.1 200"), "{counts}");
+    assert!(counts.contains("fedlayer_refusals_total{reason=\"Token\"} "), "{counts}");
+    let _worker = federation.worker_at(port, &format!("--slots 2 --token-file {certs}/token"));
+    federation.finish_like_one_process();
+    let said = federation.said() + &federation.worker_said(1);
+    assert!(said.contains("token: found none"), "{said}");
+    assert!(!said.contains(token.trim()) && !said.contains("another-token"), "{said}");
+}
+
+#[test]
+fn mutual_tls_lets_in_whom_the_authority_signed() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("certs ours").ok();
+    place.fedlayer("certs theirs").ok();
+    let again = place.fedlayer("certs ours");
+    assert_eq!(again.code, Some(12), "{}", again.stderr);
+    let before = fs::read(place.path("ours/ca.pem")).unwrap();
+    place.fedlayer("certs ours --keep").ok();
+    assert_eq!(fs::read(place.path("ours/ca.pem")).unwrap(), before);
+    fs::copy(place.path("ours/token"), place.path("theirs/token")).unwrap();
+    let (ours, theirs) = (place.path("ours"), place.path("theirs"));
+    let mut federation = Federation::start(DIGITS, &format!("--certs {}", ours.display()));
+    let port = federation.port;
+    for arguments in [String::new(), format!("--certs {}", theirs.display())] {
+        let worker = federation
+            .place
+            .fedlayer(&format!("worker --connect 127.0.0.1:{port} --patience 0.3 {arguments}"));
+        assert_eq!(worker.code, Some(11), "{}", worker.stderr);
+    }
+    let health = |certs: &str| {
+        federation.place.fedlayer(&format!("health --connect 127.0.0.1:{port} {certs}")).code
+    };
+    assert_eq!(health(&format!("--certs {}", ours.display())), Some(0));
+    assert_eq!(health(&format!("--certs {}", theirs.display())), Some(11));
+    assert_eq!(health(""), Some(11));
+    assert!(!federation.said().contains("joined"), "{}", federation.said());
+    let _worker = federation.worker_at(port, &format!("--certs {}", ours.display()));
+    federation.finish_like_one_process();
+}
+
+#[test]
+fn a_worker_of_another_device_or_other_data_is_told_both_values() {
+    let mut cuda = Federation::start(DIGITS, "--device cuda");
+    let port = cuda.port;
+    let worker = cuda.place.fedlayer(&format!("worker --connect 127.0.0.1:{port}"));
+    assert_eq!(worker.code, Some(13), "{}", worker.stderr);
+    assert!(
+        worker.stderr.contains("the worker trains on `cpu`, this run on `cuda`"),
+        "{}",
+        worker.stderr
+    );
+    cuda.coordinator.signal("-TERM");
+    assert_eq!(cuda.coordinator.ended(), Some(130));
+
+    // The same scenario, but the file that it starts from is another one in the worker's folder.
+    let place = Place::with(DIGITS);
+    place.fedlayer("run scenario.toml --out run").ok();
+    let weights = |run: &str, round: u32| {
+        place.path(&format!("{run}/all/seed-1/checkpoints/round-{round:07}.safetensors"))
+    };
+    for (folder, round) in [("here", 4), ("there", 6)] {
+        fs::create_dir_all(place.path(folder)).unwrap();
+        fs::copy(weights("run", round), place.path(folder).join("start.safetensors")).unwrap();
+    }
+    let scenario = DIGITS.replace("rounds = 6", "rounds = 6\ninitial = \"start.safetensors\"");
+    let mut federation =
+        Federation::start(&scenario, &format!("--data {}", place.path("here").display()));
+    let port = federation.port;
+    let other =
+        format!("worker --connect 127.0.0.1:{port} --data {}", place.path("there").display());
+    let worker = federation.place.fedlayer(&other);
+    assert_eq!(worker.code, Some(13), "{}", worker.stderr);
+    assert!(worker.stderr.contains("data: the worker has "), "{}", worker.stderr);
+    until("the refusal", || federation.said().contains("data: the worker has "));
+    let none = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port}"));
+    assert_eq!(none.code, Some(4), "{}", none.stderr);
+    assert!(none.stderr.contains("start.safetensors"), "{}", none.stderr);
+    let _worker = federation.worker_at(port, &format!("--data {}", place.path("here").display()));
+    federation.finish();
+}
+
+#[test]
+fn what_other_machines_reach_needs_tls_and_a_token() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("certs certs").ok();
+    for arguments in ["", "--token-file certs/token"] {
+        let open = place.fedlayer(&format!(
+            "coordinator scenario.toml --listen 0.0.0.0:0 --out run {arguments}"
+        ));
+        assert_eq!(open.code, Some(12), "{}", open.stderr);
+        assert!(open.stderr.contains("--insecure"), "{}", open.stderr);
+        assert!(!place.path("run").exists());
+    }
+    let far = place.fedlayer("worker --connect far.example:7878 --token-file certs/token");
+    assert_eq!(far.code, Some(12), "{}", far.stderr);
+    fs::write(place.path("short"), "short").unwrap();
+    let short = place.fedlayer("coordinator scenario.toml --token-file short");
+    assert_eq!(short.code, Some(12), "{}", short.stderr);
+}
