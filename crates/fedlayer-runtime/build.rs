@@ -47,5 +47,23 @@ fn main() {
                 .build(),
         )
         .build();
-    Builder::new().compile(&[service]);
+    Builder::new().compile(&[service, plain()]);
+}
+
+/// Two plain streams, with which `bench/protocol.rs` compares.
+fn plain() -> Service {
+    let method = |name: &str, route: &str| {
+        Method::builder()
+            .name(name)
+            .route_name(route)
+            .input_type("crate::Bytes")
+            .output_type("crate::Bytes")
+            .codec_path("crate::Raw")
+    };
+    Service::builder()
+        .name("Plain")
+        .package("bench")
+        .method(method("down", "Down").server_streaming().build())
+        .method(method("up", "Up").client_streaming().build())
+        .build()
 }

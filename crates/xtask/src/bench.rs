@@ -5,8 +5,12 @@ use crate::libtorch;
 use crate::process::{cargo, run as run_process};
 
 /// The benchmarks: package and name.
-const BENCHES: [(&str, &str); 3] =
-    [("fedlayer-core", "averaging"), ("fedlayer", "rounds"), ("fedlayer", "networks")];
+const BENCHES: [(&str, &str); 4] = [
+    ("fedlayer-core", "averaging"),
+    ("fedlayer", "rounds"),
+    ("fedlayer", "networks"),
+    ("fedlayer-runtime", "protocol"),
+];
 
 /// Runs every benchmark.
 pub(crate) fn run(_arguments: &[String]) -> Result {

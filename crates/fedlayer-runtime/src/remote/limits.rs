@@ -36,7 +36,7 @@ pub const STRANGERS: usize = 256;
 pub const SLOTS: u32 = 1024;
 
 /// The bytes of values that a worker keeps in case that a later job needs them again.
-pub const KEPT_BYTES: usize = 1 << 30;
+pub const KEPT_BYTES: usize = 256 << 20;
 
 /// How long a new connection may take until its first request has shown the token, the TLS handshake included.
 pub const ADMISSION: Duration = Duration::from_secs(10);

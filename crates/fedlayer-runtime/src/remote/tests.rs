@@ -187,6 +187,9 @@ impl Peer {
     }
 }
 
+/// What a peer answers to a job.
+type Answer = Box<dyn Fn(&Peer, JobId) -> Vec<ReplyPart>>;
+
 fn update(client: u32, round: u32) -> Outcome {
     let optimizer = None;
     Outcome::Trained(vec![Ok(UpdateHead {
@@ -256,7 +259,7 @@ async fn a_reply_that_does_not_fit_its_job_is_refused_and_the_job_is_given_out_a
     let port = port().await;
     let mut peer = port.attend(hello(), identity()).await.unwrap();
     let asked = port.train();
-    let wrong: Vec<(&str, Box<dyn Fn(&Peer, JobId) -> Vec<ReplyPart>>)> = vec![
+    let wrong: Vec<(&str, Answer)> = vec![
         (
             "an update of client 2 for round 2; client 3",
             Box::new(|p, job| vec![p.head(job, update(2, 2)), values(3)]),

@@ -1,0 +1,437 @@
+//! What the worker protocol costs, against a plain tonic stream of the same pieces and against threads of one process, in the same run; and
+//! whether memory stays flat with 200 workers connected: `cargo xtask bench`.
+//!
+//! The trainer returns what it is given with one value changed, so that nothing but the protocol takes time.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![allow(clippy::unwrap_used, reason = "a benchmark ends where something is wrong")]
+#![allow(clippy::disallowed_methods, reason = "it reads its own memory's size")]
+
+mod ratio;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::{Buf, BufMut, Bytes};
+use fedlayer_core::{
+    ClientId, DataFacts, Evaluation, Layout, Params, Plan, Probe, Seed, TrainJob, Trainer,
+    TrainerError, Update,
+    spec::{
+        Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
+        ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
+    },
+};
+use fedlayer_runtime::{
+    Committed, Journal, Link, Reply, Task, TrainerFactory, Work, WorkerPool,
+    remote::{
+        Briefing, Digest, End, Hub, Identity, Listening, Metrics, Post, Prepared, Security, limits,
+        serve, work,
+    },
+    run, shutdown,
+};
+use tokio::{runtime::Runtime, task::JoinHandle};
+use tokio_stream::{Stream, StreamExt, iter};
+use tonic::{
+    Request, Response, Status, Streaming,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    transport::{Channel, Server},
+};
+
+/// The parameters of ResNet-18 for ten classes.
+const RESNET_18: usize = 11_173_962;
+
+/// Those of a small perceptron.
+const SMALL: usize = 2_410;
+
+const WORKERS: usize = 200;
+const CLIENTS: u32 = 1_000;
+const ROUNDS: u32 = 100;
+
+/// Names the coordinator, in the process that only holds workers.
+const ONLY_WORKERS: &str = "FEDLAYER_BENCH_WORKERS";
+
+fn main() {
+    let runtime = Runtime::new().unwrap();
+    if let Ok(address) = std::env::var(ONLY_WORKERS) {
+        let plan = plan(SMALL, CLIENTS);
+        return runtime.block_on(async { join_all(attend(&address, &plan, WORKERS)).await });
+    }
+    println!("a job of one client, down and up, over loopback (medians)\n");
+    stream(&runtime);
+    small(&runtime);
+    memory(&runtime);
+}
+
+/// A large model against a plain stream.
+fn stream(runtime: &Runtime) {
+    let place = runtime.block_on(Place::open(RESNET_18));
+    let bytes: Bytes = vec![1; 4 * RESNET_18].into();
+    let plain = runtime.block_on(plain_client(bytes.clone()));
+    let mut turn = 0.0;
+    let measured = ratio::compare(
+        9,
+        || {
+            turn += 1.0;
+            runtime.block_on(place.job(turn));
+        },
+        || runtime.block_on(there_and_back(plain.clone(), bytes.clone())),
+    );
+    let rate = |time: Duration| 8e-6 * RESNET_18 as f64 / time.as_secs_f64();
+    println!(
+        "ResNet-18 ({:.1} MB each way): ours {:.0} MB/s, plain tonic stream {:.0} MB/s, ours ÷ plain {:.2}",
+        4e-6 * RESNET_18 as f64,
+        rate(measured.first),
+        rate(measured.second),
+        1.0 / measured.ratio
+    );
+}
+
+/// A small model against threads.
+fn small(runtime: &Runtime) {
+    const JOBS: usize = 200;
+    let place = runtime.block_on(Place::open(SMALL));
+    let pool = Arc::new(WorkerPool::start(1, Arc::new(Echo::of(SMALL))).unwrap());
+    let plan = place.plan.clone();
+    let mut turn = 0.0;
+    let measured = ratio::compare(
+        9,
+        || {
+            for _ in 0..JOBS {
+                turn += 1.0;
+                runtime.block_on(place.job(turn));
+            }
+        },
+        || {
+            for _ in 0..JOBS {
+                runtime.block_on(pool.call(job(&plan, 1.0))).unwrap();
+            }
+        },
+    );
+    let each = |time: Duration| 1e3 * time.as_secs_f64() / JOBS as f64;
+    println!(
+        "small model ({SMALL} parameters), a client alone in its job: {:.3} ms over the protocol, {:.3} ms in one process: {:.3} ms of protocol",
+        each(measured.first),
+        each(measured.second),
+        each(measured.first) - each(measured.second)
+    );
+}
+
+/// Many workers, in a process of their own, and many rounds.
+fn memory(runtime: &Runtime) {
+    let sizes = runtime.block_on(async {
+        let place = Place::coordinator(SMALL, CLIENTS).await;
+        let mut workers = std::process::Command::new(std::env::current_exe().unwrap())
+            .env(ONLY_WORKERS, &place.address)
+            .spawn()
+            .unwrap();
+        place.hub.wait_for(WORKERS).await;
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        let journal = Sizes { workers: workers.id(), sizes: sizes.clone() };
+        let (_stopper, word) = shutdown();
+        run(place.plan.clone(), |_| 1, place.hub.clone(), journal, None, word).await.unwrap();
+        let counts = place.metrics.text();
+        assert!(!counts.contains("refusals_total{"), "{counts}");
+        place.hub.farewell(End::Finished).await;
+        assert!(workers.wait().unwrap().success());
+        Arc::try_unwrap(sizes).unwrap().into_inner().unwrap()
+    });
+    println!("{WORKERS} workers, {CLIENTS} clients a round: no refusal; resident memory in MB");
+    println!("{:>12} {:>12} {:>20}", "after round", "coordinator", "the process of all");
+    for round in [10, 50, ROUNDS as usize] {
+        let (coordinator, workers) = sizes[round - 1];
+        println!("{round:>12} {coordinator:>12.1} {workers:>20.1}");
+    }
+}
+
+/// A coordinator and its workers.
+struct Place {
+    hub: Arc<Hub>,
+    plan: Arc<Plan>,
+    metrics: Arc<Metrics>,
+    address: String,
+}
+
+const DIGEST: Digest = Digest([0; 32]);
+const IDENTITY: Identity = Identity { layout: DIGEST, plans: DIGEST, data: DIGEST };
+
+impl Place {
+    /// With one worker in this process.
+    async fn open(parameters: usize) -> Self {
+        let place = Self::coordinator(parameters, 1).await;
+        attend(&place.address, &place.plan, 1);
+        place.hub.wait_for(1).await;
+        place
+    }
+
+    /// Without workers.
+    async fn coordinator(parameters: usize, clients: u32) -> Self {
+        let plan = plan(parameters, clients);
+        let briefing = Briefing {
+            name: "bench".into(),
+            scenario: String::new(),
+            plans: vec![plan.clone()],
+            identity: IDENTITY,
+            device: "cpu".into(),
+            version: "bench".into(),
+            examples: Box::new(|_, _| 1),
+        };
+        let metrics = Arc::new(Metrics::new());
+        let hub = Arc::new(Hub::new(briefing, limits::GRACE, metrics.clone(), |_| {}).unwrap());
+        let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listening.address().unwrap().to_string();
+        tokio::spawn(serve(listening, hub.clone(), Security::default()));
+        Self { hub, plan, metrics, address }
+    }
+
+    /// A job of one client whose model nobody has seen yet.
+    async fn job(&self, value: f32) {
+        let Reply::Trained(results) = self.hub.call(job(&self.plan, value)).await.unwrap() else {
+            panic!("not trained")
+        };
+        assert_eq!(results[0].as_ref().unwrap().params.values()[1], value + 0.5);
+    }
+}
+
+/// Workers of this process for a coordinator, until it says that it is over.
+fn attend(address: &str, plan: &Arc<Plan>, workers: usize) -> Vec<JoinHandle<()>> {
+    let one = |number: usize| {
+        let post = Post {
+            coordinator: address.to_owned(),
+            security: Security::default(),
+            name: number.to_string(),
+            version: "bench".into(),
+            slots: 1,
+            device: "cpu".into(),
+            processor: String::new(),
+            patience: limits::PATIENCE,
+        };
+        let plan = plan.clone();
+        let prepare = move |_: &str, _: &str| {
+            let factory = Arc::new(Echo::of(plan.layout.parameters()));
+            Ok(Prepared { plans: vec![plan.clone()], identity: IDENTITY, factory })
+        };
+        tokio::spawn(async move {
+            let (_stopper, word) = shutdown();
+            work(&post, Arc::new(prepare), word, |_| {}).await.unwrap();
+        })
+    };
+    (0..workers).map(one).collect()
+}
+
+async fn join_all(workers: Vec<JoinHandle<()>>) {
+    for worker in workers {
+        worker.await.unwrap();
+    }
+}
+
+fn job(plan: &Arc<Plan>, value: f32) -> Task {
+    let mut params = Params::zeros(plan.layout.clone());
+    params.values_mut()[1] = value;
+    let params = Arc::new(params);
+    let (client, seed) = (ClientId(0), Seed::new(1));
+    let job = TrainJob { client, round: 1, params, optimizer: None, seed };
+    Task { plan: plan.clone(), work: Work::Train(vec![job]) }
+}
+
+fn plan(parameters: usize, clients: u32) -> Arc<Plan> {
+    let model = ModelSpec::Toy(Toy { curvature: vec![1.0] });
+    let facts = DataFacts { shape: vec![1], classes: 2, targets: 1, pool: 1, test: 1 };
+    assert!(model.layout(&facts).is_ok());
+    Arc::new(Plan {
+        seed: 1,
+        rounds: ROUNDS,
+        data: DataSpec::new(DataSet::Digits),
+        clients: ClientsSpec {
+            count: clients,
+            per_round: None,
+            dropout: 0.0,
+            min_clients: 1,
+            deadline: None,
+            attempts: 1,
+        },
+        layout: Echo::layout(parameters),
+        model,
+        initial: None,
+        local: LocalSpec::new(1, 1, Optimizer::Sgd(Sgd::new(0.1))),
+        barriers: None,
+        evaluate: EvaluateSpec::default(),
+        checkpoints: CheckpointSpec::default(),
+        strategy: StrategySpec {
+            name: "all".into(),
+            average: Average::Always(Rule::All),
+            weights: Weighting::Examples,
+            statistics: Statistics::default(),
+        },
+    })
+}
+
+/// Returns what it is given, one value changed.
+#[derive(Clone)]
+struct Echo(Arc<Layout>);
+
+impl Echo {
+    fn layout(parameters: usize) -> Arc<Layout> {
+        Arc::new(Layout::new([("w", vec![parameters])]).unwrap())
+    }
+
+    fn of(parameters: usize) -> Self {
+        Self(Self::layout(parameters))
+    }
+}
+
+impl TrainerFactory for Echo {
+    fn trainer(&self, _: &Plan) -> Result<Box<dyn Trainer>, String> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Trainer for Echo {
+    fn layout(&self) -> &Arc<Layout> {
+        &self.0
+    }
+
+    fn initial(&mut self, _: Seed) -> Result<Params, TrainerError> {
+        Ok(Params::zeros(self.0.clone()))
+    }
+
+    fn train(&mut self, jobs: &[TrainJob]) -> Vec<Result<Update, TrainerError>> {
+        let one = |job: &TrainJob| {
+            let mut params = (*job.params).clone();
+            params.values_mut()[1] += 0.5;
+            let (client, params) = (job.client, Arc::new(params));
+            Ok(Update { client, params, optimizer: None, examples: 1, steps: 1, loss: 0.0 })
+        };
+        jobs.iter().map(one).collect()
+    }
+
+    fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
+        Ok(probes.iter().map(|_| Evaluation { losses: vec![0.0], correct: None }).collect())
+    }
+}
+
+/// Writes down how much memory both processes have after each round, in MB.
+struct Sizes {
+    workers: u32,
+    sizes: Arc<Mutex<Vec<(f64, f64)>>>,
+}
+
+impl Journal for Sizes {
+    fn commit(&mut self, _: &Committed<'_>) -> Result<(), String> {
+        let size = |process: String| {
+            let text = std::fs::read_to_string(format!("/proc/{process}/statm"));
+            let text = text.map_err(|error| error.to_string())?;
+            let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
+            pages.map(|pages| 4096e-6 * pages).ok_or_else(|| "no size".to_owned())
+        };
+        let both = (size("self".to_owned())?, size(self.workers.to_string())?);
+        self.sizes.lock().unwrap().push(both);
+        Ok(())
+    }
+}
+
+/// What a stream of the same pieces takes without anything of ours: the code that the build script makes of a service of two streams.
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/bench.Plain.rs"));
+}
+
+/// Bytes as they are.
+#[derive(Debug, Default)]
+pub(crate) struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        into.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
+    }
+}
+
+type PlainClient = generated::plain_client::PlainClient<Channel>;
+
+struct Plain(Bytes);
+
+/// A model's bytes in pieces.
+fn cut(bytes: Bytes) -> impl Stream<Item = Bytes> + Send {
+    let count = bytes.len();
+    let starts = (0..count).step_by(limits::PIECE_BYTES);
+    iter(starts.map(move |from| bytes.slice(from..(from + limits::PIECE_BYTES).min(count))))
+}
+
+#[tonic::async_trait]
+impl generated::plain_server::Plain for Plain {
+    type DownStream = std::pin::Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+
+    async fn down(&self, _: Request<Bytes>) -> Result<Response<Self::DownStream>, Status> {
+        Ok(Response::new(Box::pin(cut(self.0.clone()).map(Ok))))
+    }
+
+    async fn up(&self, request: Request<Streaming<Bytes>>) -> Result<Response<Bytes>, Status> {
+        collect(request.into_inner()).await?;
+        Ok(Response::new(Bytes::new()))
+    }
+}
+
+/// Reads a stream into one piece of memory.
+async fn collect(mut pieces: Streaming<Bytes>) -> Result<Vec<u8>, Status> {
+    let mut all = Vec::with_capacity(4 * RESNET_18);
+    while let Some(piece) = pieces.message().await? {
+        all.extend_from_slice(&piece);
+    }
+    Ok(all)
+}
+
+/// A client of a plain service in this process, with the windows of the protocol.
+async fn plain_client(bytes: Bytes) -> PlainClient {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = generated::plain_server::PlainServer::new(Plain(bytes))
+        .max_decoding_message_size(limits::MESSAGE_BYTES);
+    let server = Server::builder()
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .add_service(service);
+    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+    tokio::spawn(async move { server.serve_with_incoming(incoming).await.unwrap() });
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    let channel = endpoint
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .tcp_nodelay(true);
+    PlainClient::new(channel.connect().await.unwrap())
+        .max_decoding_message_size(limits::MESSAGE_BYTES)
+}
+
+async fn there_and_back(mut client: PlainClient, bytes: Bytes) {
+    let down = client.down(Bytes::new()).await.unwrap().into_inner();
+    assert_eq!(collect(down).await.unwrap().len(), bytes.len());
+    client.up(cut(bytes)).await.unwrap();
+}
