@@ -155,8 +155,12 @@ impl Workplace for Port {
             (None, Some(_)) => "a token, no TLS",
             (None, None) => "neither TLS nor token",
         };
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => format!("HOST:{}", address.port()),
+            _ => address.to_string(),
+        };
         self.screen.talk(&format!(
-            "listening on {address} ({secured}); waiting for workers: {} needed, `fedlayer worker --connect {address}` starts one",
+            "listening on {address} ({secured}); waiting for workers: {} needed, `fedlayer worker --connect {host}` starts one",
             self.min_workers
         ));
         let (hub, security, failed) =

@@ -37,3 +37,22 @@ pub use metrics::Metrics;
 pub use security::{Security, Tls, Token};
 pub use serve::{ListenError, Listening, serve};
 pub use worker::{Post, Prepared, Retired, WorkerError, WorkerNotice, health, work};
+
+/// Reads bytes as every kind of message; returns how many kinds they are. For the fuzzer: whatever comes, it ends, and in little memory.
+pub fn kinds(bytes: &[u8]) -> usize {
+    fn is<T: codec::Wire>(bytes: &bytes::Bytes) -> bool {
+        T::take(bytes.clone()).is_ok()
+    }
+    let bytes = bytes::Bytes::copy_from_slice(bytes);
+    let found = [
+        is::<message::WorkerNote>(&bytes),
+        is::<message::CoordinatorNote>(&bytes),
+        is::<message::Pull>(&bytes),
+        is::<message::Pulled>(&bytes),
+        is::<message::Fetch>(&bytes),
+        is::<message::Receipt>(&bytes),
+        is::<message::Piece>(&bytes),
+        is::<message::ReplyPart>(&bytes),
+    ];
+    found.into_iter().filter(|&found| found).count()
+}
