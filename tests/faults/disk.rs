@@ -2,11 +2,15 @@
 //! |---|---|
 //! | a bit of a checkpoint flips | the file and both checksums are named, exit code 6; `--previous` goes on from the one before |
 //! | a checkpoint is torn | named, exit code 6; `--previous` goes on from the one before |
+//! | the coordinator's disk is full | the file is named, exit code 6; workers wait for it; with room again it goes on to the same bytes |
 //! | the run folder cannot be written | named, exit code 6 |
 
 use std::fs;
 
-use crate::support::{DIGITS, Place, assert_same_bytes};
+use crate::{
+    federation::{Federation, long},
+    support::{DIGITS, Place, assert_same_bytes},
+};
 
 /// A finished run whose last two rounds of the first strategy are to be damaged.
 fn finished() -> (Place, std::path::PathBuf) {
@@ -62,6 +66,19 @@ fn a_torn_checkpoint_is_found() {
     let bytes = fs::read(&latest).unwrap();
     fs::write(&latest, &bytes[..bytes.len() / 2]).unwrap();
     goes_on_from_the_one_before(&place, "not a whole safetensors file");
+}
+
+#[test]
+fn a_coordinator_whose_disk_is_full_goes_on_once_there_is_room() {
+    let mut federation = Federation::start_within(&long(), "", Some(60));
+    let mut worker = federation.worker();
+    assert_eq!(federation.coordinator.ended(), Some(6), "{}", federation.said());
+    let said = federation.said();
+    assert!(said.contains("could not write `several/"), "{said}");
+    assert!(said.contains("once there is room, go on with"), "{said}");
+    federation.restart();
+    federation.finish_like_one_process();
+    assert_eq!(worker.ended(), Some(0));
 }
 
 #[test]

@@ -75,6 +75,11 @@ pub(crate) struct Federation {
 impl Federation {
     /// A coordinator for a scenario. Its records are in `several`.
     pub(crate) fn start(scenario: &str, arguments: &str) -> Self {
+        Self::start_within(scenario, arguments, None)
+    }
+
+    /// As [`start`](Self::start), where no file of the coordinator may grow past so many KiB: that stands in for a full disk.
+    pub(crate) fn start_within(scenario: &str, arguments: &str, kib: Option<u32>) -> Self {
         let place = Place::with(scenario);
         let grace = if arguments.contains("--grace") {
             String::new()
@@ -82,16 +87,29 @@ impl Federation {
             format!("--grace {}", GRACE.as_secs_f64())
         };
         let arguments = format!("{grace} {arguments}");
-        let (coordinator, port) = Self::coordinate(&place, &arguments, 0, 1);
+        let (coordinator, port) = Self::coordinate(&place, &arguments, 0, 1, kib);
         Self { place, coordinator, port, arguments, lives: 1, workers: 0 }
     }
 
-    fn coordinate(place: &Place, arguments: &str, port: u16, life: u32) -> (Process, u16) {
+    fn coordinate(
+        place: &Place,
+        arguments: &str,
+        port: u16,
+        life: u32,
+        kib: Option<u32>,
+    ) -> (Process, u16) {
         let log = place.path(&format!("coordinator-{life}.log"));
         let command = format!(
             "coordinator scenario.toml --listen 127.0.0.1:{port} --out several --go-on {arguments}"
         );
         let mut command = place.command(&command);
+        if let Some(kib) = kib {
+            let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+            let mut limited = Command::new("bash");
+            limited.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+            limited.current_dir(place.path("")).env("NO_COLOR", "1").stdin(Stdio::null());
+            command = limited;
+        }
         command.stdout(fs::File::create(place.path("table")).unwrap());
         command.stderr(fs::File::create(&log).unwrap());
         let mut process = Process(command.spawn().unwrap());
@@ -125,7 +143,8 @@ impl Federation {
     /// The same coordinator again, on the same port and the same run folder.
     pub(crate) fn restart(&mut self) {
         self.lives += 1;
-        let (process, _) = Self::coordinate(&self.place, &self.arguments, self.port, self.lives);
+        let (process, _) =
+            Self::coordinate(&self.place, &self.arguments, self.port, self.lives, None);
         self.coordinator = process;
     }
 

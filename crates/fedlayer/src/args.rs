@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Go on with a run that was interrupted or killed.
     #[command(after_help = "Example:\n  fedlayer resume runs/digits")]
     Resume(ResumeArgs),
-    /// Run a scenario with workers in other processes.
+    /// Run a scenario with workers in other processes; a run folder in its place goes on with the run in it.
     #[command(
         after_help = "Examples:\n  fedlayer coordinator scenarios/digits.toml\n  fedlayer coordinator scenarios/digits.toml --listen 0.0.0.0:7878 --certs certs --min-workers 4\n  fedlayer coordinator runs/digits    # goes on with a run that was interrupted or killed"
     )]
@@ -212,16 +212,8 @@ const COORDINATOR: &str = "127.0.0.1:7878";
 #[derive(Debug, Args)]
 pub(crate) struct CoordinatorArgs {
     /// The scenario; or a run folder, to go on with the run in it.
-    pub(crate) scenario: PathBuf,
-    /// Change a value of the scenario: `--set local.epochs=5`, `--set strategy.0.average=none`. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) settings: Vec<Setting>,
-    /// Where data is.
     #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Print JSON on stdout.
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) scenario: ScenarioArgs,
     /// The run folder, which must not exist yet; `runs/NAME` or the next free `runs/NAME-2`, … where it is not given.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,

@@ -34,14 +34,14 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let security = security::read(&args.security, Side::Coordinator)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
-    let data = Data::new(args.data.data.as_deref());
+    let data = Data::new(args.scenario.data.data.as_deref());
     let (folder, name, read) = open(args, &data, screen)?;
     let trainers = Arc::new(Trainers::new(Device::Cpu, data));
     for plan in &read.plans {
         trainers.data(plan).map_err(Failure::Data)?;
     }
     let kind = kind(args.device).to_owned();
-    let data = absolute(args.data.data.as_deref())?;
+    let data = absolute(args.scenario.data.data.as_deref())?;
     let slots = args.min_workers as usize;
     let note = RunNote { data, ..note(&name, &read.plans, kind.clone(), slots) };
     let folder = match folder {
@@ -82,7 +82,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
         tasks: JoinSet::new(),
         failed: Arc::default(),
     };
-    let job = Job { folder, plans, trainers, json: args.json, previous: args.previous };
+    let job = Job { folder, plans, trainers, json: args.scenario.json, previous: args.previous };
     job.execute(note, port, screen)
 }
 
@@ -99,15 +99,15 @@ fn open(
     data: &Data,
     screen: &Screen,
 ) -> Result<(Option<RunFolder>, String, Read), Failure> {
-    if files::is_folder(&args.scenario) {
-        let folder = RunFolder::open(args.scenario.clone())?;
+    if files::is_folder(&args.scenario.scenario) {
+        let folder = RunFolder::open(args.scenario.scenario.clone())?;
         let (path, text) = folder.scenario()?;
-        let read = scenario::read_text(&path, &text, &args.settings, data, screen)?;
+        let read = scenario::read_text(&path, &text, &args.scenario.settings, data, screen)?;
         let name = folder.note()?.scenario;
         return Ok((Some(folder), name, read));
     }
-    let read = scenario::read(&args.scenario, &args.settings, data, screen)?;
-    let name = scenario::name(&args.scenario);
+    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, data, screen)?;
+    let name = scenario::name(&args.scenario.scenario);
     let there = args.out.as_ref().filter(|out| args.go_on && RunFolder::is_one(out));
     let Some(out) = there else { return Ok((None, name, read)) };
     let folder = RunFolder::open(out.clone())?;

@@ -208,10 +208,12 @@ impl Job {
             };
             let ends = run_all(starts, &link, &word).await;
             let ended = self.ended(ends, &place);
-            let end = if matches!(ended, Err(Failure::Interrupted(_))) {
-                End::Stopped
-            } else {
-                End::Finished
+            let end = match &ended {
+                // Somebody will go on with it.
+                Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => {
+                    End::Stopped
+                }
+                _ => End::Finished,
             };
             place.close(end).await;
             ended

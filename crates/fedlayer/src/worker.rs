@@ -78,11 +78,11 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
     runtime.shutdown_background();
     match ended {
         Ok(Retired::Finished) => screen.talk("the run is finished"),
-        Ok(Retired::Drained) => screen.talk("left; other workers go on"),
+        Ok(Retired::Drained) => screen.talk("left"),
         Err(error @ WorkerError::Setup(_)) => return Err(Failure::Security(error.to_string())),
         Err(error @ WorkerError::Alone { .. }) => {
             return Err(Failure::Address(format!(
-                "{error}\nhint: see that the coordinator runs and that `--connect` names it; `--patience` waits longer"
+                "{error}\nhint: see that the coordinator runs, that `--connect` names it, and that both have `--certs` or neither; `--patience` waits longer"
             )));
         }
         Err(error @ WorkerError::Refused { .. }) => {

@@ -48,7 +48,12 @@ pub(crate) struct Door {
     idle: Duration,
     metrics: Arc<Metrics>,
     room: Arc<Room>,
+    /// After an error that may last (no more file handles, say), so that it is not met again at once.
+    pause: Pin<Box<Sleep>>,
 }
+
+/// How long the door stays shut after an error.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Who is inside.
 #[derive(Debug, Default)]
@@ -65,7 +70,8 @@ struct Stranger {
 
 impl Door {
     pub(crate) fn new(listener: TcpListener, idle: Duration, metrics: Arc<Metrics>) -> Self {
-        Self { listener, idle, metrics, room: Arc::default() }
+        let pause = Box::pin(sleep_until(Instant::now()));
+        Self { listener, idle, metrics, room: Arc::default(), pause }
     }
 
     /// Takes a connection in, or not.
@@ -111,15 +117,21 @@ impl Door {
 impl Stream for Door {
     type Item = io::Result<Guarded>;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
+            if !self.pause.is_elapsed() {
+                ready!(self.pause.as_mut().poll(context));
+            }
             match ready!(self.listener.poll_accept(context)) {
                 Ok((stream, address)) => {
                     if let Some(guarded) = self.enter(stream, address) {
                         return Poll::Ready(Some(Ok(guarded)));
                     }
                 }
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Err(error) => {
+                    self.pause.as_mut().reset(Instant::now() + PAUSE);
+                    return Poll::Ready(Some(Err(error)));
+                }
             }
         }
     }

@@ -1,6 +1,10 @@
 //! [`serve`]: a coordinator's port: the workers' service, the health service, `/metrics`, and who may come in.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -97,7 +101,7 @@ pub async fn serve(
     let workers = WorkersServer::new(Desk(hub.clone()))
         .max_decoding_message_size(limits::MESSAGE_BYTES)
         .max_encoding_message_size(limits::MESSAGE_BYTES);
-    let guard = Arc::new(Guard { hub: hub.clone(), security });
+    let guard = Arc::new(Guard { hub: hub.clone(), security, told: Mutex::default() });
     let counts = hub.clone();
     let router = Routes::new(workers)
         .add_service(health)
@@ -141,7 +145,12 @@ fn metrics(hub: &Hub) -> impl IntoResponse + use<> {
 struct Guard {
     hub: Arc<Hub>,
     security: Security,
+    /// When a refusal was last told of.
+    told: Mutex<Option<Instant>>,
 }
+
+/// A peer that asks again and again does not fill the log: refusals within this time are counted, and not told of.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Lets a request in that belongs here. Nothing of its body is read before.
 async fn admit(State(guard): State<Arc<Guard>>, request: Request<Body>, next: Next) -> Response {
@@ -196,7 +205,11 @@ impl Guard {
     fn refuse(&self, caller: Option<&Caller>, reason: Reason, why: String) -> String {
         let address = caller.map_or("an unknown address".to_owned(), |c| c.address.to_string());
         self.hub.metrics.refused(reason);
-        (self.hub.notice)(Notice::Refused { worker: address, why: why.clone() });
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= QUIET) {
+            *told = Some(Instant::now());
+            (self.hub.notice)(Notice::Refused { worker: address, why: why.clone() });
+        }
         why
     }
 }

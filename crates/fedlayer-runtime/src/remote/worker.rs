@@ -99,7 +99,7 @@ impl fmt::Display for WorkerNotice {
                 write!(
                     f,
                     "waiting for the coordinator at {coordinator} for up to {} s: {why}",
-                    patience.as_secs()
+                    patience.as_secs_f64()
                 )
             }
             Self::Joined { coordinator, scenario } => {
@@ -125,7 +125,7 @@ pub enum WorkerError {
     #[error("{0}")]
     Setup(String),
     /// There was no coordinator for too long.
-    #[error("no coordinator at {coordinator} for {} s: {why}", patience.as_secs())]
+    #[error("no coordinator at {coordinator} for {} s: {why}", patience.as_secs_f64())]
     Alone {
         /// Where.
         coordinator: String,
