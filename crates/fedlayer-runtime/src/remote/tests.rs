@@ -341,6 +341,31 @@ async fn a_repeated_a_late_an_unknown_and_a_foreign_reply_change_nothing() {
     assert!(port.counted("Repeated") && port.counted("Late"));
 }
 
+/// What a peer says of values is judged by the round, as in one process: a NaN costs its client the round, and nobody else anything.
+#[tokio::test]
+async fn a_nan_an_infinite_loss_and_no_examples_cross_as_they_are_and_do_not_pass_the_check() {
+    let port = port().await;
+    let mut peer = port.attend(hello(), identity()).await.unwrap();
+    for (value, loss, examples, words) in [
+        (f32::NAN, 0.5, 4, "holds NaN"),
+        (f32::INFINITY, 0.5, 4, "holds inf"),
+        (0.5, f64::NAN, 4, "the training loss is NaN"),
+        (0.5, 0.5, 0, "found 0 training examples"),
+    ] {
+        let asked = port.train();
+        let job = peer.pull().await.job;
+        let head = UpdateHead { client: 3, round: 2, examples, steps: 2, loss, optimizer: None };
+        let values = Piece::Ours(Source::Values(vec![value; 3].into()), 0..3);
+        let parts =
+            vec![peer.head(job, Outcome::Trained(vec![Ok(head)])), ReplyPart::Piece(values)];
+        assert_eq!(peer.push(parts).await.unwrap(), Receipt::Taken);
+        let Reply::Trained(results) = asked.await.unwrap().unwrap() else { panic!("not trained") };
+        let refused =
+            results[0].as_ref().unwrap().check(&port.plan.layout).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn an_oversized_message_is_refused_by_its_length() {
     let port = port().await;
