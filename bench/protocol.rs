@@ -16,8 +16,8 @@ use std::{
 
 use bytes::{Buf, BufMut, Bytes};
 use fedlayer_core::{
-    ClientId, DataFacts, Evaluation, Layout, Params, Plan, Probe, Seed, TrainJob, Trainer,
-    TrainerError, Update,
+    ClientId, DataFacts, Derivatives, Evaluation, Layout, Params, Plan, Point, Probe, Seed, Split,
+    TrainJob, Trainer, TrainerError, Update,
     spec::{
         Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
         ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
@@ -308,6 +308,15 @@ impl Trainer for Echo {
 
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
         Ok(probes.iter().map(|_| Evaluation { losses: vec![0.0], correct: None }).collect())
+    }
+
+    fn differentiate(
+        &mut self,
+        _point: &Point,
+        _split: Split,
+        _along: &[Vec<f32>],
+    ) -> Result<Derivatives, TrainerError> {
+        Err(TrainerError("an echo gives no derivatives".to_owned()))
     }
 }
 

@@ -76,5 +76,6 @@ pub use study::{EndModel, Study};
 pub use sweep::{Measure, measures};
 pub use toy::ToyTrainer;
 pub use trainer::{
-    Evaluation, OptimizerState, Probe, Split, TrainJob, Trainer, TrainerError, Update, UpdateError,
+    Derivatives, Evaluation, OptimizerState, Probe, Split, TrainJob, Trainer, TrainerError, Update,
+    UpdateError,
 };

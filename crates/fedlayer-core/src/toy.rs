@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::{
-    Evaluation, Examples, FederatedData, Layout, Params, ParamsError, Plan, Probe, Seed, Split,
-    TrainJob, Trainer, TrainerError, Update,
+    Derivatives, Evaluation, Examples, FederatedData, Layout, Params, ParamsError, Plan, Point,
+    Probe, Seed, Split, TrainJob, Trainer, TrainerError, Update,
     spec::{LocalSpec, ModelSpec, Optimizer},
 };
 
@@ -113,6 +113,29 @@ impl ToyTrainer {
         })
     }
 
+    /// The examples of a split, one after another.
+    fn examples(&self, split: Split) -> Vec<f32> {
+        match split {
+            Split::Train => match self.data.pool() {
+                Some(pool) => values_of(pool, &self.data.union_train()),
+                None => Vec::new(),
+            },
+            Split::ClientTest(client) => {
+                let client = self.data.client(client);
+                values_of(&client.examples, &client.test)
+            }
+            Split::Test => self.data.test.all_values(),
+        }
+    }
+
+    /// A vector over the parameters, layer by layer times its curvature.
+    fn curved(&self, mut vector: Vec<f64>) -> Vec<f64> {
+        for (layer, curvature) in self.layout.layers().iter().zip(&self.curvature) {
+            vector[layer.range.clone()].iter_mut().for_each(|value| *value *= curvature);
+        }
+        vector
+    }
+
     /// ½ Σ_l c_l ‖θ_l − x_l‖² of one example.
     fn loss(&self, params: &Params, x: &[f32]) -> f32 {
         let layers = self.layout.layers().iter().zip(&self.curvature);
@@ -144,21 +167,41 @@ impl Trainer for ToyTrainer {
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
         let evaluate = |probe: &Probe| {
             let params = probe.point.params();
-            let values = match probe.split {
-                Split::Train => match self.data.pool() {
-                    Some(pool) => values_of(pool, &self.data.union_train()),
-                    None => Vec::new(),
-                },
-                Split::ClientTest(client) => {
-                    let client = self.data.client(client);
-                    values_of(&client.examples, &client.test)
-                }
-                Split::Test => self.data.test.all_values(),
-            };
+            let values = self.examples(probe.split);
             let examples = values.chunks_exact(self.layout.parameters());
             Evaluation { losses: examples.map(|x| self.loss(&params, x)).collect(), correct: None }
         };
         Ok(probes.iter().map(evaluate).collect())
+    }
+
+    /// The Hessian is diagonal: c_l in every direction of layer l, wherever the model is.
+    fn differentiate(
+        &mut self,
+        point: &Point,
+        split: Split,
+        along: &[Vec<f32>],
+    ) -> Result<Derivatives, TrainerError> {
+        let expected = self.layout.parameters();
+        if let Some(other) = along.iter().find(|direction| direction.len() != expected) {
+            let found = other.len();
+            return Err(TrainerError(format!(
+                "found a direction of {found} values; the model has {expected} parameters"
+            )));
+        }
+        let params = point.params();
+        let (mean, _) = self.moments(&self.examples(split));
+        let evaluations = self.evaluate(&[Probe { point: point.clone(), split }])?;
+        let loss = evaluations.first().and_then(Evaluation::loss);
+        let slope = |(at, &mean): (usize, &f64)| f64::from(params.values()[at]) - mean;
+        let away: Vec<f64> = mean.iter().enumerate().map(slope).collect();
+        Ok(Derivatives {
+            loss: loss.ok_or_else(|| TrainerError("found no example in the split".into()))?,
+            gradient: self.curved(away),
+            products: along
+                .iter()
+                .map(|direction| self.curved(direction.iter().map(|&v| f64::from(v)).collect()))
+                .collect(),
+        })
     }
 }
 

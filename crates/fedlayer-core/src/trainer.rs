@@ -29,6 +29,30 @@ pub trait Trainer {
     /// # Errors
     /// When the implementation fails.
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError>;
+
+    /// The mean loss over the examples of a split at a point, its gradient, and the products of its Hessian with directions.
+    /// A direction has as many values as the model has parameters.
+    ///
+    /// # Errors
+    /// When a direction has another length, or the implementation fails.
+    fn differentiate(
+        &mut self,
+        point: &Point,
+        split: Split,
+        along: &[Vec<f32>],
+    ) -> Result<Derivatives, TrainerError>;
+}
+
+/// The mean loss of a split at a point, and its derivatives by the parameters, in the layout's order. Running statistics are held fixed: their
+/// derivatives are 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derivatives {
+    /// The mean loss over the examples, as [`Evaluation::loss`] has it.
+    pub loss: f64,
+    /// The gradient of that mean, summed over examples in f64.
+    pub gradient: Vec<f64>,
+    /// Per direction v: the product H·v of the Hessian of that mean, summed over examples in f64.
+    pub products: Vec<Vec<f64>>,
 }
 
 /// Everything that the local training of one client in one round depends on.

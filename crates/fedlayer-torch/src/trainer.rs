@@ -8,8 +8,8 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, Evaluation, FederatedData, Layout, OptimizerState, Params, Plan, Probe, Seed, Split,
-    TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
+    ClientId, Derivatives, Evaluation, FederatedData, Layout, OptimizerState, Params, Plan, Point,
+    Probe, Seed, Split, TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
 };
 use tch::{TchError, Tensor};
 
@@ -241,6 +241,15 @@ impl Trainer for TorchTrainer {
             })?);
         }
         Ok(evaluations)
+    }
+
+    fn differentiate(
+        &mut self,
+        _point: &Point,
+        _split: Split,
+        _along: &[Vec<f32>],
+    ) -> Result<Derivatives, TrainerError> {
+        Err(TrainerError("no derivatives yet".to_owned()))
     }
 }
 

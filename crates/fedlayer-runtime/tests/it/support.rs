@@ -3,8 +3,9 @@
 use std::sync::{Arc, Condvar, Mutex};
 
 use fedlayer_core::{
-    BarrierRow, ClientId, DataFacts, Evaluation, Examples, FederatedData, Federation, Layout,
-    Params, Plan, Probe, RoundRecord, Seed, ToyTrainer, TrainJob, Trainer, TrainerError, Update,
+    BarrierRow, ClientId, DataFacts, Derivatives, Evaluation, Examples, FederatedData, Federation,
+    Layout, Params, Plan, Point, Probe, RoundRecord, Seed, Split, ToyTrainer, TrainJob, Trainer,
+    TrainerError, Update,
     spec::{
         Average, BarrierSpec, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec,
         LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
@@ -157,6 +158,15 @@ impl Trainer for StagedTrainer {
 
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
         self.toy.evaluate(probes)
+    }
+
+    fn differentiate(
+        &mut self,
+        _point: &Point,
+        _split: Split,
+        _along: &[Vec<f32>],
+    ) -> Result<Derivatives, TrainerError> {
+        Err(TrainerError("a staged trainer gives no derivatives".to_owned()))
     }
 }
 
