@@ -14,10 +14,12 @@
 //!   [`charge`]: the bytes that a strategy would send.
 //! * [`Point`]: end models, mixes, random twins; [`Estimate`] and [`Ends`]: the barrier's formula; [`measures`]: the sweeps;
 //!   [`Study`]: the barriers of a round; [`Checkup`]: the models right after averaging.
+//! * [`analyze`]: what is measured on trained models outside of the rounds: a [`Subject`] in, [`AnalysisRow`]s out.
 //! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`compare`]: strategies side by side.
 
 pub mod spec;
 
+mod analysis;
 mod architecture;
 mod average;
 mod barrier;
@@ -45,6 +47,7 @@ mod sweep;
 mod toy;
 mod trainer;
 
+pub use analysis::{AnalysisError, AnalysisRow, Subject, SubjectModel, analyze};
 pub use architecture::{
     Architecture, ArchitectureError, Attention, Conv, Embedding, Init, Linear, Norm, Op, Pool,
     PoolKind,

@@ -1,5 +1,7 @@
 //! The records of a run: what `rounds.jsonl`, `barriers.jsonl` and `summary.json` hold. Nothing in them depends on time, host, path or thread.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -157,6 +159,27 @@ pub enum Kind {
     Interaction,
     /// A value of the models' geometry, which needs no data.
     Geometry,
+}
+
+/// The word that records use.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::End => "end",
+            Self::Full => "full",
+            Self::Layer => "layer",
+            Self::Shallow => "shallow",
+            Self::Deep => "deep",
+            Self::Random => "random",
+            Self::Alternating => "alternating",
+            Self::Window => "window",
+            Self::Named => "named",
+            Self::Peak => "peak",
+            Self::Twin => "twin",
+            Self::Interaction => "interaction",
+            Self::Geometry => "geometry",
+        })
+    }
 }
 
 /// One row of `summary.json`: what one strategy came to with one seed.

@@ -42,12 +42,8 @@ impl<'a> Rows<'a> {
             evaluation.losses.iter().map(|&loss| f64::from(loss)).collect::<Vec<f64>>()
         };
         let mut values = vec![(Metric::Loss, evaluations.iter().map(losses).collect())];
-        // 100 − accuracy in percent, example by example.
-        let percent = |&correct: &f32| 100.0 * (1.0 - f64::from(correct));
-        let errors = |evaluation: &Evaluation| {
-            Some(evaluation.correct.as_ref()?.iter().map(percent).collect::<Vec<f64>>())
-        };
-        if let Some(errors) = evaluations.iter().map(errors).collect::<Option<Vec<_>>>() {
+        if let Some(errors) = evaluations.iter().map(Evaluation::errors).collect::<Option<Vec<_>>>()
+        {
             values.push((Metric::Error, errors));
         }
         Self { study, split, values }

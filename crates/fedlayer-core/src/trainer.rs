@@ -205,6 +205,12 @@ impl Evaluation {
         mean(self.losses.iter().map(|&loss| f64::from(loss)))
     }
 
+    /// 100 − accuracy in percent, example by example; nothing for a model that does not classify.
+    pub fn errors(&self) -> Option<Vec<f64>> {
+        let percent = |&correct: &f32| 100.0 * (1.0 - f64::from(correct));
+        Some(self.correct.as_ref()?.iter().map(percent).collect())
+    }
+
     /// The share of labels that were found, in [0, 1].
     pub fn accuracy(&self) -> Option<f64> {
         mean(self.correct.as_ref()?.iter().map(|&correct| f64::from(correct)))

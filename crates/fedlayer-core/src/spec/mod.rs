@@ -3,6 +3,7 @@
 //! These types are the only list of keys, ranges and defaults. The JSON Schema is derived from them, the diagnostics follow
 //! the schema, and a [`Plan`](crate::Plan) holds them once they are known to be valid.
 
+mod analysis;
 mod barriers;
 mod clients;
 mod data;
@@ -11,6 +12,11 @@ mod local;
 mod model;
 mod strategy;
 
+pub use analysis::{
+    Align, AnalysisSpec, Barriers, Criticality, Cumulative, Flatness, GivenModels, Hessian,
+    Measurement, Order, Predict, Robustness, RoundChoice, RoundWord, Subspace, Surface, Through,
+    Window,
+};
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
 pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
 pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};

@@ -1,0 +1,16 @@
+//! To be written.
+
+use crate::{
+    Seed,
+    analysis::{AnalysisError, AnalysisRow, Subject, losses::Losses},
+    spec::Flatness,
+};
+
+pub(super) fn measure(
+    _spec: &Flatness,
+    _subject: &Subject,
+    _seed: Seed,
+    _losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    Err(AnalysisError::Symmetry("not yet written".to_owned()))
+}

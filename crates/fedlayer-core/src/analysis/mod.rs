@@ -1,0 +1,119 @@
+//! Analyses of trained models: what a run measures once its rounds are over, or `fedlayer analyze` on any two models of one layout.
+//!
+//! In reading order:
+//!
+//! * [`Subject`]: the models that are analysed, and what is known of where they come from.
+//! * [`AnalysisRow`]: one measured value.
+//! * `losses`: points in, losses and errors per example out; every measurement but those of derivatives is made of it.
+//! * `sweeps`: barriers, cumulative, window: those of a round's [`Study`](crate::Study), on a subject.
+//! * `robustness`, `subspace`, `criticality`, `surface`: one measurement a file.
+//! * `hessian`, `flatness`, `predict`: those that take derivatives.
+//! * `alignment`: barriers before and after the second model is permuted.
+
+mod alignment;
+mod criticality;
+mod flatness;
+mod hessian;
+mod losses;
+mod predict;
+mod robustness;
+mod row;
+mod subject;
+mod subspace;
+mod surface;
+mod sweeps;
+
+use thiserror::Error;
+
+pub use row::AnalysisRow;
+pub use subject::{Subject, SubjectModel};
+
+use crate::{
+    AverageError, Seed, Trainer, TrainerError,
+    analysis::losses::Losses,
+    spec::{Measurement, SplitSpec},
+};
+
+/// Makes one measurement on a subject.
+///
+/// `trainer` evaluates and differentiates on the data that the models were trained on; it decides nothing of what is measured. `seed` is where every
+/// draw comes from: the same seed gives the same rows.
+///
+/// # Errors
+/// When the subject lacks what the measurement needs, a split has no examples, or the trainer fails.
+pub fn analyze(
+    measure: &Measurement,
+    subject: &Subject,
+    splits: &[SplitSpec],
+    seed: Seed,
+    trainer: &mut dyn Trainer,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    subject.check()?;
+    let seed = seed.child("analysis").child(measure.word());
+    let mut losses = Losses::new(trainer, splits);
+    match measure {
+        Measurement::Barriers(spec) => sweeps::barriers(spec, subject, seed, &mut losses),
+        Measurement::Cumulative(spec) => sweeps::cumulative(spec, subject, seed, &mut losses),
+        Measurement::Window(spec) => sweeps::window(spec, subject, seed, &mut losses),
+        Measurement::Robustness(spec) => robustness::measure(spec, subject, seed, &mut losses),
+        Measurement::Subspace(spec) => subspace::measure(spec, subject, seed, &mut losses),
+        Measurement::Criticality(spec) => criticality::measure(spec, subject, seed, &mut losses),
+        Measurement::Flatness(spec) => flatness::measure(spec, subject, seed, &mut losses),
+        Measurement::Hessian(spec) => hessian::measure(spec, subject, seed, &mut losses),
+        Measurement::Surface(spec) => surface::measure(spec, subject, seed, &mut losses),
+        Measurement::Predict(spec) => predict::measure(spec, subject, seed, &mut losses),
+        Measurement::Align(spec) => alignment::measure(spec, subject, seed, &mut losses),
+    }
+}
+
+/// Why a measurement could not be made.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum AnalysisError {
+    /// There are too few models.
+    #[error("found {found} models; `{measure}` needs {needed}")]
+    Models {
+        /// The measurement's word.
+        measure: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many it needs.
+        needed: usize,
+    },
+    /// The models' common start is not known.
+    #[error("`{0}` needs the initial model: analyse a run, or name its file with `--initial`")]
+    NoInitial(&'static str),
+    /// Too few of the models' earlier states are known.
+    #[error(
+        "`{measure}` needs the models after at least {needed} rounds and found {found}: set `checkpoints = {{ every = 1, keep = \"all\" }}` and run the scenario anew"
+    )]
+    NoHistory {
+        /// The measurement's word.
+        measure: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many it needs.
+        needed: usize,
+    },
+    /// A split is empty.
+    #[error(
+        "there are no examples in the {0} split; leave it out of `splits`, or give the data set some"
+    )]
+    NoExamples(SplitSpec),
+    /// A model holds a value that is NaN or infinite.
+    #[error("model {model}: {reason}")]
+    NotFinite {
+        /// The model's name.
+        model: String,
+        /// Which value, in which layer.
+        reason: String,
+    },
+    /// The network has no permutation that leaves its function alone.
+    #[error("{0}")]
+    Symmetry(String),
+    /// The models cannot be averaged.
+    #[error(transparent)]
+    Average(#[from] AverageError),
+    /// The trainer failed.
+    #[error(transparent)]
+    Trainer(#[from] TrainerError),
+}

@@ -1,0 +1,94 @@
+//! [`Subject`]: the models that are analysed, and what is known of where they come from.
+
+use std::sync::Arc;
+
+use crate::{
+    Architecture, ClientId, EndModel, LayerSet, Layout, Mix, Params, Update,
+    analysis::AnalysisError,
+};
+
+/// The models that are analysed, and what is known of where they come from. All of one layout.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The round after which the models are what they are; 0 for models that come from files or values.
+    pub round: u32,
+    /// The models, at least one.
+    pub models: Vec<SubjectModel>,
+    /// The model that all of them started from, where it is known.
+    pub initial: Option<Arc<Params>>,
+    /// The network as a list of operations, where it is one; alignment needs it.
+    pub architecture: Option<Architecture>,
+}
+
+/// One model that is analysed.
+#[derive(Debug, Clone)]
+pub struct SubjectModel {
+    /// What records call it: the client; 1, 2, … for models that come from files or values.
+    pub id: ClientId,
+    /// Its values.
+    pub params: Arc<Params>,
+    /// Its training examples, by which it counts in means.
+    pub examples: u64,
+    /// What it was after earlier rounds and after this one, ascending; empty where that is not known.
+    pub history: Vec<(u32, Arc<Params>)>,
+}
+
+impl Subject {
+    /// The layers of the models.
+    pub fn layout(&self) -> &Arc<Layout> {
+        self.models[0].params.layout()
+    }
+
+    /// Checks that there is a model, and that every value is finite.
+    pub(crate) fn check(&self) -> Result<(), AnalysisError> {
+        for model in &self.models {
+            model.params.check_finite().map_err(|error| AnalysisError::NotFinite {
+                model: model.id.to_string(),
+                reason: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The first two models; every measurement between models needs them.
+    pub(crate) fn pair(
+        &self,
+        measure: &'static str,
+    ) -> Result<(&SubjectModel, &SubjectModel), AnalysisError> {
+        match &self.models[..] {
+            [first, second, ..] => Ok((first, second)),
+            other => Err(AnalysisError::Models { measure, found: other.len(), needed: 2 }),
+        }
+    }
+
+    /// Where the models started, or where it is not known what they are themselves: cosines of movements are then absent.
+    pub(crate) fn ends(&self) -> Vec<EndModel> {
+        let end = |model: &SubjectModel| EndModel {
+            start: self.initial.clone().unwrap_or_else(|| model.params.clone()),
+            update: Update {
+                client: model.id,
+                params: model.params.clone(),
+                optimizer: None,
+                examples: model.examples,
+                steps: 0,
+                loss: 0.0,
+            },
+        };
+        self.models.iter().map(end).collect()
+    }
+
+    /// Every layer alone, then all together.
+    pub(crate) fn layers_and_whole(&self) -> Vec<LayerSet> {
+        let layout = self.layout();
+        let layers = 0..layout.layers().len();
+        let one = |layer| LayerSet::new(layout.clone(), [layer]);
+        layers.map(one).chain([LayerSet::all(layout)]).collect()
+    }
+}
+
+impl SubjectModel {
+    /// This model with another one's layers of a set, `weight` of the way.
+    pub(crate) fn toward(&self, other: &Arc<Params>, set: &LayerSet, weight: f64) -> Mix {
+        Mix { base: self.params.clone(), other: other.clone(), set: set.clone(), weight }
+    }
+}
