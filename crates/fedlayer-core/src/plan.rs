@@ -55,6 +55,20 @@ impl Plan {
         format!("{}/seed-{}", slug(&self.strategy.name), self.seed)
     }
 
+    /// Whether a trainer of one of the two plans serves the other: they may differ in what is averaged, measured and kept, but not in what is
+    /// computed of a client or a model.
+    pub fn trains_as(&self, other: &Self) -> bool {
+        self.seed == other.seed
+            && self.rounds == other.rounds
+            && self.data == other.data
+            && self.clients.count == other.clients.count
+            && self.model == other.model
+            && self.initial == other.initial
+            && self.layout == other.layout
+            && self.local == other.local
+            && self.strategy.statistics == other.strategy.statistics
+    }
+
     /// Whether something that happens every `every` rounds, and in the last, happens in `round`.
     pub fn is_due(&self, every: u32, round: u32) -> bool {
         round.is_multiple_of(every) || round == self.rounds

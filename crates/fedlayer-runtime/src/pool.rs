@@ -2,13 +2,12 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, mpsc},
     thread,
 };
 
-use fedlayer_core::{Plan, Trainer};
+use fedlayer_core::{Plan, Trainer, TrainerError};
 use tokio::sync::oneshot;
 use tracing::{Span, debug_span};
 
@@ -19,7 +18,7 @@ pub trait TrainerFactory: Send + Sync + 'static {
     /// Called once on every worker thread, before any work.
     fn enter_thread(&self) {}
 
-    /// A trainer for a plan. It must serve every plan that differs from this one in the strategy alone.
+    /// A trainer for a plan. It must serve every plan that trains as this one does ([`Plan::trains_as`]).
     ///
     /// # Errors
     /// Says why the plan cannot be trained.
@@ -34,13 +33,50 @@ pub struct WorkerPool {
 }
 
 struct Request {
-    task: Task,
+    plan: Arc<Plan>,
     /// Where the work was asked for, so that a log line of a worker says of which run and round it is.
     span: Span,
-    reply: oneshot::Sender<Result<Reply, LinkError>>,
+    errand: Box<dyn Errand>,
 }
 
-/// Trainers of so many seeds stay on a worker thread; more are made again when they are needed.
+/// What is to be done with a plan's trainer, whatever comes of it.
+trait Errand: Send {
+    /// Whether somebody still waits for it.
+    fn is_wanted(&self) -> bool;
+
+    /// Does it and answers. Says whether the trainer is sound: what it is after a panic, nobody knows.
+    fn run(self: Box<Self>, trainer: Result<&mut dyn Trainer, LinkError>) -> bool;
+}
+
+/// An errand and where its result goes.
+struct Asked<T, F> {
+    act: F,
+    reply: oneshot::Sender<Result<T, LinkError>>,
+}
+
+impl<T, F> Errand for Asked<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut dyn Trainer) -> Result<T, LinkError> + Send,
+{
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    fn run(self: Box<Self>, trainer: Result<&mut dyn Trainer, LinkError>) -> bool {
+        let Self { act, reply } = *self;
+        let done = match trainer {
+            Ok(trainer) => catch_unwind(AssertUnwindSafe(|| act(trainer))),
+            Err(error) => Ok(Err(error)),
+        };
+        let is_sound = done.is_ok();
+        // The asker may have gone meanwhile; then nobody misses the result.
+        let _gone = reply.send(done.unwrap_or_else(|panic| Err(broken(&*panic))));
+        is_sound
+    }
+}
+
+/// So many trainers stay on a worker thread; more are made again when they are needed.
 const KEPT_TRAINERS: usize = 16;
 
 impl WorkerPool {
@@ -60,6 +96,20 @@ impl WorkerPool {
         }
         Ok(Self { queue, slots })
     }
+
+    /// Has some worker do something with the trainer of a plan. Dropping the receiver gives it up.
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        plan: Arc<Plan>,
+        act: impl FnOnce(&mut dyn Trainer) -> Result<T, LinkError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, LinkError>>, LinkError> {
+        let (reply, answer) = oneshot::channel();
+        let errand = Box::new(Asked { act, reply });
+        self.queue
+            .send(Request { plan, span: Span::current(), errand })
+            .map_err(|_| LinkError::Gone)?;
+        Ok(answer)
+    }
 }
 
 impl Link for WorkerPool {
@@ -68,10 +118,8 @@ impl Link for WorkerPool {
     }
 
     async fn call(&self, task: Task) -> Result<Reply, LinkError> {
-        let (reply, answer) = oneshot::channel();
-        self.queue
-            .send(Request { task, span: Span::current(), reply })
-            .map_err(|_| LinkError::Gone)?;
+        let Task { plan, work } = task;
+        let answer = self.ask(plan, |trainer| perform(trainer, work))?;
         answer.await.map_err(|_| LinkError::Gone)?
     }
 }
@@ -79,46 +127,50 @@ impl Link for WorkerPool {
 /// The life of a worker thread: it ends when the queue does.
 fn work(requests: &Mutex<mpsc::Receiver<Request>>, factory: &dyn TrainerFactory) {
     factory.enter_thread();
-    // Plans of one scenario that share a seed share everything that a trainer depends on.
-    let mut trainers: BTreeMap<u64, Box<dyn Trainer>> = BTreeMap::new();
+    let mut trainers: Vec<(Arc<Plan>, Box<dyn Trainer>)> = Vec::new();
     loop {
         let next = match requests.lock() {
             Ok(requests) => requests.recv(),
             Err(_) => return,
         };
-        let Ok(Request { task, span, reply }) = next else { return };
+        let Ok(Request { plan, span, errand }) = next else { return };
         // Whoever asked is gone: an abandoned round.
-        if reply.is_closed() {
+        if !errand.is_wanted() {
             continue;
         }
         let _within = span.entered();
-        let seed = task.plan.seed;
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            if !trainers.contains_key(&seed) {
-                let trainer = factory.trainer(&task.plan).map_err(LinkError::Refused)?;
+        let known = trainers.iter().position(|(known, _)| known.trains_as(&plan));
+        let made = match known {
+            Some(index) => Ok(index),
+            None => make(factory, &plan).map(|trainer| {
                 if trainers.len() == KEPT_TRAINERS {
-                    trainers.pop_first();
+                    trainers.remove(0);
                 }
-                trainers.insert(seed, trainer);
+                trainers.push((plan, trainer));
+                trainers.len() - 1
+            }),
+        };
+        match made {
+            Ok(index) => {
+                if !errand.run(Ok(&mut *trainers[index].1)) {
+                    trainers.remove(index);
+                }
             }
-            match trainers.get_mut(&seed) {
-                Some(trainer) => perform(&mut **trainer, task.work),
-                None => Err(LinkError::Gone),
+            Err(error) => {
+                errand.run(Err(error));
             }
-        }));
-        let result = done.unwrap_or_else(|panic| {
-            // What a trainer is after a panic, nobody knows.
-            trainers.remove(&seed);
-            Err(LinkError::Broken(message(&*panic)))
-        });
-        // The asker may have gone meanwhile; then nobody misses the result.
-        let _gone = reply.send(result);
+        }
     }
+}
+
+/// A trainer for a plan.
+fn make(factory: &dyn TrainerFactory, plan: &Plan) -> Result<Box<dyn Trainer>, LinkError> {
+    let made = catch_unwind(AssertUnwindSafe(|| factory.trainer(plan)));
+    made.map_err(|panic| broken(&*panic))?.map_err(LinkError::Refused)
 }
 
 /// Does one task with a trainer.
 fn perform(trainer: &mut dyn Trainer, work: Work) -> Result<Reply, LinkError> {
-    let refused = |error: fedlayer_core::TrainerError| LinkError::Refused(error.to_string());
     match work {
         Work::Initial(seed) => trainer.initial(seed).map(Reply::Initial).map_err(refused),
         Work::Train(jobs) => {
@@ -134,9 +186,14 @@ fn perform(trainer: &mut dyn Trainer, work: Work) -> Result<Reply, LinkError> {
     }
 }
 
+/// What a trainer says that could not do it.
+pub(crate) fn refused(error: TrainerError) -> LinkError {
+    LinkError::Refused(error.to_string())
+}
+
 /// The words of a panic.
-fn message(panic: &(dyn Any + Send)) -> String {
+fn broken(panic: &(dyn Any + Send)) -> LinkError {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without words".to_owned())
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    LinkError::Broken(text.unwrap_or_else(|| "a panic without words".to_owned()))
 }
