@@ -6,7 +6,9 @@
 
 mod comparison;
 mod grid;
+mod picture;
 pub mod quantity;
 
 pub use comparison::table;
 pub use grid::{Align, grid};
+pub use picture::{Picture, digest, picture, sheet};

@@ -5,6 +5,7 @@
 //! * [`Scenario`]: what a file says; its JSON Schema ([`schema`]) is the one source of keys, types and ranges.
 //! * [`read`]: the steps from text to plans ([`Read`]).
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
+//! * [`asking`]: a text that asks for one analysis.
 //! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
 //! * `shape`: what may stand where, read from the schema; `walk` and `scalar`: hold the text against it.
 //! * `meaning`: values that must fit one another, the model and the data, of which [`Outside`] knows.
@@ -24,6 +25,7 @@
 //! # Ok::<(), fedlayer_scenario::Report>(())
 //! ```
 
+mod asking;
 mod meaning;
 mod place;
 mod problem;
@@ -38,6 +40,7 @@ mod tree;
 mod walk;
 mod words;
 
+pub use asking::asking;
 pub use meaning::{DataFault, Outside};
 pub use read::{Read, read};
 pub use report::{Color, Report};

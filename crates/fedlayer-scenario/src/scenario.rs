@@ -5,8 +5,8 @@ use std::sync::Arc;
 use fedlayer_core::{
     Layout, Plan,
     spec::{
-        BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec, ModelSpec,
-        StrategySpec,
+        AnalysisSpec, BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec,
+        ModelSpec, StrategySpec,
     },
 };
 use schemars::JsonSchema;
@@ -46,6 +46,9 @@ pub struct Scenario {
     /// How often the state of a run is written, and how much of it stays.
     #[serde(default)]
     pub checkpoints: CheckpointSpec,
+    /// What is measured on the models once all rounds are over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub analysis: Vec<AnalysisSpec>,
     /// The strategies that are compared.
     #[schemars(length(min = 1))]
     pub strategy: Vec<StrategySpec>,

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use clap_complete::Shell;
+use fedlayer_core::spec::Measurement;
 use fedlayer_runtime::remote::limits;
 use fedlayer_scenario::Setting;
 use fedlayer_torch::DeviceChoice;
@@ -55,6 +56,11 @@ pub(crate) enum Command {
     /// Go on with a run that was interrupted or killed.
     #[command(after_help = "Example:\n  fedlayer resume runs/digits")]
     Resume(ResumeArgs),
+    /// Measure something on the models of a run, or on files of values.
+    #[command(
+        after_help = "Examples:\n  fedlayer analyze barriers runs/digits --strategy none\n  fedlayer analyze robustness runs/digits --strategy none --set draws=20\n  fedlayer analyze barriers a.safetensors b.safetensors --scenario scenarios/digits.toml\n\nWhat each measures, with its keys for `--set`: docs/analyses.md; the keys are also in `fedlayer schema`."
+    )]
+    Analyze(AnalyzeArgs),
     /// Run a scenario with workers in other processes; a run folder in its place goes on with the run in it.
     #[command(
         after_help = "Examples:\n  fedlayer coordinator scenarios/digits.toml\n  fedlayer coordinator scenarios/digits.toml --listen 0.0.0.0:7878 --certs certs --min-workers 4\n  fedlayer coordinator runs/digits    # goes on with a run that was interrupted or killed"
@@ -322,6 +328,56 @@ pub(crate) struct ResumeArgs {
     #[arg(long)]
     pub(crate) previous: bool,
     /// Print JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fedlayer analyze`.
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    /// What is measured.
+    #[arg(value_parser = PossibleValuesParser::new(Measurement::WORDS))]
+    pub(crate) measure: String,
+    /// A run folder; or two or more safetensors files with the names and shapes of one model, PyTorch's among them.
+    #[arg(required = true, value_name = "RUN|FILE")]
+    pub(crate) models: Vec<PathBuf>,
+    /// The scenario that says what network the files are for, and on what data.
+    #[arg(long)]
+    pub(crate) scenario: Option<PathBuf>,
+    /// The file of the values that both models started from.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) initial: Option<PathBuf>,
+    /// The strategy whose models they are; the first one where it is not given.
+    #[arg(long)]
+    pub(crate) strategy: Option<String>,
+    /// The seed whose models they are; the first one where it is not given.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// The clients whose models they are, `0,1` where it is not given.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) clients: Vec<u32>,
+    /// The rounds after which: `last`, `all`, or numbers with commas.
+    #[arg(long)]
+    pub(crate) rounds: Option<String>,
+    /// Where losses are measured: `train`, `test`, or both with a comma, which is the default.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) splits: Vec<String>,
+    /// Change a value of the measurement: `--set draws=20`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// What its files are called; the word of the measurement where it is not given.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The folder for its files; `analyses` in the run folder where it is not given, or `analyses` here for files.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// The means.
+    #[command(flatten)]
+    pub(crate) means: Means,
+    /// Where data is; where it is not given, where it was for the run.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print every value as JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
 }

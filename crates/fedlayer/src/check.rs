@@ -8,7 +8,15 @@ use fedlayer_core::{
 use fedlayer_report::{Align, grid, quantity};
 use serde::Serialize;
 
-use crate::{args::ScenarioArgs, cost::Cost, data::Data, exit::Failure, scenario, screen::Screen};
+use crate::{
+    analyses::{self, AnalysisLine},
+    args::ScenarioArgs,
+    cost::Cost,
+    data::Data,
+    exit::Failure,
+    scenario,
+    screen::Screen,
+};
 
 /// What a core is taken to compute in a second where time is estimated: about what small networks reach on a core of 2025.
 const FLOPS: f64 = 2.5e10;
@@ -34,6 +42,7 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
         strategies: strategies(&read.plans),
         client_count: data.clients(),
         clients: clients(&data),
+        analyses: analyses::lines(&read.scenario.analysis, first),
         cost: costs,
     };
     let text = if args.json {
@@ -52,6 +61,8 @@ struct Report {
     /// All clients, listed or not.
     client_count: usize,
     clients: Vec<ClientLine>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    analyses: Vec<AnalysisLine>,
     cost: Cost,
 }
 
@@ -164,6 +175,20 @@ impl ClientLine {
     }
 }
 
+fn analysis_cells(line: &AnalysisLine) -> Vec<String> {
+    let products = match line.products {
+        0 => "-".to_owned(),
+        products => format!("≤ {}", quantity::count(products)),
+    };
+    vec![
+        line.name.clone(),
+        line.measure.to_owned(),
+        line.rounds.to_string(),
+        quantity::count(line.evaluations),
+        products,
+    ]
+}
+
 impl Report {
     fn text(&self, plan: &Plan, plans: &[Plan], data: &FederatedData) -> Result<String, Failure> {
         let mut text = String::new();
@@ -209,6 +234,21 @@ impl Report {
             ),
             self.client_table(),
         );
+        if !self.analyses.is_empty() {
+            part(
+                "analyses, after the rounds".to_owned(),
+                grid(
+                    &[
+                        ("analysis", Align::Left),
+                        ("measures", Align::Left),
+                        ("rounds", Align::Right),
+                        ("evaluations", Align::Right),
+                        ("Hessian products", Align::Right),
+                    ],
+                    &self.analyses.iter().map(analysis_cells).collect::<Vec<_>>(),
+                ),
+            );
+        }
         let workers = available_parallelism()?.get() as f64;
         let cost = self.cost;
         let barriers = match cost.barrier_memory {

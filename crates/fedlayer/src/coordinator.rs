@@ -51,7 +51,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
             None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
         },
     };
-    let plans = shared(read.plans);
+    let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let lengths = trainers.clone();
     let briefing = Briefing {
         name,
@@ -82,7 +82,8 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
         tasks: JoinSet::new(),
         failed: Arc::default(),
     };
-    let job = Job { folder, plans, trainers, json: args.scenario.json, previous: args.previous };
+    let (json, previous) = (args.scenario.json, args.previous);
+    let job = Job { folder, plans, analyses, trainers, json, previous };
     job.execute(note, port, screen)
 }
 

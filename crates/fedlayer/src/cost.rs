@@ -2,7 +2,7 @@
 
 use fedlayer_core::{
     Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Plan, measures,
-    spec::{Baseline, Between, EvaluatedClients, OptimizerMemory, SplitSpec},
+    spec::{BarrierSpec, Baseline, Between, EvaluatedClients, OptimizerMemory, SplitSpec},
 };
 use serde::Serialize;
 
@@ -124,7 +124,8 @@ impl Barriers {
             SplitSpec::Train => data.pool().map_or(0, |_| data.all_train_examples()) as u64,
             SplitSpec::Test => data.test.len() as u64,
         };
-        let probes = barrier_probes(plan);
+        let cohort = u64::from(plan.clients.cohort());
+        let probes = plan.barriers.as_ref().map_or(0, |spec| barrier_probes(spec, plan, cohort));
         Self {
             evaluations: probes * splits.len() as u64,
             examples: probes * splits.iter().map(examples).sum::<u64>(),
@@ -132,23 +133,21 @@ impl Barriers {
     }
 }
 
-/// Points that the barriers of one round evaluate on each split; sets that several sweeps share count once.
-fn barrier_probes(plan: &Plan) -> u64 {
-    let Some(spec) = &plan.barriers else { return 0 };
+/// Points that barriers between so many models evaluate on each split; sets that several sweeps share count once.
+pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u64 {
     let mut sets: Vec<LayerSet> = Vec::new();
     for measure in measures(&spec.sets, &plan.layout, plan.root_seed()) {
         if !sets.contains(&measure.set) {
             sets.push(measure.set);
         }
     }
-    let cohort = u64::from(plan.clients.cohort());
     let directions = match spec.between {
-        Between::Cohort => cohort,
-        Between::Pairs => cohort * (cohort - 1),
+        Between::Cohort => models,
+        Between::Pairs => models * (models - 1),
     };
     let chord = u64::from(spec.baselines.contains(&Baseline::Chord) && !spec.alpha.contains(&1.0));
     let alphas = spec.alpha.len() as u64;
-    cohort + directions * sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord)
+    models + directions * sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord)
 }
 
 /// The models of all clients that took part by the last round, and one round's updates.

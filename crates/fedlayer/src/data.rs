@@ -53,10 +53,15 @@ impl Data {
     /// # Errors
     /// When the file is nowhere, or has not the values of the plan's model.
     pub(crate) fn initial(&self, plan: &Plan) -> Result<Option<Params>, String> {
-        let Some(file) = &plan.initial else { return Ok(None) };
-        let path = self.find(file)?;
-        let read = values::read(&path, &plan.layout);
-        read.map(Some).map_err(|error| error.to_string())
+        plan.initial.as_ref().map(|file| self.values_of(file, &plan.layout)).transpose()
+    }
+
+    /// The values of a model in a file.
+    ///
+    /// # Errors
+    /// When the file is nowhere, or has not the values of these layers.
+    pub(crate) fn values_of(&self, file: &str, layout: &Arc<Layout>) -> Result<Params, String> {
+        values::read(&self.find(file)?, layout).map_err(|error| error.to_string())
     }
 }
 
@@ -75,8 +80,6 @@ impl Outside for Data {
     }
 
     fn values(&self, file: &str, layout: &Layout) -> Result<(), String> {
-        let path = self.find(file)?;
-        let read = values::read(&path, &Arc::new(layout.clone()));
-        read.map(drop).map_err(|error| error.to_string())
+        self.values_of(file, &Arc::new(layout.clone())).map(drop)
     }
 }

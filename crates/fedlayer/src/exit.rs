@@ -62,6 +62,19 @@ pub(crate) enum Failure {
         /// What it was, on the whole.
         cause: Cause,
     },
+    /// An analysis could not be made.
+    #[error("analysis `{name}`: {reason}")]
+    Analysis {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The models of an analysis are not named as they must be.
+    #[error(
+        "{0}\nhint: `fedlayer analyze barriers RUN`, or `fedlayer analyze barriers A.safetensors B.safetensors --scenario S.toml`"
+    )]
+    Models(String),
     /// A data set could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -128,6 +141,7 @@ impl Failure {
             Self::Address(_) => 11,
             Self::Security(_) => 12,
             Self::Refused(_) => 13,
+            Self::Analysis { .. } | Self::Models(_) => 14,
             Self::Fault(_) => 70,
             Self::Interrupted(_) | Self::Stopped => 130,
         }

@@ -1,5 +1,6 @@
 //! The `fedlayer` program: arguments, files, wiring, words.
 
+mod analyses;
 mod args;
 mod certs;
 mod check;
@@ -53,6 +54,7 @@ fn perform(command: &Command, screen: &Screen) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Resume(args) => run::resume(args, screen),
+        Command::Analyze(args) => analyses::command(args, screen),
         Command::Coordinator(args) => coordinator::coordinator(args, screen),
         Command::Worker(args) => worker::worker(args, screen),
         Command::Certs(args) => certs::certs(args, screen),

@@ -8,7 +8,9 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use fedlayer_core::{ClientId, FederatedData, Federation, Plan, Summary, stacks};
+use fedlayer_core::{
+    ClientId, FederatedData, Federation, Plan, Summary, spec::AnalysisSpec, stacks,
+};
 use fedlayer_runtime::{
     Committed, Journal, Link, Origin, RunError, Shutdown, WorkerPool,
     remote::{End, Metrics},
@@ -18,6 +20,7 @@ use fedlayer_torch::{Device, DeviceChoice};
 use tokio::sync::Semaphore;
 
 use crate::{
+    analyses::{self, Laboratory},
     args::{Means, ResumeArgs, RunArgs},
     checkpoint::Checkpoint,
     data::Data,
@@ -48,8 +51,9 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
         Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
         None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
     };
-    let plans = shared(read.plans);
-    let job = Job { folder, plans, trainers, json: args.scenario.json, previous: false };
+    let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
+    let json = args.scenario.json;
+    let job = Job { folder, plans, analyses, trainers, json, previous: false };
     job.execute(note, Threads, screen)
 }
 
@@ -80,8 +84,9 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
         ));
     }
     let trainers = Arc::new(Trainers::new(device, data));
-    let plans = shared(read.plans);
-    let job = Job { folder, plans, trainers, json: args.json, previous: args.previous };
+    let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
+    let (json, previous) = (args.json, args.previous);
+    let job = Job { folder, plans, analyses, trainers, json, previous };
     job.execute(note, Threads, screen)
 }
 
@@ -90,11 +95,11 @@ pub(crate) fn absolute(folder: Option<&Path>) -> Result<Option<PathBuf>, Failure
     Ok(folder.map(std::path::absolute).transpose()?)
 }
 
-fn open(choice: DeviceChoice) -> Result<Device, Failure> {
+pub(crate) fn open(choice: DeviceChoice) -> Result<Device, Failure> {
     choice.open().map_err(|error| Failure::Device(error.to_string()))
 }
 
-fn workers(means: &Means) -> Result<usize, Failure> {
+pub(crate) fn workers(means: &Means) -> Result<usize, Failure> {
     match means.workers {
         Some(workers) => Ok(workers.into()),
         None => Ok(available_parallelism()?.get()),
@@ -127,6 +132,8 @@ pub(crate) fn shared(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
 pub(crate) struct Job {
     pub(crate) folder: RunFolder,
     pub(crate) plans: Vec<Arc<Plan>>,
+    /// What is measured once all rounds are over.
+    pub(crate) analyses: Vec<AnalysisSpec>,
     pub(crate) trainers: Arc<Trainers>,
     pub(crate) json: bool,
     /// Whether a damaged checkpoint may be passed over for the one before.
@@ -222,18 +229,41 @@ impl Job {
         runtime.shutdown_background();
         progress.iter().for_each(Progress::clear);
         note.seconds = began.elapsed().as_secs_f64();
-        note.state = match &ended {
-            Ok(()) => RunState::Finished,
-            Err(Failure::Interrupted(_)) => RunState::Interrupted,
-            Err(_) => RunState::Failed,
-        };
-        let noted = self.folder.write_note(&note);
         let reported = match &ended {
             Err(Failure::Interrupted(_)) => Ok(()),
             _ => self.report(screen, &note),
         };
+        let analysed = match (&ended, &reported) {
+            (Ok(()), Ok(())) => self.analyse(&note, screen),
+            _ => Ok(()),
+        };
+        note.state = match (&ended, &analysed) {
+            (Ok(()), Ok(())) => RunState::Finished,
+            (Err(Failure::Interrupted(_)), _) => RunState::Interrupted,
+            _ => RunState::Failed,
+        };
+        note.seconds = began.elapsed().as_secs_f64();
+        let noted = self.folder.write_note(&note);
         // What ended the run is the news; that a full disk takes the summary too is not.
-        ended.and(noted).and(reported)
+        ended.and(noted).and(reported).and(analysed)
+    }
+
+    /// What the scenario wants measured on the models; what is there already is left alone.
+    fn analyse(&self, note: &RunNote, screen: &Screen) -> Result<(), Failure> {
+        if self.analyses.is_empty() {
+            return Ok(());
+        }
+        let folder = self.folder.path();
+        analyses::end_at_once(
+            screen,
+            format!(
+                "interrupted; every round and every finished analysis is kept\nhint: `fedlayer resume {}` makes the rest",
+                folder.display()
+            ),
+        );
+        let laboratory = Laboratory { trainers: &self.trainers, workers: note.workers, screen };
+        let made = laboratory.after_rounds(&self.analyses, &self.plans, &self.folder)?;
+        analyses::show(&made, self.json, screen)
     }
 
     /// Every plan from its latest checkpoint, or from the start.

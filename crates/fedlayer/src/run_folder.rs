@@ -152,7 +152,7 @@ impl RunFolder {
 
     /// The part of the folder that belongs to a plan.
     pub(crate) fn plan(&self, plan: &Plan) -> PlanFolder {
-        PlanFolder { path: self.path.join(plan.folder()) }
+        PlanFolder::of(&self.path, plan)
     }
 }
 
@@ -166,12 +166,23 @@ pub(crate) fn read_summary(folder: &Path) -> Result<Summary, Failure> {
     }
 }
 
+/// The scenario in a run folder.
+pub(crate) fn scenario_file(folder: &Path) -> PathBuf {
+    folder.join(SCENARIO)
+}
+
+/// Reads the `run.json` of a run folder without keeping the folder.
+pub(crate) fn read_note(folder: &Path) -> Result<RunNote, Failure> {
+    read_json(&folder.join(NOTE))
+}
+
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let text = files::read_text(path)?;
     serde_json::from_str(&text).map_err(|error| Failure::damaged(path, error))
 }
 
-fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
+/// A value as JSON for people.
+pub(crate) fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -184,6 +195,23 @@ pub(crate) struct PlanFolder {
 }
 
 impl PlanFolder {
+    /// The part of a run folder that belongs to a plan.
+    pub(crate) fn of(run: &Path, plan: &Plan) -> Self {
+        Self { path: run.join(plan.folder()) }
+    }
+
+    /// The rounds whose checkpoints are there, ascending.
+    pub(crate) fn kept_rounds(&self) -> Result<Vec<u32>, FileError> {
+        checkpoint_rounds(&self.checkpoints())
+    }
+
+    /// The checkpoint of a round.
+    pub(crate) fn checkpoint(&self, round: u32, plan: &Plan) -> Result<Checkpoint, Failure> {
+        let path = self.checkpoints().join(checkpoint_name(round));
+        let bytes = files::read_bytes(&path)?;
+        Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))
+    }
+
     /// The latest checkpoint, if there is one.
     pub(crate) fn latest(&self, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
         self.last_but(0, plan)
@@ -196,13 +224,9 @@ impl PlanFolder {
 
     /// The last checkpoint but so many.
     fn last_but(&self, later: usize, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
-        let rounds = checkpoint_rounds(&self.checkpoints())?;
+        let rounds = self.kept_rounds()?;
         let Some(round) = rounds.into_iter().rev().nth(later) else { return Ok(None) };
-        let path = self.checkpoints().join(checkpoint_name(round));
-        let bytes = files::read_bytes(&path)?;
-        let checkpoint =
-            Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))?;
-        Ok(Some(checkpoint))
+        self.checkpoint(round, plan).map(Some)
     }
 
     /// Goes on writing after a checkpoint, or from the start; lines past it are cut off.
@@ -285,12 +309,12 @@ struct TimingRow {
 impl FileJournal {
     fn write(&mut self, committed: &Committed<'_>) -> Result<(), Failure> {
         let round = committed.record.round;
-        self.rounds.append(&lines([committed.record])?)?;
+        self.rounds.append(&json_lines([committed.record])?)?;
         if !committed.barriers.is_empty() {
-            self.barriers.append(&lines(committed.barriers)?)?;
+            self.barriers.append(&json_lines(committed.barriers)?)?;
         }
         let spent = committed.timings;
-        self.timings.append(&lines([&TimingRow {
+        self.timings.append(&json_lines([&TimingRow {
             round,
             train: spent.train.as_secs_f64(),
             barriers: spent.barriers.as_secs_f64(),
@@ -353,7 +377,7 @@ impl Journal for FileJournal {
 }
 
 /// Values as lines of JSON.
-fn lines<'a, T: Serialize + 'a>(
+pub(crate) fn json_lines<'a, T: Serialize + 'a>(
     values: impl IntoIterator<Item = &'a T>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut lines = Vec::new();

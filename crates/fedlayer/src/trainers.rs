@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fedlayer_core::{FederatedData, Plan, ToyTrainer, Trainer, spec::ModelSpec};
+use fedlayer_core::{FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, spec::ModelSpec};
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
@@ -39,6 +39,11 @@ impl Trainers {
 }
 
 impl Trainers {
+    /// The values of a model in a file.
+    pub(crate) fn values(&self, file: &str, layout: &Arc<Layout>) -> Result<Params, String> {
+        self.data.values_of(file, layout)
+    }
+
     /// A hash of everything outside the scenario that a plan's results depend on: its examples, and the files that it names.
     pub(crate) fn fingerprint(&self, plan: &Plan) -> Result<[u8; 32], String> {
         let mut hasher = blake3::Hasher::new();

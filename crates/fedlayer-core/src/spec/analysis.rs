@@ -127,6 +127,21 @@ pub enum Measurement {
 }
 
 impl Measurement {
+    /// The words of all measurements, in the order of the documentation.
+    pub const WORDS: [&str; 11] = [
+        "barriers",
+        "cumulative",
+        "window",
+        "robustness",
+        "subspace",
+        "criticality",
+        "flatness",
+        "hessian",
+        "surface",
+        "predict",
+        "align",
+    ];
+
     /// Its word in scenarios, commands and records.
     pub fn word(&self) -> &'static str {
         match self {

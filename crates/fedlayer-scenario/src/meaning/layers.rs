@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fedlayer_core::{
     LayerName, Layout, matching,
-    spec::{Average, BarrierSpec, Rule, SetSpec},
+    spec::{Average, BarrierSpec, Baseline, Rule, SetSpec},
 };
 
 use crate::{
@@ -48,28 +48,37 @@ fn check_rule(path: &Path, rule: &Rule, layout: &Layout) -> Vec<Problem> {
 }
 
 fn check_barriers(barriers: &BarrierSpec, layout: &Layout) -> Vec<Problem> {
+    let path = Path::from("barriers");
+    let mut problems = check_sets(&path.join("sets"), &barriers.sets, layout);
+    problems.extend(check_alpha(&path.join("alpha"), &barriers.alpha));
+    let again = |split: &_| format!("the split `{split}` is given twice");
+    problems.extend(super::repeated(&path.join("splits"), &barriers.splits, again));
+    problems.extend(check_baselines(&path.join("baselines"), &barriers.baselines));
+    problems
+}
+
+/// Layer sets that the model has, each once.
+pub(super) fn check_sets(path: &Path, sets: &[SetSpec], layout: &Layout) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let sets = Path::from("barriers.sets");
-    for (index, set) in barriers.sets.iter().enumerate() {
-        let path = sets.join(index);
+    for (index, set) in sets.iter().enumerate() {
+        let path = path.join(index);
         problems.extend(match set {
             SetSpec::Window(k) => too_many(&path, "window", *k, layout),
             SetSpec::Named(patterns) => unknown_layers(&path.join("named"), patterns, layout),
             _ => Vec::new(),
         });
     }
-    let meant: Vec<Meant<'_>> = barriers.sets.iter().map(|set| Meant::of(set, layout)).collect();
-    problems.extend(super::repeated(&sets, &meant, |_| "a layer set is given twice".to_owned()));
-    let alpha = Path::from("barriers.alpha");
-    let again = |alpha: &f64| format!("α = {alpha} is given twice");
-    problems.extend(super::repeated(&alpha, &barriers.alpha, again));
-    let splits = Path::from("barriers.splits");
-    let again = |split: &_| format!("the split `{split}` is given twice");
-    problems.extend(super::repeated(&splits, &barriers.splits, again));
-    let baselines = Path::from("barriers.baselines");
-    let again = |_: &_| "a baseline is given twice".to_owned();
-    problems.extend(super::repeated(&baselines, &barriers.baselines, again));
+    let meant: Vec<Meant<'_>> = sets.iter().map(|set| Meant::of(set, layout)).collect();
+    problems.extend(super::repeated(path, &meant, |_| "a layer set is given twice".to_owned()));
     problems
+}
+
+pub(super) fn check_alpha(path: &Path, alpha: &[f64]) -> Vec<Problem> {
+    super::repeated(path, alpha, |alpha: &f64| format!("α = {alpha} is given twice"))
+}
+
+pub(super) fn check_baselines(path: &Path, baselines: &[Baseline]) -> Vec<Problem> {
+    super::repeated(path, baselines, |_| "a baseline is given twice".to_owned())
 }
 
 /// What a layer set means: two named sets of the same layers are one.
@@ -89,7 +98,7 @@ impl<'s> Meant<'s> {
     }
 }
 
-fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) -> Vec<Problem> {
+pub(super) fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) -> Vec<Problem> {
     let problem = |(index, pattern): (usize, &String)| {
         let at = At::Value(list.join(index));
         match matching(layout, pattern) {
@@ -118,18 +127,29 @@ fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) -> Vec<Prob
 }
 
 fn too_many(path: &Path, word: &str, k: u32, layout: &Layout) -> Vec<Problem> {
+    too_wide(&path.join(word), k, layout)
+        .map(|problem| Problem {
+            title: format!(
+                "`{word}` asks for {}; the model has {}",
+                count(k as usize, "layer"),
+                layout.layers().len()
+            ),
+            ..problem
+        })
+        .into_iter()
+        .collect()
+}
+
+/// More layers than the model has.
+pub(super) fn too_wide(path: &Path, k: u32, layout: &Layout) -> Option<Problem> {
     let layers = layout.layers().len();
-    if k as usize <= layers {
-        return Vec::new();
-    }
-    let asks = count(k as usize, "layer");
-    let problem = Problem::new(
-        At::Value(path.join(word)),
-        format!("`{word}` asks for {asks}; the model has {layers}"),
-    )
-    .label(format!("must be at most {layers}"))
-    .help(the_layers(layout));
-    vec![problem]
+    (k as usize > layers).then(|| {
+        let title =
+            format!("found {}; the model has {layers}", count(k as usize, "neighbouring layer"));
+        Problem::new(At::Value(path.clone()), title)
+            .label(format!("must be at most {layers}"))
+            .help(the_layers(layout))
+    })
 }
 
 fn the_layers(layout: &Layout) -> String {

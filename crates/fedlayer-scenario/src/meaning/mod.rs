@@ -1,5 +1,6 @@
 //! What the shape of a scenario cannot say: values that are each allowed and together make no sense.
 
+mod analysis;
 mod clients;
 mod layers;
 mod local;
@@ -84,6 +85,7 @@ pub(crate) fn check(
         }
     };
     problems.extend(layers::check(scenario, &layout));
+    problems.extend(analysis::check(scenario, &layout, outside));
     if facts.is_ok() {
         problems.extend(model::initial(scenario, &layout, outside));
     }

@@ -1,0 +1,254 @@
+//! `[[analysis]]`: the models that it is made on must be there and differ, and the layers that it names must be the model's.
+
+use fedlayer_core::{
+    Layout, slug,
+    spec::{
+        AnalysisSpec, Average, DataSet, GivenModels, Keep, Measurement, RoundChoice, RoundWord,
+        Rule, SplitSpec, StrategySpec, Synthetic, Through,
+    },
+};
+
+use super::{Outside, layers, repeated};
+use crate::{
+    Scenario,
+    problem::{At, Problem},
+    tree::Path,
+    words::{count, did_you_mean, name, names},
+};
+
+pub(super) fn check(scenario: &Scenario, layout: &Layout, outside: &dyn Outside) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, spec) in scenario.analysis.iter().enumerate() {
+        let path = Path::from("analysis").join(index);
+        problems.extend(files(scenario, index, &path));
+        problems.extend(whose(scenario, spec, &path));
+        problems.extend(rounds(scenario, spec, &path));
+        problems.extend(splits(scenario, spec, &path));
+        problems.extend(measure(&spec.measure, layout, &path.join("measure")));
+        problems.extend(given(spec, layout, outside, &path.join("models")));
+    }
+    problems
+}
+
+/// Every analysis needs files of its own.
+fn files(scenario: &Scenario, index: usize, path: &Path) -> Option<Problem> {
+    let at = |index: usize| {
+        let path = Path::from("analysis").join(index);
+        match scenario.analysis[index].name {
+            Some(_) => At::Value(path.join("name")),
+            None => At::Value(path.join("measure")),
+        }
+    };
+    let folder = slug(scenario.analysis[index].name());
+    if folder.is_empty() {
+        let at = At::Value(path.join("name"));
+        return Some(Problem::new(at, "an analysis's name needs a letter or a digit"));
+    }
+    let earlier = &scenario.analysis[..index];
+    let first = earlier.iter().position(|other| slug(other.name()) == folder)?;
+    let problem = Problem::new(at(index), "two analyses would write the same files")
+        .label(format!("both are called {}", name(folder)))
+        .also(at(first), "first here")
+        .help("give each a `name` of its own".to_owned());
+    Some(problem)
+}
+
+/// The strategy, seed and clients whose models are analysed.
+fn whose(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let strategies = || scenario.strategy.iter().map(|strategy| strategy.name.as_str());
+    if let Some(wanted) = &spec.strategy
+        && !strategies().any(|known| known == wanted)
+    {
+        let at = At::Value(path.join("strategy"));
+        let problem = Problem::new(at, format!("there is no strategy {}", name(wanted)))
+            .help(did_you_mean(wanted, strategies()))
+            .help(format!("the strategies are {}", names(strategies())));
+        problems.push(problem);
+    }
+    if let Some(seed) = spec.seed.filter(|seed| !scenario.seeds.contains(seed)) {
+        let at = At::Value(path.join("seed"));
+        let seeds: Vec<String> = scenario.seeds.iter().map(u64::to_string).collect();
+        let problem = Problem::new(at, format!("nothing is run with seed {seed}"))
+            .help(format!("`seeds` has {}", seeds.join(", ")));
+        problems.push(problem);
+    }
+    let clients = path.join("clients");
+    let listed = spec.clients.as_deref().unwrap_or_default();
+    problems.extend(repeated(&clients, listed, |client| format!("client {client} is given twice")));
+    for (index, client) in listed.iter().enumerate() {
+        if *client >= scenario.clients.count {
+            let at = At::Value(clients.join(index));
+            let there = count(scenario.clients.count as usize, "client");
+            let problem = Problem::new(at, format!("there is no client {client}"))
+                .help(format!("there are {there}, counted from 0"));
+            problems.push(problem);
+        }
+    }
+    if spec.models.is_none() {
+        problems.extend(alike(scenario, spec, path));
+    }
+    problems
+}
+
+/// Models that cannot differ have no barrier.
+fn alike(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Option<Problem> {
+    if matches!(
+        spec.measure,
+        Measurement::Hessian(_) | Measurement::Flatness(_) | Measurement::Criticality(_)
+    ) {
+        return None;
+    }
+    let at = At::Value(path.join("measure"));
+    if scenario.clients.count == 1 {
+        let problem = Problem::new(at, "one client has no other model beside its own")
+            .help("give `clients.count` at least 2, or name `models`".to_owned());
+        return Some(problem);
+    }
+    let strategy = strategy(scenario, spec)?;
+    (strategy.average == Average::Always(Rule::All)).then(|| {
+        Problem::new(at, "after averaging all layers, every client has the same model")
+            .label(format!("of the strategy {}", name(&strategy.name)))
+            .help("analyse a strategy that leaves clients layers of their own, such as `average = \"none\"`".to_owned())
+    })
+}
+
+fn strategy<'s>(scenario: &'s Scenario, spec: &AnalysisSpec) -> Option<&'s StrategySpec> {
+    match &spec.strategy {
+        Some(wanted) => scenario.strategy.iter().find(|known| known.name == *wanted),
+        None => scenario.strategy.first(),
+    }
+}
+
+/// The rounds must be run, and their checkpoints kept.
+fn rounds(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let at = path.join("rounds");
+    let checkpoints = &scenario.checkpoints;
+    let keeps_all = matches!(checkpoints.keep, Keep::All(_));
+    if let RoundChoice::Listed(rounds) = &spec.rounds {
+        problems.extend(repeated(&at, rounds, |round| format!("round {round} is given twice")));
+        for (index, &round) in rounds.iter().enumerate() {
+            let due = round.is_multiple_of(checkpoints.every) || round == scenario.rounds;
+            if round > scenario.rounds {
+                let title = format!("there is no round {round}");
+                let problem = Problem::new(At::Value(at.join(index)), title)
+                    .help(format!("`rounds` is {}", scenario.rounds));
+                problems.push(problem);
+            } else if !due {
+                let title = format!("round {round} has no checkpoint");
+                let problem = Problem::new(At::Value(at.join(index)), title).help(format!(
+                    "`checkpoints.every` is {}; choose multiples of it",
+                    checkpoints.every
+                ));
+                problems.push(problem);
+            }
+        }
+    }
+    let last_only = match &spec.rounds {
+        RoundChoice::Listed(rounds) => rounds.iter().all(|&round| round == scenario.rounds),
+        RoundChoice::Word(word) => *word == RoundWord::Last,
+    };
+    let needs_path = spec.models.is_none() && matches!(spec.measure, Measurement::Subspace(_));
+    if !keeps_all && (!last_only || needs_path) {
+        let (key, title) = match last_only {
+            true => ("measure", "the subspace of training is that of every kept round"),
+            false => ("rounds", "an analysis after earlier rounds needs their checkpoints"),
+        };
+        let problem = Problem::new(At::Value(path.join(key)), title)
+            .label("only the latest are kept")
+            .help("set `keep = \"all\"` in `[checkpoints]`".to_owned());
+        problems.push(problem);
+    }
+    problems
+}
+
+/// Splits are given once, and can be had.
+fn splits(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem> {
+    let at = path.join("splits");
+    let again = |split: &SplitSpec| format!("the split `{split}` is given twice");
+    let mut problems = repeated(&at, &spec.splits, again);
+    let drawn =
+        matches!(scenario.data.set, DataSet::Synthetic(Synthetic { per_client: Some(_), .. }));
+    if drawn && spec.splits.contains(&SplitSpec::Train) {
+        let title = "the training split needs the examples of all clients at once";
+        let problem = Problem::new(At::Key(path.clone()), title)
+            .label("`splits` has \"train\", which is its default too")
+            .help("clients are drawn one by one here: write `splits = [\"test\"]`".to_owned());
+        problems.push(problem);
+    }
+    problems
+}
+
+/// The layers that a measurement names or counts.
+fn measure(measure: &Measurement, layout: &Layout, path: &Path) -> Vec<Problem> {
+    let path = path.join(measure.word());
+    match measure {
+        Measurement::Barriers(spec) => {
+            let mut problems = layers::check_sets(&path.join("sets"), &spec.sets, layout);
+            problems.extend(layers::check_alpha(&path.join("alpha"), &spec.alpha));
+            problems.extend(layers::check_baselines(&path.join("baselines"), &spec.baselines));
+            problems
+        }
+        Measurement::Cumulative(spec) => {
+            let orders = path.join("orders");
+            let mut problems =
+                repeated(&orders, &spec.orders, |_| "an order is given twice".to_owned());
+            problems.extend(layers::check_baselines(&path.join("baselines"), &spec.baselines));
+            problems
+        }
+        Measurement::Window(spec) => {
+            let widths = path.join("widths");
+            let again = |width: &u32| format!("the width {width} is given twice");
+            let mut problems = repeated(&widths, &spec.widths, again);
+            for (index, width) in spec.widths.iter().enumerate() {
+                problems.extend(layers::too_wide(&widths.join(index), *width, layout));
+            }
+            problems.extend(layers::check_baselines(&path.join("baselines"), &spec.baselines));
+            problems
+        }
+        Measurement::Surface(spec) => match &spec.through {
+            Through::Layers(first, second) => {
+                let at = path.join("through").join("layers");
+                let mut problems = layers::unknown_layers(&at.join(0), first, layout);
+                problems.extend(layers::unknown_layers(&at.join(1), second, layout));
+                problems
+            }
+            _ => Vec::new(),
+        },
+        Measurement::Align(spec) => layers::check_sets(&path.join("sets"), &spec.sets, layout),
+        Measurement::Robustness(spec) => layers::check_alpha(&path.join("alpha"), &spec.alpha),
+        Measurement::Subspace(_)
+        | Measurement::Criticality(_)
+        | Measurement::Flatness(_)
+        | Measurement::Hessian(_)
+        | Measurement::Predict(_) => Vec::new(),
+    }
+}
+
+/// Models of one's own must have the model's values.
+fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Path) -> Vec<Problem> {
+    match &spec.models {
+        None => Vec::new(),
+        Some(GivenModels::Files(files)) => {
+            let list = path.join("files");
+            let wrong = |(index, file): (usize, &String)| {
+                let error = outside.values(file, layout).err()?;
+                Some(Problem::new(At::Value(list.join(index)), error))
+            };
+            files.iter().enumerate().filter_map(wrong).collect()
+        }
+        Some(GivenModels::Values(models)) => {
+            let list = path.join("values");
+            let expected = layout.parameters();
+            let wrong = |(index, values): (usize, &Vec<f64>)| {
+                let found = values.len();
+                (found != expected).then(|| {
+                    let title = format!("found {found} values; the model has {expected}");
+                    Problem::new(At::Value(list.join(index)), title)
+                })
+            };
+            models.iter().enumerate().filter_map(wrong).collect()
+        }
+    }
+}

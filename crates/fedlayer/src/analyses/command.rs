@@ -1,0 +1,153 @@
+//! `fedlayer analyze`: one measurement on the models of a run, or on two or more files.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fedlayer_core::{
+    Plan,
+    spec::{AnalysisSpec, GivenModels},
+};
+use fedlayer_scenario::{Read, Setting};
+use fedlayer_torch::DeviceChoice;
+
+use super::{
+    Laboratory, end_at_once,
+    models::Source,
+    plan_of,
+    results::{self, Made, Results},
+    show,
+};
+use crate::{
+    args::AnalyzeArgs,
+    data::Data,
+    exit::Failure,
+    files,
+    run::{open, shared, workers},
+    run_folder::{self, PlanFolder, RunFolder},
+    scenario,
+    screen::Screen,
+    trainers::Trainers,
+};
+
+/// `fedlayer analyze`.
+pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
+    let run = match &args.models[..] {
+        [run] if RunFolder::is_one(run) => Some(run.as_path()),
+        [one] if files::is_folder(one) => return Err(Failure::NoRun(one.clone())),
+        [_] => {
+            return Err(Failure::Models(
+                "found one file; an analysis takes a run folder, or two or more files".to_owned(),
+            ));
+        }
+        _ => None,
+    };
+    let (path, note) = match (run, &args.scenario) {
+        (Some(run), None) => (run_folder::scenario_file(run), Some(run_folder::read_note(run)?)),
+        (Some(_), Some(_)) => {
+            let words = "a run has its scenario in its folder; leave `--scenario` out";
+            return Err(Failure::Models(words.to_owned()));
+        }
+        (None, Some(scenario)) => (scenario.clone(), None),
+        (None, None) => {
+            let words = "files of values do not say what network they are for and on what data: name a scenario with `--scenario`";
+            return Err(Failure::Models(words.to_owned()));
+        }
+    };
+    if run.is_some() && args.initial.is_some() {
+        let words = "a run knows its initial model; leave `--initial` out";
+        return Err(Failure::Models(words.to_owned()));
+    }
+    let folder = args.data.data.clone().or(note.as_ref().and_then(|note| note.data.clone()));
+    let data = Data::new(folder.as_deref());
+    let text = files::read_text(&path)?;
+    let asking = fedlayer_scenario::asking(&text, &args.measure);
+    let read = scenario::read_text(&path, &asking, &settings(args, run)?, &data, screen)?;
+    let (spec, plan) = asked(read)?;
+    let choice = match (args.means.device, &note) {
+        (Some(choice), _) => choice,
+        (None, Some(note)) => {
+            note.device.parse().map_err(|error| Failure::Device(format!("{error}")))?
+        }
+        (None, None) => DeviceChoice::Cpu,
+    };
+    let trainers = Arc::new(Trainers::new(open(choice)?, data));
+    trainers.data(&plan).map_err(Failure::Data)?;
+    let (source, results) = places(args, run, &spec, &plan);
+    end_at_once(screen, "interrupted; nothing of this analysis was written".to_owned());
+    let laboratory = Laboratory { trainers: &trainers, workers: workers(&args.means)?, screen };
+    let name = results.free(&results::name(&spec));
+    let made = laboratory.make(&spec, &name, &plan, &source, &results)?;
+    tell(args, &made, screen)
+}
+
+/// The analysis that was asked for, and the plan whose models it is made on.
+fn asked(read: Read) -> Result<(AnalysisSpec, Arc<Plan>), Failure> {
+    let nothing = || Failure::Fault("a valid scenario without plans or analysis".to_owned());
+    let spec = read.scenario.analysis.first().cloned().ok_or_else(nothing)?;
+    let plans = shared(read.plans);
+    let plan = plan_of(&spec, &plans).cloned().ok_or_else(nothing)?;
+    Ok((spec, plan))
+}
+
+/// Where the models come from, and where the results go.
+fn places(
+    args: &AnalyzeArgs,
+    run: Option<&Path>,
+    spec: &AnalysisSpec,
+    plan: &Plan,
+) -> (Source, Results) {
+    let source = match (run, &spec.models) {
+        (Some(run), None) => Source::Run(PlanFolder::of(run, plan)),
+        (_, Some(models)) => Source::Given(models.clone()),
+        (None, None) => Source::Given(GivenModels::Files(Vec::new())),
+    };
+    let results = match (&args.out, run) {
+        (Some(folder), _) => Results::in_folder(folder.clone()),
+        (None, Some(run)) => Results::of(run),
+        (None, None) => Results::in_folder(PathBuf::from("analyses")),
+    };
+    (source, results)
+}
+
+/// What the command line says, as settings of the scenario that asks for the analysis.
+fn settings(args: &AnalyzeArgs, run: Option<&Path>) -> Result<Vec<Setting>, Failure> {
+    let text = |text: &str| toml::Value::from(text).to_string();
+    let list = |items: Vec<String>| format!("[{}]", items.join(", "));
+    let mut all = Vec::new();
+    let mut of = |key: &str, value: String| all.push(format!("analysis.0.{key}={value}"));
+    args.strategy.iter().for_each(|strategy| of("strategy", text(strategy)));
+    args.seed.iter().for_each(|seed| of("seed", seed.to_string()));
+    args.name.iter().for_each(|name| of("name", text(name)));
+    if !args.clients.is_empty() {
+        of("clients", list(args.clients.iter().map(u32::to_string).collect()));
+    }
+    if let Some(rounds) = &args.rounds {
+        let is_word = rounds.starts_with(|first: char| first.is_ascii_alphabetic());
+        of("rounds", if is_word { text(rounds) } else { format!("[{rounds}]") });
+    }
+    if !args.splits.is_empty() {
+        of("splits", list(args.splits.iter().map(|split| text(split)).collect()));
+    }
+    if run.is_none() {
+        let files = args.models.iter().map(|file| text(&file.to_string_lossy())).collect();
+        of("models", format!("{{ files = {} }}", list(files)));
+    }
+    for setting in &args.settings {
+        all.push(format!("analysis.0.measure.{}.{setting}", args.measure));
+    }
+    if let Some(initial) = &args.initial {
+        all.push(format!("initial={}", text(&initial.to_string_lossy())));
+    }
+    let settings: Result<Vec<Setting>, _> = all.iter().map(|setting| setting.parse()).collect();
+    settings.map_err(|error| Failure::Models(error.to_string()))
+}
+
+/// The numbers on stdout, the files on stderr.
+fn tell(args: &AnalyzeArgs, made: &Made, screen: &Screen) -> Result<(), Failure> {
+    if args.json {
+        screen.data(&format!("{}\n", serde_json::to_string_pretty(&made.rows)?))?;
+    }
+    show(std::slice::from_ref(made), args.json, screen)
+}

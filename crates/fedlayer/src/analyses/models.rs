@@ -1,0 +1,130 @@
+//! [`subjects`]: the models that are analysed, from a run's checkpoints, from files, or from values.
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Architecture, ClientId, Params, Plan, Subject, SubjectModel, Trainer,
+    spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
+};
+
+use crate::{exit::Failure, run_folder::PlanFolder, trainers::Trainers};
+
+/// Where the models come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A plan's checkpoints.
+    Run(PlanFolder),
+    /// Files or values.
+    Given(GivenModels),
+}
+
+/// The models of an analysis: once for each of its rounds.
+pub(super) fn subjects(
+    spec: &AnalysisSpec,
+    plan: &Arc<Plan>,
+    source: &Source,
+    trainers: &Trainers,
+    trainer: &mut dyn Trainer,
+) -> Result<Vec<Subject>, Failure> {
+    let wrong = |reason: String| Failure::Analysis { name: spec.name().to_owned(), reason };
+    let data = trainers.data(plan).map_err(Failure::Data)?;
+    let architecture = Architecture::new(&plan.model, &data.facts()).ok();
+    let folder = match source {
+        Source::Run(folder) => folder,
+        Source::Given(models) => {
+            let models = given(models, plan, trainers).map_err(wrong)?;
+            let initial = match &plan.initial {
+                Some(file) => Some(trainers.values(file, &plan.layout).map_err(wrong)?),
+                None => None,
+            };
+            let initial = initial.map(Arc::new);
+            return Ok(vec![Subject { round: 0, models, initial, architecture }]);
+        }
+    };
+    let start = trainer.initial(plan.root_seed().child("initial parameters"));
+    let initial = Arc::new(start.map_err(|error| wrong(error.to_string()))?);
+    let clients: Vec<ClientId> = match &spec.clients {
+        Some(clients) => clients.iter().map(|&client| ClientId(client)).collect(),
+        None => (0..plan.clients.count.min(2)).map(ClientId).collect(),
+    };
+    let kept = folder.kept_rounds()?;
+    let wanted = wanted(&spec.rounds, &kept).map_err(wrong)?;
+    // Only what a measurement looks at is read.
+    let looks_back = matches!(spec.measure, Measurement::Subspace(_) | Measurement::Criticality(_));
+    let mut histories: Vec<Vec<(u32, Arc<Params>)>> = vec![Vec::new(); clients.len()];
+    let mut subjects = Vec::new();
+    let last = wanted.iter().copied().max().unwrap_or(0);
+    for round in kept.into_iter().filter(|&round| round <= last) {
+        if !looks_back && !wanted.contains(&round) {
+            continue;
+        }
+        let federation = folder.checkpoint(round, plan)?.federation;
+        let models: Vec<Arc<Params>> =
+            clients.iter().map(|&client| federation.model(client)).collect();
+        if looks_back {
+            for (history, model) in histories.iter_mut().zip(&models) {
+                history.push((round, model.clone()));
+            }
+        }
+        if wanted.contains(&round) {
+            let model = |((&id, params), history): ((&ClientId, Arc<Params>), &Vec<_>)| {
+                let examples = data.train_examples(id) as u64;
+                SubjectModel { id, params, examples, history: history.clone() }
+            };
+            subjects.push(Subject {
+                round,
+                models: clients.iter().zip(models).zip(&histories).map(model).collect(),
+                initial: Some(initial.clone()),
+                architecture: architecture.clone(),
+            });
+        }
+    }
+    Ok(subjects)
+}
+
+/// Models 1, 2, …, all of the same weight.
+fn given(
+    models: &GivenModels,
+    plan: &Plan,
+    trainers: &Trainers,
+) -> Result<Vec<SubjectModel>, String> {
+    let params: Vec<Params> = match models {
+        GivenModels::Files(files) => {
+            let read = files.iter().map(|file| trainers.values(file, &plan.layout));
+            read.collect::<Result<_, _>>()?
+        }
+        GivenModels::Values(models) => {
+            let model = |values: &Vec<f64>| {
+                let values = values.iter().map(|&value| value as f32).collect();
+                Params::new(plan.layout.clone(), values).map_err(|error| error.to_string())
+            };
+            models.iter().map(model).collect::<Result<_, _>>()?
+        }
+    };
+    let model = |(index, params): (usize, Params)| SubjectModel {
+        id: ClientId(index as u32 + 1),
+        params: Arc::new(params),
+        examples: 1,
+        history: Vec::new(),
+    };
+    Ok(params.into_iter().enumerate().map(model).collect())
+}
+
+/// The rounds that are meant, of those that are kept.
+fn wanted(choice: &RoundChoice, kept: &[u32]) -> Result<Vec<u32>, String> {
+    let Some(&last) = kept.last() else {
+        return Err("the run has no checkpoint yet".to_owned());
+    };
+    let listed = match choice {
+        RoundChoice::Word(RoundWord::Last) => return Ok(vec![last]),
+        RoundChoice::Word(RoundWord::All) => return Ok(kept.to_vec()),
+        RoundChoice::Listed(listed) => listed,
+    };
+    match listed.iter().find(|round| !kept.contains(round)) {
+        None => Ok(listed.clone()),
+        Some(round) => {
+            let there: Vec<String> = kept.iter().map(u32::to_string).collect();
+            Err(format!("round {round} has no checkpoint; kept are {}", there.join(", ")))
+        }
+    }
+}
