@@ -1,0 +1,189 @@
+//! `[[analysis]]` and `fedlayer analyze`: from the models of a run, or from files, to values and pictures.
+
+use std::{collections::BTreeMap, fs};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde_json::Value;
+
+use crate::support::{DIGITS, Place, assert_same_bytes};
+
+/// Two clients that are never averaged, and every measurement.
+fn scenario() -> String {
+    let shared = DIGITS
+        .replace("rounds = 6", "rounds = 3")
+        .replace("count = 6\nper_round = 5\ndropout = 0.1", "count = 2")
+        .replace("every = 2\n[check", "between = \"pairs\"\n[check")
+        .replace("[checkpoints]\nevery = 2", "[checkpoints]\nkeep = \"all\"")
+        .replace("average = \"all\"", "average = \"none\"");
+    let measures = [
+        "barriers = { sets = [\"full\", \"layers\", \"shallow\"] }",
+        "cumulative = {}",
+        "window = {}",
+        "robustness = { draws = 2 }",
+        "subspace = { draws = 3, as_published = true }",
+        "criticality = { draws = 1 }",
+        "flatness = { draws = 3 }",
+        "hessian = { draws = 3, steps = 5 }",
+        "surface = { points = 4 }",
+        "predict = {}",
+        "align = {}",
+    ];
+    let tables = measures.map(|measure| {
+        format!("[[analysis]]\nmeasure = {{ {measure} }}\nsplits = [\"test\"]\n")
+    });
+    shared + &tables.concat()
+}
+
+/// The rows of an analysis.
+fn rows(place: &Place, file: &str) -> Vec<BTreeMap<String, Value>> {
+    let text = fs::read_to_string(place.path(file)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_scenario_leaves_values_tables_and_pictures_whatever_the_number_of_workers() {
+    let place = Place::with(&scenario());
+    let said = place.fedlayer("run scenario.toml --out one --workers 1").ok();
+    for measure in [
+        "barriers", "cumulative", "window", "robustness", "subspace", "criticality", "flatness",
+        "hessian", "surface", "predict", "align",
+    ] {
+        let found = rows(&place, &format!("one/analyses/{measure}.jsonl"));
+        assert!(!found.is_empty(), "{measure}");
+        let sheet = fs::read_to_string(place.path(&format!("one/analyses/{measure}.csv"))).unwrap();
+        assert_eq!(sheet.lines().count(), found.len() + 1, "{measure}");
+        assert!(said.stdout.contains(&format!("\n{measure}\n")), "{measure}: {}", said.stdout);
+        let pictures = fs::read_dir(place.path("one/analyses")).unwrap().filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            let name = name.to_str().unwrap();
+            name.starts_with(measure) && name.ends_with(".svg")
+        });
+        assert!(pictures.count() > 0, "{measure} has no picture");
+    }
+    place.fedlayer("run scenario.toml --out four --workers 4 --quiet").ok();
+    assert_same_bytes(&place.records("one"), &place.records("four"));
+    // What is missing is made by a resume, and nothing else.
+    let whole = place.records("one");
+    fs::remove_file(place.path("one/analyses/hessian.jsonl")).unwrap();
+    let said = place.fedlayer("resume one").ok();
+    assert!(said.stderr.contains("analysis `hessian`"), "{}", said.stderr);
+    assert!(!said.stderr.contains("analysis `barriers`"), "{}", said.stderr);
+    assert_same_bytes(&place.records("one"), &whole);
+}
+
+#[test]
+fn an_analysis_finds_the_barriers_that_the_run_found() {
+    let place = Place::with(&scenario());
+    place.fedlayer("run scenario.toml --out run --quiet").ok();
+    let key = |row: &BTreeMap<String, Value>| {
+        let keys = ["round", "split", "metric", "kind", "set", "base", "alpha", "baseline"];
+        keys.map(|key| row.get(key).unwrap_or(&Value::Null).to_string())
+    };
+    let is_meant = |row: &&BTreeMap<String, Value>| {
+        row["round"] == 3
+            && row["split"] == "test"
+            && ["full", "layer"].iter().any(|kind| row["kind"] == *kind)
+    };
+    let found = rows(&place, "run/analyses/barriers.jsonl");
+    let found: BTreeMap<_, _> = found.iter().map(|row| (key(row), &row["value"])).collect();
+    let before = rows(&place, "run/all/seed-1/barriers.jsonl");
+    let before: Vec<_> = before.iter().filter(is_meant).collect();
+    assert!(before.len() > 50, "{}", before.len());
+    for row in before {
+        assert_eq!(found[&key(row)], &row["value"], "{row:?}");
+    }
+}
+
+/// The models of both clients of a run that averages nothing, as files of their own.
+fn files(place: &Place) -> Vec<Vec<(String, Vec<usize>, Vec<u8>)>> {
+    let path = "run/all/seed-1/checkpoints/round-0000003.safetensors";
+    let bytes = fs::read(place.path(path)).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let of = |client: u32| {
+        let prefix = format!("client/{client}/");
+        let own = tensors.tensors().into_iter().filter_map(|(name, view)| {
+            let name = name.strip_prefix(&prefix)?.to_owned();
+            Some((name, view.shape().to_vec(), view.data().to_vec()))
+        });
+        let mut own: Vec<_> = own.filter(|(name, ..)| name.starts_with("fc") || name.starts_with("out")).collect();
+        own.sort();
+        own
+    };
+    vec![of(0), of(1)]
+}
+
+fn write(place: &Place, name: &str, tensors: &[(String, Vec<usize>, Vec<u8>)]) {
+    let views = tensors.iter().map(|(name, shape, data)| {
+        (name.clone(), TensorView::new(Dtype::F32, shape.clone(), data).unwrap())
+    });
+    let bytes = safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap();
+    fs::write(place.path(name), bytes).unwrap();
+}
+
+#[test]
+fn two_files_are_as_good_as_a_run() {
+    let place = Place::with(&scenario());
+    place.fedlayer("run scenario.toml --out run --quiet").ok();
+    let models = files(&place);
+    write(&place, "a.safetensors", &models[0]);
+    write(&place, "b.safetensors", &models[1]);
+    let command = "analyze window a.safetensors b.safetensors --scenario scenario.toml --splits test --set widths=[1] --json";
+    let said = place.fedlayer(command).ok();
+    let found: Vec<BTreeMap<String, Value>> = serde_json::from_str(&said.stdout).unwrap();
+    let barrier = |rows: &[BTreeMap<String, Value>], kind: &str, base: &str| {
+        let is_meant = |row: &&BTreeMap<String, Value>| {
+            row["kind"] == kind && row["base"] == base && row["set"] == "fc1"
+                && row.get("metric") == Some(&"loss".into())
+                && row.get("baseline") == Some(&"mean".into())
+        };
+        rows.iter().find(is_meant).unwrap()["value"].clone()
+    };
+    let run = rows(&place, "run/analyses/barriers.jsonl");
+    assert_eq!(barrier(&found, "window", "1<-2"), barrier(&run, "layer", "0<-1"));
+    assert_eq!(barrier(&found, "window", "2<-1"), barrier(&run, "layer", "1<-0"));
+    assert!(place.path("analyses/window.jsonl").exists());
+    // Once more: nothing is overwritten.
+    place.fedlayer(command).ok();
+    assert!(place.path("analyses/window-2.jsonl").exists());
+}
+
+#[test]
+fn wrong_input_is_named() {
+    let place = Place::with(&scenario());
+    place.fedlayer("run scenario.toml --out run --quiet").ok();
+    let models = files(&place);
+    let good = &models[0];
+    write(&place, "a.safetensors", good);
+    let said = |arguments: &str, code: i32, words: &[&str]| {
+        let done = place.fedlayer(&format!("analyze barriers {arguments}"));
+        assert_eq!(done.code, Some(code), "{arguments}: {}", done.stderr);
+        assert_eq!(done.stdout, "");
+        for word in words {
+            assert!(done.stderr.contains(word), "{arguments}: no `{word}` in {}", done.stderr);
+        }
+    };
+    let files = "a.safetensors b.safetensors --scenario scenario.toml";
+    said(files, 3, &["b.safetensors", "not found"]);
+    write(&place, "b.safetensors", &good[1..]);
+    said(files, 3, &["b.safetensors", "tensor `fc1.bias`: found nothing"]);
+    let mut other = good.clone();
+    other[1].1.reverse();
+    write(&place, "b.safetensors", &other);
+    said(files, 3, &["b.safetensors", "tensor `fc1.weight`: found shape [64, 16]", "[16, 64]"]);
+    let mut broken = good.clone();
+    broken[3].2[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    write(&place, "b.safetensors", &broken);
+    said(files, 3, &["b.safetensors", "layer `out` holds NaN"]);
+    said("a.safetensors --scenario scenario.toml", 14, &["found one file", "two or more"]);
+    said("a.safetensors a.safetensors", 14, &["--scenario"]);
+    said("nothing --scenario scenario.toml", 14, &["found one file"]);
+    said("run --scenario scenario.toml", 14, &["leave `--scenario` out"]);
+    said("run --strategy al", 3, &["no strategy `al`", "did you mean `all`"]);
+    said("run --clients 0,7", 3, &["no client 7", "2 clients"]);
+    said("run --rounds 9", 3, &["no round 9", "`rounds` is 3"]);
+    said("run --splits tst", 3, &["tst", "did you mean `test`"]);
+    said("run --set twin=3", 3, &["twin", "did you mean `twins`"]);
+    said("run --set sets=[{named=[\"fc9\"]}]", 3, &["`fc9` matches no layer"]);
+    fs::remove_dir_all(place.path("run/all/seed-1/checkpoints")).unwrap();
+    said("run", 14, &["no checkpoint"]);
+}
