@@ -1,0 +1,206 @@
+//! [`Axis`]: numbers or names along a side of a panel.
+
+use crate::draw::{
+    canvas::{Anchor, Canvas, Font, Rect, Stroke},
+    colour::{GREY, GUIDE, PALE},
+    letters::{MEDIUM, SMALL, shorten, width},
+    scale::Scale,
+};
+
+/// Names are cut to this width.
+const LONGEST_NAME: f64 = 150.0;
+/// Between an axis and its ticks' texts.
+const GAP: f64 = 6.0;
+/// Names that are turned stand at least this far apart.
+const CLOSEST: f64 = 16.0;
+/// A line of text.
+const LINE: f64 = 14.0;
+
+/// What lies along a side of a panel.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Axis {
+    /// Numbers; upwards along the left side.
+    Numbers {
+        /// What they are, with the unit.
+        label: String,
+        /// Where they lie.
+        scale: Scale,
+    },
+    /// Names, each in the middle of an equal part: name `i` is at `i + ½`; downwards along the left side.
+    Names {
+        /// What they are.
+        label: String,
+        /// The names, in order.
+        names: Vec<String>,
+    },
+}
+
+impl Axis {
+    /// Numbers on a scale. The label says the scale's form.
+    pub(crate) fn numbers(label: &str, scale: Scale) -> Self {
+        Self::Numbers { label: label.to_owned() + scale.remark(), scale }
+    }
+
+    /// Names, each in the middle of an equal part.
+    pub(crate) fn names(label: &str, names: Vec<String>) -> Self {
+        Self::Names { label: label.to_owned(), names }
+    }
+
+    /// Where a number, or the place of a name, lies: 0 at the left or at the top, 1 at the other end.
+    pub(crate) fn across(&self, value: f64) -> f64 {
+        match self {
+            Self::Numbers { scale, .. } => scale.share(value),
+            Self::Names { names, .. } => value / names.len().max(1) as f64,
+        }
+    }
+
+    /// The same along the left side, from the top.
+    pub(crate) fn down(&self, value: f64) -> f64 {
+        match self {
+            Self::Numbers { scale, .. } => 1.0 - scale.share(value),
+            Self::Names { .. } => self.across(value),
+        }
+    }
+
+    fn label(&self) -> &str {
+        match self {
+            Self::Numbers { label, .. } | Self::Names { label, .. } => label,
+        }
+    }
+
+    /// Places and texts of the ticks.
+    fn ticks(&self, count: usize) -> Vec<(f64, String)> {
+        match self {
+            Self::Numbers { scale, .. } => scale.ticks(count),
+            Self::Names { names, .. } => {
+                let tick = |(index, name): (usize, &String)| {
+                    (index as f64 + 0.5, shorten(name, SMALL, LONGEST_NAME))
+                };
+                names.iter().enumerate().map(tick).collect()
+            }
+        }
+    }
+
+    /// The room that the axis takes to the left of a panel of this height.
+    pub(crate) fn room_left(&self, height: f64) -> f64 {
+        let label = if self.label().is_empty() { 0.0 } else { LINE + 4.0 };
+        widest(&self.ticks(along(height))) + GAP + label
+    }
+
+    /// The room that the axis takes below a panel of this width: to the left of the panel, and downwards.
+    pub(crate) fn room_below(&self, panel: f64) -> (f64, f64) {
+        let label = if self.label().is_empty() { 0.0 } else { LINE + 2.0 };
+        let ticks = self.ticks_below(panel);
+        if self.is_turned(&ticks, panel) {
+            let first = ticks.first().map_or(0.0, |(place, text)| {
+                width(text, SMALL) * HALF_RIGHT - self.across(*place) * panel
+            });
+            (first.max(0.0), widest(&ticks) * HALF_RIGHT + SMALL + GAP + label)
+        } else {
+            (0.0, SMALL + GAP + 2.0 + label)
+        }
+    }
+
+    /// Whether the texts stand too close to be written side by side.
+    fn is_turned(&self, ticks: &[(f64, String)], panel: f64) -> bool {
+        let places: Vec<f64> = ticks.iter().map(|(place, _)| self.across(*place) * panel).collect();
+        let closest = places.windows(2).map(|pair| pair[1] - pair[0]).fold(panel, f64::min);
+        widest(ticks) + 5.0 > closest
+    }
+
+    /// Draws it to the left of a panel; `room` is where its label stands.
+    pub(crate) fn draw_left(&self, canvas: &mut Canvas, panel: Rect, room: f64) {
+        for (place, text) in self.ticks(along(panel.height)) {
+            let y = panel.y + self.down(place) * panel.height;
+            if let Self::Numbers { .. } = self {
+                canvas.line(&[(panel.x - 3.0, y), (panel.x, y)], Stroke::solid(GREY, 1.0));
+            }
+            canvas.text((panel.x - GAP, y + 3.5), &text, Font::SMALL.anchor(Anchor::End));
+        }
+        let middle = (panel.x - room + MEDIUM, panel.y + panel.height / 2.0);
+        let font = Font::MEDIUM.anchor(Anchor::Middle).turn(-90.0);
+        if !self.label().is_empty() {
+            canvas.text(middle, self.label(), font);
+        }
+    }
+
+    /// The ticks below a panel; of names that stand too close, every second, third, … one.
+    fn ticks_below(&self, panel: f64) -> Vec<(f64, String)> {
+        let ticks = self.ticks(across(panel));
+        let every = match self {
+            Self::Numbers { .. } => 1,
+            Self::Names { names, .. } => {
+                (CLOSEST * names.len() as f64 / panel).ceil().max(1.0) as usize
+            }
+        };
+        ticks.into_iter().step_by(every).collect()
+    }
+
+    /// Draws it below a panel; its label stands at the bottom of `room`.
+    pub(crate) fn draw_below(&self, canvas: &mut Canvas, panel: Rect, room: f64) {
+        let ticks = self.ticks_below(panel.width);
+        let is_turned = self.is_turned(&ticks, panel.width);
+        for (place, text) in &ticks {
+            let x = panel.x + self.across(*place) * panel.width;
+            canvas
+                .line(&[(x, panel.bottom()), (x, panel.bottom() + 3.0)], Stroke::solid(GREY, 1.0));
+            if is_turned {
+                let font = Font::SMALL.anchor(Anchor::End).turn(-45.0);
+                canvas.text((x + 3.0, panel.bottom() + GAP + 6.0), text, font);
+            } else {
+                let font = Font::SMALL.anchor(Anchor::Middle);
+                canvas.text((x, panel.bottom() + GAP + 8.0), text, font);
+            }
+        }
+        if !self.label().is_empty() {
+            let middle = (panel.x + panel.width / 2.0, panel.bottom() + room - 3.0);
+            canvas.text(middle, self.label(), Font::MEDIUM.anchor(Anchor::Middle));
+        }
+    }
+
+    /// Lines across the panel at this axis's numbers, or a pale ground behind every second name.
+    pub(crate) fn guide_left(&self, canvas: &mut Canvas, panel: Rect) {
+        match self {
+            Self::Numbers { .. } => {
+                for (place, _) in self.ticks(along(panel.height)) {
+                    let y = panel.y + self.down(place) * panel.height;
+                    canvas.line(&[(panel.x, y), (panel.right(), y)], Stroke::solid(GUIDE, 1.0));
+                }
+            }
+            Self::Names { names, .. } => {
+                let height = panel.height / names.len().max(1) as f64;
+                for index in (0..names.len()).step_by(2) {
+                    let y = panel.y + index as f64 * height;
+                    canvas.fill(Rect { y, height, ..panel }, PALE);
+                }
+            }
+        }
+    }
+
+    /// Lines up the panel at this axis's numbers.
+    pub(crate) fn guide_below(&self, canvas: &mut Canvas, panel: Rect) {
+        if let Self::Numbers { .. } = self {
+            for (place, _) in self.ticks(across(panel.width)) {
+                let x = panel.x + self.across(place) * panel.width;
+                canvas.line(&[(x, panel.y), (x, panel.bottom())], Stroke::solid(GUIDE, 1.0));
+            }
+        }
+    }
+}
+
+/// sin 45°: texts that are turned stand at this angle.
+const HALF_RIGHT: f64 = std::f64::consts::FRAC_1_SQRT_2;
+
+/// About how many ticks a side of this height has.
+fn along(height: f64) -> usize {
+    ((height / 38.0) as usize).clamp(2, 8)
+}
+
+/// About how many ticks a side of this width has.
+fn across(width: f64) -> usize {
+    ((width / 60.0) as usize).clamp(2, 8)
+}
+
+fn widest(ticks: &[(f64, String)]) -> f64 {
+    ticks.iter().map(|(_, text)| width(text, SMALL)).fold(0.0, f64::max)
+}

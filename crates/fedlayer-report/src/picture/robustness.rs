@@ -1,0 +1,154 @@
+//! Random directions beside the way to the other model, layer by layer, as in Fig. 5.
+
+use fedlayer_core::AnalysisRow;
+
+use crate::{
+    draw::{
+        axis::Axis,
+        chart::{Chart, Form, Point, Series, Values},
+        colour::CATEGORIES,
+        legend::{Legend, Sample},
+        mark::{Shape, Style},
+        number::{share, with_error},
+        page::{Page, Panel},
+        scale::Scale,
+    },
+    picture::{
+        Suffixed,
+        rows::Rows,
+        scene::{Scene, scenes},
+        wording::{self, LOST},
+    },
+};
+
+/// What the shares of the way look like, in their order: random directions, mixes.
+const SHAPES: [(Shape, Shape); 3] = [
+    (Shape::Disc, Shape::Diamond),
+    (Shape::Square, Shape::Triangle),
+    (Shape::Upended, Shape::Cross),
+];
+const ROW: f64 = 30.0;
+
+/// One picture a round and metric: a panel per split and base; a row per layer, and in it a lane per share of the way.
+pub(super) fn pages(title: &str, rows: &Rows<'_>) -> Vec<Suffixed> {
+    // The differences from the base stand beside the losses; the picture shows the losses and the base's as a line.
+    let losses = rows.only(|row| row.baseline.is_none());
+    let pages = scenes(&losses).into_iter();
+    pages.filter_map(|scene| Some((scene.suffix.clone(), page(title, &scene)?))).collect()
+}
+
+fn page(title: &str, scene: &Scene<'_>) -> Option<Page> {
+    let measured = scene.rows.only(|row| ["random", "mix"].contains(&row.kind.as_str()));
+    let (bases, alphas) = (measured.distinct(|row| row.base.as_str()), measured.alphas());
+    if bases.is_empty() {
+        return None;
+    }
+    let mut legend = Legend::default();
+    for (index, alpha) in alphas.iter().enumerate() {
+        let at = share(*alpha);
+        legend.add(Sample::Mark(random(index).open()), format!("random directions, α = {at}"));
+        legend.add(Sample::Mark(random(index)), format!("their mean, α = {at}"));
+        let swap = if *alpha == 1.0 { "full swap" } else { "mix" };
+        legend.add(Sample::Mark(mix(index)), format!("{swap}, α = {at}"));
+    }
+    legend.add(Sample::Line(Style::reference()), "the model itself");
+    if measured.iter().any(|row| row.value.is_none()) {
+        legend.add(Sample::Cross, LOST);
+    }
+    let mut panels: Vec<Option<Box<dyn Panel>>> = Vec::new();
+    // All layers together move the loss so much that they need an axis of their own.
+    let is_whole = |row: &AnalysisRow| row.set == "all";
+    for split in measured.splits() {
+        let of_split = measured.split(split);
+        for (part, rows) in [
+            (", layers", of_split.only(|r| !is_whole(r))),
+            (", all layers", of_split.only(is_whole)),
+        ] {
+            for base in bases.iter().filter(|_| !rows.is_empty()) {
+                let own = scene.rows.split(split).kind("end").base(wording::own(base));
+                let what = wording::measured(split, scene.metric);
+                let title = format!("{what} around {}{part}", wording::base(base));
+                let unit = wording::unit(scene.metric);
+                panels.push(Some(Box::new(chart((title, unit), &rows, base, &own, &alphas))));
+            }
+        }
+    }
+    let subtitle = scene.about(
+        "One layer of a model moved α of the way to the other model's (mix), or as far in random directions",
+    );
+    let notes = vec![
+        "Error bars: 2 standard errors; of the mean over the draws for random directions, of the mean over the examples for mixes.".to_owned(),
+    ];
+    Some(Page { title: title.to_owned(), subtitle, legend, panels, columns: bases.len(), notes })
+}
+
+fn random(index: usize) -> Style {
+    let shape = SHAPES[index % SHAPES.len()].0;
+    Style { shape, colour: CATEGORIES[0], fill: CATEGORIES[0], dash: "", radius: 3.8 }
+}
+
+fn mix(index: usize) -> Style {
+    let shape = SHAPES[index % SHAPES.len()].1;
+    Style { shape, colour: CATEGORIES[1], fill: CATEGORIES[1], dash: "", radius: 4.0 }
+}
+
+/// `rows` are those of a split, `own` the model's own loss.
+fn chart(
+    (title, unit): (String, &str),
+    rows: &Rows<'_>,
+    base: &str,
+    own: &Rows<'_>,
+    alphas: &[f64],
+) -> Chart {
+    // Both models share the axis of the values.
+    let extent = |row: &AnalysisRow| {
+        let error = row.std_error.filter(|_| row.draw.is_none()).map_or(0.0, |error| 2.0 * error);
+        [row.value.map(|value| value - error), row.value.map(|value| value + error)]
+    };
+    let own = own.first().and_then(|row| row.value);
+    let all: Vec<f64> = rows.iter().flat_map(extent).chain([own]).flatten().collect();
+    let shown = rows.base(base);
+    let sets = shown.sets();
+    let mut series = Vec::new();
+    for (index, alpha) in alphas.iter().enumerate() {
+        let lane = (index as f64 - (alphas.len() as f64 - 1.0) / 2.0) * 0.8 / alphas.len() as f64;
+        let at = shown.alpha(*alpha);
+        let points = |wanted: &dyn Fn(&AnalysisRow) -> bool| points(&at.only(wanted), &sets, lane);
+        let marks = |style, points| Series { style, form: Form::Marks, points };
+        series.push(marks(random(index).open(), points(&|row| row.draw.is_some())));
+        series
+            .push(marks(random(index), points(&|row| row.kind == "random" && row.draw.is_none())));
+        series.push(marks(mix(index), points(&|row| row.kind == "mix")));
+    }
+    Chart {
+        title,
+        size: (340.0, ROW * sets.len() as f64),
+        x: Axis::numbers(unit, Scale::fitting(&all)),
+        y: Axis::names("", sets.iter().map(ToString::to_string).collect()),
+        values: Values::Across,
+        series,
+        levels: own.into_iter().map(|value| (value, Style::reference())).collect(),
+        words: Vec::new(),
+    }
+}
+
+fn points(rows: &Rows<'_>, sets: &[&str], lane: f64) -> Vec<Point> {
+    let point = |row: &AnalysisRow| {
+        let place = sets.iter().position(|set| *set == row.set)?;
+        let draw = row.draw.map_or_else(String::new, |draw| format!(", draw {draw}"));
+        Some(Point {
+            place: place as f64 + 0.5 + lane,
+            value: row.value,
+            // A draw's own error is that of the examples: it would hide the spread over the draws.
+            error: row.std_error.filter(|_| row.draw.is_none()).map(|error| 2.0 * error),
+            hint: format!(
+                "{}, {}{draw}, α = {}: {}",
+                row.set,
+                row.kind,
+                share(row.alpha.unwrap_or(0.0)),
+                with_error(row.value, row.std_error)
+            ),
+        })
+    };
+    rows.iter().filter_map(point).collect()
+}
