@@ -28,9 +28,8 @@ fn scenario() -> String {
         "predict = {}",
         "align = {}",
     ];
-    let tables = measures.map(|measure| {
-        format!("[[analysis]]\nmeasure = {{ {measure} }}\nsplits = [\"test\"]\n")
-    });
+    let tables = measures
+        .map(|measure| format!("[[analysis]]\nmeasure = {{ {measure} }}\nsplits = [\"test\"]\n"));
     shared + &tables.concat()
 }
 
@@ -45,8 +44,17 @@ fn a_scenario_leaves_values_tables_and_pictures_whatever_the_number_of_workers()
     let place = Place::with(&scenario());
     let said = place.fedlayer("run scenario.toml --out one --workers 1").ok();
     for measure in [
-        "barriers", "cumulative", "window", "robustness", "subspace", "criticality", "flatness",
-        "hessian", "surface", "predict", "align",
+        "barriers",
+        "cumulative",
+        "window",
+        "robustness",
+        "subspace",
+        "criticality",
+        "flatness",
+        "hessian",
+        "surface",
+        "predict",
+        "align",
     ] {
         let found = rows(&place, &format!("one/analyses/{measure}.jsonl"));
         assert!(!found.is_empty(), "{measure}");
@@ -105,7 +113,8 @@ fn files(place: &Place) -> Vec<Vec<(String, Vec<usize>, Vec<u8>)>> {
             let name = name.strip_prefix(&prefix)?.to_owned();
             Some((name, view.shape().to_vec(), view.data().to_vec()))
         });
-        let mut own: Vec<_> = own.filter(|(name, ..)| name.starts_with("fc") || name.starts_with("out")).collect();
+        let mut own: Vec<_> =
+            own.filter(|(name, ..)| name.starts_with("fc") || name.starts_with("out")).collect();
         own.sort();
         own
     };
@@ -132,7 +141,9 @@ fn two_files_are_as_good_as_a_run() {
     let found: Vec<BTreeMap<String, Value>> = serde_json::from_str(&said.stdout).unwrap();
     let barrier = |rows: &[BTreeMap<String, Value>], kind: &str, base: &str| {
         let is_meant = |row: &&BTreeMap<String, Value>| {
-            row["kind"] == kind && row["base"] == base && row["set"] == "fc1"
+            row["kind"] == kind
+                && row["base"] == base
+                && row["set"] == "fc1"
                 && row.get("metric") == Some(&"loss".into())
                 && row.get("baseline") == Some(&"mean".into())
         };
