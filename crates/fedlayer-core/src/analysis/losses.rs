@@ -4,7 +4,9 @@ use std::mem;
 
 use crate::{
     Derivatives, Estimate, Evaluation, Metric, Point, Probe, Split, Trainer,
-    analysis::AnalysisError, spec::SplitSpec,
+    analysis::{AnalysisError, AnalysisRow},
+    differences,
+    spec::SplitSpec,
 };
 
 /// Asks a trainer for the losses of points on the splits of an analysis.
@@ -45,15 +47,45 @@ impl<'a> Losses<'a> {
         }
     }
 
-    /// What is found at each point on one split, in the order of the points. Points share work where their first layers are the same.
-    pub(crate) fn at(
+    /// What is found at each point on each split, handed over with what came with the point: point after point, split after split.
+    ///
+    /// Points are made and evaluated some at a time, so that memory stays bounded however many there are; of those, points share work where
+    /// their first layers are the same.
+    pub(crate) fn visit<T>(
         &mut self,
-        points: Vec<Point>,
-        split: SplitSpec,
-    ) -> Result<Vec<Seen>, AnalysisError> {
-        let probe = |point| Probe { point, split: split.into() };
-        let probes: Vec<Probe> = points.into_iter().map(probe).collect();
-        Ok(self.evaluate(&probes)?.into_iter().map(Seen::new).collect())
+        asked: impl IntoIterator<Item = (T, Point)>,
+        mut found: impl FnMut(&T, SplitSpec, Seen),
+    ) -> Result<(), AnalysisError> {
+        let most = at_once(self.trainer.layout().parameters());
+        let mut asked = asked.into_iter();
+        loop {
+            let (tags, points): (Vec<T>, Vec<Point>) = asked.by_ref().take(most).unzip();
+            if tags.is_empty() {
+                return Ok(());
+            }
+            let probe = |split: SplitSpec| {
+                let of = move |point: &Point| Probe { point: point.clone(), split: split.into() };
+                points.iter().map(of)
+            };
+            let probes: Vec<Probe> = self.splits.iter().copied().flat_map(probe).collect();
+            let mut evaluations = self.evaluate(&probes)?;
+            for (at, tag) in tags.iter().enumerate() {
+                for (s, &split) in self.splits.iter().enumerate() {
+                    let evaluation = mem::take(&mut evaluations[s * tags.len() + at]);
+                    found(tag, split, Seen::new(evaluation));
+                }
+            }
+        }
+    }
+
+    /// The rows with what is found at their points: per split and metric the mean over the examples, with its standard error.
+    pub(crate) fn rows(
+        &mut self,
+        asked: impl IntoIterator<Item = (AnalysisRow, Point)>,
+    ) -> Result<Vec<AnalysisRow>, AnalysisError> {
+        let mut rows = Vec::new();
+        self.visit(asked, |row, split, seen| rows.extend(seen.rows(row, split)))?;
+        Ok(rows)
     }
 
     /// The derivatives of the mean loss of a split.
@@ -90,13 +122,34 @@ impl Seen {
         Self { metrics }
     }
 
-    /// Per metric, the mean over the examples with its standard error.
-    pub(crate) fn estimates(&self) -> Vec<(Metric, Estimate)> {
-        self.metrics.iter().map(|(metric, values)| (*metric, Estimate::of(values))).collect()
+    /// Per metric, this row with the mean over the examples.
+    pub(crate) fn rows(
+        &self,
+        row: &AnalysisRow,
+        split: SplitSpec,
+    ) -> impl Iterator<Item = AnalysisRow> {
+        self.metrics.iter().map(move |(metric, values)| {
+            let row = AnalysisRow { split: Some(split), metric: Some(*metric), ..row.clone() };
+            row.estimate(Estimate::of(values))
+        })
     }
 
-    /// The mean loss.
+    /// Example by example, this less another: the mean has the standard error of paired differences.
+    pub(crate) fn minus(&self, other: &Self) -> Self {
+        let others = other.metrics.iter().map(|(_, values)| values);
+        let pairs = self.metrics.iter().zip(others);
+        let metrics =
+            pairs.map(|((metric, values), others)| (*metric, differences(values, others)));
+        Self { metrics: metrics.collect() }
+    }
+
+    /// The mean loss; absent where it is not finite.
     pub(crate) fn loss(&self) -> Option<f64> {
         Estimate::of(&self.metrics[0].1).value
     }
+}
+
+/// How many models of this many parameters are held at once: a gigabyte of them, but neither fewer than 8 nor more than 64.
+pub(crate) fn at_once(parameters: usize) -> usize {
+    ((1 << 28) / parameters.max(1)).clamp(8, 64)
 }

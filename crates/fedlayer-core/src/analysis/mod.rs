@@ -5,17 +5,25 @@
 //! * [`Subject`]: the models that are analysed, and what is known of where they come from.
 //! * [`AnalysisRow`]: one measured value.
 //! * `losses`: points in, losses and errors per example out; every measurement but those of derivatives is made of it.
+//! * `coordinates`: the trained values of a layer set, as one vector; `basis`: a subspace of it.
 //! * `sweeps`: barriers, cumulative, window: those of a round's [`Study`](crate::Study), on a subject.
-//! * `robustness`, `subspace`, `criticality`, `surface`: one measurement a file.
-//! * `hessian`, `flatness`, `predict`: those that take derivatives.
+//! * `robustness`, `subspace` (as its article published it: `published`), `criticality`, `surface` (`plane`, `filters`): one measurement a file.
+//! * `curvature`: products of the Hessian; `hessian`, `flatness`, `predict` (with the correlation of `rank`): what is made of them.
 //! * `alignment`: barriers before and after the second model is permuted.
 
 mod alignment;
+mod basis;
+mod coordinates;
 mod criticality;
+mod curvature;
+mod filters;
 mod flatness;
 mod hessian;
 mod losses;
+mod plane;
 mod predict;
+mod published;
+mod rank;
 mod robustness;
 mod row;
 mod subject;
@@ -51,7 +59,7 @@ pub fn analyze(
     subject.check()?;
     let seed = seed.child("analysis").child(measure.word());
     let mut losses = Losses::new(trainer, splits);
-    match measure {
+    let mut rows = match measure {
         Measurement::Barriers(spec) => sweeps::barriers(spec, subject, seed, &mut losses),
         Measurement::Cumulative(spec) => sweeps::cumulative(spec, subject, seed, &mut losses),
         Measurement::Window(spec) => sweeps::window(spec, subject, seed, &mut losses),
@@ -61,9 +69,11 @@ pub fn analyze(
         Measurement::Flatness(spec) => flatness::measure(spec, subject, seed, &mut losses),
         Measurement::Hessian(spec) => hessian::measure(spec, subject, seed, &mut losses),
         Measurement::Surface(spec) => surface::measure(spec, subject, seed, &mut losses),
-        Measurement::Predict(spec) => predict::measure(spec, subject, seed, &mut losses),
+        Measurement::Predict(spec) => predict::measure(spec, subject, &mut losses),
         Measurement::Align(spec) => alignment::measure(spec, subject, seed, &mut losses),
-    }
+    }?;
+    rows.iter_mut().for_each(|row| row.round = subject.round);
+    Ok(rows)
 }
 
 /// Why a measurement could not be made.
@@ -94,6 +104,17 @@ pub enum AnalysisError {
         /// How many it needs.
         needed: usize,
     },
+    /// The models' earlier states lie too close together to span a subspace.
+    #[error(
+        "the recorded states of the two models span {found} dimensions; `subspace` needs more than 2: record more rounds, or train longer"
+    )]
+    Rank {
+        /// How many dimensions they span.
+        found: usize,
+    },
+    /// Models or layers through which there is no plane.
+    #[error("`surface`: {0}")]
+    NoPlane(String),
     /// A split is empty.
     #[error(
         "there are no examples in the {0} split; leave it out of `splits`, or give the data set some"

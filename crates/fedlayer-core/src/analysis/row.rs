@@ -1,5 +1,7 @@
 //! [`AnalysisRow`]: one measured value, as `analyses/NAME.jsonl` and `.csv` hold it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,7 +23,7 @@ pub struct AnalysisRow {
     pub metric: Option<Metric>,
     /// What the value is, in the measurement's own words.
     pub kind: String,
-    /// The layers: `all`, `none`, or names joined by `+`.
+    /// The layers: `all`, `none`, or names joined by `+`; on a plane of two layer sets the first `|` the second.
     pub set: String,
     /// The model that it is seen from, `a<-b` for a pair, or `mean` or `max` over them.
     pub base: String,
@@ -37,6 +39,12 @@ pub struct AnalysisRow {
     /// Which draw it is, counted from 0; absent for values over all draws.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<u32>,
+    /// The round to which a layer was put back; 0 is the initial model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
+    /// Which of several versions of the models: `before` or `after` alignment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
     /// What the value was compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
@@ -69,6 +77,28 @@ impl AnalysisRow {
     pub(crate) fn value(self, value: f64) -> Self {
         Self { value: Some(value).filter(|value| value.is_finite()), std_error: None, ..self }
     }
+}
+
+/// For rows that are single draws: the mean over the draws of what is otherwise the same, with the standard error of that mean. In the order in
+/// which each first appears; a mean over a value that was not finite is absent.
+pub(crate) fn over_draws(rows: &[AnalysisRow]) -> Vec<AnalysisRow> {
+    let mut place = BTreeMap::new();
+    let mut groups: Vec<(&AnalysisRow, Vec<f64>)> = Vec::new();
+    for row in rows.iter().filter(|row| row.draw.is_some()) {
+        let numbers = [row.alpha, row.beta, row.sigma].map(|number| number.map(f64::to_bits));
+        let what = (row.split, row.metric, row.baseline, row.epoch);
+        let key = (what, &row.kind, &row.set, &row.base, numbers);
+        let next = groups.len();
+        let at = *place.entry(key).or_insert(next);
+        if at == next {
+            groups.push((row, Vec::new()));
+        }
+        groups[at].1.push(row.value.unwrap_or(f64::NAN));
+    }
+    let mean = |(row, values): (&AnalysisRow, Vec<f64>)| {
+        AnalysisRow { draw: None, ..row.clone() }.estimate(Estimate::of(&values))
+    };
+    groups.into_iter().map(mean).collect()
 }
 
 impl From<BarrierRow> for AnalysisRow {

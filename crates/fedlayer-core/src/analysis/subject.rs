@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Architecture, ClientId, EndModel, LayerSet, Layout, Mix, Params, Update,
+    Architecture, ClientId, EndModel, LayerSet, Layout, Mix, Params, Point, Seed, Update,
     analysis::AnalysisError,
 };
 
@@ -77,18 +77,46 @@ impl Subject {
         self.models.iter().map(end).collect()
     }
 
-    /// Every layer alone, then all together.
-    pub(crate) fn layers_and_whole(&self) -> Vec<LayerSet> {
+    /// Every layer alone.
+    pub(crate) fn layers(&self) -> Vec<LayerSet> {
         let layout = self.layout();
         let layers = 0..layout.layers().len();
-        let one = |layer| LayerSet::new(layout.clone(), [layer]);
-        layers.map(one).chain([LayerSet::all(layout)]).collect()
+        layers.map(|layer| LayerSet::new(layout.clone(), [layer])).collect()
     }
+
+    /// Every layer alone, then all together, unless there is but one.
+    pub(crate) fn layers_and_whole(&self) -> Vec<LayerSet> {
+        let mut sets = self.layers();
+        if sets.len() > 1 {
+            sets.push(LayerSet::all(self.layout()));
+        }
+        sets
+    }
+
+    /// The first two models, each with the other one.
+    pub(crate) fn both_ways(
+        &self,
+        measure: &'static str,
+    ) -> Result<[(&SubjectModel, &SubjectModel); 2], AnalysisError> {
+        let (first, second) = self.pair(measure)?;
+        Ok([(first, second), (second, first)])
+    }
+}
+
+/// Where the draws on a layer set come from: another place for every set.
+pub(crate) fn seed_of(seed: Seed, set: &LayerSet) -> Seed {
+    set.indices().fold(seed.child("layers"), |seed, layer| seed.index(layer as u64))
 }
 
 impl SubjectModel {
     /// This model with another one's layers of a set, `weight` of the way.
-    pub(crate) fn toward(&self, other: &Arc<Params>, set: &LayerSet, weight: f64) -> Mix {
-        Mix { base: self.params.clone(), other: other.clone(), set: set.clone(), weight }
+    pub(crate) fn toward(&self, other: &Arc<Params>, set: &LayerSet, weight: f64) -> Point {
+        let (base, other, set) = (self.params.clone(), other.clone(), set.clone());
+        Point::Mix(Mix { base, other, set, weight })
+    }
+
+    /// The model as it is.
+    pub(crate) fn point(&self) -> Point {
+        Point::Model(self.params.clone())
     }
 }
