@@ -14,10 +14,12 @@
 //!   [`charge`]: the bytes that a strategy would send.
 //! * [`Point`]: end models, mixes, random twins; [`Estimate`] and [`Ends`]: the barrier's formula; [`measures`]: the sweeps;
 //!   [`Study`]: the barriers of a round; [`Checkup`]: the models right after averaging.
+//! * [`Symmetry`]: which units of a network may change places; [`align`](fn@align): a model laid out like another one.
 //! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`compare`]: strategies side by side.
 
 pub mod spec;
 
+mod analysis;
 mod architecture;
 mod average;
 mod barrier;
@@ -45,6 +47,9 @@ mod sweep;
 mod toy;
 mod trainer;
 
+pub use analysis::{
+    AlignError, Alignment, LayerDistance, Permutation, Symmetry, UnitAxis, UnitGroup, align,
+};
 pub use architecture::{
     Architecture, ArchitectureError, Attention, Conv, Embedding, Init, Linear, Norm, Op, Pool,
     PoolKind,
