@@ -15,6 +15,7 @@
 //! * [`Point`]: end models, mixes, random twins; [`Estimate`] and [`Ends`]: the barrier's formula; [`measures`]: the sweeps;
 //!   [`Study`]: the barriers of a round; [`Checkup`]: the models right after averaging.
 //! * [`analyze`]: what is measured on trained models outside of the rounds: a [`Subject`] in, [`AnalysisRow`]s out.
+//! * [`Symmetry`]: which units of a network may change places; [`align`](fn@align): a model laid out like another one.
 //! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`compare`]: strategies side by side.
 
 pub mod spec;
@@ -47,7 +48,10 @@ mod sweep;
 mod toy;
 mod trainer;
 
-pub use analysis::{AnalysisError, AnalysisRow, Subject, SubjectModel, analyze};
+pub use analysis::{
+    AlignError, Alignment, AnalysisError, AnalysisRow, LayerDistance, Permutation, Subject,
+    SubjectModel, Symmetry, UnitAxis, UnitGroup, align, analyze,
+};
 pub use architecture::{
     Architecture, ArchitectureError, Attention, Conv, Embedding, Init, Linear, Norm, Op, Pool,
     PoolKind,

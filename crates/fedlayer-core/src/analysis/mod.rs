@@ -9,8 +9,11 @@
 //! * `sweeps`: barriers, cumulative, window: those of a round's [`Study`](crate::Study), on a subject.
 //! * `robustness`, `subspace` (as its article published it: `published`), `criticality`, `surface` (`plane`, `filters`): one measurement a file.
 //! * `curvature`: products of the Hessian; `hessian`, `flatness`, `predict` (with the correlation of `rank`): what is made of them.
+//! * [`Permutation`]: an order of units; [`Symmetry`]: which units of a network may change places without changing its function; `matching`: the order that brings two
+//!   models closest; [`align`](fn@align): a model laid out like another one.
 //! * `alignment`: barriers before and after the second model is permuted.
 
+mod align;
 mod alignment;
 mod basis;
 mod coordinates;
@@ -20,6 +23,8 @@ mod filters;
 mod flatness;
 mod hessian;
 mod losses;
+mod matching;
+mod permutation;
 mod plane;
 mod predict;
 mod published;
@@ -30,11 +35,15 @@ mod subject;
 mod subspace;
 mod surface;
 mod sweeps;
+mod symmetry;
 
 use thiserror::Error;
 
+pub use align::{AlignError, Alignment, LayerDistance, align};
+pub use permutation::Permutation;
 pub use row::AnalysisRow;
 pub use subject::{Subject, SubjectModel};
+pub use symmetry::{Symmetry, UnitAxis, UnitGroup};
 
 use crate::{
     AverageError, Seed, Trainer, TrainerError,
