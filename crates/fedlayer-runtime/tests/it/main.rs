@@ -5,3 +5,4 @@
 mod failures;
 mod rounds;
 mod support;
+mod workers;
