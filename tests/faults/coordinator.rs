@@ -1,16 +1,58 @@
-//! | what fails | what happens | in which time |
-//! |---|---|---|
-//! | the coordinator is killed, in any phase | workers wait for it; started again it goes on after the last committed round | as soon as it is back |
-//! | workers and the coordinator are killed 20 times, at random | the bytes of one process | |
-//! | the coordinator is told to end | it keeps what is committed and says how to go on; workers wait for it | at once |
-//! | a second coordinator on the same run folder | it refuses, exit code 7 | at once |
-//! | the port is taken | it says so, exit code 11 | at once |
+//! | what fails | what happens | in which time | what is counted |
+//! |---|---|---|---|
+//! | the coordinator is killed before a worker came | workers wait for it, and say so; started again it goes on | as soon as it is back | |
+//! | the coordinator is killed in training, while it measures barriers, averages, evaluates or commits | the worker waits for it and comes back by itself; started again it goes on after the last committed round | as soon as it is back | `workers`, `rounds` anew |
+//! | workers and the coordinator are killed 20 times, at random | the bytes of one process | | |
+//! | the coordinator is told to end | it keeps what is committed and says how to go on; workers wait for it | at once | |
+//! | a second coordinator on the same run folder | it refuses, exit code 7 | at once | |
+//! | the port is taken | it says so, exit code 11 | at once | |
+//! | there is no coordinator | a worker waits and says so once, then exit code 11 | `--patience` | |
 
 use fedlayer_core::Seed;
 use rand::RngExt;
 
-use crate::federation::{Federation, long, until};
-use crate::support::Place;
+use crate::{
+    federation::{Federation, PHASES, Setting, long, until},
+    support::{DIGITS, Place},
+};
+
+#[test]
+fn a_coordinator_killed_in_any_phase_goes_on_and_its_worker_comes_back_by_itself() {
+    // Large enough that each phase takes its time; one strategy, so that the log tells of one phase at a time.
+    let scenario = DIGITS
+        .replace("rounds = 6", "rounds = 120")
+        .replace("mlp = [16]", "mlp = [256, 256]")
+        .replace("every = 2", "every = 1")
+        .replace("[[strategy]]\nname = \"one layer, rotating\"\naverage = { rotate = 1 }\n", "");
+    let setting = Setting { phases: true, ..Setting::default() };
+    let mut federation = Federation::start_in(setting, &scenario, "");
+    // Before anybody came.
+    federation.kill();
+    let mut worker = federation.worker();
+    until("the worker's patience", || {
+        federation.worker_said(1).contains("waiting for the coordinator")
+    });
+    federation.restart();
+    for (killed, phase) in PHASES.into_iter().enumerate() {
+        until("the worker", || federation.said().matches("joined").count() == 1 + killed);
+        assert_eq!(federation.counted("fedlayer_workers"), 1);
+        // The counts are of this life.
+        until("a round", || federation.counted("fedlayer_rounds_total") > 0);
+        until(phase, || {
+            federation.coordinator.signal("-STOP");
+            let found = federation.phase() == Some(phase);
+            if !found {
+                federation.coordinator.signal("-CONT");
+            }
+            found
+        });
+        federation.kill();
+        federation.restart();
+    }
+    assert_eq!(federation.said().matches("going on after").count(), PHASES.len());
+    federation.finish_like_one_process();
+    assert_eq!(worker.ended(), Some(0));
+}
 
 #[test]
 fn twenty_kills_at_random_change_no_byte() {
@@ -21,18 +63,12 @@ fn twenty_kills_at_random_change_no_byte() {
     let mut coordinators = 0;
     for kill in 0..20 {
         // Somewhere in the middle of a round: whatever phase it is in then.
-        let round = federation.rounds() + random.random_range(1..4);
+        let round = federation.rounds() + random.random_range(2..8);
         until(&format!("round {round} before kill {kill}"), || federation.rounds() >= round);
         let spin = random.random_range(0..200_000);
         (0..spin).for_each(|_| std::hint::spin_loop());
         if random.random_bool(0.4) {
-            let Federation { coordinator, .. } = &mut federation;
-            assert!(
-                coordinator.0.try_wait().unwrap().is_none(),
-                "the run was over before kill {kill}"
-            );
-            coordinator.0.kill().unwrap();
-            coordinator.0.wait().unwrap();
+            federation.kill();
             federation.restart();
             coordinators += 1;
         } else {
@@ -52,7 +88,7 @@ fn twenty_kills_at_random_change_no_byte() {
 fn a_coordinator_that_is_told_to_end_says_how_to_go_on_and_does() {
     let mut federation = Federation::start(&long(), "");
     let mut worker = federation.worker();
-    federation.until_round(5);
+    federation.until_round(10);
     federation.coordinator.signal("-TERM");
     assert_eq!(federation.coordinator.ended(), Some(130));
     let said = federation.said();
@@ -71,9 +107,8 @@ fn a_coordinator_that_is_told_to_end_says_how_to_go_on_and_does() {
 fn a_run_of_several_processes_can_be_finished_by_one() {
     let mut federation = Federation::start(&long(), "");
     let _worker = federation.worker();
-    federation.until_round(5);
-    federation.coordinator.0.kill().unwrap();
-    federation.coordinator.0.wait().unwrap();
+    federation.until_round(10);
+    federation.kill();
     federation.place.fedlayer("resume several").ok();
     federation.place.fedlayer("run scenario.toml --out one").ok();
     crate::support::assert_same_bytes(

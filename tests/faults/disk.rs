@@ -3,12 +3,15 @@
 //! | a bit of a checkpoint flips | the file and both checksums are named, exit code 6; `--previous` goes on from the one before |
 //! | a checkpoint is torn | named, exit code 6; `--previous` goes on from the one before |
 //! | the coordinator's disk is full | the file is named, exit code 6; workers wait for it; with room again it goes on to the same bytes |
-//! | the run folder cannot be written | named, exit code 6 |
+//! | the run folder cannot be written when the run begins | named, exit code 6 |
+//! | the run folder cannot be written any more in the middle | the file is named, exit code 6; workers wait; once it can, it goes on to the same bytes |
+//!
+//! Each of them is found at once, at the first write or read.
 
 use std::fs;
 
 use crate::{
-    federation::{Federation, long},
+    federation::{Federation, Setting, long, until},
     support::{DIGITS, Place, assert_same_bytes},
 };
 
@@ -70,7 +73,8 @@ fn a_torn_checkpoint_is_found() {
 
 #[test]
 fn a_coordinator_whose_disk_is_full_goes_on_once_there_is_room() {
-    let mut federation = Federation::start_within(&long(), "", Some(60));
+    let setting = Setting { kib: Some(60), ..Setting::default() };
+    let mut federation = Federation::start_in(setting, &long(), "");
     let mut worker = federation.worker();
     assert_eq!(federation.coordinator.ended(), Some(6), "{}", federation.said());
     let said = federation.said();
@@ -82,8 +86,34 @@ fn a_coordinator_whose_disk_is_full_goes_on_once_there_is_room() {
 }
 
 #[test]
+fn a_run_folder_that_cannot_be_written_any_more_is_named_and_the_run_goes_on_once_it_can() {
+    let mut federation = Federation::start(&long(), "");
+    let mut worker = federation.worker();
+    federation.until_round(6);
+    // No folder, no file in it, whoever asks: a file system that was mounted read-only cannot be had without being root.
+    let (checkpoints, aside) =
+        (federation.place.path("several/all/seed-1/checkpoints"), federation.place.path("aside"));
+    fs::rename(&checkpoints, &aside).unwrap();
+    fs::write(&checkpoints, "").unwrap();
+    assert_eq!(federation.coordinator.ended(), Some(6), "{}", federation.said());
+    let said = federation.said();
+    assert!(said.contains("`several/all/seed-1/checkpoints"), "{said}");
+    assert!(said.contains("go on with"), "{said}");
+    until("the worker's patience", || federation.worker_said(1).contains("may come back"));
+    fs::remove_file(&checkpoints).unwrap();
+    fs::rename(&aside, &checkpoints).unwrap();
+    federation.restart();
+    federation.finish_like_one_process();
+    assert_eq!(worker.ended(), Some(0));
+}
+
+#[test]
 fn a_run_folder_that_cannot_be_written_is_named() {
     let place = Place::with(DIGITS);
+    // Nobody makes folders there, not even root.
+    let read_only = place.fedlayer("coordinator scenario.toml --listen 127.0.0.1:0 --out /sys/run");
+    assert_eq!(read_only.code, Some(6), "{}", read_only.stderr);
+    assert!(read_only.stderr.contains("could not make the folder `/sys"), "{}", read_only.stderr);
     // A file where a folder belongs cannot be written into, whoever asks.
     fs::write(place.path("file"), "").unwrap();
     let failed = place.fedlayer("coordinator scenario.toml --listen 127.0.0.1:0 --out file/run");

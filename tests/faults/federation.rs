@@ -3,17 +3,22 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::{Read, Write},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::support::{DIGITS, Place, assert_same_bytes};
 
-/// So long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// So long anything may take before a test gives up: other tests and builds may share the machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The coordinator's silence that workers bear, and the other way round.
 pub(crate) const GRACE: Duration = Duration::from_millis(1500);
+
+/// What a round may take beside what it has to wait for: it needs milliseconds, but other tests and builds may share the machine.
+pub(crate) const SLACK: Duration = Duration::from_secs(30);
 
 /// Long enough that it is still running when something is done to it.
 pub(crate) fn long() -> String {
@@ -62,12 +67,26 @@ impl Drop for Process {
     }
 }
 
+/// The phases of a round, as the coordinator's log names them.
+pub(crate) const PHASES: [&str; 5] =
+    ["training round", "measuring barriers", "averaging", "evaluating", "committing"];
+
+/// What is special about a coordinator's process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Setting {
+    /// No file of it may grow past so many KiB: that stands in for a full disk. It holds for the first life only.
+    pub(crate) kib: Option<u32>,
+    /// Whether its log names the phases of every round.
+    pub(crate) phases: bool,
+}
+
 /// A run folder in the making.
 pub(crate) struct Federation {
     pub(crate) place: Place,
     pub(crate) coordinator: Process,
     pub(crate) port: u16,
     arguments: String,
+    setting: Setting,
     lives: u32,
     workers: u32,
 }
@@ -75,11 +94,11 @@ pub(crate) struct Federation {
 impl Federation {
     /// A coordinator for a scenario. Its records are in `several`.
     pub(crate) fn start(scenario: &str, arguments: &str) -> Self {
-        Self::start_within(scenario, arguments, None)
+        Self::start_in(Setting::default(), scenario, arguments)
     }
 
-    /// As [`start`](Self::start), where no file of the coordinator may grow past so many KiB: that stands in for a full disk.
-    pub(crate) fn start_within(scenario: &str, arguments: &str, kib: Option<u32>) -> Self {
+    /// As [`start`](Self::start), in a setting of its own.
+    pub(crate) fn start_in(setting: Setting, scenario: &str, arguments: &str) -> Self {
         let place = Place::with(scenario);
         let grace = if arguments.contains("--grace") {
             String::new()
@@ -87,8 +106,8 @@ impl Federation {
             format!("--grace {}", GRACE.as_secs_f64())
         };
         let arguments = format!("{grace} {arguments}");
-        let (coordinator, port) = Self::coordinate(&place, &arguments, 0, 1, kib);
-        Self { place, coordinator, port, arguments, lives: 1, workers: 0 }
+        let (coordinator, port) = Self::coordinate(&place, &arguments, 0, 1, setting);
+        Self { place, coordinator, port, arguments, setting, lives: 1, workers: 0 }
     }
 
     fn coordinate(
@@ -96,19 +115,23 @@ impl Federation {
         arguments: &str,
         port: u16,
         life: u32,
-        kib: Option<u32>,
+        setting: Setting,
     ) -> (Process, u16) {
         let log = place.path(&format!("coordinator-{life}.log"));
         let command = format!(
             "coordinator scenario.toml --listen 127.0.0.1:{port} --out several --go-on {arguments}"
         );
         let mut command = place.command(&command);
-        if let Some(kib) = kib {
+        if let Some(kib) = setting.kib {
             let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
             let mut limited = Command::new("bash");
             limited.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
             limited.current_dir(place.path("")).env("NO_COLOR", "1").stdin(Stdio::null());
             command = limited;
+        }
+        if setting.phases {
+            let parts = "fedlayer_runtime::coordinator=debug,fedlayer_runtime::measure=debug";
+            command.env("RUST_LOG", parts);
         }
         command.stdout(fs::File::create(place.path("table")).unwrap());
         command.stderr(fs::File::create(&log).unwrap());
@@ -143,21 +166,72 @@ impl Federation {
     /// The same coordinator again, on the same port and the same run folder.
     pub(crate) fn restart(&mut self) {
         self.lives += 1;
+        let setting = Setting { kib: None, ..self.setting };
         let (process, _) =
-            Self::coordinate(&self.place, &self.arguments, self.port, self.lives, None);
+            Self::coordinate(&self.place, &self.arguments, self.port, self.lives, setting);
         self.coordinator = process;
     }
 
-    /// Rounds that the second strategy has written.
+    /// Ends the coordinator without a word, in the middle of whatever it is at.
+    pub(crate) fn kill(&mut self) {
+        let ended = self.coordinator.0.try_wait().unwrap();
+        assert!(ended.is_none(), "the run was over before: {}", self.said());
+        self.coordinator.0.kill().unwrap();
+        self.coordinator.0.wait().unwrap();
+    }
+
+    /// Rounds that are written, of all strategies together.
     pub(crate) fn rounds(&self) -> usize {
-        let log = self.place.path("several/one-layer-rotating/seed-1/rounds.jsonl");
-        fs::read_to_string(log).map_or(0, |text| text.lines().count())
+        let rounds = |strategy| {
+            let log = self.place.path(&format!("several/{strategy}/seed-1/rounds.jsonl"));
+            fs::read_to_string(log).map_or(0, |text| text.lines().count())
+        };
+        rounds("all") + rounds("one-layer-rotating")
+    }
+
+    /// How long the training of the longest round took that the coordinator's last life wrote.
+    pub(crate) fn longest_training(&self) -> Duration {
+        let mut longest = Duration::ZERO;
+        for strategy in ["all", "one-layer-rotating"] {
+            let log = self.place.path(&format!("several/{strategy}/seed-1/timings.jsonl"));
+            for line in fs::read_to_string(log).unwrap_or_default().lines() {
+                let (_, rest) = line.split_once("\"train\":").unwrap();
+                let seconds = rest.split(',').next().unwrap().parse().unwrap();
+                longest = longest.max(Duration::from_secs_f64(seconds));
+            }
+        }
+        longest
+    }
+
+    /// Asks for the counts; `header` is a line of the request, or nothing.
+    pub(crate) fn ask(&self, header: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// What the coordinator counted under a name; nothing where it did not count it yet.
+    pub(crate) fn counted(&self, name: &str) -> u64 {
+        let answer = self.ask("").unwrap();
+        let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |count| count.parse().unwrap())
     }
 
     pub(crate) fn until_round(&mut self, round: usize) {
         until(&format!("round {round}: {}", self.said()), || self.rounds() >= round);
         let ended = self.coordinator.0.try_wait().unwrap();
         assert!(ended.is_none(), "the run was over before: {}", self.said());
+    }
+
+    /// The phase that the coordinator is in, where its log names them.
+    pub(crate) fn phase(&self) -> Option<&'static str> {
+        let log = self.place.path(&format!("coordinator-{}.log", self.lives));
+        let said = fs::read_to_string(log).unwrap();
+        let last = said.lines().rfind(|line| line.contains(" DEBUG "))?;
+        PHASES.into_iter().find(|phase| last.contains(&format!(": {phase}")))
     }
 
     /// What all coordinators said.

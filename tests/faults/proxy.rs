@@ -16,6 +16,10 @@ pub(crate) enum Way {
     Stalled,
     /// One byte a second from the worker.
     Trickle,
+    /// After so many more bytes from the worker it is stalled.
+    StallAfter(usize),
+    /// Every connection ends as soon as anything is to get through.
+    Cut,
     /// Every connection ends after so many more bytes from the worker; new ones are open.
     CutAfter(usize),
 }
@@ -106,7 +110,17 @@ impl Proxy {
                     *way = Way::CutAfter(left - count);
                     return Some(count);
                 }
-                Way::Trickle | Way::CutAfter(_) => return Some(count),
+                Way::StallAfter(left) if up => {
+                    if left == 0 {
+                        *way = Way::Stalled;
+                        continue;
+                    }
+                    let now = left.min(count);
+                    *way = Way::StallAfter(left - now);
+                    return Some(now);
+                }
+                Way::Cut => return None,
+                Way::Trickle | Way::StallAfter(_) | Way::CutAfter(_) => return Some(count),
             }
         }
     }

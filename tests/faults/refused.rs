@@ -1,16 +1,16 @@
-//! | who comes | what happens |
-//! |---|---|
-//! | a worker without the token, or with another | refused, exit code 13; the token is in no log |
-//! | a worker without a certificate, or with one of another authority | no connection |
-//! | a worker that trains on another device, or has other data | refused with both sides' values |
-//! | anybody without the token at `/metrics` | 401 |
-//! | a bind that other machines reach, without TLS and token | refused, exit code 12, unless `--insecure`, which warns |
+//! | who comes | what happens | what is counted as `refusals` |
+//! |---|---|---|
+//! | a worker without the token, or with another | refused at once, exit code 13; the token is in no log | `Token` |
+//! | a worker without a certificate, or with one of another authority | no connection; once its patience is over it says what to try, exit code 11 | |
+//! | a worker that trains on another device, or has other data | refused at once with both sides' values, exit code 13 | `Device`, `Identity` |
+//! | anybody without the token at `/metrics` | 401 | `Token` |
+//! | a bind that other machines reach, without TLS and token | refused, exit code 12, unless `--insecure`, which warns | |
+//!
+//! Peers that speak the protocol and are not let in, or lie, are in `crates/fedlayer-runtime/src/remote/tests.rs` and the folder beside it: another
+//! version, program, layout; malformed, oversized and random messages; updates with NaN, of another shape, client or round, twice or late; and that
+//! a stranger neither reads a value nor changes a record.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::TcpStream,
-};
+use std::fs;
 
 use crate::federation::{Federation, long, until};
 use crate::support::{DIGITS, Place};
@@ -31,14 +31,7 @@ fn without_the_token_nobody_gets_in_and_it_is_never_shown() {
         assert_eq!(worker.code, Some(13), "{}", worker.stderr);
         assert!(worker.stderr.contains(&format!("token: found {found}")), "{}", worker.stderr);
     }
-    let ask = |header: &str| {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n")
-            .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
+    let ask = |header: &str| federation.ask(header).unwrap();
     assert!(ask("").starts_with("HTTP/1.1 401"), "{}", ask(""));
     let counts = ask(&format!("authorization: Bearer {token}\r\n"));
     assert!(counts.starts_with("HTTP/1.1 200"), "{counts}");
@@ -64,11 +57,19 @@ fn mutual_tls_lets_in_whom_the_authority_signed() {
     let (ours, theirs) = (place.path("ours"), place.path("theirs"));
     let mut federation = Federation::start(DIGITS, &format!("--certs {}", ours.display()));
     let port = federation.port;
-    for arguments in [String::new(), format!("--certs {}", theirs.display())] {
+    let theirs_given = format!("--certs {}", theirs.display());
+    for (arguments, hint) in [
+        (String::new(), "hint: the coordinator may ask for TLS: give `--certs`"),
+        (
+            theirs_given,
+            "hint: the coordinator may have no TLS, or certificates of another authority",
+        ),
+    ] {
         let worker = federation
             .place
             .fedlayer(&format!("worker --connect 127.0.0.1:{port} --patience 0.3 {arguments}"));
         assert_eq!(worker.code, Some(11), "{}", worker.stderr);
+        assert!(worker.stderr.contains(hint), "{}", worker.stderr);
     }
     let health = |certs: &str| {
         federation.place.fedlayer(&format!("health --connect 127.0.0.1:{port} {certs}")).code
@@ -92,6 +93,7 @@ fn a_worker_of_another_device_or_other_data_is_told_both_values() {
         "{}",
         worker.stderr
     );
+    assert_eq!(cuda.counted("fedlayer_refusals_total{reason=\"Device\"}"), 1);
     cuda.coordinator.signal("-TERM");
     assert_eq!(cuda.coordinator.ended(), Some(130));
 
@@ -115,6 +117,7 @@ fn a_worker_of_another_device_or_other_data_is_told_both_values() {
     assert_eq!(worker.code, Some(13), "{}", worker.stderr);
     assert!(worker.stderr.contains("data: the worker has "), "{}", worker.stderr);
     until("the refusal", || federation.said().contains("data: the worker has "));
+    assert_eq!(federation.counted("fedlayer_refusals_total{reason=\"Identity\"}"), 1);
     let none = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port}"));
     assert_eq!(none.code, Some(4), "{}", none.stderr);
     assert!(none.stderr.contains("start.safetensors"), "{}", none.stderr);

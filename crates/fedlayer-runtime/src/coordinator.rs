@@ -321,6 +321,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
                 "a round was to be committed that is not measured".into(),
             ));
         };
+        debug!("committing");
         let federation = measured.federation.clone();
         let (journal, written) = spawn_blocking(move || {
             let Measured { record, barriers, federation, timings } = &measured;

@@ -13,7 +13,7 @@ use fedlayer_core::{
     spec::EvaluatedClients, summarize,
 };
 use tokio::task::spawn_blocking;
-use tracing::Instrument;
+use tracing::{Instrument, debug};
 
 use crate::{Link, LinkError, Reply, RunError, Task, Timings, Work};
 
@@ -87,6 +87,7 @@ async fn barriers<L: Link>(
         let start = starts.get(&update.client)?.clone();
         Some(EndModel { start, update: update.clone() })
     };
+    debug!("measuring barriers");
     let ends: Vec<EndModel> = gathered.updates.iter().filter_map(end).collect();
     let (spec, weights) = (spec.clone(), plan.strategy.weights);
     let (round, seed) = (gathered.round, plan.root_seed());
@@ -103,6 +104,7 @@ async fn average(
     set: &LayerSet,
     gathered: &Arc<Gathered>,
 ) -> Result<Arc<Federation>, RunError> {
+    debug!("averaging");
     let (weights, set, gathered) = (plan.strategy.weights, set.clone(), gathered.clone());
     spawn_blocking(move || {
         Arc::make_mut(&mut federation).commit(gathered.round, &set, weights, &gathered.updates)?;
@@ -122,6 +124,7 @@ async fn evaluate<L: Link>(
     if !plan.is_due(plan.evaluate.every, round) {
         return Ok(None);
     }
+    debug!("evaluating");
     let checkup = match plan.evaluate.clients {
         EvaluatedClients::Cohort => Checkup::new(federation, reported.iter().copied()),
         EvaluatedClients::All => Checkup::new(federation, (0..plan.clients.count).map(ClientId)),

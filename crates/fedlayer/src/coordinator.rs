@@ -218,3 +218,20 @@ pub(crate) fn health(args: &HealthArgs, screen: &Screen) -> Result<(), Failure> 
     screen.talk(&format!("the coordinator at {} serves", args.connect));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use fedlayer_runtime::remote::limits;
+
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn the_command_lines_defaults_are_the_protocols() {
+        let command = |words: &[&str]| Cli::try_parse_from(words).unwrap().command;
+        let coordinator = command(&["fedlayer", "coordinator", "scenario.toml"]);
+        assert!(matches!(coordinator, Command::Coordinator(args) if args.grace == limits::GRACE));
+        let worker = command(&["fedlayer", "worker"]);
+        assert!(matches!(worker, Command::Worker(args) if args.patience == limits::PATIENCE));
+    }
+}

@@ -62,7 +62,7 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         move |name: &str, text: &str| prepare(name, text, folder.as_deref(), device, &quiet);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let talk = screen.clone();
+    let (talk, has_tls) = (screen.clone(), post.security.tls.is_some());
     let ended = runtime.block_on(async {
         let (stopper, word) = shutdown();
         let said = screen.clone();
@@ -81,9 +81,8 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         Ok(Retired::Drained) => screen.talk("left"),
         Err(error @ WorkerError::Setup(_)) => return Err(Failure::Security(error.to_string())),
         Err(error @ WorkerError::Alone { .. }) => {
-            return Err(Failure::Address(format!(
-                "{error}\nhint: see that the coordinator runs, that `--connect` names it, and that both have `--certs` or neither; `--patience` waits longer"
-            )));
+            let hint = advice(&error.to_string(), has_tls);
+            return Err(Failure::Address(format!("{error}\nhint: {hint}")));
         }
         Err(error @ WorkerError::Refused { .. }) => {
             return Err(Failure::Refused(error.to_string()));
@@ -91,6 +90,23 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         Err(error @ WorkerError::Unprepared(_)) => return Err(Failure::Data(error.to_string())),
     }
     Ok(())
+}
+
+/// What may help a worker that found no coordinator. Where somebody answers, but not in HTTP/2, the words of the error depend on which end noticed
+/// first.
+fn advice(error: &str, has_tls: bool) -> &'static str {
+    let answered = ["transport error", "http2 error", "h2 protocol error"];
+    let unreached = ["tcp connect error", "dns error"];
+    let is_in = |words: &&str| error.contains(words);
+    match (has_tls, answered.iter().any(is_in) && !unreached.iter().any(is_in)) {
+        (false, true) => "the coordinator may ask for TLS: give `--certs`",
+        (true, true) => {
+            "the coordinator may have no TLS, or certificates of another authority or for other names: see that both have `--certs` of the same `fedlayer certs`, and that `--connect` calls it by a name in its certificate"
+        }
+        (_, false) => {
+            "see that the coordinator runs, and that `--connect` names it; `--patience` waits longer"
+        }
+    }
 }
 
 /// Makes of a coordinator's scenario what its jobs need.
@@ -122,4 +138,28 @@ fn host() -> String {
         .ok()
         .or_else(crate::files::host_name)
         .unwrap_or_else(|| "worker".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_about_tls_where_somebody_answers_in_another_way() {
+        for (error, about_tls) in [
+            (
+                "transport error: http2 error: connection error received: not a result of an error",
+                true,
+            ),
+            ("transport error: connection error: Connection reset by peer (os error 104)", true),
+            ("h2 protocol error: http2 error", true),
+            ("transport error: tcp connect error: Connection refused (os error 111)", false),
+            ("transport error: dns error: failed to lookup address information", false),
+            ("not heard of for 15 s", false),
+        ] {
+            for has_tls in [false, true] {
+                assert_eq!(advice(error, has_tls).contains("TLS"), about_tls, "{error}");
+            }
+        }
+    }
 }

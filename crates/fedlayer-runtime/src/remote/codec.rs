@@ -1,7 +1,7 @@
 //! [`Bincode`]: the codec of the protocol, and the one file that names bincode.
 //!
-//! A message is bincode's standard form; values cross as raw little-endian bytes. No message is longer than [`MESSAGE_BYTES`], and nothing
-//! in it can make the reader allocate more.
+//! A message is bincode's standard form; values cross as raw little-endian bytes. No message is longer than [`MESSAGE_BYTES`], and a length
+//! in it is not believed: a list grows as its elements come, and an element takes at most some thirty times its bytes.
 
 use std::marker::PhantomData;
 

@@ -6,6 +6,7 @@ use fedlayer_core::{ClientId, Evaluation, OptimizerState, Params, Plan, Split, U
 
 use super::{
     codec::Malformed,
+    limits::OPTIMIZER_SLOTS,
     message::{Outcome, UpdateHead},
 };
 use crate::{LinkError, Reply, Task, Work};
@@ -25,9 +26,6 @@ enum ExpectedWork {
     /// Examples of each probe's split.
     Evaluate(Vec<usize>),
 }
-
-/// The most slots that an optimizer has: Adam's two moments, and one to spare.
-const OPTIMIZER_SLOTS: u32 = 3;
 
 impl Expected {
     /// For a task, where `examples` says how many examples a split has.

@@ -17,6 +17,9 @@ pub const SCENARIO_BYTES: usize = 1 << 20;
 /// The most probes of one job.
 pub const PROBES: usize = 1024;
 
+/// The most slots of an optimizer's memory: Adam's two moments, and one to spare.
+pub const OPTIMIZER_SLOTS: u32 = 3;
+
 /// The most bytes that HTTP/2 lets a peer send on one stream before it is read.
 pub const STREAM_WINDOW: u32 = 2 << 20;
 

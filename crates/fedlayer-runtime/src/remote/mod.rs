@@ -1,11 +1,13 @@
 //! Several processes: the worker protocol over gRPC. `docs/protocol.md` describes it.
 //!
 //! * `limits`: every limit and timeout; `message`: what crosses the wire; `codec`: how.
-//! * `translate`: tasks and replies as messages and back; `pieces`: values in a stream; `expected`: what a reply must look like.
+//! * `translate`: tasks and replies as messages and back; `pieces`: values in a stream; `asked`: what a job may
+//!   ask for; `expected`: what a reply must look like.
 //! * `ledger`: which jobs are open and who holds each; [`Hub`]: the link over it.
 //! * `service`: what a coordinator answers; `serve`, `connections`, `security`: who may ask; [`Metrics`]: what is counted.
 //! * [`work`]: a worker's life; `slot`: one job of it; `cache`: values that it has seen.
 
+mod asked;
 mod cache;
 mod codec;
 mod connections;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use fedlayer_core::{Params, Plan};
+use fedlayer_core::{Layout, Params, Plan};
 use tokio::{
     sync::{mpsc, watch},
     task::spawn_blocking,
@@ -17,6 +17,7 @@ use tonic::Code;
 use tracing::{debug, warn};
 
 use super::{
+    asked::check,
     cache::Cache,
     codec::Malformed,
     limits,
@@ -92,8 +93,9 @@ impl Slot {
     async fn job(&mut self, head: JobHead) -> Result<(), Trouble> {
         let job = head.job;
         let malformed = |error: Malformed| Trouble::Passing(format!("job {}: {error}", job.0));
-        let Some(blobs) = self.blobs(&head).await? else { return Ok(()) };
-        let task = task(&head, &self.plans, &blobs).map_err(malformed)?;
+        let plan = check(&head, &self.plans).map_err(malformed)?.clone();
+        let Some(blobs) = self.blobs(&head, &plan.layout).await? else { return Ok(()) };
+        let task = task(&head, &plan, &blobs).map_err(malformed)?;
         let work = task.work.clone();
         let reply = self.pool.call(task).await;
         let (outcome, sources) = outcome(&work, reply);
@@ -109,17 +111,18 @@ impl Slot {
     }
 
     /// The values that a job names, out of the cache or from the coordinator; nothing where the job is over meanwhile.
-    async fn blobs(&mut self, head: &JobHead) -> Result<Option<Vec<Arc<Params>>>, Trouble> {
+    async fn blobs(
+        &mut self,
+        head: &JobHead,
+        layout: &Arc<Layout>,
+    ) -> Result<Option<Vec<Arc<Params>>>, Trouble> {
         let passing = |what: String| Trouble::Passing(format!("job {}: {what}", head.job.0));
-        let plan =
-            self.plans.get(head.plan as usize).ok_or_else(|| passing("of no plan".to_owned()))?;
-        let layout = plan.layout.clone();
         let turn = self.fetching.clone();
         let _turn = turn.lock().await;
         let mut found: Vec<Option<Arc<Params>>> = {
             let mut cache = locked(&self.cache);
             // Another plan's values of the same name may have another layout.
-            let fits = |params: &Arc<Params>| *params.layout() == layout;
+            let fits = |params: &Arc<Params>| params.layout() == layout;
             head.blobs.iter().map(|&name| cache.get(name).filter(fits)).collect()
         };
         let missing: Vec<u32> =
@@ -143,6 +146,7 @@ impl Slot {
             }
             let values = assembly.finish().map_err(|error| passing(error.to_string()))?;
             let names: Vec<_> = missing.iter().map(|&index| head.blobs[index as usize]).collect();
+            let layout = layout.clone();
             let checked = spawn_blocking(move || {
                 let params = |values| Params::new(layout.clone(), values).map(Arc::new);
                 let params = values.into_iter().map(params).collect::<Result<Vec<_>, _>>();

@@ -1,5 +1,9 @@
 //! A coordinator's port and a peer that does not keep to the protocol: what it is told, what is counted, and that nothing changes.
 
+mod form;
+mod lying;
+mod strangers;
+
 use std::{sync::Arc, time::Duration};
 
 use fedlayer_core::{
@@ -447,13 +451,46 @@ fn a_claim_of_a_long_list_is_not_believed() {
 }
 
 #[test]
-fn the_page_on_the_protocol_names_every_limit_and_timeout() {
+fn the_page_on_the_protocol_has_every_limit_and_timeout_with_its_default() {
     let page = include_str!("../../../../docs/protocol.md");
     let source = include_str!("limits.rs");
-    let names =
-        source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
-    for name in names {
-        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
-        assert!(row.is_some(), "docs/protocol.md has no row for `{name}`");
+    let names: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.split(':').next())
+        .collect();
+    let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
+    let seconds = |time: Duration| format!("{} s", time.as_secs());
+    let (first, last) = limits::RETRY;
+    let defaults = [
+        ("PROTOCOL", limits::PROTOCOL.to_string()),
+        ("MESSAGE_BYTES", mib(limits::MESSAGE_BYTES)),
+        ("PIECE_BYTES", mib(limits::PIECE_BYTES)),
+        ("SCENARIO_BYTES", mib(limits::SCENARIO_BYTES)),
+        ("PROBES", limits::PROBES.to_string()),
+        ("OPTIMIZER_SLOTS", limits::OPTIMIZER_SLOTS.to_string()),
+        ("STREAM_WINDOW", mib(limits::STREAM_WINDOW as usize)),
+        ("CONNECTION_WINDOW", mib(limits::CONNECTION_WINDOW as usize)),
+        ("STREAMS", limits::STREAMS.to_string()),
+        ("CONNECTIONS", limits::CONNECTIONS.to_string()),
+        ("STRANGERS", limits::STRANGERS.to_string()),
+        ("SLOTS", limits::SLOTS.to_string()),
+        ("KEPT_BYTES", mib(limits::KEPT_BYTES)),
+        ("ADMISSION", seconds(limits::ADMISSION)),
+        ("HELLO", seconds(limits::HELLO)),
+        ("PIECE", seconds(limits::PIECE)),
+        ("PULL", seconds(limits::PULL)),
+        ("DRAIN", seconds(limits::DRAIN)),
+        ("RETRY", format!("{} to {}", first.as_secs_f64(), seconds(last))),
+        ("CONNECT", seconds(limits::CONNECT)),
+        ("GRACE", seconds(limits::GRACE)),
+        ("PATIENCE", seconds(limits::PATIENCE)),
+        ("FAREWELL", seconds(limits::FAREWELL)),
+    ];
+    assert_eq!(names, defaults.each_ref().map(|(name, _)| *name));
+    for (name, default) in defaults {
+        let row = page.lines().find_map(|line| line.strip_prefix(&format!("| `{name}` | ")));
+        let row = row.unwrap_or_else(|| panic!("docs/protocol.md has no row for `{name}`"));
+        let found = row.split(" |").next().unwrap().replace(',', "");
+        assert_eq!(found, default, "the row of `{name}` in docs/protocol.md");
     }
 }

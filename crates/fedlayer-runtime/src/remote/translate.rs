@@ -135,28 +135,21 @@ pub(crate) fn head(task: &Task, plan: u32, job: JobId, names: &Names) -> (JobHea
     (JobHead { job, plan, work, blobs: names }, blobs.sources)
 }
 
-/// A head as a task again, with the values of its blobs.
+/// A head that was [checked](super::asked::check) as a task again, with the values of its blobs.
 ///
 /// # Errors
-/// When the head speaks of a plan, a blob or a layer that there is not.
+/// When the head speaks of a blob that there is not.
 pub(crate) fn task(
     head: &JobHead,
-    plans: &[Arc<Plan>],
+    plan: &Arc<Plan>,
     blobs: &[Arc<Params>],
 ) -> Result<Task, Malformed> {
-    let plan = plans.get(head.plan as usize).ok_or_else(|| {
-        Malformed(format!("it is of plan {}; the scenario has {}", head.plan, plans.len()))
-    })?;
     let blob = |index: u32| {
         let found = blobs.get(index as usize).cloned();
         found.ok_or_else(|| Malformed(format!("it names blob {index} of {}", blobs.len())))
     };
-    let layers = plan.layout.layers().len();
     let mix = |mix: &MixHead| {
-        if let Some(layer) = mix.layers.iter().find(|&&layer| layer as usize >= layers) {
-            return Err(Malformed(format!("it names layer {layer}; the model has {layers}")));
-        }
-        Ok(Mix {
+        Ok::<_, Malformed>(Mix {
             base: blob(mix.base)?,
             other: blob(mix.other)?,
             set: LayerSet::new(plan.layout.clone(), mix.layers.iter().map(|&layer| layer as usize)),

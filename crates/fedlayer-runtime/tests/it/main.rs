@@ -6,3 +6,4 @@ mod failures;
 mod rounds;
 mod support;
 mod team;
+mod workers;

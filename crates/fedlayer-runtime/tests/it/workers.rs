@@ -1,0 +1,88 @@
+//! Workers over gRPC, in this process: many of them at once, and the records of a pool of threads.
+
+use std::{sync::Arc, time::Duration};
+
+use fedlayer_core::{Plan, spec::Rule};
+use fedlayer_runtime::{
+    remote::{
+        Briefing, Digest, End, Hub, Identity, Listening, Metrics, Notice, Post, Prepared, Retired,
+        Security, serve, work,
+    },
+    run, shutdown,
+};
+use tokio::task::JoinSet;
+
+use crate::support::{Memory, Run, Staged, data, plan};
+
+const WORKERS: usize = 200;
+
+const SAME: Identity =
+    Identity { layout: Digest([1; 32]), plans: Digest([2; 32]), data: Digest([3; 32]) };
+
+fn post(coordinator: String, number: usize) -> Post {
+    Post {
+        coordinator,
+        security: Security::default(),
+        name: format!("worker {number}"),
+        version: "1".into(),
+        slots: 1,
+        device: "cpu".into(),
+        processor: "any".into(),
+        patience: Duration::from_secs(180),
+    }
+}
+
+fn briefing(plan: Arc<Plan>) -> Briefing {
+    Briefing {
+        name: "scenario".into(),
+        scenario: "its text".into(),
+        plans: vec![plan],
+        identity: SAME,
+        device: "cpu".into(),
+        version: "1".into(),
+        examples: Box::new(|_, split| data().split_len(split)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_workers_at_once_are_let_in_and_none_is_refused_or_lost() {
+    let (_, alone) = Run::new(plan(Rule::All), Staged::calm()).go().await;
+    let plan = Arc::new(plan(Rule::All));
+    let metrics = Arc::new(Metrics::new());
+    let refused = |notice| {
+        if matches!(notice, Notice::Refused { .. } | Notice::Left { .. }) {
+            eprintln!("{notice}");
+        }
+    };
+    let hub = Hub::new(briefing(plan.clone()), Duration::from_secs(180), metrics.clone(), refused);
+    let hub = Arc::new(hub.unwrap());
+    let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let coordinator = listening.address().unwrap().to_string();
+    tokio::spawn(serve(listening, hub.clone(), Security::default()));
+    let mut workers = JoinSet::new();
+    for number in 0..WORKERS {
+        let (post, plan) = (post(coordinator.clone(), number), plan.clone());
+        workers.spawn(async move {
+            let prepare = move |_: &str, _: &str| {
+                let (plans, factory) = (vec![plan.clone()], Arc::new(Staged::calm()));
+                Ok(Prepared { plans, identity: SAME, factory })
+            };
+            work(&post, Arc::new(prepare), shutdown().1, |_| {}).await
+        });
+    }
+    hub.wait_for(WORKERS).await;
+    assert_eq!(hub.present(), (WORKERS, WORKERS));
+    let (_stopper, word) = shutdown();
+    let (journal, data) = (Memory::default(), data());
+    let examples = move |client| data.train_examples(client);
+    run(plan, examples, hub.clone(), journal.clone(), None, word).await.unwrap();
+    let written = journal.written.lock().unwrap().clone();
+    assert_eq!((written.records, written.barriers), (alone.records, alone.barriers));
+    hub.farewell(End::Finished).await;
+    for ended in workers.join_all().await {
+        assert_eq!(ended.unwrap(), Retired::Finished);
+    }
+    let counts = metrics.text();
+    assert!(!counts.contains("fedlayer_refusals_total{"), "{counts}");
+    assert!(counts.contains("fedlayer_workers_lost_total 0"), "{counts}");
+}
