@@ -69,7 +69,7 @@ pub use layer_set::LayerSet;
 pub use layout::{Layer, LayerName, Layout, LayoutError, Ownership, Role, TensorSpec};
 pub use params::{Params, ParamsError};
 pub use plan::{Plan, slug};
-pub use point::{Mix, Point, distance};
+pub use point::{Mix, Part, Point, distance};
 pub use record::{
     BarrierRow, BarrierSummary, EvaluationRecord, Kind, LayerBytes, Metric, MissingRecord,
     RoundRecord, Summary, SummaryRow,

@@ -1,6 +1,7 @@
 //! [`Point`]: a model that is evaluated: an end model, a mix of two, or a mix's random twin. Made only where it is evaluated.
+//! [`Part`]: what one of its layers is made of, so that what several points share is known without making them.
 
-use std::{ops::Range, sync::Arc};
+use std::{borrow::Cow, cmp::Ordering, ops::Range, sync::Arc};
 
 use rand_distr::{Distribution, StandardNormal};
 
@@ -46,6 +47,93 @@ impl Point {
             Self::Twin { mix, seed } => Arc::new(mix.twin(*seed)),
         }
     }
+
+    /// What the layer with this index, counted from the input, is made of.
+    pub fn part(&self, layer: usize) -> Part {
+        let source = match self {
+            Self::Model(params) => Source::Model(params.clone()),
+            Self::Mix(mix) => mix.source(layer),
+            Self::Twin { mix, .. } if !mix.set.contains(layer) => Source::Model(mix.base.clone()),
+            Self::Twin { mix, seed } => Source::Twin { mix: mix.clone(), seed: *seed },
+        };
+        Part { layer, source }
+    }
+}
+
+/// What one layer of a point is made of. Equal parts hold the same values, bit for bit; it is a key, which costs nothing until its values are asked for.
+///
+/// Models are told apart by where they lie in memory, not by their values: a part keeps its models alive, so that none can take another's place.
+#[derive(Debug, Clone)]
+pub struct Part {
+    layer: usize,
+    source: Source,
+}
+
+/// Where the values of a layer come from.
+#[derive(Debug, Clone)]
+enum Source {
+    Model(Arc<Params>),
+    Mix(Mix),
+    Twin { mix: Mix, seed: Seed },
+}
+
+impl Part {
+    /// The values of the layer, in the layout's order. Those of a twin are drawn with all others of its set: who wants several
+    /// takes them from [`Point::params`].
+    pub fn values(&self) -> Cow<'_, [f32]> {
+        match &self.source {
+            Source::Model(params) => Cow::Borrowed(params.range(&self.range(params))),
+            Source::Mix(mix) => Cow::Owned(mix.layer(&self.range(&mix.base))),
+            Source::Twin { mix, seed } => {
+                let twin = mix.twin(*seed);
+                Cow::Owned(twin.range(&self.range(&twin)).to_vec())
+            }
+        }
+    }
+
+    /// Whether it is a layer of a random twin that is moved.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self.source, Source::Twin { .. })
+    }
+
+    fn range(&self, params: &Params) -> Range<usize> {
+        params.layout().layers()[self.layer].range.clone()
+    }
+
+    /// What tells parts apart: the layer, the models by their addresses, the weight's bits; of a twin also the set and the seed.
+    fn key(&self) -> (usize, [usize; 2], u64, Option<(Vec<usize>, Seed)>) {
+        let address = |params: &Arc<Params>| Arc::as_ptr(params).addr();
+        let mixed = |mix: &Mix| [address(&mix.base), address(&mix.other)];
+        match &self.source {
+            Source::Model(params) => (self.layer, [address(params); 2], 0, None),
+            Source::Mix(mix) => (self.layer, mixed(mix), mix.weight.to_bits(), None),
+            Source::Twin { mix, seed } => {
+                let drawn = (mix.set.indices().collect(), *seed);
+                (self.layer, mixed(mix), mix.weight.to_bits(), Some(drawn))
+            }
+        }
+    }
+}
+
+impl PartialEq for Part {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Part {}
+
+impl PartialOrd for Part {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Any order, for ordered maps; it is another one in another run.
+impl Ord for Part {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 impl Mix {
@@ -53,12 +141,51 @@ impl Mix {
     pub fn params(&self) -> Params {
         let mut mixed = (*self.base).clone();
         for range in self.set.ranges() {
-            let targets = mixed.values_mut()[range.clone()].iter_mut();
-            for (target, &other) in targets.zip(self.other.range(range)) {
-                *target = lerp(*target, other, self.weight);
+            self.blend(&mut mixed.values_mut()[range.clone()], range);
+        }
+        mixed
+    }
+
+    /// The mixed values of one range of the parameters, as [`params`](Self::params) has them.
+    fn layer(&self, layer: &Range<usize>) -> Vec<f32> {
+        let mut mixed = self.base.range(layer).to_vec();
+        for range in self.set.ranges() {
+            let common = range.start.max(layer.start)..range.end.min(layer.end);
+            if !common.is_empty() {
+                let targets = common.start - layer.start..common.end - layer.start;
+                self.blend(&mut mixed[targets], &common);
             }
         }
         mixed
+    }
+
+    /// Mixes the other model's values of `range` into `targets`, which are the base's.
+    fn blend(&self, targets: &mut [f32], range: &Range<usize>) {
+        for (target, &other) in targets.iter_mut().zip(self.other.range(range)) {
+            *target = lerp(*target, other, self.weight);
+        }
+    }
+
+    /// Where a layer comes from: from one of the models where it is all that model's, and from both in one order where both orders give the same bits.
+    fn source(&self, layer: usize) -> Source {
+        if !self.set.contains(layer) || self.weight == 0.0 {
+            return Source::Model(self.base.clone());
+        }
+        let range = &self.base.layout().layers()[layer].range;
+        let holds = |whole: &Range<usize>| whole.start <= range.start && range.end <= whole.end;
+        // Running statistics may stay with the base: then the layer is neither model's, and not the same from both sides.
+        if !self.set.ranges().iter().any(holds) {
+            return Source::Mix(self.clone());
+        }
+        if self.weight == 1.0 {
+            return Source::Model(self.other.clone());
+        }
+        let rest = 1.0 - self.weight;
+        if Arc::as_ptr(&self.base) > Arc::as_ptr(&self.other) && 1.0 - rest == self.weight {
+            let (base, other) = (self.other.clone(), self.base.clone());
+            return Source::Mix(Self { base, other, set: self.set.clone(), weight: rest });
+        }
+        Source::Mix(self.clone())
     }
 
     /// The base plus a Gaussian direction on the set, scaled to the norm of the mix's own step, ‖w·(other − base)‖₂ on the set.
@@ -101,4 +228,95 @@ fn lerp(a: f32, b: f32, w: f64) -> f32 {
 pub fn distance(a: &Params, b: &Params, ranges: &[Range<usize>]) -> f64 {
     let squares = ranges.iter().flat_map(|range| a.range(range).iter().zip(b.range(range)));
     squares.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Layout, Ownership, Role};
+
+    use super::*;
+
+    /// Three layers, the middle one with a running statistic.
+    fn layout(ownership: Ownership) -> Arc<Layout> {
+        let tensors = [
+            ("a.weight", vec![3], Role::Trained),
+            ("b.weight", vec![2], Role::Trained),
+            ("b.running_mean", vec![2], Role::Statistic),
+            ("c.weight", vec![4], Role::Trained),
+        ];
+        Arc::new(Layout::with_roles(tensors).unwrap().owned_by(ownership))
+    }
+
+    fn model(layout: &Arc<Layout>, seed: u64) -> Arc<Params> {
+        let mut generator = Seed::new(seed).generator();
+        let values = (0..layout.parameters()).map(|_| StandardNormal.sample(&mut generator));
+        Arc::new(Params::new(layout.clone(), values.collect()).unwrap())
+    }
+
+    /// Every kind of point between three models.
+    fn points(layout: &Arc<Layout>) -> Vec<Point> {
+        let models: Vec<_> = (0..3).map(|seed| model(layout, seed)).collect();
+        let mut points: Vec<Point> = models.iter().cloned().map(Point::Model).collect();
+        for (base, other) in [(0, 1), (1, 0), (0, 2)] {
+            for set in [vec![], vec![0], vec![1], vec![0, 1], vec![1, 2], vec![0, 1, 2]] {
+                for weight in [0.0, 0.25, 0.3, 0.5, 0.75, 1.0, 1.5] {
+                    let mix = Mix {
+                        base: models[base].clone(),
+                        other: models[other].clone(),
+                        set: LayerSet::new(layout.clone(), set.iter().copied()),
+                        weight,
+                    };
+                    points.push(Point::Mix(mix.clone()));
+                    points.extend([1, 2].map(|seed| {
+                        let seed = Seed::new(seed);
+                        Point::Twin { mix: mix.clone(), seed }
+                    }));
+                }
+            }
+        }
+        points
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    #[test]
+    fn the_parts_of_a_point_are_the_point_and_equal_ones_hold_equal_bits() {
+        for ownership in [Ownership::Layer, Ownership::Model] {
+            let layout = layout(ownership);
+            let points = points(&layout);
+            let mut known = std::collections::BTreeMap::new();
+            for point in &points {
+                let params = point.params();
+                for (index, layer) in layout.layers().iter().enumerate() {
+                    let part = point.part(index);
+                    let values = bits(params.range(&layer.range));
+                    assert_eq!(bits(&part.values()), values, "layer {index} of {point:?}");
+                    let first = known.entry(part).or_insert_with(|| values.clone());
+                    assert_eq!(*first, values, "layer {index} of {point:?}");
+                }
+            }
+            // Three models, what lies between them, and the twins: far fewer than three layers a point.
+            assert!(known.len() < points.len(), "{} parts", known.len());
+        }
+    }
+
+    #[test]
+    fn a_mix_shares_what_it_leaves_and_what_it_takes_whole() {
+        let layout = layout(Ownership::Layer);
+        let (a, b) = (model(&layout, 0), model(&layout, 1));
+        let mix = |base: &Arc<Params>, other: &Arc<Params>, weight| {
+            let set = LayerSet::new(layout.clone(), [0]);
+            Point::Mix(Mix { base: base.clone(), other: other.clone(), set, weight })
+        };
+        let (of_a, of_b) = (Point::Model(a.clone()), Point::Model(b.clone()));
+        assert_eq!(mix(&a, &b, 0.5).part(1), of_a.part(1));
+        assert_eq!(mix(&a, &b, 1.0).part(0), of_b.part(0));
+        assert_eq!(mix(&a, &b, 0.0).part(0), of_a.part(0));
+        assert_eq!(mix(&a, &b, 0.25).part(0), mix(&b, &a, 0.75).part(0));
+        assert_ne!(mix(&a, &b, 0.25).part(0), mix(&b, &a, 0.25).part(0));
+        assert_ne!(of_a.part(0), of_a.part(1));
+        assert_ne!(of_a.part(0), of_b.part(0));
+    }
 }

@@ -13,23 +13,35 @@ pub(crate) fn forward(
     views: &[Tensor],
     inputs: &Tensor,
 ) -> Result<Pass, TchError> {
-    let mut hidden: Vec<Tensor> = Vec::with_capacity(views.len() / 2);
-    let affine = |input: &Tensor, layer: &[Tensor]| {
-        layer[1].f_baddbmm(input, &layer[0].f_transpose(1, 2)?, 1.0, 1.0) // (K, B, out)
-    };
+    let mut below: Vec<Tensor> = Vec::with_capacity(views.len() / 2);
     let (before, last) = views.split_at(views.len() - 2);
     for layer in before.chunks_exact(2) {
-        let mut output = affine(hidden.last().unwrap_or(inputs), layer)?; // (K, B, out)
-        match activation {
-            Activation::Relu => drop(output.f_relu_()?),
-            Activation::Tanh => drop(output.f_tanh_()?),
-            Activation::Sigmoid => drop(output.f_sigmoid_()?),
-            Activation::Gelu | Activation::Identity => {}
-        }
-        hidden.push(output);
+        let input = below.last().unwrap_or(inputs);
+        below.push(hidden(activation, layer, input)?);
     }
-    let logits = affine(hidden.last().unwrap_or(inputs), last)?; // (K, B, C)
-    Ok(Pass { hidden, logits })
+    let logits = affine(last, below.last().unwrap_or(inputs))?; // (K, B, C)
+    Ok(Pass { hidden: below, logits })
+}
+
+/// What a layer puts out that is not the last: σ(z_l). `(K, B, out)`
+pub(crate) fn hidden(
+    activation: Activation,
+    layer: &[Tensor],
+    input: &Tensor,
+) -> Result<Tensor, TchError> {
+    let mut output = affine(layer, input)?; // (K, B, out)
+    match activation {
+        Activation::Relu => drop(output.f_relu_()?),
+        Activation::Tanh => drop(output.f_tanh_()?),
+        Activation::Sigmoid => drop(output.f_sigmoid_()?),
+        Activation::Gelu | Activation::Identity => {}
+    }
+    Ok(output)
+}
+
+/// z_l. `(K, B, out)`
+pub(crate) fn affine(layer: &[Tensor], input: &Tensor) -> Result<Tensor, TchError> {
+    layer[1].f_baddbmm(input, &layer[0].f_transpose(1, 2)?, 1.0, 1.0)
 }
 
 /// ∂W_l = δ_lᵀ a_{l−1}, ∂b_l = Σ_B δ_l, δ_{l−1} = δ_l W_l ⊙ σ′(a_{l−1}).

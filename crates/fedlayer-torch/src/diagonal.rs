@@ -10,8 +10,13 @@ pub(crate) fn forward(views: &[Tensor], inputs: &Tensor) -> Result<Pass, TchErro
     for (layer, view) in views.iter().enumerate().skip(1) {
         hidden.push(hidden[layer - 1].f_mul(view)?); // (K, C, F)
     }
-    let logits = inputs.f_bmm(&hidden[views.len() - 1].f_transpose(1, 2)?)?; // (K, B, C)
+    let logits = logits(inputs, &hidden[views.len() - 1])?; // (K, B, C)
     Ok(Pass { hidden, logits })
+}
+
+/// What the product of all layers, `(K, C, F)`, makes of the inputs, `(K, B, F)`.
+pub(crate) fn logits(inputs: &Tensor, product: &Tensor) -> Result<Tensor, TchError> {
+    inputs.f_bmm(&product.f_transpose(1, 2)?) // (K, B, C)
 }
 
 /// ∂w_l = ∂(Π w) ⊙ (the layers before l) ⊙ (the layers after l).

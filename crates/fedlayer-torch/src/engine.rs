@@ -27,6 +27,7 @@ pub(crate) struct Engine {
     pub(crate) body: Body,
     /// The number of parameters P.
     pub(crate) parameters: usize,
+    pub(crate) layout: Arc<Layout>,
     /// What the data look like.
     pub(crate) facts: DataFacts,
     pub(crate) local: LocalSpec,
@@ -55,14 +56,15 @@ pub(crate) struct Stacked {
 /// A network that is computed alone.
 #[derive(Debug)]
 pub(crate) struct Alone {
-    forward: Forward,
+    pub(crate) forward: Forward,
     tensors: Vec<TensorSpec>,
     pub(crate) augment: Augment,
     pub(crate) statistics: Statistics,
 }
 
+/// How a network that is computed alone comes to its logits.
 #[derive(Debug)]
-enum Forward {
+pub(crate) enum Forward {
     Graph(Graph),
     Script(Script),
 }
@@ -91,6 +93,7 @@ impl Engine {
             device,
             body,
             parameters: plan.layout.parameters(),
+            layout: plan.layout.clone(),
             local: plan.local.clone(),
             stepper: Stepper::new(&plan.local, &plan.layout, device.into())?,
             criterion: Criterion::new(plan.local.loss, stacked, facts.classes, device.into())?,
@@ -224,12 +227,17 @@ impl Alone {
         }
     }
 
-    /// The values that a module was saved with; nothing for a network whose values are drawn.
-    pub(crate) fn saved(&self) -> Option<&[f32]> {
+    /// The module, where the network is one.
+    pub(crate) fn script(&self) -> Option<&Script> {
         match &self.forward {
             Forward::Graph(_) => None,
-            Forward::Script(script) => Some(script.values()),
+            Forward::Script(script) => Some(script),
         }
+    }
+
+    /// The values that a module was saved with; nothing for a network whose values are drawn.
+    pub(crate) fn saved(&self) -> Option<&[f32]> {
+        self.script().map(Script::values)
     }
 
     /// The logits of a batch, a row for each label: `(B·targets, C)`.

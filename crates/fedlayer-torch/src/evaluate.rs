@@ -1,16 +1,13 @@
-//! [`Splits`] and [`evaluate`]: the loss of each example of a split, and how much of it was found.
-//!
-//! Each probe is computed alone, in batches that the split alone decides, so that its bytes never depend on the other probes of a call.
+//! [`Splits`], [`Seen`] and [`Found`]: the examples of a split, in batches that the split alone decides, and what a network finds of them.
 
 use std::sync::Arc;
 
-use fedlayer_core::{ClientId, Evaluation, Examples, Params, Split};
+use fedlayer_core::{ClientId, Evaluation, Examples, Split};
 use tch::{Kind, TchError, Tensor};
 
 use crate::{
     engine::{Body, Engine, Stacked, Table},
     gather::Batch,
-    graph::Mode,
 };
 
 /// The most examples that are evaluated at once by a network that can be stacked.
@@ -48,7 +45,19 @@ impl Seen {
         }
     }
 
-    fn len(&self) -> usize {
+    /// Where each batch begins, and how many examples it has.
+    pub(crate) fn batches(&self, engine: &Engine) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let most = match &engine.body {
+            Body::Stacked(_) => BATCH,
+            Body::Alone(_) => ALONE_BATCH,
+        };
+        let logits = engine.facts.targets * engine.facts.classes;
+        let (most, all) = ((LOGITS / logits.max(1)).clamp(1, most), self.len());
+        (0..all).step_by(most).map(move |start| (start, most.min(all - start)))
+    }
+
+    /// The number of examples.
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Table(table) => table.len(),
             Self::Host(examples, None) => examples.len(),
@@ -57,7 +66,12 @@ impl Seen {
     }
 
     /// The examples from `start` on, `count` of them.
-    fn batch(&self, engine: &Engine, start: usize, count: usize) -> Result<Batch, TchError> {
+    pub(crate) fn batch(
+        &self,
+        engine: &Engine,
+        start: usize,
+        count: usize,
+    ) -> Result<Batch, TchError> {
         let range = start..start + count;
         match self {
             Self::Table(table) => Ok(Batch {
@@ -130,57 +144,43 @@ fn table(engine: &Engine, stacked: &Stacked, split: Split) -> Result<Table, TchE
     }
 }
 
-/// The parameters of one network as views of a tensor, ready for [`evaluate`].
-pub(crate) fn place(engine: &Engine, params: &Params) -> Result<Vec<Tensor>, TchError> {
-    let flat = engine.rows(params.values(), engine.parameters)?; // (1, P)
-    match &engine.body {
-        Body::Stacked(stacked) => stacked.network.views(&flat),
-        Body::Alone(alone) => alone.views(&flat),
-    }
+/// What was found of the batches of a split, on the device.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Per batch: the mean loss of each example's labels. `(B)`
+    losses: Vec<Tensor>,
+    /// Per batch: the share of each example's labels that were found. `(B)`
+    correct: Vec<Tensor>,
 }
 
-/// Evaluates the network whose parameters `views` are on the examples of a split.
-pub(crate) fn evaluate(
-    engine: &Engine,
-    views: &[Tensor],
-    seen: &Seen,
-) -> Result<Evaluation, TchError> {
-    let targets = engine.facts.targets;
-    let most = match &engine.body {
-        Body::Stacked(_) => BATCH,
-        Body::Alone(_) => ALONE_BATCH,
-    };
-    let most = (LOGITS / (targets * engine.facts.classes).max(1)).clamp(1, most);
-    let mut losses: Vec<f32> = Vec::with_capacity(seen.len());
-    let mut correct: Vec<f32> = Vec::with_capacity(seen.len());
-    let _guard = tch::no_grad_guard();
-    for start in (0..seen.len()).step_by(most) {
-        let count = most.min(seen.len() - start);
-        let batch = seen.batch(engine, start, count)?;
-        let logits = logits(engine, views, &batch.inputs)?; // (B·targets, C)
-        let of_labels = engine.criterion.each(&logits, &batch.labels)?; // (B·targets)
+impl Found {
+    /// Adds a batch's logits `(B·targets, C)`.
+    pub(crate) fn add(
+        &mut self,
+        engine: &Engine,
+        logits: &Tensor,
+        labels: &Tensor,
+    ) -> Result<(), TchError> {
+        let of_labels = engine.criterion.each(logits, labels)?; // (B·targets)
         // Of equal logits the first one counts.
-        let right = logits.f_argmax(1, false)?.f_eq_tensor(&batch.labels)?; // (B·targets)
-        let means = |of_labels: &Tensor| -> Result<Vec<f32>, TchError> {
-            let rows = of_labels.f_to_kind(Kind::Float)?.f_view([count as i64, targets as i64])?;
-            rows.f_mean_dim(1, false, Kind::Float)?.f_to_device(tch::Device::Cpu)?.try_into()
+        let right = logits.f_argmax(1, false)?.f_eq_tensor(labels)?; // (B·targets)
+        let means = |of_labels: &Tensor| {
+            let rows = of_labels.f_to_kind(Kind::Float)?;
+            rows.f_view([-1, engine.facts.targets as i64])?.f_mean_dim(1, false, Kind::Float)
         };
-        losses.extend(means(&of_labels)?);
-        correct.extend(means(&right)?);
+        self.losses.push(means(&of_labels)?);
+        self.correct.push(means(&right)?);
+        Ok(())
     }
-    Ok(Evaluation { losses, correct: Some(correct) })
-}
 
-/// `(B·targets, C)`
-pub(crate) fn logits(
-    engine: &Engine,
-    views: &[Tensor],
-    inputs: &Tensor,
-) -> Result<Tensor, TchError> {
-    match &engine.body {
-        Body::Stacked(stacked) => {
-            stacked.network.forward(views, &inputs.f_unsqueeze(0)?)?.logits.f_squeeze_dim(0)
-        }
-        Body::Alone(alone) => alone.logits(views, inputs, &mut Mode::Evaluate),
+    /// Everything, in the host's memory.
+    pub(crate) fn evaluation(self) -> Result<Evaluation, TchError> {
+        let joined = |batches: Vec<Tensor>| -> Result<Vec<f32>, TchError> {
+            match batches.is_empty() {
+                true => Ok(Vec::new()),
+                false => Tensor::f_cat(&batches, 0)?.f_to_device(tch::Device::Cpu)?.try_into(),
+            }
+        };
+        Ok(Evaluation { losses: joined(self.losses)?, correct: Some(joined(self.correct)?) })
     }
 }

@@ -1,11 +1,14 @@
 //! [`Graph`]: the forward pass of one network that is a list of operations, differentiated by autograd.
 
 use fedlayer_core::{
-    Architecture, Attention, Conv, Linear, Norm, Op, Pool, PoolKind, spec::Activation,
+    Architecture, Attention, Conv, Linear, Norm, Pool, PoolKind, spec::Activation,
 };
 use tch::{Kind, TchError, Tensor};
 
-use crate::dropout::Dropout;
+use crate::{
+    dropout::Dropout,
+    program::{Program, Step},
+};
 
 /// Added to variances, as in PyTorch's normalisations.
 const EPSILON: f64 = 1e-5;
@@ -17,6 +20,7 @@ const MOMENTUM: f64 = 0.1;
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
     architecture: Architecture,
+    program: Program,
     memory: Memory,
 }
 
@@ -41,6 +45,8 @@ pub(crate) enum Mode<'a> {
     },
     /// An evaluation.
     Evaluate,
+    /// An evaluation that is differentiated, twice if need be: all of it by operations whose derivative has a derivative.
+    Differentiate,
     /// Running statistics are measured: as in training, but nothing is dropped, and a batch counts this share.
     Measure(f64),
 }
@@ -50,16 +56,41 @@ impl Mode<'_> {
     fn kind(&self) -> Kind {
         match self {
             Self::Train { kind, .. } => *kind,
-            Self::Evaluate | Self::Measure(_) => Kind::Float,
+            Self::Evaluate | Self::Differentiate | Self::Measure(_) => Kind::Float,
         }
     }
 }
 
-/// The tensors of the network, taken in the order of its operations.
+/// Where a forward pass stands between two steps.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// What has been computed so far. `(B, …)`
+    pub(crate) x: Tensor,
+    /// Of every residual that it stands in, and of what else a form of network keeps: the tensor that waits.
+    pub(crate) aside: Vec<Tensor>,
+    /// The token embedding, for a head that shares it.
+    tokens: Option<Tensor>,
+}
+
+impl Standing {
+    /// Before the first step.
+    pub(crate) fn new(x: Tensor) -> Self {
+        Self { x, aside: Vec::new(), tokens: None }
+    }
+
+    /// Another handle to the same tensors. No step changes a tensor in place that it did not make itself.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            x: self.x.shallow_clone(),
+            aside: self.aside.iter().map(Tensor::shallow_clone).collect(),
+            tokens: self.tokens.as_ref().map(Tensor::shallow_clone),
+        }
+    }
+}
+
+/// Takes steps; the tensors come in the order of the steps.
 struct Walk<'a, 'm> {
     rest: std::slice::Iter<'a, Tensor>,
-    /// The token embedding, for a head that shares it.
-    tokens: Option<&'a Tensor>,
     mode: &'a mut Mode<'m>,
 }
 
@@ -69,7 +100,7 @@ impl Graph {
             crate::Device::Cpu => Memory::ChannelsLast,
             crate::Device::Cuda(_) => Memory::Planes,
         };
-        Self { architecture, memory }
+        Self { program: Program::new(&architecture), architecture, memory }
     }
 
     pub(crate) fn architecture(&self) -> &Architecture {
@@ -78,7 +109,7 @@ impl Graph {
 
     #[cfg(test)]
     pub(crate) fn without_dropout(&mut self) {
-        self.architecture.ops.retain(|op| !matches!(op, Op::Dropout(_)));
+        self.program = self.program.without_dropout();
     }
 
     /// The logits of a batch: `(B, C)`, of texts `(B, T, C)`. `views` are the layout's tensors, `inputs` `(B, …)`.
@@ -88,12 +119,33 @@ impl Graph {
         inputs: &Tensor,
         mode: &mut Mode<'_>,
     ) -> Result<Tensor, TchError> {
-        let inputs = match (self.memory, inputs.dim()) {
-            (Memory::ChannelsLast, 4) => channels_last(inputs)?,
-            _ => inputs.shallow_clone(),
-        };
-        let mut walk = Walk { rest: views.iter(), tokens: None, mode };
-        walk.all(&self.architecture.ops, inputs)?.f_to_kind(Kind::Float)
+        let mut walk = Walk { rest: views.iter(), mode };
+        walk.all(self.program.all(), Standing::new(self.laid(inputs)?))?.x.f_to_kind(Kind::Float)
+    }
+
+    /// What stands before the first layer, for a batch `(B, …)`.
+    pub(crate) fn begin(&self, inputs: &Tensor, mode: &mut Mode<'_>) -> Result<Standing, TchError> {
+        let mut walk = Walk { rest: [].iter(), mode };
+        walk.all(self.program.lead(), Standing::new(self.laid(inputs)?))
+    }
+
+    /// Goes through a layer, whose tensors are `layer`, up to the next one.
+    pub(crate) fn through(
+        &self,
+        index: usize,
+        layer: &[Tensor],
+        standing: Standing,
+        mode: &mut Mode<'_>,
+    ) -> Result<Standing, TchError> {
+        Walk { rest: layer.iter(), mode }.all(self.program.of_layer(index), standing)
+    }
+
+    /// Images as they are to lie in memory; anything else as it is.
+    fn laid(&self, inputs: &Tensor) -> Result<Tensor, TchError> {
+        match (self.memory, inputs.dim()) {
+            (Memory::ChannelsLast, 4) => channels_last(inputs),
+            _ => Ok(inputs.shallow_clone()),
+        }
     }
 }
 
@@ -103,43 +155,49 @@ fn channels_last(images: &Tensor) -> Result<Tensor, TchError> {
 }
 
 impl<'a> Walk<'a, '_> {
-    fn all(&mut self, ops: &[Op], mut x: Tensor) -> Result<Tensor, TchError> {
-        for op in ops {
-            x = self.one(op, x)?;
+    fn all(&mut self, steps: &[Step], mut standing: Standing) -> Result<Standing, TchError> {
+        for step in steps {
+            self.one(step, &mut standing)?;
         }
-        Ok(x)
+        Ok(standing)
     }
 
-    fn one(&mut self, op: &Op, x: Tensor) -> Result<Tensor, TchError> {
-        match op {
-            Op::Conv(conv) => self.conv(conv, &x),
-            Op::Linear(linear) => self.linear(linear, &x),
-            Op::Norm(norm) => self.norm(norm, &x),
-            Op::Activation(activation) => activate(*activation, x),
-            Op::Pool(pool) => pooled(pool, &x),
-            Op::Dropout(share) => match &mut *self.mode {
-                Mode::Train { dropout, .. } => dropout.drop(*share, x),
-                Mode::Evaluate | Mode::Measure(_) => Ok(x),
+    fn one(&mut self, step: &Step, standing: &mut Standing) -> Result<(), TchError> {
+        let Standing { x, aside, tokens } = standing;
+        *x = match step {
+            Step::Conv(conv) => self.conv(conv, x)?,
+            Step::Linear(linear) => self.linear(linear, x)?,
+            Step::Norm(norm) => self.norm(norm, x)?,
+            Step::Activation(activation) => activate(*activation, x)?,
+            Step::Pool(pool) => pooled(pool, x)?,
+            Step::Dropout(share) => match &mut *self.mode {
+                Mode::Train { dropout, .. } => dropout.drop(*share, x.shallow_clone())?,
+                Mode::Evaluate | Mode::Differentiate | Mode::Measure(_) => return Ok(()),
             },
             // Channel after channel, as PyTorch flattens, however the image lies in memory.
-            Op::Flatten => x.f_flatten(1, -1),
-            Op::Residual { body, shortcut } => {
-                let through = self.all(body, x.shallow_clone())?;
-                self.all(shortcut, x)?.f_add(&through)
+            Step::Flatten => x.f_flatten(1, -1)?,
+            Step::Subsample { stride, channels } => {
+                subsampled(*stride as i64, *channels as i64, x)?
             }
-            Op::Subsample { stride, channels } => subsampled(*stride as i64, *channels as i64, &x),
-            Op::Embedding(_) => {
-                let (tokens, places) = (self.next()?, self.next()?); // (V, D), (T, D)
-                self.tokens = Some(tokens);
-                let x = x.f_to_kind(Kind::Int64)?; // (B, T)
-                Tensor::f_embedding(tokens, &x, -1, false, false)?.f_add(places) // (B, T, D)
+            Step::Fork => {
+                aside.push(x.shallow_clone());
+                return Ok(());
             }
-            Op::Attention(attention) => self.attention(attention, &x),
-            Op::TiedHead => {
-                let tokens = self.tokens.ok_or_else(missing)?;
-                self.product(&x, tokens, None)
+            Step::Turn => {
+                std::mem::swap(x, aside.last_mut().ok_or_else(missing)?);
+                return Ok(());
             }
-        }
+            Step::Join => x.f_add(&aside.pop().ok_or_else(missing)?)?,
+            Step::Tokens => {
+                let table = self.next()?; // (V, D)
+                *tokens = Some(table.shallow_clone());
+                Tensor::f_embedding(table, &x.f_to_kind(Kind::Int64)?, -1, false, false)? // (B, T, D)
+            }
+            Step::Places => x.f_add(self.next()?)?, // (B, T, D)
+            Step::Attend(attention) => self.attend(attention, x)?,
+            Step::TiedHead => self.product(x, tokens.as_ref().ok_or_else(missing)?, None)?,
+        };
+        Ok(())
     }
 
     fn next(&mut self) -> Result<&'a Tensor, TchError> {
@@ -191,7 +249,7 @@ impl<'a> Walk<'a, '_> {
                 let share = match self.mode {
                     Mode::Train { .. } => Some(MOMENTUM),
                     Mode::Measure(share) => Some(*share),
-                    Mode::Evaluate => None,
+                    Mode::Evaluate | Mode::Differentiate => None,
                 };
                 if share.is_some() {
                     let _ = batches.shallow_clone().f_add_scalar_(1.0)?;
@@ -203,7 +261,8 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn attention(&mut self, attention: &Attention, x: &Tensor) -> Result<Tensor, TchError> {
+    /// The heads' outputs, side by side. `(B, T, D)`
+    fn attend(&mut self, attention: &Attention, x: &Tensor) -> Result<Tensor, TchError> {
         let &[batch, context, width] = &x.size()[..] else { return Err(missing()) };
         let heads = attention.heads as i64;
         let projected = self.linear(&attention.qkv, x)?; // (B, T, 3 D)
@@ -212,28 +271,40 @@ impl<'a> Walk<'a, '_> {
             part.f_view([batch, context, heads, width / heads])?.f_transpose(1, 2) // (B, heads, T, D / heads)
         };
         let (query, key, value) = (part(0)?, part(1)?, part(2)?);
-        let mixed = Tensor::f_scaled_dot_product_attention(
-            &query,
-            &key,
-            &value,
-            None::<Tensor>,
-            0.0,
-            true,
-            None,
-            false,
-        )?; // (B, heads, T, D / heads)
-        let together = mixed.f_transpose(1, 2)?.f_reshape([batch, context, width])?; // (B, T, D)
-        self.linear(&attention.out, &together)
+        let mixed = match self.mode {
+            Mode::Differentiate => spelt_out(&query, &key, &value)?,
+            _ => Tensor::f_scaled_dot_product_attention(
+                &query,
+                &key,
+                &value,
+                None::<Tensor>,
+                0.0,
+                true,
+                None,
+                false,
+            )?,
+        }; // (B, heads, T, D / heads)
+        mixed.f_transpose(1, 2)?.f_reshape([batch, context, width])
     }
 }
 
-fn activate(activation: Activation, x: Tensor) -> Result<Tensor, TchError> {
+/// Causal attention softmax(Q Kᵀ/√d) V by plain operations: the fused one cannot be differentiated twice. All `(B, heads, T, d)`.
+fn spelt_out(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor, TchError> {
+    let &[.., context, width] = &query.size()[..] else { return Err(missing()) };
+    let scores = query.f_matmul(&key.f_transpose(-2, -1)?)?; // (B, heads, T, T)
+    let scores = scores.f_div_scalar((width as f64).sqrt())?;
+    let later = Tensor::f_ones([context, context], (Kind::Bool, query.device()))?.f_triu(1)?; // (T, T)
+    let weights = scores.f_masked_fill(&later, f64::NEG_INFINITY)?.f_softmax(-1, Kind::Float)?;
+    weights.f_matmul(value) // (B, heads, T, d)
+}
+
+fn activate(activation: Activation, x: &Tensor) -> Result<Tensor, TchError> {
     match activation {
         Activation::Relu => x.f_relu(),
         Activation::Gelu => x.f_gelu("none"),
         Activation::Tanh => x.f_tanh(),
         Activation::Sigmoid => x.f_sigmoid(),
-        Activation::Identity => Ok(x),
+        Activation::Identity => Ok(x.shallow_clone()),
     }
 }
 

@@ -8,10 +8,13 @@
 //! * `stack`: the clients of a call trained in lockstep; `batches` and `feed`: what each of their steps sees.
 //! * `network`: forward and backward of K networks at once; `dense` and `diagonal` are its two forms.
 //! * `alone`: one client after the other by autograd; `gather`: its batches, images cut and mirrored; `dropout`: what is dropped.
-//! * `graph`: the forward pass of a list of operations; `script`: that of a TorchScript module ([`module_layout`]).
+//! * `program`: a list of operations one after another; `graph`: their forward pass; `script`: that of a TorchScript module ([`module_layout`]).
+//! * `passage`: any forward pass layer by layer, so that it can go on from between two of them.
 //! * `init` draws initial weights.
 //! * `loss`: the loss of each example and its gradient; `optimizer`: SGD and Adam as PyTorch defines them.
-//! * `evaluate`: losses per example, and what was found; `statistics`: running statistics measured anew for it.
+//! * `evaluate`: the examples of a split, and what was found of them; `statistics`: running statistics measured anew for it.
+//! * `tree`: the order in which points share their first layers; `prefix`: their evaluation in that order.
+//! * `derivative`: gradients and products of the Hessian.
 //! * [`TorchError`]: what can fail.
 //!
 //! Shapes in comments: K clients of a stack, P parameters, B examples of a batch, T tokens of a text, F values of an example, C classes, N rows.
@@ -19,6 +22,7 @@
 mod alone;
 mod batches;
 mod dense;
+mod derivative;
 mod device;
 mod diagonal;
 mod dropout;
@@ -32,10 +36,14 @@ mod init;
 mod loss;
 mod network;
 mod optimizer;
+mod passage;
+mod prefix;
+mod program;
 mod script;
 mod stack;
 mod statistics;
 mod trainer;
+mod tree;
 
 // The tests' set-up names this crate as those outside do.
 #[cfg(test)]

@@ -11,7 +11,7 @@ use fedlayer_core::{
 };
 use tch::{TchError, Tensor};
 
-use crate::{dense, diagonal};
+use crate::{dense, diagonal, graph::Standing};
 
 /// K networks of one form.
 #[derive(Debug, Clone)]
@@ -83,6 +83,38 @@ impl Network {
         match self.form {
             Form::Dense(activation) => dense::forward(activation, views, inputs),
             Form::Diagonal => diagonal::forward(views, inputs),
+        }
+    }
+
+    /// Goes through one layer of a stack of one network, whose tensors are `layer`, as [`forward`](Self::forward) does.
+    pub(crate) fn through(
+        &self,
+        index: usize,
+        layer: &[Tensor],
+        mut standing: Standing,
+    ) -> Result<Standing, TchError> {
+        let Standing { x, aside, .. } = &mut standing;
+        match self.form {
+            Form::Dense(_) if 2 * (index + 1) == self.places.len() => {
+                *x = dense::affine(layer, x)?;
+            }
+            Form::Dense(activation) => *x = dense::hidden(activation, layer, x)?,
+            // The product of the layers so far waits for the inputs.
+            Form::Diagonal => {
+                *aside = vec![match aside.pop() {
+                    Some(product) => product.f_mul(&layer[0])?,
+                    None => layer[0].shallow_clone(),
+                }]; // (1, C, F)
+            }
+        }
+        Ok(standing)
+    }
+
+    /// The outputs behind the last layer. `(1, B, C)`
+    pub(crate) fn end(&self, standing: Standing) -> Result<Tensor, TchError> {
+        match standing.aside.last() {
+            Some(product) => diagonal::logits(&standing.x, product),
+            None => Ok(standing.x),
         }
     }
 

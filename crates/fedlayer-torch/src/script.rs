@@ -67,7 +67,7 @@ impl Script {
     ) -> Result<Tensor, TchError> {
         let mut module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
         match mode {
-            Mode::Evaluate => module.f_set_eval()?,
+            Mode::Evaluate | Mode::Differentiate => module.f_set_eval()?,
             Mode::Train { .. } | Mode::Measure(_) => module.f_set_train()?,
         }
         lay(&module, views)?;

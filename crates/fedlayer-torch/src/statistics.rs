@@ -4,7 +4,7 @@ use fedlayer_core::{Mix, Point, Role, Split, TensorSpec, spec::Statistics};
 use tch::{TchError, Tensor};
 
 use crate::{
-    engine::{Alone, Engine},
+    engine::{Alone, Body, Engine},
     evaluate::{Seen, host},
     gather::Batch,
     graph::Mode,
@@ -16,6 +16,16 @@ const MEASURED: usize = 2048;
 /// How many of them at once; as in training, a batch is normalised by its own statistics.
 const BATCH: usize = 256;
 
+/// Whether running statistics are measured anew for every point, so that each has its own in every layer.
+pub(crate) fn measured(engine: &Engine) -> bool {
+    matches!(&engine.body, Body::Alone(alone) if measures(alone))
+}
+
+fn measures(alone: &Alone) -> bool {
+    let has = alone.tensors().iter().any(|tensor| tensor.role == Role::Statistic);
+    has && matches!(alone.statistics, Statistics::Recompute | Statistics::Repair)
+}
+
 /// Sets the running statistics of a placed network as the plan's policy wants them for an evaluation of `point`.
 pub(crate) fn prepare(
     engine: &Engine,
@@ -23,18 +33,13 @@ pub(crate) fn prepare(
     views: &[Tensor],
     point: &Point,
 ) -> Result<(), TchError> {
-    let has = alone.tensors().iter().any(|tensor| tensor.role == Role::Statistic);
-    match alone.statistics {
-        Statistics::Recompute | Statistics::Repair if has => {
-            let _guard = tch::no_grad_guard();
-            measure(engine, alone, views)?;
-            match point {
-                Point::Mix(mix) if alone.statistics == Statistics::Repair => {
-                    repair(alone, views, mix)
-                }
-                _ => Ok(()),
-            }
-        }
+    if !measures(alone) {
+        return Ok(());
+    }
+    let _guard = tch::no_grad_guard();
+    measure(engine, alone, views)?;
+    match point {
+        Point::Mix(mix) if alone.statistics == Statistics::Repair => repair(alone, views, mix),
         _ => Ok(()),
     }
 }

@@ -11,16 +11,17 @@ use fedlayer_core::{
     ClientId, Derivatives, Evaluation, FederatedData, Layout, OptimizerState, Params, Plan, Point,
     Probe, Seed, Split, TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
 };
-use tch::{TchError, Tensor};
+use tch::TchError;
 
 use crate::{
     Device, TorchError, alone,
     batches::Batches,
+    derivative,
     engine::{Body, Engine},
-    evaluate::{Splits, evaluate, place},
+    evaluate::Splits,
     init, one_thread,
+    prefix::{self, Sharing},
     stack::{self, Member, Trained},
-    statistics,
 };
 
 /// Trains and evaluates a plan's networks with libtorch.
@@ -29,7 +30,9 @@ use crate::{
 ///   connected; other networks train one job after the other by autograd. The result of a
 ///   job may therefore differ in its last bits with the jobs that share its call (kernels round differently for other shapes); the same call gives
 ///   the same bytes, on any thread, whatever other threads do.
-/// * [`evaluate`](Trainer::evaluate) gives for a probe the same bytes whatever other probes are in the call.
+/// * [`evaluate`](Trainer::evaluate) gives for a probe the same bytes whatever other probes are in the call, though what they have in common, up to
+///   the first layer in which they differ, is computed once. Where running statistics are measured anew for a mix, nothing is shared.
+/// * [`differentiate`](Trainer::differentiate) is by autograd, in the batches of an evaluation.
 /// * A client that diverges returns NaN and hurts no other; [`Update::check`] finds it. A job that does not fit the plan fails alone.
 ///
 /// It keeps nothing between calls but copies of the examples, and runs libtorch with one thread ([`one_thread`]).
@@ -41,6 +44,9 @@ pub struct TorchTrainer {
     rounds: u32,
     splits: Splits,
     start: Option<Params>,
+    sharing: Sharing,
+    /// See [`layers_computed`](Self::layers_computed).
+    computed: u64,
 }
 
 impl TorchTrainer {
@@ -71,6 +77,8 @@ impl TorchTrainer {
             rounds: plan.rounds,
             splits: Splits::default(),
             start: None,
+            sharing: Sharing::Prefixes,
+            computed: 0,
         })
     }
 
@@ -83,6 +91,18 @@ impl TorchTrainer {
         self.check_layout(&start)?;
         self.start = Some(start);
         Ok(self)
+    }
+
+    /// Has [`evaluate`](Trainer::evaluate) compute every probe by itself from its first layer on: what sharing is measured against.
+    #[must_use = "the trainer is given back"]
+    pub fn plainly(mut self) -> Self {
+        self.sharing = Sharing::Nothing;
+        self
+    }
+
+    /// The layers that [`evaluate`](Trainer::evaluate) has computed so far, each counted once for every example that went through it.
+    pub fn layers_computed(&self) -> u64 {
+        self.computed
     }
 
     /// What a job means for the stack.
@@ -127,6 +147,20 @@ impl TorchTrainer {
         Err(TrainerError(format!(
             "found a model of {found} parameters in other layers; the plan's model has {expected}"
         )))
+    }
+
+    /// Checks what a probe is made of.
+    fn check_probe(&self, point: &Point, split: Split) -> Result<(), TrainerError> {
+        if let Split::ClientTest(client) = split {
+            self.check_client(client)?;
+        }
+        match point {
+            Point::Model(params) => self.check_layout(params),
+            Point::Mix(mix) | Point::Twin { mix, .. } => {
+                self.check_layout(&mix.base)?;
+                self.check_layout(&mix.other)
+            }
+        }
     }
 
     fn check_optimizer(
@@ -214,42 +248,33 @@ impl Trainer for TorchTrainer {
 
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
         one_thread();
-        // The model of the last probe, as it often comes again on another split.
-        let mut placed: Option<(Arc<Params>, Vec<Tensor>)> = None;
-        let mut evaluations = Vec::with_capacity(probes.len());
         for probe in probes {
-            if let Split::ClientTest(client) = probe.split {
-                self.check_client(client)?;
-            }
-            let params = probe.point.params();
-            self.check_layout(&params)?;
-            let Self { engine, splits, .. } = self;
-            evaluations.push(guarded(|| {
-                let views = match placed.take() {
-                    Some((known, views)) if Arc::ptr_eq(&known, &params) => views,
-                    _ => {
-                        let views = place(engine, &params)?;
-                        if let Body::Alone(alone) = &engine.body {
-                            statistics::prepare(engine, alone, &views, &probe.point)?;
-                        }
-                        views
-                    }
-                };
-                let evaluation = evaluate(engine, &views, &splits.get(engine, probe.split)?)?;
-                placed = Some((params, views));
-                Ok(evaluation)
-            })?);
+            self.check_probe(&probe.point, probe.split)?;
         }
-        Ok(evaluations)
+        let Self { engine, splits, sharing, computed, .. } = self;
+        guarded(|| prefix::evaluate(engine, splits, probes, *sharing, computed))
     }
 
     fn differentiate(
         &mut self,
-        _point: &Point,
-        _split: Split,
-        _along: &[Vec<f32>],
+        point: &Point,
+        split: Split,
+        along: &[Vec<f32>],
     ) -> Result<Derivatives, TrainerError> {
-        Err(TrainerError("no derivatives yet".to_owned()))
+        one_thread();
+        self.check_probe(point, split)?;
+        let expected = self.engine.parameters;
+        if let Some(other) = along.iter().find(|direction| direction.len() != expected) {
+            let found = other.len();
+            return Err(TrainerError(format!(
+                "found a direction of {found} values; the model has {expected} parameters"
+            )));
+        }
+        let Self { engine, splits, .. } = self;
+        let derivatives = guarded(|| {
+            derivative::differentiate(engine, point, &splits.get(engine, split)?, along)
+        })?;
+        derivatives.ok_or_else(|| TrainerError("found no example in the split".to_owned()))
     }
 }
 

@@ -5,10 +5,11 @@ use crate::libtorch;
 use crate::process::{cargo, run as run_process};
 
 /// The benchmarks: package and name.
-const BENCHES: [(&str, &str); 4] = [
+const BENCHES: [(&str, &str); 5] = [
     ("fedlayer-core", "averaging"),
     ("fedlayer", "rounds"),
     ("fedlayer", "networks"),
+    ("fedlayer", "barriers"),
     ("fedlayer-runtime", "protocol"),
 ];
 

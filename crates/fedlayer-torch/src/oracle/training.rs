@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Evaluation, Examples, FederatedData, Params, Plan, Seed};
+use fedlayer_core::{Evaluation, Examples, FederatedData, Params, Plan, Point, Seed};
 use serde_json::Value;
 
 use crate::{
     batches::Batches,
     engine::{Body, Engine, Table},
-    evaluate::{Seen, evaluate, logits, place},
-    setup,
+    evaluate::Seen,
+    graph::Mode,
+    prefix, setup,
     stack::{self, Member},
 };
 
@@ -70,7 +71,7 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         let rows: Vec<i64> = (start..data.test.len()).map(|row| row as i64).collect();
         let table = Table::new(&data.test, super::device()).unwrap().select(&rows).unwrap();
         let params = Params::new(plan.layout.clone(), trained.params).unwrap();
-        let (logits, evaluation) = evaluated(&engine, &params, &table);
+        let (logits, evaluation) = evaluated(&engine, params, &table);
         let expected: Vec<Vec<f32>> = read(&after["logits"]);
         near(&logits, &Value::from(expected.concat()), "logits");
         near(&evaluation.losses, &after["losses"], "losses");
@@ -83,10 +84,10 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
     }
 }
 
-fn evaluated(engine: &Engine, params: &Params, table: &Table) -> (Vec<f32>, Evaluation) {
-    let views = place(engine, params).unwrap();
-    let logits = logits(engine, &views, &table.inputs).unwrap().view(-1);
-    let evaluation = evaluate(engine, &views, &Seen::Table(table.share())).unwrap();
+fn evaluated(engine: &Engine, params: Params, table: &Table) -> (Vec<f32>, Evaluation) {
+    let layers = prefix::laid(engine, &Point::Model(Arc::new(params))).unwrap();
+    let logits = engine.logits(&layers, &table.inputs, &mut Mode::Evaluate).unwrap().view(-1);
+    let evaluation = prefix::whole(engine, &layers, &Seen::Table(table.share()), &mut 0).unwrap();
     (logits.try_into().unwrap(), evaluation)
 }
 

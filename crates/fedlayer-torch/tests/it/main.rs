@@ -4,10 +4,12 @@
 mod alone;
 mod archive;
 mod claims;
+mod derivative;
 mod evaluation;
 mod oracle;
 mod refusals;
 mod repair;
 mod script;
 mod setup;
+mod sharing;
 mod training;

@@ -38,6 +38,50 @@ pub(crate) fn data(
     Arc::new(FederatedData::new(pool, draw(test), clients))
 }
 
+/// One client's `train` examples and a test set of `test`, of any shape: numbers in [−1, 1) with a label each, or texts of tokens where there are several labels.
+pub(crate) fn shaped(
+    shape: &[usize],
+    classes: usize,
+    targets: usize,
+    [train, test]: [usize; 2],
+) -> Arc<FederatedData> {
+    let mut generator = Seed::new(6).child("shaped").generator();
+    let mut draw = |count: usize| {
+        let values = count * shape.iter().product::<usize>();
+        let mut token = || generator.random_range(0..classes as u32);
+        let tokens: Vec<u32> = (0..values).map(|_| token()).collect();
+        let labels = (0..count * targets).map(|_| token()).collect();
+        let mut value = |token: u32| match targets {
+            1 => 2.0 * generator.random::<f32>() - 1.0,
+            _ => token as f32,
+        };
+        let values = tokens.into_iter().map(&mut value).collect();
+        Examples { targets, ..Examples::new(shape.to_vec(), classes, values, labels) }
+    };
+    let pool = Arc::new(draw(train));
+    Arc::new(FederatedData::new(
+        pool,
+        Arc::new(draw(test)),
+        [((0..train as u32).collect(), vec![])],
+    ))
+}
+
+/// A model as a scenario has it, in JSON.
+pub(crate) fn model(json: &str) -> ModelSpec {
+    serde_json::from_str(json).unwrap()
+}
+
+/// A convolutional network with tanh, a residual and a normalisation in it: smooth everywhere.
+pub(crate) fn smooth_cnn(norm: &str) -> ModelSpec {
+    let conv = r#"{ "conv": { "out": 4, "kernel": 3, "padding": 1 } }"#;
+    let norm = format!(r#"{{ "norm": {{ "kind": "{norm}", "groups": 2 }} }}"#);
+    let norm = if norm.contains("batch") { norm.replace(r#", "groups": 2"#, "") } else { norm };
+    let residual = format!(r#"{{ "residual": [{conv}, {norm}, "tanh", {conv}] }}"#);
+    let pool = r#"{ "avg-pool": { "kernel": 2 } }"#;
+    let head = r#""flatten", { "linear": { "out": 3 } }"#;
+    model(&format!(r#"{{ "layers": [{conv}, "tanh", {pool}, {residual}, "sigmoid", {head}] }}"#))
+}
+
 /// A plan for this model, data and way of training.
 pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> Plan {
     let facts = data.facts();

@@ -1,0 +1,159 @@
+//! The barriers of one round, evaluated with what their mixes have in common computed once, against every mix by itself, in the same run: `cargo xtask bench`.
+//!
+//! The probes are those of the layer-wise, the full and both cumulative sweeps between two models, into both, at α = ½. Images are noise: how long an evaluation takes does not
+//! depend on what is seen. `FEDLAYER_BENCH_IMAGES` says on how many the 21-layer ResNet-18 is evaluated (64 where it is not set), `FEDLAYER_BENCH_DEVICE` where
+//! (`cpu`, `cuda`). Both are timed in turns of at most 250 images, each printed as it ends; the losses are compared bit by bit.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![allow(clippy::unwrap_used, reason = "a benchmark ends where something is wrong")]
+
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use fedlayer_core::{
+    DataFacts, Evaluation, Examples, FederatedData, LayerSet, Mix, Params, Plan, Point, Probe,
+    Seed, Split, Trainer, spec::DataSpec,
+};
+use fedlayer_torch::{Device, DeviceChoice, TorchTrainer};
+use rand::RngExt;
+
+/// The most images of a turn.
+const TURN: usize = 250;
+
+/// What a sweep cost, shared and plain.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    /// Layers computed, times examples.
+    layers: [u64; 2],
+    time: [Duration; 2],
+}
+
+fn main() {
+    // The device is opened before anything else is asked of libtorch.
+    let device = std::env::var("FEDLAYER_BENCH_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+    let device = device.parse::<DeviceChoice>().unwrap().open().unwrap();
+    let images = std::env::var("FEDLAYER_BENCH_IMAGES");
+    let images: usize = images.map_or(64, |images| images.parse().unwrap());
+    fedlayer_torch::one_thread();
+    residual(device, images);
+    equal_layers(device);
+}
+
+/// ResNet-18 without normalisation, turn after turn.
+fn residual(device: Device, images: usize) {
+    let model = "{ resnet-18 = { norm = \"none\" } }";
+    println!(
+        "resnet-18, {images} images, {device}: layers and time of shared evaluation as a share of plain\n"
+    );
+    println!("{:>13} {:>8} {:>10} {:>10} {:>8}", "images", "layers", "shared s", "plain s", "time");
+    let mut total = Cost::default();
+    // The first calls on a device load its kernels: they are not measured.
+    sweep(model, device, 8.min(images), 0);
+    for start in (0..images).step_by(TURN) {
+        let end = images.min(start + TURN);
+        let cost = sweep(model, device, end - start, start as u64);
+        cost.print(&format!("{start}..{end}"));
+        total.add(cost);
+    }
+    total.print("all");
+    println!("claim: layers ÷ plain and time ÷ plain ≤ 0.55\n");
+}
+
+/// Networks of layers that all cost the same: a share that tends to one half.
+fn equal_layers(device: Device) {
+    println!("equal layers of width 512, 512 examples, medians of 5 turns\n");
+    println!("{:>13} {:>8} {:>10} {:>10} {:>8}", "layers", "layers", "shared s", "plain s", "time");
+    for layers in [4, 8, 16, 32] {
+        let hidden = vec!["512"; layers - 1].join(", ");
+        let model = format!("{{ mlp = [{hidden}] }}");
+        let mut costs: Vec<Cost> =
+            (0..6).map(|turn| sweep(&model, device, 512, turn)).skip(1).collect();
+        costs.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
+        costs[costs.len() / 2].print(&layers.to_string());
+    }
+}
+
+/// Evaluates all probes between two models drawn anew, shared and plain, and sees that no bit differs.
+fn sweep(model: &str, device: Device, images: usize, seed: u64) -> Cost {
+    let data = noise(images, seed);
+    let plan = plan(model, &data);
+    let make = || TorchTrainer::new(&plan, data.clone(), device).unwrap();
+    let (mut shared, mut plain) = (make(), make().plainly());
+    let probes = probes([1, 2].map(|seed| Arc::new(shared.initial(Seed::new(seed)).unwrap())));
+    let mut cost = Cost::default();
+    let mut found: [Vec<Evaluation>; 2] = Default::default();
+    // In turns, so that whatever else the machine does hits both alike.
+    for which in [seed as usize % 2, (seed as usize + 1) % 2] {
+        let trainer = if which == 0 { &mut shared } else { &mut plain };
+        let start = Instant::now();
+        found[which] = trainer.evaluate(&probes).unwrap();
+        cost.time[which] = start.elapsed();
+        cost.layers[which] = trainer.layers_computed();
+    }
+    assert!(found[0] == found[1], "shared and plain evaluations differ");
+    cost
+}
+
+/// The end models, and the mixes of layer-wise, full and cumulative sweeps into both; the full one is the same for both.
+fn probes(ends: [Arc<Params>; 2]) -> Vec<Probe> {
+    let layout = ends[0].layout().clone();
+    let layers = layout.layers().len();
+    let mut points: Vec<Point> = ends.iter().cloned().map(Point::Model).collect();
+    for (base, other) in [(0, 1), (1, 0)] {
+        let mut add = |range: Range<usize>| {
+            let set = LayerSet::new(layout.clone(), range);
+            let (base, other) = (ends[base].clone(), ends[other].clone());
+            points.push(Point::Mix(Mix { base, other, set, weight: 0.5 }));
+        };
+        (0..layers).for_each(|layer| add(layer..layer + 1));
+        (2..layers).for_each(|end| add(0..end));
+        (1..layers - 1).for_each(|start| add(start..layers));
+        if base == 0 {
+            add(0..layers);
+        }
+    }
+    points.into_iter().map(|point| Probe { point, split: Split::Test }).collect()
+}
+
+/// A test set of noise, and one client with one image of it.
+fn noise(images: usize, seed: u64) -> Arc<FederatedData> {
+    let mut generator = Seed::new(3).index(seed).generator();
+    let values = (0..images * 3072).map(|_| generator.random::<f32>() - 0.5).collect();
+    let labels = (0..images as u32).map(|image| image % 10).collect();
+    let examples = Arc::new(Examples::new(vec![3, 32, 32], 10, values, labels));
+    Arc::new(FederatedData::new(examples.clone(), examples, [(vec![0], Vec::new())]))
+}
+
+fn plan(model: &str, data: &FederatedData) -> Plan {
+    let text = format!(
+        "rounds = 1\nmodel = {model}\n[data]\nset = \"cifar-10\"\n[clients]\ncount = 1\n\
+         [local]\nepochs = 1\nbatch = 1\noptimizer = {{ sgd = {{ lr = 0.01 }} }}\n\
+         [[strategy]]\nname = \"all\"\naverage = \"all\"\n",
+    );
+    let facts: DataFacts = data.facts();
+    let check = move |_: &DataSpec, _| Ok(facts.clone());
+    fedlayer_scenario::read("bench", &text, &[], &check).unwrap().plans.remove(0)
+}
+
+impl Cost {
+    fn add(&mut self, other: Self) {
+        for which in 0..2 {
+            self.layers[which] += other.layers[which];
+            self.time[which] += other.time[which];
+        }
+    }
+
+    /// Time shared ÷ time plain.
+    fn ratio(&self) -> f64 {
+        self.time[0].as_secs_f64() / self.time[1].as_secs_f64()
+    }
+
+    fn print(&self, name: &str) {
+        let layers = self.layers[0] as f64 / self.layers[1] as f64;
+        let [shared, plain] = self.time.map(|time| time.as_secs_f64());
+        println!("{name:>13} {layers:>8.4} {shared:>10.3} {plain:>10.3} {:>8.4}", self.ratio());
+    }
+}
