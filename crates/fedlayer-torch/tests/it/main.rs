@@ -1,6 +1,7 @@
 //! The crate through its public face.
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the message")]
 
+mod align;
 mod alone;
 mod archive;
 mod claims;
