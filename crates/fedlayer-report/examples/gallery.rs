@@ -11,7 +11,7 @@ mod made_up;
 use std::{env, error::Error, fs, path::PathBuf};
 
 use fedlayer_core::{AnalysisRow, LayerName};
-use fedlayer_report::picture;
+use fedlayer_report::{digest, picture};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args().nth(1).ok_or("say which folder")?);
@@ -25,6 +25,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("window", made_up::window(layers, &[1, 2, 3])),
             ("robustness", made_up::robustness(layers)),
             ("subspace", made_up::subspace(layers, false)),
+            ("criticality", made_up::criticality(layers)),
+            ("hessian", made_up::hessian(layers)),
+            ("flatness", made_up::flatness(layers)),
+            ("predict", made_up::predict(layers)),
+            ("align", made_up::align(layers)),
         ]
     };
     let mut sheets: Vec<(String, &str, Vec<AnalysisRow>, &[LayerName])> = Vec::new();
@@ -47,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("three-models".to_owned(), "surface", made_up::three_models(), &small),
     ]);
     for (name, measure, rows, layers) in &sheets {
+        println!("\n{name}\n{}", digest(measure, rows, layers));
         for picture in picture(measure, &format!("{measure}: made up"), rows, layers) {
             let path = folder.join(picture.file_name(name));
             fs::write(&path, &picture.svg)?;

@@ -3,16 +3,22 @@
 //! * [`table`]: strategies side by side, with their spread over the seeds and their difference from the first strategy.
 //! * [`grid`]: any rows under a heading, aligned: what the tables of the command line are made of.
 //! * [`picture`]: the pictures of an analysis, as SVG text.
+//! * [`digest`]: the most important numbers of an analysis, as a short table.
+//! * [`sheet`]: all values of an analysis, as comma-separated text.
 //! * [`quantity`]: numbers as people read them: bytes, percentages, deviations.
 
 mod comparison;
+mod digest;
 mod draw;
 mod grid;
 mod picture;
 pub mod quantity;
+mod rows;
+mod sheet;
+mod wording;
 
 pub use comparison::table;
+pub use digest::digest;
 pub use grid::{Align, grid};
 pub use picture::{Picture, picture};
-mod interim;
-pub use interim::{digest, sheet};
+pub use sheet::sheet;

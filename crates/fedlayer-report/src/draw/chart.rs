@@ -185,6 +185,10 @@ impl Chart {
         for series in &self.series {
             let finite = series.points.iter().filter_map(|p| Some((p.place, p.value?)));
             let points: Vec<(f64, f64)> = finite.map(|(p, v)| self.at(plot, p, v)).collect();
+            let bars = series.points.iter().filter_map(|p| Some((p.place, p.value?, p.error?)));
+            taken.extend(bars.flat_map(|(p, value, error)| {
+                along(&[value - error, value + error].map(|end| self.at(plot, p, end)))
+            }));
             taken.extend(if series.form == Form::Marks { points } else { along(&points) });
         }
         for (place, (_, words)) in place(&points, &taken, plot).into_iter().zip(&points) {

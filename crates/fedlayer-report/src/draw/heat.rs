@@ -76,6 +76,8 @@ const FLAG: f64 = 13.0;
 /// As many columns as have room for numbers.
 const WRITTEN_COLUMNS: usize = 22;
 const NARROW: f64 = 12.0;
+/// The room above and below a colour bar into which its label may reach.
+const AROUND: f64 = 64.0;
 const BAR: f64 = 12.0;
 const BAR_GAP: f64 = 12.0;
 
@@ -176,7 +178,7 @@ impl Heat {
         }
         let label = (bar.right() + 5.0 + self.bar_text() + 12.0, bar.y + bar.height / 2.0);
         let font = Font::SMALL.anchor(Anchor::Middle).turn(-90.0);
-        if width(&self.unit, SMALL) <= bar.height + 40.0 {
+        if width(&self.unit, SMALL) <= bar.height + AROUND {
             canvas.text(label, &self.unit, font);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::draw::{
     canvas::{Canvas, Font, Rect, Stroke},
-    colour::{BLACK, GREY, NEUTRAL, Rgb},
+    colour::{BLACK, GREY, NEUTRAL},
     letters::{MEDIUM, width},
     mark::{Style, cross},
 };
@@ -16,8 +16,8 @@ pub(crate) enum Sample {
     Line(Style),
     /// A mark on a line.
     Both(Style),
-    /// A patch of colour.
-    Patch(Rgb),
+    /// A bar.
+    Patch(Style),
     /// A hatched patch.
     Hatch,
     /// The cross of a value that is not finite.
@@ -88,7 +88,10 @@ impl Sample {
                 canvas.line(&[(x, y), (x + 20.0, y)], style.stroke());
                 style.mark(canvas, middle);
             }
-            Self::Patch(colour) => canvas.fill(patch, *colour),
+            Self::Patch(style) => {
+                canvas.fill(patch, style.fill);
+                canvas.frame(patch, Stroke::solid(style.colour, 1.0));
+            }
             Self::Hatch => {
                 canvas.fill(patch, NEUTRAL);
                 canvas.hatch(patch);

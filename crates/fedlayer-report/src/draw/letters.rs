@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn lines_are_cut_at_spaces() {
-        let lines = wrap("averaged from the input on", MEDIUM, width("averaged from", MEDIUM));
-        assert_eq!(lines, ["averaged from", "the input on"]);
+        let lines = wrap("averaged from the input on", MEDIUM, width("averaged from the", MEDIUM));
+        assert_eq!(lines, ["averaged from the", "input on"]);
     }
 }

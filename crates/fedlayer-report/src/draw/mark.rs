@@ -59,6 +59,10 @@ impl Style {
         Self { radius, ..self }
     }
 
+    pub(crate) fn dash(self, dash: &'static str) -> Self {
+        Self { dash, ..self }
+    }
+
     pub(crate) fn stroke(&self) -> Stroke {
         Stroke { colour: self.colour, width: 1.6, dash: self.dash }
     }

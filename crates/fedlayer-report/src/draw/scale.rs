@@ -70,6 +70,11 @@ impl Scale {
         }
     }
 
+    /// The first and the last number.
+    pub(crate) fn ends(&self) -> (f64, f64) {
+        (self.from, self.to)
+    }
+
     /// Whether a number lies on the axis.
     pub(crate) fn contains(&self, value: f64) -> bool {
         (self.from..=self.to).contains(&value)

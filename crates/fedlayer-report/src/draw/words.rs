@@ -41,7 +41,7 @@ pub(crate) fn along(line: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// Around a point, nearest first: right, left, above, below, then farther away.
 fn offsets(wide: f64) -> impl Iterator<Item = (f64, f64)> {
-    let rings = [0.0, 12.0, 24.0, 36.0];
+    let rings = [0.0, 12.0];
     rings.into_iter().flat_map(move |ring| {
         [
             (GAP, HEIGHT / 2.0 - ring),

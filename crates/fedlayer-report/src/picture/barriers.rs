@@ -9,11 +9,9 @@ use crate::{
         page::{Page, Panel},
         scale::limit,
     },
-    picture::{
-        Suffixed,
-        rows::Rows,
-        wording::{self, LOST, UNCERTAIN, UNEQUAL},
-    },
+    picture::Suffixed,
+    rows::Rows,
+    wording::{self, LOST, UNCERTAIN, UNEQUAL},
 };
 
 /// Kinds of rows that are no barrier of a layer set.
@@ -92,7 +90,7 @@ fn heat(rows: &Rows<'_>, shown: &Rows<'_>, place: Place<'_>, limit: f64) -> Heat
         flags,
         cells,
         limit,
-        unit: format!("barrier, {}", wording::difference(metric)),
+        unit: format!("barrier ({})", wording::difference(metric)),
     }
 }
 

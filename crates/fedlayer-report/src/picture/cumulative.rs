@@ -14,10 +14,10 @@ use crate::{
     },
     picture::{
         Suffixed,
-        rows::Rows,
         scene::{Scene, scenes},
-        wording::{self, ERRORS, LOST, UNEQUAL},
     },
+    rows::Rows,
+    wording::{self, ERRORS, LOST, UNEQUAL},
 };
 
 /// The orders, and what a panel of each is called.
@@ -108,7 +108,7 @@ fn chart(
         size: ((18.0 * names.len() as f64).max(300.0), 220.0),
         x: Axis::names("number of layers averaged, and the layer added", names),
         y: Axis::numbers(
-            &format!("barrier, {}", wording::difference(scene.metric)),
+            &format!("barrier ({})", wording::difference(scene.metric)),
             Scale::with_zero(values.collect::<Vec<_>>()),
         ),
         values: Values::Up,

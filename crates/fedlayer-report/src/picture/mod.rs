@@ -1,20 +1,24 @@
 //! [`picture`]: the pictures of an analysis, as SVG text.
 //!
-//! One file a measurement; `curvature` draws `hessian` and `flatness`. `rows` chooses rows, `scene` cuts them into pictures, `wording` names things.
+//! One file a measurement; `curvature` draws `hessian` and `flatness`. `scene` cuts rows into pictures, `parts` into layers and the whole; `lanes` are bars by layer.
 
+mod align;
 mod barriers;
+mod criticality;
 mod cumulative;
+mod curvature;
+mod lanes;
+mod parts;
+mod predict;
 mod robustness;
-mod rows;
 mod scene;
 mod subspace;
 mod surface;
 mod window;
-mod wording;
 
 use fedlayer_core::{AnalysisRow, LayerName};
 
-use crate::{draw::page::Page, picture::rows::Rows};
+use crate::{draw::page::Page, rows::Rows};
 
 /// A picture of an analysis.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +56,11 @@ pub fn picture(
         "window" => window::pages(title, rows),
         "robustness" => robustness::pages(title, rows),
         "subspace" => subspace::pages(title, rows),
+        "criticality" => criticality::pages(title, rows),
+        "hessian" => curvature::pages(title, rows, curvature::HESSIAN),
+        "flatness" => curvature::pages(title, rows, curvature::FLATNESS),
+        "predict" => predict::pages(title, rows),
+        "align" => align::pages(title, rows),
         "surface" => surface::pages(title, rows),
         _ => Vec::new(),
     };

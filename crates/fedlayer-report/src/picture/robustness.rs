@@ -15,10 +15,11 @@ use crate::{
     },
     picture::{
         Suffixed,
-        rows::Rows,
+        parts::parts,
         scene::{Scene, scenes},
-        wording::{self, LOST},
     },
+    rows::Rows,
+    wording::{self, LOST},
 };
 
 /// What the shares of the way look like, in their order: random directions, mixes.
@@ -56,15 +57,10 @@ fn page(title: &str, scene: &Scene<'_>) -> Option<Page> {
         legend.add(Sample::Cross, LOST);
     }
     let mut panels: Vec<Option<Box<dyn Panel>>> = Vec::new();
-    // All layers together move the loss so much that they need an axis of their own.
-    let is_whole = |row: &AnalysisRow| row.set == "all";
     for split in measured.splits() {
         let of_split = measured.split(split);
-        for (part, rows) in [
-            (", layers", of_split.only(|r| !is_whole(r))),
-            (", all layers", of_split.only(is_whole)),
-        ] {
-            for base in bases.iter().filter(|_| !rows.is_empty()) {
+        for (part, rows) in parts(&of_split) {
+            for base in &bases {
                 let own = scene.rows.split(split).kind("end").base(wording::own(base));
                 let what = wording::measured(split, scene.metric);
                 let title = format!("{what} around {}{part}", wording::base(base));

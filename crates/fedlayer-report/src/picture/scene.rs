@@ -2,7 +2,7 @@
 
 use fedlayer_core::Metric;
 
-use crate::picture::{rows::Rows, wording};
+use crate::{rows::Rows, wording};
 
 /// The rows of one picture.
 pub(crate) struct Scene<'a> {

@@ -13,10 +13,10 @@ use crate::{
     },
     picture::{
         Suffixed,
-        rows::Rows,
         scene::{Scene, scenes},
-        wording::{self, LOST},
     },
+    rows::Rows,
+    wording::{self, LOST},
 };
 
 /// The kinds of noise, and what the legend calls them.

@@ -16,10 +16,10 @@ use crate::{
     },
     picture::{
         Suffixed,
-        rows::Rows,
         scene::{Scene, scenes},
-        wording,
     },
+    rows::Rows,
+    wording,
 };
 
 /// The ways on a plane of two layer sets, and what the legend calls them.

@@ -14,10 +14,10 @@ use crate::{
     },
     picture::{
         Suffixed,
-        rows::Rows,
         scene::{Scene, scenes},
-        wording::{self, ERRORS, LOST},
     },
+    rows::Rows,
+    wording::{self, ERRORS, LOST},
 };
 
 /// One picture a round and metric: a panel per split and base, a line per width of the window.
@@ -82,7 +82,7 @@ fn chart(
         size: ((18.0 * names.len() as f64).max(300.0), 220.0),
         x: Axis::names("layer", names),
         y: Axis::numbers(
-            &format!("barrier, {}", wording::difference(scene.metric)),
+            &format!("barrier ({})", wording::difference(scene.metric)),
             Scale::with_zero(values.collect::<Vec<_>>()),
         ),
         values: Values::Up,

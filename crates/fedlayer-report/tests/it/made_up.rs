@@ -299,3 +299,170 @@ pub(crate) fn three_models() -> Vec<AnalysisRow> {
     }
     rows
 }
+
+/// Layers put back and drawn anew after rounds 5 to 20.
+pub(crate) fn criticality(layers: &[LayerName]) -> Vec<AnalysisRow> {
+    let mut rows = ends(20, &SPLITS, [0.4, 0.46]);
+    for (index, set) in layers.iter().enumerate() {
+        let matters = 0.02 + 1.5 * weight(index, layers.len());
+        for (b, base) in ["0", "1"].into_iter().enumerate() {
+            for split in SPLITS {
+                for (metric, unit) in metrics() {
+                    let own = if b == 0 { 0.4 } else { 0.46 };
+                    let at = |kind: &str, epoch: Option<u32>, draw: Option<u32>, increase: f64| {
+                        AnalysisRow {
+                            round: 20,
+                            split: Some(split),
+                            metric: Some(metric),
+                            epoch,
+                            draw,
+                            value: Some((own + increase) * unit),
+                            std_error: Some(0.02 * unit),
+                            ..row(kind, set.as_str(), base)
+                        }
+                    };
+                    rows.push(at("initial", Some(0), None, matters));
+                    for epoch in [5, 10, 15, 20] {
+                        let left = f64::from(20 - epoch) / 20.0;
+                        rows.push(at(
+                            "rewind",
+                            Some(epoch),
+                            None,
+                            matters * left * left - 0.01 * left,
+                        ));
+                    }
+                    rows.push(at("redrawn", None, None, 1.4 * matters));
+                    rows.extend((0..3).map(|d| {
+                        at("redrawn", None, Some(d), matters * (1.3 + 0.1 * f64::from(d)))
+                    }));
+                }
+                rows.push(AnalysisRow {
+                    round: 20,
+                    split: Some(split),
+                    metric: Some(Metric::Loss),
+                    alpha: Some(0.5),
+                    sigma: Some(0.01),
+                    value: (index != 1)
+                        .then(|| 30.0 * (8.0 * weight(index, layers.len()) + b as f64).exp()),
+                    ..row("criticality", set.as_str(), base)
+                });
+            }
+        }
+    }
+    rows
+}
+
+fn derivative(kind: &str, set: &str, base: &str, split: SplitSpec) -> AnalysisRow {
+    AnalysisRow {
+        round: 20,
+        split: Some(split),
+        metric: Some(Metric::Loss),
+        ..row(kind, set, base)
+    }
+}
+
+/// Traces, eigenvalues and their residuals.
+pub(crate) fn hessian(layers: &[LayerName]) -> Vec<AnalysisRow> {
+    let mut rows = Vec::new();
+    for (b, base) in ["0", "1"].into_iter().enumerate() {
+        for split in SPLITS {
+            let names = layers.iter().map(LayerName::as_str).chain(["all"]);
+            for (index, set) in names.enumerate() {
+                let matters = if set == "all" { 5.0 } else { weight(index, layers.len()) };
+                let sign = if index == 2 { -1.0 } else { 1.0 };
+                let trace = 40.0 * matters * (1.0 + 0.2 * b as f64);
+                rows.push(AnalysisRow {
+                    value: Some(trace),
+                    std_error: Some(1.0 + 0.05 * trace),
+                    ..derivative("trace", set, base, split)
+                });
+                let top = sign * (1.0 + 9.0 * matters);
+                rows.push(AnalysisRow { value: Some(top), ..derivative("top", set, base, split) });
+                rows.push(AnalysisRow {
+                    value: Some(0.3),
+                    ..derivative("residual", set, base, split)
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Relative flatness, over several powers of ten.
+pub(crate) fn flatness(layers: &[LayerName]) -> Vec<AnalysisRow> {
+    let mut rows = Vec::new();
+    for (b, base) in ["0", "1"].into_iter().enumerate() {
+        for split in SPLITS {
+            for (index, set) in layers.iter().enumerate() {
+                let value = 0.5 * (6.5 * weight(index, layers.len()) + 0.3 * b as f64).exp();
+                rows.push(AnalysisRow {
+                    value: Some(value),
+                    std_error: Some(0.06 * value),
+                    ..derivative("kappa", set.as_str(), base, split)
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Predictions beside measured barriers.
+pub(crate) fn predict(layers: &[LayerName]) -> Vec<AnalysisRow> {
+    let mut rows = Vec::new();
+    for (b, base) in ["0", "1"].into_iter().enumerate() {
+        let salt = |index: usize, more: usize| draw((index * 7 + b * 3 + more * 1000) as u64);
+        for (index, set) in layers.iter().enumerate() {
+            let matters = weight(index, layers.len());
+            for (kind, metric, value) in [
+                ("norm", Metric::Norm, 1.0 + 4.0 * matters + salt(index, 1)),
+                ("cosine", Metric::Cosine, 0.9 - 0.6 * matters + 0.1 * salt(index, 2)),
+            ] {
+                rows.push(AnalysisRow {
+                    round: 20,
+                    metric: Some(metric),
+                    value: Some(value),
+                    ..row(kind, set.as_str(), base)
+                });
+            }
+        }
+        for split in SPLITS {
+            for (index, set) in layers.iter().enumerate() {
+                let barrier = 0.14 * weight(index, layers.len()) + 0.02 * (salt(index, 3) - 0.5);
+                let half = |kind: &str, value: f64| AnalysisRow {
+                    alpha: Some(0.5),
+                    baseline: Some(Baseline::Base),
+                    value: Some(value),
+                    ..derivative(kind, set.as_str(), base, split)
+                };
+                rows.push(half("expansion", barrier * (0.7 + 0.5 * salt(index, 4))));
+                rows.push(AnalysisRow { std_error: Some(0.004), ..half("measured", barrier) });
+            }
+            for (kind, rho) in [("norm", 0.71), ("cosine", -0.64), ("expansion", 0.93)] {
+                let kind = format!("spearman-{kind}");
+                rows.push(AnalysisRow {
+                    metric: None,
+                    baseline: Some(Baseline::Base),
+                    value: Some(rho),
+                    ..derivative(&kind, "all", base, split)
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Barriers before and after alignment.
+pub(crate) fn align(layers: &[LayerName]) -> Vec<AnalysisRow> {
+    let mut rows = Vec::new();
+    for (variant, part) in [("before", 1.0), ("after", 0.3)] {
+        let mut some = ends(20, &SPLITS, [0.4, 0.45]);
+        some.extend(barrier("full", "all", 20, 2.1 * part, 1));
+        for (index, layer) in layers.iter().enumerate() {
+            let value = part * (0.5 * weight(index, layers.len()) - 0.01);
+            some.extend(barrier("layer", layer.as_str(), 20, value, index as u64 + 7));
+        }
+        let with = |row| AnalysisRow { variant: Some(variant.to_owned()), ..row };
+        rows.extend(some.into_iter().map(with));
+    }
+    rows
+}

@@ -19,7 +19,7 @@ pub(crate) fn unit(metric: Metric) -> &'static str {
 /// What a difference of losses is, with its unit.
 pub(crate) fn difference(metric: Metric) -> &'static str {
     match metric {
-        Metric::Error => "error (percentage points)",
+        Metric::Error => "% points",
         other => unit(other),
     }
 }

@@ -1,0 +1,140 @@
+//! Digests of losses at moved models.
+
+use fedlayer_core::AnalysisRow;
+
+use super::{Focus, Table, estimate, largest, of_all, plain, shown};
+use crate::{draw::number::share, rows::Rows, wording};
+
+/// Per model and layer: the loss of the mix beside the mean of random directions, at each share of the way; the layers that the farthest mix hurts most.
+pub(super) fn robustness(focus: &Focus<'_>) -> Table {
+    let losses = focus.rows.only(|row| row.baseline.is_none());
+    let alphas = losses.kind("mix").alphas();
+    let Some(farthest) = alphas.last() else { return Table::default() };
+    let titles = alphas.iter().flat_map(|alpha| {
+        let alpha = share(*alpha);
+        [format!("mix at {alpha}"), format!("random at {alpha}")]
+    });
+    let titles = std::iter::once("itself".to_owned()).chain(titles);
+    let mut table = Table::new(&["model", "layers"], titles);
+    let far = losses.kind("mix").alpha(*farthest);
+    let layers = far.only(|row| row.set != "all");
+    let top = largest(&layers);
+    for base in far.distinct(|row| row.base.as_str()) {
+        let own = losses.kind("end").base(wording::own(base)).first();
+        let whole = far.only(|row| row.set == "all");
+        for set in whole.first().map(|_| "all").into_iter().chain(top.iter().copied()) {
+            let at = losses.base(base).set(set);
+            let mut cells = vec![wording::base(base), set.to_owned(), shown(own)];
+            for alpha in &alphas {
+                let at = at.alpha(*alpha);
+                cells.push(shown(at.kind("mix").first()));
+                cells.push(shown(at.kind("random").only(|row| row.draw.is_none()).first()));
+            }
+            table.rows.push(cells);
+        }
+    }
+    table.foot = format!("± 2 standard errors{}", of_all(top.len(), &layers));
+    table
+}
+
+/// Per model and kind of noise in all layers: the median loss of the shorter and of the longer half of the lengths.
+pub(super) fn subspace(focus: &Focus<'_>) -> Table {
+    let noise = focus.rows.set("all").only(|row| row.sigma.is_some());
+    let most = noise.iter().filter_map(|row| row.sigma).fold(0.0, f64::max);
+    let half = plain(most / 2.0);
+    let titles = ["without".to_owned(), format!("σ to {half}"), format!("σ from {half}")];
+    let mut table = Table::new(&["model", "noise"], titles);
+    for base in noise.distinct(|row| row.base.as_str()) {
+        for kind in noise.distinct(|row| row.kind.as_str()) {
+            let of_kind = noise.base(base).kind(kind);
+            let median = |longer: bool| {
+                let part = of_kind.only(|row| (row.sigma.unwrap_or(0.0) > most / 2.0) == longer);
+                median(&part).map_or_else(|| "-".to_owned(), plain)
+            };
+            table.rows.push(vec![
+                wording::base(base),
+                kind.to_owned(),
+                shown(focus.rows.kind("clean").base(base).first()),
+                median(false),
+                median(true),
+            ]);
+        }
+    }
+    table.foot = "medians over the draws".to_owned();
+    table
+}
+
+/// The middle value, where values that are not finite are the largest.
+fn median(rows: &Rows<'_>) -> Option<f64> {
+    let mut values: Vec<f64> = rows.iter().map(|row| row.value.unwrap_or(f64::INFINITY)).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let count = values.len();
+    Some((values.get(count.checked_sub(1)? / 2)? + values.get(count / 2)?) / 2.0)
+}
+
+/// The models, and the lowest and highest point of what lies around or between them.
+pub(super) fn surface(focus: &Focus<'_>) -> Table {
+    let mut table = Table::new(&["where"], ["loss", "α", "β"].map(str::to_owned));
+    let mut push = |name: String, row: &AnalysisRow| {
+        let at = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), plain);
+        table.rows.push(vec![
+            name,
+            estimate(row.value, row.std_error),
+            at(row.alpha),
+            at(row.beta),
+        ]);
+    };
+    for model in focus.rows.kind("model").iter() {
+        push(wording::base(&model.base), model);
+    }
+    for (kind, name) in [
+        ("segment", "segment"),
+        ("plane", "plane"),
+        ("path-full", "way of both sets together"),
+        ("path-layers", "way of the first set, then the second"),
+    ] {
+        let rows = focus.rows.kind(kind);
+        let size = |row: &AnalysisRow| row.value.unwrap_or(f64::INFINITY);
+        let lowest =
+            rows.iter().reduce(|best, next| if size(next) < size(best) { next } else { best });
+        let highest =
+            rows.iter().reduce(|best, next| if size(next) > size(best) { next } else { best });
+        for (row, word) in [(lowest, "lowest"), (highest, "highest")] {
+            if let Some(row) = row {
+                push(format!("{name}, {word}"), row);
+            }
+        }
+    }
+    table.foot = "± 2 standard errors".to_owned();
+    table
+}
+
+/// Per model and layer: the loss with the layer put back or drawn anew, and its module criticality; the layers that matter most.
+pub(super) fn criticality(focus: &Focus<'_>) -> Table {
+    let titles = ["itself", "initial", "redrawn", "module criticality"];
+    let mut table = Table::new(&["model", "layer"], titles.map(str::to_owned));
+    let initial = focus.rows.kind("initial");
+    let top = largest(&initial);
+    for base in initial.shown_bases() {
+        let own = focus.rows.kind("end").base(wording::own(base)).first();
+        for set in &top {
+            let of_layer = focus.rows.base(base).set(set);
+            let redrawn = of_layer.kind("redrawn").only(|row| row.draw.is_none());
+            let module = of_layer.kind("criticality");
+            let module = module.first().map_or_else(
+                || "-".to_owned(),
+                |row| row.value.map_or_else(|| "none".to_owned(), plain),
+            );
+            table.rows.push(vec![
+                wording::base(base),
+                (*set).to_owned(),
+                shown(own),
+                shown(of_layer.kind("initial").first()),
+                shown(redrawn.first()),
+                module,
+            ]);
+        }
+    }
+    table.foot = format!("± 2 standard errors{}", of_all(top.len(), &initial));
+    table
+}

@@ -1,0 +1,8 @@
+//! fedlayer-report through its public face.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
+
+mod digests;
+mod made_up;
+mod pictures;
+mod sheets;
