@@ -32,16 +32,21 @@ impl Basis {
         basis
     }
 
-    /// The span of the centred `points`: of their differences from their mean. Points are rounded to `f32`, which says what counts as a direction.
-    pub(crate) fn of_centred(points: &[Vec<f64>], n: usize) -> Self {
-        let mut mean = vec![0.0; n];
+    /// The span of centred points: of their differences from their mean. `values` gives the n coordinates of a point, each rounded to `f32`, which says what is too
+    /// short to be a direction. Points are read one at a time.
+    pub(crate) fn of_centred<T>(points: &[T], n: usize, values: impl Fn(&T) -> Vec<f64>) -> Self {
+        let (mut mean, mut longest) = (vec![0.0; n], 0.0_f64);
         for point in points {
-            mean.iter_mut()
-                .zip(point)
-                .for_each(|(mean, value)| *mean += value / points.len() as f64);
+            let point = values(point);
+            longest = longest.max(norm(&point));
+            let shares = point.iter().map(|value| value / points.len() as f64);
+            mean.iter_mut().zip(shares).for_each(|(mean, share)| *mean += share);
         }
-        let longest = points.iter().map(|point| norm(point)).fold(0.0, f64::max);
-        let centred = |point: &Vec<f64>| point.iter().zip(&mean).map(|(a, b)| a - b).collect();
+        let centred = |point: &T| {
+            let mut centred = values(point);
+            centred.iter_mut().zip(&mean).for_each(|(value, mean)| *value -= mean);
+            centred
+        };
         Self::spanned(points.iter().map(centred), n, f64::from(f32::EPSILON) * longest)
     }
 
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn a_basis_is_orthonormal_and_spans_its_vectors() {
         let points = trajectory(12, 40);
-        let basis = Basis::of_centred(&points, 40);
+        let basis = Basis::of_centred(&points, 40, Clone::clone);
         // Twelve points, one less for the mean.
         assert_eq!(basis.rank(), 11);
         for (i, a) in basis.vectors().iter().enumerate() {
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn directions_have_length_1_inside_and_are_orthogonal_outside() {
-        let basis = Basis::of_centred(&trajectory(12, 40), 40);
+        let basis = Basis::of_centred(&trajectory(12, 40), 40, Clone::clone);
         let mut generator = Seed::new(4).generator();
         for _ in 0..20 {
             let (inside, outside) =
@@ -156,7 +161,7 @@ mod tests {
     /// Coefficients of either sign, each as large as the others on average.
     #[test]
     fn directions_inside_are_isotropic() {
-        let basis = Basis::of_centred(&trajectory(5, 40), 40);
+        let basis = Basis::of_centred(&trajectory(5, 40), 40, Clone::clone);
         let mut generator = Seed::new(5).generator();
         let draws: Vec<Vec<f64>> =
             (0..4000).map(|_| basis.inside(&mut generator).unwrap()).collect();
@@ -172,9 +177,13 @@ mod tests {
     #[test]
     fn rounding_is_no_direction_and_a_full_span_has_no_complement() {
         let same = vec![vec![1.0, 2.0, 3.0]; 4];
-        assert_eq!(Basis::of_centred(&same, 3).rank(), 0);
-        assert!(Basis::of_centred(&same, 3).inside(&mut Seed::new(1).generator()).is_none());
-        let full = Basis::of_centred(&trajectory(9, 3), 3);
+        assert_eq!(Basis::of_centred(&same, 3, Clone::clone).rank(), 0);
+        assert!(
+            Basis::of_centred(&same, 3, Clone::clone)
+                .inside(&mut Seed::new(1).generator())
+                .is_none()
+        );
+        let full = Basis::of_centred(&trajectory(9, 3), 3, Clone::clone);
         assert_eq!(full.rank(), 3);
         assert!(full.outside(&mut Seed::new(1).generator()).is_none());
     }

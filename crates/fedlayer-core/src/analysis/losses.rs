@@ -143,6 +143,14 @@ impl Seen {
         Self { metrics: metrics.collect() }
     }
 
+    /// The largest loss in absolute value; NaN where one is not a number.
+    pub(crate) fn largest(&self) -> f64 {
+        let larger = |most: f64, value: &f64| {
+            if most.is_nan() || value.abs() <= most { most } else { value.abs() }
+        };
+        self.metrics[0].1.iter().fold(0.0, larger)
+    }
+
     /// The mean loss; absent where it is not finite.
     pub(crate) fn loss(&self) -> Option<f64> {
         Estimate::of(&self.metrics[0].1).value

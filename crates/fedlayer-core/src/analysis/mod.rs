@@ -46,7 +46,7 @@ pub use subject::{Subject, SubjectModel};
 pub use symmetry::{Symmetry, UnitAxis, UnitGroup};
 
 use crate::{
-    AverageError, Seed, Trainer, TrainerError,
+    ArchitectureError, AverageError, Seed, Trainer, TrainerError,
     analysis::losses::Losses,
     spec::{Measurement, SplitSpec},
 };
@@ -137,9 +137,17 @@ pub enum AnalysisError {
         /// Which value, in which layer.
         reason: String,
     },
-    /// The network has no permutation that leaves its function alone.
-    #[error("{0}")]
-    Symmetry(String),
+    /// The network is not known as a list of operations, so nor are its symmetries.
+    #[error(
+        "`align` permutes the units of a network whose operations are known; a TorchScript module's are not: name the network in the scenario's `model`"
+    )]
+    NoNetwork,
+    /// The network's operations make no network.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// The models cannot be aligned.
+    #[error(transparent)]
+    Align(#[from] AlignError),
     /// The models cannot be averaged.
     #[error(transparent)]
     Average(#[from] AverageError),

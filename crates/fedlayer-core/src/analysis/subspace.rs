@@ -1,9 +1,11 @@
 //! Noise in subspaces (Fig. 6 of Adilova et al., ICLR 2024): is the loss more sensitive where training went, where it did not go, or on the way to the other model?
 
+use std::sync::Arc;
+
 use rand::RngExt;
 
 use crate::{
-    Generator, LayerSet, Point, Seed,
+    Generator, LayerSet, Params, Point, Seed,
     analysis::{
         AnalysisError, AnalysisRow, Subject, SubjectModel,
         basis::Basis,
@@ -95,8 +97,8 @@ pub(super) fn measure(
 /// The span of the centred states of both networks.
 fn training(pairs: [Pair<'_>; 2], coordinates: &Coordinates) -> Basis {
     let states = pairs.iter().flat_map(|(model, _)| &model.history);
-    let states: Vec<Vec<f64>> = states.map(|(_, state)| coordinates.values(state)).collect();
-    Basis::of_centred(&states, coordinates.len())
+    let states: Vec<&Arc<Params>> = states.map(|(_, state)| state).collect();
+    Basis::of_centred(&states, coordinates.len(), |state| coordinates.values(state))
 }
 
 /// The four kinds of noise around a model.

@@ -1,5 +1,6 @@
 //! Analyses, held to closed forms. Trainers here are losses that somebody can differentiate by hand.
 
+mod alignment;
 mod criticality;
 mod flatness;
 mod hessian;
