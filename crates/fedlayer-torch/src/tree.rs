@@ -131,7 +131,7 @@ mod tests {
         let point = point();
         let branches = branches(&point, &[[0, 1, 2], [0, 1, 3], [0, 4, 2], [5, 6, 7]]);
         let bytes = [4, 2, 1];
-        assert_eq!(groups(&branches, &bytes, 100), [0..4]);
+        assert_eq!(groups(&branches, &bytes, 100), vec![0..4; 1]);
         assert_eq!(groups(&branches, &bytes, 10), [0..3, 3..4]);
         assert_eq!(groups(&branches, &bytes, 8), [0..2, 2..3, 3..4]);
         assert_eq!(groups(&branches, &bytes, 0), [0..1, 1..2, 2..3, 3..4]);

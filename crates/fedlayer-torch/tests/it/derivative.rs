@@ -237,9 +237,9 @@ fn logistic_regression_has_a_closed_form() {
         for class in 0..3 {
             let first = (p[class] - f64::from(u8::from(class == label))) / count;
             let second = p[class] * (u[class] - mean) / count;
-            for feature in 0..4 {
-                expected.gradient[4 * class + feature] += first * f64::from(x[feature]);
-                expected.products[0][4 * class + feature] += second * f64::from(x[feature]);
+            for (feature, &value) in x.iter().enumerate() {
+                expected.gradient[4 * class + feature] += first * f64::from(value);
+                expected.products[0][4 * class + feature] += second * f64::from(value);
             }
             expected.gradient[12 + class] += first;
             expected.products[0][12 + class] += second;

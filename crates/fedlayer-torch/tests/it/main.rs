@@ -7,6 +7,7 @@ mod archive;
 mod claims;
 mod derivative;
 mod evaluation;
+mod landscape;
 mod oracle;
 mod refusals;
 mod repair;
