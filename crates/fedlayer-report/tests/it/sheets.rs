@@ -83,7 +83,7 @@ fn the_columns_are_those_of_the_json_lines() {
     let json = serde_json::to_value(&full).unwrap();
     let mut keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    let text = sheet(&[full.clone()]);
+    let text = sheet(std::slice::from_ref(&full));
     let mut columns: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     columns.sort_unstable();
     assert_eq!(columns, keys);
