@@ -82,7 +82,7 @@ pub enum AlignError {
 ///
 /// The search goes through the groups in random orders that follow from `seed`, once from the model as it is and once from an order that is read off
 /// from the input on, and ends in a local optimum: no other order of a single group would bring the models closer. An exact copy in another order
-/// is found, unless two units of a group are alike. A group of n units costs about n²·(values per unit) + n³ in each pass that touches it.
+/// is found wherever the weights that lead to the units tell all of a group apart. A group of n units costs about n²·(values per unit) + n³ in each pass that touches it.
 ///
 /// # Errors
 /// When a model is of other layers than the network, or has a value that is not finite.

@@ -38,9 +38,9 @@ pub(super) struct Matching {
 /// Finds the orders of `moved`'s units that bring it closest to `fixed`; both are of the symmetry's layers, and finite.
 ///
 /// Two descents, the better of which counts, the first where they are equal: one from the model as it is, so that the objective never falls, and
-/// one from the order that is read off from the input on. The second start is no part of the paper's algorithm. An exact copy in another order is
-/// found by it wherever no two units of a group are alike; descent alone can end before that, since units are first compared by weights whose
-/// other ends are still in disorder.
+/// one from the order that is read off from the input on. The second start is no part of the paper's algorithm. By it an exact copy in another
+/// order is found wherever the weights that lead to the units tell all of a group apart: Σᵤ⟨aᵤ, bᵤ⟩ over the orders of one set of vectors is
+/// largest where bᵤ = aᵤ. Descent alone can end before that, since it compares units by weights whose other ends are still in disorder.
 pub(super) fn match_weights(
     symmetry: &Symmetry,
     fixed: &Params,
