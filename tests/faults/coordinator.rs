@@ -12,7 +12,7 @@ use fedlayer_core::Seed;
 use rand::RngExt;
 
 use crate::{
-    federation::{Federation, PHASES, Setting, long, until},
+    federation::{Federation, NO_GRACE, PHASES, Setting, long, until},
     support::{DIGITS, Place},
 };
 
@@ -20,12 +20,12 @@ use crate::{
 fn a_coordinator_killed_in_any_phase_goes_on_and_its_worker_comes_back_by_itself() {
     // Large enough that each phase takes its time; one strategy, so that the log tells of one phase at a time.
     let scenario = DIGITS
-        .replace("rounds = 6", "rounds = 120")
+        .replace("rounds = 6", "rounds = 80")
         .replace("mlp = [16]", "mlp = [256, 256]")
         .replace("every = 2", "every = 1")
         .replace("[[strategy]]\nname = \"one layer, rotating\"\naverage = { rotate = 1 }\n", "");
     let setting = Setting { phases: true, ..Setting::default() };
-    let mut federation = Federation::start_in(setting, &scenario, "");
+    let mut federation = Federation::start_in(setting, &scenario, NO_GRACE);
     // Before anybody came.
     federation.kill();
     let mut worker = federation.worker();

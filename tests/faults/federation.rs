@@ -17,6 +17,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// The coordinator's silence that workers bear, and the other way round.
 pub(crate) const GRACE: Duration = Duration::from_millis(1500);
 
+/// So long a grace that only the end of a connection tells that somebody is gone, whatever else keeps the machine busy.
+pub(crate) const NO_GRACE: &str = "--grace 600";
+
 /// What a round may take beside what it has to wait for: it needs milliseconds, but other tests and builds may share the machine.
 pub(crate) const SLACK: Duration = Duration::from_secs(30);
 

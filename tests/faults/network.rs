@@ -13,7 +13,7 @@ use fedlayer_core::Seed;
 use rand::Rng;
 
 use crate::{
-    federation::{Federation, GRACE, SLACK, long, until},
+    federation::{Federation, GRACE, NO_GRACE, SLACK, long, until},
     proxy::{Proxy, Way},
 };
 
@@ -21,21 +21,30 @@ use crate::{
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[test]
-fn a_short_cut_is_not_noticed_and_a_long_one_costs_a_new_session() {
-    let mut federation =
-        Federation::start(&long().replace("rounds = 40", "rounds = 120"), "--min-workers 2");
+fn a_cut_shorter_than_the_grace_is_not_noticed() {
+    let mut federation = Federation::start(&long(), &format!("--min-workers 2 {NO_GRACE}"));
     let proxy = Proxy::to(federation.port);
-    let _far = federation.worker_at(proxy.port, "--slots 1");
-    let _near = federation.worker();
+    let (_far, _near) = (federation.worker_at(proxy.port, "--slots 1"), federation.worker());
     federation.until_round(6);
     proxy.set(Way::Stalled);
     let began = Instant::now();
-    until("less than the grace", || began.elapsed() > GRACE / 3);
+    until("a while without a network", || began.elapsed() > GRACE / 3);
     proxy.set(Way::Open);
     let before = federation.rounds();
-    federation.until_round(before + 10);
-    assert!(!federation.said().contains("left"), "{}", federation.said());
+    federation.until_round(before + 6);
     assert_eq!(federation.counted("fedlayer_workers_lost_total"), 0);
+    federation.finish_like_one_process();
+    assert!(!federation.said().contains("left"), "{}", federation.said());
+    assert_eq!(federation.said().matches("joined").count(), 2);
+}
+
+#[test]
+fn a_cut_longer_than_the_grace_costs_a_new_session() {
+    let mut federation =
+        Federation::start(&long().replace("rounds = 40", "rounds = 150"), "--min-workers 2");
+    let proxy = Proxy::to(federation.port);
+    let (_far, _near) = (federation.worker_at(proxy.port, "--slots 1"), federation.worker());
+    federation.until_round(6);
     proxy.set(Way::Stalled);
     until("the loss", || federation.said().contains("left: lost, not heard of"));
     assert!(federation.counted("fedlayer_workers_lost_total") >= 1);
@@ -65,7 +74,8 @@ fn an_update_that_is_cut_off_is_trained_again() {
 
 #[test]
 fn a_worker_that_sends_a_byte_a_second_does_not_hold_the_others_up() {
-    let mut federation = Federation::start(&long(), "--min-workers 2");
+    let mut federation =
+        Federation::start(&long().replace("rounds = 40", "rounds = 150"), "--min-workers 2");
     let proxy = Proxy::to(federation.port);
     let (_far, _near) = (federation.worker_at(proxy.port, "--slots 1"), federation.worker());
     federation.until_round(6);

@@ -12,13 +12,10 @@
 use std::time::Duration;
 
 use crate::{
-    federation::{Federation, GRACE, PHASES, SLACK, Setting, long, until},
+    federation::{Federation, GRACE, NO_GRACE, PHASES, SLACK, Setting, long, until},
     proxy::{Proxy, Way},
     support::DIGITS,
 };
-
-/// Only the end of a connection can tell that a worker is gone.
-const NO_GRACE: &str = "--grace 600";
 
 #[test]
 fn any_number_of_workers_and_slots_writes_the_bytes_of_one_process() {
@@ -59,7 +56,7 @@ fn a_thousand_clients_train_in_eight_workers() {
 
 #[test]
 fn a_worker_that_comes_late_joins_and_the_one_before_may_leave() {
-    let mut federation = Federation::start(&long(), "");
+    let mut federation = Federation::start(&long(), NO_GRACE);
     let mut first = federation.worker();
     federation.until_round(6);
     let _second = federation.worker();
@@ -120,7 +117,8 @@ fn what_the_only_worker_had_in_training_waits_for_the_next_one() {
 
 #[test]
 fn a_worker_killed_while_it_sends_an_update_leaves_nothing_of_it() {
-    let mut federation = Federation::start(&long().replace("mlp = [16]", "mlp = [512]"), NO_GRACE);
+    let scenario = DIGITS.replace("mlp = [16]", "mlp = [512]").replace("rounds = 6", "rounds = 8");
+    let mut federation = Federation::start(&scenario, NO_GRACE);
     let proxy = Proxy::to(federation.port);
     let victim = federation.worker_at(proxy.port, "--slots 1");
     federation.until_round(4);
