@@ -1,10 +1,10 @@
-//! Barriers, noise, subspaces, relative flatness and Hessians held to `tests/oracle/fixtures/landscape.json` at the root.
+//! The analyses through libtorch: barriers, noise, subspaces, relative flatness and Hessians held to `tests/oracle/fixtures/landscape.json` at the root.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Derivatives, Examples, FederatedData, LayerSet, Mix, Params, Plan, Point, Probe, Split,
-    Trainer, spec::ModelSpec,
+    AnalysisRow, ClientId, Derivatives, Examples, FederatedData, LayerSet, Metric, Params, Plan,
+    Point, Probe, Seed, Split, Subject, SubjectModel, Trainer, analyze, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use serde_json::Value;
@@ -17,6 +17,7 @@ const FIXTURE: &str = include_str!("../../../../tests/oracle/fixtures/landscape.
 struct Case {
     name: String,
     fixture: Value,
+    alphas: Value,
     plan: Plan,
     trainer: TorchTrainer,
     ends: [Arc<Params>; 2],
@@ -43,6 +44,7 @@ fn cases() -> Vec<Case> {
         Case {
             name: read(&case["name"]),
             fixture: case.clone(),
+            alphas: fixture["alphas"].clone(),
             ends: [end(0), end(1)],
             trainer: trainer(&plan, &data),
             plan,
@@ -64,6 +66,28 @@ impl Case {
         self.trainer.differentiate(&point, Split::Test, along).unwrap()
     }
 
+    /// The rows of a measurement on both end models and their snapshots.
+    fn analyze(&mut self, measurement: &Measurement) -> Vec<AnalysisRow> {
+        let snapshots: Vec<Vec<f32>> = read(&self.fixture["snapshots"]);
+        let half = snapshots.len() / 2;
+        let model = |end: usize| {
+            let states = snapshots[end * half..][..half].iter().enumerate();
+            let params = |values: &Vec<f32>| {
+                Arc::new(Params::new(self.plan.layout.clone(), values.clone()).unwrap())
+            };
+            SubjectModel {
+                id: ClientId(end as u32),
+                params: self.ends[end].clone(),
+                examples: 1,
+                history: states.map(|(at, state)| (at as u32 + 1, params(state))).collect(),
+            }
+        };
+        let models = vec![model(0), model(1)];
+        let subject = Subject { round: half as u32, models, initial: None, architecture: None };
+        let splits = [SplitSpec::Test];
+        analyze(measurement, &subject, &splits, Seed::new(1), &mut self.trainer).unwrap()
+    }
+
     /// Fails where `found` is further from the fixture's value than 10⁻⁴ of `scale`.
     #[track_caller]
     fn near(&self, what: &str, found: f64, expected: &Value, scale: f64) {
@@ -79,36 +103,54 @@ impl Case {
     }
 }
 
+/// The rows of a measurement by kind, layer set and base; with α where it has one.
+fn measured<'a>(
+    rows: &'a [AnalysisRow],
+    kind: &str,
+    set: &str,
+    base: &str,
+    alpha: Option<f64>,
+) -> &'a AnalysisRow {
+    let mut found = rows.iter().filter(|row| {
+        let same = row.kind == kind && row.set == set && row.base == base && row.alpha == alpha;
+        same && row.metric != Some(Metric::Error)
+    });
+    let row = found.next().unwrap_or_else(|| panic!("no `{kind}` of {set} at {base}, α {alpha:?}"));
+    assert!(found.next().is_none(), "`{kind}` of {set} at {base}, α {alpha:?} stands twice");
+    row
+}
+
 #[test]
 fn barriers_of_every_sweep_are_the_oracles() {
     for mut case in cases() {
+        let spec = Barriers {
+            sets: vec![SetSpec::Full, SetSpec::Layers, SetSpec::Shallow, SetSpec::Deep],
+            alpha: read(&case.alphas),
+            baselines: vec![Baseline::Mean],
+            ..Barriers::default()
+        };
+        let rows = case.analyze(&Measurement::Barriers(spec));
         let expected = case.fixture["barriers"].as_array().unwrap().clone();
-        let point = |expected: &Value| {
+        assert!(expected.len() >= 20);
+        for expected in expected {
             let base: usize = read(&expected["base"]);
             let set: Vec<usize> = read(&expected["set"]);
-            Point::Mix(Mix {
-                base: case.ends[base].clone(),
-                other: case.ends[1 - base].clone(),
-                set: LayerSet::new(case.plan.layout.clone(), set),
-                weight: read(&expected["alpha"]),
-            })
-        };
-        let mixes: Vec<Point> = expected.iter().map(point).collect();
-        let ends = case.losses(case.ends.iter().cloned().map(Point::Model).collect());
-        assert!(mixes.len() >= 20);
-        for (losses, expected) in case.losses(mixes).iter().zip(&expected) {
-            let mean = ends[0].iter().zip(&ends[1]);
-            let mean: Vec<f64> = mean.map(|(&a, &b)| f64::midpoint(a.into(), b.into())).collect();
-            let pairs = losses.iter().zip(&mean);
-            let differences: Vec<f64> = pairs.map(|(&mix, mean)| f64::from(mix) - mean).collect();
-            let count = differences.len() as f64;
-            let value = differences.iter().sum::<f64>() / count;
-            let squares = differences.iter().map(|difference| (difference - value).powi(2));
-            let error = (squares.sum::<f64>() / (count - 1.0) / count).sqrt();
-            // A difference of losses of about 1 is as exact as they are.
-            let what = format!("{expected}");
-            case.near(&what, value, &expected["value"], 1.0);
-            case.near(&what, error, &expected["std_error"], 1.0);
+            // The sweeps in which a set stands.
+            let layers = case.plan.layout.layers().len();
+            let mut kinds = Vec::new();
+            kinds.extend((set.len() == layers).then_some("full"));
+            kinds.extend((set.len() == 1).then_some("layer"));
+            kinds.extend((set[0] == 0).then_some("shallow"));
+            kinds.extend((set[set.len() - 1] == layers - 1).then_some("deep"));
+            let set = LayerSet::new(case.plan.layout.clone(), set).to_string();
+            for kind in kinds {
+                let base = format!("{base}<-{}", 1 - base);
+                let alpha = expected["alpha"].as_f64();
+                let row = measured(&rows, kind, &set, &base, alpha);
+                // A difference of losses of about 1 is as exact as they are.
+                case.near(kind, row.value.unwrap(), &expected["value"], 0.1);
+                case.near(kind, row.std_error.unwrap(), &expected["std_error"], 0.1);
+            }
         }
     }
 }
@@ -151,61 +193,58 @@ fn gradients_and_products_of_the_hessian_are_the_oracles() {
 }
 
 #[test]
-fn traces_of_the_hessian_are_the_oracles() {
+fn traces_and_eigenvalues_of_the_hessian_are_the_oracles() {
     for mut case in cases() {
-        let parameters = case.plan.layout.parameters();
-        let unit = |at: usize| (0..parameters).map(|o| f32::from(u8::from(o == at))).collect();
-        let units: Vec<Vec<f32>> = (0..parameters).map(unit).collect();
+        let spec = Hessian { draws: 1000, steps: 500, tolerance: 1e-8 };
+        let rows = case.analyze(&Measurement::Hessian(spec));
         for end in 0..2 {
             let expected = case.fixture["curvature"][end].clone();
-            let hessian = case.derivatives(end, &units).products;
-            let trace = |range: std::ops::Range<usize>| range.map(|at| hessian[at][at]).sum();
-            let whole = &expected["whole"]["trace"];
-            case.near("trace", trace(0..parameters), whole, whole.as_f64().unwrap());
-            for (at, layer) in case.plan.layout.layers().iter().enumerate() {
-                let expected = &expected["layers"][at]["trace"];
-                let name = format!("trace of {}", layer.name);
-                case.near(&name, trace(layer.range.clone()), expected, whole.as_f64().unwrap());
+            let layers = expected["layers"].as_array().unwrap().iter();
+            let layers = layers.map(|layer| (layer["name"].as_str().unwrap(), layer));
+            for (set, expected) in layers.chain([("all", &expected["whole"])]) {
+                let (largest, smallest) = (&expected["largest"], &expected["smallest"]);
+                let size = |value: &Value| value.as_f64().unwrap().abs();
+                let top = if size(largest) > size(smallest) { largest } else { smallest };
+                let row = |kind| measured(&rows, kind, set, &end.to_string(), None);
+                let (trace, of_trace) = (row("trace"), &expected["trace"]);
+                assert_eq!(trace.std_error, None, "of so few values the trace is exact");
+                // A trace is a sum of values of both signs, each about as exact as the largest eigenvalue is.
+                let scale = size(of_trace).max(size(top));
+                case.near(&format!("trace of {set}"), trace.value.unwrap(), of_trace, scale);
+                case.near(&format!("top of {set}"), row("top").value.unwrap(), top, size(top));
             }
         }
     }
 }
 
-/// κ = Σ_ij ⟨E_ij, H E_ij⟩, E_ij being 0 but for its column i, which is the weight's column j.
 #[test]
 fn relative_flatness_is_the_oracles_and_its_closed_form() {
     for mut case in cases() {
+        let rows = case.analyze(&Measurement::Flatness(Flatness { draws: 1000 }));
         for end in 0..2 {
             let expected = case.fixture["curvature"][end].clone();
-            for at in 0..case.plan.layout.layers().len() {
-                let weight = case.plan.layout.layers()[at].tensors[0].clone();
-                let rows = weight.shape[0];
-                let columns = weight.range.len() / rows;
-                let own = case.ends[end].range(&weight.range).to_vec();
-                let moved = |to: usize, from: usize| {
-                    let mut direction = vec![0.0; case.plan.layout.parameters()];
-                    for row in 0..rows {
-                        direction[weight.range.start + row * columns + to] =
-                            own[row * columns + from];
-                    }
-                    direction
-                };
-                let pairs = (0..columns).flat_map(|to| (0..columns).map(move |from| (to, from)));
-                let along: Vec<Vec<f32>> = pairs.map(|(to, from)| moved(to, from)).collect();
-                let products = case.derivatives(end, &along).products;
-                let forms = products.iter().zip(&along).map(|(product, direction)| {
-                    let terms = product.iter().zip(direction);
-                    terms.map(|(h, &v)| h * f64::from(v)).sum::<f64>()
-                });
-                let kappa: f64 = forms.sum();
-                let layer = &expected["layers"][at]["kappa"];
-                let name = format!("κ of `{}`", weight.name);
-                case.near(&name, kappa, layer, layer.as_f64().unwrap().abs());
-                if at + 1 == case.plan.layout.layers().len() {
-                    let closed = &expected["closed_kappa"];
-                    case.near("closed κ", kappa, closed, closed.as_f64().unwrap());
-                }
+            let kappa = |layer: &str| {
+                let row = measured(&rows, "kappa", layer, &end.to_string(), None);
+                assert_eq!(row.std_error, None, "of so few inputs κ is exact");
+                row.value.unwrap()
+            };
+            for layer in expected["layers"].as_array().unwrap() {
+                let (name, of_layer) = (layer["name"].as_str().unwrap(), &layer["kappa"]);
+                let scale = of_layer.as_f64().unwrap().abs();
+                case.near(&format!("κ of {name}"), kappa(name), of_layer, scale);
             }
+            let closed = &expected["closed_kappa"];
+            case.near("closed κ", kappa("out"), closed, closed.as_f64().unwrap());
         }
+    }
+}
+
+#[test]
+fn the_subspace_of_training_has_the_oracles_dimensions() {
+    for mut case in cases() {
+        let spec = Subspace { draws: 2, layers: false, ..Subspace::default() };
+        let rows = case.analyze(&Measurement::Subspace(spec));
+        let rank = measured(&rows, "rank", "all", "0", None);
+        assert_eq!(rank.value, case.fixture["subspace"]["rank"].as_f64());
     }
 }
