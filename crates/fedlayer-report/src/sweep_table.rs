@@ -6,6 +6,7 @@ use crate::{
     comparison::{cells, explanation, flag, rounds, titles},
     grid::{Align, grid},
     quantity::NOTHING,
+    sheet::quoted,
 };
 
 /// The measures of the table, before and after the layer that has the largest barrier.
@@ -70,13 +71,8 @@ pub fn sweep_sheet(rows: &[SummaryRow]) -> String {
     std::iter::once(heading).chain(rows.iter().map(line)).map(|cells| csv_line(&cells)).collect()
 }
 
-/// A line of a CSV file (RFC 4180, with a line feed alone at its end).
 fn csv_line(cells: &[String]) -> String {
-    let quoted = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.clone(),
-    };
-    cells.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n"
+    cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n"
 }
 
 /// The swept keys, in the order in which variants first set them.
