@@ -258,6 +258,7 @@ fn plan(parameters: usize, clients: u32) -> Arc<Plan> {
         barriers: None,
         evaluate: EvaluateSpec::default(),
         checkpoints: CheckpointSpec::default(),
+        variant: None,
         strategy: StrategySpec {
             name: "all".into(),
             average: Average::Always(Rule::All),

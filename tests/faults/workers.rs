@@ -2,6 +2,7 @@
 //! |---|---|---|---|
 //! | nothing: any number of workers and slots | the bytes of one process | | `workers`, `slots` |
 //! | nothing: 1,000 clients over eight workers | the bytes of one process; nobody is refused or lost | | `updates` |
+//! | nothing: a sweep, whose variants have other data and other models | the bytes of one process | | `workers` |
 //! | a worker is killed at any time | its jobs go to others, whose rounds do not wait | at once | `workers_lost`, `jobs_retried` |
 //! | the only worker is killed in training | its jobs wait for the next one | at once | `workers_lost`, `jobs_retried` |
 //! | a worker is killed while it sends an update | nothing of the update is taken; the job goes to another | at once | `workers_lost`, `jobs_retried` |
@@ -167,4 +168,17 @@ fn a_job_past_the_deadline_goes_to_another_worker_as_well() {
     assert!(federation.said().matches("left").count() == 0, "{}", federation.said());
     let longest = federation.longest_training();
     assert!(longest < deadline + SLACK, "a round took {longest:?}");
+}
+
+#[test]
+fn two_workers_make_the_variants_of_a_sweep_of_its_text_alone() {
+    let sweep = "[sweep]\ngrid = { \"local.optimizer.sgd.lr\" = [0.1, 0.02], \"data.keep_classes\" = [3, 10], \"data.label_noise\" = [0.2] }\n";
+    let mut federation = Federation::start(&format!("{DIGITS}{sweep}"), "--min-workers 2");
+    let mut all = [federation.worker(), federation.worker()];
+    federation.finish_like_one_process();
+    for worker in &mut all {
+        assert_eq!(worker.ended(), Some(0), "a worker goes when the run is finished");
+    }
+    let table = std::fs::read_to_string(federation.place.path("table")).unwrap();
+    assert!(table.contains("keep_classes"), "{table}");
 }

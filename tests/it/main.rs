@@ -12,5 +12,6 @@ mod fetch;
 mod initial;
 mod million;
 mod support;
+mod sweep;
 mod tidy;
 mod wrong;

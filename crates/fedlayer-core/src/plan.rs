@@ -8,7 +8,7 @@ use crate::{
     Layout, Seed,
     spec::{
         BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec, ModelSpec,
-        StrategySpec,
+        StrategySpec, Variant,
     },
 };
 
@@ -42,6 +42,9 @@ pub struct Plan {
     pub checkpoints: CheckpointSpec,
     /// Which layers are averaged when.
     pub strategy: StrategySpec,
+    /// Which of the scenario's variants this is, where it has a sweep. Its values are in the other fields already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<Variant>,
 }
 
 impl Plan {
@@ -50,18 +53,34 @@ impl Plan {
         Seed::new(self.seed)
     }
 
-    /// The folder of this plan inside the run folder: `one-layer-rotating/seed-1`.
+    /// The folder of this plan inside the run folder: `one-layer-rotating/seed-1`; of a variant, below the variant's.
     pub fn folder(&self) -> String {
-        format!("{}/seed-{}", slug(&self.strategy.name), self.seed)
+        let own = format!("{}/seed-{}", slug(&self.strategy.name), self.seed);
+        match &self.variant {
+            Some(variant) => format!("{}/{own}", variant.folder),
+            None => own,
+        }
+    }
+
+    /// What messages call the plan, but for its seed: the strategy's name, behind the variant where there is one (`lr=0.1: all`).
+    pub fn title(&self) -> String {
+        match &self.variant {
+            Some(variant) => format!("{}: {}", variant.label(), self.strategy.name),
+            None => self.strategy.name.clone(),
+        }
+    }
+
+    /// Whether two plans have the same examples, shared out among their clients in the same way.
+    pub fn shares_data(&self, other: &Self) -> bool {
+        (self.seed, self.clients.count, &self.data)
+            == (other.seed, other.clients.count, &other.data)
     }
 
     /// Whether a trainer of one of the two plans serves the other: they may differ in what is averaged, measured and kept, but not in what is
     /// computed of a client or a model.
     pub fn trains_as(&self, other: &Self) -> bool {
-        self.seed == other.seed
+        self.shares_data(other)
             && self.rounds == other.rounds
-            && self.data == other.data
-            && self.clients.count == other.clients.count
             && self.model == other.model
             && self.initial == other.initial
             && self.layout == other.layout

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ClientId, LayerName,
-    spec::{Baseline, SplitSpec},
+    spec::{Baseline, SplitSpec, Variant},
 };
 
 /// One line of `rounds.jsonl`: a committed round.
@@ -182,9 +182,12 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One row of `summary.json`: what one strategy came to with one seed.
+/// One row of `summary.json`: what one strategy came to with one seed, in one variant of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SummaryRow {
+    /// Which variant of the scenario, where it has a sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<Variant>,
     /// The strategy's name.
     pub strategy: String,
     /// The seed.
@@ -219,7 +222,7 @@ pub struct SummaryRow {
 pub struct Summary {
     /// The scenario's name: its file's name without folder and ending.
     pub scenario: String,
-    /// Strategy by strategy in the scenario's order, seed by seed.
+    /// Variant by variant where the scenario has a sweep, strategy by strategy in the scenario's order, seed by seed.
     pub rows: Vec<SummaryRow>,
 }
 
@@ -231,6 +234,7 @@ impl SummaryRow {
         let barriers = records.iter().rev().find_map(|record| record.barriers.clone());
         let barriers = barriers.unwrap_or_default();
         Self {
+            variant: None,
             strategy: strategy.to_owned(),
             seed,
             rounds: records.len() as u32,

@@ -7,7 +7,7 @@ use fedlayer_core::{
 use rand::{RngExt, seq::index};
 
 use crate::{
-    DataError, error,
+    DataError, error, noise,
     partition::dirichlet,
     split,
     synthetic::{self, Design},
@@ -30,7 +30,9 @@ pub(crate) struct DrawnClients {
     clients: usize,
     train: usize,
     test: usize,
+    label_noise: f64,
     seed: Seed,
+    noise: Seed,
 }
 
 /// Checks that so many clients can be drawn in this way.
@@ -62,6 +64,7 @@ impl DrawnClients {
     ) -> Result<Self, DataError> {
         let each = synthetic.per_client.unwrap_or(2) as usize;
         let test = split::held_out(each, spec.client_test_share);
+        let noise = seed.child("label noise");
         let seed = seed.child("synthetic");
         synthetic::has_room(synthetic, each)?;
         Ok(Self {
@@ -70,7 +73,9 @@ impl DrawnClients {
             clients: clients as usize,
             train: each - test,
             test,
+            label_noise: spec.label_noise,
             seed,
+            noise,
         })
     }
 
@@ -140,9 +145,12 @@ impl DrawClient for DrawnClients {
         let drawn: Vec<u64> = (0..self.train + self.test).map(|_| cluster()).collect();
         let examples = self.design.examples_of(&drawn, &mut generator);
         // There was room for one client's examples when the data were loaded.
-        examples.unwrap_or_else(|_| {
+        let mut examples = examples.unwrap_or_else(|_| {
             let width = synthetic::features(self.design.spec());
             Examples::new(vec![width], classes as usize, Vec::new(), Vec::new())
-        })
+        });
+        let noise = self.noise.index(client.0.into());
+        noise::on_first(&mut examples, self.train, self.label_noise, noise);
+        examples
     }
 }

@@ -38,6 +38,23 @@ pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
             return nothing("data.train", "a drawn set has as many examples as it is asked for");
         }
     }
+    if let Some(classes) = spec.keep_classes {
+        at_least_one("data.keep_classes", classes)?;
+        if matches!(spec.set, DataSet::Synthetic(_)) {
+            return nothing(
+                "data.keep_classes",
+                "a drawn set has as many classes as it is asked for",
+            );
+        }
+        if is_text(&spec.set) {
+            return nothing("data.keep_classes", "a text has no classes");
+        }
+    }
+    let good = (0.0..=1.0).contains(&spec.label_noise);
+    in_range(good, "data.label_noise", spec.label_noise, "from 0 to 1")?;
+    if spec.label_noise > 0.0 && is_text(&spec.set) {
+        return nothing("data.label_noise", "a text has no classes");
+    }
     if let Some(context) = spec.context {
         in_range(CONTEXTS.contains(&context), "data.context", context, "from 2 to 65536")?;
         if !is_text(&spec.set) {

@@ -139,6 +139,30 @@ pub enum DataError {
         /// What there is.
         there: usize,
     },
+    /// More classes are to be kept than there are.
+    #[error("`data.keep_classes` asks for {asked} classes; the set has {classes}")]
+    KeptClasses {
+        /// `data.keep_classes`.
+        asked: u32,
+        /// The number of classes of the data set.
+        classes: usize,
+    },
+    /// Hardly an example is of the classes that are kept.
+    #[error(
+        "{found} of {all} {part} examples are of the first {classes} classes; at least {least} are needed"
+    )]
+    FewKept {
+        /// `data.keep_classes`.
+        classes: u32,
+        /// `training` or `test`.
+        part: &'static str,
+        /// Examples that are kept.
+        found: usize,
+        /// Examples of the part.
+        all: usize,
+        /// The examples that there must be.
+        least: usize,
+    },
     /// A text that is too short.
     #[error(
         "the text `{set}` of {tokens} tokens has {windows} examples of {context} tokens; at least {least} are needed"
@@ -236,6 +260,7 @@ impl DataError {
             | Self::ClassWithoutClient { .. }
             | Self::FewerExamplesThanClientClasses { .. } => "data.partition.classes",
             Self::NoEffect { key, .. } | Self::FewerExamples { key, .. } => key,
+            Self::KeptClasses { .. } | Self::FewKept { .. } => "data.keep_classes",
             Self::ShortText { .. } => "data.context",
             Self::NoOwners { .. } | Self::NotDrawn => "data.partition",
             Self::NoLabels { .. }
@@ -297,6 +322,12 @@ impl DataError {
             Self::LabelsInside { .. } => "leave it out: `label` names the column of a CSV file".into(),
             Self::NoEffect { .. } => "leave it out".into(),
             Self::FewerExamples { key, there, .. } => format!("lower `{key}` to at most {there}"),
+            Self::KeptClasses { classes, .. } => {
+                format!("lower `data.keep_classes` to at most {classes}")
+            }
+            Self::FewKept { .. } => {
+                "keep more classes, or take more examples (`data.train`, `data.test`)".into()
+            }
             Self::ShortText { .. } => "lower `data.context`, or take a longer text".into(),
             Self::NoLabels { .. } => "name the file of the labels: `train_labels`, `test_labels`".into(),
             Self::UnknownEnding { .. } => "write it in one of these formats".into(),

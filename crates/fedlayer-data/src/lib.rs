@@ -9,6 +9,7 @@
 //! * `sets` reads images, texts and files of one's own; `digits` are inside the binary;
 //! * `synthetic` draws clusters with informative, redundant and noise features; `drawn` draws them client by client;
 //! * `stratify` orders examples so that every stretch of them has every class in its proportion;
+//! * `keep` leaves the examples of the first classes alone; `noise` draws training labels anew;
 //! * `effect` refuses keys that a set has no use for;
 //! * `split` sets the common test set apart, and each client's own test data;
 //! * `partition` shares the pool out among the clients, one file for each way;
@@ -32,7 +33,9 @@ mod digits;
 mod drawn;
 mod effect;
 mod error;
+mod keep;
 mod library;
+mod noise;
 mod partition;
 mod sets;
 mod shelf;

@@ -13,7 +13,7 @@ use fedlayer_core::{
 use crate::{
     DataError, digits,
     drawn::{self, DrawnClients},
-    effect, error,
+    effect, error, keep, noise,
     partition::{self, Pool},
     sets::{self, ImageSet, Parts, first},
     shelf::Shelf,
@@ -37,7 +37,7 @@ impl Library {
     }
 
     /// What the data set looks like: the shape of an example, the number of classes, and the sizes of the pool and of the common
-    /// test set. Files of images are looked for and not read; texts and files of one's own are read.
+    /// test set. Files of images are looked for and not read, but where `data.keep_classes` makes their labels count; texts and files of one's own are read.
     ///
     /// # Errors
     /// When `[data]` says what cannot be, whatever the number of clients, or a file is not there or not what it should be.
@@ -47,11 +47,11 @@ impl Library {
         effect::check(spec)?;
         let facts = match (&spec.set, ImageSet::of(&spec.set)) {
             (DataSet::Synthetic(synthetic), _) => drawn_facts(spec, synthetic)?,
-            (DataSet::Digits, _) => {
+            (DataSet::Digits, _) if spec.keep_classes.is_none() => {
                 let all = first(spec.train, "data.train", digits::EXAMPLES)?;
                 split_facts(spec, (digits::SHAPE.to_vec(), digits::CLASSES, 1), all, None)?
             }
-            (_, Some(images)) => {
+            (_, Some(images)) if spec.keep_classes.is_none() => {
                 let train = first(spec.train, "data.train", images.sizes.0)?;
                 let test = first(spec.test, "data.test", images.sizes.1)?;
                 images.find(train, &*self.shelf)?;
@@ -100,7 +100,8 @@ impl Library {
     /// A set without a test part of its own is split first, stratified by class (a text by owner): `data.test_share` of all examples, rounded, at least one, and at
     /// least one is left. The rest is the pool; `data.partition` gives every example of it to exactly one client (`whole`: to each), and
     /// no client is empty. Each client then holds out `data.client_test_share` of its own examples, rounded: at least one where it has two
-    /// or more, and one at least is left for training. Its examples stand in ascending order.
+    /// or more, and one at least is left for training. Its examples stand in ascending order. Last of all, `data.label_noise` of the training labels are drawn
+    /// anew: who has which example does not depend on it.
     ///
     /// The result depends on the arguments and the files alone. `seed` is the run's root seed; everything here is drawn from its child `data`.
     ///
@@ -126,6 +127,8 @@ impl Library {
         let clients = shares.into_iter().enumerate().map(|(client, share)| {
             split::train_and_own_test(share, spec.client_test_share, own.index(client as u64))
         });
+        let (clients, noise) = (clients.collect(), seed.child("label noise"));
+        let (pool, clients) = noise::on_training(pool, clients, spec.label_noise, noise);
         Ok(FederatedData::new(pool, test, clients))
     }
 
@@ -156,12 +159,17 @@ impl Library {
 
     /// The examples of a set that is read, once.
     fn parts(&self, spec: &DataSpec) -> Result<Parts, DataError> {
-        let key = format!("{:?}", (&spec.set, spec.train, spec.test, spec.context));
+        let of = (&spec.set, spec.train, spec.test, spec.context, spec.keep_classes);
+        let key = format!("{of:?}");
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(parts) = read.get(&key) {
             return Ok(parts.clone());
         }
         let parts = sets::read(spec, &*self.shelf)?;
+        let parts = match spec.keep_classes {
+            Some(classes) => keep::keep(&parts, classes)?,
+            None => parts,
+        };
         read.insert(key, parts.clone());
         Ok(parts)
     }

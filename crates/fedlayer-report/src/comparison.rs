@@ -51,14 +51,28 @@ pub fn table(strategies: &[Compared]) -> String {
     grid(&heading, &rows) + &foot(strategies)
 }
 
+/// The titles of the columns of these measures.
+pub(crate) fn titles(measures: &[&str]) -> Vec<&'static str> {
+    let column = |measure: &&str| COLUMNS.iter().find(|column| column.measure == *measure);
+    measures.iter().filter_map(column).map(|column| column.title).collect()
+}
+
+/// The cells of these measures, flagged where they mislead.
+pub(crate) fn cells(strategy: &Compared, measures: &[&str]) -> Vec<String> {
+    let column = |measure: &&str| COLUMNS.iter().find(|column| column.measure == *measure);
+    measures.iter().filter_map(column).map(|column| cell(strategy, column)).collect()
+}
+
+fn cell(strategy: &Compared, column: &Column) -> String {
+    let spread = of(&strategy.spreads, column.measure);
+    let cell = spread.map_or(NOTHING.to_owned(), |spread| show(&column.form, spread));
+    let flag = if is_misleading(column, strategy) { "!" } else { "" };
+    flag.to_owned() + &cell
+}
+
 fn row(strategy: &Compared) -> Vec<String> {
     let mut cells = vec![strategy.strategy.clone()];
-    for column in &COLUMNS {
-        let spread = of(&strategy.spreads, column.measure);
-        let cell = spread.map_or(NOTHING.to_owned(), |spread| show(&column.form, spread));
-        let flag = if is_misleading(column, strategy) { "!" } else { "" };
-        cells.push(flag.to_owned() + &cell);
-    }
+    cells.extend(COLUMNS.iter().map(|column| cell(strategy, column)));
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
     cells.insert(6, layers);
     cells.insert(1, rounds(strategy.rounds));
@@ -68,7 +82,7 @@ fn row(strategy: &Compared) -> Vec<String> {
 }
 
 /// `20`; `3-20` where a seed's run failed after 3.
-fn rounds((fewest, most): (u32, u32)) -> String {
+pub(crate) fn rounds((fewest, most): (u32, u32)) -> String {
     if fewest == most { most.to_string() } else { format!("{fewest}-{most}") }
 }
 
@@ -103,24 +117,35 @@ fn show_difference(difference: Difference) -> String {
 
 fn foot(strategies: &[Compared]) -> String {
     let Some(first) = strategies.first() else { return "no strategy is finished\n".to_owned() };
-    let seeds = match first.seeds {
+    let differences = format!(
+        "Δ test acc: percentage points against `{}`, paired by seed, ± half of the 95 % interval.\n",
+        first.strategy
+    );
+    let strategies: Vec<&Compared> = strategies.iter().collect();
+    explanation(&strategies) + &differences + flag(&strategies)
+}
+
+/// What the numbers of a table are.
+pub(crate) fn explanation(strategies: &[&Compared]) -> String {
+    let seeds = match strategies.first().map_or(1, |first| first.seeds) {
         1 => "1 seed: no deviations".to_owned(),
         seeds => format!("mean ± standard deviation over {seeds} seeds"),
     };
-    let flag = if strategies
-        .iter()
-        .any(|strategy| COLUMNS.iter().any(|c| is_misleading(c, strategy)))
-    {
+    format!(
+        "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round;\n\
+         layer barrier: the largest of the single layers, and the layer that most seeds have it at.\n"
+    )
+}
+
+/// What a `!` means, where there is one.
+pub(crate) fn flag(strategies: &[&Compared]) -> &'static str {
+    let flagged =
+        |strategy: &&Compared| COLUMNS.iter().any(|column| is_misleading(column, strategy));
+    if strategies.iter().any(flagged) {
         "! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.\n"
     } else {
         ""
-    };
-    format!(
-        "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round;\n\
-         layer barrier: the largest of the single layers, and the layer that most seeds have it at.\n\
-         Δ test acc: percentage points against `{}`, paired by seed, ± half of the 95 % interval.\n{flag}",
-        first.strategy
-    )
+    }
 }
 
 #[cfg(test)]

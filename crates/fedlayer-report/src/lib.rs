@@ -1,6 +1,7 @@
 //! Records in, tables out. Text only: whoever calls prints it.
 //!
 //! * [`table`]: strategies side by side, with their spread over the seeds and their difference from the first strategy.
+//! * [`sweep_table`]: variants of a scenario side by side; [`sweep_sheet`]: all of their numbers as CSV.
 //! * [`grid`]: any rows under a heading, aligned: what the tables of the command line are made of.
 //! * [`picture`]: the pictures of an analysis, as SVG text.
 //! * [`digest`]: the most important numbers of an analysis, as a short table.
@@ -15,6 +16,7 @@ mod picture;
 pub mod quantity;
 mod rows;
 mod sheet;
+mod sweep_table;
 mod wording;
 
 pub use comparison::table;
@@ -22,3 +24,4 @@ pub use digest::digest;
 pub use grid::{Align, grid};
 pub use picture::{Picture, picture};
 pub use sheet::sheet;
+pub use sweep_table::{sweep_sheet, sweep_table};

@@ -81,7 +81,7 @@ fn baseline(baseline: Baseline) -> &'static str {
 }
 
 /// A cell in quotes where its text could be taken for more than one cell.
-fn quoted(cell: &str) -> String {
+pub(crate) fn quoted(cell: &str) -> String {
     if cell.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

@@ -72,7 +72,7 @@ pub async fn run<L: Link, J: Journal>(
     from: Option<Origin>,
     mut shutdown: Shutdown,
 ) -> Result<(), RunError> {
-    let span = info_span!("run", strategy = plan.strategy.name, seed = plan.seed);
+    let span = info_span!("run", strategy = plan.title(), seed = plan.seed);
     let work = async {
         let schedule =
             LayerSchedule::new(&plan.strategy.average, &plan.layout).map_err(RunError::Strategy)?;

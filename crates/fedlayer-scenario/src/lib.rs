@@ -9,6 +9,7 @@
 //! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
 //! * `shape`: what may stand where, read from the schema; `walk` and `scalar`: hold the text against it.
 //! * `meaning`: values that must fit one another, the model and the data, of which [`Outside`] knows.
+//! * `sweep`: the variants of a scenario, each read and checked as the scenario is.
 //! * `problem`: one thing that is wrong, at a path; `place`: from paths to bytes of the file or of a `--set`; `words`: how messages say it.
 //! * [`Report`]: everything that is wrong, in the form of rustc's messages.
 //! * [`example`]: a scenario with every section explained.
@@ -35,6 +36,7 @@ mod scalar;
 mod scenario;
 mod setting;
 mod shape;
+mod sweep;
 mod syntax;
 mod tree;
 mod walk;

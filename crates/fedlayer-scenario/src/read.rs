@@ -8,7 +8,7 @@ use crate::{
     problem::{At, Problem},
     setting,
     shape::Shape,
-    syntax,
+    sweep, syntax,
     tree::Tree,
     walk::walk,
 };
@@ -20,7 +20,7 @@ pub struct Read {
     pub scenario: Scenario,
     /// The text that says it: the given one with the settings applied, its comments kept.
     pub text: String,
-    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, ….
+    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, …. With a sweep that for every variant, in its order.
     pub plans: Vec<Plan>,
 }
 
@@ -28,7 +28,8 @@ pub struct Read {
 ///
 /// # Errors
 /// Everything that is wrong with it. What stands in the text is checked in three steps, each of which needs a clean result of the one
-/// before: TOML's syntax; keys, types and ranges; values that must fit one another, the model and the data.
+/// before: TOML's syntax; keys, types and ranges; values that must fit one another, the model and the data. With a sweep, the scenario as it stands without it
+/// must be good; then every variant is checked in the same way.
 pub fn read(
     name: &str,
     text: &str,
@@ -42,16 +43,20 @@ pub fn read(
         return Err(refuse(syntax::problems(text, errors)));
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
-    let scenario = parse(&effective).map_err(refuse)?;
+    let shape = Shape::of_schema(&crate::schema());
+    let scenario = parse(&effective, &shape).map_err(refuse)?;
     let layout = meaning::check(&scenario, outside).map_err(refuse)?;
-    let plans = scenario.plans(&layout);
+    let plans = match scenario.sweep {
+        None => scenario.plans(&layout, None),
+        Some(_) => sweep::plans(&effective, settings, &shape, outside).map_err(refuse)?,
+    };
     Ok(Read { scenario, text: effective, plans })
 }
 
 /// The scenario that a text without errors of syntax says.
-fn parse(text: &str) -> Result<Scenario, Vec<Problem>> {
+pub(crate) fn parse(text: &str, shape: &Shape) -> Result<Scenario, Vec<Problem>> {
     let (tree, _) = Tree::document(text);
-    let problems = walk(&tree, &Shape::of_schema(&crate::schema()));
+    let problems = walk(&tree, shape);
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -127,7 +127,7 @@ fn kinds(shape: &Shape, all: &mut Vec<&'static str>) {
         }
     };
     match shape {
-        Shape::Table(_) => add("a table"),
+        Shape::Table(_) | Shape::Map(_) => add("a table"),
         Shape::List { .. } => add("an array"),
         Shape::Integer(_) => add("an integer"),
         Shape::Number(_) => add("a number"),

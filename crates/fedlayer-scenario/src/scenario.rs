@@ -6,7 +6,7 @@ use fedlayer_core::{
     Layout, Plan,
     spec::{
         AnalysisSpec, BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec,
-        ModelSpec, StrategySpec,
+        ModelSpec, StrategySpec, SweepSpec, Variant,
     },
 };
 use schemars::JsonSchema;
@@ -49,6 +49,9 @@ pub struct Scenario {
     /// What is measured on the models once all rounds are over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub analysis: Vec<AnalysisSpec>,
+    /// Other values of some keys: every choice of them is a variant, run with every strategy and seed. None where the table is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepSpec>,
     /// The strategies that are compared.
     #[schemars(length(min = 1))]
     pub strategy: Vec<StrategySpec>,
@@ -59,8 +62,8 @@ fn one_seed() -> Vec<u64> {
 }
 
 impl Scenario {
-    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, ….
-    pub(crate) fn plans(&self, layout: &Arc<Layout>) -> Vec<Plan> {
+    /// One plan per strategy and seed, all of them of this variant: all seeds of the first strategy, then all of the second, ….
+    pub(crate) fn plans(&self, layout: &Arc<Layout>, variant: Option<&Variant>) -> Vec<Plan> {
         let pairs = self
             .strategy
             .iter()
@@ -83,6 +86,7 @@ impl Scenario {
                 evaluate: self.evaluate.clone(),
                 checkpoints: self.checkpoints.clone(),
                 strategy: strategy.clone(),
+                variant: variant.cloned(),
             })
             .collect()
     }

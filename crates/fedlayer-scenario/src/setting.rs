@@ -100,21 +100,29 @@ pub(crate) fn apply(text: &str, settings: &[Setting]) -> Result<String, Vec<Prob
     if settings.is_empty() {
         return Ok(text.to_owned());
     }
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        let at = At::Bytes(error.span().unwrap_or(0..0));
-        vec![Problem::new(at, error.message().to_owned())]
-    })?;
+    let mut document = document(text)?;
     let mut problems = Vec::new();
     for (index, setting) in settings.iter().enumerate() {
-        if let Err(refusal) = set(document.as_item_mut(), setting) {
-            problems.push(Problem::new(At::Setting(index), refusal.title).help(refusal.help));
+        if let Err(refusal) = set(document.as_item_mut(), &setting.path, &setting.value) {
+            problems.push(refusal.at(At::Setting(index)));
         }
     }
     if problems.is_empty() { Ok(document.to_string()) } else { Err(problems) }
 }
 
+/// A text as a document whose values can be changed.
+///
+/// # Errors
+/// The error of syntax at which reading ended.
+pub(crate) fn document(text: &str) -> Result<DocumentMut, Vec<Problem>> {
+    text.parse().map_err(|error: toml_edit::TomlError| {
+        let at = At::Bytes(error.span().unwrap_or(0..0));
+        vec![Problem::new(at, error.message().to_owned())]
+    })
+}
+
 /// Why a key leads nowhere.
-struct Refusal {
+pub(crate) struct Refusal {
     title: String,
     help: Option<String>,
 }
@@ -123,21 +131,29 @@ impl Refusal {
     fn new(title: String) -> Self {
         Self { title, help: None }
     }
+
+    /// The problem that it is at a place.
+    pub(crate) fn at(self, at: At) -> Problem {
+        Problem::new(at, self.title).help(self.help)
+    }
 }
 
 /// Sets one value.
-fn set(root: &mut Item, setting: &Setting) -> Result<(), Refusal> {
+///
+/// # Errors
+/// When the key does not lead to a place that can be set.
+pub(crate) fn set(root: &mut Item, key: &Path, value: &Value) -> Result<(), Refusal> {
     let mut at = root;
     let mut path = Path::default();
     let mut inline = false;
     let mut in_list_of_tables = false;
-    for step in setting.path.steps() {
+    for step in key.steps() {
         inline |= at.is_value();
         in_list_of_tables = at.is_array_of_tables();
         at = step_into(at, step, &path, inline)?;
         path = path.join(step);
     }
-    let mut value = setting.value.clone();
+    let mut value = value.clone();
     if in_list_of_tables {
         let Value::InlineTable(table) = value else {
             let title = format!("`{path}` is a table; only a table can take its place");

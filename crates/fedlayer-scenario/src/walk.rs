@@ -12,6 +12,10 @@ use crate::{
     words::{count, cut, did_you_mean, join, name, names, nearest},
 };
 
+/// What to do about a wrong value of a free key.
+const FREE_KEY: &str =
+    "values stand in brackets, and a key with points in quotes: `\"local.epochs\" = [1, 2]`";
+
 /// Everything about a text that does not fit the shape.
 pub(crate) fn walk(tree: &Tree<'_>, shape: &Shape) -> Vec<Problem> {
     let mut walk = Walk { tree, root: shape, problems: Vec::new() };
@@ -30,6 +34,17 @@ impl Walk<'_> {
         match (shape, found) {
             (Shape::Anything, _) | (Shape::Boolean, DeValue::Boolean(_)) => {}
             (Shape::Table(fields), DeValue::Table(table)) => self.table(path, table, fields),
+            (Shape::Map(item), DeValue::Table(table)) => {
+                for (key, found) in table {
+                    let path = path.join(key.get_ref());
+                    if accepts(item, found.get_ref()) {
+                        self.value(&path, found.get_ref(), item);
+                    } else {
+                        let problem = scalar::wrong_type(&path, found.get_ref(), item);
+                        self.problems.push(problem.help(FREE_KEY.to_owned()));
+                    }
+                }
+            }
             (Shape::List { item, len }, DeValue::Array(items)) => {
                 if !len.contain(items.len() as f64) {
                     let allowed = len.words().unwrap_or_default();
@@ -231,7 +246,7 @@ impl Walk<'_> {
 /// Whether a value is of a type that the shape takes.
 fn accepts(shape: &Shape, found: &DeValue<'_>) -> bool {
     match shape {
-        Shape::Table(_) => found.is_table(),
+        Shape::Table(_) | Shape::Map(_) => found.is_table(),
         Shape::List { .. } => found.is_array(),
         Shape::Integer(_) => found.is_integer(),
         Shape::Number(_) => found.is_integer() || found.is_float(),

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, thread::available_parallelism};
 
 use fedlayer_core::{
-    ClientData, ClientId, FederatedData, LayerSchedule, Plan, Rounds, spec::Average,
+    ClientData, ClientId, FederatedData, LayerSchedule, Plan, Rounds,
+    spec::{Average, Variant},
 };
 use fedlayer_report::{Align, grid, quantity};
 use serde::Serialize;
@@ -24,6 +25,9 @@ const FLOPS: f64 = 2.5e10;
 /// Clients that are printed one by one.
 const SHOWN_CLIENTS: usize = 20;
 
+/// Variants of a sweep that are printed one by one.
+const SHOWN_VARIANTS: usize = 20;
+
 /// Classes that get a column.
 const SHOWN_CLASSES: usize = 20;
 
@@ -34,21 +38,22 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
     let Some(first) = read.plans.first() else {
         return Err(Failure::Fault("a valid scenario without plans".to_owned()));
     };
+    // Of a sweep, the first variant is shown.
+    let of_first = read.plans.chunk_by(|a, b| a.variant == b.variant).next().unwrap_or_default();
     let data = known.load(first).map_err(Failure::Data)?;
-    let costs = read.plans.iter().map(|plan| Cost::of(plan, &data));
-    let costs = costs.fold(Cost::default(), Cost::and);
     let report = Report {
+        variants: variants(&read.plans),
         layers: layers(first),
-        strategies: strategies(&read.plans),
+        strategies: strategies(of_first),
         client_count: data.clients(),
         clients: clients(&data),
         analyses: analyses::lines(&read.scenario.analysis, first),
-        cost: costs,
+        cost: cost(&read.plans, &known)?,
     };
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)
     } else {
-        report.text(first, &read.plans, &data)?
+        report.text(first, of_first, &data)?
     };
     Ok(screen.data(&text)?)
 }
@@ -56,6 +61,9 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
 /// Everything that `check` says.
 #[derive(Debug, Serialize)]
 struct Report {
+    /// The variants of a sweep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variants: Vec<Variant>,
     layers: Vec<LayerLine>,
     strategies: Vec<StrategyLine>,
     /// All clients, listed or not.
@@ -90,6 +98,35 @@ struct ClientLine {
     groups: Option<usize>,
     /// Per class: examples of it, training and test together. Nothing for texts.
     labels: Vec<usize>,
+}
+
+/// The variants, in their order.
+fn variants(plans: &[Plan]) -> Vec<Variant> {
+    plans
+        .chunk_by(|a, b| a.variant == b.variant)
+        .filter_map(|plans| plans.first()?.variant.clone())
+        .collect()
+}
+
+/// What all plans cost together. Data that is shared out with another seed is as large, so that the first seed's does for all.
+fn cost(plans: &[Plan], known: &Data) -> Result<Cost, Failure> {
+    let Some(seed) = plans.first().map(|plan| plan.seed) else { return Ok(Cost::default()) };
+    let mut loaded: Option<(Plan, FederatedData)> = None;
+    let mut sum = Cost::default();
+    for plan in plans {
+        let of_seed = Plan { seed, ..plan.clone() };
+        let kept = loaded.take().filter(|(other, _)| other.shares_data(&of_seed));
+        let (other, data) = match kept {
+            Some(kept) => kept,
+            None => {
+                let data = known.load(&of_seed).map_err(Failure::Data)?;
+                (of_seed, data)
+            }
+        };
+        sum = sum.and(Cost::of(plan, &data));
+        loaded = Some((other, data));
+    }
+    Ok(sum)
 }
 
 fn layers(plan: &Plan) -> Vec<LayerLine> {
@@ -195,6 +232,22 @@ impl Report {
         let mut part = |title: String, body: String| {
             text += &format!("{title}\n{body}\n");
         };
+        if let Some(first) = self.variants.first() {
+            let shown = self.variants.iter().take(SHOWN_VARIANTS);
+            let rows: Vec<_> = shown.map(|variant| vec![variant.label()]).collect();
+            let more = match self.variants.len().saturating_sub(SHOWN_VARIANTS) {
+                0 => String::new(),
+                rest => format!("… and {} more (`--json` has all)\n", quantity::count(rest as u64)),
+            };
+            let count = quantity::count(self.variants.len() as u64);
+            part(
+                format!(
+                    "sweep ({count} variants; what follows is `{}`, but for the cost, which is that of all)",
+                    first.label()
+                ),
+                grid(&[("variant", Align::Left)], &rows) + &more,
+            );
+        }
         let seeds = plans.iter().filter(|other| other.strategy.name == plan.strategy.name).count();
         part(
             format!("layers ({} parameters)", quantity::count(plan.layout.parameters() as u64)),

@@ -7,8 +7,8 @@ use fedlayer_runtime::remote::{Digest, Identity};
 
 use crate::trainers::Trainers;
 
-/// Hashes of the layers, of everything that the scenario says, and of the examples and files that it names. The data of the first seed
-/// speaks for all: the other seeds share the same examples out by the same rule.
+/// Hashes of the layers, of everything that the scenario says, and of the examples and files that it names: of a sweep, those of every variant. The
+/// data of the first seed speaks for all: the other seeds share the same examples out by the same rule.
 pub(crate) fn identity(plans: &[Arc<Plan>], trainers: &Trainers) -> Result<Identity, String> {
     let json = |value: Result<Vec<u8>, serde_json::Error>| {
         value
@@ -19,8 +19,25 @@ pub(crate) fn identity(plans: &[Arc<Plan>], trainers: &Trainers) -> Result<Ident
     Ok(Identity {
         layout: json(serde_json::to_vec(&plan.layout))?,
         plans: json(serde_json::to_vec(&plans))?,
-        data: Digest(trainers.fingerprint(plan)?),
+        data: Digest(data(plans, plan.seed, trainers)?),
     })
+}
+
+/// A hash of the examples and files of all plans with a seed, each once.
+fn data(plans: &[Arc<Plan>], seed: u64, trainers: &Trainers) -> Result<[u8; 32], String> {
+    let mut different: Vec<&Plan> = Vec::new();
+    let mut hasher = blake3::Hasher::new();
+    for plan in plans.iter().filter(|plan| plan.seed == seed) {
+        let same = |known: &&Plan| {
+            known.shares_data(plan)
+                && (&known.model, &known.initial) == (&plan.model, &plan.initial)
+        };
+        if !different.iter().any(same) {
+            hasher.update(&trainers.fingerprint(plan)?);
+            different.push(plan);
+        }
+    }
+    Ok(*hasher.finalize().as_bytes())
 }
 
 /// What this machine's processor has that changes last bits of a result.

@@ -23,6 +23,7 @@ mod shelf;
 mod signals;
 mod table;
 mod trainers;
+mod turns;
 mod values;
 mod worker;
 

@@ -8,28 +8,25 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use fedlayer_core::{
-    ClientId, FederatedData, Federation, Plan, Summary, spec::AnalysisSpec, stacks,
-};
+use fedlayer_core::{Plan, Summary, spec::AnalysisSpec};
 use fedlayer_runtime::{
-    Committed, Journal, Link, Origin, RunError, Shutdown, WorkerPool,
+    Link, RunError, Shutdown, WorkerPool,
     remote::{End, Metrics},
     shutdown,
 };
 use fedlayer_torch::{Device, DeviceChoice};
-use tokio::sync::Semaphore;
 
 use crate::{
     analyses::{self, Laboratory},
     args::{Means, ResumeArgs, RunArgs},
-    checkpoint::Checkpoint,
     data::Data,
     exit::{Cause, Failure, run_reason},
-    run_folder::{FileJournal, PlanFolder, RunFolder, RunNote, RunState},
+    run_folder::{RunFolder, RunNote, RunState},
     scenario,
-    screen::{Progress, Screen},
+    screen::Screen,
     signals, table,
     trainers::Trainers,
+    turns::{PlanEnd, Progress, Waiting, in_turn},
 };
 
 /// `fedlayer run`.
@@ -183,14 +180,6 @@ impl Workplace for Threads {
     }
 }
 
-/// A plan, its data, and where it begins.
-struct Start {
-    plan: Arc<Plan>,
-    data: Arc<FederatedData>,
-    from: Option<Origin>,
-    journal: Reporting,
-}
-
 impl Job {
     /// Runs every plan to its end, writes the summary and prints the table.
     pub(crate) fn execute(
@@ -203,8 +192,7 @@ impl Job {
         self.folder.remove_summary()?;
         self.folder.write_note(&note)?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
-        let starts = self.starts(screen, place.counts())?;
-        let progress = starts.first().map(|start| start.journal.progress.clone());
+        let (plans, progress) = self.waiting(screen, place.counts())?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let ended = runtime.block_on(async {
@@ -213,7 +201,7 @@ impl Job {
                 let folder = self.folder.path();
                 return Err(Failure::Interrupted(place.hint(folder)));
             };
-            let ends = run_all(starts, &link, &word).await;
+            let ends = in_turn(plans, &link, &progress, &word).await;
             let ended = self.ended(ends, &place);
             let end = match &ended {
                 // Somebody will go on with it.
@@ -227,7 +215,7 @@ impl Job {
         });
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
-        progress.iter().for_each(Progress::clear);
+        progress.bar.clear();
         note.seconds = began.elapsed().as_secs_f64();
         let reported = match &ended {
             Err(Failure::Interrupted(_)) => Ok(()),
@@ -266,56 +254,29 @@ impl Job {
         analyses::show(&made, self.json, screen)
     }
 
-    /// Every plan from its latest checkpoint, or from the start.
-    fn starts(&self, screen: &Screen, counts: Option<Arc<Metrics>>) -> Result<Vec<Start>, Failure> {
-        let mut begun = Vec::new();
-        for plan in &self.plans {
-            let folder = self.folder.plan(plan);
-            let checkpoint = self.checkpoint(&folder, plan, screen)?;
-            let journal = folder.journal(plan, checkpoint.as_ref())?;
-            let from = checkpoint.map(|checkpoint| Origin {
-                committed: checkpoint.round,
-                federation: checkpoint.federation,
-            });
-            begun.push((plan, from, journal));
+    /// Every plan, waiting for its turn, and the progress of them all.
+    fn waiting(
+        &self,
+        screen: &Screen,
+        counts: Option<Arc<Metrics>>,
+    ) -> Result<(Vec<Waiting>, Progress), Failure> {
+        let of = |plan: &Arc<Plan>| Waiting {
+            plan: plan.clone(),
+            folder: self.folder.plan(plan),
+            previous: self.previous,
+            trainers: self.trainers.clone(),
+        };
+        let all: Vec<Waiting> = self.plans.iter().map(of).collect();
+        let mut done = 0;
+        for waiting in &all {
+            done += waiting.look(screen)?;
         }
         let rounds = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
-        let done = begun.iter().filter_map(|(_, from, _)| from.as_ref());
-        let done = done.map(|from| u64::from(from.committed)).sum();
-        let progress = screen.progress(rounds, done);
         if done > 0 {
             screen.talk(&format!("going on after {done} of {rounds} committed rounds"));
         }
-        let start = |(plan, from, journal): (&Arc<Plan>, Option<Origin>, FileJournal)| {
-            Ok(Start {
-                plan: plan.clone(),
-                data: self.trainers.data(plan).map_err(Failure::Data)?,
-                from,
-                journal: Reporting {
-                    journal,
-                    plan: plan.clone(),
-                    progress: progress.clone(),
-                    counts: counts.clone(),
-                },
-            })
-        };
-        begun.into_iter().map(start).collect()
-    }
-
-    /// The checkpoint that a plan goes on from; the one before a damaged one, where the user allows it.
-    fn checkpoint(
-        &self,
-        folder: &PlanFolder,
-        plan: &Plan,
-        screen: &Screen,
-    ) -> Result<Option<Checkpoint>, Failure> {
-        match folder.latest(plan) {
-            Err(damaged @ Failure::Damaged { .. }) if self.previous => {
-                screen.talk(&format!("warning: {}", damaged.first_line()));
-                folder.previous(plan)
-            }
-            latest => latest,
-        }
+        let progress = Progress { bar: screen.progress(rounds, done), counts };
+        Ok((all, progress))
     }
 
     /// What the ends of all plans come to.
@@ -326,7 +287,7 @@ impl Job {
         }
         let reason = |(plan, end): &PlanEnd| {
             let error = end.as_ref().err()?;
-            Some(run_reason(&plan.strategy.name, plan.seed, error))
+            Some(run_reason(&plan.title(), plan.seed, error))
         };
         let reasons: Vec<String> = ends.iter().filter_map(reason).collect();
         if reasons.is_empty() {
@@ -342,59 +303,20 @@ impl Job {
         })
     }
 
-    /// Writes `summary.json` and prints the table.
+    /// Writes `summary.json`, of a sweep `sweep.csv` too, and prints the table.
     fn report(&self, screen: &Screen, note: &RunNote) -> Result<(), Failure> {
         let rows: Result<Vec<_>, Failure> =
             self.plans.iter().map(|plan| self.folder.plan(plan).summary(plan)).collect();
         let summary = Summary { scenario: note.scenario.clone(), rows: rows? };
         self.folder.write_summary(&summary)?;
+        if let Some(sheet) = table::sheet(&summary) {
+            self.folder.write_sweep(&sheet)?;
+        }
         screen.data(&table::render(&summary, self.json)?)?;
         let (seconds, folder) = (note.seconds, self.folder.path().display());
         screen.talk(&format!("{seconds:.1} s; records in {folder}"));
         Ok(())
     }
-}
-
-/// What a plan came to.
-type PlanEnd = (Arc<Plan>, Result<(), RunError>);
-
-/// Runs all plans, as many at once as keep the workers busy; their ends are in the plans' order.
-async fn run_all<L: Link>(starts: Vec<Start>, link: &Arc<L>, word: &Shutdown) -> Vec<PlanEnd> {
-    let plans: Vec<&Plan> = starts.iter().map(|start| &*start.plan).collect();
-    let at_once = Arc::new(Semaphore::new(plans_at_once(&plans, link.slots())));
-    let running: Vec<_> = starts
-        .into_iter()
-        .map(|Start { plan, data, from, journal }| {
-            let (link, word, at_once) = (link.clone(), word.clone(), at_once.clone());
-            let examples = move |client| data.train_examples(client);
-            let run = fedlayer_runtime::run(plan.clone(), examples, link, journal, from, word);
-            let turn = tokio::spawn(async move {
-                // The semaphore is never closed; were it, the plan would only start earlier.
-                let _permit = at_once.acquire().await;
-                run.await
-            });
-            (plan, turn)
-        })
-        .collect();
-    let mut ends = Vec::new();
-    for (plan, turn) in running {
-        let end = turn.await.unwrap_or_else(|broken| Err(RunError::Broken(broken)));
-        ends.push((plan, end));
-    }
-    ends
-}
-
-/// A round of few stacks leaves workers idle; another plan's round fills them. Where a deadline runs, a plan has the workers to itself.
-fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
-    if plans.iter().any(|plan| plan.clients.deadline.is_some()) {
-        return 1;
-    }
-    let stacks_of = |plan: &&Plan| {
-        let clients: Vec<ClientId> = (0..plan.clients.cohort()).map(ClientId).collect();
-        stacks(&clients, plan.layout.parameters(), |_| 1).len()
-    };
-    let fewest = plans.iter().map(stacks_of).min().unwrap_or(1).max(1);
-    workers.div_ceil(fewest) + 1
 }
 
 /// The word is given at the first ctrl-c (or SIGTERM); at the second the program ends at once.
@@ -408,28 +330,4 @@ fn interruption(screen: Screen) -> Shutdown {
         signal_hook::low_level::exit(130);
     });
     word
-}
-
-/// Writes a round down, then shows it.
-struct Reporting {
-    journal: FileJournal,
-    plan: Arc<Plan>,
-    progress: Progress,
-    counts: Option<Arc<Metrics>>,
-}
-
-impl Journal for Reporting {
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
-        let record = committed.record;
-        self.journal.commit(committed)?;
-        if let Some(counts) = &self.counts {
-            counts.committed(committed);
-        }
-        self.progress.round(&self.plan.strategy.name, self.plan.seed, record);
-        Ok(())
-    }
-
-    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
-        self.journal.keep(committed, federation)
-    }
 }

@@ -68,6 +68,7 @@ pub(crate) enum RunState {
 const SCENARIO: &str = "scenario.toml";
 const NOTE: &str = "run.json";
 const SUMMARY: &str = "summary.json";
+const SWEEP: &str = "sweep.csv";
 
 impl RunFolder {
     /// Makes a new folder. It is a run's as soon as the scenario is in it; the note is there before.
@@ -142,12 +143,18 @@ impl RunFolder {
 
     /// Takes the summary of an earlier, unfinished end away.
     pub(crate) fn remove_summary(&self) -> Result<(), FileError> {
+        files::remove(&self.path.join(SWEEP))?;
         files::remove(&self.path.join(SUMMARY))
     }
 
     /// Writes `summary.json`.
     pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), Failure> {
         Ok(files::write_atomically(&self.path.join(SUMMARY), &pretty(summary)?)?)
+    }
+
+    /// Writes `sweep.csv`.
+    pub(crate) fn write_sweep(&self, sheet: &str) -> Result<(), FileError> {
+        files::write_atomically(&self.path.join(SWEEP), sheet.as_bytes())
     }
 
     /// The part of the folder that belongs to a plan.
@@ -263,7 +270,8 @@ impl PlanFolder {
         let text = files::read_text_if_any(&path)?;
         let records: Result<Vec<RoundRecord>, _> = text.lines().map(serde_json::from_str).collect();
         let records = records.map_err(|error| Failure::damaged(&path, error))?;
-        Ok(SummaryRow::new(&plan.strategy.name, plan.seed, &records))
+        let row = SummaryRow::new(&plan.strategy.name, plan.seed, &records);
+        Ok(SummaryRow { variant: plan.variant.clone(), ..row })
     }
 
     fn checkpoints(&self) -> PathBuf {

@@ -1,9 +1,6 @@
 //! [`Trainers`]: makes the trainer that a plan asks for, on the data that it asks for.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fedlayer_core::{FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, spec::ModelSpec};
 use fedlayer_runtime::TrainerFactory;
@@ -11,13 +8,16 @@ use fedlayer_torch::{Device, TorchTrainer};
 
 use crate::{data::Data, files};
 
+/// The examples of so many different plans stay in memory; those of more are shared out again when they are needed.
+const KEPT: usize = 64;
+
 /// Makes trainers for the plans of one scenario. Data that plans share is loaded once.
 #[derive(Debug)]
 pub(crate) struct Trainers {
     device: Device,
     data: Data,
-    /// Per seed, because nothing else of a scenario's plans changes what each client has.
-    shared_out: Mutex<BTreeMap<u64, Arc<FederatedData>>>,
+    /// Each with the first plan that asked for it; what was asked for last stands last.
+    shared_out: Mutex<Vec<(Plan, Arc<FederatedData>)>>,
 }
 
 impl Trainers {
@@ -29,11 +29,17 @@ impl Trainers {
     /// The examples of a plan.
     pub(crate) fn data(&self, plan: &Plan) -> Result<Arc<FederatedData>, String> {
         let mut shared_out = self.shared_out.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(data) = shared_out.get(&plan.seed) {
-            return Ok(data.clone());
+        if let Some(index) = shared_out.iter().position(|(known, _)| known.shares_data(plan)) {
+            let known = shared_out.remove(index);
+            let data = known.1.clone();
+            shared_out.push(known);
+            return Ok(data);
         }
         let data = Arc::new(self.data.load(plan)?);
-        shared_out.insert(plan.seed, data.clone());
+        if shared_out.len() == KEPT {
+            shared_out.remove(0);
+        }
+        shared_out.push((plan.clone(), data.clone()));
         Ok(data)
     }
 }

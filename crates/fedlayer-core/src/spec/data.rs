@@ -20,6 +20,16 @@ pub struct DataSpec {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub test: Option<u32>,
+    /// Only examples of the first this many classes of the set, in training and test, out of those that `train` and `test` take; the model then has so
+    /// many outputs. Not for texts, and not for drawn sets, which have as many classes as they are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub keep_classes: Option<u32>,
+    /// The share of training examples whose label is drawn anew, each class as likely as any other. Labels of test examples stay, those of the
+    /// clients' own too. An example that is noisy at some share is so, with the same label, at every larger one. Not for texts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0, max = 1))]
+    pub label_noise: f64,
     /// The tokens of an example, for texts; 64 where it is not given.
     #[serde(default)]
     #[schemars(range(min = 2, max = 65_536))]
@@ -46,6 +56,8 @@ impl DataSpec {
             partition: Partition::default(),
             train: None,
             test: None,
+            keep_classes: None,
+            label_noise: 0.0,
             context: None,
             augment: Augment::default(),
             test_share: None,
@@ -68,6 +80,11 @@ pub struct Augment {
     pub crop: u32,
     /// Whether left and right change places in one half of the images.
     pub flip: bool,
+}
+
+/// A scenario that does not say it is the same plan as ever.
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 fn a_fifth() -> f64 {
@@ -174,7 +191,8 @@ pub struct Synthetic {
     /// Half the side of the hypercube on whose corners the clusters sit, in standard deviations of a cluster: larger is easier.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub separation: f64,
-    /// The share of labels that are replaced by a class drawn at random.
+    /// The share of labels, in training and test, that are replaced by a class drawn at random: a property of the set. (`data.label_noise` changes training
+    /// labels alone.)
     #[schemars(range(min = 0, max = 1))]
     pub label_noise: f64,
 }

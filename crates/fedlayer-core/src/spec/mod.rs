@@ -11,6 +11,7 @@ mod layers;
 mod local;
 mod model;
 mod strategy;
+mod sweep;
 
 pub use analysis::{
     Align, AnalysisSpec, Barriers, Criticality, Cumulative, Flatness, GivenModels, Hessian,
@@ -26,3 +27,4 @@ pub use local::{
 };
 pub use model::{Activation, Gpt, Mlp, MlpForm, ModelSpec, NormKind, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};
+pub use sweep::{SweepSpec, SweptValue, Variant};

@@ -230,6 +230,7 @@ pub(crate) fn plan() -> Plan {
         barriers: None,
         evaluate: EvaluateSpec::default(),
         checkpoints: CheckpointSpec::default(),
+        variant: None,
         strategy: StrategySpec {
             name: "all".into(),
             average: Average::Always(Rule::All),

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The first three training images and the first two test images of a set like MNIST; the files say that they hold all.
-fn few(folder: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn few(folder: &str) -> Vec<(String, Vec<u8>)> {
     let images = |images: &[u8]| images.iter().flat_map(|&pixel| [pixel; 784]).collect::<Vec<_>>();
     vec![
         (

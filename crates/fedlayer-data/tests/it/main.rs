@@ -6,6 +6,7 @@ mod arrays;
 mod catalogue;
 mod decoders;
 mod drawn;
+mod easy;
 mod effects;
 mod encode;
 mod errors;

@@ -60,6 +60,7 @@ fn plan() -> Arc<Plan> {
         barriers: None,
         evaluate: EvaluateSpec::default(),
         checkpoints: CheckpointSpec::default(),
+        variant: None,
         strategy: StrategySpec {
             name: "strategy".into(),
             average: Average::Always(Rule::All),

@@ -52,6 +52,7 @@ pub(crate) fn plan(rule: Rule) -> Plan {
         barriers: Some(BarrierSpec::default()),
         evaluate: EvaluateSpec::default(),
         checkpoints: CheckpointSpec::default(),
+        variant: None,
         strategy: StrategySpec {
             name: "strategy".into(),
             average: Average::Always(rule),

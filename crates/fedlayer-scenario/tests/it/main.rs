@@ -9,5 +9,6 @@ mod base;
 mod laws;
 mod right;
 mod settings;
+mod sweep;
 mod texts;
 mod wrong;

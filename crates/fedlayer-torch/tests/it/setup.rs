@@ -104,6 +104,7 @@ pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> 
         barriers: None,
         evaluate: EvaluateSpec::default(),
         checkpoints: CheckpointSpec::default(),
+        variant: None,
         strategy: StrategySpec {
             name: "all".into(),
             average: Average::Always(Rule::All),

@@ -33,14 +33,32 @@ pub(crate) struct Laboratory<'a> {
 }
 
 impl Laboratory<'_> {
-    /// The analyses of a scenario, after its rounds; those whose files are there already are not made again.
+    /// The analyses of a scenario, after its rounds, of a sweep those of every variant; those whose files are there already are not made again.
     pub(crate) fn after_rounds(
         &self,
         specs: &[AnalysisSpec],
         plans: &[Arc<Plan>],
         folder: &RunFolder,
     ) -> Result<Vec<Made>, Failure> {
-        let results = Results::of(folder.path());
+        let mut made = Vec::new();
+        for plans in plans.chunk_by(|a, b| a.variant == b.variant) {
+            made.extend(self.of_variant(specs, plans, folder)?);
+        }
+        Ok(made)
+    }
+
+    /// The analyses of plans that are of one variant, or of none.
+    fn of_variant(
+        &self,
+        specs: &[AnalysisSpec],
+        plans: &[Arc<Plan>],
+        folder: &RunFolder,
+    ) -> Result<Vec<Made>, Failure> {
+        let variant = plans.first().and_then(|plan| plan.variant.as_ref());
+        let results = match variant {
+            Some(variant) => Results::of(&folder.path().join(&variant.folder)),
+            None => Results::of(folder.path()),
+        };
         let mut made = Vec::new();
         for spec in specs {
             let name = results::name(spec);
@@ -49,7 +67,11 @@ impl Laboratory<'_> {
                 None => Source::Run(folder.plan(plan)),
                 Some(models) => Source::Given(models.clone()),
             };
-            made.push(self.make(spec, &name, plan, &source, &results)?);
+            let mut analysis = self.make(spec, &name, plan, &source, &results)?;
+            if let Some(variant) = variant {
+                analysis.name = format!("{}: {name}", variant.label());
+            }
+            made.push(analysis);
         }
         Ok(made)
     }

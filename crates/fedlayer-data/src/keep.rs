@@ -1,0 +1,40 @@
+//! `data.keep_classes`: the examples of a set's first classes alone.
+
+use std::sync::Arc;
+
+use fedlayer_core::Examples;
+
+use crate::{
+    DataError,
+    sets::{Parts, gather},
+};
+
+/// The examples of the first `classes` classes, in the order of the set; there are no other classes then.
+pub(crate) fn keep(parts: &Parts, classes: u32) -> Result<Parts, DataError> {
+    let there = parts.train.classes;
+    if classes as usize > there {
+        return Err(DataError::KeptClasses { asked: classes, classes: there });
+    }
+    if classes as usize == there {
+        return Ok(parts.clone());
+    }
+    let least = if parts.test.is_some() { 1 } else { 2 };
+    let test = parts.test.as_ref().map(|test| part(test, classes, "test", 1));
+    Ok(Parts { train: part(&parts.train, classes, "training", least)?, test: test.transpose()? })
+}
+
+/// The kept examples of one part, of which there must be at `least` so many.
+fn part(
+    all: &Examples,
+    classes: u32,
+    part: &'static str,
+    least: usize,
+) -> Result<Arc<Examples>, DataError> {
+    let kept: Vec<u32> =
+        (0..).zip(&all.labels).filter(|(_, label)| **label < classes).map(|(at, _)| at).collect();
+    if kept.len() < least {
+        let (found, all) = (kept.len(), all.len());
+        return Err(DataError::FewKept { classes, part, found, all, least });
+    }
+    Ok(Arc::new(Examples { classes: classes as usize, ..gather(all, &kept) }))
+}

@@ -1,0 +1,163 @@
+//! [`in_turn`]: the plans of a run over the same workers, as many at once as keep them busy.
+//!
+//! A plan holds its data, its model and its files only while it has its turn: a sweep may have thousands of them.
+
+use std::sync::Arc;
+
+use fedlayer_core::{ClientId, FederatedData, Federation, Plan, stacks};
+use fedlayer_runtime::{Committed, Journal, Link, Origin, RunError, Shutdown, remote::Metrics};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use crate::{
+    checkpoint::Checkpoint,
+    exit::Failure,
+    run_folder::{FileJournal, PlanFolder},
+    screen::{self, Screen},
+    trainers::Trainers,
+};
+
+/// A plan that waits for its turn.
+pub(crate) struct Waiting {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) folder: PlanFolder,
+    /// Whether a damaged checkpoint may be passed over for the one before.
+    pub(crate) previous: bool,
+    pub(crate) trainers: Arc<Trainers>,
+}
+
+/// What a plan came to.
+pub(crate) type PlanEnd = (Arc<Plan>, Result<(), RunError>);
+
+/// Where committed rounds are shown and counted.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    pub(crate) bar: screen::Progress,
+    pub(crate) counts: Option<Arc<Metrics>>,
+}
+
+/// A plan with everything that it needs to go on.
+struct Begun {
+    data: Arc<FederatedData>,
+    from: Option<Origin>,
+    journal: FileJournal,
+}
+
+impl Waiting {
+    /// Sees that the plan can begin, or go on, before any plan does. Gives the rounds that are committed.
+    pub(crate) fn look(&self, screen: &Screen) -> Result<u64, Failure> {
+        let (checkpoint, damaged) = self.checkpoint()?;
+        if let Some(damaged) = damaged {
+            screen.talk(&format!("warning: {}", damaged.first_line()));
+        }
+        self.folder.journal(&self.plan, checkpoint.as_ref())?;
+        Ok(checkpoint.map_or(0, |checkpoint| checkpoint.round.into()))
+    }
+
+    /// Reads where the plan goes on, and opens its files.
+    fn begin(&self) -> Result<Begun, Failure> {
+        let (checkpoint, _) = self.checkpoint()?;
+        let journal = self.folder.journal(&self.plan, checkpoint.as_ref())?;
+        let from = checkpoint.map(|checkpoint| Origin {
+            committed: checkpoint.round,
+            federation: checkpoint.federation,
+        });
+        Ok(Begun { data: self.trainers.data(&self.plan).map_err(Failure::Data)?, from, journal })
+    }
+
+    /// The checkpoint that the plan goes on from; the one before a damaged one, where the user allows it, and what is wrong with that.
+    fn checkpoint(&self) -> Result<(Option<Checkpoint>, Option<Failure>), Failure> {
+        match self.folder.latest(&self.plan) {
+            Err(damaged @ Failure::Damaged { .. }) if self.previous => {
+                Ok((self.folder.previous(&self.plan)?, Some(damaged)))
+            }
+            latest => Ok((latest?, None)),
+        }
+    }
+}
+
+/// Runs all plans, as many at once as keep the workers busy; their ends are in the plans' order.
+pub(crate) async fn in_turn<L: Link>(
+    plans: Vec<Waiting>,
+    link: &Arc<L>,
+    progress: &Progress,
+    word: &Shutdown,
+) -> Vec<PlanEnd> {
+    let all: Vec<&Plan> = plans.iter().map(|waiting| &*waiting.plan).collect();
+    let at_once = Arc::new(Semaphore::new(plans_at_once(&all, link.slots())));
+    let running: Vec<_> = plans
+        .into_iter()
+        .map(|waiting| {
+            let plan = waiting.plan.clone();
+            let (link, progress) = (link.clone(), progress.clone());
+            let (mut word, at_once) = (word.clone(), at_once.clone());
+            let turn = tokio::spawn(async move {
+                // The semaphore is never closed; were it, the plan would only start earlier.
+                let _permit = tokio::select! {
+                    biased;
+                    () = word.wait() => return Err(RunError::Interrupted { round: 0 }),
+                    permit = at_once.acquire() => permit,
+                };
+                run(waiting, link, progress, word).await
+            });
+            (plan, turn)
+        })
+        .collect();
+    let mut ends = Vec::new();
+    for (plan, turn) in running {
+        let end = turn.await.unwrap_or_else(|broken| Err(RunError::Broken(broken)));
+        ends.push((plan, end));
+    }
+    ends
+}
+
+/// Runs a plan whose turn it is.
+async fn run<L: Link>(
+    waiting: Waiting,
+    link: Arc<L>,
+    progress: Progress,
+    word: Shutdown,
+) -> Result<(), RunError> {
+    let plan = waiting.plan.clone();
+    let begun = spawn_blocking(move || waiting.begin()).await?;
+    // It was looked at before; what is wrong now happened since.
+    let begun = begun.map_err(|failure| RunError::Journal(failure.to_string()))?;
+    let Begun { data, from, journal } = begun;
+    let journal = Reporting { journal, plan: plan.clone(), progress };
+    let examples = move |client| data.train_examples(client);
+    fedlayer_runtime::run(plan, examples, link, journal, from, word).await
+}
+
+/// A round of few stacks leaves workers idle; another plan's round fills them. Where a deadline runs, a plan has the workers to itself.
+fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
+    if plans.iter().any(|plan| plan.clients.deadline.is_some()) {
+        return 1;
+    }
+    let stacks_of = |plan: &&Plan| {
+        let clients: Vec<ClientId> = (0..plan.clients.cohort()).map(ClientId).collect();
+        stacks(&clients, plan.layout.parameters(), |_| 1).len()
+    };
+    let fewest = plans.iter().map(stacks_of).min().unwrap_or(1).max(1);
+    workers.div_ceil(fewest) + 1
+}
+
+/// Writes a round down, then shows it.
+struct Reporting {
+    journal: FileJournal,
+    plan: Arc<Plan>,
+    progress: Progress,
+}
+
+impl Journal for Reporting {
+    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
+        self.journal.commit(committed)?;
+        if let Some(counts) = &self.progress.counts {
+            counts.committed(committed);
+        }
+        self.progress.bar.round(&self.plan.title(), self.plan.seed, committed.record);
+        Ok(())
+    }
+
+    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+        self.journal.keep(committed, federation)
+    }
+}
