@@ -23,9 +23,12 @@ fn one_worker_and_four_write_the_same_bytes() {
     place.fedlayer("run scenario.toml --out one --workers 1").ok();
     place.fedlayer("run scenario.toml --out four --workers 4").ok();
     let one = place.records("one");
-    for variant in
-        ["lr-0.1-keep_classes-3", "lr-0.1-keep_classes-10", "lr-0.02-keep_classes-3", "lr-0.02-keep_classes-10"]
-    {
+    for variant in [
+        "lr-0.1-keep_classes-3",
+        "lr-0.1-keep_classes-10",
+        "lr-0.02-keep_classes-3",
+        "lr-0.02-keep_classes-10",
+    ] {
         let records = format!("{variant}/one-layer-rotating/seed-1/rounds.jsonl");
         assert!(one.contains_key(&records), "{records} is not among {:?}", one.keys());
     }
@@ -115,7 +118,8 @@ fn the_table_has_a_row_per_variant_and_strategy_and_the_sheet_one_per_seed() {
     assert_eq!(place.fedlayer("compare run").ok().stdout, done.stdout);
     let sheet = fs::read_to_string(place.path("run/sweep.csv")).unwrap();
     assert_eq!(sheet.lines().count(), 1 + 16);
-    let first = "local.optimizer.sgd.lr,data.keep_classes,strategy,seed,committed_rounds,test_accuracy,";
+    let first =
+        "local.optimizer.sgd.lr,data.keep_classes,strategy,seed,committed_rounds,test_accuracy,";
     assert!(sheet.starts_with(first), "{sheet}");
     for line in sheet.lines().skip(1) {
         let folder = line.rsplit(',').next().unwrap();
