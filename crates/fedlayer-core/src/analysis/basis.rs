@@ -143,6 +143,21 @@ mod tests {
         assert!(norm(&point) > 0.1 * norm(&points[5]));
     }
 
+    /// Läuchli's vectors, which a single pass of Gram–Schmidt leaves at an angle.
+    #[test]
+    fn vectors_that_are_nearly_parallel_become_orthogonal() {
+        let vectors = (1..4).map(|at| {
+            let mut vector = vec![1.0, 0.0, 0.0, 0.0];
+            vector[at] = 1e-7;
+            vector
+        });
+        let basis = Basis::spanned(vectors, 4, 0.0);
+        let [a, b, c] = basis.vectors() else { panic!("{} vectors", basis.rank()) };
+        for (a, b) in [(a, b), (a, c), (b, c)] {
+            assert!(dot(a, b).abs() < 1e-14, "{}", dot(a, b));
+        }
+    }
+
     #[test]
     fn directions_have_length_1_inside_and_are_orthogonal_outside() {
         let basis = Basis::of_centred(&trajectory(12, 40), 40, Clone::clone);

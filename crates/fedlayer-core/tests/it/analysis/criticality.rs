@@ -51,7 +51,11 @@ fn a_layer_goes_back_alone() {
     let found = measure(spec());
     for base in ["0", "1"] {
         let end = one(&found, "end", "none", base).value.unwrap();
-        let initial = |set| one(&found, "initial", set, base).value.unwrap();
+        let initial = |set| {
+            let row = one(&found, "initial", set, base);
+            assert_eq!(row.epoch, Some(0));
+            row.value.unwrap()
+        };
         // All of the way back to 0: the layer's own part of the loss is 1 then.
         near(initial("a") - end, 1.0, 0.01, base);
         near(initial("b") - end, 0.25, 0.01, base);

@@ -34,6 +34,12 @@ fn random_points_lie_as_far_as_the_mixes() {
     let found = rows(&spec(), &subject, &mut trainer);
     let models: Vec<_> = subject.models.iter().map(|model| model.params.clone()).collect();
     let mut directions = BTreeSet::new();
+    // Per base and set, the draws.
+    let mut own: Vec<Vec<Vec<f64>>> = Vec::new();
+    let cut = |way: &[f32], set: &LayerSet| -> Vec<f64> {
+        let values = set.ranges().iter().cloned().flatten();
+        values.map(|at| way[at].into()).collect()
+    };
     let mut points = trainer.seen.iter().skip(2).map(|(_, params)| params);
     for (base, other) in [(&models[0], &models[1]), (&models[1], &models[0])] {
         for members in [vec![0], vec![1], vec![2], vec![0, 1, 2]] {
@@ -54,6 +60,7 @@ fn random_points_lie_as_far_as_the_mixes() {
                     directions.insert(bits(point.values()));
                 }
             }
+            own.push(ways[..5].iter().map(|way| cut(way, &set)).collect::<Vec<_>>());
             // A draw is one direction, for every α.
             for draw in 0..5 {
                 for (half, whole) in ways[draw].iter().zip(&ways[5 + draw]) {
@@ -63,6 +70,17 @@ fn random_points_lie_as_far_as_the_mixes() {
         }
     }
     assert!(points.next().is_none());
+    // No two of them begin alike, whichever layers they are on.
+    let drawn: Vec<&Vec<f64>> = own.iter().flatten().filter(|way| way.len() > 2).collect();
+    for (at, a) in drawn.iter().enumerate() {
+        for b in &drawn[..at] {
+            let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+            let both = a.len().min(b.len());
+            let (a, b) = (&a[..both], &b[..both]);
+            let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+            assert!(cosine < 1.0 - 1e-5, "{cosine}");
+        }
+    }
     // Two bases, four sets, two shares, five draws.
     assert_eq!(directions.len(), 2 * 4 * 2 * 5);
     assert!(found.iter().all(|row| row.round == 4));
