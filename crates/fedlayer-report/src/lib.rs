@@ -1,4 +1,4 @@
-//! Records in, tables out. Text only: whoever calls prints it.
+//! Records in, tables and pictures out. Text only: whoever calls prints it or writes it down.
 //!
 //! * [`table`]: strategies side by side, with their spread over the seeds and their difference from the first strategy.
 //! * [`sweep_table`]: variants of a scenario side by side; [`sweep_sheet`]: all of their numbers as CSV.

@@ -1,14 +1,15 @@
 //! Digests of losses at moved models.
 
-use fedlayer_core::AnalysisRow;
+use fedlayer_core::{AnalysisRow, spec::Baseline};
 
 use super::{Focus, Table, estimate, largest, of_all, plain, shown};
 use crate::{draw::number::share, rows::Rows, wording};
 
-/// Per model and layer: the loss of the mix beside the mean of random directions, at each share of the way; the layers that the farthest mix hurts most.
+/// Per model and layer: what the mix adds to the model's own loss beside the mean of random directions, at each share of the way; the layers that the farthest mix
+/// hurts most.
 pub(super) fn robustness(focus: &Focus<'_>) -> Table {
-    let losses = focus.rows.only(|row| row.baseline.is_none());
-    let alphas = losses.kind("mix").alphas();
+    let added = focus.rows.only(|row| row.baseline == Some(Baseline::Base));
+    let alphas = added.kind("mix").alphas();
     let Some(farthest) = alphas.last() else { return Table::default() };
     let titles = alphas.iter().flat_map(|alpha| {
         let alpha = share(*alpha);
@@ -16,15 +17,15 @@ pub(super) fn robustness(focus: &Focus<'_>) -> Table {
     });
     let titles = std::iter::once("itself".to_owned()).chain(titles);
     let mut table = Table::new(&["model", "layers"], titles);
-    let far = losses.kind("mix").alpha(*farthest);
+    let far = added.kind("mix").alpha(*farthest);
     let layers = far.only(|row| row.set != "all");
     let top = largest(&layers);
     for base in far.distinct(|row| row.base.as_str()) {
-        let own = losses.kind("end").base(wording::own(base)).first();
+        let own = focus.rows.kind("end").base(wording::own(base)).first();
         let whole = far.only(|row| row.set == "all");
         for set in whole.first().map(|_| "all").into_iter().chain(top.iter().copied()) {
-            let at = losses.base(base).set(set);
-            let mut cells = vec![wording::base(base), set.to_owned(), shown(own)];
+            let at = added.base(base).set(set);
+            let mut cells = vec![wording::base(base), set.to_owned(), value(own)];
             for alpha in &alphas {
                 let at = at.alpha(*alpha);
                 cells.push(shown(at.kind("mix").first()));
@@ -33,8 +34,16 @@ pub(super) fn robustness(focus: &Focus<'_>) -> Table {
             table.rows.push(cells);
         }
     }
-    table.foot = format!("± 2 standard errors{}", of_all(top.len(), &layers));
+    table.foot = format!(
+        "what a mix or a random direction of its length adds to it, ± 2 standard errors{}",
+        of_all(top.len(), &layers)
+    );
     table
+}
+
+/// A loss alone: its standard error over the examples is no doubt about its difference from another one on the same examples.
+fn value(row: Option<&AnalysisRow>) -> String {
+    row.map_or_else(|| "-".to_owned(), |row| estimate(row.value, None))
 }
 
 /// Per model and kind of noise in all layers: the median loss of the shorter and of the longer half of the lengths.
@@ -54,7 +63,7 @@ pub(super) fn subspace(focus: &Focus<'_>) -> Table {
             table.rows.push(vec![
                 wording::base(base),
                 kind.to_owned(),
-                shown(focus.rows.kind("clean").base(base).first()),
+                value(focus.rows.kind("clean").base(base).first()),
                 median(false),
                 median(true),
             ]);
@@ -77,12 +86,7 @@ pub(super) fn surface(focus: &Focus<'_>) -> Table {
     let mut table = Table::new(&["where"], ["loss", "α", "β"].map(str::to_owned));
     let mut push = |name: String, row: &AnalysisRow| {
         let at = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), plain);
-        table.rows.push(vec![
-            name,
-            estimate(row.value, row.std_error),
-            at(row.alpha),
-            at(row.beta),
-        ]);
+        table.rows.push(vec![name, estimate(row.value, None), at(row.alpha), at(row.beta)]);
     };
     for model in focus.rows.kind("model").iter() {
         push(wording::base(&model.base), model);
@@ -105,7 +109,6 @@ pub(super) fn surface(focus: &Focus<'_>) -> Table {
             }
         }
     }
-    table.foot = "± 2 standard errors".to_owned();
     table
 }
 
@@ -128,13 +131,16 @@ pub(super) fn criticality(focus: &Focus<'_>) -> Table {
             table.rows.push(vec![
                 wording::base(base),
                 (*set).to_owned(),
-                shown(own),
-                shown(of_layer.kind("initial").first()),
-                shown(redrawn.first()),
+                value(own),
+                value(of_layer.kind("initial").first()),
+                value(redrawn.first()),
                 module,
             ]);
         }
     }
-    table.foot = format!("± 2 standard errors{}", of_all(top.len(), &initial));
+    table.foot = format!(
+        "loss with the layer as it was initially, or drawn anew{}",
+        of_all(top.len(), &initial)
+    );
     table
 }

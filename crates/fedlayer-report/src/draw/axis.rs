@@ -124,7 +124,7 @@ impl Axis {
         }
     }
 
-    /// The ticks below a panel; of names that stand too close, every second, third, … one.
+    /// The ticks below a panel; of names that stand too close, every second, third, … one, and the last.
     fn ticks_below(&self, panel: f64) -> Vec<(f64, String)> {
         let ticks = self.ticks(across(panel));
         let every = match self {
@@ -133,7 +133,11 @@ impl Axis {
                 (CLOSEST * names.len() as f64 / panel).ceil().max(1.0) as usize
             }
         };
-        ticks.into_iter().step_by(every).collect()
+        let last = ticks.len().saturating_sub(1);
+        let is_shown =
+            |index: usize| index == last || (index % every == 0 && index + every <= last);
+        let shown = ticks.into_iter().enumerate().filter(|(index, _)| is_shown(*index));
+        shown.map(|(_, tick)| tick).collect()
     }
 
     /// Draws it below a panel; its label stands at the bottom of `room`.

@@ -114,7 +114,7 @@ type Paint = (Rgb, Stroke);
 
 /// The pattern that is laid over cells within 2 standard errors of 0.
 const HATCH: &str = "<defs><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\">\
-<path d=\"M-1 1L1 -1M0 5L5 0M4 6L6 4\" stroke=\"#555555\" stroke-width=\"0.7\"/></pattern></defs>\n";
+<path d=\"M-1 1L1 -1M0 5L5 0M4 6L6 4\" stroke=\"#555555\" stroke-width=\"0.7\" stroke-opacity=\"0.7\"/></pattern></defs>\n";
 
 /// The letters are measured as the widest of these.
 const FAMILY: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";

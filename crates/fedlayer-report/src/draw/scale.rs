@@ -19,6 +19,9 @@ enum Form {
 /// The share of its span that an axis goes past the values on either side.
 const PADDING: f64 = 0.05;
 
+/// From this ratio on, a few large values would hide all others on a linear axis.
+const WIDE: f64 = 30.0;
+
 impl Scale {
     /// From one number to another, exactly.
     pub(crate) fn exact(from: f64, to: f64) -> Self {
@@ -42,10 +45,10 @@ impl Scale {
         Self::exact(from, to)
     }
 
-    /// Around values: logarithmic where they are positive and spread over more than two powers of ten.
+    /// Around values: logarithmic where they are positive and the largest is more than [`WIDE`] times the smallest.
     pub(crate) fn fitting(values: &[f64]) -> Self {
         let (low, high) = ends(values.iter().copied());
-        if low > 0.0 && high > 100.0 * low {
+        if low > 0.0 && high > WIDE * low {
             let room = (high / low).powf(PADDING);
             return Self { from: low / room, to: high * room, form: Form::Logarithmic };
         }
@@ -127,9 +130,11 @@ fn ends(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     finite.fold(None, widen).unwrap_or((0.0, 1.0))
 }
 
-/// 1, 2, 2.5 or 5 times a power of ten: the first that is no smaller.
+/// 1, 2, 2.5 or 5 times a power of ten: the one whose ratio to a step is nearest to 1.
 fn nice(step: f64) -> f64 {
-    at_least(step, &[1.0, 2.0, 2.5, 5.0])
+    let above = at_least(step, &[1.0, 2.0, 2.5, 5.0]);
+    let below = 1.0 / at_least(1.0 / step, &[1.0, 2.0, 4.0, 5.0]);
+    if above / step < step / below { above } else { below }
 }
 
 /// A round number that is no smaller than a size; 1 where the size is 0.

@@ -122,6 +122,12 @@ fn modules(title: &str, rows: &Rows<'_>, round: u32) -> Option<Page> {
     if scene.rows.iter().any(|row| row.value.is_none()) {
         legend.add(Sample::Cross, "no pair of α and σ keeps the loss within ε");
     }
+    let is_zero = |row: &AnalysisRow| row.value == Some(0.0);
+    let notes = if scene.rows.iter().any(is_zero) {
+        vec!["μ = 0 is drawn at the low end: the initial layer does as well, whatever noise is on it.".to_owned()]
+    } else {
+        Vec::new()
+    };
     let panel = |split: &Option<SplitSpec>| -> Option<Box<dyn Panel>> {
         Some(Box::new(module(&scene.rows.split(*split), *split, &bases)))
     };
@@ -137,7 +143,7 @@ fn modules(title: &str, rows: &Rows<'_>, round: u32) -> Option<Page> {
         legend,
         columns: panels.len(),
         panels,
-        notes: Vec::new(),
+        notes,
     })
 }
 

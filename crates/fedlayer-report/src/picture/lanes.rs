@@ -36,7 +36,7 @@ pub(crate) struct Lanes<'a> {
 pub(crate) enum Drawn {
     /// Bars from 0.
     Bars,
-    /// Marks; on a logarithmic axis where the values are positive and spread over more than two powers of ten.
+    /// Marks; on a logarithmic axis where the values are positive and spread far.
     Marks,
 }
 

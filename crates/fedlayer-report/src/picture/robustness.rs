@@ -1,6 +1,8 @@
 //! Random directions beside the way to the other model, layer by layer, as in Fig. 5.
 
-use fedlayer_core::AnalysisRow;
+use std::collections::BTreeMap;
+
+use fedlayer_core::{AnalysisRow, spec::Baseline};
 
 use crate::{
     draw::{
@@ -32,10 +34,27 @@ const ROW: f64 = 30.0;
 
 /// One picture a round and metric: a panel per split and base; a row per layer, and in it a lane per share of the way.
 pub(super) fn pages(title: &str, rows: &Rows<'_>) -> Vec<Suffixed> {
-    // The differences from the base stand beside the losses; the picture shows the losses and the base's as a line.
-    let losses = rows.only(|row| row.baseline.is_none());
-    let pages = scenes(&losses).into_iter();
+    let losses = with_paired_errors(rows);
+    let pages = scenes(&Rows::new(&losses, rows.layers)).into_iter();
     pages.filter_map(|scene| Some((scene.suffix.clone(), page(title, &scene)?))).collect()
+}
+
+/// The losses, each with the standard error of its difference from the model's own loss, where that difference stands beside it: the examples are the same, and what
+/// they have in common is no doubt about the difference.
+fn with_paired_errors(rows: &Rows<'_>) -> Vec<AnalysisRow> {
+    let key = |row: &AnalysisRow| {
+        let place = (row.kind.clone(), row.set.clone(), row.base.clone());
+        (row.round, row.split, row.metric, place, row.alpha.map(f64::to_bits), row.draw)
+    };
+    let differences = rows.only(|row| row.baseline == Some(Baseline::Base));
+    let errors: BTreeMap<_, Option<f64>> =
+        differences.iter().map(|row| (key(row), row.std_error)).collect();
+    let losses = rows.only(|row| row.baseline.is_none());
+    let paired = |row: &AnalysisRow| {
+        let std_error = errors.get(&key(row)).copied().unwrap_or(row.std_error);
+        AnalysisRow { std_error, ..row.clone() }
+    };
+    losses.iter().map(paired).collect()
 }
 
 fn page(title: &str, scene: &Scene<'_>) -> Option<Page> {
@@ -73,7 +92,7 @@ fn page(title: &str, scene: &Scene<'_>) -> Option<Page> {
         "One layer of a model moved α of the way to the other model's (mix), or as far in random directions",
     );
     let notes = vec![
-        "Error bars: 2 standard errors; of the mean over the draws for random directions, of the mean over the examples for mixes.".to_owned(),
+        "Error bars: 2 standard errors of the difference from the model itself; over the draws for random directions, over the examples for mixes.".to_owned(),
     ];
     Some(Page { title: title.to_owned(), subtitle, legend, panels, columns: bases.len(), notes })
 }

@@ -65,14 +65,13 @@ fn segment(title: &str, scene: &Scene<'_>) -> Option<Page> {
     legend.add(Sample::Both(Style::of(0)), "on the segment");
     legend.add(Sample::Mark(model_style()), "the models");
     let subtitle = scene.about("Loss on the line through two models");
-    let notes = vec![wording::ERRORS.to_owned()];
     (!panels.is_empty()).then(|| Page {
         title: title.to_owned(),
         subtitle,
         legend,
         columns: panels.len(),
         panels,
-        notes,
+        notes: Vec::new(),
     })
 }
 
@@ -232,7 +231,8 @@ fn points(rows: &Rows<'_>) -> Vec<Point> {
         Some(Point {
             place: row.alpha?,
             value: row.value,
-            error: row.std_error.map(|error| 2.0 * error),
+            // The examples are the same everywhere: their spread says nothing of the shape of the curve.
+            error: None,
             hint: format!("α = {}: {}", share(row.alpha?), with_error(row.value, row.std_error)),
         })
     };

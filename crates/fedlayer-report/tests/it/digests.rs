@@ -26,11 +26,7 @@ fn every_measurement_has_a_digest() {
         ("window", made_up::window(&layers, &[1, 2]), "fc1+fc2"),
         ("robustness", made_up::robustness(&layers), "random at ½"),
         ("subspace", made_up::subspace(&layers, false), "interpolation"),
-        (
-            "surface",
-            made_up::two_layers(),
-            "way of both sets together, highest               0.316±0.040",
-        ),
+        ("surface", made_up::two_layers(), "way of both sets together, highest              0.316"),
         ("criticality", made_up::criticality(&layers), "module criticality"),
         ("hessian", made_up::hessian(&layers), "residual"),
         ("flatness", made_up::flatness(&layers), "κ"),

@@ -189,10 +189,13 @@ pub(crate) fn robustness(layers: &[LayerName]) -> Vec<AnalysisRow> {
                         rows.push(at("mix", None, 0.41 + matters * alpha * alpha, 0.012));
                         rows.push(at("random", None, mean, 0.01 + 0.03 * matters * alpha));
                         rows.extend((0..5).map(|n| at("random", Some(n), one(n), 0.02)));
-                        rows.push(AnalysisRow {
-                            baseline: Some(Baseline::Base),
-                            ..at("mix", None, 0.01 + matters * alpha * alpha, 0.012)
-                        });
+                        for (kind, value, error) in [
+                            ("mix", 0.01 + matters * alpha * alpha, 0.003 + 0.01 * matters),
+                            ("random", mean - 0.4, 0.01 + 0.03 * matters * alpha),
+                        ] {
+                            let baseline = Some(Baseline::Base);
+                            rows.push(AnalysisRow { baseline, ..at(kind, None, value, error) });
+                        }
                     }
                 }
             }
