@@ -102,8 +102,11 @@ fn an_analysis_finds_the_barriers_that_the_run_found() {
     }
 }
 
+/// The tensors of a model: name, shape, bytes.
+type Tensors = Vec<(String, Vec<usize>, Vec<u8>)>;
+
 /// The models of both clients of a run that averages nothing, as files of their own.
-fn files(place: &Place) -> Vec<Vec<(String, Vec<usize>, Vec<u8>)>> {
+fn files(place: &Place) -> Vec<Tensors> {
     let path = "run/all/seed-1/checkpoints/round-0000003.safetensors";
     let bytes = fs::read(place.path(path)).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();

@@ -108,7 +108,11 @@ fn has_driver() -> bool {
 fn open_cuda(index: usize) -> Result<Device, TorchError> {
     // Kept for the life of the process: what the library has registered with libtorch stays there.
     static CUDA: OnceLock<Result<Library, String>> = OnceLock::new();
-    if let Err(reason) = CUDA.get_or_init(|| open_library("libtorch_cuda.so")) {
+    let open = || {
+        whole_floats();
+        open_library("libtorch_cuda.so")
+    };
+    if let Err(reason) = CUDA.get_or_init(open) {
         return Err(TorchError::CudaLibrary { device: index, reason: reason.clone() });
     }
     let found = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
@@ -116,6 +120,16 @@ fn open_cuda(index: usize) -> Result<Device, TorchError> {
         return Err(TorchError::NoCudaDevice { device: index, found });
     }
     Ok(Device::Cuda(index))
+}
+
+/// Has NVIDIA's libraries compute f32 in f32, unless the user says otherwise: cuDNN's convolutions would be rounded to TF32's 10 bits, a thousandth of a value.
+#[allow(unsafe_code, reason = "another thread might read the environment meanwhile")]
+fn whole_floats() {
+    const TF32: &str = "NVIDIA_TF32_OVERRIDE";
+    if std::env::var_os(TF32).is_none() {
+        // SAFETY: the device is opened first of all, before there are threads that read the environment; the libraries that read it are opened after it.
+        unsafe { std::env::set_var(TF32, "0") };
+    }
 }
 
 /// Opens a library so that its symbols serve the whole process.

@@ -135,7 +135,7 @@ impl Axis {
         };
         let last = ticks.len().saturating_sub(1);
         let is_shown =
-            |index: usize| index == last || (index % every == 0 && index + every <= last);
+            |index: usize| index == last || (index.is_multiple_of(every) && index + every <= last);
         let shown = ticks.into_iter().enumerate().filter(|(index, _)| is_shown(*index));
         shown.map(|(_, tick)| tick).collect()
     }

@@ -67,10 +67,9 @@ pub(super) fn choices(document: &DocumentMut) -> Result<Vec<Vec<Choice>>, Vec<Pr
         problems.extend(repeated(values));
     }
     problems.extend(repeated(entries.iter().map(|(at, own)| (normal_entry(own), at.clone()))));
-    let factors = axes.iter().map(|(_, axis)| axis.len());
-    let variants = factors.fold(Some(entries.len().max(1)), |product: Option<usize>, factor| {
-        product?.checked_mul(factor)
-    });
+    let mut factors = axes.iter().map(|(_, axis)| axis.len());
+    let variants = factors
+        .try_fold(entries.len().max(1), |product: usize, factor| product.checked_mul(factor));
     if variants.is_none_or(|variants| variants > MOST) {
         problems.push(too_many(&at, variants));
     }
@@ -83,7 +82,7 @@ pub(super) fn choices(document: &DocumentMut) -> Result<Vec<Vec<Choice>>, Vec<Pr
     }
     let cross = |variants: Vec<Vec<Choice>>, (_, axis): &Part| {
         let with = |variant: Vec<Choice>| {
-            axis.iter().map(move |choice| [&variant[..], &[choice.clone()]].concat())
+            axis.iter().map(move |choice| [&variant[..], std::slice::from_ref(choice)].concat())
         };
         variants.into_iter().flat_map(with).collect()
     };
