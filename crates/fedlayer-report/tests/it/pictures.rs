@@ -1,6 +1,6 @@
 //! What every picture has, and what single ones show.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use fedlayer_core::{
     AnalysisRow, LayerName, Metric,
@@ -38,6 +38,16 @@ fn all() -> Vec<(&'static str, Vec<AnalysisRow>, Vec<LayerName>)> {
     all
 }
 
+/// Their pictures, drawn once for all tests.
+static DRAWN: LazyLock<Vec<(&str, Vec<Picture>)>> = LazyLock::new(draw);
+
+fn draw() -> Vec<(&'static str, Vec<Picture>)> {
+    let drawn = |(measure, rows, layers): (&'static str, Vec<AnalysisRow>, Vec<LayerName>)| {
+        (measure, picture(measure, "a <title> & more", &rows, &layers))
+    };
+    all().into_iter().map(drawn).collect()
+}
+
 fn size(node: Node<'_, '_>, name: &str) -> f64 {
     node.attribute(name).unwrap().parse().unwrap()
 }
@@ -55,12 +65,11 @@ fn hints(svg: &str, class: &str) -> Vec<String> {
 
 #[test]
 fn every_analysis_has_pictures_that_are_xml_of_their_own_names() {
-    for (measure, rows, layers) in all() {
-        let pictures = picture(measure, "a <title> & more", &rows, &layers);
+    for (measure, pictures) in DRAWN.iter() {
         assert!(!pictures.is_empty(), "{measure}");
         let names: BTreeSet<String> = pictures.iter().map(|p| p.file_name("name")).collect();
         assert_eq!(names.len(), pictures.len(), "{measure}: {names:?}");
-        for Picture { svg, .. } in &pictures {
+        for Picture { svg, .. } in pictures {
             let document = Document::parse(svg).unwrap();
             let root = document.root_element();
             assert!(root.has_tag_name(("http://www.w3.org/2000/svg", "svg")));
@@ -72,16 +81,14 @@ fn every_analysis_has_pictures_that_are_xml_of_their_own_names() {
 
 #[test]
 fn the_same_rows_give_the_same_bytes() {
-    for (measure, rows, layers) in all() {
-        assert_eq!(picture(measure, "t", &rows, &layers), picture(measure, "t", &rows, &layers));
-    }
+    assert!(draw() == *DRAWN);
 }
 
 #[test]
 fn no_text_is_smaller_than_ten_pixels_and_every_number_is_finite() {
-    for (measure, rows, layers) in all() {
-        for Picture { svg, .. } in picture(measure, "t", &rows, &layers) {
-            let document = Document::parse(&svg).unwrap();
+    for (measure, pictures) in DRAWN.iter() {
+        for Picture { svg, .. } in pictures {
+            let document = Document::parse(svg).unwrap();
             for node in document.descendants().filter(|node| node.has_tag_name("text")) {
                 assert!(size(node, "font-size") >= 10.0, "{measure}: {:?}", node.text());
             }
@@ -96,9 +103,9 @@ fn no_text_is_smaller_than_ten_pixels_and_every_number_is_finite() {
 /// With letters of half a square each, as those of a wide font are on average.
 #[test]
 fn plain_text_stays_inside_the_picture() {
-    for (measure, rows, layers) in all() {
-        for Picture { svg, suffix } in picture(measure, "t", &rows, &layers) {
-            let document = Document::parse(&svg).unwrap();
+    for (measure, pictures) in DRAWN.iter() {
+        for Picture { svg, suffix } in pictures {
+            let document = Document::parse(svg).unwrap();
             let (width, height) =
                 (size(document.root_element(), "width"), size(document.root_element(), "height"));
             let texts = document.descendants().filter(|node| node.has_tag_name("text"));
