@@ -27,7 +27,7 @@ pub(super) fn measure(
         Through::Segment => segment(spec, subject, losses),
         Through::Models => plane::measure(spec, subject, losses),
         Through::Filters => filters::measure(spec, subject, seed, losses),
-        Through::Layers(first, second) => {
+        Through::Layers([first, second]) => {
             let layout = subject.layout();
             layers(spec, subject, &named(layout, first)?, &named(layout, second)?, losses)
         }

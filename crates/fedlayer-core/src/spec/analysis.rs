@@ -381,7 +381,7 @@ pub enum Through {
     /// The plane around the first model spanned by two random directions whose filters have the norms of the model's own (Li et al. 2018).
     Filters,
     /// The plane on which the layers that match the first names go to the second model along one axis, and those of the second names along the other.
-    Layers(Vec<String>, Vec<String>),
+    Layers([Vec<String>; 2]),
 }
 
 /// What is told about the barriers of single layers without evaluating a mix: ‖Δ‖, the cosine, and the expansion ½⟨g, Δ⟩ + ⅛ΔᵀHΔ; with their

@@ -208,7 +208,7 @@ fn measure(measure: &Measurement, layout: &Layout, path: &Path) -> Vec<Problem> 
             problems
         }
         Measurement::Surface(spec) => match &spec.through {
-            Through::Layers(first, second) => {
+            Through::Layers([first, second]) => {
                 let at = path.join("through").join("layers");
                 let mut problems = layers::unknown_layers(&at.join(0), first, layout);
                 problems.extend(layers::unknown_layers(&at.join(1), second, layout));

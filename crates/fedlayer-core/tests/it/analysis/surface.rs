@@ -25,7 +25,7 @@ fn fig_4_in_its_own_numbers() {
     let subject = subject(&layout, &[&[1.0, 1.0], &[4.0, 0.25]]);
     let loss = |w: &[f32], _| -> Outcomes { vec![((1.0 - w[0] * w[1]).powi(2), true)] };
     let names = |name: &str| vec![name.to_owned()];
-    let spec = surface(Through::Layers(names("w1"), names("w2")), 5, 0.0);
+    let spec = surface(Through::Layers([names("w1"), names("w2")]), 5, 0.0);
     let found = rows(&spec, &subject, &mut Closure::new(&layout, loss));
     let found: Vec<_> =
         found.into_iter().filter(|r| r.metric == Some(fedlayer_core::Metric::Loss)).collect();
@@ -173,10 +173,10 @@ fn planes_that_are_none_are_refused() {
     let text = "found 2 models; `surface` needs 3";
     assert_eq!(refusal(&models, &two, &mut trainer), text);
     let names = |name: &str| vec![name.to_owned()];
-    let both = surface(Through::Layers(names("*"), names("b")), 3, 0.0);
+    let both = surface(Through::Layers([names("*"), names("b")]), 3, 0.0);
     let text = "`surface`: layer `b` is in both sets of `layers`; name each layer once";
     assert_eq!(refusal(&both, &two, &mut trainer), text);
-    let none = surface(Through::Layers(names("a"), names("x")), 3, 0.0);
+    let none = surface(Through::Layers([names("a"), names("x")]), 3, 0.0);
     let text = "`surface`: `x` matches no layer";
     assert_eq!(refusal(&none, &two, &mut trainer), text);
 }
