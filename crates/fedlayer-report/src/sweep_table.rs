@@ -142,16 +142,15 @@ mod tests {
 
     #[test]
     fn a_line_per_variant_and_strategy_with_the_swept_keys_first() {
-        let expected = "\
-  lr  partition                      strategy  rounds  test acc %  full barrier  layer barrier  at       up  down
-0.01  -                              all            0    50.0±0.0   0.200±0.141    0.100±0.071  fc1  1.0 kB   0 B
-0.01  -                              none           0    50.0±0.0   0.200±0.000    0.100±0.000  fc1  1.0 kB   0 B
- 0.1  { dirichlet = 0.3, x = \"y\" }  all            0    50.0±0.0   0.500±0.000    0.250±0.000  fc1  1.0 kB   0 B
+        let expected = r#"  lr  partition                     strategy  rounds  test acc %  full barrier  layer barrier  at       up  down
+0.01  -                             all            0    50.0±0.0   0.200±0.141    0.100±0.071  fc1  1.0 kB   0 B
+0.01  -                             none           0    50.0±0.0   0.200±0.000    0.100±0.000  fc1  1.0 kB   0 B
+ 0.1  { dirichlet = 0.3, x = "y" }  all            0    50.0±0.0   0.500±0.000    0.250±0.000  fc1  1.0 kB   0 B
 
 mean ± standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
 layer barrier: the largest of the single layers, and the layer that most seeds have it at.
 lr is `local.optimizer.sgd.lr`, partition is `data.partition`.
-";
+"#;
         assert_eq!(sweep_table(&rows()), expected);
     }
 
