@@ -3,12 +3,12 @@
 use fedlayer_core::{
     AnalysisRow, Seed, Study,
     spec::{
-        BarrierSpec, Barriers, Baseline, Between, Cumulative, Measurement, Order, SetSpec,
-        SplitSpec, Weighting, Window,
+        BarrierSpec, Barriers, Baseline, Between, Cumulative, Measurement, Order, Predict,
+        Robustness, SetSpec, SplitSpec, Weighting, Window,
     },
 };
 
-use super::{Closure, normal, of, one, rows, subject};
+use super::{Closure, normal, of, one, refusal, rows, subject};
 use crate::support::{Outcomes, ends, layout, measure, near};
 
 fn loss(v: &[f32]) -> Outcomes {
@@ -76,4 +76,19 @@ fn sweeps_end_in_the_full_barrier() {
         assert_eq!(of(&found, "window", set, "3<-5").len(), 1);
     }
     assert_eq!(one(&found, "window", "all", "3<-5").value, full);
+}
+
+#[test]
+fn a_split_without_examples_is_named() {
+    let layout = layout(&[("a", 2), ("b", 3)]);
+    let subject = subject(&layout, &[&normal(1, 5), &normal(2, 5)]);
+    let mut trainer = Closure::new(&layout, |_, _| Vec::new());
+    for measure in [
+        Measurement::Barriers(Barriers::default()),
+        Measurement::Robustness(Robustness::default()),
+        Measurement::Predict(Predict::default()),
+    ] {
+        let error = refusal(&measure, &subject, &mut trainer);
+        assert!(error.contains("no examples in the test split"), "{}: {error}", measure.word());
+    }
 }
