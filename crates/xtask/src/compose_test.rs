@@ -22,7 +22,7 @@ const BASE: &str = "debian:bookworm-slim";
 const WORKERS: usize = 4;
 
 /// So long a run may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Runs the matrix, where a Docker engine answers.
 pub(crate) fn run(_arguments: &[String]) -> Result {
