@@ -202,4 +202,37 @@ mod tests {
         assert_eq!(full.rank(), 3);
         assert!(full.outside(&mut Seed::new(1).generator()).is_none());
     }
+
+    /// Singular value decomposition by NumPy, of snapshots of three networks: what is in the span of training and what is left outside.
+    #[test]
+    fn projections_are_those_of_another_program() {
+        let fixture = include_str!("../../../../tests/oracle/fixtures/landscape.json");
+        let fixture: serde_json::Value = serde_json::from_str(fixture).unwrap();
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+        };
+        let mut compared = 0;
+        for case in fixture["cases"].as_array().unwrap() {
+            let snapshots: Vec<Vec<f64>> =
+                case["snapshots"].as_array().unwrap().iter().map(numbers).collect();
+            let basis = Basis::of_centred(&snapshots, snapshots[0].len(), Clone::clone);
+            assert_eq!(Some(basis.rank() as u64), case["subspace"]["rank"].as_u64());
+            for expected in case["subspace"]["vectors"].as_array().unwrap() {
+                let vector = numbers(&expected["vector"]);
+                let mut outside = vector.clone();
+                basis.remove(&mut outside);
+                let scale = norm(&vector);
+                let inside = vector.iter().zip(&outside).map(|(whole, rest)| whole - rest);
+                let pairs = inside.zip(numbers(&expected["inside"]));
+                let pairs = pairs.chain(outside.iter().copied().zip(numbers(&expected["outside"])));
+                for (found, expected) in pairs {
+                    assert!((found - expected).abs() < 1e-6 * scale, "{found} is not {expected}");
+                    compared += 1;
+                }
+                let residual = expected["residual"].as_f64().unwrap();
+                assert!((norm(&outside) - residual).abs() < 1e-6 * scale, "{residual}");
+            }
+        }
+        assert!(compared > 500, "{compared}");
+    }
 }
