@@ -170,3 +170,46 @@ fn a_variant_that_diverges_is_named_and_the_others_are_finished() {
     assert!(done.stderr.contains("2 of 4 runs failed; the others are finished"), "{}", done.stderr);
     assert!(done.stdout.starts_with("  lr") || done.stdout.starts_with("lr"), "{}", done.stdout);
 }
+
+/// Forty plans of three files each, where the system lets a process have 64 files open.
+#[test]
+fn a_plan_holds_its_files_only_while_it_has_its_turn() {
+    let small = "# A question?   fedlayer run scenario.toml
+rounds = 1
+data.set = \"digits\"
+clients.count = 2
+model = \"linear\"
+local = { steps = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }
+[[strategy]]
+name = \"all\"
+average = \"all\"
+";
+    let values: Vec<String> = (1..=40).map(|batch| batch.to_string()).collect();
+    let grid = format!("grid = {{ \"local.batch\" = [{}] }}", values.join(", "));
+    let place = Place::with(&sweep(small, &grid));
+    let script = format!(
+        "ulimit -n 64; exec {} run scenario.toml --out run --workers 2",
+        env!("CARGO_BIN_EXE_fedlayer")
+    );
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &script]).current_dir(place.path("")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let sheet = fs::read_to_string(place.path("run/sweep.csv")).unwrap();
+    assert_eq!(sheet.lines().count(), 1 + 40);
+}
+
+#[test]
+fn every_variant_has_its_analyses() {
+    let analysis =
+        "[[analysis]]\nname = \"ends\"\nmeasure = { barriers = {} }\nsplits = [\"test\"]\n";
+    let short = DIGITS.replace("rounds = 6", "rounds = 2") + analysis;
+    let place =
+        Place::with(&sweep(&short, "list = [{ \"model.mlp\" = [8] }, { \"model.mlp\" = [8, 8] }]"));
+    let done = place.fedlayer("run scenario.toml --out run").ok();
+    assert!(done.stdout.contains("mlp=[8]: ends"), "{}", done.stdout);
+    let rows = |folder: &str| {
+        fs::read_to_string(place.path(&format!("run/{folder}/analyses/ends.jsonl"))).unwrap()
+    };
+    assert!(!rows("mlp-8").contains("fc2"));
+    assert!(rows("mlp-8-8").contains("fc2"));
+}

@@ -145,6 +145,7 @@ fn wrong_sweeps() {
             "[sweep.grid]\n\"strategy.2.average\" = [\"all\", { layers = [\"fc9\"] }]",
         ),
         ("seeds", "grid = { seeds = [[1], [2]] }"),
+        ("an analysis", "grid = { \"analysis.0.splits\" = [[\"test\"], [\"train\"]] }"),
         ("a sweep in a sweep", "list = [{ \"sweep.grid\" = 1 }]"),
         ("neither grid nor list", ""),
         ("an empty grid", "grid = {}"),
