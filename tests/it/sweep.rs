@@ -200,8 +200,7 @@ average = \"all\"
 
 #[test]
 fn every_variant_has_its_analyses() {
-    let analysis =
-        "[[analysis]]\nname = \"ends\"\nmeasure = { barriers = {} }\nsplits = [\"test\"]\n";
+    let analysis = "[[analysis]]\nname = \"ends\"\nstrategy = \"one layer, rotating\"\nmeasure = { barriers = {} }\nsplits = [\"test\"]\n";
     let short = DIGITS.replace("rounds = 6", "rounds = 2") + analysis;
     let place =
         Place::with(&sweep(&short, "list = [{ \"model.mlp\" = [8] }, { \"model.mlp\" = [8, 8] }]"));
