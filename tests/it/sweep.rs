@@ -211,4 +211,20 @@ fn every_variant_has_its_analyses() {
     };
     assert!(!rows("mlp-8").contains("fc2"));
     assert!(rows("mlp-8-8").contains("fc2"));
+    let by_hand = |rest: &str| {
+        let strategy = ["--strategy", "one layer, rotating"];
+        let mut command = place.command(&format!("analyze barriers run {rest}"));
+        let output = command.args(strategy).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(by_hand("--variant mlp-8-8 --name hand").0, Some(0));
+    assert!(place.path("run/mlp-8-8/analyses/hand.jsonl").exists());
+    for (rest, words) in
+        [("", "no variant is named"), ("--variant mlp-9", "the sweep has no variant `mlp-9`")]
+    {
+        let (code, said) = by_hand(rest);
+        assert_ne!(code, Some(0));
+        let all = format!("{words}; choose one with `--variant`: `mlp-8`, `mlp-8-8`");
+        assert!(said.contains(&all), "{said}");
+    }
 }

@@ -350,6 +350,9 @@ pub(crate) struct AnalyzeArgs {
     /// The strategy whose models they are; the first one where it is not given.
     #[arg(long)]
     pub(crate) strategy: Option<String>,
+    /// The folder of the sweep's variant whose models they are, such as `lr-0.1`; needed where the scenario has a sweep.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) variant: Option<String>,
     /// The seed whose models they are; the first one where it is not given.
     #[arg(long)]
     pub(crate) seed: Option<u64>,

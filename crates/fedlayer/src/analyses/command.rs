@@ -31,6 +31,9 @@ use crate::{
     trainers::Trainers,
 };
 
+/// Variants that a message lists.
+const SHOWN: usize = 10;
+
 /// `fedlayer analyze`.
 pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
     let run = match &args.models[..] {
@@ -64,7 +67,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     let text = files::read_text(&path)?;
     let asking = fedlayer_scenario::asking(&text, &args.measure);
     let read = scenario::read_text(&path, &asking, &settings(args, run)?, &data, screen)?;
-    let (spec, plan) = asked(read)?;
+    let (spec, plan) = asked(read, args.variant.as_deref())?;
     let choice = match (args.means.device, &note) {
         (Some(choice), _) => choice,
         (None, Some(note)) => {
@@ -83,12 +86,38 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
 }
 
 /// The analysis that was asked for, and the plan whose models it is made on.
-fn asked(read: Read) -> Result<(AnalysisSpec, Arc<Plan>), Failure> {
+fn asked(read: Read, variant: Option<&str>) -> Result<(AnalysisSpec, Arc<Plan>), Failure> {
     let nothing = || Failure::Fault("a valid scenario without plans or analysis".to_owned());
     let spec = read.scenario.analysis.first().cloned().ok_or_else(nothing)?;
-    let plans = shared(read.plans);
+    let plans = shared(of_variant(read.plans, variant)?);
     let plan = plan_of(&spec, &plans).cloned().ok_or_else(nothing)?;
     Ok((spec, plan))
+}
+
+/// The plans of the variant that is named, or all where there is no sweep.
+fn of_variant(plans: Vec<Plan>, named: Option<&str>) -> Result<Vec<Plan>, Failure> {
+    let folder = |plan: &Plan| plan.variant.as_ref().map(|variant| variant.folder.clone());
+    let mut folders: Vec<String> = plans.iter().filter_map(folder).collect();
+    folders.dedup();
+    let known = named.is_none_or(|named| folders.iter().any(|folder| folder == named));
+    match (folders.is_empty(), named) {
+        (true, Some(_)) => {
+            let words = "the scenario has no sweep; leave `--variant` out".to_owned();
+            Err(Failure::Models(words))
+        }
+        (false, named) if named.is_none() || !known => {
+            let named = named.map_or("no variant is named".to_owned(), |named| {
+                format!("the sweep has no variant `{named}`")
+            });
+            let all = folders.iter().take(SHOWN).map(|folder| format!("`{folder}`"));
+            let more = if folders.len() > SHOWN { ", …" } else { "" };
+            Err(Failure::Models(format!(
+                "{named}; choose one with `--variant`: {}{more}",
+                all.collect::<Vec<_>>().join(", ")
+            )))
+        }
+        _ => Ok(plans.into_iter().filter(|plan| folder(plan).as_deref() == named).collect()),
+    }
 }
 
 /// Where the models come from, and where the results go.
@@ -105,7 +134,10 @@ fn places(
     };
     let results = match (&args.out, run) {
         (Some(folder), _) => Results::in_folder(folder.clone()),
-        (None, Some(run)) => Results::of(run),
+        (None, Some(run)) => match &plan.variant {
+            Some(variant) => Results::of(&run.join(&variant.folder)),
+            None => Results::of(run),
+        },
         (None, None) => Results::in_folder(PathBuf::from("analyses")),
     };
     (source, results)
