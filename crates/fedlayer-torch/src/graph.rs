@@ -59,6 +59,14 @@ impl Mode<'_> {
             Self::Evaluate | Self::Differentiate | Self::Measure(_) => Kind::Float,
         }
     }
+
+    /// The kind in which everything else is computed: f32, also beside products in bf16, and f64 beside products in f64.
+    fn whole_kind(&self) -> Kind {
+        match self.kind() {
+            Kind::Double => Kind::Double,
+            _ => Kind::Float,
+        }
+    }
 }
 
 /// Where a forward pass stands between two steps.
@@ -119,8 +127,9 @@ impl Graph {
         inputs: &Tensor,
         mode: &mut Mode<'_>,
     ) -> Result<Tensor, TchError> {
+        let kind = mode.whole_kind();
         let mut walk = Walk { rest: views.iter(), mode };
-        walk.all(self.program.all(), Standing::new(self.laid(inputs)?))?.x.f_to_kind(Kind::Float)
+        walk.all(self.program.all(), Standing::new(self.laid(inputs)?))?.x.f_to_kind(kind)
     }
 
     /// What stands before the first layer, for a batch `(B, …)`.
@@ -233,10 +242,10 @@ impl<'a> Walk<'a, '_> {
         x.f_to_kind(kind)?.f_linear(&weight.f_to_kind(kind)?, bias)
     }
 
-    /// Always in f32.
+    /// Never in bf16.
     fn norm(&mut self, norm: &Norm, x: &Tensor) -> Result<Tensor, TchError> {
         let (weight, bias) = (Some(self.next()?), Some(self.next()?));
-        let x = x.f_to_kind(Kind::Float)?;
+        let x = x.f_to_kind(self.mode.whole_kind())?;
         match norm {
             Norm::Layer { width, .. } => {
                 x.f_layer_norm([*width as i64], weight, bias, EPSILON, false)

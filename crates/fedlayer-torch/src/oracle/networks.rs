@@ -12,6 +12,7 @@ use tch::{Kind, Tensor};
 use crate::{
     alone,
     batches::Batches,
+    device::one_thread,
     dropout::Dropout,
     engine::{Alone, Body, Engine},
     gather::Batch,
@@ -187,6 +188,7 @@ fn near_summary(
 }
 
 fn check(case: &Case) {
+    one_thread();
     let batch = Arc::new(case.examples(""));
     let data =
         Arc::new(FederatedData::new(batch.clone(), batch.clone(), [(vec![0], Vec::<u32>::new())]));
@@ -221,22 +223,29 @@ fn check_logits(case: &Case, engine: &Engine, alone: &Alone, start: &[f32], batc
     near(loss.double_value(&[]), case.eval_loss, 1e-4, case.eval_loss, &case.name);
 }
 
+/// In f64, as the fixture: in f32, one activation of two million that lies next to 0 has ReLU turn over, on some processor, and moves a gradient by a thousandth.
+/// A module stays in the f32 that it was saved in.
 fn check_gradients(case: &Case, engine: &Engine, alone: &Alone, start: &[f32], batch: &Examples) {
-    let leaves = alone.leaves(&engine.rows(start, start.len()).unwrap()).unwrap();
+    let (kind, tolerance) = match alone.architecture() {
+        Some(_) => (Kind::Double, 1e-6),
+        None => (Kind::Float, 1e-4),
+    };
+    let start = engine.rows(start, start.len()).unwrap().to_kind(kind);
+    let leaves = alone.leaves(&start).unwrap();
     let trained = alone.trained(&leaves);
     let batch = Batch::plain(batch, 0..case.batch, engine.device.into()).unwrap();
     let mut dropout = Dropout::new(Seed::new(1), engine.device.into());
-    let mut mode = Mode::Train { dropout: &mut dropout, kind: Kind::Float };
-    let logits = alone.logits(&leaves, &batch.inputs, &mut mode).unwrap();
+    let mut mode = Mode::Train { dropout: &mut dropout, kind };
+    let logits = alone.logits(&leaves, &batch.inputs.to_kind(kind), &mut mode).unwrap();
     let loss = engine.criterion.each(&logits, &batch.labels).unwrap().mean(Kind::Float);
-    near(loss.double_value(&[]), case.train_loss, 1e-4, case.train_loss, &case.name);
+    near(loss.double_value(&[]), case.train_loss, tolerance, case.train_loss, &case.name);
     let gradients = Tensor::run_backward(&[loss], &trained, false, false);
     let names = alone.tensors().iter().filter(|tensor| tensor.role == Role::Trained);
     assert_eq!(trained.len(), case.gradients.len());
     for (tensor, gradient) in names.zip(gradients) {
-        let found: Vec<f32> = gradient.reshape(-1).try_into().unwrap();
+        let found: Vec<f32> = gradient.to_kind(Kind::Float).reshape(-1).try_into().unwrap();
         let expected = &case.gradients[&tensor.name];
-        near_summary(&tensor.name, &found, None, expected, 1e-4, expected[1], &case.name);
+        near_summary(&tensor.name, &found, None, expected, tolerance, expected[1], &case.name);
     }
 }
 
