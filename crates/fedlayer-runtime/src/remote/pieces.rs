@@ -30,11 +30,15 @@ impl Assembly {
         Self { lengths, parts: Vec::new() }
     }
 
-    /// Takes the next piece.
+    /// Takes the next piece. `seen` is shown its values, with the part that they belong to, while they are near.
     ///
     /// # Errors
     /// When there are more values than were announced.
-    pub(crate) fn take(&mut self, piece: &Piece) -> Result<(), Malformed> {
+    pub(crate) fn take(
+        &mut self,
+        piece: &Piece,
+        mut seen: impl FnMut(usize, &[f32]),
+    ) -> Result<(), Malformed> {
         let Piece::Theirs(bytes) = piece else {
             return Err(Malformed("a piece of one's own".to_owned()));
         };
@@ -55,9 +59,11 @@ impl Assembly {
                 continue;
             }
             let (now, later) = values.split_at(room.min(values.len()));
-            if let Some(part) = self.parts.last_mut() {
-                part.extend(now.iter().map(|bytes| f32::from_le_bytes(*bytes)));
-            }
+            let index = self.parts.len() - 1;
+            let part = &mut self.parts[index];
+            let before = part.len();
+            part.extend(now.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            seen(index, &part[before..]);
             values = later;
         }
         Ok(())

@@ -96,7 +96,7 @@ impl Workers for Desk {
             let ReplyPart::Piece(piece) = part else {
                 return Err(self.wrong(session, job, "a second head in one reply"));
             };
-            assembly.take(&piece).map_err(|error| self.wrong(session, job, &error.0))?;
+            assembly.take(&piece, |_, _| {}).map_err(|error| self.wrong(session, job, &error.0))?;
         }
         let values = assembly.finish().map_err(|error| self.wrong(session, job, &error.0))?;
         let reply = offer.expected.reply(outcome, values);

@@ -26,7 +26,7 @@ use super::{
         Source, WorkerNote,
     },
     pieces::{Assembly, pieces},
-    translate::{digest, outcome, task},
+    translate::{Naming, digest, outcome, task},
     worker::{Client, Trouble},
 };
 use crate::{Link, WorkerPool};
@@ -99,11 +99,12 @@ impl Slot {
         let work = task.work.clone();
         let reply = self.pool.call(task).await;
         let (outcome, sources) = outcome(&work, reply);
-        self.keep(&sources).await;
+        let models = models(&sources);
         let head = ReplyHead { run: self.run, session: self.session, job, outcome };
         let parts = once(ReplyPart::Head(Box::new(head)))
             .chain(iter(pieces(sources).map(ReplyPart::Piece)));
-        match self.client.push(parts).await?.into_inner() {
+        let (pushed, ()) = tokio::join!(self.client.push(parts), keep(self.cache.clone(), models));
+        match pushed?.into_inner() {
             Receipt::Taken => {}
             Receipt::Refused(unwanted) => debug!(job = job.0, "not taken: {unwanted}"),
         }
@@ -135,61 +136,51 @@ impl Slot {
                 Err(status) => return Err(status.into()),
             };
             let mut assembly = Assembly::new(vec![layout.parameters(); missing.len()]);
+            let mut names = vec![Naming::default(); missing.len()];
             loop {
                 let piece = timeout(limits::PIECE, stream.next()).await;
-                match piece.map_err(|_| passing("a piece took too long".to_owned()))? {
-                    Some(piece) => {
-                        assembly.take(&piece?).map_err(|error| passing(error.to_string()))?
-                    }
-                    None => break,
-                }
+                let piece = piece.map_err(|_| passing("a piece took too long".to_owned()))?;
+                let Some(piece) = piece else { break };
+                assembly
+                    .take(&piece?, |part, values| names[part].add(values))
+                    .map_err(|error| passing(error.to_string()))?;
             }
             let values = assembly.finish().map_err(|error| passing(error.to_string()))?;
-            let names: Vec<_> = missing.iter().map(|&index| head.blobs[index as usize]).collect();
-            let layout = layout.clone();
-            let checked = spawn_blocking(move || {
-                let params = |values| Params::new(layout.clone(), values).map(Arc::new);
-                let params = values.into_iter().map(params).collect::<Result<Vec<_>, _>>();
-                let params = params.map_err(|error| error.to_string())?;
-                match params
-                    .iter()
-                    .zip(&names)
-                    .find(|(params, name)| digest(params.values()) != **name)
-                {
-                    Some((_, name)) => Err(format!("values named {name} came damaged")),
-                    None => Ok((names, params)),
-                }
-            });
-            let (names, params) =
-                checked.await.map_err(|error| passing(error.to_string()))?.map_err(passing)?;
             let mut cache = locked(&self.cache);
-            for ((index, name), params) in missing.into_iter().zip(names).zip(params) {
+            for ((index, naming), values) in missing.into_iter().zip(names).zip(values) {
+                let name = head.blobs[index as usize];
+                if naming.name() != name {
+                    return Err(passing(format!("values named {name} came damaged")));
+                }
+                let params = Params::new(layout.clone(), values);
+                let params = Arc::new(params.map_err(|error| passing(error.to_string()))?);
                 cache.put(name, params.clone());
                 found[index as usize] = Some(params);
             }
         }
         Ok(found.into_iter().collect())
     }
+}
 
-    /// Keeps the models that were trained here: barriers and evaluations will ask for them.
-    async fn keep(&self, sources: &[Source]) {
-        let models: Vec<Arc<Params>> = sources
-            .iter()
-            .filter_map(|source| match source {
-                Source::Params(params) => Some(params.clone()),
-                Source::Slot(..) | Source::Values(_) => None,
-            })
-            .collect();
-        let cache = self.cache.clone();
-        let kept = spawn_blocking(move || {
-            for params in models {
-                let name = digest(params.values());
-                locked(&cache).put(name, params);
-            }
-        });
-        if let Err(broken) = kept.await {
-            warn!("values could not be kept: {broken}");
+/// The models among values that go out.
+fn models(sources: &[Source]) -> Vec<Arc<Params>> {
+    let model = |source: &Source| match source {
+        Source::Params(params) => Some(params.clone()),
+        Source::Slot(..) | Source::Values(_) => None,
+    };
+    sources.iter().filter_map(model).collect()
+}
+
+/// Keeps the models that were trained here: barriers and evaluations will ask for them. Naming a large one takes a while.
+async fn keep(cache: Arc<Mutex<Cache>>, models: Vec<Arc<Params>>) {
+    let kept = spawn_blocking(move || {
+        for params in models {
+            let name = digest(params.values());
+            locked(&cache).put(name, params);
         }
+    });
+    if let Err(broken) = kept.await {
+        warn!("values could not be kept: {broken}");
     }
 }
 

@@ -31,6 +31,7 @@ use super::{
     pieces::{Assembly, pieces},
     security::{Security, Token},
     serve::{Listening, VERSION_HEADER, serve},
+    translate::{Naming, digest},
     wire::workers_client::WorkersClient,
 };
 use crate::{Link, LinkError, Reply, Task, Work};
@@ -429,14 +430,19 @@ proptest! {
         let all: Vec<Vec<f32>> = lengths.iter().map(|&n| (0..n).map(|i| i as f32).collect()).collect();
         let sources = all.iter().map(|values| Source::Values(values.as_slice().into())).collect();
         let mut assembly = Assembly::new(lengths.clone());
+        let mut names = vec![Naming::default(); lengths.len()];
         for piece in pieces(sources) {
             let mut bytes = Vec::new();
             piece.put(&mut bytes).unwrap();
             prop_assert!(bytes.len() <= limits::PIECE_BYTES);
-            assembly.take(&Piece::take(bytes.into()).unwrap()).unwrap();
+            let piece = Piece::take(bytes.into()).unwrap();
+            assembly.take(&piece, |part, values| names[part].add(values)).unwrap();
         }
         let over = Piece::Theirs(vec![0; 4 * extra].into());
-        prop_assert_eq!(assembly.take(&over).is_ok(), extra == 0);
+        prop_assert_eq!(assembly.take(&over, |_, _| {}).is_ok(), extra == 0);
+        for (name, values) in names.iter().zip(&all) {
+            prop_assert_eq!(name.name(), digest(values));
+        }
         prop_assert_eq!(assembly.finish().unwrap(), all);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
 };
 
 use fedlayer_core::{
@@ -19,40 +19,65 @@ use super::{
 };
 use crate::{LinkError, Reply, Task, Work};
 
-/// The name of values: the hash of their little-endian bytes.
-pub(crate) fn digest(values: &[f32]) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    if cfg!(target_endian = "little") {
-        hasher.update(bytemuck::cast_slice(values));
-    } else {
-        for value in values {
-            hasher.update(&value.to_le_bytes());
+/// Names values as they come: the name is the hash of their little-endian bytes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Naming(blake3::Hasher);
+
+impl Naming {
+    /// The next values.
+    pub(crate) fn add(&mut self, values: &[f32]) {
+        if cfg!(target_endian = "little") {
+            self.0.update(bytemuck::cast_slice(values));
+        } else {
+            for value in values {
+                self.0.update(&value.to_le_bytes());
+            }
         }
     }
-    Digest(*hasher.finalize().as_bytes())
+
+    /// The name of all values so far.
+    pub(crate) fn name(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
+/// The name of values.
+pub(crate) fn digest(values: &[f32]) -> Digest {
+    let mut naming = Naming::default();
+    naming.add(values);
+    naming.name()
 }
 
 /// Remembers the names of parameters as long as somebody holds them, so that a model is hashed once however often it is sent.
 #[derive(Debug, Default)]
-pub(crate) struct Names(Mutex<BTreeMap<usize, (Weak<Params>, Digest)>>);
+pub(crate) struct Names(Mutex<BTreeMap<usize, Known>>);
+
+/// A model, and its name once somebody has hashed it.
+#[derive(Debug)]
+struct Known {
+    model: Weak<Params>,
+    name: Arc<OnceLock<Digest>>,
+}
 
 impl Names {
     fn of(&self, source: &Source) -> Digest {
         let Source::Params(params) = source else { return digest(source.values()) };
-        // A weak handle keeps the address from being given to another model.
-        let address = Arc::as_ptr(params) as usize;
-        let known = self.lock().get(&address).map(|(_, name)| *name);
-        known.unwrap_or_else(|| {
-            let name = digest(params.values());
-            let mut names = self.lock();
-            names.retain(|_, (model, _)| model.strong_count() > 0);
-            names.insert(address, (Arc::downgrade(params), name));
-            name
-        })
+        // Hashed without the map's lock: whoever wants the same model waits, whoever wants another does not.
+        *self.place(params).get_or_init(|| digest(params.values()))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, (Weak<Params>, Digest)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where a model's name is or will be.
+    fn place(&self, params: &Arc<Params>) -> Arc<OnceLock<Digest>> {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A weak handle keeps the address from being given to another model.
+        let address = Arc::as_ptr(params) as usize;
+        if let Some(known) = names.get(&address) {
+            return known.name.clone();
+        }
+        names.retain(|_, known| known.model.strong_count() > 0);
+        let name = Arc::default();
+        names.insert(address, Known { model: Arc::downgrade(params), name: Arc::clone(&name) });
+        name
     }
 }
 
