@@ -42,11 +42,11 @@ use tonic::{
 /// The parameters of ResNet-18 for ten classes.
 const RESNET_18: usize = 11_173_962;
 
-/// How often each side is timed.
-const TURNS: usize = 9;
-
 /// Those of a small perceptron.
 const SMALL: usize = 2_410;
+
+/// How often each side is timed.
+const TURNS: usize = 9;
 
 const WORKERS: usize = 200;
 const CLIENTS: u32 = 1_000;
