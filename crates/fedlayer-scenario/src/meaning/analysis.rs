@@ -16,7 +16,7 @@ use crate::{
     words::{count, did_you_mean, name, names},
 };
 
-pub(super) fn check(scenario: &Scenario, layout: &Layout, outside: &dyn Outside) -> Vec<Problem> {
+pub(super) fn check(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, spec) in scenario.analysis.iter().enumerate() {
         let path = Path::from("analysis").join(index);
@@ -25,9 +25,16 @@ pub(super) fn check(scenario: &Scenario, layout: &Layout, outside: &dyn Outside)
         problems.extend(rounds(scenario, spec, &path));
         problems.extend(splits(scenario, spec, &path));
         problems.extend(measure(&spec.measure, layout, &path.join("measure")));
-        problems.extend(given(spec, layout, outside, &path.join("models")));
     }
     problems
+}
+
+/// Models of one's own must have the model's values, whose number follows from the data.
+pub(super) fn models(scenario: &Scenario, layout: &Layout, outside: &dyn Outside) -> Vec<Problem> {
+    let one = |(index, spec): (usize, &AnalysisSpec)| {
+        given(spec, layout, outside, &Path::from("analysis").join(index).join("models"))
+    };
+    scenario.analysis.iter().enumerate().flat_map(one).collect()
 }
 
 /// Every analysis needs files of its own.
@@ -226,7 +233,6 @@ fn measure(measure: &Measurement, layout: &Layout, path: &Path) -> Vec<Problem> 
     }
 }
 
-/// Models of one's own must have the model's values.
 fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Path) -> Vec<Problem> {
     match &spec.models {
         None => Vec::new(),

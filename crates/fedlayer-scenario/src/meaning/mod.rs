@@ -85,11 +85,12 @@ pub(crate) fn check(
         }
     };
     problems.extend(layers::check(scenario, &layout));
-    problems.extend(analysis::check(scenario, &layout, outside));
+    problems.extend(analysis::check(scenario, &layout));
     if facts.is_ok() {
+        problems.extend(analysis::models(scenario, &layout, outside));
         problems.extend(model::initial(scenario, &layout, outside));
+        problems.extend(too_large(&layout));
     }
-    problems.extend(facts.is_ok().then(|| too_large(&layout)).flatten());
     if problems.is_empty() { Ok(layout) } else { Err(problems) }
 }
 

@@ -1,6 +1,8 @@
 //! Wrong scenarios, one edit each.
 
-use crate::base::{Case, holds, messages};
+use fedlayer_scenario::Color;
+
+use crate::base::{Case, edited, holds, messages, read_text};
 
 #[test]
 fn keys() {
@@ -389,4 +391,20 @@ fn drawn_clients() {
             ),
         ]),
     );
+}
+
+/// How many values a model has follows from the data: where that is wrong, nothing is said of models of one's own.
+#[test]
+fn values_of_models_wait_for_the_data() {
+    let analysis = "\n[[analysis]]\nmeasure = { barriers = {} }\nmodels = { values = [[1.0], [2.0]] }\nsplits = [\"test\"]\n";
+    let said = |count: &str| {
+        let text = edited("count = 8", count) + analysis;
+        read_text(&text).unwrap_err().render(Color::Plain)
+    };
+    let words = "found 1 values; the model has";
+    let of_right_data = said("count = 8");
+    assert_eq!(of_right_data.matches(words).count(), 2, "{of_right_data}");
+    let of_wrong_data = said("count = 2000");
+    assert!(of_wrong_data.contains("2000 clients cannot share"), "{of_wrong_data}");
+    assert!(!of_wrong_data.contains(words), "{of_wrong_data}");
 }
