@@ -107,6 +107,40 @@ pub(crate) fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|at| at.is_dir())
 }
 
+/// Whether a file is there and may be read.
+pub(crate) fn can_be_read(path: &Path) -> bool {
+    File::open(path).is_ok()
+}
+
+/// The folders that would have to be made for `folder` to be there, the innermost first.
+pub(crate) fn absent_folders(folder: &Path) -> Vec<PathBuf> {
+    let all = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+    all.take_while(|folder| !exists(folder)).map(Path::to_owned).collect()
+}
+
+/// Removes those of these folders that are empty, in their order.
+pub(crate) fn remove_empty_folders(folders: &[PathBuf]) {
+    for folder in folders {
+        // One that has something in it stays, and so do those around it.
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}
+
+/// Removes a folder with everything in it.
+pub(crate) fn remove_folder(folder: &Path) -> Result<()> {
+    fs::remove_dir_all(folder).map_err(at("remove", folder))
+}
+
+/// Checks that a folder is there or can be made, and that a file can be written in it, and leaves nothing behind.
+pub(crate) fn check_writing_in(folder: &Path) -> Result<()> {
+    let absent = absent_folders(folder);
+    let tried = try_writing_in(folder);
+    remove_empty_folders(&absent);
+    tried
+}
+
 /// Makes a folder, if it is not there, and sees whether a file can be written in it.
 pub(crate) fn try_writing_in(folder: &Path) -> Result<()> {
     create_folders(folder)?;

@@ -1,7 +1,9 @@
 //! The `fedlayer` program: arguments, files, wiring, words.
 
+mod address;
 mod analyses;
 mod args;
+mod begin;
 mod certs;
 mod check;
 mod checkpoint;
@@ -13,7 +15,10 @@ mod fetch;
 mod files;
 mod folders;
 mod identity;
+mod inputs;
 mod list;
+mod locator;
+mod reopen;
 mod run;
 mod run_folder;
 mod scenario;

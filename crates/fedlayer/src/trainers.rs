@@ -6,7 +6,7 @@ use fedlayer_core::{FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, sp
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
-use crate::{data::Data, files};
+use crate::{data::Data, files, locator::Locator};
 
 /// The examples of so many different plans stay in memory; those of more are shared out again when they are needed.
 const KEPT: usize = 64;
@@ -45,6 +45,11 @@ impl Trainers {
 }
 
 impl Trainers {
+    /// Where files are, and which were used.
+    pub(crate) fn locator(&self) -> &Locator {
+        self.data.locator()
+    }
+
     /// The values of a model in a file.
     pub(crate) fn values(&self, file: &str, layout: &Arc<Layout>) -> Result<Params, String> {
         self.data.values_of(file, layout)

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity, Server, ServerTlsConfig};
 
-use super::limits::ADMISSION;
+use super::{limits::ADMISSION, serve::words};
 
 /// A secret that both sides know. It is compared in constant time and never shown.
 #[derive(Clone)]
@@ -70,6 +70,15 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
+    /// Checks that the certificates and the key are such and belong together.
+    ///
+    /// # Errors
+    /// Says what is wrong with them.
+    pub fn check(&self) -> Result<(), String> {
+        let server = Server::builder().tls_config(self.server());
+        server.map(drop).map_err(|error| words(&error))
+    }
+
     pub(crate) fn server(&self) -> ServerTlsConfig {
         ServerTlsConfig::new()
             .identity(Identity::from_pem(&self.certificate, &self.key))

@@ -240,7 +240,8 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
             let list = path.join("files");
             let wrong = |(index, file): (usize, &String)| {
                 let error = outside.values(file, layout).err()?;
-                Some(Problem::new(At::Value(list.join(index)), error))
+                let problem = Problem::new(At::Value(list.join(index)), error);
+                Some(problem.absence(outside.is_absent(file)))
             };
             files.iter().enumerate().filter_map(wrong).collect()
         }

@@ -41,6 +41,11 @@ pub trait Outside {
     fn values(&self, file: &str, _layout: &Layout) -> Result<(), String> {
         Err(format!("the values in `{file}` cannot be read here"))
     }
+
+    /// Whether a file of a module or of values is nowhere, or cannot be opened.
+    fn is_absent(&self, _file: &str) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&DataSpec, u32) -> Result<DataFacts, DataFault>> Outside for F {
@@ -58,6 +63,8 @@ pub struct DataFault {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether a file cannot be had, and `[data]` may be right.
+    pub is_absence: bool,
 }
 
 /// Everything that makes no sense, or the layers of the model.
@@ -69,7 +76,8 @@ pub(crate) fn check(
     let facts = outside.check(&scenario.data, scenario.clients.count);
     if let Err(fault) = &facts {
         let at = At::Value(Path::from(fault.key.as_str()));
-        problems.push(Problem::new(at, fault.message.clone()).help(fault.help.clone()));
+        let problem = Problem::new(at, fault.message.clone()).help(fault.help.clone());
+        problems.push(problem.absence(fault.is_absence));
     }
     problems.extend(distinct_seeds(&scenario.seeds));
     problems.extend(clients::check(scenario));

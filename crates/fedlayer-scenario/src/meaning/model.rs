@@ -20,8 +20,10 @@ pub(super) fn layout(
     outside: &dyn Outside,
 ) -> Result<Arc<Layout>, Box<Problem>> {
     if let ModelSpec::Torchscript(file) = model {
-        let unread =
-            |words| Box::new(Problem::new(At::Value(Path::from("model.torchscript")), words));
+        let unread = |words| {
+            let at = At::Value(Path::from("model.torchscript"));
+            Box::new(Problem::new(at, words).absence(outside.is_absent(file)))
+        };
         return outside.module(file).map(Arc::new).map_err(unread);
     }
     let stand_in = stand_in(model);
@@ -119,7 +121,11 @@ pub(super) fn initial(
         return Some(problem);
     }
     let wrong = |words: String| {
-        Problem::new(at, words).help(
+        let problem = Problem::new(at, words);
+        if outside.is_absent(file) {
+            return problem.absence(true);
+        }
+        problem.help(
             "the file needs every tensor of the model under its name and in its shape, and no other; `fedlayer check` without `initial` prints them"
                 .to_owned(),
         )
