@@ -24,10 +24,10 @@ use crate::{
     files,
     folders::Folders,
     identity::identity,
-    inputs::InputsNote,
-    reopen::{Reopened, absolute},
+    inputs::{InputsNote, Search},
+    reopen::{self, Reopened, absolute},
     run::{Job, Workplace, note, shared},
-    run_folder::{self, RunFolder, RunNote},
+    run_folder::{RunFolder, RunNote},
     scenario,
     screen::Screen,
     security::{self, Side},
@@ -122,10 +122,11 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<Opened, Failure> {
         let again = Some((folder, inputs));
         return Ok(Opened { again, name: before.scenario, data, data_folder: before.data, read });
     }
-    let data = Data::new(Folders::existing(option)?.beside(path));
-    let read = scenario::read(path, settings, &data, screen)?;
+    let folders = Folders::existing(option)?.beside(path);
     let name = scenario::name(path);
     let data_folder = absolute(option)?;
+    let data = Data::new(folders.clone());
+    let read = scenario::read(path, settings, &data, screen)?;
     let there = args.out.as_ref().filter(|out| args.go_on && RunFolder::is_one(out));
     let Some(out) = there else {
         args.out.as_deref().map_or(Ok(()), RunFolder::check_free)?;
@@ -135,8 +136,7 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<Opened, Failure> {
     if folder.scenario()?.1 != read.text {
         return Err(Failure::OtherScenario(out.clone()));
     }
-    let inputs = run_folder::read_inputs(out)?;
-    let inputs = inputs.map(|inputs| inputs.still(out, data.locator())).transpose()?;
+    let (data, inputs) = reopen::data_in(out, folders, Search::InFolders)?;
     Ok(Opened { again: Some((folder, inputs)), name, data, data_folder, read })
 }
 

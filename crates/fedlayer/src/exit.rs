@@ -199,3 +199,16 @@ fn others(failed: usize, plans: usize) -> &'static str {
 pub(crate) fn run_reason(strategy: &str, seed: u64, error: &dyn fmt::Display) -> String {
     format!("  `{strategy}`, seed {seed}: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every other code is provoked in `tests/it/exit_codes.rs`.
+    #[test]
+    fn a_fault_of_the_program_has_a_code_of_its_own() {
+        let fault = Failure::Fault("two and two are five".to_owned());
+        assert_eq!(fault.code(), 70);
+        assert!(fault.to_string().contains("please report it"));
+    }
+}

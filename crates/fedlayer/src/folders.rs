@@ -104,6 +104,11 @@ impl Folders {
         self
     }
 
+    /// As [`beside`](Self::beside), where no scenario's folder is known yet.
+    pub(crate) fn else_beside(self, scenario: &Path) -> Self {
+        if self.beside.is_some() { self } else { self.beside(scenario) }
+    }
+
     fn of(named: impl IntoIterator<Item = (Origin, Option<PathBuf>)>) -> Self {
         let mut folders: Vec<Folder> = Vec::new();
         for (origin, path) in named {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     exit::Failure,
     files::{self, FileError},
+    folders::Folders,
     locator::{FileName, Locator},
 };
 
@@ -82,15 +83,20 @@ impl InputsNote {
         self.files.iter().map(|input| (input.name.clone(), input.path.clone())).collect()
     }
 
-    /// Checks that each file is what it was, wherever `locator` finds it now, and returns the note with the paths of now.
+    /// Finds each file as it was, and returns the note with the paths of now.
     ///
     /// # Errors
     /// Names every file that changed or is gone, with its size and hash then and now.
-    pub(crate) fn still(&self, run: &Path, locator: &Locator) -> Result<Self, Failure> {
+    pub(crate) fn still(
+        &self,
+        run: &Path,
+        folders: &Folders,
+        search: Search,
+    ) -> Result<Self, Failure> {
         let mut now = self.clone();
         let mut changes = Vec::new();
         for input in &mut now.files {
-            match input.moved(locator) {
+            match input.found(folders, search) {
                 Ok(path) => input.path = path,
                 Err(change) => changes.push(change),
             }
@@ -106,23 +112,45 @@ impl InputsNote {
     }
 }
 
+/// Where the files of a run that is there already are searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// Where they were, then in the folders.
+    WhereTheyWere,
+    /// In the folders.
+    InFolders,
+}
+
 impl Input {
-    /// Where the file is now, or how it differs from what it was.
-    fn moved(&self, locator: &Locator) -> Result<PathBuf, String> {
-        let Self { name: FileName { name, .. }, path, content: then } = self;
-        let differs =
-            |at: &Path, now: &str| format!("  `{name}`: {}: then {then}, now {now}", at.display());
-        let Some(found) = locator.find(&self.name) else {
-            let searched: Vec<_> =
-                locator.searched(&self.name).iter().map(|place| format!("`{place}`")).collect();
-            return Err(differs(path, &format!("not found in {}", searched.join(", "))));
+    /// The first path that has the file as it was, or how the first one that there is differs.
+    fn found(&self, folders: &Folders, search: Search) -> Result<PathBuf, String> {
+        let Self { name: FileName { set, name }, path, content: then } = self;
+        let anew = folders.places(set.as_deref(), name);
+        let places = match search {
+            Search::WhereTheyWere => [vec![path.clone()], anew].concat(),
+            Search::InFolders => anew,
         };
-        let found = std::path::absolute(&found).unwrap_or(found);
-        match Content::of(&found) {
-            Ok(now) if now == *then => Ok(found),
-            Ok(now) => Err(differs(&found, &now.to_string())),
-            Err(error) => Err(differs(&found, &error.reason())),
+        let differs = |at: &Path, now: String| {
+            format!("  `{name}`: {}: then {then}, now {now}", at.display())
+        };
+        let mut difference = None;
+        for place in places {
+            let place = std::path::absolute(&place).unwrap_or(place);
+            if files::length_if_any(&place).is_none() {
+                continue;
+            }
+            let now = Content::of(&place);
+            if now.as_ref().is_ok_and(|now| now == then) {
+                return Ok(place);
+            }
+            let words = now.map_or_else(|error| error.reason(), |now| now.to_string());
+            difference.get_or_insert_with(|| differs(&place, words));
         }
+        Err(difference.unwrap_or_else(|| {
+            let searched = folders.names(set.as_deref(), name);
+            let searched: Vec<_> = searched.iter().map(|place| format!("`{place}`")).collect();
+            differs(path, format!("not there, nor in {}", searched.join(", ")))
+        }))
     }
 }
 

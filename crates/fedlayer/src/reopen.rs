@@ -8,7 +8,7 @@ use crate::{
     data::Data,
     exit::Failure,
     folders::Folders,
-    inputs::InputsNote,
+    inputs::{InputsNote, Search},
     run_folder::{self, RunFolder, RunNote},
     scenario,
     screen::Screen,
@@ -48,26 +48,32 @@ impl Reopened {
     }
 }
 
-/// The data of a run that is there already: its files are where they were when it began; with `--data` they are looked for anew. Either way each
-/// must be what it was. `before` is the data folder that the run began with.
+/// The data of a run that is there already. Its files are searched for where they were when it began; with `--data`, in the folders alone. Either way
+/// each must be what it was. `before` is the data folder that the run began with.
 pub(crate) fn data_of(
     run: &Path,
     option: Option<&Path>,
     before: Option<&Path>,
 ) -> Result<(Data, Option<InputsNote>), Failure> {
+    let (folders, search) = match option {
+        Some(_) => (Folders::existing(option)?, Search::InFolders),
+        None => (Folders::new(before), Search::WhereTheyWere),
+    };
+    data_in(run, folders, search)
+}
+
+/// As [`data_of`], for a search that is settled.
+pub(crate) fn data_in(
+    run: &Path,
+    folders: Folders,
+    search: Search,
+) -> Result<(Data, Option<InputsNote>), Failure> {
     let Some(inputs) = run_folder::read_inputs(run)? else {
-        let folders = match option {
-            Some(_) => Folders::existing(option)?,
-            None => Folders::new(before),
-        };
         return Ok((Data::new(folders), None));
     };
-    let data = match option {
-        Some(_) => Data::new(Folders::existing(option)?.beside(&inputs.scenario)),
-        None => Data::with_known(Folders::new(before), inputs.paths()),
-    };
-    let now = inputs.still(run, data.locator())?;
-    Ok((data, Some(now)))
+    let folders = folders.else_beside(&inputs.scenario);
+    let now = inputs.still(run, &folders, search)?;
+    Ok((Data::with_known(folders, now.paths()), Some(now)))
 }
 
 /// The path of a file as it is called from everywhere.

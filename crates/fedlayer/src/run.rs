@@ -155,13 +155,15 @@ pub(crate) trait Workplace {
 
 /// Threads of this process.
 struct Threads {
-    pool: Arc<WorkerPool>,
+    /// Until they are given away: they end with their last task.
+    pool: Option<Arc<WorkerPool>>,
 }
 
 impl Threads {
     /// Starts them.
     fn start(workers: usize, trainers: &Arc<Trainers>) -> Result<Self, Failure> {
-        Ok(Self { pool: Arc::new(WorkerPool::start(workers, trainers.clone())?) })
+        let pool = WorkerPool::start(workers, trainers.clone())?;
+        Ok(Self { pool: Some(Arc::new(pool)) })
     }
 }
 
@@ -169,7 +171,7 @@ impl Workplace for Threads {
     type Link = WorkerPool;
 
     async fn open(&mut self, _word: &Shutdown) -> Result<Option<Arc<WorkerPool>>, Failure> {
-        Ok(Some(self.pool.clone()))
+        Ok(self.pool.take())
     }
 }
 
