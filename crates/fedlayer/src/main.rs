@@ -2,9 +2,11 @@
 
 mod analyses;
 mod args;
+mod arguments;
 mod certs;
 mod check;
 mod checkpoint;
+mod clean;
 mod coordinator;
 mod cost;
 mod data;
@@ -27,7 +29,7 @@ mod turns;
 mod values;
 mod worker;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::{
     args::{Cli, Command, DataCommand},
@@ -36,7 +38,10 @@ use crate::{
 };
 
 fn main() {
-    let cli = Cli::parse();
+    let cli = match arguments::parse() {
+        Ok(cli) => cli,
+        Err(code) => std::process::exit(code),
+    };
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let code = match perform(&cli.command, &screen) {
