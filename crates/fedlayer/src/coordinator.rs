@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use fedlayer_core::{Plan, Split};
+use fedlayer_core::{Plan, Split, printable};
 use fedlayer_runtime::{
     Shutdown,
     remote::{self, Briefing, End, Hub, ListenError, Listening, Metrics, Security, serve},
@@ -63,7 +63,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let metrics = Arc::new(Metrics::new());
     let talk = screen.clone();
     let hub = Hub::new(briefing, args.grace, metrics.clone(), move |notice| {
-        talk.talk(&notice.to_string());
+        talk.talk(&printable(&notice.to_string()));
     });
     let hub = Arc::new(hub.map_err(Failure::Fault)?);
     let folder = match again {

@@ -50,6 +50,7 @@ fn hint(error: &io::Error) -> &'static str {
             "\nhint: choose another folder with `--out`, or allow writing there"
         }
         io::ErrorKind::NotFound => "\nhint: check the path; it is taken from the current folder",
+        io::ErrorKind::InvalidData => "\nhint: save it as UTF-8 text",
         _ => "",
     }
 }
@@ -61,9 +62,10 @@ fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Fil
     move |source| FileError { action, path: path.to_owned(), source }
 }
 
-/// The text of a file.
+/// The text of a file, without the mark that some editors put before UTF-8.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(at("read", path))
+    let text = fs::read_to_string(path).map_err(at("read", path))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The text of a file that may not be there yet: then it is empty.

@@ -3,10 +3,12 @@
 mod address;
 mod analyses;
 mod args;
+mod arguments;
 mod begin;
 mod certs;
 mod check;
 mod checkpoint;
+mod clean;
 mod coordinator;
 mod cost;
 mod data;
@@ -32,7 +34,7 @@ mod turns;
 mod values;
 mod worker;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::{
     args::{Cli, Command, DataCommand},
@@ -41,7 +43,10 @@ use crate::{
 };
 
 fn main() {
-    let cli = Cli::parse();
+    let cli = match arguments::parse() {
+        Ok(cli) => cli,
+        Err(code) => std::process::exit(code),
+    };
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let code = match perform(&cli.command, &screen) {

@@ -10,6 +10,7 @@ use std::{
     thread::available_parallelism,
 };
 
+use fedlayer_core::printable;
 use fedlayer_runtime::{
     remote::{Post, Prepared, Retired, WorkerError, work},
     shutdown,
@@ -85,7 +86,10 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
             signals::end().await;
             signal_hook::low_level::exit(130);
         });
-        work(&post, Arc::new(prepare), word, move |notice| talk.talk(&notice.to_string())).await
+        work(&post, Arc::new(prepare), word, move |notice| {
+            talk.talk(&printable(&notice.to_string()))
+        })
+        .await
     });
     runtime.shutdown_background();
     match ended {
@@ -142,10 +146,8 @@ fn prepare(
 
 /// What this machine calls itself.
 fn host() -> String {
-    std::env::var("HOSTNAME")
-        .ok()
-        .or_else(crate::files::host_name)
-        .unwrap_or_else(|| "worker".to_owned())
+    let name = std::env::var("HOSTNAME").ok().or_else(crate::files::host_name);
+    name.map_or_else(|| "worker".to_owned(), |name| printable(&name).into_owned())
 }
 
 #[cfg(test)]

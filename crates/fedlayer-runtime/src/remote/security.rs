@@ -12,9 +12,10 @@ use super::{limits::ADMISSION, serve::words};
 pub struct Token(String);
 
 impl Token {
-    /// Takes a secret, without the blanks around it; nothing where it is shorter than 16 characters or cannot stand in a header.
+    /// Takes a secret, without the blanks around it and without the mark that some editors put before UTF-8. Returns nothing where it is shorter than 16
+    /// characters or cannot be part of a header.
     pub fn new(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_start_matches('\u{feff}').trim();
         let fits = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.to_owned()))
     }
@@ -121,6 +122,9 @@ mod tests {
             assert!(!token.is_in(wrong.as_bytes()), "{wrong}");
         }
         assert_eq!(format!("{token:?}"), "Token(…)");
+        for marked in ["\u{feff}0123456789abcdef\r\n", "\u{feff} 0123456789abcdef"] {
+            assert_eq!(Token::new(marked).unwrap().secret(), "0123456789abcdef");
+        }
         assert!(Token::new("too short").is_none());
         assert!(Token::new("with a blank inside it").is_none());
         assert_ne!(Token::draw().unwrap().secret(), Token::draw().unwrap().secret());

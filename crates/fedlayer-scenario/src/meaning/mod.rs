@@ -2,15 +2,21 @@
 
 mod analysis;
 mod clients;
+mod kept;
 mod layers;
 mod local;
 mod model;
+mod module;
+mod needs;
 mod rounds;
 mod strategies;
 
 use std::sync::Arc;
 
-use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
+use fedlayer_core::{
+    DataFacts, Layout,
+    spec::{DataSpec, Loss},
+};
 
 use crate::{
     Scenario,
@@ -32,6 +38,22 @@ pub trait Outside {
     /// When the file is no such module; always, where modules are not read.
     fn module(&self, file: &str) -> Result<Layout, String> {
         Err(format!("the module `{file}` cannot be read here"))
+    }
+
+    /// Runs the TorchScript module in a file once, forward and backward, on inputs such as the data has, with the loss of `[local]`. `twice` says whether it
+    /// is to be differentiated twice, as measurements of curvature do.
+    ///
+    /// # Errors
+    /// When it cannot be trained on such data, or what it does could not be repeated.
+    fn try_module(
+        &self,
+        _file: &str,
+        _layout: &Layout,
+        _facts: &DataFacts,
+        _loss: Loss,
+        _twice: bool,
+    ) -> Result<(), String> {
+        Ok(())
     }
 
     /// Checks that a file has the values of these layers.
@@ -84,17 +106,19 @@ pub(crate) fn check(
     problems.extend(local::check(scenario, facts.as_ref().ok()));
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
-    problems.extend(model::check(scenario, facts.as_ref().ok()));
+    problems.extend(model::check(scenario));
     let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
         Ok(layout) => layout,
         Err(problem) => {
-            problems.push(*problem);
+            problems.extend(problem.map(|problem| *problem));
             return Err(problems);
         }
     };
+    problems.extend(model::statistics(scenario, &layout));
     problems.extend(layers::check(scenario, &layout));
-    problems.extend(analysis::check(scenario, &layout));
-    if facts.is_ok() {
+    problems.extend(analysis::check(scenario, &layout, facts.as_ref().ok()));
+    if let Ok(facts) = &facts {
+        problems.extend(module::check(scenario, &layout, facts, outside));
         problems.extend(analysis::models(scenario, &layout, outside));
         problems.extend(model::initial(scenario, &layout, outside));
         problems.extend(too_large(&layout));
