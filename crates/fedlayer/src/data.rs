@@ -2,27 +2,35 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use fedlayer_core::{DataFacts, FederatedData, Layout, Params, Plan, spec::DataSpec};
 use fedlayer_data::Library;
-use fedlayer_scenario::{DataFault, Outside};
+use fedlayer_scenario::{DataFault, Outside, ValuesFault};
 
-use crate::{folders::Folders, shelf::FolderShelf, values};
+use crate::{
+    files,
+    folders::Folders,
+    shelf::FolderShelf,
+    values::{FileKind, Source, Values, ValuesError},
+};
 
 /// The data folders, and everything that was read from them.
 #[derive(Debug)]
 pub(crate) struct Data {
     library: Library,
     folders: Folders,
+    /// What was done to the values of files, and is not said yet.
+    notes: Mutex<Vec<String>>,
 }
 
 impl Data {
     /// Looks in `--data` first, where it was given.
     pub(crate) fn new(option: Option<&Path>) -> Self {
         let folders = Folders::new(option);
-        Self { library: Library::new(Box::new(FolderShelf::new(folders.clone()))), folders }
+        let library = Library::new(Box::new(FolderShelf::new(folders.clone())));
+        Self { library, folders, notes: Mutex::default() }
     }
 
     /// The examples of a plan, shared out among its clients.
@@ -53,15 +61,37 @@ impl Data {
     /// # Errors
     /// When the file is nowhere, or has not the values of the plan's model.
     pub(crate) fn initial(&self, plan: &Plan) -> Result<Option<Params>, String> {
-        plan.initial.as_ref().map(|file| self.values_of(file, &plan.layout)).transpose()
+        let values = plan.initial.as_ref().map(|file| self.values_of(file, &plan.layout));
+        values.transpose().map_err(|error| error.with_help())
     }
 
-    /// The values of a model in a file.
+    /// The values of a model in a file, or at an address (`RUN:STRATEGY:SEED:ROUND:CLIENT`).
     ///
     /// # Errors
-    /// When the file is nowhere, or has not the values of these layers.
-    pub(crate) fn values_of(&self, file: &str, layout: &Arc<Layout>) -> Result<Params, String> {
-        values::read(&self.find(file)?, layout).map_err(|error| error.to_string())
+    /// When neither is there, or has not the values of these layers.
+    pub(crate) fn values_of(
+        &self,
+        reference: &str,
+        layout: &Arc<Layout>,
+    ) -> Result<Params, ValuesError> {
+        let Values { params, notes } = self.source(reference)?.read(layout)?;
+        let mut waiting = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in notes {
+            if !waiting.contains(&note) {
+                waiting.push(note);
+            }
+        }
+        Ok(params)
+    }
+
+    /// The file, or the model of a run, that a scenario or a command names.
+    fn source(&self, reference: &str) -> Result<Source, ValuesError> {
+        Source::find(reference, &self.folders)
+    }
+
+    /// What was done to the values of files since this was asked last, a line each.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -76,10 +106,17 @@ impl Outside for Data {
 
     fn module(&self, file: &str) -> Result<Layout, String> {
         let path = self.find(file)?;
+        let name = path.display().to_string();
+        let bytes = files::read_bytes(&path).map_err(|error| error.bare())?;
+        if let Some(reason) = FileKind::of(&bytes).no_module(&name) {
+            return Err(format!("module `{name}`: {reason}"));
+        }
         fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
     }
 
-    fn values(&self, file: &str, layout: &Layout) -> Result<(), String> {
-        self.values_of(file, &Arc::new(layout.clone())).map(drop)
+    fn values(&self, file: &str, layout: &Layout) -> Result<(), ValuesFault> {
+        let values = self.values_of(file, &Arc::new(layout.clone()));
+        let fault = |error: ValuesError| ValuesFault { message: error.to_string(), help: error.help() };
+        values.map(drop).map_err(fault)
     }
 }

@@ -239,8 +239,8 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
         Some(GivenModels::Files(files)) => {
             let list = path.join("files");
             let wrong = |(index, file): (usize, &String)| {
-                let error = outside.values(file, layout).err()?;
-                Some(Problem::new(At::Value(list.join(index)), error))
+                let fault = outside.values(file, layout).err()?;
+                Some(fault.at(At::Value(list.join(index))))
             };
             files.iter().enumerate().filter_map(wrong).collect()
         }
@@ -249,10 +249,13 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
             let expected = layout.parameters();
             let wrong = |(index, values): (usize, &Vec<f64>)| {
                 let found = values.len();
-                (found != expected).then(|| {
+                if found != expected {
                     let title = format!("found {found} values; the model has {expected}");
-                    Problem::new(At::Value(list.join(index)), title)
-                })
+                    return Some(Problem::new(At::Value(list.join(index)), title));
+                }
+                let element = values.iter().position(|value| !(*value as f32).is_finite())?;
+                let title = format!("found {:e}; f32 reaches {:e}", values[element], f32::MAX);
+                Some(Problem::new(At::Value(list.join(index).join(element)), title))
             };
             models.iter().enumerate().filter_map(wrong).collect()
         }

@@ -118,13 +118,7 @@ pub(super) fn initial(
             .help("leave it out".to_owned());
         return Some(problem);
     }
-    let wrong = |words: String| {
-        Problem::new(at, words).help(
-            "the file needs every tensor of the model under its name and in its shape, and no other; `fedlayer check` without `initial` prints them"
-                .to_owned(),
-        )
-    };
-    outside.values(file, layout).err().map(wrong)
+    outside.values(file, layout).err().map(|fault| fault.at(at))
 }
 
 /// Policies for running statistics that a model does not have, and measurements that need all clients' examples at once.
