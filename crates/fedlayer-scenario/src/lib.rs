@@ -43,8 +43,9 @@ mod walk;
 mod words;
 
 pub use asking::asking;
-pub use meaning::{DataFault, Outside};
+pub use meaning::{DataFault, Outside, ValuesFault};
 pub use read::{Read, read};
 pub use report::{Color, Report};
 pub use scenario::{Scenario, example, schema};
 pub use setting::{Setting, SettingError};
+pub use words::{did_you_mean, nearest};

@@ -30,9 +30,9 @@ pub struct Scenario {
     pub clients: ClientsSpec,
     /// The network that clients train.
     pub model: ModelSpec,
-    /// A safetensors file of the values that every client starts from, with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of
-    /// another run). Drawn from the seed where it is not given. Looked for beside the scenario, in the data folders, then where the
-    /// program was started.
+    /// The values that every client starts from: a safetensors file with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of
+    /// a run that averages all layers), or a model of a run: `RUN:STRATEGY:SEED:ROUND:CLIENT`, such as `runs/digits:local:1:last:0`. Drawn from the
+    /// seed where it is not given. Looked for beside the scenario, in the data folders, then where the program was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub initial: Option<String>,

@@ -65,7 +65,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 }
 
 /// What a misspelt name probably meant: the nearest of the names there are, where one is near enough.
-pub(crate) fn nearest<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     // A longer name has no meaning that a distance could find, and would take long to compare.
     if found.len() > 4 * LONGEST {
         return None;
@@ -86,7 +86,7 @@ pub(crate) fn nearest<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -
 }
 
 /// `did you mean …?` for a misspelt name, where a name is near enough.
-pub(crate) fn did_you_mean<'n>(
+pub fn did_you_mean<'n>(
     found: &str,
     all: impl IntoIterator<Item = &'n str>,
 ) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The command line, as clap reads it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use clap_complete::Shell;
@@ -305,6 +305,24 @@ pub(crate) struct HealthArgs {
     pub(crate) certs: Option<PathBuf>,
 }
 
+/// The most clients that one analysis is made on.
+const MOST_CLIENTS: u32 = 10_000;
+
+/// A client, or the clients from one to another.
+fn clients(text: &str) -> Result<RangeInclusive<u32>, String> {
+    let allowed = || "clients are written `0,2,5` or `0-3`, counted from 0".to_owned();
+    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| allowed());
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (number(first)?, number(last)?);
+    match last.checked_sub(first) {
+        None => Err("the first client of a range must not be above the last".to_owned()),
+        Some(more) if more >= MOST_CLIENTS => {
+            Err(format!("an analysis takes at most {MOST_CLIENTS} clients"))
+        }
+        Some(_) => Ok(first..=last),
+    }
+}
+
 /// A number of seconds above 0.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds: &f64| (0.01..=1e9).contains(seconds));
@@ -338,16 +356,17 @@ pub(crate) struct AnalyzeArgs {
     /// What is measured.
     #[arg(value_parser = PossibleValuesParser::new(Measurement::WORDS))]
     pub(crate) measure: String,
-    /// A run folder; or two or more safetensors files with the names and shapes of one model, PyTorch's among them.
+    /// A run folder; or two or more models: safetensors files with the names and shapes of one network (PyTorch's among them), or models of runs, as
+    /// RUN:STRATEGY:SEED:ROUND:CLIENT.
     #[arg(required = true, value_name = "RUN|FILE")]
     pub(crate) models: Vec<PathBuf>,
     /// The scenario that says what network the files are for, and on what data.
     #[arg(long)]
     pub(crate) scenario: Option<PathBuf>,
-    /// The file of the values that both models started from.
+    /// The file or the model of a run that both models started from.
     #[arg(long, value_name = "FILE")]
     pub(crate) initial: Option<PathBuf>,
-    /// The strategy whose models they are; the first one where it is not given.
+    /// The strategy whose models they are; the first one that leaves clients models of their own where it is not given.
     #[arg(long)]
     pub(crate) strategy: Option<String>,
     /// The folder of the sweep's variant whose models they are, such as `lr-0.1`; needed where the scenario has a sweep.
@@ -356,9 +375,9 @@ pub(crate) struct AnalyzeArgs {
     /// The seed whose models they are; the first one where it is not given.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// The clients whose models they are, `0,1` where it is not given.
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) clients: Vec<u32>,
+    /// The clients whose models they are, such as `0-3` or `0,2,5`; the first two that have taken part in a round where it is not given.
+    #[arg(long, value_delimiter = ',', value_parser = clients)]
+    pub(crate) clients: Vec<RangeInclusive<u32>>,
     /// The rounds after which: `last`, `all`, or numbers with commas.
     #[arg(long)]
     pub(crate) rounds: Option<String>,

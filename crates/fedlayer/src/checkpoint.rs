@@ -8,7 +8,8 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, ClientState, Federation, LayerSet, Layout, OptimizerState, Params, Plan, TensorSpec,
+    ClientId, ClientState, Federation, LayerSet, Layout, OptimizerState, Ownership, Params, Plan,
+    Role, TensorSpec,
 };
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,17 @@ pub(crate) enum CheckpointError {
         /// The model's shape.
         expected: Vec<usize>,
     },
+    /// With another number of layers than the model.
+    #[error("it has {found} layers, the scenario's model has {expected}")]
+    Layers {
+        /// In the file.
+        found: usize,
+        /// Of the model.
+        expected: usize,
+    },
+    /// With the model's layers in another order.
+    #[error("its layers come in another order than those of the scenario's model")]
+    Order,
     /// With layers that the plan's model does not have.
     #[error("client {client} averaged layer `{layer}`, which the scenario's model does not have")]
     Layer {
@@ -112,14 +124,22 @@ struct ClientHead {
     optimizer: Option<(u64, usize)>,
 }
 
+/// What the names of single clients' tensors begin with.
+const CLIENT: &str = "client/";
+
+/// Whether a name is that of a single client's tensor, its optimizer state included.
+pub(crate) fn is_of_client(name: &str) -> bool {
+    name.starts_with(CLIENT)
+}
+
 /// The name of a client's own tensor: `client/3/fc1.weight`.
 fn own_name(client: ClientId, tensor: &TensorSpec) -> String {
-    format!("client/{client}/{}", tensor.name)
+    format!("{CLIENT}{client}/{}", tensor.name)
 }
 
 /// The name of a tensor of a client's optimizer state: `client/3/optimizer/0/fc1.weight`.
 fn slot_name(client: ClientId, slot: usize, tensor: &TensorSpec) -> String {
-    format!("client/{client}/optimizer/{slot}/{}", tensor.name)
+    format!("{CLIENT}{client}/optimizer/{slot}/{}", tensor.name)
 }
 
 struct Tensor<'a> {
@@ -201,46 +221,115 @@ impl Checkpoint {
 
     /// Reads a file of a plan.
     pub(crate) fn from_bytes(bytes: &[u8], plan: &Plan) -> Result<Self, CheckpointError> {
-        let layout = &plan.layout;
+        let file = CheckpointFile::read(bytes)?;
+        if file.head.plan != PlanHash::of(plan)? {
+            return Err(CheckpointError::Plan);
+        }
+        let federation = file.federation(&plan.layout)?;
+        Ok(Self {
+            plan: file.head.plan,
+            round: file.head.round,
+            rounds_bytes: file.head.rounds_bytes,
+            barriers_bytes: file.head.barriers_bytes,
+            federation: Arc::new(federation),
+        })
+    }
+}
+
+/// A checkpoint's file, unchanged since it was written, before it is held to a plan or a model.
+pub(crate) struct CheckpointFile<'a> {
+    tensors: SafeTensors<'a>,
+    head: Head,
+}
+
+impl<'a> CheckpointFile<'a> {
+    /// Reads the file and compares its checksum.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Foreign`] where another program wrote the file.
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, CheckpointError> {
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let words = metadata.metadata().as_ref().and_then(|words| words.get(KEY));
         let Entry { head, checksum: expected } =
             serde_json::from_str(words.ok_or(CheckpointError::Foreign)?)?;
-        let file = SafeTensors::deserialize(bytes)?;
-        let mut names = file.names();
+        let tensors = SafeTensors::deserialize(bytes)?;
+        let mut names = tensors.names();
         names.sort_unstable();
         let mut values = Vec::with_capacity(names.len());
         for name in names {
-            values.push((name, Cow::Borrowed(file.tensor(name)?.data())));
+            values.push((name, Cow::Borrowed(tensors.tensor(name)?.data())));
         }
         let found = checksum(&head, values)?;
         if found != expected {
             return Err(CheckpointError::Checksum { found, expected });
         }
-        if head.plan != PlanHash::of(plan)? {
-            return Err(CheckpointError::Plan);
+        Ok(Self { tensors, head })
+    }
+
+    /// The round after which it was taken.
+    pub(crate) fn round(&self) -> u32 {
+        self.head.round
+    }
+
+    /// The clients that have taken part in a round, ascending.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> {
+        self.head.clients.keys().map(|&client| ClientId(client))
+    }
+
+    /// Whether clients keep running statistics of a layer that they averaged; unknown where no
+    /// averaged layer has any.
+    pub(crate) fn ownership(&self, layout: &Layout) -> Option<Ownership> {
+        let averaged = |client: &ClientHead, layer: &str| client.averaged.iter().any(|l| l == layer);
+        let mut owners = self.head.clients.iter().flat_map(|(&id, client)| {
+            let layers = layout.layers().iter();
+            let layers = layers.filter(|layer| averaged(client, layer.name.as_str()));
+            let tensors = layers.flat_map(|layer| &layer.tensors);
+            let statistics = tensors.filter(|tensor| tensor.role == Role::Statistic);
+            statistics.map(move |tensor| match self.own(ClientId(id), tensor) {
+                true => Ownership::Model,
+                false => Ownership::Layer,
+            })
+        });
+        owners.next()
+    }
+
+    fn own(&self, client: ClientId, tensor: &TensorSpec) -> bool {
+        self.tensors.tensor(&own_name(client, tensor)).is_ok()
+    }
+
+    /// The models of all clients.
+    ///
+    /// # Errors
+    /// When the tensors or layers are not those of `layout`.
+    pub(crate) fn federation(&self, layout: &Arc<Layout>) -> Result<Federation, CheckpointError> {
+        let (found, expected) = (self.head.averaged_in.len(), layout.layers().len());
+        if found != expected {
+            return Err(CheckpointError::Layers { found, expected });
         }
         let mut shared = Params::zeros(layout.clone());
         for spec in layout.tensors() {
-            let values = read_tensor(&file, &spec.name, &spec.shape)?;
+            let values = read_tensor(&self.tensors, &spec.name, &spec.shape)?;
             shared.values_mut()[spec.range.clone()].copy_from_slice(&values);
         }
-        let clients: Result<BTreeMap<_, _>, CheckpointError> = head
-            .clients
-            .into_iter()
-            .map(|(id, client)| {
-                Ok((ClientId(id), read_client(&file, layout, ClientId(id), &client)?))
-            })
-            .collect();
-        let federation = Federation::restore(Arc::new(shared), head.averaged_in, clients?);
-        Ok(Self {
-            plan: head.plan,
-            round: head.round,
-            rounds_bytes: head.rounds_bytes,
-            barriers_bytes: head.barriers_bytes,
-            federation: Arc::new(federation),
-        })
+        let clients = self.head.clients.iter().map(|(&id, client)| {
+            let id = ClientId(id);
+            Ok((id, read_client(&self.tensors, layout, id, client)?))
+        });
+        let clients: BTreeMap<_, _> = clients.collect::<Result<_, CheckpointError>>()?;
+        let averaged_in = self.head.averaged_in.clone();
+        if !clients.values().all(|client| in_order(client, &averaged_in)) {
+            return Err(CheckpointError::Order);
+        }
+        Ok(Federation::restore(Arc::new(shared), averaged_in, clients))
     }
+}
+
+/// Whether the layers that a client averaged in its last round are those whose rounds say so.
+fn in_order(client: &ClientState, averaged_in: &[u32]) -> bool {
+    averaged_in.iter().enumerate().all(|(layer, &round)| match client.averaged.contains(layer) {
+        true => round >= client.round,
+        false => round != client.round,
+    })
 }
 
 /// A hash of a checkpoint's words and of its tensors, by name.

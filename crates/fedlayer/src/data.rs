@@ -1,17 +1,21 @@
 //! [`Data`]: the files that a scenario names, and everything that was read from them: once in a process, whoever asks.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use fedlayer_core::{DataFacts, FederatedData, Layout, Params, Plan, spec::DataSpec};
 use fedlayer_data::Library;
-use fedlayer_scenario::{DataFault, Outside};
+use fedlayer_scenario::{DataFault, Outside, ValuesFault};
 
 use crate::{
     files,
     folders::Folders,
     locator::{FileName, Locator},
     shelf::FolderShelf,
-    values,
+    values::{FileKind, Source, Values, ValuesError},
 };
 
 /// The files that a scenario names, and everything that was read from them.
@@ -19,6 +23,8 @@ use crate::{
 pub(crate) struct Data {
     library: Library,
     locator: Arc<Locator>,
+    /// What was done to the values of files, and is not said yet.
+    notes: Mutex<Vec<String>>,
 }
 
 impl Data {
@@ -30,7 +36,8 @@ impl Data {
     /// Looks in these folders, but for files that are known to be at a path.
     pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         let locator = Arc::new(Locator::new(folders, known));
-        Self { library: Library::new(Box::new(FolderShelf::new(locator.clone()))), locator }
+        let library = Library::new(Box::new(FolderShelf::new(locator.clone())));
+        Self { library, locator, notes: Mutex::default() }
     }
 
     /// Where files are, and which were used.
@@ -67,15 +74,37 @@ impl Data {
     /// # Errors
     /// When the file is nowhere, or has not the values of the plan's model.
     pub(crate) fn initial(&self, plan: &Plan) -> Result<Option<Params>, String> {
-        plan.initial.as_ref().map(|file| self.values_of(file, &plan.layout)).transpose()
+        let values = plan.initial.as_ref().map(|file| self.values_of(file, &plan.layout));
+        values.transpose().map_err(|error| error.with_help())
     }
 
-    /// The values of a model in a file.
+    /// The values of a model in a file, or at an address (`RUN:STRATEGY:SEED:ROUND:CLIENT`).
     ///
     /// # Errors
-    /// When the file is nowhere, or has not the values of these layers.
-    pub(crate) fn values_of(&self, file: &str, layout: &Arc<Layout>) -> Result<Params, String> {
-        values::read(&self.find(file)?, layout).map_err(|error| error.to_string())
+    /// When neither is there, or has not the values of these layers.
+    pub(crate) fn values_of(
+        &self,
+        reference: &str,
+        layout: &Arc<Layout>,
+    ) -> Result<Params, ValuesError> {
+        let Values { params, notes } = self.source(reference)?.read(layout)?;
+        let mut waiting = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in notes {
+            if !waiting.contains(&note) {
+                waiting.push(note);
+            }
+        }
+        Ok(params)
+    }
+
+    /// The file, or the model of a run, that a scenario or a command names.
+    fn source(&self, reference: &str) -> Result<Source, ValuesError> {
+        Source::find(reference, &self.locator)
+    }
+
+    /// What was done to the values of files since this was asked last, a line each.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -91,14 +120,25 @@ impl Outside for Data {
 
     fn module(&self, file: &str) -> Result<Layout, String> {
         let path = self.find(file)?;
+        let name = path.display().to_string();
+        let bytes = files::read_bytes(&path).map_err(|error| error.bare())?;
+        if let Some(reason) = FileKind::of(&bytes).no_module(&name) {
+            return Err(format!("module `{name}`: {reason}"));
+        }
         fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
     }
 
-    fn values(&self, file: &str, layout: &Layout) -> Result<(), String> {
-        self.values_of(file, &Arc::new(layout.clone())).map(drop)
+    fn values(&self, file: &str, layout: &Layout) -> Result<(), ValuesFault> {
+        let values = self.values_of(file, &Arc::new(layout.clone()));
+        let fault = |error: ValuesError| ValuesFault { message: error.to_string(), help: error.help() };
+        values.map(drop).map_err(fault)
     }
 
     fn is_absent(&self, file: &str) -> bool {
-        self.find(file).map_or(true, |path| !files::can_be_read(&path))
+        match self.source(file) {
+            Ok(Source::File(path)) => !files::can_be_read(&path),
+            Ok(Source::Run(_)) => false,
+            Err(error) => matches!(error, ValuesError::Absent { .. }),
+        }
     }
 }

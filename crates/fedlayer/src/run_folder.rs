@@ -260,7 +260,17 @@ pub(crate) struct PlanFolder {
 impl PlanFolder {
     /// The part of a run folder that belongs to a plan.
     pub(crate) fn of(run: &Path, plan: &Plan) -> Self {
-        Self { path: run.join(plan.folder()) }
+        Self::at(run.join(plan.folder()))
+    }
+
+    /// The part of a run folder that is in this folder of it.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The file of the checkpoint of a round.
+    pub(crate) fn checkpoint_file(&self, round: u32) -> PathBuf {
+        self.checkpoints().join(checkpoint_name(round))
     }
 
     /// The rounds whose checkpoints are there, ascending.
@@ -270,7 +280,7 @@ impl PlanFolder {
 
     /// The checkpoint of a round.
     pub(crate) fn checkpoint(&self, round: u32, plan: &Plan) -> Result<Checkpoint, Failure> {
-        let path = self.checkpoints().join(checkpoint_name(round));
+        let path = self.checkpoint_file(round);
         let bytes = files::read_bytes(&path)?;
         Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))
     }

@@ -26,7 +26,11 @@ pub(crate) fn read_text(
     screen: &Screen,
 ) -> Result<Read, Failure> {
     let name = path.display().to_string();
-    fedlayer_scenario::read(&name, text, settings, data).map_err(|report| {
+    let read = fedlayer_scenario::read(&name, text, settings, data);
+    for note in data.take_notes() {
+        screen.talk(&format!("note: {note}"));
+    }
+    read.map_err(|report| {
         let color = if screen.is_coloured() { Color::Ansi } else { Color::Plain };
         let words = report.render(color);
         if report.is_absence() { Failure::Absent(words) } else { Failure::Scenario(words) }

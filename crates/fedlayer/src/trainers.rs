@@ -52,7 +52,7 @@ impl Trainers {
 
     /// The values of a model in a file.
     pub(crate) fn values(&self, file: &str, layout: &Arc<Layout>) -> Result<Params, String> {
-        self.data.values_of(file, layout)
+        self.data.values_of(file, layout).map_err(|error| error.with_help())
     }
 
     /// A hash of everything outside the scenario that a plan's results depend on: its examples, and the files that it names.

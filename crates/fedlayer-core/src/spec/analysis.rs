@@ -41,7 +41,7 @@ pub struct AnalysisSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GivenModels {
-    /// Safetensors files with the model's names and shapes, looked for as `initial` is.
+    /// Safetensors files with the model's names and shapes, or models of runs (`RUN:STRATEGY:SEED:ROUND:CLIENT`), looked for as `initial` is.
     Files(#[schemars(length(min = 2))] Vec<String>),
     /// All values of each model, in the order of its tensors: for models of a few parameters.
     Values(#[schemars(length(min = 2))] Vec<Vec<f64>>),

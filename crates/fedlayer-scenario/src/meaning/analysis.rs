@@ -295,8 +295,8 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
         Some(GivenModels::Files(files)) => {
             let list = path.join("files");
             let wrong = |(index, file): (usize, &String)| {
-                let error = outside.values(file, layout).err()?;
-                let problem = Problem::new(At::Value(list.join(index)), error);
+                let fault = outside.values(file, layout).err()?;
+                let problem = fault.at(At::Value(list.join(index)));
                 Some(problem.absence(outside.is_absent(file)))
             };
             files.iter().enumerate().filter_map(wrong).collect()

@@ -56,12 +56,13 @@ pub trait Outside {
         Ok(())
     }
 
-    /// Checks that a file has the values of these layers.
+    /// Checks that a file, or a model of a run, has the values of these layers.
     ///
     /// # Errors
     /// When it has not; always, where files of values are not read.
-    fn values(&self, file: &str, _layout: &Layout) -> Result<(), String> {
-        Err(format!("the values in `{file}` cannot be read here"))
+    fn values(&self, file: &str, _layout: &Layout) -> Result<(), ValuesFault> {
+        let message = format!("the values in `{file}` cannot be read here");
+        Err(ValuesFault { message, help: None })
     }
 
     /// Whether a file of a module or of values is nowhere, or cannot be opened.
@@ -87,6 +88,22 @@ pub struct DataFault {
     pub help: Option<String>,
     /// Whether a file cannot be had, and `[data]` may be right.
     pub is_absence: bool,
+}
+
+/// Why there are no values of a model where a scenario says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValuesFault {
+    /// What is wrong, in a line.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl ValuesFault {
+    /// The problem at the key that names the values.
+    fn at(self, at: At) -> Problem {
+        Problem::new(at, self.message).help(self.help)
+    }
 }
 
 /// Everything that makes no sense, or the layers of the model.

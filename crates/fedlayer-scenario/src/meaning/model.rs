@@ -136,17 +136,8 @@ pub(super) fn initial(
             .help("leave it out".to_owned());
         return Some(problem);
     }
-    let wrong = |words: String| {
-        let problem = Problem::new(at, words);
-        if outside.is_absent(file) {
-            return problem.absence(true);
-        }
-        problem.help(
-            "the file needs every tensor of the model under its name and in its shape, and no other; `fedlayer check` without `initial` prints them"
-                .to_owned(),
-        )
-    };
-    outside.values(file, layout).err().map(wrong)
+    let is_absent = outside.is_absent(file);
+    outside.values(file, layout).err().map(|fault| fault.at(at).absence(is_absent))
 }
 
 /// Policies for running statistics that the model does not have.

@@ -6,10 +6,10 @@ use std::{
 };
 
 use fedlayer_core::{
-    Plan,
-    spec::{AnalysisSpec, GivenModels},
+    Plan, Rounds,
+    spec::{AnalysisSpec, Average, GivenModels, Rule, StrategySpec},
 };
-use fedlayer_scenario::{Read, Setting};
+use fedlayer_scenario::{Read, Scenario, Setting};
 use fedlayer_torch::DeviceChoice;
 
 use super::{
@@ -32,7 +32,11 @@ use crate::{
     scenario,
     screen::Screen,
     trainers::Trainers,
+    values,
 };
+
+/// The measurements that say something about each model alone.
+const ALONE: [&str; 3] = ["hessian", "flatness", "criticality"];
 
 /// Variants that a message lists.
 const SHOWN: usize = 10;
@@ -44,7 +48,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
         [one] if files::is_folder(one) => return Err(Failure::NoRun(one.clone())),
         [_] => {
             return Err(Failure::Models(
-                "found one file; an analysis takes a run folder, or two or more files".to_owned(),
+                "found one file; an analysis takes a run folder, or two or more files or models of runs".to_owned(),
             ));
         }
         _ => None,
@@ -68,7 +72,9 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     let data = data(args, run, &path, note.as_ref())?;
     let text = files::read_text(&path)?;
     let asking = fedlayer_scenario::asking(&text, &args.measure);
-    let read = scenario::read_text(&path, &asking, &settings(args, run)?, &data, screen)?;
+    let strategy = strategy(args, run, &text, screen);
+    let settings = settings(args, run, strategy.as_deref())?;
+    let read = scenario::read_text(&path, &asking, &settings, &data, screen)?;
     let (spec, plan) = asked(read, args.variant.as_deref())?;
     let choice = match (args.means.device, &note) {
         (Some(choice), _) => choice,
@@ -104,6 +110,45 @@ fn data(
     let here = given.filter(|path| files::length_if_any(path).is_some());
     let known = here.map(|path| (FileName::new(None, &path.to_string_lossy()), path.clone()));
     Ok(Data::with_known(Folders::existing(option)?.beside(scenario), known.collect()))
+}
+
+/// The strategy whose models are analysed: the one that is named, or of a run of several the first
+/// that leaves clients models of their own, which is said.
+fn strategy(
+    args: &AnalyzeArgs,
+    run: Option<&Path>,
+    text: &str,
+    screen: &Screen,
+) -> Option<String> {
+    if args.strategy.is_some() || run.is_none() || ALONE.contains(&&*args.measure) {
+        return args.strategy.clone();
+    }
+    // What is wrong with the text is said by whoever reads it next.
+    let scenario: Scenario = toml::from_str(text).ok()?;
+    let listed = args.rounds.as_ref().and_then(|rounds| rounds.split(',').next_back()?.parse().ok());
+    let round = listed.unwrap_or(scenario.rounds);
+    let apart = |strategy: &&StrategySpec| !averages_all(&strategy.average, round);
+    let name = scenario.strategy.iter().find(apart)?.name.clone();
+    let others = scenario.strategy.iter().map(|strategy| &strategy.name);
+    let others: Vec<&String> = others.filter(|other| **other != name).collect();
+    if !others.is_empty() {
+        screen.talk(&format!(
+            "the models are those of the strategy `{name}`, the first that leaves clients models of their own; `--strategy` takes another: {}",
+            values::list(others)
+        ));
+    }
+    Some(name)
+}
+
+/// Whether all layers are averaged in a round.
+fn averages_all(average: &Average, round: u32) -> bool {
+    match average {
+        Average::Always(rule) => *rule == Rule::All,
+        Average::Schedule(entries) => entries.iter().any(|entry| {
+            let holds = Rounds::parse(&entry.rounds).is_ok_and(|rounds| rounds.contains(round));
+            holds && entry.average == Rule::All
+        }),
+    }
 }
 
 /// The analysis that was asked for, and the plan whose models it is made on.
@@ -165,16 +210,21 @@ fn places(
 }
 
 /// What the command line says, as settings of the scenario that asks for the analysis.
-fn settings(args: &AnalyzeArgs, run: Option<&Path>) -> Result<Vec<Setting>, Failure> {
+fn settings(
+    args: &AnalyzeArgs,
+    run: Option<&Path>,
+    strategy: Option<&str>,
+) -> Result<Vec<Setting>, Failure> {
     let text = |text: &str| toml::Value::from(text).to_string();
     let list = |items: Vec<String>| format!("[{}]", items.join(", "));
     let mut all = Vec::new();
     let mut of = |key: &str, value: String| all.push(format!("analysis.0.{key}={value}"));
-    args.strategy.iter().for_each(|strategy| of("strategy", text(strategy)));
+    strategy.iter().for_each(|strategy| of("strategy", text(strategy)));
     args.seed.iter().for_each(|seed| of("seed", seed.to_string()));
     args.name.iter().for_each(|name| of("name", text(name)));
     if !args.clients.is_empty() {
-        of("clients", list(args.clients.iter().map(u32::to_string).collect()));
+        let clients = args.clients.iter().flat_map(Clone::clone);
+        of("clients", list(clients.map(|client| client.to_string()).collect()));
     }
     if let Some(rounds) = &args.rounds {
         let is_word = rounds.starts_with(|first: char| first.is_ascii_alphabetic());

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, Params, Plan, Subject, SubjectModel, Trainer,
+    Architecture, ClientId, Federation, Params, Plan, Subject, SubjectModel, Trainer,
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
-use crate::{exit::Failure, run_folder::PlanFolder, trainers::Trainers};
+use crate::{
+    exit::Failure,
+    run_folder::PlanFolder,
+    trainers::Trainers,
+    values::{check_values, list},
+};
 
 /// Where the models come from.
 #[derive(Debug)]
@@ -43,12 +48,12 @@ pub(super) fn subjects(
     };
     let start = trainer.initial(plan.root_seed().child("initial parameters"));
     let initial = Arc::new(start.map_err(|error| wrong(error.to_string()))?);
-    let clients: Vec<ClientId> = match &spec.clients {
-        Some(clients) => clients.iter().map(|&client| ClientId(client)).collect(),
-        None => (0..plan.clients.count.min(2)).map(ClientId).collect(),
-    };
     let kept = folder.kept_rounds()?;
     let wanted = wanted(&spec.rounds, &kept).map_err(wrong)?;
+    let first = wanted.iter().copied().min().unwrap_or(0);
+    let at_first = folder.checkpoint(first, plan)?.federation;
+    let clients = clients(spec, plan, &at_first);
+    check_part(&clients, first, &at_first).map_err(wrong)?;
     // Only what a measurement looks at is read.
     let looks_back = matches!(spec.measure, Measurement::Subspace(_) | Measurement::Criticality(_));
     let mut histories: Vec<Vec<(u32, Arc<Params>)>> = vec![Vec::new(); clients.len()];
@@ -82,6 +87,40 @@ pub(super) fn subjects(
     Ok(subjects)
 }
 
+/// The clients whose models are analysed: those that are listed, or the first two that have taken
+/// part in a round.
+fn clients(spec: &AnalysisSpec, plan: &Plan, federation: &Federation) -> Vec<ClientId> {
+    if let Some(listed) = &spec.clients {
+        return listed.iter().map(|&client| ClientId(client)).collect();
+    }
+    let took_part: Vec<ClientId> = federation.clients().keys().copied().take(2).collect();
+    match took_part.len() {
+        2 => took_part,
+        _ => (0..plan.clients.count.min(2)).map(ClientId).collect(),
+    }
+}
+
+/// Checks that no client's model has layers that are still the initial draw: a client that has
+/// taken part in no round has nothing of its own, and what nobody averaged yet is not trained.
+fn check_part(clients: &[ClientId], round: u32, federation: &Federation) -> Result<(), String> {
+    let took_part = federation.clients();
+    let Some(absent) = clients.iter().find(|client| !took_part.contains_key(client)) else {
+        return Ok(());
+    };
+    let layers = federation.shared().layout().names();
+    let drawn = layers.zip(federation.averaged_in()).filter(|(_, averaged)| **averaged == 0);
+    let drawn: Vec<String> = drawn.map(|(name, _)| name.to_string()).collect();
+    if drawn.is_empty() {
+        return Ok(());
+    }
+    let there: Vec<String> = took_part.keys().map(ToString::to_string).collect();
+    Err(format!(
+        "client {absent} has taken part in no round up to {round}, so that its layers {} are still the initial draw; choose among those that have: {}",
+        list(drawn),
+        list(there)
+    ))
+}
+
 /// Models 1, 2, …, all of the same weight.
 fn given(
     models: &GivenModels,
@@ -96,7 +135,9 @@ fn given(
         GivenModels::Values(models) => {
             let model = |values: &Vec<f64>| {
                 let values = values.iter().map(|&value| value as f32).collect();
-                Params::new(plan.layout.clone(), values).map_err(|error| error.to_string())
+                let params = Params::new(plan.layout.clone(), values);
+                let params = params.map_err(|error| error.to_string())?;
+                check_values(&params).map(|()| params)
             };
             models.iter().map(model).collect::<Result<_, _>>()?
         }

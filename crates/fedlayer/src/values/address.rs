@@ -1,0 +1,254 @@
+//! [`Address`]: `RUN:STRATEGY:SEED:ROUND:CLIENT`, the name of a model in a run folder.
+
+use std::path::{Path, PathBuf};
+
+use fedlayer_core::{ClientId, Ownership, slug};
+use fedlayer_scenario::{Scenario, did_you_mean};
+
+use super::{ValuesError, error::list};
+use crate::{
+    exit::Failure,
+    files,
+    run_folder::{self, PlanFolder, RunFolder},
+};
+
+/// A model in a run folder.
+#[derive(Debug)]
+pub(crate) struct Address {
+    /// As it was written.
+    pub(super) text: String,
+    /// The run folder, as it was written.
+    run: String,
+    /// The run folder's path.
+    folder: PathBuf,
+    /// The checkpoint's file, below `folder`.
+    pub(super) checkpoint: PathBuf,
+    /// The client, where one is named.
+    pub(super) client: Option<ClientId>,
+    /// Who keeps running statistics, as the run's scenario says.
+    pub(super) ownership: Ownership,
+    /// The address with another client.
+    pub(super) shared: String,
+    /// The round, where `last` was written for it.
+    pub(super) last: Option<u32>,
+}
+
+/// A strategy of a run folder.
+struct Ran {
+    name: String,
+    folder: PathBuf,
+    ownership: Ownership,
+}
+
+impl Address {
+    /// Reads an address; nothing where no beginning of it, up to a colon, is a run folder or the
+    /// folder of a sweep's variant. `places` gives the paths at which a folder may be.
+    ///
+    /// # Errors
+    /// Names the part that the run does not have, and what it has.
+    pub(super) fn find(
+        text: &str,
+        places: impl Fn(&str) -> Vec<PathBuf>,
+    ) -> Result<Option<Self>, ValuesError> {
+        for (colon, _) in text.rmatch_indices(':') {
+            let run = |place: PathBuf| strategies(&place).map(|ran| (place, ran));
+            if let Some((folder, ran)) = places(&text[..colon]).into_iter().find_map(run) {
+                return Self::inside(text, colon, folder, &ran?).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what stands behind the run folder, which ends at a colon.
+    fn inside(
+        text: &str,
+        colon: usize,
+        folder: PathBuf,
+        ran: &[Ran],
+    ) -> Result<Self, ValuesError> {
+        let address = Parts { text, names: ran.iter().map(|ran| ran.name.clone()).collect() };
+        let rest = &text[colon + 1..];
+        let (ran, rest) = address.strategy(rest, ran)?;
+        let (seed, round, client) = match rest.split(':').collect::<Vec<_>>()[..] {
+            [seed, round] => (seed, round, "shared"),
+            [seed, round, client] => (seed, round, client),
+            [""] => return Err(address.parts("there is nothing", ran)),
+            ref parts => {
+                let found = match parts.len() {
+                    1 => "there is 1 part".to_owned(),
+                    count => format!("there are {count} parts"),
+                };
+                return Err(address.parts(&found, ran));
+            }
+        };
+        let plan = PlanFolder::at(address.seed(seed, &ran.folder)?);
+        let rounds = plan.kept_rounds()?;
+        let kept = address.round(round, &rounds)?;
+        let last = (round == LAST).then_some(kept);
+        let client = address.client(client)?;
+        let run = &text[..colon];
+        let shared = format!("{run}:{}:{seed}:{round}", ran.name);
+        Ok(Self {
+            text: text.to_owned(),
+            run: run.to_owned(),
+            folder,
+            checkpoint: plan.checkpoint_file(kept),
+            client,
+            ownership: ran.ownership,
+            shared,
+            last,
+        })
+    }
+}
+
+impl Address {
+    /// What a scenario would call the checkpoint's file.
+    pub(super) fn file_name(&self) -> String {
+        let below = self.checkpoint.strip_prefix(&self.folder).unwrap_or(&self.checkpoint);
+        Path::new(&self.run).join(below).display().to_string()
+    }
+}
+
+/// The word for the last round that is kept.
+const LAST: &str = "last";
+
+/// The word for the model that all clients share.
+const SHARED: &str = "shared";
+
+/// The parts of an address.
+struct Parts<'t> {
+    text: &'t str,
+    names: Vec<String>,
+}
+
+impl Parts<'_> {
+    /// The strategy at the beginning of `rest`, by its name or its folder, and what stands behind
+    /// it. Names may have colons, so the longest that fits is meant.
+    fn strategy<'r, 'a>(
+        &self,
+        rest: &'a str,
+        ran: &'r [Ran],
+    ) -> Result<(&'r Ran, &'a str), ValuesError> {
+        let behind = |name: &str| match rest.strip_prefix(name)? {
+            "" => Some(""),
+            behind => behind.strip_prefix(':'),
+        };
+        let fits = ran.iter().filter_map(|ran| {
+            let behind = behind(&ran.name).or_else(|| behind(&slug(&ran.name)))?;
+            Some((ran, behind))
+        });
+        fits.min_by_key(|(_, behind)| behind.len()).ok_or_else(|| {
+            let found = rest.split(':').next().unwrap_or_default();
+            let meant = did_you_mean(found, self.names.iter().map(String::as_str));
+            let meant = meant.map_or(String::new(), |meant| format!("; {meant}"));
+            self.unknown("strategy", found, list(&self.names) + &meant)
+        })
+    }
+
+    /// The folder of a seed.
+    fn seed(&self, found: &str, strategy: &Path) -> Result<PathBuf, ValuesError> {
+        let mut seeds: Vec<u64> = seeds(strategy)?;
+        seeds.sort_unstable();
+        match found.parse().ok().filter(|seed| seeds.contains(seed)) {
+            Some(seed) => Ok(strategy.join(format!("{SEED}{seed}"))),
+            None => Err(self.unknown("seed", found, list(seeds.iter().map(u64::to_string)))),
+        }
+    }
+
+    /// A round whose checkpoint is kept.
+    fn round(&self, found: &str, kept: &[u32]) -> Result<u32, ValuesError> {
+        let round = match found {
+            LAST => kept.last().copied(),
+            _ => found.parse().ok().filter(|round| kept.contains(round)),
+        };
+        let there = || match kept {
+            [] => "no checkpoint yet".to_owned(),
+            _ => format!("checkpoints of {}", list(kept.iter().map(u32::to_string))),
+        };
+        round.ok_or_else(|| self.unknown("round", found, there()))
+    }
+
+    fn client(&self, found: &str) -> Result<Option<ClientId>, ValuesError> {
+        match found {
+            SHARED => Ok(None),
+            _ => found.parse().map(|client| Some(ClientId(client))).map_err(|_| {
+                self.unknown("client", found, "clients with numbers from 0, and `shared`".to_owned())
+            }),
+        }
+    }
+
+    fn unknown(&self, what: &'static str, found: &str, there: String) -> ValuesError {
+        ValuesError::Unknown {
+            address: self.text.to_owned(),
+            what,
+            found: found.to_owned(),
+            there,
+        }
+    }
+
+    fn parts(&self, found: &str, ran: &Ran) -> ValuesError {
+        ValuesError::Parts {
+            address: self.text.to_owned(),
+            found: found.to_owned(),
+            strategy: ran.name.clone(),
+        }
+    }
+}
+
+/// What the name of a seed's folder begins with.
+const SEED: &str = "seed-";
+
+/// The seeds that have a folder in a strategy's.
+fn seeds(strategy: &Path) -> Result<Vec<u64>, files::FileError> {
+    let names = files::names_in(strategy)?;
+    Ok(names.iter().filter_map(|name| name.strip_prefix(SEED)?.parse().ok()).collect())
+}
+
+/// The strategies in a run folder, or in a variant's folder below one; nothing for other folders.
+fn strategies(folder: &Path) -> Option<Result<Vec<Ran>, ValuesError>> {
+    let above = folder.parent().filter(|above| RunFolder::is_one(above));
+    let run = if RunFolder::is_one(folder) { folder } else { above? };
+    let scenario = match scenario(run) {
+        Ok(scenario) => scenario,
+        Err(error) => return Some(Err(error)),
+    };
+    let of = |name: &String| {
+        let path = folder.join(name);
+        let has_seeds = files::is_folder(&path) && seeds(&path).is_ok_and(|seeds| !seeds.is_empty());
+        has_seeds.then(|| {
+            let spec = scenario.strategy.iter().find(|spec| slug(&spec.name) == *name);
+            Ran {
+                name: spec.map_or_else(|| name.clone(), |spec| spec.name.clone()),
+                ownership: spec.map_or_else(Ownership::default, |spec| spec.statistics.ownership()),
+                folder: path,
+            }
+        })
+    };
+    let ran: Vec<Ran> = match files::names_in(folder) {
+        Ok(names) => names.iter().filter_map(of).collect(),
+        Err(error) => return Some(Err(error.into())),
+    };
+    // Below a run folder, only a variant's has strategies.
+    (folder == run || !ran.is_empty()).then_some(Ok(ran))
+}
+
+/// The scenario of a run.
+fn scenario(run: &Path) -> Result<Scenario, ValuesError> {
+    let path = run_folder::scenario_file(run);
+    let text = files::read_text(&path)?;
+    toml::from_str(&text).map_err(|error| ValuesError::Value {
+        file: path.display().to_string(),
+        reason: Failure::damaged(&path, error.message()).first_line(),
+    })
+}
+
+/// The address of a client's model in the checkpoint at `path`, where it lies in a run folder.
+pub(super) fn address_of(path: &Path, round: u32, client: ClientId) -> Option<String> {
+    let seed = path.parent()?.parent()?;
+    let strategy = seed.parent()?;
+    let folder = strategy.parent()?;
+    let ran = strategies(folder)?.ok()?;
+    let name = &ran.iter().find(|ran| ran.folder == strategy)?.name;
+    let seed = seed.file_name()?.to_str()?.strip_prefix(SEED)?;
+    Some(format!("{}:{name}:{seed}:{round}:{client}", folder.display()))
+}

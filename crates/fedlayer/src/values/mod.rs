@@ -1,0 +1,107 @@
+//! Models that come from files: a `state_dict` as PyTorch users have it, or a model of a run.
+//!
+//! * [`Source`]: where the values of a model are: in a file, or at an [`Address`].
+//! * `address`: `RUN:STRATEGY:SEED:ROUND:CLIENT`, the model of a client in a run folder.
+//! * `run_model`: the one model of a checkpoint, or the model of one of its clients.
+//! * `state_dict`: a safetensors file's tensors as the model's values.
+//! * `faults`: how a file's tensors differ from the model's, and the line of Python that mends it.
+//! * `names`: from the names of a file to the names of the model.
+//! * `numbers`: from stored numbers to `f32`, and which values a model may have.
+//! * `file_kind`: what a file is that holds no tensors, and the line of Python that writes them.
+
+mod address;
+mod error;
+mod faults;
+mod file_kind;
+mod names;
+mod numbers;
+mod run_model;
+mod state_dict;
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc};
+
+use fedlayer_core::{Layout, Params};
+use safetensors::SafeTensors;
+
+pub(crate) use self::{
+    error::{ValuesError, list},
+    file_kind::FileKind,
+    numbers::check as check_values,
+};
+use self::{address::Address, run_model::check_shared, state_dict::StateDict};
+use crate::{
+    files,
+    locator::{FileName, Locator},
+};
+
+/// Where the values of a model are.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// In a safetensors file.
+    File(PathBuf),
+    /// In a run folder.
+    Run(Address),
+}
+
+/// The values of a model, and what was done to the file's to have them.
+#[derive(Debug)]
+pub(crate) struct Values {
+    /// The values.
+    pub(crate) params: Params,
+    /// A line for everything that was renamed, converted, left out or filled in.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Source {
+    /// The source that a scenario or a command calls `reference`. A file of that very name comes
+    /// first. The file, or the checkpoint of the run, counts as used.
+    ///
+    /// # Errors
+    /// When it is neither a file nor an address; an address's error names what there is.
+    pub(crate) fn find(reference: &str, locator: &Locator) -> Result<Self, ValuesError> {
+        let name = |text: &str| FileName::new(None, text);
+        if let Some(path) = locator.find(&name(reference)) {
+            return Ok(Self::File(path));
+        }
+        let places = |folder: &str| locator.places(&name(folder));
+        if let Some(address) = Address::find(reference, places)? {
+            locator.remember(&name(&address.file_name()), &address.checkpoint);
+            return Ok(Self::Run(address));
+        }
+        Err(match places(reference).into_iter().find(|place| files::is_folder(place)) {
+            Some(_) => ValuesError::Folder { folder: reference.to_owned() },
+            None => {
+                let searched = list(locator.searched(&name(reference)));
+                ValuesError::Absent { reference: reference.to_owned(), searched }
+            }
+        })
+    }
+
+    /// Reads the values of every tensor of `layout`.
+    ///
+    /// # Errors
+    /// When the file has not the model's tensors, or is no one model.
+    pub(crate) fn read(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
+        match self {
+            Self::Run(address) => address.read(layout),
+            Self::File(path) => {
+                let file = path.display().to_string();
+                let bytes = files::read_bytes(path)?;
+                let tensors = deserialize(&file, &bytes)?;
+                let values = StateDict::new(&file, &tensors).values(layout)?;
+                check_shared(path, &bytes, &tensors, layout)?;
+                Ok(values)
+            }
+        }
+    }
+}
+
+/// The tensors of a file, or what it is instead.
+fn deserialize<'b>(file: &str, bytes: &'b [u8]) -> Result<SafeTensors<'b>, ValuesError> {
+    SafeTensors::deserialize(bytes).map_err(|error| match FileKind::of(bytes) {
+        FileKind::Safetensors => ValuesError::Format { file: file.to_owned(), reason: error.to_string() },
+        kind => ValuesError::Kind { file: file.to_owned(), kind },
+    })
+}

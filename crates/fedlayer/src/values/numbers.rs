@@ -1,0 +1,65 @@
+//! Stored numbers as `f32`, and which values a model may have.
+
+use fedlayer_core::{Layout, Params, Role, TensorSpec};
+use half::{bf16, f16};
+use safetensors::{Dtype, tensor::TensorView};
+
+/// The numbers of a tensor as `f32`; none where they are of a type that no model is stored in.
+///
+/// The counter of a batch normalisation is a whole number in PyTorch, and may be one here.
+pub(super) fn floats(role: Role, tensor: &TensorView<'_>) -> Option<Vec<f32>> {
+    let data = tensor.data();
+    let whole = role == Role::Statistic;
+    Some(match tensor.dtype() {
+        Dtype::F32 => each(data, f32::from_le_bytes),
+        Dtype::F64 => each(data, |bytes| f64::from_le_bytes(bytes) as f32),
+        Dtype::F16 => each(data, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Dtype::BF16 => each(data, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        Dtype::I64 if whole => each(data, |bytes| i64::from_le_bytes(bytes) as f32),
+        Dtype::I32 if whole => each(data, |bytes| i32::from_le_bytes(bytes) as f32),
+        _ => return None,
+    })
+}
+
+/// Whether numbers of this type change when they become `f32`, and so are worth a word.
+pub(super) fn is_converted(kind: Dtype) -> bool {
+    matches!(kind, Dtype::F64 | Dtype::F16 | Dtype::BF16)
+}
+
+fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    data.as_chunks::<N>().0.iter().map(|&bytes| number(bytes)).collect()
+}
+
+/// The first finite f64 of a tensor that is beyond f32, and its index.
+pub(super) fn beyond_f32(tensor: &TensorView<'_>) -> Option<(usize, f64)> {
+    if tensor.dtype() != Dtype::F64 {
+        return None;
+    }
+    let numbers = tensor.data().as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes));
+    numbers.enumerate().find(|(_, number)| number.is_finite() && !(*number as f32).is_finite())
+}
+
+/// Checks that values are finite, and running variances not negative.
+///
+/// # Errors
+/// Names the first tensor and element at fault.
+pub(crate) fn check(params: &Params) -> Result<(), String> {
+    params.check_finite().map_err(|error| error.to_string())?;
+    check_variances(params.layout(), params.values())
+}
+
+fn check_variances(layout: &Layout, values: &[f32]) -> Result<(), String> {
+    let is_variance = |tensor: &&TensorSpec| {
+        tensor.role == Role::Statistic && tensor.name.ends_with("running_var")
+    };
+    for tensor in layout.tensors().filter(is_variance) {
+        let mut elements = values[tensor.range.clone()].iter().enumerate();
+        if let Some((element, value)) = elements.find(|(_, value)| **value < 0.0) {
+            return Err(format!(
+                "tensor `{}` holds {value} (element {element}); a running variance is at least 0",
+                tensor.name
+            ));
+        }
+    }
+    Ok(())
+}

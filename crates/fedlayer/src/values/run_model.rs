@@ -1,0 +1,149 @@
+//! The one model of a checkpoint, or the model of one of its clients.
+
+use std::{path::Path, sync::Arc};
+
+use fedlayer_core::{ClientId, Federation, Layout, Params};
+use safetensors::SafeTensors;
+
+use super::{
+    Values, ValuesError,
+    address::{Address, address_of},
+    deserialize,
+    error::{list, shown},
+    numbers::check,
+    state_dict::StateDict,
+};
+use crate::{
+    checkpoint::{CheckpointError, CheckpointFile, is_of_client},
+    files,
+};
+
+/// What an address is like, where there is none to show.
+const EXAMPLE: &str = "RUN:STRATEGY:SEED:ROUND:CLIENT";
+
+impl Address {
+    /// The values of the model.
+    ///
+    /// # Errors
+    /// When the checkpoint is damaged or another model's; when clients have models of their own
+    /// and none is named; when the client has taken part in no round.
+    pub(super) fn read(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
+        let bytes = files::read_bytes(&self.checkpoint)?;
+        let tensors = deserialize(&self.checkpoint.display().to_string(), &bytes)?;
+        // Says how another model's tensors differ, in the words that are used of every file.
+        StateDict::new(&self.text, &tensors).values(layout)?;
+        let wrong = |reason| ValuesError::Checkpoint { file: self.text.clone(), reason };
+        let file = CheckpointFile::read(&bytes).map_err(wrong)?;
+        let ownership = file.ownership(layout).unwrap_or(self.ownership);
+        let owned = Arc::new(layout.owned_by(ownership));
+        let federation = file.federation(&owned).map_err(wrong)?;
+        let model = match self.client {
+            Some(client) => {
+                self.check_part(client, &file)?;
+                federation.model(client)
+            }
+            None => {
+                let example = |client: ClientId| format!("{}:{client}", self.shared);
+                one_model(&self.text, &federation, example)?;
+                federation.shared().clone()
+            }
+        };
+        let wrong = |reason: String| ValuesError::Value { file: self.text.clone(), reason };
+        let params = Params::new(layout.clone(), model.values().to_vec());
+        let params = params.map_err(|error| wrong(error.to_string()))?;
+        check(&params).map_err(wrong)?;
+        let last = self.last.map(|round| format!("`{}`: the last round is {round}", self.text));
+        Ok(Values { params, notes: last.into_iter().collect() })
+    }
+
+    /// A client that has taken part in no round has no model of its own: what it would start from
+    /// is the initial draw under what others averaged.
+    fn check_part(&self, client: ClientId, file: &CheckpointFile<'_>) -> Result<(), ValuesError> {
+        if file.clients().any(|known| known == client) {
+            return Ok(());
+        }
+        let there = list(file.clients().map(|client| client.to_string()));
+        Err(ValuesError::Unknown {
+            address: self.text.clone(),
+            what: "client",
+            found: client.to_string(),
+            there: format!("those that have taken part up to round {}: {there}", file.round()),
+        })
+    }
+}
+
+/// Checks that a file, if it is a checkpoint, has one model, which all clients share.
+///
+/// # Errors
+/// Names the layers that are not shared, and a client's model.
+pub(super) fn check_shared(
+    path: &Path,
+    bytes: &[u8],
+    tensors: &SafeTensors<'_>,
+    layout: &Arc<Layout>,
+) -> Result<(), ValuesError> {
+    let name = path.display().to_string();
+    let file = match CheckpointFile::read(bytes) {
+        Ok(file) => file,
+        Err(CheckpointError::Foreign) => return check_wordless(&name, tensors),
+        Err(reason) => return Err(ValuesError::Checkpoint { file: name, reason }),
+    };
+    let owned = Arc::new(layout.owned_by(file.ownership(layout).unwrap_or_default()));
+    let wrong = |reason| ValuesError::Checkpoint { file: name.clone(), reason };
+    let federation = file.federation(&owned).map_err(wrong)?;
+    let example = |client| {
+        address_of(path, file.round(), client).unwrap_or_else(|| EXAMPLE.to_owned())
+    };
+    one_model(&name, &federation, example)
+}
+
+/// Checks that a file without a checkpoint's words has no tensors of single clients.
+fn check_wordless(file: &str, tensors: &SafeTensors<'_>) -> Result<(), ValuesError> {
+    let mut names = tensors.names();
+    names.sort_unstable();
+    match names.into_iter().find(|name| is_of_client(name) && !name.contains("/optimizer/")) {
+        None => Ok(()),
+        Some(tensor) => {
+            Err(ValuesError::Wordless { file: file.to_owned(), tensor: shown(tensor) })
+        }
+    }
+}
+
+/// Checks that every client has the shared model.
+fn one_model(
+    file: &str,
+    federation: &Federation,
+    example: impl Fn(ClientId) -> String,
+) -> Result<(), ValuesError> {
+    let own = federation.clients().keys().map(|&client| (client, own_layers(federation, client)));
+    let Some((client, own)) = own.into_iter().find(|(_, own)| !own.is_empty()) else {
+        return Ok(());
+    };
+    Err(ValuesError::Unshared {
+        file: file.to_owned(),
+        layers: list(own),
+        example: example(client),
+    })
+}
+
+/// The layers of which a client has values of its own; tensors, where those are not whole layers.
+fn own_layers(federation: &Federation, client: ClientId) -> Vec<String> {
+    let Some(state) = federation.clients().get(&client) else { return Vec::new() };
+    let received = federation.received(client);
+    let kept: Vec<&str> = state.averaged.rest_tensors().map(|tensor| &*tensor.name).collect();
+    let not_received = received.rest_tensors();
+    let own: Vec<&str> =
+        not_received.map(|tensor| &*tensor.name).filter(|name| kept.contains(name)).collect();
+    let layers = federation.shared().layout().layers().iter();
+    let mut names = Vec::new();
+    for layer in layers {
+        let tensors: Vec<&str> =
+            layer.tensors.iter().map(|t| &*t.name).filter(|name| own.contains(name)).collect();
+        if tensors.len() == layer.tensors.len() {
+            names.push(layer.name.to_string());
+        } else {
+            names.extend(tensors.into_iter().map(str::to_owned));
+        }
+    }
+    names
+}

@@ -1,0 +1,128 @@
+//! [`StateDict`]: the tensors of a safetensors file as the values of a model.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use fedlayer_core::{Layout, Params, Role, TensorSpec};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::{
+    Values, ValuesError,
+    error::shown,
+    names::Naming,
+    numbers::{beyond_f32, check, floats, is_converted},
+    faults::Faults,
+};
+use crate::checkpoint::is_of_client;
+
+/// What PyTorch calls the counter of a batch normalisation. Files of PyTorch before 0.4.1 lack it.
+const COUNTER: &str = ".num_batches_tracked";
+
+/// The tensors of a file that are not of single clients.
+pub(super) struct StateDict<'f> {
+    file: &'f str,
+    tensors: BTreeMap<&'f str, TensorView<'f>>,
+}
+
+impl<'f> StateDict<'f> {
+    /// Of the file that messages call `file`.
+    pub(super) fn new(file: &'f str, tensors: &'f SafeTensors<'f>) -> Self {
+        let tensors = tensors.iter().filter(|(name, _)| !is_of_client(name)).collect();
+        Self { file, tensors }
+    }
+
+    /// The values of every tensor of `layout`.
+    ///
+    /// Names may have the parts that PyTorch's wrappers put in; numbers may be f16, bf16 or f64;
+    /// a counter of batches may be missing; a tensor that the model has once may be there under
+    /// both of its names or either.
+    ///
+    /// # Errors
+    /// When another tensor is missing, is there beside the model's, or has another shape or type;
+    /// when a value is not finite, or a running variance is negative.
+    pub(super) fn values(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
+        let names: Vec<&str> = self.tensors.keys().copied().collect();
+        let mut naming = Naming::new(&names, layout);
+        let mut notes = std::mem::take(&mut naming.notes);
+        let mut faults = Faults::default();
+        let mut values = Vec::with_capacity(layout.parameters());
+        let mut converted: BTreeMap<Dtype, usize> = BTreeMap::new();
+        let mut uncounted = 0;
+        for spec in layout.tensors() {
+            let Some(tensor) = naming.known.get(&spec.name).map(|name| &self.tensors[name]) else {
+                if spec.role == Role::Statistic && spec.name.ends_with(COUNTER) {
+                    uncounted += 1;
+                    values.push(0.0);
+                } else {
+                    faults.missing.push(spec);
+                }
+                continue;
+            };
+            match self.numbers(spec, tensor)? {
+                Some(numbers) => values.extend(numbers),
+                None => faults.different.push((spec, tensor.shape().to_vec(), tensor.dtype())),
+            }
+            if is_converted(tensor.dtype()) {
+                *converted.entry(tensor.dtype()).or_default() += 1;
+            }
+        }
+        faults.unknown = naming.unknown;
+        if let Some(error) = faults.error(self.file, layout) {
+            return Err(error);
+        }
+        self.check_tied(&naming.tied, &naming.known)?;
+        for (kind, count) in converted {
+            notes.push(format!("{count} tensors of {kind:?} are converted to F32"));
+        }
+        if uncounted > 0 {
+            notes.push(format!("{uncounted} counters `num_batches_tracked` are missing, and taken as 0"));
+        }
+        let wrong = |reason: String| ValuesError::Value { file: self.file.to_owned(), reason };
+        let params = Params::new(layout.clone(), values).map_err(|error| wrong(error.to_string()))?;
+        check(&params).map_err(wrong)?;
+        let notes = notes.into_iter().map(|note| format!("`{}`: {note}", self.file)).collect();
+        Ok(Values { params, notes })
+    }
+
+    /// The numbers of a tensor; none where its shape or type is not the model's.
+    fn numbers(
+        &self,
+        spec: &TensorSpec,
+        tensor: &TensorView<'_>,
+    ) -> Result<Option<Vec<f32>>, ValuesError> {
+        if tensor.shape() != spec.shape {
+            return Ok(None);
+        }
+        match beyond_f32(tensor) {
+            None => Ok(floats(spec.role, tensor)),
+            Some((element, number)) => Err(ValuesError::Value {
+                file: self.file.to_owned(),
+                reason: format!(
+                    "tensor `{}` holds {number:e} (element {element}); f32 reaches {:e}",
+                    spec.name,
+                    f32::MAX
+                ),
+            }),
+        }
+    }
+
+    /// Two names of one tensor must have the same values.
+    fn check_tied(
+        &self,
+        tied: &[(&'static str, &'f str)],
+        known: &BTreeMap<String, &'f str>,
+    ) -> Result<(), ValuesError> {
+        for (here, other) in tied {
+            let (first, second) = (&self.tensors[known[*here]], &self.tensors[other]);
+            let same = first.shape() == second.shape()
+                && floats(Role::Trained, first) == floats(Role::Trained, second);
+            if !same {
+                return Err(ValuesError::Tied {
+                    file: self.file.to_owned(),
+                    first: shown(known[*here]),
+                    second: shown(other),
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+use std::{collections::BTreeMap, path::PathBuf};
+
+use fedlayer_core::Role;
+use tempfile::TempDir;
+
+use super::*;
+
+fn fixture(name: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/fixtures/state_dicts");
+    PathBuf::from(folder).join(name)
+}
+
+/// The layers of the network of `tests/oracle/state_dicts.py`.
+fn net() -> Arc<Layout> {
+    use Role::{Statistic, Trained};
+    let tensors = [
+        ("fc1.weight", vec![2, 3], Trained),
+        ("fc1.bias", vec![2], Trained),
+        ("norm.weight", vec![2], Trained),
+        ("norm.bias", vec![2], Trained),
+        ("norm.running_mean", vec![2], Statistic),
+        ("norm.running_var", vec![2], Statistic),
+        ("norm.num_batches_tracked", vec![], Statistic),
+        ("out.weight", vec![4, 2], Trained),
+        ("out.bias", vec![4], Trained),
+    ];
+    Arc::new(Layout::with_roles(tensors).unwrap())
+}
+
+/// The layers of the tied network there.
+fn tied() -> Arc<Layout> {
+    let tensors = [
+        ("transformer.wte.weight", vec![5, 3]),
+        ("transformer.ln_f.weight", vec![3]),
+        ("transformer.ln_f.bias", vec![3]),
+    ];
+    Arc::new(Layout::new(tensors).unwrap())
+}
+
+fn read(path: PathBuf, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
+    Source::File(path).read(layout)
+}
+
+/// The message and the help of the error that a file of the fixture gives.
+fn refused(path: PathBuf, layout: &Arc<Layout>) -> (String, String) {
+    let error = read(path, layout).unwrap_err();
+    (error.to_string(), error.help().unwrap_or_default())
+}
+
+#[test]
+fn state_dicts_as_pytorch_users_have_them_have_the_values_that_pytorch_says() {
+    let expected = std::fs::read_to_string(fixture("expected.json")).unwrap();
+    let expected: BTreeMap<String, BTreeMap<String, Vec<f32>>> =
+        serde_json::from_str(&expected).unwrap();
+    let said = [
+        ("plain", ""),
+        ("data-parallel", "names are taken without `module.`"),
+        ("compiled", "names are taken without `_orig_mod.`"),
+        ("lightning-compiled-parallel", "without `_orig_mod.` and `module.` and `model.`"),
+        ("bfloat16", "8 tensors of BF16 are converted to F32"),
+        ("float16", "8 tensors of F16 are converted to F32"),
+        ("float64", "8 tensors of F64 are converted to F32"),
+        ("uncounted", "1 counters `num_batches_tracked` are missing, and taken as 0"),
+        ("tied-both", "are one tensor, and have the same values"),
+        ("tied-save-model", "`lm_head.weight` is taken as `transformer.wte.weight`"),
+        ("tied-body", ""),
+    ];
+    assert_eq!(expected.len(), said.len());
+    for (name, words) in said {
+        let layout = if name.starts_with("tied") { tied() } else { net() };
+        let values = read(fixture(&format!("{name}.safetensors")), &layout).unwrap();
+        for tensor in layout.tensors() {
+            let found = values.params.range(&tensor.range);
+            assert_eq!(found, expected[name][&tensor.name], "{name}: {}", tensor.name);
+        }
+        assert_eq!(values.notes.is_empty(), words.is_empty(), "{name}: {:?}", values.notes);
+        assert!(values.notes.join("\n").contains(words), "{name}: {:?}", values.notes);
+    }
+}
+
+#[test]
+fn two_names_of_one_tensor_with_different_values_are_refused() {
+    let (said, help) = refused(fixture("tied-different.safetensors"), &tied());
+    assert!(said.contains("`transformer.wte.weight` and `lm_head.weight` are one tensor"), "{said}");
+    assert!(help.contains("tied = false"), "{help}");
+}
+
+#[test]
+fn a_model_with_a_head_of_its_own_says_how_to_copy_a_tied_one() {
+    let mut tensors: Vec<(String, Vec<usize>)> =
+        tied().tensors().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
+    tensors.push(("lm_head.weight".to_owned(), vec![5, 3]));
+    let untied = Arc::new(Layout::new(tensors).unwrap());
+    let (said, help) = refused(fixture("tied-body.safetensors"), &untied);
+    assert!(said.contains("tensor `lm_head.weight`: found nothing"), "{said}");
+    let copy = r#"state["lm_head.weight"] = state["transformer.wte.weight"].clone()"#;
+    assert!(help.contains("tied = true") && help.contains(copy), "{help}");
+    let both = read(fixture("tied-both.safetensors"), &untied).unwrap();
+    assert_eq!((both.params.values().len(), both.notes.len()), (36, 0));
+}
+
+#[test]
+fn files_of_other_kinds_are_named_by_their_bytes_with_the_line_that_converts_them() {
+    let cases = [
+        ("state_dict.pt", "a `state_dict` that `torch.save` pickled", "torch.load("),
+        ("old.pt", "a pickle, such as an old `torch.save` wrote", "torch.load("),
+        ("checkpoint.pt", "a dictionary that `torch.save` pickled", "[\"state_dict\"]"),
+        ("module.pth", "an object of `torch.nn.modules.linear.Linear`", ".state_dict()"),
+        ("tensor.pt", "an object of `torch.Tensor`", "{\"NAME\": state}"),
+        ("arrays.npz", "an archive of NumPy arrays", "numpy.load("),
+        ("../net.pt", "a TorchScript module", "torch.jit.load("),
+        ("expected.json", "text", "safetensors file"),
+    ];
+    for (name, kind, line) in cases {
+        let (said, help) = refused(fixture(name), &net());
+        assert!(said.contains(&format!("is no safetensors file: it is {kind}")), "{said}");
+        assert!(help.contains(line), "{name}: {help}");
+    }
+    let bytes: [(&[u8], &str); 7] = [
+        (b"", "empty"),
+        (b"GGUF\x03\0\0\0\0", "a GGUF file"),
+        (b"\x93NUMPY\x01\0", "one NumPy array"),
+        (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+        (b"<!DOCTYPE html>\n<html>", "a web page"),
+        (b"\0\x01\x02\x03", "of no kind that is known here"),
+    ];
+    for (bytes, kind) in bytes {
+        let place = Written::new(bytes.to_vec());
+        let (said, _) = refused(place.path(), &net());
+        assert!(said.contains(&format!("it is {kind}")), "{said}");
+    }
+}
+
+/// A file that is gone when the test ends.
+struct Written(TempDir);
+
+impl Written {
+    fn new(bytes: Vec<u8>) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        std::fs::write(place.path(), bytes).unwrap();
+        place
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("model.safetensors")
+    }
+}
+
+/// A tensor as it is written: name, type, shape, bytes.
+type Tensor = (String, &'static str, Vec<usize>, Vec<u8>);
+
+/// The tensors of `net`, each value its place in the flat parameters.
+fn whole() -> Vec<Tensor> {
+    let tensor = |spec: &fedlayer_core::TensorSpec| {
+        let bytes = spec.range.clone().flat_map(|value| (value as f32).to_le_bytes());
+        (spec.name.clone(), "F32", spec.shape.clone(), bytes.collect())
+    };
+    net().tensors().map(tensor).collect()
+}
+
+/// A safetensors file by the format's own words, its tensors in the order given.
+fn written(tensors: &[Tensor]) -> Vec<u8> {
+    let mut entries = Vec::new();
+    let mut data = Vec::new();
+    for (name, kind, shape, bytes) in tensors {
+        let (start, end) = (data.len(), data.len() + bytes.len());
+        let name = serde_json::to_string(name).unwrap();
+        entries.push(format!(
+            r#"{name}:{{"dtype":"{kind}","shape":{shape:?},"data_offsets":[{start},{end}]}}"#
+        ));
+        data.extend(bytes);
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat()
+}
+
+/// What a changed file says: message and help.
+fn said(change: impl FnOnce(&mut Vec<Tensor>)) -> String {
+    let mut tensors = whole();
+    change(&mut tensors);
+    let place = Written::new(written(&tensors));
+    let (said, help) = refused(place.path(), &net());
+    let said = said.replace(&place.path().display().to_string(), "F");
+    format!("{said}\n{help}").replace(&place.path().display().to_string(), "F")
+}
+
+#[test]
+fn the_order_of_tensors_in_a_file_says_nothing() {
+    let mut tensors = whole();
+    for turns in 0..tensors.len() {
+        tensors.rotate_left(1);
+        if turns % 2 == 0 {
+            tensors.reverse();
+        }
+        let place = Written::new(written(&tensors));
+        let values = read(place.path(), &net()).unwrap();
+        let places: Vec<f32> = (0..net().parameters()).map(|place| place as f32).collect();
+        assert_eq!(values.params.values(), places);
+        assert_eq!(values.notes, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn renamed_missing_and_extra_tensors_are_named_all_at_once() {
+    let renamed = said(|tensors| tensors[0].0 = "fc1.wieght".to_owned());
+    insta::assert_snapshot!(renamed, @"");
+    let missing = said(|tensors| drop(tensors.drain(..2)));
+    insta::assert_snapshot!(missing, @"");
+    let extra = said(|tensors| tensors.push(("criterion.\u{1b}[31mw".to_owned(), "F32", vec![1], vec![0; 4])));
+    insta::assert_snapshot!(extra, @"");
+    let other = said(|tensors| tensors.iter_mut().for_each(|t| t.0 = format!("{}x", t.0)));
+    insta::assert_snapshot!(other, @"");
+    let unrelated = said(|tensors| tensors.iter_mut().enumerate().for_each(|(i, t)| t.0 = format!("layer{i}.q")));
+    insta::assert_snapshot!(unrelated, @"");
+}
+
+#[test]
+fn transposed_tensors_and_other_types_are_named_with_the_line_that_mends_them() {
+    let turned = said(|tensors| {
+        tensors[0].2 = vec![3, 2];
+        tensors[7].2 = vec![2, 4];
+    });
+    insta::assert_snapshot!(turned, @"");
+    let whole_numbers = said(|tensors| {
+        (tensors[1].1, tensors[1].3) = ("I64", vec![0; 16]);
+    });
+    insta::assert_snapshot!(whole_numbers, @"");
+    let flat = said(|tensors| tensors[0].2 = vec![6]);
+    insta::assert_snapshot!(flat, @"");
+}
+
+#[test]
+fn repeated_tensors_and_files_that_end_early_are_refused() {
+    let repeated = said(|tensors| {
+        let again = tensors[0].clone();
+        tensors.push(again);
+    });
+    insta::assert_snapshot!(repeated, @"");
+    let bytes = written(&whole());
+    for length in [5, 40, bytes.len() - 1] {
+        let place = Written::new(bytes[..length].to_vec());
+        let (said, help) = refused(place.path(), &net());
+        assert!(said.contains("is no whole safetensors file"), "{length}: {said}");
+        assert!(help.contains("again"), "{help}");
+    }
+}
+
+#[test]
+fn values_that_no_model_may_have_are_refused_by_tensor_and_element() {
+    let with = |tensor: usize, value: f32| {
+        said(move |tensors| tensors[tensor].3[4..8].copy_from_slice(&value.to_le_bytes()))
+    };
+    assert!(with(2, f32::NAN).contains("layer `norm` holds NaN (tensor `norm.weight`, element 1)"));
+    assert!(with(4, f32::INFINITY).contains("holds inf (tensor `norm.running_mean`, element 1)"));
+    let negative = with(5, -0.25);
+    let words = "tensor `norm.running_var` holds -0.25 (element 1); a running variance is at least 0";
+    assert!(negative.contains(words), "{negative}");
+    let beyond = said(|tensors| {
+        let bytes = [1.0, -1e300].into_iter().flat_map(f64::to_le_bytes);
+        (tensors[1].1, tensors[1].3) = ("F64", bytes.collect());
+    });
+    assert!(beyond.contains("tensor `fc1.bias` holds -1e300 (element 1); f32 reaches"), "{beyond}");
+}
+
+#[test]
+fn parts_of_names_that_the_model_has_itself_stay() {
+    let layout = Layout::new([("module.module.w", vec![1]), ("module.w", vec![1])]).unwrap();
+    let tensors: Vec<Tensor> = [("module.module.w", 1f32), ("module.w", 2.0)]
+        .map(|(name, value)| (name.to_owned(), "F32", vec![1], value.to_le_bytes().to_vec()))
+        .into();
+    let place = Written::new(written(&tensors));
+    let values = read(place.path(), &Arc::new(layout)).unwrap();
+    assert_eq!((values.params.values(), values.notes.len()), (&[1.0, 2.0][..], 0));
+}
