@@ -11,6 +11,7 @@ mod data;
 mod fetch;
 mod initial;
 mod million;
+mod own_files;
 mod support;
 mod sweep;
 mod tidy;

@@ -380,7 +380,7 @@ impl DataError {
             }
             Self::ShortText { .. } => "lower `data.context`, or take a longer text".into(),
             Self::NoLabels { .. } => "name the file of the labels: `train_labels`, `test_labels`".into(),
-            Self::UnknownEnding { .. } => "write it in one of these formats".into(),
+            Self::UnknownEnding { .. } => "write it in one of these formats; a table between tabs is a `.csv` with `separator = \"\\t\"`".into(),
             Self::OtherShape { .. } => "make `data.set.files.shape` and the files agree".into(),
             Self::NoOwners { .. } => "choose another partition; `natural` is for texts, and for files with groups".into(),
             Self::FewerOwners { owners, .. } => format!("lower `clients.count` to at most {owners}"),

@@ -5,6 +5,7 @@ mod args;
 mod certs;
 mod check;
 mod checkpoint;
+mod classes;
 mod coordinator;
 mod cost;
 mod data;

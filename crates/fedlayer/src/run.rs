@@ -19,6 +19,7 @@ use fedlayer_torch::{Device, DeviceChoice};
 use crate::{
     analyses::{self, Laboratory},
     args::{Means, ResumeArgs, RunArgs},
+    classes,
     data::Data,
     exit::{Cause, Failure, run_reason},
     run_folder::{RunFolder, RunNote, RunState},
@@ -192,6 +193,7 @@ impl Job {
         self.folder.remove_summary()?;
         self.folder.write_note(&note)?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
+        classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
         let (plans, progress) = self.waiting(screen, place.counts())?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

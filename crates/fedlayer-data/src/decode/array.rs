@@ -102,8 +102,11 @@ impl Array {
         }
         let finite = |(index, number): (usize, f64)| {
             let narrow = number as f32;
-            let not_finite =
-                || self.fault_at(index, Fault::Value, number.to_string(), "a finite 32-bit number");
+            let not_finite = || {
+                let expected = "a finite 32-bit number";
+                let error = self.fault_at(index, Fault::Value, number.to_string(), expected);
+                error.with_help("fill what is missing, or leave out its example")
+            };
             narrow.is_finite().then_some(narrow).ok_or_else(not_finite)
         };
         self.numbers().enumerate().map(finite).collect()

@@ -145,9 +145,12 @@ fn a_nameless_column_is_refused_or_left_out_by_name() {
         &unnamed,
         &unnamed,
         files("a.csv"),
-        "`a.csv`, line 1: found `Unnamed: 0` as the name of column 1, which pandas gives where there is none; expected a name for every column",
+        "`a.csv`, line 1: found `Unnamed: 0`, which pandas calls a column without a name, for column 1; expected a name for every column",
         "`ignore = [\"Unnamed: 0\"]`",
     );
+    // A separator at the end of every line makes a column, too.
+    let (message, _) = read_one("a,b,y,\n1,2,0,\n", files("a.csv")).unwrap_err();
+    assert!(message.contains("found no name for column 4"), "{message}");
     let left_out = Files { ignore: vec![String::new()], ..files("a.csv") };
     // A column that is left out need not be in the test file.
     for test in [nameless, TRAIN] {

@@ -72,6 +72,9 @@ fn a_column_of_owners_makes_natural_clients() {
         error.to_string(),
         "4 clients cannot share what belongs to 3 owners in `a.csv`; every client needs the whole of at least one"
     );
+    let nobody = MemoryShelf::of([("a.csv", b"x,who,y\n1,,0\n".to_vec())]);
+    let error = nobody.facts(&natural).unwrap_err().to_string();
+    assert_eq!(error, "`a.csv`, line 2, column 2: found ``; expected an owner");
     let natural = DataSpec {
         partition: Partition::Natural,
         ..spec(Files { label: Some("y".to_owned()), ..files("b.csv") })

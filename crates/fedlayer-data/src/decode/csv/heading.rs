@@ -65,18 +65,18 @@ pub(super) fn of_training<R: Read>(
     }
     let is_ignored = |at: usize| columns.ignore.contains(&names[at]);
     let is_free = |at: usize| Some(at) != group && !is_ignored(at);
+    let free: Vec<usize> = (0..names.len()).filter(|&at| is_free(at)).collect();
+    all_named(source, names, &free)?;
     let label = match columns.label {
         Some(name) => place(source, names, name)?,
-        None => label(source, names, (0..names.len()).filter(|&at| is_free(at)).collect())?,
+        None => label(source, names, &free)?,
     };
     if !is_free(label) || group.is_some_and(is_ignored) {
         let twice = if group == Some(label) { label } else { group.unwrap_or(label) };
         let found = format!("`{}` for both", names[twice]);
         return Err(fault(source, found, "different columns for label, group and `ignore`"));
     }
-    let features = (0..names.len()).filter(|&at| at != label && is_free(at));
-    let features: Vec<String> = features.map(|at| names[at].clone()).collect();
-    all_named(source, names, &features)?;
+    let features = free.iter().filter(|&&at| at != label).map(|&at| names[at].clone()).collect();
     let heading = Heading { features, label: names[label].clone() };
     Ok((roles(source, names, columns, &heading)?, heading))
 }
@@ -157,20 +157,18 @@ fn each_once<R: Read>(
     Ok(())
 }
 
-/// Refuses features without a name, as pandas writes row numbers.
+/// Refuses columns without a name, as pandas writes row numbers, among those that are `free`.
 fn all_named<R: Read>(
     source: &Source<R>,
     names: &[String],
-    features: &[String],
+    free: &[usize],
 ) -> Result<(), DecodeError> {
-    let nameless = |name: &&String| name.is_empty() || name.starts_with("Unnamed: ");
-    let Some(name) = features.iter().find(nameless) else { return Ok(()) };
-    let column = 1 + names.iter().position(|other| other == name).unwrap_or(0);
+    let is_nameless = |at: &&usize| names[**at].is_empty() || names[**at].starts_with("Unnamed: ");
+    let Some(&at) = free.iter().find(is_nameless) else { return Ok(()) };
+    let (name, column) = (&names[at], at + 1);
     let found = match name.as_str() {
         "" => format!("no name for column {column}"),
-        name => format!(
-            "`{name}` as the name of column {column}, which pandas gives where there is none"
-        ),
+        _ => format!("`{name}`, which pandas calls a column without a name, for column {column}"),
     };
     let error = fault(source, found, "a name for every column");
     Err(error.with_help(format!(
@@ -182,7 +180,7 @@ fn all_named<R: Read>(
 fn label<R: Read>(
     source: &Source<R>,
     names: &[String],
-    free: Vec<usize>,
+    free: &[usize],
 ) -> Result<usize, DecodeError> {
     let last = free.last().copied();
     let is_label = |at: &usize| {

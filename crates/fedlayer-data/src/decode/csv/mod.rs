@@ -127,6 +127,9 @@ impl Rows {
                 Role::Label => self.labels.push(Label::of_text(field).map_err(|no: NoLabel| {
                     fault(at, Fault::Label, field, &no.to_string()).with_help(no.help())
                 })?),
+                Role::Group if field.is_empty() => {
+                    return Err(fault(at, Fault::Value, field, "an owner"));
+                }
                 Role::Group => self.owners.push(field.to_owned()),
                 Role::Ignored => {}
             }
