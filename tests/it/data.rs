@@ -86,7 +86,7 @@ fn folders_are_searched_in_the_order_in_which_they_are_listed() {
 fn files_of_ones_own_are_found_in_data_folders_and_where_the_program_starts() {
     let place = Place::with(&own_files());
     let words = place.fedlayer("check scenario.toml");
-    assert_eq!(words.code, Some(3), "{}", words.stderr);
+    assert_eq!(words.code, Some(4), "{}", words.stderr);
     assert!(words.stderr.contains("flowers.csv"), "{}", words.stderr);
     fs::write(place.path("flowers.csv"), flowers()).unwrap();
     place.fedlayer("check scenario.toml").ok();
@@ -110,15 +110,16 @@ fn a_run_is_resumed_on_the_data_that_it_began_on() {
     assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
     assert_eq!(String::from_utf8(resumed.stdout).unwrap(), run.stdout);
     let elsewhere = resume("resume ../run --data .");
-    assert_eq!(elsewhere.status.code(), Some(3));
+    assert_eq!(elsewhere.status.code(), Some(4));
 }
 
 #[test]
 fn a_missing_set_is_answered_with_where_it_was_looked_for_and_both_ways_out() {
     let place = Place::with(&scenario("\"cifar-100\""));
+    fs::create_dir(place.path("mine")).unwrap();
     let check = place.fedlayer("check scenario.toml --data mine");
     let run = place.fedlayer("run scenario.toml --data mine --out run");
-    assert_eq!((check.code, run.code), (Some(3), Some(3)), "{}", check.stderr);
+    assert_eq!((check.code, run.code), (Some(4), Some(4)), "{}", check.stderr);
     assert_eq!(check.stderr, run.stderr);
     assert!(!place.path("run").exists());
     let here = place.path("").display().to_string();
@@ -165,8 +166,8 @@ fn module() -> (Place, String) {
 fn a_module_of_ones_own_is_found_where_data_is() {
     let (place, net) = module();
     let absent = place.fedlayer("check scenario.toml --data mine");
-    assert_eq!(absent.code, Some(3), "{}", absent.stderr);
-    assert!(absent.stderr.contains("`net.pt`: not found in `mine`"), "{}", absent.stderr);
+    assert_eq!(absent.code, Some(4), "{}", absent.stderr);
+    assert!(absent.stderr.contains("`net.pt`: not found in `.`, `mine`"), "{}", absent.stderr);
     fs::copy(net, place.path("mine/net.pt")).unwrap();
     let check = place.fedlayer("check scenario.toml --data mine").ok();
     assert!(check.stdout.contains("weight [4, 1, 3, 3]"), "{}", check.stdout);

@@ -45,11 +45,12 @@ fn a_checkpoint_is_where_another_run_starts() {
 #[test]
 fn values_of_another_model_are_refused_by_name() {
     let place = continued();
-    let said = |words: &str| {
+    let said_with = |code: i32, words: &str| {
         let done = place.fedlayer("check next.toml");
-        assert_eq!(done.code, Some(3), "{}", done.stderr);
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
         assert!(done.stderr.contains(words), "{}", done.stderr);
     };
+    let said = |words: &str| said_with(3, words);
     let whole = model(&place, "end.safetensors");
     let write = |tensors: &[(String, Vec<usize>, Vec<u8>)]| {
         let views = tensors.iter().map(|(name, shape, data)| {
@@ -75,5 +76,5 @@ fn values_of_another_model_are_refused_by_name() {
     fs::write(place.path("end.safetensors"), "no tensors").unwrap();
     said("is no safetensors file");
     fs::remove_file(place.path("end.safetensors")).unwrap();
-    said("not found in");
+    said_with(4, "not found in");
 }

@@ -39,6 +39,9 @@ name = "one layer, rotating"
 average = { rotate = 1 }
 "#;
 
+/// Files of a run folder that depend on the machine and the time.
+const NOTES: [&str; 3] = ["run.json", "inputs.json", ".lock"];
+
 /// A folder with a scenario in it, gone when the test ends.
 pub(crate) struct Place {
     folder: TempDir,
@@ -95,9 +98,7 @@ impl Place {
         let root = self.path(run);
         let mut files = BTreeMap::new();
         collect(&root, &root, &mut files);
-        files.retain(|name, _| {
-            !name.ends_with("timings.jsonl") && name != "run.json" && name != ".lock"
-        });
+        files.retain(|name, _| !name.ends_with("timings.jsonl") && !NOTES.contains(&name.as_str()));
         files
     }
 }

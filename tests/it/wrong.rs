@@ -143,12 +143,26 @@ fn record_lines_that_are_gone_are_missed() {
 
 #[test]
 fn a_diverging_strategy_is_named_and_the_others_are_finished() {
-    let place = Place::with(DIGITS);
-    let done =
-        place.fedlayer("run scenario.toml --out run --set local.optimizer.sgd.lr=1e30 --quiet");
+    let sweep = "[sweep]\ngrid = { \"local.optimizer.sgd.lr\" = [0.1, 1e30] }\n";
+    let place = Place::with(&(DIGITS.to_owned() + sweep));
+    let done = place.fedlayer("run scenario.toml --out run --quiet --set rounds=2");
     assert_eq!(done.code, Some(9), "{}", done.stderr);
     assert!(done.stderr.contains("a smaller learning rate may help"), "{}", done.stderr);
+    assert!(done.stderr.contains("2 of 4 runs failed; the others are finished"), "{}", done.stderr);
     assert!(done.stdout.starts_with("strategy"), "{}", done.stdout);
+    assert!(place.path("run/summary.json").exists());
+}
+
+#[test]
+fn where_every_strategy_diverges_in_its_first_round_that_is_said_and_nothing_is_left() {
+    let place = Place::with(DIGITS);
+    let done = place.fedlayer("run scenario.toml --set local.optimizer.sgd.lr=1e30");
+    assert_eq!((done.code, done.stdout.as_str()), (Some(9), ""), "{}", done.stderr);
+    for words in ["2 of 2 runs failed", "a smaller learning rate may help", "no run folder is left"]
+    {
+        assert!(done.stderr.contains(words), "`{words}` is not in: {}", done.stderr);
+    }
+    assert!(!place.path("runs").exists());
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! * [`analyze`]: what is measured on trained models outside of the rounds: a [`Subject`] in, [`AnalysisRow`]s out.
 //! * [`Symmetry`]: which units of a network may change places; [`align`](fn@align): a model laid out like another one.
 //! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`compare`]: strategies side by side.
+//! * [`printable`](fn@printable): text of others, without the characters that a terminal obeys.
 
 pub mod spec;
 
@@ -37,6 +38,7 @@ mod layout;
 mod params;
 mod plan;
 mod point;
+mod printable;
 mod record;
 mod round;
 mod rounds;
@@ -70,6 +72,7 @@ pub use layout::{Layer, LayerName, Layout, LayoutError, Ownership, Role, TensorS
 pub use params::{Params, ParamsError};
 pub use plan::{Plan, slug};
 pub use point::{Mix, Part, Point, distance};
+pub use printable::{is_printable, printable, push_printable};
 pub use record::{
     BarrierRow, BarrierSummary, EvaluationRecord, Kind, LayerBytes, Metric, MissingRecord,
     RoundRecord, Summary, SummaryRow,

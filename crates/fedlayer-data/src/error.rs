@@ -314,6 +314,11 @@ impl DataError {
         }
     }
 
+    /// Whether a file is nowhere or cannot be opened, whatever `[data]` says.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Unopened { .. })
+    }
+
     /// What to do, where there is more to say than the message does.
     pub fn help(&self) -> Option<String> {
         Some(match self.clone() {
@@ -354,7 +359,7 @@ impl DataError {
                 format!("get it: `fedlayer data fetch {set}`; or say where it is: `--data FOLDER`")
             }
             Self::Unopened { set: None, error: ShelfError::Missing { .. }, .. } => {
-                "it is looked for in the data folders (`--data FOLDER`), then where the program was started".into()
+                "it is looked for beside the scenario, in the data folders (`--data FOLDER`), then where the program was started".into()
             }
             Self::Unopened { .. } => "allow reading it".into(),
             Self::Decode(_) => {

@@ -1,6 +1,7 @@
 //! [`grid`]: aligned columns under a heading, without frames, so that the text can be copied and cut.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use fedlayer_core::printable;
 
 /// How a column is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,13 +12,14 @@ pub enum Align {
     Right,
 }
 
-/// Rows under a heading. Every row has as many cells as the heading.
+/// Rows under a heading. Every row has as many cells as the heading. A cell is one line: what would
+/// break it, or what a terminal would obey, is escaped.
 pub fn grid(heading: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(heading.iter().map(|(title, _)| *title));
+    table.set_header(heading.iter().map(|(title, _)| printable(title)));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| printable(cell)));
     }
     for (index, (_, align)) in heading.iter().enumerate() {
         if let Some(column) = table.column_mut(index) {
@@ -41,5 +43,11 @@ mod tests {
         let heading = [("name", Align::Left), ("loss", Align::Right)];
         let rows = [vec!["all".into(), "1.25".into()], vec!["no layer".into(), "10.5".into()]];
         assert_eq!(grid(&heading, &rows), "name      loss\nall       1.25\nno layer  10.5\n");
+    }
+
+    #[test]
+    fn a_name_of_several_lines_keeps_to_its_row() {
+        let rows = [vec!["a\nb\u{1b}[2J".into()], vec!["c".into()]];
+        assert_eq!(grid(&[("name", Align::Left)], &rows), "name\na\\u000ab\\u001b[2J\nc\n");
     }
 }

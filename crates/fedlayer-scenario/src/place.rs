@@ -32,6 +32,7 @@ impl Origin<'_> {
             title: problem.title,
             also: problem.also.map(|(at, label)| self.spot(&at, Some(label))),
             help: problem.help,
+            is_absence: problem.is_absence,
         };
         let placed = problems.into_iter().map(place).collect();
         Report::new(std::iter::once(file).chain(settings).collect(), placed)

@@ -30,17 +30,32 @@ pub(crate) struct Problem {
     pub(crate) also: Option<(At, String)>,
     /// What is allowed and what to do, a line each.
     pub(crate) help: Vec<String>,
+    /// Whether the scenario is right and a file that it names cannot be had.
+    pub(crate) is_absence: bool,
 }
 
 impl Problem {
     /// A problem with nothing but its title.
     pub(crate) fn new(at: At, title: impl Into<String>) -> Self {
-        Self { at, title: title.into(), label: None, also: None, help: Vec::new() }
+        Self {
+            at,
+            title: title.into(),
+            label: None,
+            also: None,
+            help: Vec::new(),
+            is_absence: false,
+        }
     }
 
     /// With a text beside the caret.
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
+        self
+    }
+
+    /// Of a file that cannot be had, where `is_absence` says so.
+    pub(crate) fn absence(mut self, is_absence: bool) -> Self {
+        self.is_absence = is_absence;
         self
     }
 

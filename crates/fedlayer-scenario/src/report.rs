@@ -12,7 +12,7 @@ const MOST: usize = 50;
 /// What stands before a setting.
 const SET: &str = "--set ";
 
-/// Everything that is wrong with a scenario, in the order of its text.
+/// Everything that is wrong with a scenario, in the order of its text, then the files that cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     sources: Vec<Source>,
@@ -54,6 +54,8 @@ pub(crate) struct Placed {
     pub(crate) also: Option<Spot>,
     /// What is allowed and what to do.
     pub(crate) help: Vec<String>,
+    /// Whether the scenario is right and a file that it names cannot be had.
+    pub(crate) is_absence: bool,
 }
 
 /// A place in a source, and what stands beside the caret.
@@ -68,9 +70,11 @@ pub(crate) struct Spot {
 }
 
 impl Report {
-    /// Brings the problems into the order of the text.
+    /// Brings the problems into the order of the text; files that cannot be had come after everything else.
     pub(crate) fn new(sources: Vec<Source>, mut problems: Vec<Placed>) -> Self {
-        problems.sort_by_key(|problem| (problem.spot.source, problem.spot.span.start));
+        problems.sort_by_key(|problem| {
+            (problem.is_absence, problem.spot.source, problem.spot.span.start)
+        });
         problems.dedup();
         Self { sources, problems }
     }
@@ -83,6 +87,11 @@ impl Report {
     /// Whether there is no problem; a report that [`read`](crate::read) gives has one at least.
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty()
+    }
+
+    /// Whether the scenario may be right: every problem is a file that cannot be had, such as a data set that is nowhere.
+    pub fn is_absence(&self) -> bool {
+        !self.is_empty() && self.problems.iter().all(|problem| problem.is_absence)
     }
 
     /// The report as text: per problem what is wrong, where, what was found, what is allowed and what to do.

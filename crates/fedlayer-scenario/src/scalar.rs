@@ -1,5 +1,6 @@
 //! Single values: numbers and their ranges, texts and their lengths, and values of the wrong type.
 
+use fedlayer_core::{is_printable, printable};
 use toml::de::{DeFloat, DeInteger, DeValue};
 
 use crate::{
@@ -64,8 +65,11 @@ pub(crate) fn number(path: &Path, found: &DeFloat<'_>, bounds: &Bounds) -> Optio
     }
 }
 
-/// The problem with a text's length, if there is one.
+/// The problem with a text's length or characters, if there is one.
 pub(crate) fn text(path: &Path, found: &str, len: &Bounds) -> Option<Problem> {
+    if let Some(unprintable) = found.chars().find(|&c| !is_printable(c) && c != '\t') {
+        return Some(not_printable(path, unprintable));
+    }
     let characters = found.chars().count();
     if len.contain(characters as f64) {
         return None;
@@ -76,6 +80,14 @@ pub(crate) fn text(path: &Path, found: &str, len: &Bounds) -> Option<Problem> {
     };
     let label = format!("found {}", count(characters, "character"));
     Some(Problem::new(At::Value(path.clone()), title).label(label))
+}
+
+/// The problem of a text that a terminal would obey rather than show. A tab may separate columns.
+fn not_printable(path: &Path, found: char) -> Problem {
+    let title = format!("`{path}` has a character that cannot be shown");
+    Problem::new(At::Value(path.clone()), title)
+        .label(format!("found `{}`", printable(found.encode_utf8(&mut [0; 4]))))
+        .help("leave out control characters, line breaks and marks of direction".to_owned())
 }
 
 /// The problem of a value that is of another type than the shape.

@@ -31,7 +31,8 @@ pub struct Scenario {
     /// The network that clients train.
     pub model: ModelSpec,
     /// A safetensors file of the values that every client starts from, with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of
-    /// another run). Drawn from the seed where it is not given. Looked for in the data folders, then where the program was started.
+    /// another run). Drawn from the seed where it is not given. Looked for beside the scenario, in the data folders, then where the
+    /// program was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub initial: Option<String>,

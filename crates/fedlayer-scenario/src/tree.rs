@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Range};
 
+use fedlayer_core::printable;
 use toml::{
     Spanned,
     de::{DeTable, DeValue, Error},
@@ -49,7 +50,7 @@ impl From<&str> for Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("."))
+        f.write_str(&printable(&self.0.join(".")))
     }
 }
 

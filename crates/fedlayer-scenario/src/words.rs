@@ -1,5 +1,7 @@
 //! The words of messages: names in backticks, lists, and what a misspelt name probably meant.
 
+use fedlayer_core::printable;
+
 /// The longest text that a message repeats, in characters.
 const LONGEST: usize = 60;
 
@@ -9,11 +11,12 @@ const MOST: usize = 16;
 /// From which Jaro–Winkler similarity on a name may be meant.
 const SIMILAR: f64 = 0.88;
 
-/// A text of the scenario as messages repeat it: cut after [`LONGEST`] characters.
+/// A text of the scenario as messages repeat it: cut after [`LONGEST`] characters, those that
+/// cannot be shown escaped.
 pub(crate) fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", printable(&text[..end])),
+        None => printable(text).into_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use fedlayer_runtime::remote::limits;
 use fedlayer_scenario::Setting;
 use fedlayer_torch::DeviceChoice;
 
-use crate::fetch::Source;
+use crate::{address::Address, fetch::Source};
 
 /// A federated averaging simulator for people who study which layers to average.
 ///
@@ -229,9 +229,9 @@ pub(crate) struct CoordinatorArgs {
     /// Where the latest checkpoint is damaged, go on from the one before.
     #[arg(long)]
     pub(crate) previous: bool,
-    /// The address that workers connect to.
-    #[arg(long, default_value = COORDINATOR)]
-    pub(crate) listen: String,
+    /// The address that workers connect to; the system chooses the port where it is 0.
+    #[arg(long, value_name = "HOST:PORT", default_value = COORDINATOR, value_parser = Address::to_listen)]
+    pub(crate) listen: Address,
     /// What workers must train on.
     #[arg(long, value_enum, default_value_t = Kind::Cpu)]
     pub(crate) device: Kind,
@@ -261,9 +261,9 @@ pub(crate) enum Kind {
 /// `fedlayer worker`.
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// The coordinator, as HOST:PORT.
-    #[arg(long, default_value = COORDINATOR)]
-    pub(crate) connect: String,
+    /// The coordinator. A name that is not known yet is looked up again and again, like a coordinator that is not there yet.
+    #[arg(long, value_name = "HOST:PORT", default_value = COORDINATOR, value_parser = Address::to_connect)]
+    pub(crate) connect: Address,
     /// How many jobs to work on at once; as many as there are cores where it is not given, one on CUDA.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::SLOTS)))]
     pub(crate) slots: Option<u32>,
@@ -297,9 +297,9 @@ pub(crate) struct CertsArgs {
 /// `fedlayer health`.
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// The coordinator, as HOST:PORT.
-    #[arg(long, default_value = COORDINATOR)]
-    pub(crate) connect: String,
+    /// The coordinator.
+    #[arg(long, value_name = "HOST:PORT", default_value = COORDINATOR, value_parser = Address::to_connect)]
+    pub(crate) connect: Address,
     /// The folder that `fedlayer certs` made.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) certs: Option<PathBuf>,

@@ -16,6 +16,8 @@ use crate::{
     cost::Cost,
     data::Data,
     exit::Failure,
+    folders::Folders,
+    inputs::ambiguities,
     scenario,
     screen::Screen,
 };
@@ -34,7 +36,8 @@ const SHOWN_CLASSES: usize = 20;
 
 /// `fedlayer check`.
 pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure> {
-    let known = Data::new(args.data.data.as_deref());
+    let folders = Folders::existing(args.data.data.as_deref())?;
+    let known = Data::new(folders.beside(&args.scenario));
     let read = scenario::read(&args.scenario, &args.settings, &known, screen)?;
     let Some(first) = read.plans.first() else {
         return Err(Failure::Fault("a valid scenario without plans".to_owned()));
@@ -42,6 +45,7 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
     // Of a sweep, the first variant is shown.
     let of_first = read.plans.chunk_by(|a, b| a.variant == b.variant).next().unwrap_or_default();
     let data = known.load(first).map_err(Failure::Data)?;
+    ambiguities(known.locator()).iter().for_each(|warning| screen.talk(warning));
     let report = Report {
         variants: variants(&read.plans),
         layers: layers(first),

@@ -1,12 +1,13 @@
 //! `fedlayer coordinator` and `fedlayer health`: the same runs as `fedlayer run`, with workers in other processes.
 
 use std::{
-    path::Path,
+    net::SocketAddr,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use fedlayer_core::{Plan, Split};
+use fedlayer_core::{Plan, Split, printable};
 use fedlayer_runtime::{
     Shutdown,
     remote::{self, Briefing, End, Hub, ListenError, Listening, Metrics, Security, serve},
@@ -16,12 +17,16 @@ use fedlayer_torch::Device;
 use tokio::task::JoinSet;
 
 use crate::{
-    args::{CoordinatorArgs, HealthArgs, Kind},
+    args::{CoordinatorArgs, HealthArgs, Kind, ScenarioArgs},
+    begin::{self, NewRun},
     data::Data,
     exit::Failure,
     files,
+    folders::Folders,
     identity::identity,
-    run::{Job, Workplace, absolute, note, shared},
+    inputs::{InputsNote, Search},
+    reopen::{self, Reopened, absolute},
+    run::{Job, Workplace, note, shared},
     run_folder::{RunFolder, RunNote},
     scenario,
     screen::Screen,
@@ -34,28 +39,18 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let security = security::read(&args.security, Side::Coordinator)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
-    let data = Data::new(args.scenario.data.data.as_deref());
-    let (folder, name, read) = open(args, &data, screen)?;
+    let Opened { again, name, data, data_folder, read } = open(args, screen)?;
+    let listening = listen(address)?;
     let trainers = Arc::new(Trainers::new(Device::Cpu, data));
-    for plan in &read.plans {
-        trainers.data(plan).map_err(Failure::Data)?;
-    }
+    begin::read_data(&trainers, &read.plans)?;
     let kind = kind(args.device).to_owned();
-    let data = absolute(args.scenario.data.data.as_deref())?;
     let slots = args.min_workers as usize;
-    let note = RunNote { data, ..note(&name, &read.plans, kind.clone(), slots) };
-    let folder = match folder {
-        Some(folder) => folder,
-        None => match &args.out {
-            Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
-            None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
-        },
-    };
+    let note = RunNote { data: data_folder, ..note(&name, &read.plans, kind.clone(), slots) };
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let lengths = trainers.clone();
     let briefing = Briefing {
         name,
-        scenario: read.text,
+        scenario: read.text.clone(),
         identity: identity(&plans, &trainers).map_err(Failure::Data)?,
         plans: plans.clone(),
         device: kind,
@@ -68,12 +63,24 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let metrics = Arc::new(Metrics::new());
     let talk = screen.clone();
     let hub = Hub::new(briefing, args.grace, metrics.clone(), move |notice| {
-        talk.talk(&notice.to_string());
+        talk.talk(&printable(&notice.to_string()));
     });
+    let hub = Arc::new(hub.map_err(Failure::Fault)?);
+    let folder = match again {
+        Some((folder, inputs)) => {
+            inputs.map_or(Ok(()), |inputs| folder.write_inputs(&inputs))?;
+            folder
+        }
+        None => {
+            let (scenario, out) = (&args.scenario.scenario, args.out.as_deref());
+            let new = NewRun { scenario, text: &read.text, out, note: &note };
+            new.folder(&trainers, screen)?
+        }
+    };
     let port = Port {
-        hub: Arc::new(hub.map_err(Failure::Fault)?),
+        hub,
         metrics,
-        address,
+        listening: Some(listening),
         security,
         min_workers: args.min_workers as usize,
         deadline: args.deadline,
@@ -94,35 +101,61 @@ fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// The scenario, its name, and the run folder where the run in it goes on.
-fn open(
-    args: &CoordinatorArgs,
-    data: &Data,
-    screen: &Screen,
-) -> Result<(Option<RunFolder>, String, Read), Failure> {
-    if files::is_folder(&args.scenario.scenario) {
-        let folder = RunFolder::open(args.scenario.scenario.clone())?;
-        let (path, text) = folder.scenario()?;
-        let read = scenario::read_text(&path, &text, &args.scenario.settings, data, screen)?;
-        let name = folder.note()?.scenario;
-        return Ok((Some(folder), name, read));
+/// A scenario, read, and what it is read from.
+struct Opened {
+    /// The run folder and its files, where the run in it goes on.
+    again: Option<(RunFolder, Option<InputsNote>)>,
+    name: String,
+    data: Data,
+    /// The folder that `--data` names, now or when the run began.
+    data_folder: Option<PathBuf>,
+    read: Read,
+}
+
+/// Reads the scenario, or the run that goes on.
+fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<Opened, Failure> {
+    let ScenarioArgs { scenario: path, settings, data, .. } = &args.scenario;
+    let option = data.data.as_deref();
+    if files::is_folder(path) {
+        let run = Reopened::open(path, option, settings, screen)?;
+        let Reopened { folder, before, inputs, data, read } = run;
+        let again = Some((folder, inputs));
+        return Ok(Opened { again, name: before.scenario, data, data_folder: before.data, read });
     }
-    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, data, screen)?;
-    let name = scenario::name(&args.scenario.scenario);
+    let folders = Folders::existing(option)?.beside(path);
+    let name = scenario::name(path);
+    let data_folder = absolute(option)?;
+    let data = Data::new(folders.clone());
+    let read = scenario::read(path, settings, &data, screen)?;
     let there = args.out.as_ref().filter(|out| args.go_on && RunFolder::is_one(out));
-    let Some(out) = there else { return Ok((None, name, read)) };
+    let Some(out) = there else {
+        args.out.as_deref().map_or(Ok(()), RunFolder::check_free)?;
+        return Ok(Opened { again: None, name, data, data_folder, read });
+    };
     let folder = RunFolder::open(out.clone())?;
     if folder.scenario()?.1 != read.text {
         return Err(Failure::OtherScenario(out.clone()));
     }
-    Ok((Some(folder), name, read))
+    let (data, inputs) = reopen::data_in(out, folders, Search::InFolders)?;
+    Ok(Opened { again: Some((folder, inputs)), name, data, data_folder, read })
+}
+
+/// Takes the port, so that its number is known and nobody else has it.
+fn listen(address: SocketAddr) -> Result<Listening, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(Listening::open(address)).map_err(|error| {
+        Failure::Address(format!(
+            "{error}\nhint: another process may be listening there: choose another port with `--listen`"
+        ))
+    })
 }
 
 /// The port that workers connect to.
 struct Port {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
-    address: std::net::SocketAddr,
+    /// The port, until it is served.
+    listening: Option<Listening>,
     security: Security,
     min_workers: usize,
     deadline: Option<Duration>,
@@ -136,19 +169,10 @@ struct Port {
 impl Workplace for Port {
     type Link = Hub;
 
-    async fn open(
-        &mut self,
-        _job: &Job,
-        _note: &RunNote,
-        word: &Shutdown,
-    ) -> Result<Option<Arc<Hub>>, Failure> {
-        let failure = |error: ListenError| match error {
-            ListenError::Bind { .. } => Failure::Address(format!(
-                "{error}\nhint: another process may be listening there: choose another port with `--listen`"
-            )),
-            ListenError::Tls(_) => Failure::Security(error.to_string()),
+    async fn open(&mut self, word: &Shutdown) -> Result<Option<Arc<Hub>>, Failure> {
+        let Some(listening) = self.listening.take() else {
+            return Err(Failure::Fault("a port was opened twice".to_owned()));
         };
-        let listening = Listening::open(self.address).await.map_err(failure)?;
         let address = listening.address()?;
         let secured = match (&self.security.tls, &self.security.token) {
             (Some(_), Some(_)) => "mutual TLS and a token",
@@ -211,7 +235,8 @@ pub(crate) fn health(args: &HealthArgs, screen: &Screen) -> Result<(), Failure> 
     let tls =
         args.certs.as_deref().map(|folder| security::tls(folder, Side::Worker)).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = runtime.block_on(remote::health(&args.connect, Security { tls, token: None }));
+    let address = args.connect.to_string();
+    let asked = runtime.block_on(remote::health(&address, Security { tls, token: None }));
     asked.map_err(|why| {
         Failure::Address(format!("the coordinator at {} does not serve: {why}", args.connect))
     })?;

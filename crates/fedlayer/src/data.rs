@@ -1,28 +1,41 @@
-//! [`Data`]: the data folders, and everything that was read from them: once in a process, whoever asks.
+//! [`Data`]: the files that a scenario names, and everything that was read from them: once in a process, whoever asks.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use fedlayer_core::{DataFacts, FederatedData, Layout, Params, Plan, spec::DataSpec};
 use fedlayer_data::Library;
 use fedlayer_scenario::{DataFault, Outside};
 
-use crate::{folders::Folders, shelf::FolderShelf, values};
+use crate::{
+    files,
+    folders::Folders,
+    locator::{FileName, Locator},
+    shelf::FolderShelf,
+    values,
+};
 
-/// The data folders, and everything that was read from them.
+/// The files that a scenario names, and everything that was read from them.
 #[derive(Debug)]
 pub(crate) struct Data {
     library: Library,
-    folders: Folders,
+    locator: Arc<Locator>,
 }
 
 impl Data {
-    /// Looks in `--data` first, where it was given.
-    pub(crate) fn new(option: Option<&Path>) -> Self {
-        let folders = Folders::new(option);
-        Self { library: Library::new(Box::new(FolderShelf::new(folders.clone()))), folders }
+    /// Looks in these folders.
+    pub(crate) fn new(folders: Folders) -> Self {
+        Self::with_known(folders, BTreeMap::new())
+    }
+
+    /// Looks in these folders, but for files that are known to be at a path.
+    pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
+        let locator = Arc::new(Locator::new(folders, known));
+        Self { library: Library::new(Box::new(FolderShelf::new(locator.clone()))), locator }
+    }
+
+    /// Where files are, and which were used.
+    pub(crate) fn locator(&self) -> &Locator {
+        &self.locator
     }
 
     /// The examples of a plan, shared out among its clients.
@@ -49,8 +62,9 @@ impl Data {
     /// # Errors
     /// Names the places that were looked in.
     pub(crate) fn find(&self, file: &str) -> Result<PathBuf, String> {
-        self.folders.find(None, file).ok_or_else(|| {
-            let names = self.folders.names(None, file);
+        let name = FileName::new(None, file);
+        self.locator.find(&name).ok_or_else(|| {
+            let names = self.locator.searched(&name);
             let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
             format!("`{file}`: not found in {}", names.join(", "))
         })
@@ -79,6 +93,7 @@ impl Outside for Data {
             key: error.key().to_owned(),
             message: error.to_string(),
             help: error.help(),
+            is_absence: error.is_absence(),
         })
     }
 
@@ -89,5 +104,9 @@ impl Outside for Data {
 
     fn values(&self, file: &str, layout: &Layout) -> Result<(), String> {
         self.values_of(file, &Arc::new(layout.clone())).map(drop)
+    }
+
+    fn is_absent(&self, file: &str) -> bool {
+        self.find(file).map_or(true, |path| !files::can_be_read(&path))
     }
 }

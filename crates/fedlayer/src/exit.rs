@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fedlayer_runtime::RunError;
 use thiserror::Error;
 
 use crate::{fetch::FetchError, files::FileError};
@@ -16,6 +15,9 @@ pub(crate) enum Failure {
     /// The scenario is wrong. The report is whole sentences already.
     #[error("{0}")]
     Scenario(String),
+    /// The scenario may be right, and a file that it names cannot be had. The report is whole sentences already.
+    #[error("{0}")]
+    Absent(String),
     /// The data cannot be had.
     #[error("{0}")]
     Data(String),
@@ -93,6 +95,14 @@ pub(crate) enum Failure {
     /// Certificates or a token are missing, wrong, or would be needed.
     #[error("{0}")]
     Security(String),
+    /// A worker cannot do what the coordinator's scenario says.
+    #[error("{reason}")]
+    Unprepared {
+        /// Why, with the report on the scenario where that is it.
+        reason: String,
+        /// What the same scenario would end with in one process.
+        code: u8,
+    },
     /// The coordinator does not want this worker.
     #[error("{0}")]
     Refused(String),
@@ -120,7 +130,7 @@ impl Failure {
     /// What is said on stderr. A scenario's report is whole sentences already.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Scenario(report) => report.clone(),
+            Self::Scenario(report) | Self::Absent(report) => report.clone(),
             failure => format!("error: {failure}"),
         }
     }
@@ -129,13 +139,14 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Scenario(_) => 3,
-            Self::Data(_) => 4,
+            Self::Data(_) | Self::Absent(_) => 4,
             Self::Device(_) => 5,
             Self::File(_) | Self::Damaged { .. } | Self::System(_) => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
             Self::Run { cause: Cause::Files, .. } => 6,
-            Self::Run { cause: Cause::Training, .. } => 9,
+            Self::Run { cause: Cause::Training | Cause::Start, .. } => 9,
+            Self::Unprepared { code, .. } => *code,
             Self::Fetch(error) if error.is_local() => 6,
             Self::Fetch(_) => 10,
             Self::Address(_) => 11,
@@ -161,6 +172,8 @@ pub(crate) enum Cause {
     Files,
     /// Their clients could not be trained, or too few of them.
     Training,
+    /// No round of any of them came to its end, and nothing was kept.
+    Start,
 }
 
 impl Cause {
@@ -168,6 +181,9 @@ impl Cause {
         let folder = folder.display();
         match self {
             Self::Files => format!("once there is room, go on with `fedlayer resume {folder}`"),
+            Self::Start => {
+                "change the scenario; no round was finished, and no run folder is left".to_owned()
+            }
             Self::Training => format!(
                 "change the scenario and run it anew in another folder; what was committed is in `{folder}`"
             ),
@@ -180,6 +196,19 @@ fn others(failed: usize, plans: usize) -> &'static str {
 }
 
 /// What the reason of one run's end looks like in the list of failures.
-pub(crate) fn run_reason(strategy: &str, seed: u64, error: &RunError) -> String {
+pub(crate) fn run_reason(strategy: &str, seed: u64, error: &dyn fmt::Display) -> String {
     format!("  `{strategy}`, seed {seed}: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every other code is provoked in `tests/it/exit_codes.rs`.
+    #[test]
+    fn a_fault_of_the_program_has_a_code_of_its_own() {
+        let fault = Failure::Fault("two and two are five".to_owned());
+        assert_eq!(fault.code(), 70);
+        assert!(fault.to_string().contains("please report it"));
+    }
 }

@@ -50,6 +50,7 @@ fn hint(error: &io::Error) -> &'static str {
             "\nhint: choose another folder with `--out`, or allow writing there"
         }
         io::ErrorKind::NotFound => "\nhint: check the path; it is taken from the current folder",
+        io::ErrorKind::InvalidData => "\nhint: save it as UTF-8 text",
         _ => "",
     }
 }
@@ -61,9 +62,10 @@ fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Fil
     move |source| FileError { action, path: path.to_owned(), source }
 }
 
-/// The text of a file.
+/// The text of a file, without the mark that some editors put before UTF-8.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(at("read", path))
+    let text = fs::read_to_string(path).map_err(at("read", path))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The text of a file that may not be there yet: then it is empty.
@@ -105,6 +107,40 @@ pub(crate) fn length_if_any(path: &Path) -> Option<u64> {
 /// Whether a path is a folder.
 pub(crate) fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|at| at.is_dir())
+}
+
+/// Whether a file is there and may be read.
+pub(crate) fn can_be_read(path: &Path) -> bool {
+    File::open(path).is_ok()
+}
+
+/// The folders that would have to be made for `folder` to be there, the innermost first.
+pub(crate) fn absent_folders(folder: &Path) -> Vec<PathBuf> {
+    let all = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+    all.take_while(|folder| !exists(folder)).map(Path::to_owned).collect()
+}
+
+/// Removes those of these folders that are empty, in their order.
+pub(crate) fn remove_empty_folders(folders: &[PathBuf]) {
+    for folder in folders {
+        // One that has something in it stays, and so do those around it.
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}
+
+/// Removes a folder with everything in it.
+pub(crate) fn remove_folder(folder: &Path) -> Result<()> {
+    fs::remove_dir_all(folder).map_err(at("remove", folder))
+}
+
+/// Checks that a folder is there or can be made, and that a file can be written in it, and leaves nothing behind.
+pub(crate) fn check_writing_in(folder: &Path) -> Result<()> {
+    let absent = absent_folders(folder);
+    let tried = try_writing_in(folder);
+    remove_empty_folders(&absent);
+    tried
 }
 
 /// Makes a folder, if it is not there, and sees whether a file can be written in it.

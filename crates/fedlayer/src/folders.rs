@@ -8,7 +8,7 @@ use std::{
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::Serialize;
 
-use crate::files;
+use crate::{exit::Failure, files};
 
 /// The environment variable that names a data folder.
 pub(crate) const VARIABLE: &str = "FEDLAYER_DATA";
@@ -20,6 +20,8 @@ const SYSTEM: &str = "/usr/share/datasets";
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     folders: Vec<Folder>,
+    /// The scenario's folder, which comes first for files of one's own.
+    beside: Option<PathBuf>,
 }
 
 /// A folder, and who named it.
@@ -68,6 +70,45 @@ impl Folders {
         ])
     }
 
+    /// As [`new`](Self::new), where the folders that the user named must be there.
+    ///
+    /// # Errors
+    /// When `--data` or `FEDLAYER_DATA` names something that is no folder.
+    pub(crate) fn existing(option: Option<&Path>) -> Result<Self, Failure> {
+        let folders = Self::new(option);
+        folders.check(&[Origin::Option, Origin::Environment])?;
+        Ok(folders)
+    }
+
+    /// Checks that the folders of these origins are there.
+    ///
+    /// # Errors
+    /// Names the first one that is not.
+    pub(crate) fn check(&self, origins: &[Origin]) -> Result<(), Failure> {
+        let named = self.folders.iter().filter(|folder| origins.contains(&folder.origin));
+        for Folder { path, origin } in named {
+            if !files::is_folder(path) {
+                let what = if files::exists(path) { "is no folder" } else { "is not there" };
+                return Err(Failure::Data(format!(
+                    "the data folder `{}` that {origin} names {what}\nhint: check the path; `fedlayer data list` says which folders are searched",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Has files of one's own looked for beside a scenario first.
+    pub(crate) fn beside(mut self, scenario: &Path) -> Self {
+        self.beside = scenario.parent().map(Path::to_owned);
+        self
+    }
+
+    /// As [`beside`](Self::beside), where no scenario's folder is known yet.
+    pub(crate) fn else_beside(self, scenario: &Path) -> Self {
+        if self.beside.is_some() { self } else { self.beside(scenario) }
+    }
+
     fn of(named: impl IntoIterator<Item = (Origin, Option<PathBuf>)>) -> Self {
         let mut folders: Vec<Folder> = Vec::new();
         for (origin, path) in named {
@@ -77,7 +118,7 @@ impl Folders {
                 folders.push(Folder { path, origin });
             }
         }
-        Self { folders }
+        Self { folders, beside: None }
     }
 
     /// All of them, in order.
@@ -90,13 +131,21 @@ impl Folders {
         self.folders.iter().filter(|folder| folder.origin != Origin::System)
     }
 
-    /// The folders in which a file is looked for: one of a data set in the set's folder below each data folder; one of the user's own in each data
-    /// folder, then where the program was started.
+    /// The folders in which a file is looked for: one of a data set in the set's folder below each data folder; one of the user's own beside the
+    /// scenario, in each data folder, then where the program was started.
     pub(crate) fn searched(&self, set: Option<&str>) -> Vec<PathBuf> {
         let folders = self.folders.iter().map(|folder| &folder.path);
         match set {
             Some(set) => folders.map(|folder| folder.join(set)).collect(),
-            None => folders.cloned().chain([PathBuf::new()]).collect(),
+            None => {
+                let mut all: Vec<PathBuf> = Vec::new();
+                for folder in self.beside.iter().chain(folders).chain([&PathBuf::new()]) {
+                    if !all.contains(folder) {
+                        all.push(folder.clone());
+                    }
+                }
+                all
+            }
         }
     }
 
@@ -117,11 +166,6 @@ impl Folders {
         places.dedup();
         places
     }
-
-    /// The first place that has a file.
-    pub(crate) fn find(&self, set: Option<&str>, file: &str) -> Option<PathBuf> {
-        self.places(set, file).into_iter().find(|place| files::length_if_any(place).is_some())
-    }
 }
 
 #[cfg(test)]
@@ -136,6 +180,19 @@ mod tests {
             (Origin::User, path("/home/me/data")),
             (Origin::System, path("mine")),
         ])
+    }
+
+    #[test]
+    fn files_of_ones_own_are_beside_the_scenario_first() {
+        let places = folders().beside(Path::new("studies/one.toml")).places(None, "a.csv");
+        let expected = ["studies/a.csv", "mine/a.csv", "/home/me/data/a.csv", "a.csv"];
+        assert_eq!(places, expected.map(PathBuf::from));
+        // A scenario that stands where the program is started is looked beside first, and not twice.
+        let here = folders().beside(Path::new("one.toml"));
+        assert_eq!(here.places(None, "a.csv")[0], PathBuf::from("a.csv"));
+        assert_eq!(here.names(None, "a.csv"), [".", "mine", "/home/me/data"]);
+        let of_a_set = here.places(Some("mnist"), "train");
+        assert_eq!(of_a_set[0], PathBuf::from("mine/mnist/train"));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::{
 /// `fedlayer data list`.
 pub(crate) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::new(args.data.data.as_deref());
+    // Those of the environment that are not there are listed as such.
+    folders.check(&[Origin::Option])?;
     let report = Report::new(&folders);
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)

@@ -1,11 +1,15 @@
 //! The `fedlayer` program: arguments, files, wiring, words.
 
+mod address;
 mod analyses;
 mod args;
+mod arguments;
+mod begin;
 mod certs;
 mod check;
 mod checkpoint;
 mod classes;
+mod clean;
 mod coordinator;
 mod cost;
 mod data;
@@ -14,7 +18,10 @@ mod fetch;
 mod files;
 mod folders;
 mod identity;
+mod inputs;
 mod list;
+mod locator;
+mod reopen;
 mod run;
 mod run_folder;
 mod scenario;
@@ -28,7 +35,7 @@ mod turns;
 mod values;
 mod worker;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use crate::{
     args::{Cli, Command, DataCommand},
@@ -37,7 +44,10 @@ use crate::{
 };
 
 fn main() {
-    let cli = Cli::parse();
+    let cli = match arguments::parse() {
+        Ok(cli) => cli,
+        Err(code) => std::process::exit(code),
+    };
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let code = match perform(&cli.command, &screen) {

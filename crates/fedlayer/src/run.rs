@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     thread::available_parallelism,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -19,9 +19,12 @@ use fedlayer_torch::{Device, DeviceChoice};
 use crate::{
     analyses::{self, Laboratory},
     args::{Means, ResumeArgs, RunArgs},
+    begin::{self, NewRun},
     classes,
     data::Data,
     exit::{Cause, Failure, run_reason},
+    folders::Folders,
+    reopen::{Reopened, absolute},
     run_folder::{RunFolder, RunNote, RunState},
     scenario,
     screen::Screen,
@@ -32,47 +35,41 @@ use crate::{
 
 /// `fedlayer run`.
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
-    let data = Data::new(args.scenario.data.data.as_deref());
+    let folders = Folders::existing(args.scenario.data.data.as_deref())?;
+    let data = Data::new(folders.beside(&args.scenario.scenario));
     let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, &data, screen)?;
     let name = scenario::name(&args.scenario.scenario);
+    args.out.as_deref().map_or(Ok(()), RunFolder::check_free)?;
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
     let note = RunNote {
         data: absolute(args.scenario.data.data.as_deref())?,
         ..note(&name, &read.plans, device.to_string(), workers(&args.means)?)
     };
     let trainers = Arc::new(Trainers::new(device, data));
-    // Only what can be run gets a folder: its data is read before.
-    for plan in &read.plans {
-        trainers.data(plan).map_err(Failure::Data)?;
-    }
-    let folder = match &args.out {
-        Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
-        None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
-    };
+    begin::read_data(&trainers, &read.plans)?;
+    begin::try_out(&trainers, &read.plans)?;
+    let threads = Threads::start(note.workers, &trainers)?;
+    let (scenario, out) = (&args.scenario.scenario, args.out.as_deref());
+    let new = NewRun { scenario, text: &read.text, out, note: &note };
+    let folder = new.folder(&trainers, screen)?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, previous: false };
-    job.execute(note, Threads, screen)
+    job.execute(note, threads, screen)
 }
 
 /// `fedlayer resume`.
 pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> {
-    let folder = RunFolder::open(args.run.clone())?;
-    let before = folder.note()?;
-    let (path, text) = folder.scenario()?;
-    let folder_of_data = match &args.data.data {
-        Some(folder) => absolute(Some(folder))?,
-        None => before.data,
-    };
-    let data = Data::new(folder_of_data.as_deref());
-    let read = scenario::read_text(&path, &text, &[], &data, screen)?;
+    let option = args.data.data.as_deref();
+    let Reopened { folder, before, inputs, data, read } =
+        Reopened::open(&args.run, option, &[], screen)?;
     let choice = match args.means.device {
         Some(choice) => choice,
         None => before.device.parse().map_err(|error| Failure::Device(format!("{error}")))?,
     };
     let device = open(choice)?;
     let note = RunNote {
-        data: folder_of_data,
+        data: before.data,
         ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?)
     };
     if note.device != before.device {
@@ -82,15 +79,12 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
         ));
     }
     let trainers = Arc::new(Trainers::new(device, data));
+    let threads = Threads::start(note.workers, &trainers)?;
+    inputs.map_or(Ok(()), |inputs| folder.write_inputs(&inputs))?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let (json, previous) = (args.json, args.previous);
     let job = Job { folder, plans, analyses, trainers, json, previous };
-    job.execute(note, Threads, screen)
-}
-
-/// A folder as it is called from everywhere: a run may be resumed from somewhere else.
-pub(crate) fn absolute(folder: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    Ok(folder.map(std::path::absolute).transpose()?)
+    job.execute(note, threads, screen)
 }
 
 pub(crate) fn open(choice: DeviceChoice) -> Result<Device, Failure> {
@@ -144,12 +138,7 @@ pub(crate) trait Workplace {
     type Link: Link;
 
     /// Opens it; nothing where the user ends the run before there are workers.
-    async fn open(
-        &mut self,
-        job: &Job,
-        note: &RunNote,
-        word: &Shutdown,
-    ) -> Result<Option<Arc<Self::Link>>, Failure>;
+    async fn open(&mut self, word: &Shutdown) -> Result<Option<Arc<Self::Link>>, Failure>;
 
     /// Counts a committed round, where somebody asks for it.
     fn counts(&self) -> Option<Arc<Metrics>> {
@@ -166,18 +155,24 @@ pub(crate) trait Workplace {
 }
 
 /// Threads of this process.
-struct Threads;
+struct Threads {
+    /// Until they are given away: they end with their last task.
+    pool: Option<Arc<WorkerPool>>,
+}
+
+impl Threads {
+    /// Starts them.
+    fn start(workers: usize, trainers: &Arc<Trainers>) -> Result<Self, Failure> {
+        let pool = WorkerPool::start(workers, trainers.clone())?;
+        Ok(Self { pool: Some(Arc::new(pool)) })
+    }
+}
 
 impl Workplace for Threads {
     type Link = WorkerPool;
 
-    async fn open(
-        &mut self,
-        job: &Job,
-        note: &RunNote,
-        _word: &Shutdown,
-    ) -> Result<Option<Arc<WorkerPool>>, Failure> {
-        Ok(Some(Arc::new(WorkerPool::start(note.workers, job.trainers.clone())?)))
+    async fn open(&mut self, _word: &Shutdown) -> Result<Option<Arc<WorkerPool>>, Failure> {
+        Ok(self.pool.take())
     }
 }
 
@@ -190,19 +185,23 @@ impl Job {
         screen: &Screen,
     ) -> Result<(), Failure> {
         let began = Instant::now();
-        self.folder.remove_summary()?;
-        self.folder.write_note(&note)?;
-        screen.talk(&format!("run folder: {}", self.folder.path().display()));
-        classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
-        let (plans, progress) = self.waiting(screen, place.counts())?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let looked = self.waiting(screen, place.counts());
+        let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
+        screen.talk(&format!("run folder: {}", self.folder.path().display()));
+        let mut has_begun = false;
         let ended = runtime.block_on(async {
             let word = interruption(screen.clone());
-            let Some(link) = place.open(self, &note, &word).await? else {
+            let Some(link) = place.open(&word).await? else {
                 let folder = self.folder.path();
                 return Err(Failure::Interrupted(place.hint(folder)));
             };
+            // Whatever can fail cheaply is behind; a run that is there already was not touched so far.
+            self.folder.remove_summary()?;
+            self.folder.write_note(&note)?;
+            classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
+            has_begun = true;
             let ends = in_turn(plans, &link, &progress, &word).await;
             let ended = self.ended(ends, &place);
             let end = match &ended {
@@ -218,9 +217,18 @@ impl Job {
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
         progress.bar.clear();
+        if !has_begun {
+            return ended.inspect_err(|failure| self.not_begun(failure, note));
+        }
         note.seconds = began.elapsed().as_secs_f64();
+        let ended = ended.map_err(|failure| self.at_once(failure));
         let reported = match &ended {
             Err(Failure::Interrupted(_)) => Ok(()),
+            Err(Failure::Run { cause: Cause::Training | Cause::Start, .. })
+                if !self.has_rounds() =>
+            {
+                Ok(())
+            }
             _ => self.report(screen, &note),
         };
         let analysed = match (&ended, &reported) {
@@ -233,9 +241,46 @@ impl Job {
             _ => RunState::Failed,
         };
         note.seconds = began.elapsed().as_secs_f64();
-        let noted = self.folder.write_note(&note);
+        let noted = match &ended {
+            Err(Failure::Run { cause: Cause::Start, .. }) => {
+                self.folder.discard();
+                Ok(())
+            }
+            _ => self.folder.write_note(&note),
+        };
         // What ended the run is the news; that a full disk takes the summary too is not.
         ended.and(noted).and(reported).and(analysed)
+    }
+
+    /// A new run that waits for workers is kept where the user ends it, and else leaves nothing; a run that was there is as it was.
+    fn not_begun(&self, failure: &Failure, note: RunNote) {
+        if !matches!(failure, Failure::Interrupted(_)) {
+            self.folder.discard();
+        } else if self.folder.is_new() {
+            let note = RunNote { state: RunState::Interrupted, ..note };
+            // The words on how to go on are the news.
+            let _noted = self.folder.write_note(&note);
+        }
+    }
+
+    /// Whether a round of any plan is written.
+    fn has_rounds(&self) -> bool {
+        let has_rounds = |plan: &Arc<Plan>| {
+            self.folder.plan(plan).summary(plan).map_or(true, |row| row.rounds > 0)
+        };
+        self.plans.iter().any(has_rounds)
+    }
+
+    /// The failure of a new run in which no plan came through its first round: there is nothing to show or to keep.
+    fn at_once(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Run { failed, plans, reasons, folder, cause: Cause::Training }
+                if self.folder.is_new() && !self.has_rounds() =>
+            {
+                Failure::Run { failed, plans, reasons, folder, cause: Cause::Start }
+            }
+            failure => failure,
+        }
     }
 
     /// What the scenario wants measured on the models; what is there already is left alone.
@@ -289,7 +334,7 @@ impl Job {
         }
         let reason = |(plan, end): &PlanEnd| {
             let error = end.as_ref().err()?;
-            Some(run_reason(&plan.title(), plan.seed, error))
+            Some(run_reason(&plan.title(), plan.seed, &error))
         };
         let reasons: Vec<String> = ends.iter().filter_map(reason).collect();
         if reasons.is_empty() {

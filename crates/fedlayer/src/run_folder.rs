@@ -17,13 +17,27 @@ use crate::{
     classes::NamedClasses,
     exit::Failure,
     files::{self, FileError, LineFile, Lock},
+    inputs::InputsNote,
 };
 
 /// A folder that holds everything of one run, kept for this process.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     path: PathBuf,
+    /// The folders that were made for it by this process, the innermost first; none where it was there.
+    made: Vec<PathBuf>,
     _lock: Lock,
+}
+
+/// What a run folder begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beginning<'a> {
+    /// The scenario's text, with `--set` applied.
+    pub(crate) scenario: &'a str,
+    /// The note on the run.
+    pub(crate) note: &'a RunNote,
+    /// The note on the files that the scenario names.
+    pub(crate) inputs: &'a InputsNote,
 }
 
 /// `run.json`: what a run was, and how far it came. It may depend on time and machine.
@@ -68,33 +82,64 @@ pub(crate) enum RunState {
 
 const SCENARIO: &str = "scenario.toml";
 const NOTE: &str = "run.json";
+const INPUTS: &str = "inputs.json";
 const SUMMARY: &str = "summary.json";
 const SWEEP: &str = "sweep.csv";
 const DATA: &str = "data.json";
 
 impl RunFolder {
-    /// Makes a new folder. It is a run's as soon as the scenario is in it; the note is there before.
-    pub(crate) fn create(path: PathBuf, scenario: &str, note: &RunNote) -> Result<Self, Failure> {
-        if !files::create_new_folder(&path)? {
-            return Err(Failure::FolderExists(path));
-        }
-        let folder = Self::keep(path)?;
-        folder.write_note(note)?;
-        files::write_atomically(&folder.path.join(SCENARIO), scenario.as_bytes())?;
+    /// Makes a new folder, whole or not at all. It is a run's as soon as the scenario is in it; the notes are there before.
+    pub(crate) fn create(path: PathBuf, beginning: Beginning<'_>) -> Result<Self, Failure> {
+        Self::check_free(&path)?;
+        let made = files::absent_folders(&path);
+        let kept = match files::create_new_folder(&path) {
+            Ok(true) => Self::keep(path),
+            // Another process made it meanwhile.
+            Ok(false) => return Err(Failure::FolderExists(path)),
+            Err(error) => Err(error.into()),
+        };
+        let kept = kept.inspect_err(|_| files::remove_empty_folders(&made))?;
+        let folder = Self { made, ..kept };
+        folder.begin(beginning).inspect_err(|_| folder.discard())?;
         Ok(folder)
+    }
+
+    /// Checks that nothing is where a new run folder is to be.
+    pub(crate) fn check_free(path: &Path) -> Result<(), Failure> {
+        if files::exists(path) { Err(Failure::FolderExists(path.to_owned())) } else { Ok(()) }
+    }
+
+    fn begin(&self, beginning: Beginning<'_>) -> Result<(), Failure> {
+        self.write_note(beginning.note)?;
+        self.write_inputs(beginning.inputs)?;
+        let scenario = beginning.scenario.as_bytes();
+        Ok(files::write_atomically(&self.path.join(SCENARIO), scenario)?)
+    }
+
+    /// Removes a folder that this process made, with those around it that it made; leaves one that was there alone.
+    pub(crate) fn discard(&self) {
+        let Some((own, around)) = self.made.split_first() else { return };
+        // What cannot be removed is left; why the run could not begin is the news.
+        if files::remove_folder(own).is_ok() {
+            files::remove_empty_folders(around);
+        }
+    }
+
+    /// Whether this process made it.
+    pub(crate) fn is_new(&self) -> bool {
+        !self.made.is_empty()
     }
 
     /// Makes a new folder below `runs`, called after the scenario: the first of `digits`, `digits-2`, … that is free.
     pub(crate) fn create_below(
         runs: &Path,
         name: &str,
-        scenario: &str,
-        note: &RunNote,
+        beginning: Beginning<'_>,
     ) -> Result<Self, Failure> {
         let mut number = 1;
         loop {
             let suffix = if number == 1 { String::new() } else { format!("-{number}") };
-            match Self::create(runs.join(format!("{name}{suffix}")), scenario, note) {
+            match Self::create(runs.join(format!("{name}{suffix}")), beginning) {
                 Err(Failure::FolderExists(_)) => number += 1,
                 folder => return folder,
             }
@@ -116,7 +161,7 @@ impl RunFolder {
 
     fn keep(path: PathBuf) -> Result<Self, Failure> {
         match Lock::take(&path.join(".lock"))? {
-            Some(lock) => Ok(Self { path, _lock: lock }),
+            Some(lock) => Ok(Self { path, made: Vec::new(), _lock: lock }),
             None => Err(Failure::FolderBusy(path)),
         }
     }
@@ -141,6 +186,11 @@ impl RunFolder {
     /// Reads `run.json`.
     pub(crate) fn note(&self) -> Result<RunNote, Failure> {
         read_json(&self.path.join(NOTE))
+    }
+
+    /// Writes `inputs.json`.
+    pub(crate) fn write_inputs(&self, inputs: &InputsNote) -> Result<(), Failure> {
+        Ok(files::write_atomically(&self.path.join(INPUTS), &pretty(inputs)?)?)
     }
 
     /// Takes the summary of an earlier, unfinished end away.
@@ -188,6 +238,12 @@ pub(crate) fn scenario_file(folder: &Path) -> PathBuf {
 /// Reads the `run.json` of a run folder without keeping the folder.
 pub(crate) fn read_note(folder: &Path) -> Result<RunNote, Failure> {
     read_json(&folder.join(NOTE))
+}
+
+/// Reads the `inputs.json` of a run folder without keeping the folder; a run of an older version has none.
+pub(crate) fn read_inputs(folder: &Path) -> Result<Option<InputsNote>, Failure> {
+    let path = folder.join(INPUTS);
+    if files::exists(&path) { read_json(&path).map(Some) } else { Ok(None) }
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {

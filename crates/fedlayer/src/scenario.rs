@@ -28,7 +28,8 @@ pub(crate) fn read_text(
     let name = path.display().to_string();
     fedlayer_scenario::read(&name, text, settings, data).map_err(|report| {
         let color = if screen.is_coloured() { Color::Ansi } else { Color::Plain };
-        Failure::Scenario(report.render(color))
+        let words = report.render(color);
+        if report.is_absence() { Failure::Absent(words) } else { Failure::Scenario(words) }
     })
 }
 

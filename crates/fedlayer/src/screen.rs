@@ -9,7 +9,10 @@ use tracing_subscriber::{
     EnvFilter, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::args::LogForm;
+use crate::{
+    args::LogForm,
+    clean::{Colours, clean},
+};
 
 /// Where the program speaks.
 #[derive(Debug, Clone)]
@@ -51,11 +54,12 @@ impl Screen {
 
     /// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
     pub(crate) fn is_coloured(&self) -> bool {
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+        stderr_is_coloured()
     }
 
     /// Data, on stdout. A reader that went away is no error.
     pub(crate) fn data(&self, text: &str) -> io::Result<()> {
+        let text = clean(text, Colours::Escaped);
         let written = self.bars.suspend(|| {
             let mut stdout = io::stdout().lock();
             stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
@@ -91,9 +95,13 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.bars.suspend(|| {
-            let _closed = writeln!(io::stderr().lock(), "{text}");
-        });
+        let text = clean(text, self.colours());
+        self.bars.suspend(|| raw_error(&text));
+    }
+
+    /// Whether colours in a text for stderr are the program's own.
+    fn colours(&self) -> Colours {
+        if self.is_coloured() { Colours::Kept } else { Colours::Escaped }
     }
 
     /// A bar over all rounds of all plans, of which some are done.
@@ -162,10 +170,22 @@ fn quarters(there: u64, bytes: u64) -> u64 {
     4 * there / bytes.max(1)
 }
 
+/// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
+pub(crate) fn stderr_is_coloured() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+}
+
+/// A line on stderr, as it is: for text that is clean already. Nobody is told that stderr is closed.
+pub(crate) fn raw_error(text: &str) {
+    let _closed = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
 /// The log's way to stderr, above the progress bar.
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bars.suspend(|| io::stderr().lock().write_all(bytes))?;
+        let text = String::from_utf8_lossy(bytes);
+        let text = clean(&text, self.colours());
+        self.bars.suspend(|| io::stderr().lock().write_all(text.as_bytes()))?;
         Ok(bytes.len())
     }
 

@@ -1,17 +1,13 @@
 //! Who may talk to whom: what the command line and the folder of certificates say, and what is not allowed without them.
 
 use std::{
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr},
     path::Path,
 };
 
 use fedlayer_runtime::remote::{Security, Tls, Token};
 
-use crate::{
-    args::SecurityArgs,
-    exit::Failure,
-    files::{self, FileError},
-};
+use crate::{address::Address, args::SecurityArgs, exit::Failure, files};
 
 /// The file of the token in a folder of certificates.
 pub(crate) const TOKEN: &str = "token";
@@ -34,24 +30,38 @@ impl Side {
 }
 
 /// The certificates in a folder that `fedlayer certs` made.
-pub(crate) fn tls(folder: &Path, side: Side) -> Result<Tls, FileError> {
-    let read = |name: String| files::read_text(&folder.join(name));
-    Ok(Tls {
+pub(crate) fn tls(folder: &Path, side: Side) -> Result<Tls, Failure> {
+    let wrong = |words: String| {
+        Failure::Security(format!("{words}\nhint: `fedlayer certs FOLDER` makes certificates"))
+    };
+    let read =
+        |name: String| files::read_text(&folder.join(name)).map_err(|error| wrong(error.bare()));
+    let tls = Tls {
         authority: read("ca.pem".to_owned())?,
         certificate: read(format!("{}.pem", side.name()))?,
         key: read(format!("{}.key", side.name()))?,
-    })
+    };
+    tls.check().map_err(|error| {
+        wrong(format!("the certificates in `{}` cannot be used: {error}", folder.display()))
+    })?;
+    Ok(tls)
 }
 
 /// What the command line asks for.
 pub(crate) fn read(args: &SecurityArgs, side: Side) -> Result<Security, Failure> {
     let tls = args.certs.as_deref().map(|folder| tls(folder, side)).transpose()?;
     let in_certs = args.certs.as_ref().map(|folder| folder.join(TOKEN));
+    let secret = |file: &Path| {
+        files::read_text(file).map_err(|error| {
+            let hint = "`fedlayer certs FOLDER` makes a token";
+            Failure::Security(format!("{}\nhint: {hint}", error.bare()))
+        })
+    };
     let (text, place) = match (&args.token_file, std::env::var("FEDLAYER_TOKEN"), in_certs) {
-        (Some(file), _, _) => (Some(files::read_text(file)?), file.display().to_string()),
+        (Some(file), _, _) => (Some(secret(file)?), file.display().to_string()),
         (None, Ok(token), _) => (Some(token), "the environment's `FEDLAYER_TOKEN`".to_owned()),
         (None, Err(_), Some(file)) => {
-            let there = files::exists(&file).then(|| files::read_text(&file)).transpose()?;
+            let there = files::exists(&file).then(|| secret(&file)).transpose()?;
             (there, file.display().to_string())
         }
         (None, Err(_), None) => (None, String::new()),
@@ -70,18 +80,15 @@ pub(crate) fn read(args: &SecurityArgs, side: Side) -> Result<Security, Failure>
 /// The address that a coordinator is to listen on, if it may: one that other machines reach needs TLS and a token, or `--insecure`.
 /// Returns a warning where the user took the risk.
 pub(crate) fn allowed(
-    listen: &str,
+    listen: &Address,
     security: &Security,
     insecure: bool,
 ) -> Result<(SocketAddr, Option<String>), Failure> {
-    let mut addresses = listen.to_socket_addrs().map_err(|error| {
+    let address = listen.resolve().map_err(|error| {
         Failure::Address(format!(
-            "`{listen}` is no address to listen on: {error}\nhint: write HOST:PORT, for instance 127.0.0.1:7878"
+            "`{listen}` cannot be listened on: {error}\nhint: name an address of this machine, for instance 127.0.0.1:7878"
         ))
     })?;
-    let Some(address) = addresses.next() else {
-        return Err(Failure::Address(format!("`{listen}` has no address")));
-    };
     let lacking = match (&security.tls, &security.token) {
         (Some(_), Some(_)) => return Ok((address, None)),
         (None, Some(_)) => "no TLS",
@@ -118,14 +125,17 @@ mod tests {
         let bare = Security::default();
         let token = Security { token: Token::new("0123456789abcdef"), ..Security::default() };
         for listen in ["127.0.0.1:0", "[::1]:0", "127.9.9.9:1", "[::ffff:127.0.0.1]:0"] {
-            assert!(allowed(listen, &bare, false).unwrap().1.is_none(), "{listen}");
+            let listen = Address::to_listen(listen).unwrap();
+            assert!(allowed(&listen, &bare, false).unwrap().1.is_none(), "{listen}");
         }
         for listen in ["0.0.0.0:0", "[::]:0", "10.0.0.1:7878"] {
+            let listen = &Address::to_listen(listen).unwrap();
             for security in [&bare, &token] {
                 assert!(matches!(allowed(listen, security, false), Err(Failure::Security(_))));
                 assert!(allowed(listen, security, true).unwrap().1.is_some());
             }
         }
-        assert!(matches!(allowed("nowhere", &bare, false), Err(Failure::Address(_))));
+        let nowhere = Address::to_listen("nowhere.invalid:0").unwrap();
+        assert!(matches!(allowed(&nowhere, &bare, false), Err(Failure::Address(_))));
     }
 }

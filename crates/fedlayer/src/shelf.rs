@@ -1,32 +1,41 @@
 //! [`FolderShelf`]: hands the data crate the files that it asks for.
 
+use std::sync::Arc;
+
 use fedlayer_data::{Opened, Shelf, ShelfError};
 
-use crate::{files, folders::Folders};
+use crate::{
+    files,
+    locator::{FileName, Locator},
+};
 
-/// The files in the data folders.
+/// The files that a locator finds.
 #[derive(Debug)]
 pub(crate) struct FolderShelf {
-    folders: Folders,
+    locator: Arc<Locator>,
 }
 
 impl FolderShelf {
-    /// Over these folders.
-    pub(crate) fn new(folders: Folders) -> Self {
-        Self { folders }
+    /// Over the files that `locator` finds.
+    pub(crate) fn new(locator: Arc<Locator>) -> Self {
+        Self { locator }
     }
 }
 
 impl Shelf for FolderShelf {
     fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
-        for place in &self.folders.places(folder, file) {
+        let name = FileName::new(folder, file);
+        for place in &self.locator.places(&name) {
             let path = place.display().to_string();
             match files::open_if_any(place) {
-                Ok(Some(reader)) => return Ok(Opened { path, reader: Box::new(reader) }),
+                Ok(Some(reader)) => {
+                    self.locator.remember(&name, place);
+                    return Ok(Opened { path, reader: Box::new(reader) });
+                }
                 Ok(None) => {}
                 Err(error) => return Err(ShelfError::Unreadable { path, reason: error.reason() }),
             }
         }
-        Err(ShelfError::Missing { looked: self.folders.names(folder, file) })
+        Err(ShelfError::Missing { looked: self.locator.searched(&name) })
     }
 }

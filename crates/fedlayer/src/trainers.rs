@@ -6,7 +6,7 @@ use fedlayer_core::{FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, sp
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
-use crate::{data::Data, files};
+use crate::{data::Data, files, locator::Locator};
 
 /// The examples of so many different plans stay in memory; those of more are shared out again when they are needed.
 const KEPT: usize = 64;
@@ -48,6 +48,11 @@ impl Trainers {
     /// What the classes of a plan's own files are called; nothing where they are called by their numbers.
     pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, String> {
         self.data.class_names(plan)
+    }
+
+    /// Where files are, and which were used.
+    pub(crate) fn locator(&self) -> &Locator {
+        self.data.locator()
     }
 
     /// The values of a model in a file.

@@ -3,10 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     process,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
     thread::available_parallelism,
 };
 
+use fedlayer_core::printable;
 use fedlayer_runtime::{
     remote::{Post, Prepared, Retired, WorkerError, work},
     shutdown,
@@ -17,6 +21,7 @@ use crate::{
     args::WorkerArgs,
     data::Data,
     exit::Failure,
+    folders::Folders,
     identity::{identity, processor},
     run::shared,
     scenario,
@@ -29,7 +34,7 @@ use crate::{
 /// `fedlayer worker`.
 pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> {
     let security = security::read(&args.security, Side::Worker)?;
-    if security.token.is_some() && security.tls.is_none() && !is_near(&args.connect) {
+    if security.token.is_some() && security.tls.is_none() && !args.connect.is_near() {
         if !args.security.insecure {
             return Err(Failure::Security(format!(
                 "the token would cross the network to {} in the clear: there is no TLS\nhint: give `--certs`, or take the risk with `--insecure`",
@@ -38,6 +43,7 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         }
         screen.talk("warning: the token crosses the network in the clear");
     }
+    Folders::existing(args.data.data.as_deref())?;
     let device = args.device.open().map_err(|error| Failure::Device(error.to_string()))?;
     let slots = match (args.slots, device) {
         (Some(slots), _) => slots,
@@ -45,7 +51,7 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         (None, Device::Cuda(_)) => 1,
     };
     let post = Post {
-        coordinator: args.connect.clone(),
+        coordinator: args.connect.to_string(),
         security,
         name: format!("{}:{}", host(), process::id()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -58,8 +64,15 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         patience: args.patience,
     };
     let (folder, quiet) = (args.data.data.clone(), screen.clone());
-    let prepare =
-        move |name: &str, text: &str| prepare(name, text, folder.as_deref(), device, &quiet);
+    // What the same scenario would end with in one process.
+    let code = Arc::new(AtomicU8::new(0));
+    let noted = code.clone();
+    let prepare = move |name: &str, text: &str| {
+        prepare(name, text, folder.as_deref(), device, &quiet).map_err(|failure| {
+            noted.store(failure.code(), Ordering::Relaxed);
+            failure.words()
+        })
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (talk, has_tls) = (screen.clone(), post.security.tls.is_some());
@@ -73,7 +86,10 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
             signals::end().await;
             signal_hook::low_level::exit(130);
         });
-        work(&post, Arc::new(prepare), word, move |notice| talk.talk(&notice.to_string())).await
+        work(&post, Arc::new(prepare), word, move |notice| {
+            talk.talk(&printable(&notice.to_string()))
+        })
+        .await
     });
     runtime.shutdown_background();
     match ended {
@@ -87,7 +103,10 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         Err(error @ WorkerError::Refused { .. }) => {
             return Err(Failure::Refused(error.to_string()));
         }
-        Err(error @ WorkerError::Unprepared(_)) => return Err(Failure::Data(error.to_string())),
+        Err(error @ WorkerError::Unprepared(_)) => {
+            let code = code.load(Ordering::Relaxed);
+            return Err(Failure::Unprepared { reason: error.to_string(), code });
+        }
     }
     Ok(())
 }
@@ -116,28 +135,19 @@ fn prepare(
     folder: Option<&Path>,
     device: Device,
     screen: &Screen,
-) -> Result<Prepared, String> {
-    let data = Data::new(folder);
-    let read = scenario::read_text(&PathBuf::from(name), text, &[], &data, screen);
-    let plans = shared(read.map_err(|failure| failure.words())?.plans);
+) -> Result<Prepared, Failure> {
+    let data = Data::new(Folders::new(folder));
+    let read = scenario::read_text(&PathBuf::from(name), text, &[], &data, screen)?;
+    let plans = shared(read.plans);
     let trainers = Arc::new(Trainers::new(device, data));
-    let identity = identity(&plans, &trainers)?;
+    let identity = identity(&plans, &trainers).map_err(Failure::Data)?;
     Ok(Prepared { plans, identity, factory: trainers })
-}
-
-/// Whether an address is of this machine, by its name alone.
-fn is_near(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
 /// What this machine calls itself.
 fn host() -> String {
-    std::env::var("HOSTNAME")
-        .ok()
-        .or_else(crate::files::host_name)
-        .unwrap_or_else(|| "worker".to_owned())
+    let name = std::env::var("HOSTNAME").ok().or_else(crate::files::host_name);
+    name.map_or_else(|| "worker".to_owned(), |name| printable(&name).into_owned())
 }
 
 #[cfg(test)]

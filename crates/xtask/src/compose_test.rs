@@ -135,7 +135,8 @@ fn wait(mut is_so: impl FnMut() -> bool, what: &str) -> Result {
 /// Whether two run folders hold the same bytes, but for what depends on time and machine.
 fn same(a: &Path, b: &Path) -> Result {
     let mut diff = Command::new("diff");
-    diff.args(["-r", "-x", "run.json", "-x", "timings.jsonl", "-x", ".lock"]).args([a, b]);
+    diff.args(["-r", "-x", "run.json", "-x", "inputs.json", "-x", "timings.jsonl", "-x", ".lock"]);
+    diff.args([a, b]);
     run_process(&mut diff)
 }
 

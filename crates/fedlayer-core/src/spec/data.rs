@@ -124,13 +124,13 @@ pub enum DataSet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
-    /// The file, UTF-8, plain or gzip; looked for in the data folders, then where the program was started.
+    /// The file, UTF-8, plain or gzip; looked for beside the scenario, in the data folders, then where the program was started.
     #[schemars(length(min = 1))]
     pub file: String,
 }
 
-/// Files of one's own: `.csv`, `.safetensors` or `.npy`, plain or gzip; looked for in the data folders, then where the program was
-/// started.
+/// Files of one's own: `.csv`, `.safetensors` or `.npy`, plain or gzip; looked for beside the scenario, in the data folders, then where the
+/// program was started.
 ///
 /// A CSV file has one example a line and a first line of names; the columns of the test file are found by the names of the training file, in any order.
 /// A safetensors file has the tensors `features` `(N, …)`, `labels` `(N)` and, where there are natural clients, `groups` `(N)`. A `.npy` file has the

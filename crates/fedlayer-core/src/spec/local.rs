@@ -236,7 +236,8 @@ pub enum Schedule {
         #[schemars(extend("exclusiveMinimum" = 0))]
         factor: f64,
     },
-    /// It falls along half a cosine, to 0 at the last step of the run.
+    /// It falls along half a cosine that reaches 0 after the last step of the run: the last of T steps has
+    /// ½·lr·(1 + cos(π(T − 1)/T)), which is above 0, as PyTorch's `CosineAnnealingLR` with `T_max = T` has it.
     Cosine,
 }
 

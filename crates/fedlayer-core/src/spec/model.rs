@@ -41,7 +41,7 @@ pub enum ModelSpec {
     /// A network spelt out, from input to output.
     Layers(#[schemars(length(min = 1))] Vec<LayerSpec>),
     /// A module that was saved by `torch.jit.save`: inputs `(B, …)` in, logits `(B, classes)` out. Its layers are those of its parameters.
-    /// The file is looked for in the data folders, then where the program was started.
+    /// The file is looked for beside the scenario, in the data folders, then where the program was started.
     Torchscript(#[schemars(length(min = 1))] String),
     /// Quadratic clients with a known optimum, computed in closed form without libtorch.
     Toy(Toy),

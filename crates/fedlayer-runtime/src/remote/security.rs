@@ -3,18 +3,19 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity, Server, ServerTlsConfig};
 
-use super::limits::ADMISSION;
+use super::{limits::ADMISSION, serve::words};
 
 /// A secret that both sides know. It is compared in constant time and never shown.
 #[derive(Clone)]
 pub struct Token(String);
 
 impl Token {
-    /// Takes a secret, without the blanks around it; nothing where it is shorter than 16 characters or cannot stand in a header.
+    /// Takes a secret, without the blanks around it and without the mark that some editors put before UTF-8. Returns nothing where it is shorter than 16
+    /// characters or cannot be part of a header.
     pub fn new(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_start_matches('\u{feff}').trim();
         let fits = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.to_owned()))
     }
@@ -70,6 +71,15 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
+    /// Checks that the certificates and the key are such and belong together.
+    ///
+    /// # Errors
+    /// Says what is wrong with them.
+    pub fn check(&self) -> Result<(), String> {
+        let server = Server::builder().tls_config(self.server());
+        server.map(drop).map_err(|error| words(&error))
+    }
+
     pub(crate) fn server(&self) -> ServerTlsConfig {
         ServerTlsConfig::new()
             .identity(Identity::from_pem(&self.certificate, &self.key))
@@ -112,6 +122,9 @@ mod tests {
             assert!(!token.is_in(wrong.as_bytes()), "{wrong}");
         }
         assert_eq!(format!("{token:?}"), "Token(…)");
+        for marked in ["\u{feff}0123456789abcdef\r\n", "\u{feff} 0123456789abcdef"] {
+            assert_eq!(Token::new(marked).unwrap().secret(), "0123456789abcdef");
+        }
         assert!(Token::new("too short").is_none());
         assert!(Token::new("with a blank inside it").is_none());
         assert_ne!(Token::draw().unwrap().secret(), Token::draw().unwrap().secret());

@@ -48,21 +48,24 @@ pub enum ListenError {
     /// The certificates cannot be used.
     #[error("the certificates cannot be used: {0}")]
     Tls(String),
+    /// The runtime does not take the port over.
+    #[error("the port cannot be served: {0}")]
+    Runtime(std::io::Error),
 }
 
 /// A port that is open already, so that its number is known.
 #[derive(Debug)]
 pub struct Listening {
-    listener: TcpListener,
+    listener: std::net::TcpListener,
 }
 
 impl Listening {
-    /// Opens a port.
+    /// Opens a port. Whoever connects waits until it is served, by this runtime or by another one.
     ///
     /// # Errors
     /// When the address cannot be had.
     pub async fn open(address: SocketAddr) -> Result<Self, ListenError> {
-        let bound = TcpListener::bind(address).await;
+        let bound = TcpListener::bind(address).await.and_then(TcpListener::into_std);
         let listener = bound.map_err(|source| ListenError::Bind { address, source })?;
         Ok(Self { listener })
     }
@@ -79,7 +82,7 @@ impl Listening {
 /// Serves a hub's workers until it is dropped.
 ///
 /// # Errors
-/// When the certificates cannot be used.
+/// When the certificates cannot be used, or the port cannot be taken over by this runtime.
 pub async fn serve(
     listening: Listening,
     hub: Arc<Hub>,
@@ -109,7 +112,8 @@ pub async fn serve(
         .route(METRICS, get(move || async move { metrics(&counts) }))
         .layer(from_fn_with_state(guard, admit));
     let idle = 2 * hub.grace + limits::PULL;
-    let door = Door::new(listening.listener, idle, hub.metrics.clone());
+    let listener = TcpListener::from_std(listening.listener).map_err(ListenError::Runtime)?;
+    let door = Door::new(listener, idle, hub.metrics.clone());
     let mut end = hub.end.subscribe();
     let ended = async move {
         // Workers wait for a stopped coordinator, and go after a finished one: either way nobody new comes in.

@@ -1,14 +1,20 @@
 //! `[[analysis]]`: the models that it is made on must be there and differ, and the layers that it names must be the model's.
 
+use std::sync::Arc;
+
 use fedlayer_core::{
-    Layout, slug,
+    DataFacts, LayerSchedule, Layout, Seed, slug,
     spec::{
-        AnalysisSpec, Average, DataSet, GivenModels, Keep, Measurement, RoundChoice, RoundWord,
-        Rule, SplitSpec, StrategySpec, Synthetic, Through,
+        AnalysisSpec, DataSet, GivenModels, Keep, Measurement, RoundChoice, RoundWord, SplitSpec,
+        StrategySpec, Surface, Synthetic, Through,
     },
 };
 
-use super::{Outside, layers, repeated};
+use super::{
+    Outside,
+    kept::{analysed, kept},
+    layers, needs, repeated,
+};
 use crate::{
     Scenario,
     problem::{At, Problem},
@@ -16,15 +22,23 @@ use crate::{
     words::{count, did_you_mean, name, names},
 };
 
-pub(super) fn check(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
+/// The longest name of an analysis's files, in bytes; endings and the names of pictures follow it.
+const LONGEST_FILE: usize = 200;
+
+pub(super) fn check(
+    scenario: &Scenario,
+    layout: &Arc<Layout>,
+    facts: Option<&DataFacts>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, spec) in scenario.analysis.iter().enumerate() {
         let path = Path::from("analysis").join(index);
         problems.extend(files(scenario, index, &path));
-        problems.extend(whose(scenario, spec, &path));
+        problems.extend(whose(scenario, spec, layout, &path));
         problems.extend(rounds(scenario, spec, &path));
         problems.extend(splits(scenario, spec, &path));
         problems.extend(measure(&spec.measure, layout, &path.join("measure")));
+        problems.extend(needs::check(scenario, spec, layout, facts, &path));
     }
     problems
 }
@@ -51,6 +65,12 @@ fn files(scenario: &Scenario, index: usize, path: &Path) -> Option<Problem> {
         let at = At::Value(path.join("name"));
         return Some(Problem::new(at, "an analysis's name needs a letter or a digit"));
     }
+    if folder.len() > LONGEST_FILE {
+        let problem = Problem::new(at(index), "the analysis's name is too long for a file")
+            .label(format!("{} bytes", folder.len()))
+            .help(format!("at most {LONGEST_FILE} bytes"));
+        return Some(problem);
+    }
     let earlier = &scenario.analysis[..index];
     let first = earlier.iter().position(|other| slug(other.name()) == folder)?;
     let problem = Problem::new(at(index), "two analyses would write the same files")
@@ -61,7 +81,12 @@ fn files(scenario: &Scenario, index: usize, path: &Path) -> Option<Problem> {
 }
 
 /// The strategy, seed and clients whose models are analysed.
-fn whose(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem> {
+fn whose(
+    scenario: &Scenario,
+    spec: &AnalysisSpec,
+    layout: &Arc<Layout>,
+    path: &Path,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let strategies = || scenario.strategy.iter().map(|strategy| strategy.name.as_str());
     if let Some(wanted) = &spec.strategy
@@ -93,31 +118,60 @@ fn whose(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem> 
         }
     }
     if spec.models.is_none() {
-        problems.extend(alike(scenario, spec, path));
+        problems.extend(alike(scenario, spec, layout, path));
     }
     problems
 }
 
 /// Models that cannot differ have no barrier.
-fn alike(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Option<Problem> {
-    if matches!(
-        spec.measure,
-        Measurement::Hessian(_) | Measurement::Flatness(_) | Measurement::Criticality(_)
-    ) {
+fn alike(
+    scenario: &Scenario,
+    spec: &AnalysisSpec,
+    layout: &Arc<Layout>,
+    path: &Path,
+) -> Option<Problem> {
+    if !compares(&spec.measure) {
         return None;
     }
     let at = At::Value(path.join("measure"));
     if scenario.clients.count == 1 {
         let problem = Problem::new(at, "one client has no other model beside its own")
+            .label(format!("`{}` compares models", spec.measure.word()))
             .help("give `clients.count` at least 2, or name `models`".to_owned());
         return Some(problem);
     }
     let strategy = strategy(scenario, spec)?;
-    (strategy.average == Average::Always(Rule::All)).then(|| {
+    averages_all(scenario, spec, strategy, layout).then(|| {
         Problem::new(at, "after averaging all layers, every client has the same model")
             .label(format!("of the strategy {}", name(&strategy.name)))
             .help("analyse a strategy that leaves clients layers of their own, such as `average = \"none\"`".to_owned())
     })
+}
+
+/// Whether a measurement is one of models beside each other.
+fn compares(measure: &Measurement) -> bool {
+    !matches!(
+        measure,
+        Measurement::Hessian(_)
+            | Measurement::Flatness(_)
+            | Measurement::Criticality(_)
+            | Measurement::Surface(Surface { through: Through::Filters, .. })
+    )
+}
+
+/// Whether a strategy averages all layers in each round after which an analysis is made.
+fn averages_all(
+    scenario: &Scenario,
+    spec: &AnalysisSpec,
+    strategy: &StrategySpec,
+    layout: &Arc<Layout>,
+) -> bool {
+    // Rounds and layers that cannot be read are a problem of their own.
+    let Ok(schedule) = LayerSchedule::new(&strategy.average, layout) else { return false };
+    let seed = spec.seed.or(scenario.seeds.first().copied()).unwrap_or_default();
+    let rounds = analysed(spec, &kept(scenario));
+    let all = |&round: &u32| schedule.layers(round, Seed::new(seed)).is_all();
+    !rounds.is_empty() && rounds.iter().all(all)
 }
 
 fn strategy<'s>(scenario: &'s Scenario, spec: &AnalysisSpec) -> Option<&'s StrategySpec> {
@@ -131,12 +185,13 @@ fn strategy<'s>(scenario: &'s Scenario, spec: &AnalysisSpec) -> Option<&'s Strat
 fn rounds(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem> {
     let mut problems = Vec::new();
     let at = path.join("rounds");
-    let checkpoints = &scenario.checkpoints;
-    let keeps_all = matches!(checkpoints.keep, Keep::All(_));
+    let every = scenario.checkpoints.every;
+    let mut earlier = spec.rounds == RoundChoice::Word(RoundWord::All);
     if let RoundChoice::Listed(rounds) = &spec.rounds {
         problems.extend(repeated(&at, rounds, |round| format!("round {round} is given twice")));
+        let kept = kept(scenario);
         for (index, &round) in rounds.iter().enumerate() {
-            let due = round.is_multiple_of(checkpoints.every) || round == scenario.rounds;
+            let due = round.is_multiple_of(every) || round == scenario.rounds;
             if round > scenario.rounds {
                 let title = format!("there is no round {round}");
                 let problem = Problem::new(At::Value(at.join(index)), title)
@@ -144,30 +199,31 @@ fn rounds(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem>
                 problems.push(problem);
             } else if !due {
                 let title = format!("round {round} has no checkpoint");
-                let problem = Problem::new(At::Value(at.join(index)), title).help(format!(
-                    "`checkpoints.every` is {}; choose multiples of it",
-                    checkpoints.every
-                ));
-                problems.push(problem);
+                let help = format!("`checkpoints.every` is {every}; choose multiples of it");
+                problems.push(Problem::new(At::Value(at.join(index)), title).help(help));
+            } else {
+                earlier |= !kept.contains(&round);
             }
         }
     }
-    let last_only = match &spec.rounds {
-        RoundChoice::Listed(rounds) => rounds.iter().all(|&round| round == scenario.rounds),
-        RoundChoice::Word(word) => *word == RoundWord::Last,
-    };
-    let needs_path = spec.models.is_none() && matches!(spec.measure, Measurement::Subspace(_));
-    if !keeps_all && (!last_only || needs_path) {
-        let (key, title) = match last_only {
-            true => ("measure", "the subspace of training is that of every kept round"),
-            false => ("rounds", "an analysis after earlier rounds needs their checkpoints"),
-        };
-        let problem = Problem::new(At::Value(path.join(key)), title)
-            .label("only the latest are kept")
-            .help("set `keep = \"all\"` in `[checkpoints]`".to_owned());
-        problems.push(problem);
-    }
+    problems.extend(pruned(scenario, spec, earlier, path));
     problems
+}
+
+/// The problem of an analysis after rounds whose checkpoints are not kept.
+fn pruned(scenario: &Scenario, spec: &AnalysisSpec, earlier: bool, path: &Path) -> Option<Problem> {
+    let needs_path = spec.models.is_none() && matches!(spec.measure, Measurement::Subspace(_));
+    let keeps_all = matches!(scenario.checkpoints.keep, Keep::All(_));
+    let (key, title) = match (earlier, needs_path) {
+        _ if keeps_all => return None,
+        (true, _) => ("rounds", "an analysis after earlier rounds needs their checkpoints"),
+        (_, true) => ("measure", "the subspace of training is that of every kept round"),
+        (false, false) => return None,
+    };
+    let problem = Problem::new(At::Value(path.join(key)), title)
+        .label("only the latest are kept")
+        .help("set `keep = \"all\"` in `[checkpoints]`".to_owned());
+    Some(problem)
 }
 
 /// Splits are given once, and can be had.
@@ -240,7 +296,8 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
             let list = path.join("files");
             let wrong = |(index, file): (usize, &String)| {
                 let error = outside.values(file, layout).err()?;
-                Some(Problem::new(At::Value(list.join(index)), error))
+                let problem = Problem::new(At::Value(list.join(index)), error);
+                Some(problem.absence(outside.is_absent(file)))
             };
             files.iter().enumerate().filter_map(wrong).collect()
         }
@@ -248,11 +305,16 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
             let list = path.join("values");
             let expected = layout.parameters();
             let wrong = |(index, values): (usize, &Vec<f64>)| {
-                let found = values.len();
-                (found != expected).then(|| {
+                let (at, found) = (list.join(index), values.len());
+                if found != expected {
                     let title = format!("found {found} values; the model has {expected}");
-                    Problem::new(At::Value(list.join(index)), title)
-                })
+                    return Some(Problem::new(At::Value(at), title));
+                }
+                let large = values.iter().position(|&value| (value as f32).is_infinite())?;
+                let title = "the values of models are 32-bit numbers";
+                let problem = Problem::new(At::Value(at.join(large)), title)
+                    .label("a 32-bit number cannot hold it");
+                Some(problem)
             };
             models.iter().enumerate().filter_map(wrong).collect()
         }

@@ -103,6 +103,13 @@ fn ascending(epochs: &[u32]) -> Vec<Problem> {
 }
 
 fn warm_up(scenario: &Scenario, facts: Option<&DataFacts>, warmup: &Warmup) -> Option<Problem> {
+    // How long both are is not known where they say it in two ways, or in none.
+    let said_once = |steps: Option<u32>, epochs: Option<u32>| steps.is_some() != epochs.is_some();
+    if !said_once(scenario.local.steps, scenario.local.epochs)
+        || !said_once(warmup.steps, warmup.epochs)
+    {
+        return None;
+    }
     // No client trains longer than one that had the whole pool for itself.
     let local = &scenario.local;
     let per_epoch = (facts?.pool as u64).div_ceil(u64::from(local.batch));

@@ -3,15 +3,21 @@
 mod analysis;
 mod clients;
 mod images;
+mod kept;
 mod layers;
 mod local;
 mod model;
+mod module;
+mod needs;
 mod rounds;
 mod strategies;
 
 use std::sync::Arc;
 
-use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
+use fedlayer_core::{
+    DataFacts, Layout,
+    spec::{DataSpec, Loss},
+};
 
 use crate::{
     Scenario,
@@ -35,12 +41,33 @@ pub trait Outside {
         Err(format!("the module `{file}` cannot be read here"))
     }
 
+    /// Runs the TorchScript module in a file once, forward and backward, on inputs such as the data has, with the loss of `[local]`. `twice` says whether it
+    /// is to be differentiated twice, as measurements of curvature do.
+    ///
+    /// # Errors
+    /// When it cannot be trained on such data, or what it does could not be repeated.
+    fn try_module(
+        &self,
+        _file: &str,
+        _layout: &Layout,
+        _facts: &DataFacts,
+        _loss: Loss,
+        _twice: bool,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Checks that a file has the values of these layers.
     ///
     /// # Errors
     /// When it has not; always, where files of values are not read.
     fn values(&self, file: &str, _layout: &Layout) -> Result<(), String> {
         Err(format!("the values in `{file}` cannot be read here"))
+    }
+
+    /// Whether a file of a module or of values is nowhere, or cannot be opened.
+    fn is_absent(&self, _file: &str) -> bool {
+        false
     }
 }
 
@@ -59,6 +86,8 @@ pub struct DataFault {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether a file cannot be had, and `[data]` may be right.
+    pub is_absence: bool,
 }
 
 /// Everything that makes no sense, or the layers of the model.
@@ -70,14 +99,15 @@ pub(crate) fn check(
     let facts = outside.check(&scenario.data, scenario.clients.count);
     if let Err(fault) = &facts {
         let at = At::Value(Path::from(fault.key.as_str()));
-        problems.push(Problem::new(at, fault.message.clone()).help(fault.help.clone()));
+        let problem = Problem::new(at, fault.message.clone()).help(fault.help.clone());
+        problems.push(problem.absence(fault.is_absence));
     }
     problems.extend(distinct_seeds(&scenario.seeds));
     problems.extend(clients::check(scenario));
     problems.extend(local::check(scenario, facts.as_ref().ok()));
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
-    problems.extend(model::check(scenario, facts.as_ref().ok()));
+    problems.extend(model::check(scenario));
     if let Some(problem) = images::channels_last(scenario, facts.as_ref().ok()) {
         problems.push(problem);
         return Err(problems);
@@ -85,13 +115,15 @@ pub(crate) fn check(
     let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
         Ok(layout) => layout,
         Err(problem) => {
-            problems.push(*problem);
+            problems.extend(problem.map(|problem| *problem));
             return Err(problems);
         }
     };
+    problems.extend(model::statistics(scenario, &layout));
     problems.extend(layers::check(scenario, &layout));
-    problems.extend(analysis::check(scenario, &layout));
-    if facts.is_ok() {
+    problems.extend(analysis::check(scenario, &layout, facts.as_ref().ok()));
+    if let Ok(facts) = &facts {
+        problems.extend(module::check(scenario, &layout, facts, outside));
         problems.extend(analysis::models(scenario, &layout, outside));
         problems.extend(model::initial(scenario, &layout, outside));
         problems.extend(too_large(&layout));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ArchitectureError, DataFacts, Layout,
+    ArchitectureError, DataFacts, Layout, Role,
     spec::{DataSet, EvaluatedClients, ModelSpec, SplitSpec, Statistics, Synthetic},
 };
 
@@ -14,19 +14,37 @@ use crate::{
 };
 
 /// The layers of the model on data of these facts; where these are at fault, on data that it takes, so that layers can be named even then.
+///
+/// # Errors
+/// The problem of a model without layers; nothing where the unknown data may be why it has none.
 pub(super) fn layout(
     model: &ModelSpec,
     facts: Option<&DataFacts>,
     outside: &dyn Outside,
-) -> Result<Arc<Layout>, Box<Problem>> {
+) -> Result<Arc<Layout>, Option<Box<Problem>>> {
     if let ModelSpec::Torchscript(file) = model {
-        let unread =
-            |words| Box::new(Problem::new(At::Value(Path::from("model.torchscript")), words));
-        return outside.module(file).map(Arc::new).map_err(unread);
+        let unread = |words| {
+            let at = At::Value(Path::from("model.torchscript"));
+            Box::new(Problem::new(at, words).absence(outside.is_absent(file)))
+        };
+        return outside.module(file).map(Arc::new).map_err(|words| Some(unread(words)));
     }
     let stand_in = stand_in(model);
     let layout = model.layout(facts.unwrap_or(&stand_in));
-    layout.map(Arc::new).map_err(|error| Box::new(no_layout(model, facts, &error)))
+    layout.map(Arc::new).map_err(|error| match facts {
+        None if depends_on_data(&error) => None,
+        _ => Some(Box::new(no_layout(model, facts, &error))),
+    })
+}
+
+/// Whether other data could do away with an error.
+fn depends_on_data(error: &ArchitectureError) -> bool {
+    matches!(
+        error,
+        ArchitectureError::Input { .. }
+            | ArchitectureError::Targets { .. }
+            | ArchitectureError::Layer { .. }
+    )
 }
 
 /// Data that the model takes.
@@ -119,7 +137,11 @@ pub(super) fn initial(
         return Some(problem);
     }
     let wrong = |words: String| {
-        Problem::new(at, words).help(
+        let problem = Problem::new(at, words);
+        if outside.is_absent(file) {
+            return problem.absence(true);
+        }
+        problem.help(
             "the file needs every tensor of the model under its name and in its shape, and no other; `fedlayer check` without `initial` prints them"
                 .to_owned(),
         )
@@ -127,23 +149,26 @@ pub(super) fn initial(
     outside.values(file, layout).err().map(wrong)
 }
 
-/// Policies for running statistics that a model does not have, and measurements that need all clients' examples at once.
-pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Problem> {
-    let stand_in = stand_in(&scenario.model);
-    let architecture = Architecture::new(&scenario.model, facts.unwrap_or(&stand_in));
-    let has_statistics = architecture.is_ok_and(|network| network.has_statistics());
-    let mut problems = Vec::new();
-    for (index, strategy) in scenario.strategy.iter().enumerate() {
-        if strategy.statistics != Statistics::default() && !has_statistics {
-            let at = At::Value(Path::from("strategy").join(index).join("statistics"));
-            let title = "the model has no batch normalisation, and so no running statistics";
-            problems.push(
-                Problem::new(at, title)
-                    .label("it would have no effect")
-                    .help("leave it out, or choose a model with `norm = \"batch\"`".to_owned()),
-            );
-        }
+/// Policies for running statistics that the model does not have.
+pub(super) fn statistics(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
+    if layout.tensors().any(|tensor| tensor.role == Role::Statistic) {
+        return Vec::new();
     }
+    let strategies = scenario.strategy.iter().enumerate();
+    let idle = strategies.filter(|(_, strategy)| strategy.statistics != Statistics::default());
+    let problem = |(index, _)| {
+        let at = At::Value(Path::from("strategy").join(index).join("statistics"));
+        let title = "the model has no batch normalisation, and so no running statistics";
+        Problem::new(at, title)
+            .label("it would have no effect")
+            .help("leave it out, or choose a model with `norm = \"batch\"`".to_owned())
+    };
+    idle.map(problem).collect()
+}
+
+/// Measurements that need all clients' examples at once, and models that are trained on examples as they are.
+pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
+    let mut problems = Vec::new();
     problems.extend(drawn(scenario));
     if scenario.data.augment != Default::default()
         && matches!(scenario.model, ModelSpec::DiagonalLinear(_) | ModelSpec::Toy(_))

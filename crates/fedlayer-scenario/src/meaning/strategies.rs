@@ -11,6 +11,9 @@ use crate::{
 /// The longest name of a folder, in bytes, that every file system takes.
 const LONGEST_FOLDER: usize = 255;
 
+/// The folder of a run's analyses, beside those of its strategies.
+const ANALYSES: &str = "analyses";
+
 pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
     let at = |index: usize| At::Value(Path::from("strategy").join(index).join("name"));
     let mut problems = Vec::new();
@@ -25,6 +28,16 @@ pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
             let problem = Problem::new(at(index), "the strategy's name is too long for a folder")
                 .label(format!("{} bytes", folder.len()))
                 .help(format!("at most {LONGEST_FOLDER} bytes"));
+            problems.push(problem);
+        } else if strategy.name.contains('\t') {
+            let problem = Problem::new(at(index), "a strategy's name is on one line, without tabs")
+                .label("found a tab")
+                .help("write a blank".to_owned());
+            problems.push(problem);
+        } else if folder == ANALYSES {
+            let problem = Problem::new(at(index), "a strategy cannot be called `analyses`")
+                .label("the folder of this name holds the run's analyses")
+                .help("give it another name".to_owned());
             problems.push(problem);
         } else if let Some(first) = earlier {
             let other = &strategies[first].name;

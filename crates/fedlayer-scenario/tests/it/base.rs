@@ -64,7 +64,8 @@ pub(crate) fn data(spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault
         set => panic!("no test asks about {set:?}"),
     };
     let fault = |key: &str, message: String, help: &str| {
-        Err(DataFault { key: key.into(), message, help: Some(help.into()) })
+        let help = Some(help.into());
+        Err(DataFault { key: key.into(), message, help, is_absence: false })
     };
     match spec.partition {
         _ if clients as usize > pool => fault(

@@ -24,8 +24,11 @@ use crate::{
     data::Data,
     exit::Failure,
     files,
+    folders::Folders,
+    locator::FileName,
+    reopen::data_of,
     run::{open, shared, workers},
-    run_folder::{self, PlanFolder, RunFolder},
+    run_folder::{self, PlanFolder, RunFolder, RunNote},
     scenario,
     screen::Screen,
     trainers::Trainers,
@@ -62,8 +65,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
         let words = "a run knows its initial model; leave `--initial` out";
         return Err(Failure::Models(words.to_owned()));
     }
-    let folder = args.data.data.clone().or(note.as_ref().and_then(|note| note.data.clone()));
-    let data = Data::new(folder.as_deref());
+    let data = data(args, run, &path, note.as_ref())?;
     let text = files::read_text(&path)?;
     let asking = fedlayer_scenario::asking(&text, &args.measure);
     let read = scenario::read_text(&path, &asking, &settings(args, run)?, &data, screen)?;
@@ -78,11 +80,30 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     let trainers = Arc::new(Trainers::new(open(choice)?, data));
     trainers.data(&plan).map_err(Failure::Data)?;
     let (source, results) = places(args, run, &spec, &plan);
+    results.check()?;
     end_at_once(screen, "interrupted; nothing of this analysis was written".to_owned());
     let laboratory = Laboratory { trainers: &trainers, workers: workers(&args.means)?, screen };
     let name = results.free(&results::name(&spec));
     let made = laboratory.make(&spec, &name, &plan, &source, &results)?;
     tell(args, &made, screen)
+}
+
+/// The data of the run, or of the scenario in the file `scenario`; files of the command line are where it says, seen from the current folder.
+fn data(
+    args: &AnalyzeArgs,
+    run: Option<&Path>,
+    scenario: &Path,
+    note: Option<&RunNote>,
+) -> Result<Data, Failure> {
+    let option = args.data.data.as_deref();
+    if let Some(run) = run {
+        let before = note.and_then(|note| note.data.as_deref());
+        return Ok(data_of(run, option, before)?.0);
+    }
+    let given = args.models.iter().chain(&args.initial);
+    let here = given.filter(|path| files::length_if_any(path).is_some());
+    let known = here.map(|path| (FileName::new(None, &path.to_string_lossy()), path.clone()));
+    Ok(Data::with_known(Folders::existing(option)?.beside(scenario), known.collect()))
 }
 
 /// The analysis that was asked for, and the plan whose models it is made on.

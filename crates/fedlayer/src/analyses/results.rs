@@ -7,7 +7,7 @@ use fedlayer_report::{digest, picture, sheet};
 
 use crate::{
     exit::Failure,
-    files,
+    files::{self, FileError},
     run_folder::{json_lines, pretty},
 };
 
@@ -44,6 +44,11 @@ impl Results {
     /// In any folder.
     pub(crate) fn in_folder(folder: PathBuf) -> Self {
         Self { folder }
+    }
+
+    /// Checks that files can be written in the folder, and leaves nothing behind.
+    pub(crate) fn check(&self) -> Result<(), FileError> {
+        files::check_writing_in(&self.folder)
     }
 
     /// Whether an analysis is there.

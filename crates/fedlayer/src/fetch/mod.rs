@@ -73,7 +73,7 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
 fn first_writable(folders: &Folders, set: &KnownSet) -> Result<PathBuf, FetchError> {
     let mut tried = Vec::new();
     for Folder { path, .. } in folders.writable() {
-        match files::try_writing_in(&path.join(set.name)) {
+        match files::check_writing_in(&path.join(set.name)) {
             Ok(()) => return Ok(path.clone()),
             Err(error) => tried.push(error.bare()),
         }
@@ -93,7 +93,9 @@ struct Job {
 
 impl Job {
     fn perform(&self) -> Result<(), FetchError> {
-        let missing = self.get_all()?;
+        let absent = files::absent_folders(&self.into);
+        // Where nothing came, nothing is left.
+        let missing = self.get_all().inspect_err(|_| files::remove_empty_folders(&absent))?;
         let folder = self.into.clone();
         if !missing.is_empty() {
             return Err(FetchError::Incomplete { missing, folder });
@@ -156,7 +158,14 @@ impl Job {
             Source::Home | Source::Mirror(_) => {
                 let url = self.source.url(download);
                 let mut part = begin()?;
-                self.client.fetch(&url, download.bytes, &mut part, &self.screen)?;
+                let came = self.client.fetch(&url, download.bytes, &mut part, &self.screen);
+                if let Err(error) = came {
+                    if part.bytes() == 0 {
+                        download::forget_version(&part)?;
+                        part.discard()?;
+                    }
+                    return Err(error);
+                }
                 Whole { part, from: url.to_string() }
             }
         };

@@ -1,0 +1,173 @@
+//! Every exit code of the README's table, each provoked.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    process::{Child, Stdio},
+};
+
+use crate::support::{DIGITS, Place};
+
+/// An exit code, and how it is provoked in a place with a scenario of digits.
+struct Case {
+    code: i32,
+    how: &'static str,
+    provoke: fn(&Place) -> Option<i32>,
+}
+
+const CASES: [Case; 23] = [
+    Case { code: 0, how: "a good scenario", provoke: |place| ends(place, "check scenario.toml") },
+    Case {
+        code: 2,
+        how: "no device",
+        provoke: |place| ends(place, "run scenario.toml --device tpu"),
+    },
+    Case { code: 2, how: "no address", provoke: |place| ends(place, "worker --connect nowhere") },
+    Case {
+        code: 3,
+        how: "a typo",
+        provoke: |place| ends(place, "run scenario.toml --set epoch=1"),
+    },
+    Case { code: 3, how: "a typo, and no data", provoke: typo_and_no_data },
+    Case { code: 4, how: "a set that is nowhere", provoke: |place| ends(place, &no_set("run")) },
+    Case { code: 4, how: "the same in check", provoke: |place| ends(place, &no_set("check")) },
+    Case { code: 4, how: "the same served", provoke: |place| ends(place, &no_set("coordinator")) },
+    Case {
+        code: 4,
+        how: "no data folder",
+        provoke: |place| ends(place, "check scenario.toml --data no"),
+    },
+    Case {
+        code: 5,
+        how: "no such GPU",
+        provoke: |place| ends(place, "run scenario.toml --device cuda:99"),
+    },
+    Case { code: 6, how: "no scenario", provoke: |place| ends(place, "run absent.toml") },
+    Case {
+        code: 7,
+        how: "a folder that is there",
+        provoke: |place| ends(place, "run scenario.toml --out ."),
+    },
+    Case { code: 8, how: "no run folder", provoke: |place| ends(place, "resume .") },
+    Case {
+        code: 9,
+        how: "divergence",
+        provoke: |place| ends(place, "run scenario.toml --set local.optimizer.sgd.lr=1e30"),
+    },
+    Case { code: 10, how: "a mirror without the file", provoke: no_file_on_the_mirror },
+    Case {
+        code: 11,
+        how: "nobody there",
+        provoke: |place| ends(place, "health --connect 127.0.0.1:1"),
+    },
+    Case { code: 11, how: "a port that is taken", provoke: taken_port },
+    Case {
+        code: 12,
+        how: "no certificates",
+        provoke: |place| ends(place, "coordinator scenario.toml --certs no"),
+    },
+    Case { code: 12, how: "no token", provoke: |place| ends(place, "worker --token-file no") },
+    Case {
+        code: 12,
+        how: "an open port",
+        provoke: |place| ends(place, "coordinator scenario.toml --listen 0.0.0.0:0"),
+    },
+    Case { code: 13, how: "a worker without the token", provoke: worker_without_token },
+    Case {
+        code: 14,
+        how: "one file to compare",
+        provoke: |place| ends(place, "analyze barriers scenario.toml"),
+    },
+    Case { code: 130, how: "a signal", provoke: a_signal },
+];
+
+/// The code of a fault of the program itself: none is known. `exit.rs` holds the code to the failure.
+const FAULT: i32 = 70;
+
+#[test]
+fn each_exit_code_means_what_the_readme_says() {
+    for Case { code, how, provoke } in CASES {
+        let place = Place::with(DIGITS);
+        assert_eq!(provoke(&place), Some(code), "{how}");
+    }
+    let provoked: BTreeSet<i32> = CASES.iter().map(|case| case.code).chain([FAULT]).collect();
+    assert_eq!(provoked, promised(), "the README's table");
+}
+
+/// The codes in the README's table.
+fn promised() -> BTreeSet<i32> {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let table = readme.split("| exit code | means |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let codes = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(','));
+    codes.map(|code| code.trim().parse().unwrap()).collect()
+}
+
+fn ends(place: &Place, arguments: &str) -> Option<i32> {
+    place.fedlayer(arguments).code
+}
+
+fn no_set(command: &str) -> String {
+    format!("{command} scenario.toml --set data.set=cifar-10")
+}
+
+fn typo_and_no_data(place: &Place) -> Option<i32> {
+    let wrong = place.fedlayer(&format!("{} --set clients.per_round=70", no_set("run")));
+    let (scenario, data) =
+        (wrong.stderr.find("per_round").unwrap(), wrong.stderr.find("data fetch").unwrap());
+    assert!(scenario < data, "the scenario's errors come first: {}", wrong.stderr);
+    wrong.code
+}
+
+fn no_file_on_the_mirror(place: &Place) -> Option<i32> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let _asked = stream.read(&mut head).unwrap();
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    ends(place, &format!("data fetch tiny-shakespeare --from http://{address}"))
+}
+
+fn taken_port(place: &Place) -> Option<i32> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    ends(place, &format!("coordinator scenario.toml --listen {address}"))
+}
+
+fn worker_without_token(place: &Place) -> Option<i32> {
+    fs::write(place.path("token"), "0123456789abcdef").unwrap();
+    let command = "coordinator scenario.toml --listen 127.0.0.1:0 --token-file token --out run";
+    let mut coordinator = place.command(command).stderr(Stdio::piped()).spawn().unwrap();
+    let said = said_until(&mut coordinator, "listening on ");
+    let address = said.split("listening on ").nth(1).unwrap().split(' ').next().unwrap();
+    let code = ends(place, &format!("worker --connect {address}"));
+    coordinator.kill().unwrap();
+    coordinator.wait().unwrap();
+    code
+}
+
+fn a_signal(place: &Place) -> Option<i32> {
+    let command = "run scenario.toml --out run --set rounds=100000";
+    let mut run = place.command(command).stderr(Stdio::piped()).spawn().unwrap();
+    said_until(&mut run, "run folder");
+    let rounds = place.path("run/all/seed-1/rounds.jsonl");
+    // From the first round on it listens to signals.
+    while fs::metadata(&rounds).map_or(0, |file| file.len()) == 0 {
+        std::thread::yield_now();
+    }
+    let signal = ["-INT", &run.id().to_string()];
+    assert!(std::process::Command::new("kill").args(signal).status().unwrap().success());
+    run.wait().unwrap().code()
+}
+
+/// The first line on stderr with these words.
+fn said_until(child: &mut Child, words: &str) -> String {
+    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
+    lines.find_map(|line| line.ok().filter(|line| line.contains(words))).unwrap()
+}
