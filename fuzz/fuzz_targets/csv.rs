@@ -1,4 +1,4 @@
-//! CSV: the last column as the label, or columns by name.
+//! CSV: the label by its usual names, or columns that are named.
 #![no_main]
 
 use fedlayer_data::{
@@ -12,14 +12,14 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let _is_table = read(bytes, Columns::default());
-    let _is_table = read(bytes, Columns { label: Some("y"), group: Some("who") });
+    let named = Columns { label: Some("y"), group: Some("who"), ..Columns::default() };
+    let _is_table = read(bytes, named);
 });
 
 fn read(bytes: &[u8], columns: Columns<'_>) -> Result<(), DecodeError> {
-    let table = table(&mut Source::new("table", bytes)?, columns)?;
-    assert_eq!(table.values.len(), table.labels.len() * table.features);
+    let table = table(&mut Source::new("table", bytes)?, columns, None)?;
+    assert_eq!(table.values.len(), table.labels.len() * table.heading.features.len());
     assert!(table.values.iter().all(|value| value.is_finite()));
-    assert!(table.labels.iter().all(|label| !label.is_empty()));
     if let Some(groups) = table.groups {
         assert_eq!(groups.len(), table.labels.len());
         assert_eq!(groups[0], 0);

@@ -21,5 +21,5 @@ fn array(bytes: &[u8]) -> Result<(), DecodeError> {
     if let Ok(owners) = array.owners(count) {
         assert!(owners.iter().all(|&owner| (owner as usize) < count));
     }
-    array.classes(count).map(drop)
+    array.labels(count).map(drop)
 }

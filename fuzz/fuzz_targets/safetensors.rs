@@ -16,7 +16,7 @@ fn tensors(bytes: &[u8]) -> Result<(), DecodeError> {
     let features = tensors.features.features()?;
     let count = tensors.features.shape[0];
     assert_eq!(features.len() % count, 0);
-    assert_eq!(tensors.labels.classes(count)?.len(), count);
+    assert_eq!(tensors.labels.labels(count)?.len(), count);
     if let Some(groups) = &tensors.groups {
         assert_eq!(groups.owners(count)?.len(), count);
     }

@@ -23,7 +23,7 @@ fn scenario(set: &str) -> String {
 }
 
 fn own_files() -> String {
-    scenario("{ files = { train = \"flowers.csv\" } }")
+    scenario("{ files = { train = \"flowers.csv\", label = \"kind\" } }")
 }
 
 /// A file of the real data that developers have beside the repository.
@@ -154,7 +154,7 @@ fn module() -> (Place, String) {
     };
     let names: Vec<_> = (0..64).map(|place| format!("p{place}")).collect();
     let images = names.join(",") + ",kind\n" + &(0..60).map(line).collect::<String>();
-    let set = "{ files = { train = \"images.csv\", shape = [1, 8, 8] } }";
+    let set = "{ files = { train = \"images.csv\", label = \"kind\", shape = [1, 8, 8] } }";
     let text = scenario(set).replace("mlp = [16]", "torchscript = \"net.pt\"");
     let place = Place::with(&text);
     fs::create_dir(place.path("mine")).unwrap();

@@ -13,6 +13,7 @@ mod fetch;
 mod initial;
 mod left_behind;
 mod million;
+mod own_files;
 mod paths;
 mod support;
 mod sweep;

@@ -55,6 +55,8 @@ pub struct Examples {
     /// Whose each example is by nature (the speaker of a line, the writer of a digit), `(N)`, counted from 0 without gaps; nothing
     /// where the set does not say.
     pub groups: Option<Vec<u32>>,
+    /// What each class is called, `(classes)`; nothing where classes are called by their numbers.
+    pub class_names: Option<Arc<[String]>>,
 }
 
 /// The values of examples, as they are held in memory.
@@ -74,7 +76,15 @@ pub enum Values {
 impl Examples {
     /// Examples of one label each.
     pub fn new(shape: Vec<usize>, classes: usize, features: Vec<f32>, labels: Vec<u32>) -> Self {
-        Self { shape, classes, values: Values::Floats(features), labels, targets: 1, groups: None }
+        Self {
+            shape,
+            classes,
+            values: Values::Floats(features),
+            labels,
+            targets: 1,
+            groups: None,
+            class_names: None,
+        }
     }
 
     /// The number of examples.

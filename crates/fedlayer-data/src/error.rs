@@ -121,6 +121,35 @@ pub enum DataError {
     /// A file is not what its format says.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// A file of one's own is not what its format says, or not what the scenario says.
+    #[error(transparent)]
+    OwnFile(DecodeError),
+    /// A file whose labels are no classes.
+    #[error(
+        "`{file}` has {different} different labels in {examples} examples; these are no classes"
+    )]
+    NoClasses {
+        /// The training file.
+        file: String,
+        /// Its different labels.
+        different: usize,
+        /// Its examples.
+        examples: usize,
+    },
+    /// A file whose examples have a shape of their own, which another one would scramble.
+    #[error(
+        "an example of `{file}` has shape {found:?}; read as {shape:?}, its numbers would be scrambled"
+    )]
+    Scrambled {
+        /// The file.
+        file: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// `data.set.files.shape`.
+        shape: Vec<usize>,
+        /// The line of Python that gives the file that shape.
+        mend: String,
+    },
     /// A key of `[data]` that would have no effect.
     #[error("`{key}` would have no effect: {why}")]
     NoEffect {
@@ -247,6 +276,14 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// A fault of a file that the user wrote, and that nobody can fetch again.
+    pub(crate) fn of_own_file(self) -> Self {
+        match self {
+            Self::Decode(error) => Self::OwnFile(error),
+            other => other,
+        }
+    }
+
     /// The path of the scenario key at fault, such as `data.partition.shards`.
     pub fn key(&self) -> &'static str {
         match self {
@@ -266,8 +303,14 @@ impl DataError {
             Self::NoLabels { .. }
             | Self::LabelsInside { .. }
             | Self::UnknownEnding { .. }
+            | Self::NoClasses { .. }
             | Self::OtherShape { .. } => "data.set.files",
-            Self::Unopened { .. } | Self::Decode(_) | Self::NotASet | Self::Digits(_) => "data.set",
+            Self::Scrambled { .. } => "data.set.files.shape",
+            Self::Unopened { .. }
+            | Self::Decode(_)
+            | Self::OwnFile(_)
+            | Self::NotASet
+            | Self::Digits(_) => "data.set",
         }
     }
 
@@ -323,6 +366,13 @@ impl DataError {
                 "get the file again (`fedlayer data fetch NAME` checks its SHA-256), or correct it"
                     .into()
             }
+            Self::OwnFile(error) => error.help.unwrap_or_else(|| "correct the file".into()),
+            Self::NoClasses { different, .. } => format!(
+                "fedlayer trains classifiers, no regression: name another column, or put the targets into bins first (`pandas.qcut(df[\"y\"], 4, labels=False)`); if they are classes, number them from 0 and write `classes = {different}` beside `train`"
+            ),
+            Self::Scrambled { mend, .. } => format!(
+                "leave `shape` out and write the file anew: `{mend}`; `shape` is for rows of numbers"
+            ),
             Self::OneExample { .. } => "take more examples".into(),
             Self::LabelsInside { .. } => "leave it out: `label` names the column of a CSV file".into(),
             Self::NoEffect { .. } => "leave it out".into(),
@@ -335,7 +385,7 @@ impl DataError {
             }
             Self::ShortText { .. } => "lower `data.context`, or take a longer text".into(),
             Self::NoLabels { .. } => "name the file of the labels: `train_labels`, `test_labels`".into(),
-            Self::UnknownEnding { .. } => "write it in one of these formats".into(),
+            Self::UnknownEnding { .. } => "write it in one of these formats; a table between tabs is a `.csv` with `separator = \"\\t\"`".into(),
             Self::OtherShape { .. } => "make `data.set.files.shape` and the files agree".into(),
             Self::NoOwners { .. } => "choose another partition; `natural` is for texts, and for files with groups".into(),
             Self::FewerOwners { owners, .. } => format!("lower `clients.count` to at most {owners}"),

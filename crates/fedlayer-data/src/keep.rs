@@ -36,5 +36,7 @@ fn part(
         let (found, all) = (kept.len(), all.len());
         return Err(DataError::FewKept { classes, part, found, all, least });
     }
-    Ok(Arc::new(Examples { classes: classes as usize, ..gather(all, &kept) }))
+    let classes = classes as usize;
+    let class_names = all.class_names.as_ref().map(|names| names[..classes].into());
+    Ok(Arc::new(Examples { classes, class_names, ..gather(all, &kept) }))
 }

@@ -68,6 +68,17 @@ impl Library {
         Ok(facts)
     }
 
+    /// What the classes of files of one's own are called; nothing where they are called by their numbers, and for other sets.
+    ///
+    /// # Errors
+    /// Those of [`facts`](Self::facts) that a file has.
+    pub fn class_names(&self, spec: &DataSpec) -> Result<Option<Arc<[String]>>, DataError> {
+        match &spec.set {
+            DataSet::Files(_) => Ok(self.parts(spec)?.train.class_names.clone()),
+            _ => Ok(None),
+        }
+    }
+
     /// [`facts`](Self::facts), and whether `clients` clients can share the pool as `data.partition` wants it.
     ///
     /// # Errors

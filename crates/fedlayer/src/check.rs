@@ -1,6 +1,6 @@
 //! `fedlayer check`: what a scenario would do, and what it would cost, without doing it.
 
-use std::{collections::BTreeSet, thread::available_parallelism};
+use std::{collections::BTreeSet, sync::Arc, thread::available_parallelism};
 
 use fedlayer_core::{
     ClientData, ClientId, FederatedData, LayerSchedule, Plan, Rounds,
@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::{
     analyses::{self, AnalysisLine},
     args::ScenarioArgs,
+    classes,
     cost::Cost,
     data::Data,
     exit::Failure,
@@ -49,6 +50,7 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
         variants: variants(&read.plans),
         layers: layers(first),
         strategies: strategies(of_first),
+        classes: data.test.class_names.clone(),
         client_count: data.clients(),
         clients: clients(&data),
         analyses: analyses::lines(&read.scenario.analysis, first),
@@ -70,6 +72,9 @@ struct Report {
     variants: Vec<Variant>,
     layers: Vec<LayerLine>,
     strategies: Vec<StrategyLine>,
+    /// What the classes are called, where they have names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<Arc<[String]>>,
     /// All clients, listed or not.
     client_count: usize,
     clients: Vec<ClientLine>,
@@ -334,7 +339,7 @@ impl Report {
         let classes = self.clients.first().map_or(0, |line| line.labels.len()).min(SHOWN_CLASSES);
         let mut heading = ["client", "train", "own test"].map(str::to_owned).to_vec();
         heading.extend(has_groups.then(|| "groups".to_owned()));
-        heading.extend((0..classes).map(|class| class.to_string()));
+        heading.extend((0..classes).map(|class| classes::heading(self.classes.as_deref(), class)));
         let heading: Vec<_> = heading.iter().map(|title| (title.as_str(), Align::Right)).collect();
         let row = |line: &ClientLine| {
             let mut cells =

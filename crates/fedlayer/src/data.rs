@@ -56,6 +56,14 @@ impl Data {
         })
     }
 
+    /// What the classes of a plan's own files are called; nothing where they are called by their numbers.
+    ///
+    /// # Errors
+    /// What is wrong with the data.
+    pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, String> {
+        self.library.class_names(&plan.data).map_err(|error| error.to_string())
+    }
+
     /// Where a file of the user's own is.
     ///
     /// # Errors

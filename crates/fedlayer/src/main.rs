@@ -8,6 +8,7 @@ mod begin;
 mod certs;
 mod check;
 mod checkpoint;
+mod classes;
 mod clean;
 mod coordinator;
 mod cost;

@@ -20,6 +20,7 @@ use crate::{
     analyses::{self, Laboratory},
     args::{Means, ResumeArgs, RunArgs},
     begin::{self, NewRun},
+    classes,
     data::Data,
     exit::{Cause, Failure, run_reason},
     folders::Folders,
@@ -199,6 +200,7 @@ impl Job {
             // Whatever can fail cheaply is behind; a run that is there already was not touched so far.
             self.folder.remove_summary()?;
             self.folder.write_note(&note)?;
+            classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
             has_begun = true;
             let ends = in_turn(plans, &link, &progress, &word).await;
             let ended = self.ended(ends, &place);

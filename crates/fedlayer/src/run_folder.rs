@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checkpoint::{Checkpoint, PlanHash},
+    classes::NamedClasses,
     exit::Failure,
     files::{self, FileError, LineFile, Lock},
     inputs::InputsNote,
@@ -84,6 +85,7 @@ const NOTE: &str = "run.json";
 const INPUTS: &str = "inputs.json";
 const SUMMARY: &str = "summary.json";
 const SWEEP: &str = "sweep.csv";
+const DATA: &str = "data.json";
 
 impl RunFolder {
     /// Makes a new folder, whole or not at all. It is a run's as soon as the scenario is in it; the notes are there before.
@@ -200,6 +202,11 @@ impl RunFolder {
     /// Writes `summary.json`.
     pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), Failure> {
         Ok(files::write_atomically(&self.path.join(SUMMARY), &pretty(summary)?)?)
+    }
+
+    /// Writes `data.json`.
+    pub(crate) fn write_data(&self, sets: &[NamedClasses]) -> Result<(), Failure> {
+        Ok(files::write_atomically(&self.path.join(DATA), &pretty(&sets)?)?)
     }
 
     /// Writes `sweep.csv`.

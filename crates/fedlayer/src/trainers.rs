@@ -45,6 +45,11 @@ impl Trainers {
 }
 
 impl Trainers {
+    /// What the classes of a plan's own files are called; nothing where they are called by their numbers.
+    pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, String> {
+        self.data.class_names(plan)
+    }
+
     /// Where files are, and which were used.
     pub(crate) fn locator(&self) -> &Locator {
         self.data.locator()

@@ -132,9 +132,10 @@ pub struct Text {
 /// Files of one's own: `.csv`, `.safetensors` or `.npy`, plain or gzip; looked for beside the scenario, in the data folders, then where the
 /// program was started.
 ///
-/// A CSV file has one example a line and a first line of names. A safetensors file has the tensors `features` `(N, …)`, `labels` `(N)` and, where there
-/// are natural clients, `groups` `(N)`. A `.npy` file has the features `(N, …)` alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A CSV file has one example a line and a first line of names; the columns of the test file are found by the names of the training file, in any order.
+/// A safetensors file has the tensors `features` `(N, …)`, `labels` `(N)` and, where there are natural clients, `groups` `(N)`. A `.npy` file has the
+/// features `(N, …)` alone.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Files {
     /// The training examples.
@@ -149,13 +150,29 @@ pub struct Files {
     /// The labels of the test examples where they are `.npy`.
     #[serde(default)]
     pub test_labels: Option<String>,
-    /// The column of a CSV file that holds the label; the last one where it is not given.
+    /// The column of a CSV file that holds the label. Where it is not given, it is the one column that is called `label`, `labels`, `target`, `targets`,
+    /// `class` or `classes`, or `y` where that is the last; a file with none or several of these is refused.
     #[serde(default)]
     pub label: Option<String>,
     /// The column of a CSV file that names the natural client; none where it is not given.
     #[serde(default)]
     pub group: Option<String>,
-    /// The shape of an example where a file does not say it: `[channels, height, width]`.
+    /// Columns of CSV files that are no features, such as row numbers: they are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// The character between two columns of a CSV file, such as `";"` or `"\t"`; a comma where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<char>,
+    /// Whether the first line of a CSV file has the names of its columns. Without names, columns are called `1`, `2`, … from the left. Where it is not
+    /// given, there are names, and a first line of numbers is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// The number of classes: labels are then whole numbers from 0 to one less, and a class may have no example. Where it is not given, the different
+    /// labels of the training file are the classes, in ascending order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub classes: Option<u32>,
+    /// The shape of an example, `[channels, height, width]`, where a file holds it as one row of numbers.
     #[serde(default)]
     #[schemars(length(min = 1, max = 3), inner(range(min = 1)))]
     pub shape: Option<Vec<u32>>,

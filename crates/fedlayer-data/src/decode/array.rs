@@ -1,19 +1,28 @@
 //! [`Array`]: numbers of any kind as `.npy` and safetensors files hold them, and the labelled examples that they make.
 
-use super::{DecodeError, Fault, Place};
+use half::{bf16, f16};
 
-/// The kind of an array's numbers; all are little-endian.
+use super::{
+    DecodeError, Fault, Place,
+    label::{Label, NoLabel},
+};
+
+/// The kind of an array's numbers, in memory all little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are their documentation")]
 pub enum Kind {
+    F16,
+    BF16,
     F32,
     F64,
+    Bool,
     U8,
     I8,
     U16,
     I16,
     U32,
     I32,
+    U64,
     I64,
 }
 
@@ -21,10 +30,10 @@ impl Kind {
     /// The bytes of a number.
     pub fn size(self) -> usize {
         match self {
-            Self::U8 | Self::I8 => 1,
-            Self::U16 | Self::I16 => 2,
+            Self::Bool | Self::U8 | Self::I8 => 1,
+            Self::F16 | Self::BF16 | Self::U16 | Self::I16 => 2,
             Self::F32 | Self::U32 | Self::I32 => 4,
-            Self::F64 | Self::I64 => 8,
+            Self::F64 | Self::U64 | Self::I64 => 8,
         }
     }
 
@@ -34,9 +43,11 @@ impl Kind {
         eight[..bytes.len()].copy_from_slice(bytes);
         let unsigned = u64::from_le_bytes(eight);
         match self {
+            Self::F16 => f16::from_bits(unsigned as u16).into(),
+            Self::BF16 => bf16::from_bits(unsigned as u16).into(),
             Self::F32 => f32::from_bits(unsigned as u32).into(),
             Self::F64 => f64::from_bits(unsigned),
-            Self::U8 | Self::U16 | Self::U32 => unsigned as f64,
+            Self::Bool | Self::U8 | Self::U16 | Self::U32 | Self::U64 => unsigned as f64,
             Self::I8 => (unsigned as i8).into(),
             Self::I16 => (unsigned as i16).into(),
             Self::I32 => (unsigned as i32).into(),
@@ -56,12 +67,9 @@ pub struct Array {
     pub kind: Kind,
     /// Its numbers, row-major, [`Kind::size`] bytes each.
     pub bytes: Vec<u8>,
-    /// Where in the file they begin.
-    pub start: u64,
+    /// Where in the file they begin; nothing where the file has them in another order.
+    pub start: Option<u64>,
 }
-
-/// Labels are below this: a larger one is no class.
-pub const LARGEST_CLASS: u32 = 1_000_000;
 
 impl Array {
     /// Its numbers, row-major; whole numbers beyond 2⁵³ are rounded.
@@ -71,9 +79,12 @@ impl Array {
 
     /// A fault at one of its numbers.
     fn fault_at(&self, index: usize, fault: Fault, found: String, expected: &str) -> DecodeError {
-        let place = Place::Byte(self.start + (index * self.kind.size()) as u64);
+        let place = match self.start {
+            Some(start) => Place::Byte(start + (index * self.kind.size()) as u64),
+            None => Place::Example(index / self.shape.iter().skip(1).product::<usize>().max(1)),
+        };
         let (file, expected) = (self.file.clone(), expected.to_owned());
-        DecodeError { file, place, fault, found, expected }
+        DecodeError { file, place, fault, found, expected, help: None }
     }
 
     fn wrong_shape(&self, expected: &str) -> DecodeError {
@@ -86,52 +97,62 @@ impl Array {
     /// When it has fewer than two axes or no number, or one that is not finite as `f32`.
     pub fn features(&self) -> Result<Vec<f32>, DecodeError> {
         if self.shape.len() < 2 || self.bytes.is_empty() {
-            return Err(self.wrong_shape("features [N, …], at least one"));
+            let help = "`x.reshape(len(x), -1)` makes one number an example of one feature";
+            return Err(self.wrong_shape("features [N, …], at least one").with_help(help));
         }
         let finite = |(index, number): (usize, f64)| {
             let narrow = number as f32;
-            let not_finite =
-                || self.fault_at(index, Fault::Value, number.to_string(), "a finite 32-bit number");
+            let not_finite = || {
+                let expected = "a finite 32-bit number";
+                let error = self.fault_at(index, Fault::Value, number.to_string(), expected);
+                error.with_help("fill what is missing, or leave out its example")
+            };
             narrow.is_finite().then_some(narrow).ok_or_else(not_finite)
         };
         self.numbers().enumerate().map(finite).collect()
     }
 
-    /// Its numbers as classes of `count` examples: `(N)`.
+    /// Its numbers as labels of `count` examples: `(N)` or `(N, 1)`.
     ///
     /// # Errors
-    /// When it has another shape, or a number that is no whole number from 0 to [`LARGEST_CLASS`] − 1.
-    pub fn classes(&self, count: usize) -> Result<Vec<u32>, DecodeError> {
-        let most = f64::from(LARGEST_CLASS) - 1.0;
-        self.whole_numbers(count, Fault::Label, most, "a label: a whole number from 0 to 999999")
-    }
-
-    /// Its numbers as owners of `count` examples, numbered anew in the order in which they first appear: `(N)`.
-    ///
-    /// # Errors
-    /// When it has another shape, or a number that is no whole number from 0 to 2³² − 1.
-    pub fn owners(&self, count: usize) -> Result<Vec<u32>, DecodeError> {
-        let most = f64::from(u32::MAX);
-        let owners = self.whole_numbers(count, Fault::Value, most, "a whole number from 0")?;
-        Ok(in_order_of_appearance(owners))
-    }
-
-    fn whole_numbers(
-        &self,
-        count: usize,
-        fault: Fault,
-        most: f64,
-        expected: &str,
-    ) -> Result<Vec<u32>, DecodeError> {
-        if self.shape != [count] {
-            return Err(self.wrong_shape(&format!("[{count}], one for each example")));
-        }
-        let whole = |(index, number): (usize, f64)| {
-            let is_whole = number.fract() == 0.0 && (0.0..=most).contains(&number);
-            let wrong = || self.fault_at(index, fault, number.to_string(), expected);
-            is_whole.then_some(number as u32).ok_or_else(wrong)
+    /// When it has another shape, or a number that is no class.
+    pub fn labels(&self, count: usize) -> Result<Vec<Label>, DecodeError> {
+        self.one_each(count).map_err(|error| match self.shape[..] {
+            [n, classes] if n == count && classes > 1 => {
+                error.with_help("`y.argmax(1)` makes labels of one column per class")
+            }
+            _ => error,
+        })?;
+        let label = |(index, number): (usize, f64)| {
+            Label::of_number(number).map_err(|no: NoLabel| {
+                let error = self.fault_at(index, Fault::Label, number.to_string(), &no.to_string());
+                error.with_help(no.help())
+            })
         };
-        self.numbers().enumerate().map(whole).collect()
+        self.numbers().enumerate().map(label).collect()
+    }
+
+    /// Checks that there is one number for each of `count` examples.
+    fn one_each(&self, count: usize) -> Result<(), DecodeError> {
+        match self.shape[..] {
+            [n] | [n, 1] if n == count => Ok(()),
+            _ => Err(self.wrong_shape(&format!("[{count}], one for each example"))),
+        }
+    }
+
+    /// Its numbers as owners of `count` examples, numbered anew in the order in which they first appear: `(N)` or `(N, 1)`.
+    ///
+    /// # Errors
+    /// When it has another shape, or a number that is no whole one.
+    pub fn owners(&self, count: usize) -> Result<Vec<u32>, DecodeError> {
+        self.one_each(count)?;
+        let whole = |(index, number): (usize, f64)| {
+            Label::of_number(number).map_err(|_| {
+                self.fault_at(index, Fault::Value, number.to_string(), "a whole number")
+            })
+        };
+        let owners: Result<Vec<Label>, _> = self.numbers().enumerate().map(whole).collect();
+        Ok(in_order_of_appearance(owners?))
     }
 }
 
@@ -153,7 +174,7 @@ mod tests {
 
     fn array(kind: Kind, shape: &[usize], bytes: &[u8]) -> Array {
         let (file, shape, bytes) = ("a".to_owned(), shape.to_vec(), bytes.to_vec());
-        Array { file, shape, kind, bytes, start: 100 }
+        Array { file, shape, kind, bytes, start: Some(100) }
     }
 
     #[test]
@@ -168,18 +189,23 @@ mod tests {
         assert_eq!(read(Kind::U32, &u32::MAX.to_le_bytes()), f64::from(u32::MAX));
         assert_eq!(read(Kind::I32, &(-7_i32).to_le_bytes()), -7.0);
         assert_eq!(read(Kind::I64, &(-7_i64).to_le_bytes()), -7.0);
+        assert_eq!(read(Kind::U64, &7_u64.to_le_bytes()), 7.0);
+        assert_eq!(read(Kind::Bool, &[1]), 1.0);
+        // 1.5 and -2 in the two halves of 32 bits.
+        assert_eq!(read(Kind::F16, &0x3e00_u16.to_le_bytes()), 1.5);
+        assert_eq!(read(Kind::BF16, &0xc000_u16.to_le_bytes()), -2.0);
     }
 
     #[test]
     fn what_is_no_feature_or_no_label_is_named_with_its_byte() {
         let halves: Vec<u8> = [1.0_f32, 0.5].into_iter().flat_map(f32::to_le_bytes).collect();
-        let error = array(Kind::F32, &[2], &halves).classes(2).unwrap_err();
+        let error = array(Kind::F32, &[2], &halves).labels(2).unwrap_err();
         assert_eq!((error.place, error.fault), (Place::Byte(104), Fault::Label));
-        let error = array(Kind::I8, &[2], &[3, 255]).classes(2).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`a`, byte 101: found -1; expected a label: a whole number from 0 to 999999"
+            "`a`, byte 104: found 0.5; expected a class: a whole number or a name"
         );
+        assert!(error.help.unwrap().contains("regression"));
         let large: Vec<u8> = [1.0, 1e39].into_iter().flat_map(f64::to_le_bytes).collect();
         let error = array(Kind::F64, &[1, 2], &large).features().unwrap_err();
         assert_eq!((error.place, error.fault), (Place::Byte(108), Fault::Value));
@@ -187,5 +213,9 @@ mod tests {
         assert_eq!(error.fault, Fault::Shape);
         assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(3).unwrap(), [0, 0, 1]);
         assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(4).unwrap_err().fault, Fault::Shape);
+        let one_hot = array(Kind::U8, &[2, 3], &[0, 0, 1, 1, 0, 0]).labels(2).unwrap_err();
+        assert!(one_hot.help.unwrap().contains("argmax"));
+        let column = array(Kind::U8, &[2, 1], &[3, 0]).labels(2).unwrap();
+        assert_eq!(column, [Label::Number(3), Label::Number(0)]);
     }
 }

@@ -20,6 +20,7 @@ pub mod array;
 pub mod cifar;
 pub mod csv;
 pub mod idx;
+pub mod label;
 pub mod npy;
 pub mod safetensors;
 pub mod text;
@@ -46,6 +47,16 @@ pub struct DecodeError {
     pub found: String,
     /// What was expected there.
     pub expected: String,
+    /// What mends the file, where that is known.
+    pub help: Option<String>,
+}
+
+impl DecodeError {
+    /// The same, and what mends the file.
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
 }
 
 /// Where in a file.

@@ -1,4 +1,4 @@
-//! NumPy's `.npy`, versions 1 to 3, little-endian, C order (NumPy Enhancement Proposal 1).
+//! NumPy's `.npy`, versions 1 to 3, of either byte order, in C or Fortran order (NumPy Enhancement Proposal 1).
 
 use std::io::Read;
 
@@ -10,19 +10,20 @@ use super::{
 /// What every file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// The names of the numbers' kinds.
-const KINDS: [(&str, Kind); 11] = [
-    ("<f4", Kind::F32),
-    ("<f8", Kind::F64),
-    ("|u1", Kind::U8),
-    ("<u1", Kind::U8),
-    ("|i1", Kind::I8),
-    ("<i1", Kind::I8),
-    ("<u2", Kind::U16),
-    ("<i2", Kind::I16),
-    ("<u4", Kind::U32),
-    ("<i4", Kind::I32),
-    ("<i8", Kind::I64),
+/// The kinds of numbers that are read, by NumPy's names without the byte order.
+const KINDS: [(&str, Kind); 12] = [
+    ("f2", Kind::F16),
+    ("f4", Kind::F32),
+    ("f8", Kind::F64),
+    ("b1", Kind::Bool),
+    ("u1", Kind::U8),
+    ("i1", Kind::I8),
+    ("u2", Kind::U16),
+    ("i2", Kind::I16),
+    ("u4", Kind::U32),
+    ("i4", Kind::I32),
+    ("u8", Kind::U64),
+    ("i8", Kind::I64),
 ];
 
 /// The longest header that is read.
@@ -38,22 +39,101 @@ pub fn array<R: Read>(source: &mut Source<R>) -> Result<Array, DecodeError> {
         let found = format!("the header `{}`", header.text.trim().replace(char::is_control, " "));
         source.fault_at(Place::Byte(header.start), Fault::Shape, found, expected)
     };
-    let says = |words: String| header.text.contains(&words);
-    let kind = KINDS.into_iter().find(|(name, _)| says(format!("'descr': '{name}'")));
-    let names = "'descr' <f4, <f8, |u1, |i1, <u2, <i2, <u4, <i4 or <i8";
-    let (_, kind) = kind.ok_or_else(|| wrong(names))?;
-    if !says("'fortran_order': False".to_owned()) {
-        return Err(wrong("'fortran_order': False"));
-    }
+    let (kind, order) = kind(&header.text)
+        .ok_or_else(|| wrong(EXPECTED_KINDS).with_help(kind_help(&header.text)))?;
+    let is_fortran =
+        is_fortran(&header.text).ok_or_else(|| wrong("'fortran_order': True or False"))?;
     let shape = shape(&header.text).ok_or_else(|| wrong("'shape' of whole numbers"))?;
     let sizes = shape.iter().copied().chain([kind.size()]);
     let bytes = sizes.map(|size| size as u64).try_fold(1_u64, u64::checked_mul);
     let bytes = bytes.filter(|&bytes| bytes <= LARGEST_FILE);
     let bytes = bytes.ok_or_else(|| wrong("at most 8 GiB of numbers"))?;
     let (file, start) = (source.file().to_owned(), source.offset());
-    let data = source.take(bytes, "the numbers of the array")?;
+    let mut data = source.take(bytes, "the numbers of the array")?;
     source.end()?;
-    Ok(Array { file, shape, kind, bytes: data, start })
+    if order == ByteOrder::Big {
+        data.chunks_exact_mut(kind.size()).for_each(<[u8]>::reverse);
+    }
+    if is_fortran && shape.len() > 1 {
+        let bytes = row_major(&data, &shape, kind.size());
+        return Ok(Array { file, shape, kind, bytes, start: None });
+    }
+    Ok(Array { file, shape, kind, bytes: data, start: Some(start) })
+}
+
+/// Which byte of a number comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ByteOrder {
+    Little,
+    Big,
+}
+
+/// What is said where a kind of numbers is not read.
+const EXPECTED_KINDS: &str =
+    "'descr' of floats (f2, f4, f8), whole numbers (i1 to i8, u1 to u8) or bool (b1)";
+
+/// The kind and the byte order of the numbers.
+fn kind(header: &str) -> Option<(Kind, ByteOrder)> {
+    let name = value_of(header, "descr")?.strip_prefix('\'')?.split('\'').next()?;
+    let (order, name) = (name.get(..1)?, name.get(1..)?);
+    let (_, kind) = KINDS.into_iter().find(|(known, _)| *known == name)?;
+    match order {
+        "<" => Some((kind, ByteOrder::Little)),
+        ">" => Some((kind, ByteOrder::Big)),
+        "|" if kind.size() == 1 => Some((kind, ByteOrder::Little)),
+        _ => None,
+    }
+}
+
+/// The line of Python that makes an array readable.
+fn kind_help(header: &str) -> &'static str {
+    let descr = value_of(header, "descr").unwrap_or_default();
+    match descr.trim_start_matches(['\'', '<', '>', '|', '=']).chars().next() {
+        Some('U' | 'S') => {
+            "names of classes are numbered by `y = numpy.unique(y, return_inverse=True)[1]`, or kept in a CSV file"
+        }
+        _ => "`numpy.save(\"x.npy\", x.astype(\"float32\"))` writes numbers that are read",
+    }
+}
+
+/// Whether the first axis is the fastest.
+fn is_fortran(header: &str) -> Option<bool> {
+    let value = value_of(header, "fortran_order")?;
+    match (value.starts_with("True"), value.starts_with("False")) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
+
+/// The header from behind a key on.
+fn value_of<'a>(header: &'a str, key: &str) -> Option<&'a str> {
+    let (_, rest) = header.split_once(&format!("'{key}':"))?;
+    Some(rest.trim_start())
+}
+
+/// Numbers of `size` bytes of which the first axis is the fastest, with the last axis as the fastest.
+fn row_major(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
+    let mut strides = Vec::with_capacity(shape.len());
+    shape.iter().fold(1, |stride, &length| {
+        strides.push(stride);
+        stride * length
+    });
+    let (mut index, mut from) = (vec![0; shape.len()], 0);
+    let mut rows = Vec::with_capacity(bytes.len());
+    for _ in 0..bytes.len() / size {
+        rows.extend_from_slice(&bytes[from * size..][..size]);
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            from += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            from -= strides[axis] * shape[axis];
+            index[axis] = 0;
+        }
+    }
+    rows
 }
 
 /// The text before the numbers, and where it begins.
@@ -85,8 +165,7 @@ fn header<R: Read>(source: &mut Source<R>) -> Result<Header, DecodeError> {
 
 /// The numbers between the parentheses behind `'shape'`.
 fn shape(header: &str) -> Option<Vec<usize>> {
-    let (_, rest) = header.split_once("'shape':")?;
-    let (_, rest) = rest.split_once('(')?;
+    let (_, rest) = value_of(header, "shape")?.split_once('(')?;
     let (inside, _) = rest.split_once(')')?;
     let axes = inside.split(',').map(str::trim).filter(|axis| !axis.is_empty());
     axes.map(|axis| axis.parse().ok()).collect()

@@ -20,27 +20,37 @@ pub struct Tensors {
     pub groups: Option<Array>,
 }
 
+/// The names of the tensors.
+const NAMES: [&str; 3] = ["features", "labels", "groups"];
+
 /// Reads the tensors `features`, `labels` and, if there is one, `groups`. Whether their shapes go together is for who takes them apart.
 ///
 /// # Errors
-/// When the file is no safetensors file, lacks a tensor, or has one of a kind that is not read.
+/// When the file is no safetensors file, lacks a tensor, has another one besides, or one of a kind that is not read.
 pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> {
     let bytes = source.rest()?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| {
         let found = format!("`{error}`");
         source.fault_at(Place::Byte(0), Fault::Magic, found, "a safetensors file")
     })?;
+    let fault = |found, expected| source.fault_at(Place::Byte(0), Fault::Shape, found, expected);
+    let named = |expected: String| {
+        let mut names: Vec<_> = file.names().iter().map(|name| format!("`{name}`")).collect();
+        names.sort_unstable();
+        fault(format!("the tensors {}", names.join(", ")), expected).with_help(
+            "`save_file({\"features\": x, \"labels\": y}, \"train.safetensors\")` names them; natural clients are `groups`",
+        )
+    };
+    if file.names().iter().any(|name| !NAMES.contains(name)) {
+        return Err(named("`features`, `labels`, perhaps `groups`, and no others".to_owned()));
+    }
     let array = |name: &str| -> Result<Array, DecodeError> {
-        let fault =
-            |found, expected| source.fault_at(Place::Byte(0), Fault::Shape, found, expected);
-        let tensor = file.tensor(name).map_err(|_| {
-            let mut names = file.names();
-            names.sort_unstable();
-            fault(format!("the tensors {}", names.join(", ")), format!("a tensor `{name}`"))
-        })?;
+        let tensor = file.tensor(name).map_err(|_| named(format!("a tensor `{name}`")))?;
         let kind = kind(tensor.dtype()).ok_or_else(|| {
             let found = format!("`{name}` of {:?}", tensor.dtype());
-            fault(found, "F32, F64, U8, I8, U16, I16, U32, I32 or I64".to_owned())
+            let expected = "floats of 16, 32 or 64 bits, whole numbers or BOOL".to_owned();
+            fault(found, expected)
+                .with_help(format!("`{name}.float()` makes numbers that are read"))
         })?;
         let data = tensor.data();
         let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
@@ -49,7 +59,7 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
             shape: tensor.shape().to_vec(),
             kind,
             bytes: data.to_vec(),
-            start: start as u64,
+            start: Some(start as u64),
         })
     };
     let has_groups = file.names().contains(&"groups");
@@ -62,14 +72,18 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
 
 fn kind(dtype: Dtype) -> Option<Kind> {
     Some(match dtype {
+        Dtype::F16 => Kind::F16,
+        Dtype::BF16 => Kind::BF16,
         Dtype::F32 => Kind::F32,
         Dtype::F64 => Kind::F64,
+        Dtype::BOOL => Kind::Bool,
         Dtype::U8 => Kind::U8,
         Dtype::I8 => Kind::I8,
         Dtype::U16 => Kind::U16,
         Dtype::I16 => Kind::I16,
         Dtype::U32 => Kind::U32,
         Dtype::I32 => Kind::I32,
+        Dtype::U64 => Kind::U64,
         Dtype::I64 => Kind::I64,
         _ => return None,
     })

@@ -78,12 +78,14 @@ impl<R: Read> Source<R> {
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> DecodeError {
-        let (mut found, expected) = (found.into(), expected.into());
+        // What is found in a file may be anything, line breaks and the codes of terminals too.
+        let mut found = found.into().replace(char::is_control, " ");
+        let expected = expected.into();
         if let Some((end, _)) = found.char_indices().nth(LONGEST_FOUND) {
             found.truncate(end);
             found.push('…');
         }
-        DecodeError { file: self.file.clone(), place, fault, found, expected }
+        DecodeError { file: self.file.clone(), place, fault, found, expected, help: None }
     }
 
     fn unreadable(&self, error: &io::Error) -> DecodeError {

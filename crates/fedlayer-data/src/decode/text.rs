@@ -13,7 +13,7 @@ pub struct Tokens {
     pub groups: Vec<Vec<u32>>,
 }
 
-/// The whole of a file as UTF-8: of so many `bytes`, where that is known.
+/// The whole of a file as UTF-8, without the mark (BOM) that some programs write at its head: of so many `bytes`, where that is known.
 ///
 /// # Errors
 /// When it is not UTF-8, is empty, or has another size.
@@ -25,11 +25,24 @@ pub fn utf8<R: Read>(source: &mut Source<R>, bytes: Option<u64>) -> Result<Strin
     if bytes.is_empty() {
         return Err(source.fault(Fault::Truncated, "an empty file", "text"));
     }
-    String::from_utf8(bytes).map_err(|error| {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let place = Place::Byte(error.utf8_error().valid_up_to() as u64);
-        source.fault_at(place, Fault::Text, "bytes that are not UTF-8", "text in UTF-8")
-    })
+        source
+            .fault_at(place, Fault::Text, "bytes that are not UTF-8", "text in UTF-8")
+            .with_help(AS_UTF8)
+    })?;
+    if text.starts_with(BOM) {
+        text.drain(..BOM.len_utf8());
+    }
+    Ok(text)
 }
+
+/// The mark at the head of a file that says it is Unicode.
+pub(super) const BOM: char = '\u{feff}';
+
+/// What to do with a text in another encoding.
+pub(super) const AS_UTF8: &str =
+    "save it as UTF-8, as `iconv -f latin1 -t utf-8` and `iconv -f utf-16 -t utf-8` do";
 
 /// The characters of a text as one group. They are numbered in the order of their code points.
 pub fn characters(text: &str) -> Tokens {

@@ -1,27 +1,72 @@
 //! Files of one's own: CSV, safetensors, `.npy`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use fedlayer_core::{Examples, spec::Files};
 
-use super::{Parts, open_own, source};
+use super::{Parts, classes::Classes, open_own, own_shape, source};
 use crate::{
     DataError,
     decode::{
-        DecodeError, Fault, Place,
-        array::{Array, LARGEST_CLASS},
-        csv, npy, safetensors,
+        array::Array,
+        csv::{self, Heading},
+        label::Label,
+        npy, safetensors,
     },
+    error::in_range,
     shelf::Shelf,
 };
 
 /// Reads the training file and the test file, where there is one.
 pub(super) fn read(files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-    let train = read_one(files, &files.train, files.train_labels.as_deref(), shelf)?;
+    read_parts(files, shelf).map_err(DataError::of_own_file)
+}
+
+fn read_parts(files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+    check(files)?;
+    let reader = Reader { files, shelf };
+    let train = reader.read(&files.train, files.train_labels.as_deref(), None)?;
+    let heading = train.heading.as_ref();
     let test = files.test.as_deref();
-    let test = test.map(|test| read_one(files, test, files.test_labels.as_deref(), shelf));
-    let (train, test) = numbered(train, test.transpose()?)?;
+    let test = test.map(|test| reader.read(test, files.test_labels.as_deref(), heading));
+    let (train, test) = numbered(train, test.transpose()?, files.classes)?;
     Ok(Parts { train: Arc::new(train), test: test.map(Arc::new) })
+}
+
+/// Checks the keys by themselves.
+fn check(files: &Files) -> Result<(), DataError> {
+    if let Some(count) = files.classes {
+        let allowed = "from 1 to 1000000";
+        in_range((1..=1_000_000).contains(&count), "data.set.files.classes", count, allowed)?;
+    }
+    if let Some(separator) = files.separator {
+        let is_good = separator.is_ascii()
+            && !separator.is_alphanumeric()
+            && !"\"\r\n.+-".contains(separator);
+        let allowed = "one ASCII character that is in no number, such as `,`, `;`, `|` or a tab";
+        in_range(is_good, "data.set.files.separator", format!("{separator:?}"), allowed)?;
+    }
+    let names = [Some(files.train.as_str()), files.test.as_deref()];
+    if names.into_iter().flatten().any(|file| ending(file) == Some("csv")) {
+        return Ok(());
+    }
+    let keys = [
+        (files.label.is_some(), "data.set.files.label"),
+        (files.group.is_some(), "data.set.files.group"),
+        (!files.ignore.is_empty(), "data.set.files.ignore"),
+        (files.separator.is_some(), "data.set.files.separator"),
+        (files.header.is_some(), "data.set.files.header"),
+    ];
+    match keys.into_iter().find(|(is_given, _)| *is_given) {
+        Some((_, key)) => Err(DataError::NoEffect { key, why: "only CSV files have columns" }),
+        None => Ok(()),
+    }
+}
+
+/// The ending of a file's name, without that of gzip.
+fn ending(file: &str) -> Option<&str> {
+    let plain = file.strip_suffix(".gz").unwrap_or(file);
+    plain.rsplit_once('.').map(|(_, ending)| ending)
 }
 
 /// A file's examples before classes are counted.
@@ -29,67 +74,70 @@ struct Raw {
     file: String,
     shape: Vec<usize>,
     values: Vec<f32>,
-    labels: Labels,
+    labels: Vec<Label>,
     groups: Option<Vec<u32>>,
+    /// The names of its columns, where it has such.
+    heading: Option<Heading>,
 }
 
-/// The labels of a file.
-enum Labels {
-    /// Classes.
-    Numbers(Vec<u32>),
-    /// Names of classes.
-    Names(Vec<String>),
+/// Reads one file after another.
+struct Reader<'a> {
+    files: &'a Files,
+    shelf: &'a dyn Shelf,
 }
 
-fn read_one(
-    files: &Files,
-    file: &str,
-    labels: Option<&str>,
-    shelf: &dyn Shelf,
-) -> Result<Raw, DataError> {
-    let file = file.to_owned();
-    let plain = file.strip_suffix(".gz").unwrap_or(&file);
-    let ending = plain.rsplit_once('.').map(|(_, ending)| ending);
-    if let (Some("csv" | "safetensors"), Some(labels)) = (ending, labels) {
-        let labels = labels.to_owned();
-        return Err(DataError::LabelsInside { file, labels });
+impl Reader<'_> {
+    /// Reads a file and, where they are elsewhere, its labels; a test file by the names of the `training` file.
+    fn read(
+        &self,
+        file: &str,
+        labels: Option<&str>,
+        training: Option<&Heading>,
+    ) -> Result<Raw, DataError> {
+        let file = file.to_owned();
+        let open = |file: &str| source(open_own(self.shelf, file)?);
+        if let (Some("csv" | "safetensors"), Some(labels)) = (ending(&file), labels) {
+            let labels = labels.to_owned();
+            return Err(DataError::LabelsInside { file, labels });
+        }
+        let raw = match (ending(&file), labels) {
+            (Some("csv"), _) => self.read_csv(&file, training)?,
+            (Some("safetensors"), _) => {
+                let tensors = safetensors::tensors(&mut open(&file)?)?;
+                of_arrays(&file, &tensors.features, &tensors.labels, tensors.groups.as_ref())?
+            }
+            (Some("npy"), Some(labels)) => {
+                let (features, labels) =
+                    (npy::array(&mut open(&file)?)?, npy::array(&mut open(labels)?)?);
+                of_arrays(&file, &features, &labels, None)?
+            }
+            (Some("npy"), None) => return Err(DataError::NoLabels { file }),
+            _ => return Err(DataError::UnknownEnding { file }),
+        };
+        let shape = own_shape::shaped(&file, raw.shape, self.files.shape.as_deref())?;
+        Ok(Raw { shape, ..raw })
     }
-    let mut raw = match (ending, labels) {
-        (Some("csv"), _) => read_csv(files, &file, shelf)?,
-        (Some("safetensors"), _) => {
-            let tensors = safetensors::tensors(&mut source(open_own(shelf, &file)?)?)?;
-            of_arrays(&file, &tensors.features, &tensors.labels, tensors.groups.as_ref())?
-        }
-        (Some("npy"), Some(labels)) => {
-            let features = npy::array(&mut source(open_own(shelf, &file)?)?)?;
-            let labels = npy::array(&mut source(open_own(shelf, labels)?)?)?;
-            of_arrays(&file, &features, &labels, None)?
-        }
-        (Some("npy"), None) => return Err(DataError::NoLabels { file }),
-        _ => return Err(DataError::UnknownEnding { file }),
-    };
-    if let Some(shape) = &files.shape {
-        let shape: Vec<usize> = shape.iter().map(|&length| length as usize).collect();
-        let length = |shape: &[usize]| shape.iter().map(|&axis| axis as u128).product::<u128>();
-        if length(&raw.shape) != length(&shape) {
-            return Err(DataError::OtherShape { file, found: raw.shape, shape });
-        }
-        raw.shape = shape;
-    }
-    Ok(raw)
-}
 
-fn read_csv(files: &Files, file: &str, shelf: &dyn Shelf) -> Result<Raw, DataError> {
-    let columns = csv::Columns { label: files.label.as_deref(), group: files.group.as_deref() };
-    let mut source = source(open_own(shelf, file)?)?;
-    let table = csv::table(&mut source, columns)?;
-    Ok(Raw {
-        file: source.file().to_owned(),
-        shape: vec![table.features],
-        values: table.values,
-        labels: Labels::Names(table.labels),
-        groups: table.groups,
-    })
+    fn read_csv(&self, file: &str, training: Option<&Heading>) -> Result<Raw, DataError> {
+        let Files { label, group, ignore, separator, header, .. } = self.files;
+        let columns = csv::Columns {
+            label: label.as_deref(),
+            group: group.as_deref(),
+            ignore,
+            separator: separator.map(|character| character as u8),
+            header: *header,
+        };
+        let mut source = source(open_own(self.shelf, file)?)?;
+        let table = csv::table(&mut source, columns, training)?;
+        Ok(Raw {
+            file: source.file().to_owned(),
+            shape: vec![table.heading.features.len()],
+            values: table.values,
+            labels: table.labels,
+            groups: table.groups,
+            heading: Some(table.heading),
+        })
+    }
 }
 
 fn of_arrays(
@@ -104,100 +152,27 @@ fn of_arrays(
         file: file.to_owned(),
         shape,
         values,
-        labels: Labels::Numbers(labels.classes(count)?),
+        labels: labels.labels(count)?,
         groups: groups.map(|groups| groups.owners(count)).transpose()?,
+        heading: None,
     })
 }
 
-/// What the labels of the training file are, and so those of the test file must be.
-enum Classes {
-    /// Whole numbers from 0 to this.
-    Up(u32),
-    /// Names in alphabetical order.
-    Names(Vec<String>),
-}
-
-impl Classes {
-    /// Names that are all whole numbers are taken as such: a class is then what it is called.
-    fn of(labels: &Labels) -> Self {
-        let largest = match labels {
-            Labels::Numbers(numbers) => numbers.iter().copied().max(),
-            Labels::Names(names) => {
-                let all = names.iter().map(|name| whole(name)).collect::<Option<Vec<u32>>>();
-                all.and_then(|numbers| numbers.into_iter().max())
-            }
-        };
-        match (largest, labels) {
-            (Some(largest), _) => Self::Up(largest),
-            (None, Labels::Names(names)) => {
-                let different: BTreeSet<&String> = names.iter().collect();
-                Self::Names(different.into_iter().cloned().collect())
-            }
-            (None, Labels::Numbers(_)) => Self::Up(0),
-        }
-    }
-
-    fn count(&self) -> usize {
-        match self {
-            Self::Up(largest) => *largest as usize + 1,
-            Self::Names(names) => names.len(),
-        }
-    }
-
-    /// The number of a class by its name.
-    fn of_name(&self, name: &str) -> Option<u32> {
-        match self {
-            Self::Up(largest) => whole(name).filter(|number| number <= largest),
-            Self::Names(names) => {
-                let place = names.binary_search_by(|other| other.as_str().cmp(name));
-                place.ok().map(|at| at as u32)
-            }
-        }
-    }
-
-    fn number(&self, raw: &Raw) -> Result<Vec<u32>, DecodeError> {
-        let unknown = |at: usize, label: &str| {
-            let expected = match self {
-                Self::Up(largest) => format!("a label from 0 to {largest}, as in training"),
-                Self::Names(names) => format!("one of the {} labels of training", names.len()),
-            };
-            let (file, place) = (raw.file.clone(), Place::Example(at));
-            let found = format!("the label `{label}`");
-            DecodeError { file, place, fault: Fault::Label, found, expected }
-        };
-        match &raw.labels {
-            Labels::Names(names) => {
-                let number = |(at, name): (usize, &String)| {
-                    self.of_name(name).ok_or_else(|| unknown(at, name))
-                };
-                names.iter().enumerate().map(number).collect()
-            }
-            Labels::Numbers(numbers) => {
-                let number = |(at, number): (usize, &u32)| {
-                    let name = number.to_string();
-                    self.of_name(&name).ok_or_else(|| unknown(at, &name))
-                };
-                numbers.iter().enumerate().map(number).collect()
-            }
-        }
-    }
-}
-
-fn whole(name: &str) -> Option<u32> {
-    name.parse().ok().filter(|&number| number < LARGEST_CLASS)
-}
-
-/// Numbers the labels of both files by those of the training file.
-fn numbered(train: Raw, test: Option<Raw>) -> Result<(Examples, Option<Examples>), DataError> {
-    let classes = Classes::of(&train.labels);
+/// Numbers the labels of both files by those of the training file, or by what the scenario `said`.
+fn numbered(
+    train: Raw,
+    test: Option<Raw>,
+    said: Option<u32>,
+) -> Result<(Examples, Option<Examples>), DataError> {
+    let classes = Classes::of(&train.file, &train.labels, said)?;
     if let Some(test) = test.as_ref().filter(|test| test.shape != train.shape) {
         let (found, shape) = (test.shape.clone(), train.shape);
         return Err(DataError::OtherShape { file: test.file.clone(), found, shape });
     }
     let examples = |raw: Raw| -> Result<Examples, DataError> {
-        let labels = classes.number(&raw)?;
+        let labels = classes.number(&raw.file, &raw.labels)?;
         let one = Examples::new(raw.shape, classes.count(), raw.values, labels);
-        Ok(Examples { groups: raw.groups, ..one })
+        Ok(Examples { groups: raw.groups, class_names: classes.names(), ..one })
     };
     Ok((examples(train)?, test.map(examples).transpose()?))
 }

@@ -179,6 +179,7 @@ impl ImageSet {
             labels,
             targets: 1,
             groups: None,
+            class_names: None,
         }
     }
 }

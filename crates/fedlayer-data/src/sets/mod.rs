@@ -1,7 +1,9 @@
 //! From a specification to examples: which files a set is read from, and what becomes of them.
 
+mod classes;
 mod files;
 mod images;
+mod own_shape;
 mod texts;
 
 use std::{io::Read, sync::Arc};
@@ -119,6 +121,7 @@ pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
         labels,
         targets: all.targets,
         groups: groups.map(|groups| order.iter().map(|&row| groups[row as usize]).collect()),
+        class_names: all.class_names.clone(),
     }
 }
 

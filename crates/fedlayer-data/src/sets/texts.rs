@@ -32,7 +32,8 @@ pub(super) fn tiny_shakespeare(shelf: &dyn Shelf, context: usize) -> Result<Exam
 
 /// A text of one's own, in characters.
 pub(super) fn own(shelf: &dyn Shelf, file: &str, context: usize) -> Result<Examples, DataError> {
-    let text = utf8(&mut source(open_own(shelf, file)?)?, None)?;
+    let text = utf8(&mut source(open_own(shelf, file)?)?, None);
+    let text = text.map_err(DataError::OwnFile)?;
     let examples = examples(&characters(&text), context, 2, file)?;
     Ok(Examples { groups: None, ..examples })
 }
@@ -60,5 +61,6 @@ fn examples(
         labels: windows.labels,
         targets: context,
         groups: Some(windows.groups),
+        class_names: None,
     })
 }

@@ -6,7 +6,9 @@ use fedlayer_core::spec::{DataSet, DataSpec};
 use fedlayer_data::{
     DecodeError,
     decode::{
-        Fault, Source, cifar, csv, idx, npy, safetensors,
+        Fault, Source, cifar, csv, idx,
+        label::Label,
+        npy, safetensors,
         text::{Words, characters, speakers, utf8},
     },
 };
@@ -37,8 +39,8 @@ fn all(bytes: &[u8]) -> usize {
         |source| records(source, cifar::Labels::Ten),
         |source| records(source, cifar::Labels::Hundred),
         |source| {
-            let table = csv::table(source, csv::Columns::default())?;
-            assert_eq!(table.values.len(), table.labels.len() * table.features);
+            let table = csv::table(source, csv::Columns::default(), None)?;
+            assert_eq!(table.values.len(), table.labels.len() * table.heading.features.len());
             assert!(table.values.iter().all(|value| value.is_finite()));
             Ok(())
         },
@@ -54,7 +56,7 @@ fn all(bytes: &[u8]) -> usize {
             let features = tensors.features.features()?;
             let count = tensors.features.shape[0];
             assert_eq!(features.len() % count, 0);
-            tensors.labels.classes(count)?;
+            tensors.labels.labels(count)?;
             Ok(())
         },
         |source| {
@@ -92,7 +94,7 @@ fn good() -> [Vec<u8>; 8] {
         encode::idx_labels(3, &[1, 2, 3]),
         encode::cifar(&[(&[9], 1), (&[0], 2)]),
         encode::cifar(&[(&[1, 99], 1), (&[0, 0], 2)]),
-        b"x,y,kind\n1,2,0\n3,4,1\n".to_vec(),
+        b"x,z,label\n1,2,0\n3,4,1\n".to_vec(),
         encode::npy(1, "<f4", &[2, 2], &f32s(&[1.0, 2.0, 3.0, 4.0])),
         encode::safetensors(&tensors),
         "A:\nwörds and words\n\n = Title = \nB:\n".as_bytes().to_vec(),
@@ -258,8 +260,8 @@ proptest! {
         ]);
         let tensors = safetensors::tensors(&mut Source::new("a", &file[..]).unwrap()).unwrap();
         prop_assert_eq!(tensors.features.features().unwrap(), values);
-        let read = tensors.labels.classes(labels.len()).unwrap();
-        prop_assert!(read.into_iter().eq(0..labels.len() as u32));
+        let read = tensors.labels.labels(labels.len()).unwrap();
+        prop_assert!(read.into_iter().eq(labels.into_iter().map(Label::Number)));
     }
 
     #[test]
@@ -268,10 +270,12 @@ proptest! {
     ) {
         let lines = rows.iter().map(|((a, b), label)| format!("{a},{label},{b}\n"));
         let text = format!("a,label,b\n{}", lines.collect::<String>());
-        let columns = csv::Columns { label: Some("label"), group: Some("b") };
-        let table = csv::table(&mut Source::new("a", text.as_bytes()).unwrap(), columns).unwrap();
+        let columns = csv::Columns { group: Some("b"), ..csv::Columns::default() };
+        let mut source = Source::new("a", text.as_bytes()).unwrap();
+        let table = csv::table(&mut source, columns, None).unwrap();
         prop_assert!(table.values.iter().copied().eq(rows.iter().map(|((a, _), _)| f32::from(*a))));
-        prop_assert!(table.labels.iter().eq(rows.iter().map(|(_, label)| label.to_string()).collect::<Vec<_>>().iter()));
+        let labels = rows.iter().map(|(_, label)| Label::Number((*label).into()));
+        prop_assert!(table.labels.iter().cloned().eq(labels));
         let groups = table.groups.unwrap();
         for (one, own) in rows.iter().zip(&groups) {
             for (other, others) in rows.iter().zip(&groups) {
@@ -296,6 +300,6 @@ proptest! {
 fn a_message_shows_the_beginning_of_what_was_found() {
     let text = format!("x,y\n{},1\n", "é".repeat(10_000));
     let mut source = Source::new("a", text.as_bytes()).unwrap();
-    let error = csv::table(&mut source, csv::Columns::default()).unwrap_err();
+    let error = csv::table(&mut source, csv::Columns::default(), None).unwrap_err();
     assert_eq!(error.found, format!("`{}…", "é".repeat(299)));
 }

@@ -93,10 +93,12 @@ fn a_test_part_keeps_the_same_classes_as_training() {
         [("a.csv", "x,kind\n1,lily\n2,rose\n3,lily\n"), ("b.csv", "x,kind\n4,rose\n5,lily\n")];
     let shelf = MemoryShelf::of(files.map(|(name, text)| (name, text.as_bytes().to_vec())));
     let own = crate::tables::files("a.csv");
-    let own = fedlayer_core::spec::Files { test: Some("b.csv".to_owned()), ..own };
+    let label = Some("kind".to_owned());
+    let own = fedlayer_core::spec::Files { test: Some("b.csv".to_owned()), label, ..own };
     let spec = DataSpec { keep_classes: Some(1), ..DataSpec::new(DataSet::Files(own)) };
     let data = shelf.load(&spec, 2).unwrap();
     assert_eq!((pool_of(&data).all_values(), data.test.all_values()), (vec![1.0, 3.0], vec![5.0]));
+    assert_eq!(data.test.class_names.as_deref(), Some(&["lily".to_owned()][..]));
     assert_eq!(data.facts(), shelf.facts(&spec).unwrap());
 }
 

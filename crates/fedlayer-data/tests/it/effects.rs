@@ -18,15 +18,8 @@ fn shelf() -> MemoryShelf {
 }
 
 fn files(test: bool) -> Files {
-    Files {
-        train: "t.csv".to_owned(),
-        train_labels: None,
-        test: test.then(|| "t.csv".to_owned()),
-        test_labels: None,
-        label: None,
-        group: None,
-        shape: None,
-    }
+    let test = test.then(|| "t.csv".to_owned());
+    Files { train: "t.csv".to_owned(), test, ..Files::default() }
 }
 
 #[test]

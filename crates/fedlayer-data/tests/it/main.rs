@@ -4,7 +4,9 @@
 
 mod arrays;
 mod catalogue;
+mod columns;
 mod decoders;
+mod dialects;
 mod drawn;
 mod easy;
 mod effects;
@@ -13,6 +15,7 @@ mod errors;
 mod images;
 mod load;
 mod memory;
+mod own_labels;
 mod real;
 mod synthetic;
 mod tables;

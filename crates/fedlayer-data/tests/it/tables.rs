@@ -9,15 +9,7 @@ use fedlayer_data::{DataError, decode::Fault};
 use crate::memory::MemoryShelf;
 
 pub(crate) fn files(train: &str) -> Files {
-    Files {
-        train: train.to_owned(),
-        train_labels: None,
-        test: None,
-        test_labels: None,
-        label: None,
-        group: None,
-        shape: None,
-    }
+    Files { train: train.to_owned(), ..Files::default() }
 }
 
 pub(crate) fn spec(files: Files) -> DataSpec {
@@ -25,23 +17,28 @@ pub(crate) fn spec(files: Files) -> DataSpec {
 }
 
 fn load(text: &str, files: Files) -> Result<FederatedData, DataError> {
-    MemoryShelf::of([("a.csv", text.into()), ("b.csv", "x,y,kind\n7,8,rose\n".into())])
+    MemoryShelf::of([("a.csv", text.into()), ("b.csv", "x,z,kind\n7,8,rose\n".into())])
         .load(&spec(files), 1)
 }
 
 #[track_caller]
 fn refused(text: impl AsRef<[u8]>, files: Files, fault: Fault, message: &str) {
     let shelf = MemoryShelf::of([("a.csv", text.as_ref().to_vec())]);
-    let DataError::Decode(error) = shelf.facts(&spec(files)).unwrap_err() else {
+    let DataError::OwnFile(error) = shelf.facts(&spec(files)).unwrap_err() else {
         panic!("not a fault of the file")
     };
     assert_eq!((error.to_string().as_str(), error.fault), (message, fault));
 }
 
+/// Whose label is the column `kind`.
+fn kind(train: &str) -> Files {
+    Files { label: Some("kind".to_owned()), ..files(train) }
+}
+
 #[test]
-fn the_last_column_is_the_label_where_none_is_named() {
-    let test = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
-    let data = load("x,y,kind\n1,2,rose\n3,-4e-1,lily\n\"5\", 6 ,rose\n", test).unwrap();
+fn numbers_are_read_however_they_are_written() {
+    let test = Files { test: Some("b.csv".to_owned()), ..kind("a.csv") };
+    let data = load("x,z,kind\n1,2,rose\n3,-4e-1,lily\n\"5\", 6 ,rose\n", test).unwrap();
     let pool = data.pool().unwrap();
     assert_eq!(pool.all_values(), [1.0, 2.0, 3.0, -0.4, 5.0, 6.0]);
     // Names in alphabetical order.
@@ -51,12 +48,11 @@ fn the_last_column_is_the_label_where_none_is_named() {
 }
 
 #[test]
-fn whole_numbers_are_classes_as_they_stand() {
-    let label = Files { label: Some("kind".to_owned()), ..files("a.csv") };
+fn a_row_takes_the_shape_that_is_asked_for() {
     let data =
-        load("kind,x\n10,1\n2,1\n2,1\n", Files { shape: Some(vec![1, 1, 1]), ..label }).unwrap();
-    let facts = data.facts();
-    assert_eq!((facts.classes, facts.shape), (11, vec![1, 1, 1]));
+        load("kind,x\n1,1\n0,1\n0,1\n", Files { shape: Some(vec![1, 1, 1]), ..kind("a.csv") });
+    let facts = data.unwrap().facts();
+    assert_eq!((facts.classes, facts.shape), (2, vec![1, 1, 1]));
 }
 
 #[test]
@@ -76,6 +72,9 @@ fn a_column_of_owners_makes_natural_clients() {
         error.to_string(),
         "4 clients cannot share what belongs to 3 owners in `a.csv`; every client needs the whole of at least one"
     );
+    let nobody = MemoryShelf::of([("a.csv", b"x,who,y\n1,,0\n".to_vec())]);
+    let error = nobody.facts(&natural).unwrap_err().to_string();
+    assert_eq!(error, "`a.csv`, line 2, column 2: found ``; expected an owner");
     let natural = DataSpec {
         partition: Partition::Natural,
         ..spec(Files { label: Some("y".to_owned()), ..files("b.csv") })
@@ -131,13 +130,19 @@ fn every_fault_of_a_table_is_named_with_its_line() {
         "x\n1\n",
         plain(),
         Fault::Shape,
-        "`a.csv`, line 1: found 1 columns; expected at least 2: a feature beside label and group",
+        "`a.csv`, line 1: found the columns `x`; expected a column called `label`, `target` or `class`, or a last one called `y`",
+    );
+    refused(
+        "y\n1\n",
+        plain(),
+        Fault::Shape,
+        "`a.csv`, line 1: found 1 column; expected at least 2: a feature beside label and group",
     );
     refused(
         "",
         plain(),
-        Fault::Shape,
-        "`a.csv`, line 1: found 0 columns; expected at least 2: a feature beside label and group",
+        Fault::Truncated,
+        "`a.csv`, line 1: found an empty file; expected a line of names and at least one example",
     );
     refused(
         b"x,y\n1,\xff\n",
@@ -157,30 +162,25 @@ fn every_fault_of_a_table_is_named_with_its_line() {
         "x,y\n1,0\n",
         both,
         Fault::Shape,
-        "`a.csv`, line 1: found `y` for both; expected different columns for label and group",
+        "`a.csv`, line 1: found `y` for both; expected different columns for label, group and `ignore`",
     );
-    let unknown = Files { test: Some("b.csv".to_owned()), ..plain() };
-    let error = load("x,y,kind\n1,2,lily\n", unknown).unwrap_err();
+    let unknown = Files { test: Some("b.csv".to_owned()), ..kind("a.csv") };
+    let error = load("x,z,kind\n1,2,lily\n", unknown).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`b.csv`, example 0: found the label `rose`; expected one of the 1 labels of training"
+        "`b.csv`, example 0: found the label `rose`; expected one of the 1 labels of training: `lily`"
     );
 }
 
 #[test]
 fn files_that_do_not_go_together_are_refused() {
-    let table = || b"x,y,kind\n1,2,0\n3,4,1\n".to_vec();
-    let narrow = b"x,kind\n1,0\n".to_vec();
+    let table = || b"x,z,label\n1,2,0\n3,4,1\n".to_vec();
+    let narrow = b"x,label\n1,0\n".to_vec();
     let shelf = MemoryShelf::of([("a.csv", table()), ("n.csv", narrow), ("a.txt", table())]);
     let of = |files| {
         let error = shelf.facts(&spec(files)).unwrap_err();
         (error.key(), error.to_string())
     };
-    let test = Files { test: Some("n.csv".to_owned()), ..files("a.csv") };
-    assert_eq!(
-        of(test),
-        ("data.set.files", "an example of `n.csv` has shape [1], which is not [2]".to_owned())
-    );
     let shaped = Files { shape: Some(vec![1, 2, 2]), ..files("a.csv") };
     assert_eq!(
         of(shaped),

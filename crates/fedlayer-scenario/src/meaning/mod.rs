@@ -2,6 +2,7 @@
 
 mod analysis;
 mod clients;
+mod images;
 mod kept;
 mod layers;
 mod local;
@@ -124,6 +125,10 @@ pub(crate) fn check(
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
     problems.extend(model::check(scenario));
+    if let Some(problem) = images::channels_last(scenario, facts.as_ref().ok()) {
+        problems.push(problem);
+        return Err(problems);
+    }
     let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
         Ok(layout) => layout,
         Err(problem) => {

@@ -131,7 +131,8 @@ fn the_example_is_valid_and_shows_every_key() {
     let networks = ["pool", "groups", "width", "heads", "tied"];
     let spelt_out = ["stride", "padding", "bias", "kind", "avg-pool", "residual"];
     let files = ["file", "label", "group", "shape", "train_labels", "test_labels"];
-    let elsewhere = [&elsewhere[..], &networks, &spelt_out, &files].concat();
+    let tables = ["ignore", "separator", "header"];
+    let elsewhere = [&elsewhere[..], &networks, &spelt_out, &files, &tables].concat();
     for key in keys.iter().filter(|key| !elsewhere.contains(&key.as_str())) {
         assert!(example().contains(key.as_str()), "the example does not show `{key}`");
     }

@@ -1,0 +1,257 @@
+//! Which column of a table is what: by the names of its first line.
+
+use std::io::Read;
+
+use ::csv::StringRecord;
+
+use super::{
+    super::{DecodeError, Fault, Place, Source},
+    Columns,
+};
+
+/// The names of the columns of a training file, by which those of its test file are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// The features, in the order of the training file.
+    pub features: Vec<String>,
+    /// The label.
+    pub label: String,
+}
+
+/// What a column is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The feature at this place of an example.
+    Feature(usize),
+    Label,
+    Group,
+    Ignored,
+}
+
+/// Names of columns that hold a label, in lower case.
+const LABELS: [&str; 6] = ["label", "labels", "target", "targets", "class", "classes"];
+
+/// The name of a label where it is the last column; elsewhere it may be a coordinate.
+const LAST_LABEL: &str = "y";
+
+/// Reads the columns' names, or counts them where the file has none.
+pub(super) fn names<R: Read>(
+    source: &Source<R>,
+    first: &StringRecord,
+    columns: Columns<'_>,
+) -> Result<Vec<String>, DecodeError> {
+    let names: Vec<String> = match columns.header {
+        Some(false) => (1..=first.len()).map(|number| number.to_string()).collect(),
+        _ => first.iter().map(|name| name.trim().to_owned()).collect(),
+    };
+    if columns.header.is_none() && !is_heading(&names, columns) {
+        let error = fault(source, list(&names), "the names of the columns");
+        return Err(error.with_help(
+            "write a line of names above the numbers; or `header = false` beside `train` where the first line is an example (columns are then called `1`, `2`, …), `header = true` where these are names",
+        ));
+    }
+    Ok(names)
+}
+
+/// What each column of a training file is.
+pub(super) fn of_training<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    columns: Columns<'_>,
+) -> Result<(Vec<Role>, Heading), DecodeError> {
+    let group = columns.group.map(|name| place(source, names, name)).transpose()?;
+    for name in columns.ignore {
+        place(source, names, name)?;
+    }
+    let is_ignored = |at: usize| columns.ignore.contains(&names[at]);
+    let is_free = |at: usize| Some(at) != group && !is_ignored(at);
+    let free: Vec<usize> = (0..names.len()).filter(|&at| is_free(at)).collect();
+    all_named(source, names, &free)?;
+    let label = match columns.label {
+        Some(name) => place(source, names, name)?,
+        None => label(source, names, &free)?,
+    };
+    if !is_free(label) || group.is_some_and(is_ignored) {
+        let twice = if group == Some(label) { label } else { group.unwrap_or(label) };
+        let found = format!("`{}` for both", names[twice]);
+        return Err(fault(source, found, "different columns for label, group and `ignore`"));
+    }
+    let features = free.iter().filter(|&&at| at != label).map(|&at| names[at].clone()).collect();
+    let heading = Heading { features, label: names[label].clone() };
+    Ok((roles(source, names, columns, &heading)?, heading))
+}
+
+/// What each column of a test file is: what the column of its name is in training.
+pub(super) fn of_test<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    columns: Columns<'_>,
+    training: &Heading,
+) -> Result<Vec<Role>, DecodeError> {
+    let wanted = || training.features.iter().chain([&training.label]);
+    let known = |name: &&String| {
+        wanted().any(|wanted| wanted == *name)
+            || columns.group == Some(name.as_str())
+            || columns.ignore.contains(name)
+    };
+    let missing: Vec<String> = wanted().filter(|name| !names.contains(name)).cloned().collect();
+    let extra: Vec<String> = names.iter().filter(|name| !known(name)).cloned().collect();
+    if !missing.is_empty() || !extra.is_empty() {
+        let part = |what: &str, names: &[String]| match names {
+            [] => String::new(),
+            names => format!("; {what} {}", list(names)),
+        };
+        let parts = part("missing:", &missing) + &part("not in training:", &extra);
+        let wanted: Vec<String> = wanted().cloned().collect();
+        let expected = format!("those of the training file: {}{parts}", list(&wanted));
+        let error = fault(source, format!("the columns {}", list(names)), expected);
+        return Err(error.with_help(
+            "give both files the same columns, in any order; `ignore = [\"…\"]` beside `train` leaves columns out",
+        ));
+    }
+    roles(source, names, columns, training)
+}
+
+/// Gives every column its role, by its name.
+fn roles<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    columns: Columns<'_>,
+    heading: &Heading,
+) -> Result<Vec<Role>, DecodeError> {
+    let places: std::collections::HashMap<&str, usize> =
+        heading.features.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+    let role = |name: &String| match places.get(name.as_str()) {
+        _ if columns.ignore.contains(name) => Role::Ignored,
+        _ if *name == heading.label => Role::Label,
+        Some(&at) => Role::Feature(at),
+        None => Role::Group,
+    };
+    let roles: Vec<Role> = names.iter().map(role).collect();
+    each_once(source, names, &roles)?;
+    if heading.features.is_empty() {
+        let (count, taken) = (names.len(), 1 + usize::from(columns.group.is_some()));
+        let found = format!("{count} {}", if count == 1 { "column" } else { "columns" });
+        let expected = format!("at least {}: a feature beside label and group", taken + 1);
+        let help = "columns are separated by commas, or by `separator` beside `train`";
+        return Err(fault(source, found, expected).with_help(help));
+    }
+    Ok(roles)
+}
+
+/// Refuses a name that two columns have, unless they are ignored.
+fn each_once<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    roles: &[Role],
+) -> Result<(), DecodeError> {
+    let mut seen = std::collections::HashMap::new();
+    let taken = names.iter().enumerate().filter(|(at, _)| roles[*at] != Role::Ignored);
+    for (at, name) in taken {
+        if let Some(first) = seen.insert(name, at) {
+            let found = format!("`{name}` twice, in columns {} and {}", first + 1, at + 1);
+            let error = fault(source, found, "a name of its own for every column");
+            return Err(error.with_help("rename one of them, or leave one out of the file"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses columns without a name, as pandas writes row numbers, among those that are `free`.
+fn all_named<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    free: &[usize],
+) -> Result<(), DecodeError> {
+    let is_nameless = |at: &&usize| names[**at].is_empty() || names[**at].starts_with("Unnamed: ");
+    let Some(&at) = free.iter().find(is_nameless) else { return Ok(()) };
+    let (name, column) = (&names[at], at + 1);
+    let found = match name.as_str() {
+        "" => format!("no name for column {column}"),
+        _ => format!("`{name}`, which pandas calls a column without a name, for column {column}"),
+    };
+    let error = fault(source, found, "a name for every column");
+    Err(error.with_help(format!(
+        "row numbers are no feature: write the file without them, `df.to_csv(\"train.csv\", index=False)`, or leave the column out: `ignore = [{name:?}]` beside `train`"
+    )))
+}
+
+/// The label among the columns that are `free`, where the scenario does not name it.
+fn label<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    free: &[usize],
+) -> Result<usize, DecodeError> {
+    let last = free.last().copied();
+    let is_label = |at: &usize| {
+        let name = names[*at].to_lowercase();
+        LABELS.contains(&name.as_str()) || name == LAST_LABEL && Some(*at) == last
+    };
+    let labels: Vec<usize> = free.iter().copied().filter(is_label).collect();
+    let [label] = labels[..] else {
+        let called = match labels[..] {
+            [] => "a column called `label`, `target` or `class`, or a last one called `y`",
+            _ => "one column called `label`, `target`, `class` or `y`",
+        };
+        let such = labels.last().or(last.as_ref()).map_or("", |&at| names[at].as_str());
+        let error = fault(source, format!("the columns {}", list(names)), called);
+        return Err(error.with_help(format!(
+            "say beside `train` which column holds the class, such as `label = {such:?}`"
+        )));
+    };
+    Ok(label)
+}
+
+/// Where the column of a name stands.
+fn place<R: Read>(source: &Source<R>, names: &[String], name: &str) -> Result<usize, DecodeError> {
+    names.iter().position(|column| column == name).ok_or_else(|| {
+        fault(source, format!("the columns {}", list(names)), format!("a column `{name}`"))
+    })
+}
+
+/// Whether a first line has names: it is an example where all of it are numbers, or all but one field that is not known as a label. Numbers that count
+/// up from 0 or 1 beside it are names too, as pandas gives them.
+fn is_heading(names: &[String], columns: Columns<'_>) -> bool {
+    let is_number = |name: &&String| name.parse::<f64>().is_ok_and(f64::is_finite);
+    let numbers: Vec<&String> = names.iter().filter(is_number).collect();
+    let mut words = names.iter().filter(|name| !is_number(name));
+    match (words.next(), words.next()) {
+        (None, _) => numbers.is_empty(),
+        (Some(word), None) if !numbers.is_empty() => {
+            let named = [columns.label, columns.group].contains(&Some(word.as_str()));
+            let lower = word.to_lowercase();
+            named || LABELS.contains(&lower.as_str()) || lower == LAST_LABEL || count_up(&numbers)
+        }
+        _ => true,
+    }
+}
+
+/// Whether names are 0, 1, 2, … or 1, 2, 3, ….
+fn count_up(names: &[&String]) -> bool {
+    [0, 1]
+        .iter()
+        .any(|first| (*first..).zip(names).all(|(number, name)| number.to_string() == **name))
+}
+
+/// Names as a message lists them.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    const LONGEST: usize = 40;
+    let short = |name: &String| match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("`{}…`", &name[..end]),
+        None => format!("`{name}`"),
+    };
+    let shown: Vec<String> = names.iter().take(SHOWN).map(short).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} … and {more} more", shown.join(", ")),
+    }
+}
+
+fn fault<R: Read>(
+    source: &Source<R>,
+    found: impl Into<String>,
+    expected: impl Into<String>,
+) -> DecodeError {
+    source.fault_at(Place::Line(1), Fault::Shape, found, expected)
+}

@@ -1,0 +1,54 @@
+//! Columns that number the rows of a table, which are no feature.
+
+use std::io::Read;
+
+use super::{
+    super::{DecodeError, Fault, Place, Source},
+    heading::Heading,
+};
+
+/// Names of columns that number rows, in lower case.
+const NAMES: [&str; 6] = ["id", "idx", "index", "level_0", "row", "rownames"];
+
+/// The rows that a column needs for its values to say that they number them.
+const ROWS: usize = 10;
+
+/// Refuses a feature that numbers the rows: by its name and values, and where there are no names by its values alone.
+pub(super) fn refuse<R: Read>(
+    source: &Source<R>,
+    heading: &Heading,
+    values: &[f32],
+    has_names: bool,
+) -> Result<(), DecodeError> {
+    let width = heading.features.len();
+    let column = |at: usize| values.iter().skip(at).step_by(width).copied();
+    let numbers_rows = |at: &usize| match has_names {
+        true => {
+            NAMES.contains(&heading.features[*at].to_lowercase().as_str())
+                && are_distinct(column(*at).collect())
+        }
+        false => *at == 0 && count_up(column(*at)) && values.len() / width >= ROWS,
+    };
+    let Some(at) = (0..width).find(numbers_rows) else { return Ok(()) };
+    let name = &heading.features[at];
+    let found = format!("row numbers in the column `{name}`");
+    let error = source.fault_at(Place::Line(1), Fault::Shape, found, "features and a label");
+    Err(error.with_help(format!(
+        "leave the column out: `ignore = [{name:?}]` beside `train`; or give it another name where it is a feature"
+    )))
+}
+
+/// Whether values are whole and each another.
+fn are_distinct(mut values: Vec<f32>) -> bool {
+    values.sort_by(f32::total_cmp);
+    values.len() >= ROWS
+        && values.iter().all(|value| value.fract() == 0.0)
+        && values.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// Whether values are 0, 1, 2, … or 1, 2, 3, ….
+fn count_up(values: impl Iterator<Item = f32> + Clone) -> bool {
+    [0_u32, 1]
+        .iter()
+        .any(|&first| (first..).zip(values.clone()).all(|(n, value)| value == n as f32))
+}

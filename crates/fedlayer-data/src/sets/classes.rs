@@ -1,0 +1,85 @@
+//! [`Classes`]: the classes of files of one's own, numbered once for all of them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    DataError,
+    decode::{DecodeError, Fault, Place, label::Label},
+};
+
+/// Different labels of which it is sure that they may be classes.
+const SURELY_CLASSES: usize = 20;
+
+/// The classes: the different labels of the training file in ascending order, or as many numbers as the scenario says.
+pub(super) struct Classes {
+    /// Class k is the label at k, ascending.
+    labels: Vec<Label>,
+    /// Whether the scenario says how many there are.
+    is_said: bool,
+}
+
+impl Classes {
+    /// The classes of a training file with these labels; `said` is `data.set.files.classes`.
+    ///
+    /// # Errors
+    /// When most examples have a label that no other has: those are no classes.
+    pub(super) fn of(file: &str, labels: &[Label], said: Option<u32>) -> Result<Self, DataError> {
+        if let Some(count) = said {
+            let labels = (0..count.into()).map(Label::Number).collect();
+            return Ok(Self { labels, is_said: true });
+        }
+        let different: BTreeSet<&Label> = labels.iter().collect();
+        if different.len() > SURELY_CLASSES && 2 * different.len() > labels.len() {
+            let (different, examples) = (different.len(), labels.len());
+            return Err(DataError::NoClasses { file: file.to_owned(), different, examples });
+        }
+        Ok(Self { labels: different.into_iter().cloned().collect(), is_said: false })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// What the classes are called; nothing where they are called 0, 1, 2, ….
+    pub(super) fn names(&self) -> Option<Arc<[String]>> {
+        let are_numbers = (0..).zip(&self.labels).all(|(at, label)| *label == Label::Number(at));
+        (!are_numbers).then(|| self.labels.iter().map(Label::to_string).collect())
+    }
+
+    /// The classes of the examples of a file, `(N)`.
+    ///
+    /// # Errors
+    /// When a label is none of the classes.
+    pub(super) fn number(&self, file: &str, labels: &[Label]) -> Result<Vec<u32>, DecodeError> {
+        let number = |(at, label): (usize, &Label)| {
+            let class = self.labels.binary_search(label).map(|class| class as u32);
+            class.map_err(|_| self.unknown(file, at, label))
+        };
+        labels.iter().enumerate().map(number).collect()
+    }
+
+    fn unknown(&self, file: &str, example: usize, label: &Label) -> DecodeError {
+        const SHOWN: usize = 8;
+        let shown = self.labels.iter().take(SHOWN).map(|label| format!("`{label}`"));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = if self.count() > SHOWN { ", …" } else { "" };
+        let (expected, help) = match self.is_said {
+            true => (
+                format!("a class from 0 to {}", self.count() - 1),
+                "raise `classes`, which stands beside `train`, or correct the label",
+            ),
+            false => (
+                format!("one of the {} labels of training: {shown}{more}", self.count()),
+                "correct the label; or write beside `train` how many `classes` there are, where they are numbered from 0 and training has not all of them",
+            ),
+        };
+        DecodeError {
+            file: file.to_owned(),
+            place: Place::Example(example),
+            fault: Fault::Label,
+            found: format!("the label `{label}`").replace(char::is_control, " "),
+            expected,
+            help: Some(help.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `data.set.files.shape`: what an example is, where a file holds it as a row of numbers.
+
+use crate::DataError;
+
+/// The shape of the examples of a file: its `own`, or the one that is `asked` for.
+///
+/// A row of numbers takes any shape of as many numbers. Axes of length 1 may come and go, since no number changes its place by that.
+///
+/// # Errors
+/// When the file has another shape of its own, since its numbers would be scrambled; when there are more or fewer of them.
+pub(super) fn shaped(
+    file: &str,
+    own: Vec<usize>,
+    asked: Option<&[u32]>,
+) -> Result<Vec<usize>, DataError> {
+    let Some(asked) = asked else { return Ok(own) };
+    let shape: Vec<usize> = asked.iter().map(|&length| length as usize).collect();
+    let file = file.to_owned();
+    if numbers(&own) != numbers(&shape) {
+        return Err(DataError::OtherShape { file, found: own, shape });
+    }
+    let (long, wanted) = (long_axes(&own), long_axes(&shape));
+    if long.len() > 1 && long != wanted {
+        let mend = mend(&own, &shape);
+        return Err(DataError::Scrambled { file, found: own, shape, mend });
+    }
+    Ok(shape)
+}
+
+/// The numbers of an example.
+fn numbers(shape: &[usize]) -> u128 {
+    shape.iter().map(|&axis| axis as u128).product()
+}
+
+/// The axes that are longer than 1.
+fn long_axes(shape: &[usize]) -> Vec<usize> {
+    shape.iter().copied().filter(|&length| length != 1).collect()
+}
+
+/// The line of Python that gives examples of shape `own` the shape that is asked for.
+fn mend(own: &[usize], asked: &[usize]) -> String {
+    match order(own, asked) {
+        Some(order) => {
+            let axes: Vec<String> = order.iter().map(|axis| (axis + 1).to_string()).collect();
+            format!("x = x.transpose(0, {})", axes.join(", "))
+        }
+        None => {
+            let axes: Vec<String> = asked.iter().map(ToString::to_string).collect();
+            format!("x = x.reshape(len(x), {})", axes.join(", "))
+        }
+    }
+}
+
+/// For each axis that is asked for, which of the own axes it is; axes of equal length stay in their order.
+fn order(own: &[usize], asked: &[usize]) -> Option<Vec<usize>> {
+    let mut left: Vec<usize> = (0..own.len()).collect();
+    let mut find = |length: &usize| {
+        let at = left.iter().position(|&axis| own[axis] == *length)?;
+        Some(left.remove(at))
+    };
+    let order: Vec<usize> = asked.iter().map(&mut find).collect::<Option<_>>()?;
+    left.is_empty().then_some(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_takes_a_shape_and_axes_of_one_come_and_go() {
+        let shaped = |own: &[usize], asked: &[u32]| shaped("a", own.to_vec(), Some(asked)).unwrap();
+        assert_eq!(shaped(&[64], &[1, 8, 8]), [1, 8, 8]);
+        assert_eq!(shaped(&[28, 28], &[1, 28, 28]), [1, 28, 28]);
+        assert_eq!(shaped(&[28, 28, 1], &[1, 28, 28]), [1, 28, 28]);
+        assert_eq!(shaped(&[12, 12, 3], &[12, 12, 3]), [12, 12, 3]);
+    }
+
+    #[test]
+    fn another_shape_is_refused_with_the_line_that_mends_it() {
+        let mend = |own: &[usize], asked: &[u32]| match shaped("a", own.to_vec(), Some(asked)) {
+            Err(DataError::Scrambled { mend, .. }) => mend,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(mend(&[12, 12, 3], &[3, 12, 12]), "x = x.transpose(0, 3, 1, 2)");
+        assert_eq!(mend(&[8, 12, 3], &[3, 8, 12]), "x = x.transpose(0, 3, 1, 2)");
+        assert_eq!(mend(&[3, 144], &[3, 12, 12]), "x = x.reshape(len(x), 3, 12, 12)");
+        assert!(matches!(
+            shaped("a", vec![12, 12, 3], Some(&[3, 12])),
+            Err(DataError::OtherShape { .. })
+        ));
+    }
+}

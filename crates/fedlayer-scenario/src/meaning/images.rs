@@ -1,0 +1,52 @@
+//! Images whose channels come last, where a convolution takes the first axis for the channels.
+
+use fedlayer_core::{
+    DataFacts,
+    spec::{Block, DataSet, LayerSpec, ModelSpec},
+};
+
+use crate::{
+    Scenario,
+    problem::{At, Problem},
+    tree::Path,
+};
+
+/// The problem of images of one's own that look like `[height, width, channels]`, unless the scenario says their shape itself.
+pub(super) fn channels_last(scenario: &Scenario, facts: Option<&DataFacts>) -> Option<Problem> {
+    let DataSet::Files(files) = &scenario.data.set else { return None };
+    let &[height, width, channels] = facts?.shape.as_slice() else { return None };
+    let looks_so = matches!(channels, 1 | 3 | 4) && height > 4 && width > 4;
+    if files.shape.is_some() || !looks_so || !has_convolution(&scenario.model) {
+        return None;
+    }
+    let file = &files.train;
+    let title = format!(
+        "an image of `{file}` has shape [{height}, {width}, {channels}]; a convolution takes the first axis for its channels"
+    );
+    let problem = Problem::new(At::Value(Path::from("data.set.files.train")), title)
+        .label("looks as if its channels came last")
+        .help("put them first and write the file anew: `x = x.transpose(0, 3, 1, 2)`".to_owned())
+        .help(format!(
+            "if there really are {height} channels, say so beside `train`: `shape = [{height}, {width}, {channels}]`"
+        ));
+    Some(problem)
+}
+
+/// Whether a network has a convolution. Nothing is known of a module.
+fn has_convolution(model: &ModelSpec) -> bool {
+    let is_convolution = |layer: &LayerSpec| match layer {
+        LayerSpec::Conv(_) => true,
+        LayerSpec::Residual(blocks) => blocks.iter().any(|block| matches!(block, Block::Conv(_))),
+        _ => false,
+    };
+    match model {
+        ModelSpec::Lenet5
+        | ModelSpec::McmahanCnn
+        | ModelSpec::PflCnn
+        | ModelSpec::Vgg11(_)
+        | ModelSpec::Resnet18(_)
+        | ModelSpec::Resnet20(_) => true,
+        ModelSpec::Layers(layers) => layers.iter().any(is_convolution),
+        _ => false,
+    }
+}

@@ -1,0 +1,67 @@
+//! What the classes of files of one's own are called: in tables, and in a run folder's `data.json`.
+
+use std::sync::Arc;
+
+use fedlayer_core::{Plan, spec::DataSet};
+use serde::Serialize;
+
+use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, trainers::Trainers};
+
+/// The longest name that stands above a column.
+const LONGEST: usize = 16;
+
+/// One set in `data.json`.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct NamedClasses {
+    /// The training file, as the scenario names it.
+    set: String,
+    /// Class k is what is called so at k.
+    classes: Arc<[String]>,
+}
+
+/// What stands above the column of a class: its name or its number.
+pub(crate) fn heading(names: Option<&[String]>, class: usize) -> String {
+    let Some(name) = names.and_then(|names| names.get(class)) else { return class.to_string() };
+    let name = name.replace(char::is_control, " ");
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name,
+    }
+}
+
+/// Writes what the classes of a run are called into its `data.json`, and says so; nothing where they are called by their numbers.
+pub(crate) fn record(
+    plans: &[Arc<Plan>],
+    trainers: &Trainers,
+    folder: &RunFolder,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let mut sets = Vec::new();
+    for plan in plans {
+        let DataSet::Files(files) = &plan.data.set else { continue };
+        if let Some(classes) = trainers.class_names(plan).map_err(Failure::Data)? {
+            let set = NamedClasses { set: files.train.clone(), classes };
+            if !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
+    }
+    if sets.is_empty() {
+        return Ok(());
+    }
+    folder.write_data(&sets)?;
+    sets.iter().for_each(|set| screen.talk(&set.sentence()));
+    Ok(())
+}
+
+impl NamedClasses {
+    /// Which class is what, of many classes the first.
+    fn sentence(&self) -> String {
+        const SHOWN: usize = 4;
+        let of = |class: usize| format!("{class} is `{}`", heading(Some(&self.classes), class));
+        let shown: Vec<String> = (0..self.classes.len().min(SHOWN)).map(of).collect();
+        let more = if self.classes.len() > SHOWN { ", …" } else { "" };
+        let set = self.set.replace(char::is_control, " ");
+        format!("classes of `{set}`: {}{more} (all in data.json)", shown.join(", "))
+    }
+}
