@@ -2,26 +2,56 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Examples, spec::Files};
+use fedlayer_core::{
+    Examples,
+    spec::{DataSpec, Files},
+};
 
 use super::{Parts, open_own, source};
 use crate::{
     DataError,
     decode::{
         DecodeError, Fault, Place,
-        array::{Array, LARGEST_CLASS},
+        array::{Array, Kind, LARGEST_CLASS},
         csv, npy, safetensors,
     },
+    inputs::{self, Factor},
     shelf::Shelf,
 };
 
 /// Reads the training file and the test file, where there is one.
-pub(super) fn read(files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-    let train = read_one(files, &files.train, files.train_labels.as_deref(), shelf)?;
+pub(super) fn read(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+    let mut train = read_one(files, &files.train, files.train_labels.as_deref(), shelf)?;
     let test = files.test.as_deref();
     let test = test.map(|test| read_one(files, test, files.test_labels.as_deref(), shelf));
-    let (train, test) = numbered(train, test.transpose()?)?;
-    Ok(Parts { train: Arc::new(train), test: test.map(Arc::new) })
+    let mut test = test.transpose()?;
+    let largest = scale(spec, &mut train, test.as_mut())?;
+    let (train, test) = numbered(train, test)?;
+    Ok(Parts { train: Arc::new(train), test: test.map(Arc::new), largest })
+}
+
+/// Scales both files as `data.scale` says. Returns the largest number of their format: 255 where their features are bytes.
+fn scale(
+    spec: &DataSpec,
+    train: &mut Raw,
+    test: Option<&mut Raw>,
+) -> Result<Option<f32>, DataError> {
+    if let Some(test) = test.as_deref().filter(|test| test.bytes != train.bytes)
+        && spec.scale.is_none()
+    {
+        let (bytes, other) = if train.bytes { (&*train, test) } else { (test, &*train) };
+        return Err(DataError::OtherNumbers {
+            bytes: bytes.file.clone(),
+            other: other.file.clone(),
+        });
+    }
+    let largest = train.bytes.then_some(inputs::BYTE);
+    let factor = Factor::of(spec, largest)?;
+    factor.apply(&mut train.values);
+    if let Some(test) = test {
+        factor.apply(&mut test.values);
+    }
+    Ok(largest)
 }
 
 /// A file's examples before classes are counted.
@@ -29,6 +59,8 @@ struct Raw {
     file: String,
     shape: Vec<usize>,
     values: Vec<f32>,
+    /// Whether its features are bytes, as images are.
+    bytes: bool,
     labels: Labels,
     groups: Option<Vec<u32>>,
 }
@@ -87,6 +119,7 @@ fn read_csv(files: &Files, file: &str, shelf: &dyn Shelf) -> Result<Raw, DataErr
         file: source.file().to_owned(),
         shape: vec![table.features],
         values: table.values,
+        bytes: false,
         labels: Labels::Names(table.labels),
         groups: table.groups,
     })
@@ -104,6 +137,7 @@ fn of_arrays(
         file: file.to_owned(),
         shape,
         values,
+        bytes: features.kind == Kind::U8,
         labels: Labels::Numbers(labels.classes(count)?),
         groups: groups.map(|groups| groups.owners(count)).transpose()?,
     })

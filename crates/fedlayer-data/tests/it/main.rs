@@ -11,6 +11,7 @@ mod effects;
 mod encode;
 mod errors;
 mod images;
+mod inputs;
 mod load;
 mod memory;
 mod real;
