@@ -56,6 +56,22 @@ impl InputStats {
         Some(Self { examples: looked_at, min, max, mean, std: variance.sqrt() })
     }
 
+    /// Both together, each as heavy as its examples.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let (a, b) = (self.examples as f64, other.examples as f64);
+        let mean = (a * self.mean + b * other.mean) / (a + b);
+        let square = |stats: &Self| stats.std.powi(2) + stats.mean.powi(2);
+        let squares = (a * square(&self) + b * square(&other)) / (a + b);
+        Self {
+            examples: self.examples + other.examples,
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            mean,
+            std: (squares - mean * mean).max(0.0).sqrt(),
+        }
+    }
+
     /// The largest absolute value.
     pub fn magnitude(&self) -> f64 {
         self.min.abs().max(self.max.abs())
@@ -98,6 +114,15 @@ mod tests {
         assert!(!scaled.is_large() && !scaled.is_narrow());
         assert!(raw.is_far_from(&scaled) && !raw.is_far_from(&raw));
         assert!(stats(&[0.5, 0.5]).is_narrow());
+    }
+
+    #[test]
+    fn the_moments_of_two_parts_together_are_those_of_the_whole() {
+        let (a, b) = ([1.0, 2.0, 3.0, 5.0], [-4.0, 0.5]);
+        let whole = stats(&[&a[..], &b[..]].concat());
+        let both = stats(&a).and(stats(&b));
+        assert_eq!((both.examples, both.min, both.max), (3, -4.0, 5.0));
+        assert!((both.mean - whole.mean).abs() < 1e-12 && (both.std - whole.std).abs() < 1e-12);
     }
 
     #[test]

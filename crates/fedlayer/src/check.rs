@@ -15,6 +15,7 @@ use crate::{
     cost::Cost,
     data::Data,
     exit::Failure,
+    inputs::Inputs,
     scenario,
     screen::Screen,
 };
@@ -47,6 +48,7 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
         strategies: strategies(of_first),
         client_count: data.clients(),
         clients: clients(&data),
+        inputs: Inputs::of(&data, &first.data, known.inputs(first)),
         analyses: analyses::lines(&read.scenario.analysis, first),
         cost: cost(&read.plans, &known)?,
     };
@@ -69,6 +71,7 @@ struct Report {
     /// All clients, listed or not.
     client_count: usize,
     clients: Vec<ClientLine>,
+    inputs: Inputs,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     analyses: Vec<AnalysisLine>,
     cost: Cost,
@@ -287,6 +290,9 @@ impl Report {
             ),
             self.client_table(),
         );
+        if let Some(inputs) = self.inputs.text() {
+            part(self.inputs.title(), inputs);
+        }
         if !self.analyses.is_empty() {
             part(
                 "analyses, after the rounds".to_owned(),

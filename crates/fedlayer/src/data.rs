@@ -5,9 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{DataFacts, FederatedData, Layout, Params, Plan, spec::DataSpec};
+use fedlayer_core::{
+    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed, spec::DataSpec,
+};
 use fedlayer_data::Library;
-use fedlayer_scenario::{DataFault, Outside};
+use fedlayer_scenario::{ClientSizes, DataFault, Outside};
 
 use crate::{folders::Folders, shelf::FolderShelf, values};
 
@@ -34,6 +36,12 @@ impl Data {
             let hint = error.help().map_or(String::new(), |help| format!("\nhint: {help}"));
             format!("{error}{hint}")
         })
+    }
+
+    /// What becomes of a number of a plan's data before the model sees it, in words; nothing for texts.
+    pub(crate) fn inputs(&self, plan: &Plan) -> Option<String> {
+        // The data was loaded before; what is wrong with it was said then.
+        self.library.inputs(&plan.data).ok()?
     }
 
     /// Where a file of the user's own is.
@@ -71,6 +79,21 @@ impl Outside for Data {
             key: error.key().to_owned(),
             message: error.to_string(),
             help: error.help(),
+        })
+    }
+
+    fn train_examples(
+        &self,
+        data: &DataSpec,
+        clients: u32,
+        seed: u64,
+    ) -> Result<ClientSizes, String> {
+        let data = self.library.load(data, clients, Seed::new(seed));
+        let data = data.map_err(|error| error.to_string())?;
+        let of = |client| data.train_examples(ClientId(client)) as u64;
+        Ok(match data.pool() {
+            Some(_) => ClientSizes::Each((0..clients).map(of).collect()),
+            None => ClientSizes::Alike(of(0)),
         })
     }
 

@@ -13,6 +13,7 @@ mod fetch;
 mod files;
 mod folders;
 mod identity;
+mod inputs;
 mod list;
 mod run;
 mod run_folder;

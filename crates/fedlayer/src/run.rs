@@ -21,6 +21,7 @@ use crate::{
     args::{Means, ResumeArgs, RunArgs},
     data::Data,
     exit::{Cause, Failure, run_reason},
+    inputs::Inputs,
     run_folder::{RunFolder, RunNote, RunState},
     scenario,
     screen::Screen,
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     for plan in &read.plans {
         trainers.data(plan).map_err(Failure::Data)?;
     }
+    warn_of_inputs(&read.plans, &trainers, screen)?;
     let folder = match &args.out {
         Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
         None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
@@ -52,6 +54,16 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, previous: false };
     job.execute(note, Threads, screen)
+}
+
+/// Says once what is unusual about the inputs of the first plan's data.
+fn warn_of_inputs(plans: &[Plan], trainers: &Trainers, screen: &Screen) -> Result<(), Failure> {
+    let Some(first) = plans.first() else { return Ok(()) };
+    let data = trainers.data(first).map_err(Failure::Data)?;
+    for warning in Inputs::of(&data, &first.data, None).warnings() {
+        screen.talk(&format!("warning: {warning}"));
+    }
+    Ok(())
 }
 
 /// `fedlayer resume`.

@@ -1,0 +1,156 @@
+//! What the model sees: its range, mean and standard deviation, and a warning where they are unusual.
+
+use fedlayer_core::{
+    ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD, spec::DataSpec,
+};
+use fedlayer_report::{Align, grid};
+use serde::Serialize;
+
+/// Clients that are looked at where clients are drawn one by one.
+const LOOKED_AT: u32 = 20;
+
+/// What the model sees, in training and test.
+#[derive(Debug, Serialize)]
+pub(crate) struct Inputs {
+    /// What becomes of a number x of the set, in words.
+    becomes: Option<String>,
+    /// Of training examples; nothing for texts.
+    train: Option<InputStats>,
+    /// Of the common test set; nothing for texts.
+    test: Option<InputStats>,
+    /// What is unusual about them, and what to write.
+    warnings: Vec<String>,
+}
+
+impl Inputs {
+    /// Looks at the training examples of all clients (of drawn clients, of the first) and at the common test set.
+    pub(crate) fn of(data: &FederatedData, spec: &DataSpec, becomes: Option<String>) -> Self {
+        let train = match data.pool() {
+            Some(pool) => InputStats::of(pool, &data.union_train()),
+            None => drawn(data),
+        };
+        let rows: Vec<u32> = (0..data.test.len() as u32).collect();
+        let test = InputStats::of(&data.test, &rows);
+        let warnings = warnings(train.as_ref(), test.as_ref(), spec);
+        Self { becomes, train, test, warnings }
+    }
+
+    /// What is unusual, a line each.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The table of `check`; nothing for texts.
+    pub(crate) fn text(&self) -> Option<String> {
+        let row = |part: &str, stats: &InputStats| {
+            let number = |value: f64| format!("{value:.4}");
+            vec![
+                part.to_owned(),
+                stats.examples.to_string(),
+                number(stats.min),
+                number(stats.max),
+                number(stats.mean),
+                number(stats.std),
+            ]
+        };
+        let rows: Vec<Vec<String>> = [("train", &self.train), ("test", &self.test)]
+            .into_iter()
+            .filter_map(|(part, stats)| Some(row(part, stats.as_ref()?)))
+            .collect();
+        if rows.is_empty() {
+            return None;
+        }
+        let heading = [
+            ("part", Align::Left),
+            ("examples", Align::Right),
+            ("min", Align::Right),
+            ("max", Align::Right),
+            ("mean", Align::Right),
+            ("std", Align::Right),
+        ];
+        let warnings = self.warnings.iter().map(|warning| format!("warning: {warning}\n"));
+        Some(grid(&heading, &rows) + &warnings.collect::<String>())
+    }
+
+    /// The title of that table.
+    pub(crate) fn title(&self) -> String {
+        match &self.becomes {
+            Some(words) => {
+                format!("inputs, as the model sees them (a number x of the set: {words})")
+            }
+            None => "inputs, as the model sees them".to_owned(),
+        }
+    }
+}
+
+/// The training examples of the first clients, which are drawn for that; the widest ranges and the mean moments of them.
+fn drawn(data: &FederatedData) -> Option<InputStats> {
+    let clients = (data.clients() as u32).min(LOOKED_AT);
+    let own = (0..clients).filter_map(|client| {
+        let own = data.client(ClientId(client));
+        InputStats::of(&own.examples, &own.train)
+    });
+    own.reduce(InputStats::and)
+}
+
+/// What is unusual about the inputs, and what to write.
+fn warnings(train: Option<&InputStats>, test: Option<&InputStats>, spec: &DataSpec) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let (Some(train), Some(test)) = (train, test) else { return warnings };
+    let what_to_do = match spec.normalize {
+        None => {
+            "`data.normalize = \"set\"` takes their mean away and divides by their standard deviation, `data.scale` multiplies them"
+        }
+        Some(_) => "see `data.normalize` and `data.scale`",
+    };
+    for (part, stats) in [("training", train), ("test", test)] {
+        let InputStats { min, max, std, .. } = stats;
+        if stats.is_large() {
+            warnings.push(format!(
+                "{part} inputs are from {min} to {max} (standard deviation {std:.4}): training may diverge beyond ±{USUAL_MAGNITUDE}; {what_to_do}"
+            ));
+        } else if stats.is_narrow() {
+            warnings.push(format!(
+                "{part} inputs have the standard deviation {std:.2e}, below {}: there is hardly anything to tell them apart by; {what_to_do}",
+                USUAL_STD.0
+            ));
+        }
+    }
+    if test.is_far_from(train) {
+        warnings.push(format!(
+            "test inputs are scaled in another way than those of training: mean {:.4} and standard deviation {:.4} beside {:.4} and {:.4}; bring both files to one scale",
+            test.mean, test.std, train.mean, train.std
+        ));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use fedlayer_core::spec::DataSet;
+
+    use super::*;
+
+    fn stats(min: f64, max: f64, mean: f64, std: f64) -> InputStats {
+        InputStats { examples: 10, min, max, mean, std }
+    }
+
+    #[test]
+    fn unusual_inputs_are_named_with_the_key_to_write() {
+        let spec = DataSpec::new(DataSet::Digits);
+        let said = |train: InputStats, test: InputStats| warnings(Some(&train), Some(&test), &spec);
+        let usual = stats(-0.42, 2.8, 0.0, 1.0);
+        assert!(said(usual, usual).is_empty());
+        let raw = stats(0.0, 255.0, 127.5, 73.9);
+        let two = said(raw, raw);
+        assert_eq!(two.len(), 2);
+        assert!(
+            two[0].starts_with("training inputs are from 0 to 255 (standard deviation 73.9000)")
+        );
+        assert!(two[0].contains("`data.normalize = \"set\"`"));
+        let far = said(usual, raw);
+        assert!(far[1].starts_with("test inputs are scaled in another way"), "{far:?}");
+        let narrow = stats(0.0, 0.004, 0.002, 0.001);
+        assert!(said(narrow, narrow)[0].contains("below 0.01"));
+    }
+}
