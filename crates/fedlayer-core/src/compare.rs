@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::{SummaryRow, sample_deviation, trainer::mean};
+use crate::{Refusals, SummaryRow, sample_deviation, trainer::mean};
 
 /// The mean of a measure over the seeds, and its sample standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,6 +59,8 @@ pub struct Compared {
     pub differences: Vec<Option<Difference>>,
     /// The layers that had the largest barrier, most frequent first.
     pub max_layers: Vec<String>,
+    /// Per seed in which clients do not count: the seed, and who and why.
+    pub refused: Vec<(u64, Refusals)>,
 }
 
 /// Compares strategies, in the order in which they first appear; the first is the reference.
@@ -98,6 +100,10 @@ pub fn compare(rows: &[SummaryRow]) -> Vec<Compared> {
                 spreads: MEASURES.iter().map(spread).collect(),
                 differences: MEASURES.iter().map(against).collect(),
                 max_layers: by_frequency(&own),
+                refused: own
+                    .iter()
+                    .filter_map(|row| Some((row.seed, row.refused.clone()?)))
+                    .collect(),
             }
         })
         .collect()

@@ -64,13 +64,29 @@ pub struct Examples {
 pub enum Values {
     /// As the model sees them. Tokens are whole numbers.
     Floats(Vec<f32>),
-    /// Bytes of images, a quarter of the size; the model sees (byte / 255 − mean) / deviation of the channel.
+    /// Bytes of images, a quarter of the size; the model sees byte · factor + offset of the channel.
     Bytes {
         /// Row-major.
         bytes: Vec<u8>,
-        /// Per channel: its mean and its standard deviation over the training examples, bytes taken as 0 to 1.
-        channels: Vec<(f32, f32)>,
+        /// Per channel.
+        channels: Vec<Affine>,
     },
+}
+
+/// What a model sees of a byte: byte · factor + offset, rounded once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Affine {
+    /// What a byte is multiplied by.
+    pub factor: f32,
+    /// What is added then.
+    pub offset: f32,
+}
+
+impl Affine {
+    /// What the model sees of a byte.
+    pub fn of(self, byte: u8) -> f32 {
+        f32::from(byte).mul_add(self.factor, self.offset)
+    }
 }
 
 impl Examples {
@@ -110,10 +126,8 @@ impl Examples {
             Values::Floats(values) => into.extend_from_slice(&values[range]),
             Values::Bytes { bytes, channels } => {
                 let planes = bytes[range].chunks_exact(width / channels.len().max(1));
-                for (plane, &(mean, deviation)) in planes.zip(channels) {
-                    let scale = 1.0 / (255.0 * deviation);
-                    let offset = -mean / deviation;
-                    into.extend(plane.iter().map(|&byte| f32::from(byte).mul_add(scale, offset)));
+                for (plane, channel) in planes.zip(channels) {
+                    into.extend(plane.iter().map(|&byte| channel.of(byte)));
                 }
             }
         }
@@ -140,7 +154,8 @@ impl Examples {
                 hash_words(hasher, values.iter().map(|value| value.to_bits()))
             }
             Values::Bytes { bytes, channels } => {
-                let channels = channels.iter().flat_map(|&(mean, deviation)| [mean, deviation]);
+                let channels =
+                    channels.iter().flat_map(|&Affine { factor, offset }| [factor, offset]);
                 hash_words(hasher, channels.map(f32::to_bits));
                 hasher.update(bytes);
             }

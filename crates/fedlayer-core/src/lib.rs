@@ -5,7 +5,7 @@
 //! * [`Layout`]: which layers a model has, and where each lies in the flat parameters; [`Params`]: the parameters of one model;
 //!   [`LayerSet`]: any set of layers, resolved to ranges.
 //! * [`spec`]: what a scenario may say; [`Plan`]: a scenario that is known to be valid, for one strategy and one seed.
-//! * [`Seed`]: random numbers are arguments; [`FederatedData`]: which examples each client has.
+//! * [`Seed`]: random numbers are arguments; [`FederatedData`]: which examples each client has; [`InputStats`]: the range of what a model sees.
 //! * [`LayerSchedule`]: which layers a strategy averages in which round ([`Rounds`] and [`matching`] read its words).
 //! * [`Cohort`]: who trains in a round, and in which [`stacks`].
 //! * [`Trainer`]: the one seam to any model; [`ToyTrainer`] is its closed-form implementation.
@@ -16,7 +16,7 @@
 //!   [`Study`]: the barriers of a round; [`Checkup`]: the models right after averaging.
 //! * [`analyze`]: what is measured on trained models outside of the rounds: a [`Subject`] in, [`AnalysisRow`]s out.
 //! * [`Symmetry`]: which units of a network may change places; [`align`](fn@align): a model laid out like another one.
-//! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`compare`]: strategies side by side.
+//! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`Refusals`]: clients that do not count; [`compare`]: strategies side by side.
 //! * [`printable`](fn@printable): text of others, without the characters that a terminal obeys.
 
 pub mod spec;
@@ -33,6 +33,7 @@ mod examples;
 mod federation;
 mod geometry;
 mod glob;
+mod inputs;
 mod layer_set;
 mod layout;
 mod params;
@@ -40,6 +41,7 @@ mod plan;
 mod point;
 mod printable;
 mod record;
+mod refusals;
 mod round;
 mod rounds;
 mod rows;
@@ -64,9 +66,12 @@ pub use charge::charge;
 pub use cohort::{Cohort, stacks};
 pub use compare::{Compared, Difference, MEASURES, Quantity, Spread, compare};
 pub use evaluation::Checkup;
-pub use examples::{ClientData, ClientId, DataFacts, DrawClient, Examples, FederatedData, Values};
+pub use examples::{
+    Affine, ClientData, ClientId, DataFacts, DrawClient, Examples, FederatedData, Values,
+};
 pub use federation::{ClientState, Federation};
 pub use glob::matching;
+pub use inputs::{InputStats, USUAL_MAGNITUDE, USUAL_STD};
 pub use layer_set::LayerSet;
 pub use layout::{Layer, LayerName, Layout, LayoutError, Ownership, Role, TensorSpec};
 pub use params::{Params, ParamsError};
@@ -77,6 +82,7 @@ pub use record::{
     BarrierRow, BarrierSummary, EvaluationRecord, Kind, LayerBytes, Metric, MissingRecord,
     RoundRecord, Summary, SummaryRow,
 };
+pub use refusals::{RefusalCause, Refusals, clients_in_words};
 pub use round::{Action, Event, Failure, Gathered, Machine, Missing, Phase, Refusal, Ticket};
 pub use rounds::Rounds;
 pub use rows::summarize;

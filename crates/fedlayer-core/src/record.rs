@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientId, LayerName,
+    ClientId, LayerName, Refusals,
     spec::{Baseline, SplitSpec, Variant},
 };
 
@@ -215,6 +215,9 @@ pub struct SummaryRow {
     pub bytes_up: u64,
     /// Bytes that the clients would have received in all rounds.
     pub bytes_down: u64,
+    /// The clients that do not count in some rounds, and why; nothing where all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusals>,
 }
 
 /// `summary.json`: what every strategy came to with every seed.
@@ -248,6 +251,7 @@ impl SummaryRow {
             end_loss_spread: barriers.end_loss_spread,
             bytes_up: records.iter().map(|record| record.bytes_up).sum(),
             bytes_down: records.iter().map(|record| record.bytes_down).sum(),
+            refused: Refusals::of(records),
         }
     }
 }

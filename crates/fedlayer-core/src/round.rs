@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
-use crate::{ClientId, Cohort, Plan, Update, UpdateError};
+use crate::{ClientId, Cohort, Plan, Refusals, Update, UpdateError, clients_in_words};
 
 /// Where a run stands. A phase is something that is waited in.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,7 +175,7 @@ pub enum Refusal {
 pub enum Failure {
     /// Too few clients reported, in every attempt.
     #[error(
-        "round {round}, attempt {attempts} of {attempts}: {reported} of {needed} needed clients reported ({last})"
+        "round {round}, attempt {attempts} of {attempts}: {reported} of {needed} needed clients reported ({missing})"
     )]
     TooFewClients {
         /// The round.
@@ -186,8 +186,8 @@ pub enum Failure {
         needed: u32,
         /// The plan's `clients.attempts`.
         attempts: u32,
-        /// Why the last of the missing clients is missing.
-        last: String,
+        /// Who is missing and why, cause by cause.
+        missing: String,
     },
 }
 
@@ -261,6 +261,25 @@ fn begin(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
         actions.push(Action::StartDeadline { round, attempt });
     }
     (Phase::Training(training), actions)
+}
+
+/// Who is missing and why, cause by cause in the order of the clients: `clients 0 and 3 dropped out; client 2 failed: out of memory`.
+fn in_words(missing: &BTreeMap<ClientId, Missing>) -> String {
+    let mut causes: Vec<(String, Vec<ClientId>)> = Vec::new();
+    for (&client, why) in missing {
+        let why = why.to_string();
+        match causes.iter_mut().find(|(cause, _)| *cause == why) {
+            Some((_, clients)) => clients.push(client),
+            None => causes.push((why, vec![client])),
+        }
+    }
+    let more = causes.len().saturating_sub(Refusals::SHOWN_CAUSES);
+    let shown = causes.iter().take(Refusals::SHOWN_CAUSES);
+    let mut words: Vec<String> = shown
+        .map(|(why, clients)| format!("{} {why}", clients_in_words(clients, clients.len() as u64)))
+        .collect();
+    words.extend((more > 0).then(|| format!("{more} more causes")));
+    words.join("; ")
 }
 
 impl Training {
@@ -350,14 +369,12 @@ impl Training {
         if attempt < plan.clients.attempts {
             return begin(plan, round, attempt + 1);
         }
-        let last = self.missing.iter().next_back();
         let failure = Failure::TooFewClients {
             round,
             reported: self.reported.len(),
             needed: plan.clients.min_clients,
             attempts: plan.clients.attempts,
-            last: last
-                .map_or_else(String::new, |(client, missing)| format!("client {client} {missing}")),
+            missing: in_words(&self.missing),
         };
         (Phase::Failed(failure), Vec::new())
     }

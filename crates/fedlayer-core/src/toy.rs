@@ -73,7 +73,7 @@ impl ToyTrainer {
     fn train_one(&self, job: &TrainJob) -> Result<Update, ParamsError> {
         let client = self.data.client(job.client);
         let examples = client.train.len();
-        let per_epoch = (examples as u64).div_ceil(self.local.batch.into());
+        let per_epoch = self.local.batches_of(examples as u64);
         let steps = self.local.steps_of(per_epoch);
         let total = steps * u64::from(self.rounds);
         let first = u64::from(job.round - 1) * steps;

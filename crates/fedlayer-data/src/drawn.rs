@@ -7,7 +7,9 @@ use fedlayer_core::{
 use rand::{RngExt, seq::index};
 
 use crate::{
-    DataError, error, noise,
+    DataError, error,
+    inputs::{self, Factor},
+    noise,
     partition::dirichlet,
     split,
     synthetic::{self, Design},
@@ -31,6 +33,8 @@ pub(crate) struct DrawnClients {
     train: usize,
     test: usize,
     label_noise: f64,
+    /// What says how values are scaled and normalised.
+    inputs: DataSpec,
     seed: Seed,
     noise: Seed,
 }
@@ -74,6 +78,7 @@ impl DrawnClients {
             train: each - test,
             test,
             label_noise: spec.label_noise,
+            inputs: spec.clone(),
             seed,
             noise,
         })
@@ -84,7 +89,14 @@ impl DrawnClients {
         let mut generator = self.seed.child("test").generator();
         let clusters = self.design.clusters();
         let drawn: Vec<u64> = (0..count).map(|_| generator.random_range(0..clusters)).collect();
-        self.design.examples_of(&drawn, &mut generator)
+        Ok(self.seen(self.design.examples_of(&drawn, &mut generator)?))
+    }
+
+    /// Examples as the model sees them.
+    fn seen(&self, examples: Examples) -> Examples {
+        // The keys were checked when the data were loaded.
+        let factor = Factor::of(&self.inputs, None).unwrap_or(Factor::One);
+        inputs::by_constants(&self.inputs, factor.examples(examples))
     }
 
     /// How likely each class is for a client, or nothing where all are alike.
@@ -145,10 +157,11 @@ impl DrawClient for DrawnClients {
         let drawn: Vec<u64> = (0..self.train + self.test).map(|_| cluster()).collect();
         let examples = self.design.examples_of(&drawn, &mut generator);
         // There was room for one client's examples when the data were loaded.
-        let mut examples = examples.unwrap_or_else(|_| {
+        let examples = examples.unwrap_or_else(|_| {
             let width = synthetic::features(self.design.spec());
             Examples::new(vec![width], classes as usize, Vec::new(), Vec::new())
         });
+        let mut examples = self.seen(examples);
         let noise = self.noise.index(client.0.into());
         noise::on_first(&mut examples, self.train, self.label_noise, noise);
         examples

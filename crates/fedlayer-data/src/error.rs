@@ -246,6 +246,39 @@ pub enum DataError {
         /// What it should be.
         shape: Vec<usize>,
     },
+    /// A set that cannot be scaled to [0, 1] by its format alone.
+    #[error(
+        "the numbers of `{set}` have no largest one by their format, so that \"unit\" says nothing"
+    )]
+    NoLargestNumber {
+        /// The set or the file.
+        set: String,
+    },
+    /// Constants for another number of channels.
+    #[error("`{key}` has {found} values; an example of shape {shape:?} has {channels} channels")]
+    OtherChannels {
+        /// The key.
+        key: &'static str,
+        /// How many values it has.
+        found: usize,
+        /// How many channels there are; of a table, columns.
+        channels: usize,
+        /// The shape of an example.
+        shape: Vec<usize>,
+    },
+    /// Training and test files of which one holds bytes and the other does not.
+    #[error(
+        "`{bytes}` holds bytes, which are divided by 255, and `{other}` other numbers, which are not"
+    )]
+    OtherNumbers {
+        /// The file of bytes.
+        bytes: String,
+        /// The other one.
+        other: String,
+    },
+    /// Constants that need all clients' examples at once.
+    #[error("the constants of clients that are drawn one by one are not known")]
+    NotMeasured,
     /// A natural partition of a set that knows no owners.
     #[error("`{set}` does not say whose its examples are by nature")]
     NoOwners {
@@ -300,6 +333,10 @@ impl DataError {
             Self::KeptClasses { .. } | Self::FewKept { .. } => "data.keep_classes",
             Self::ShortText { .. } => "data.context",
             Self::NoOwners { .. } | Self::NotDrawn => "data.partition",
+            Self::NoLargestNumber { .. } => "data.scale",
+            Self::OtherNumbers { .. } => "data.set.files",
+            Self::OtherChannels { key, .. } => key,
+            Self::NotMeasured => "data.normalize",
             Self::NoLabels { .. }
             | Self::LabelsInside { .. }
             | Self::UnknownEnding { .. }
@@ -387,6 +424,12 @@ impl DataError {
             Self::NoLabels { .. } => "name the file of the labels: `train_labels`, `test_labels`".into(),
             Self::UnknownEnding { .. } => "write it in one of these formats; a table between tabs is a `.csv` with `separator = \"\\t\"`".into(),
             Self::OtherShape { .. } => "make `data.set.files.shape` and the files agree".into(),
+            Self::NoLargestNumber { .. } => "\"unit\" is for images in bytes and for `digits`; write the factor (`scale = 0.01`), or `normalize = \"set\"`".into(),
+            Self::OtherChannels { channels, .. } => format!("give one value for all, or {channels}: one for each"),
+            Self::OtherNumbers { .. } => {
+                "write both files in one kind of numbers, or say `data.scale`, which is then taken for both".into()
+            }
+            Self::NotMeasured => "write the constants: `normalize = { mean = [0.0], std = [1.0] }`".into(),
             Self::NoOwners { .. } => "choose another partition; `natural` is for texts, and for files with groups".into(),
             Self::FewerOwners { owners, .. } => format!("lower `clients.count` to at most {owners}"),
             Self::NotDrawn => "choose `iid`, `dirichlet` or `classes`, or `examples` instead of `per_client`".into(),

@@ -10,6 +10,7 @@
 //! * `synthetic` draws clusters with informative, redundant and noise features; `drawn` draws them client by client;
 //! * `stratify` orders examples so that every stretch of them has every class in its proportion;
 //! * `keep` leaves the examples of the first classes alone; `noise` draws training labels anew;
+//! * `inputs` scales and normalises what the model sees;
 //! * `effect` refuses keys that a set has no use for;
 //! * `split` sets the common test set apart, and each client's own test data;
 //! * `partition` shares the pool out among the clients, one file for each way;
@@ -33,6 +34,7 @@ mod digits;
 mod drawn;
 mod effect;
 mod error;
+mod inputs;
 mod keep;
 mod library;
 mod noise;
@@ -49,5 +51,6 @@ pub use crate::{
     digits::DigitsError,
     error::DataError,
     library::Library,
+    sets::published,
     shelf::{EmptyShelf, Opened, Shelf, ShelfError},
 };

@@ -13,7 +13,7 @@ use fedlayer_core::{
 use crate::{
     DataError, digits,
     drawn::{self, DrawnClients},
-    effect, error, keep, noise,
+    effect, error, inputs, keep, noise,
     partition::{self, Pool},
     sets::{self, ImageSet, Parts, first},
     shelf::Shelf,
@@ -45,6 +45,7 @@ impl Library {
         error::share("data.client_test_share", spec.client_test_share)?;
         partition::check_value(&spec.partition)?;
         effect::check(spec)?;
+        inputs::check(spec)?;
         let facts = match (&spec.set, ImageSet::of(&spec.set)) {
             (DataSet::Synthetic(synthetic), _) => drawn_facts(spec, synthetic)?,
             (DataSet::Digits, _) if spec.keep_classes.is_none() => {
@@ -58,13 +59,14 @@ impl Library {
                 split_facts(spec, (images.shape.to_vec(), images.classes, 1), train, Some(test))?
             }
             _ => {
-                let Parts { train, test } = self.parts(spec)?;
+                let Parts { train, test, .. } = self.parts(spec)?;
                 let test = test.map(|test| test.len());
                 let form = (train.shape.clone(), train.classes, train.targets);
                 split_facts(spec, form, train.len(), test)?
             }
         };
         effect::check_augment(spec, &facts)?;
+        inputs::check_channels(spec, &facts)?;
         Ok(facts)
     }
 
@@ -139,8 +141,23 @@ impl Library {
             split::train_and_own_test(share, spec.client_test_share, own.index(client as u64))
         });
         let (clients, noise) = (clients.collect(), seed.child("label noise"));
+        let (pool, test) = inputs::by_training(spec, pool, test, &clients);
         let (pool, clients) = noise::on_training(pool, clients, spec.label_noise, noise);
         Ok(FederatedData::new(pool, test, clients))
+    }
+
+    /// What becomes of a number x of the set before the model sees it, in words: `(x / 255 − 0.1307) / 0.3081`; nothing for texts.
+    ///
+    /// # Errors
+    /// Those of [`facts`](Self::facts).
+    pub fn inputs(&self, spec: &DataSpec) -> Result<Option<String>, DataError> {
+        let largest = match &spec.set {
+            DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_) => return Ok(None),
+            DataSet::Synthetic(_) => None,
+            set if ImageSet::of(set).is_some() => Some(inputs::BYTE),
+            _ => self.parts(spec)?.largest,
+        };
+        inputs::words(spec, largest).map(Some)
     }
 
     /// The pool and the common test set.
@@ -156,10 +173,14 @@ impl Library {
             let seed = seed.child("synthetic");
             let design = synthetic::Design::draw(synthetic, seed)?;
             let (pool, test) = split(design.labels(), synthetic.classes as usize, None);
-            let pool = design.examples(&pool, seed.child("pool"))?;
-            return Ok((Arc::new(pool), Arc::new(design.examples(&test, seed.child("test"))?)));
+            let factor = inputs::Factor::of(spec, None)?;
+            let seen = |rows: &[u32], seed| -> Result<_, DataError> {
+                let examples = factor.examples(design.examples(rows, seed)?);
+                Ok(Arc::new(inputs::by_constants(spec, examples)))
+            };
+            return Ok((seen(&pool, seed.child("pool"))?, seen(&test, seed.child("test"))?));
         }
-        let Parts { train, test } = self.parts(spec)?;
+        let Parts { train, test, .. } = self.parts(spec)?;
         if let Some(test) = test {
             return Ok((train, test));
         }
@@ -171,7 +192,7 @@ impl Library {
     /// The examples of a set that is read, once.
     fn parts(&self, spec: &DataSpec) -> Result<Parts, DataError> {
         let of = (&spec.set, spec.train, spec.test, spec.context, spec.keep_classes);
-        let key = format!("{of:?}");
+        let key = format!("{of:?} {:?} {:?}", spec.scale, spec.normalize);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(parts) = read.get(&key) {
             return Ok(parts.clone());
@@ -181,6 +202,7 @@ impl Library {
             Some(classes) => keep::keep(&parts, classes)?,
             None => parts,
         };
+        let parts = parts.normalized(spec);
         read.insert(key, parts.clone());
         Ok(parts)
     }

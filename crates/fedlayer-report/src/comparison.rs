@@ -5,6 +5,7 @@ use fedlayer_core::{Compared, Difference, MEASURES, Spread};
 use crate::{
     grid::{Align, grid},
     quantity::{NOTHING, bytes, spread},
+    refusals::{self, mark},
 };
 
 /// A column of the table: a measure of the comparison and how it is shown.
@@ -75,7 +76,7 @@ fn row(strategy: &Compared) -> Vec<String> {
     cells.extend(COLUMNS.iter().map(|column| cell(strategy, column)));
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
     cells.insert(6, layers);
-    cells.insert(1, rounds(strategy.rounds));
+    cells.insert(1, rounds(strategy.rounds) + mark(strategy));
     let difference = of(&strategy.differences, DIFFERENCE);
     cells.push(difference.map_or(NOTHING.to_owned(), show_difference));
     cells
@@ -122,7 +123,7 @@ fn foot(strategies: &[Compared]) -> String {
         first.strategy
     );
     let strategies: Vec<&Compared> = strategies.iter().collect();
-    explanation(&strategies) + &differences + flag(&strategies)
+    explanation(&strategies) + &differences + flag(&strategies) + &refusals::lines(&strategies)
 }
 
 /// What the numbers of a table are.

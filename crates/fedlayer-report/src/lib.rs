@@ -14,6 +14,7 @@ mod draw;
 mod grid;
 mod picture;
 pub mod quantity;
+mod refusals;
 mod rows;
 mod sheet;
 mod sweep_table;

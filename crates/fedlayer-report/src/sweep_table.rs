@@ -6,6 +6,7 @@ use crate::{
     comparison::{cells, explanation, flag, rounds, titles},
     grid::{Align, grid},
     quantity::NOTHING,
+    refusals::{self, mark},
     sheet::quoted,
 };
 
@@ -25,7 +26,7 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
     let line = |(first, strategy): (&SummaryRow, &Compared)| {
         let mut line: Vec<String> =
             keys.iter().map(|key| value(first, key).unwrap_or(NOTHING).to_owned()).collect();
-        line.extend([strategy.strategy.clone(), rounds(strategy.rounds)]);
+        line.extend([strategy.strategy.clone(), rounds(strategy.rounds) + mark(strategy)]);
         line.extend(cells(strategy, &BEFORE));
         line.push(strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone));
         line.extend(cells(strategy, &AFTER));
@@ -46,7 +47,11 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
         .map(|key| format!("{} is `{}`", key.name, key.key))
         .collect();
     let swept = if swept.is_empty() { String::new() } else { swept.join(", ") + ".\n" };
-    grid(&heading, &lines) + &explanation(&strategies) + &swept + flag(&strategies)
+    grid(&heading, &lines)
+        + &explanation(&strategies)
+        + &swept
+        + flag(&strategies)
+        + &refusals::lines(&strategies)
 }
 
 /// Every row as comma-separated values: the swept keys under their whole paths, empty where the variant leaves them as the scenario has them; strategy and seed;

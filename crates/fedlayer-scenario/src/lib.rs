@@ -43,7 +43,7 @@ mod walk;
 mod words;
 
 pub use asking::asking;
-pub use meaning::{DataFault, Outside, ValuesFault};
+pub use meaning::{ClientSizes, DataFault, Outside, ValuesFault};
 pub use read::{Read, read};
 pub use report::{Color, Report};
 pub use scenario::{Scenario, example, schema};

@@ -1,4 +1,4 @@
-//! [`train`]: one client after the other, differentiated by autograd: networks of convolutions, residuals and attention.
+//! [`train`]: one client by itself, differentiated by autograd: networks of convolutions, residuals and attention.
 
 use fedlayer_core::spec::Precision;
 use tch::{Kind, TchError, Tensor};
@@ -11,16 +11,12 @@ use crate::{
     stack::{Member, Trained},
 };
 
-/// Trains each member. One result per member, in the same order.
+/// Trains a member.
 pub(crate) fn train(
     engine: &Engine,
     alone: &Alone,
-    members: Vec<Member<'_>>,
-) -> Result<Vec<Trained>, TchError> {
-    members.iter().map(|member| train_one(engine, alone, member)).collect()
-}
-
-fn train_one(engine: &Engine, alone: &Alone, member: &Member<'_>) -> Result<Trained, TchError> {
+    member: &Member<'_>,
+) -> Result<Trained, TchError> {
     let mut params = engine.rows(member.params, engine.parameters)?; // (1, P)
     let mut gradients = params.f_zeros_like()?; // (1, P); zero for good where nothing is trained
     let mut slots = memory(engine, member, &params)?;

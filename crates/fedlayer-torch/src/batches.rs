@@ -3,13 +3,14 @@
 use fedlayer_core::{Seed, spec::LocalSpec};
 use rand::seq::SliceRandom;
 
-/// The batches of one client in one round: each epoch is a permutation of its examples, cut into batches; the last may be smaller.
+/// The batches of one client in one round: each epoch is a permutation of its examples, cut into batches; the last may be smaller, or left out.
 #[derive(Debug, Clone)]
 pub(crate) struct Batches {
     /// Indices into the pool, epoch after epoch.
     order: Vec<u32>,
     examples: usize,
     size: usize,
+    per_epoch: usize,
     steps: usize,
 }
 
@@ -17,7 +18,7 @@ impl Batches {
     /// Draws the permutations, each epoch's from its own sub-seed.
     pub(crate) fn draw(examples: &[u32], local: &LocalSpec, seed: Seed) -> Self {
         let size = local.batch as usize;
-        let per_epoch = examples.len().div_ceil(size);
+        let per_epoch = local.batches_of(examples.len() as u64) as usize;
         let steps = local.steps_of(per_epoch as u64) as usize;
         let epochs = steps.checked_div(per_epoch).map_or(0, |_| steps.div_ceil(per_epoch));
         let mut order = Vec::with_capacity(examples.len() * epochs);
@@ -27,14 +28,20 @@ impl Batches {
             let mut generator = seed.child("batches").index(epoch as u64).generator();
             order[start..].shuffle(&mut generator);
         }
-        Self { order, examples: examples.len(), size, steps }
+        Self { order, examples: examples.len(), size, per_epoch, steps }
     }
 
-    /// Batches of `size` in a given order, which holds `examples` indices per epoch.
+    /// The plan's batches in a given order, which holds `examples` indices per epoch.
     #[cfg(test)]
-    pub(crate) fn in_order(order: Vec<u32>, examples: usize, size: usize) -> Self {
-        let steps = order.len() / examples * examples.div_ceil(size);
-        Self { order, examples, size, steps }
+    pub(crate) fn in_order(order: Vec<u32>, examples: usize, local: &LocalSpec) -> Self {
+        let per_epoch = local.batches_of(examples as u64) as usize;
+        let steps = order.len() / examples * per_epoch;
+        Self { order, examples, size: local.batch as usize, per_epoch, steps }
+    }
+
+    /// The examples of the smallest batch; nothing where there is none.
+    pub(crate) fn smallest(&self) -> Option<usize> {
+        (0..self.steps).map(|step| self.of(step).len()).min()
     }
 
     /// The examples that all steps of the round see together, repetitions counted.
@@ -44,7 +51,7 @@ impl Batches {
 
     /// Steps of an epoch.
     pub(crate) fn per_epoch(&self) -> usize {
-        self.examples.div_ceil(self.size)
+        self.per_epoch
     }
 
     /// Steps of the round.
@@ -62,9 +69,32 @@ impl Batches {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::spec::{Optimizer, Sgd};
+    use fedlayer_core::spec::{LastBatch, Optimizer, Sgd};
 
     use super::*;
+
+    #[test]
+    fn a_smaller_last_batch_is_left_out_where_the_plan_says_so() {
+        let local = LocalSpec {
+            last_batch: LastBatch::Drop,
+            ..LocalSpec::new(2, 10, Optimizer::Sgd(Sgd::new(0.1)))
+        };
+        let examples: Vec<u32> = (0..23).collect();
+        let batches = Batches::draw(&examples, &local, Seed::new(1));
+        assert_eq!((batches.per_epoch(), batches.steps(), batches.seen()), (2, 4, 40));
+        assert_eq!(batches.smallest(), Some(10));
+        // Other examples are left out in another epoch, and the batches are those of an epoch with its last one.
+        let kept = Batches::draw(
+            &examples,
+            &LocalSpec { last_batch: LastBatch::Keep, ..local },
+            Seed::new(1),
+        );
+        assert_eq!(kept.smallest(), Some(3));
+        for (step, other) in [(0, 0), (1, 1), (2, 3), (3, 4)] {
+            assert_eq!(batches.of(step), kept.of(other));
+        }
+        assert_ne!(kept.of(2), kept.of(5));
+    }
 
     #[test]
     fn an_epoch_shows_every_example_once_and_the_next_in_another_order() {

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// Why a trainer or a device could not be had, or why libtorch failed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 pub enum TorchError {
     /// Words that name no device.
     #[error("unknown device `{found}`; allowed: `auto`, `cpu`, `cuda`, `cuda:N` (N counts from 0)")]
@@ -66,16 +66,76 @@ pub enum TorchError {
         /// The shape that the forward pass needs.
         expected: Vec<usize>,
     },
+    /// A batch that a batch normalisation cannot take.
+    #[error(
+        "a batch of one example leaves batch normalisation `{norm}` one value per channel, whose variance is 0/0: leave out such a last batch \
+         (`local.last_batch = \"drop\"`), or choose another `local.batch`"
+    )]
+    OneValue {
+        /// The layer.
+        norm: String,
+    },
+    /// Training that diverged on inputs that were not scaled.
+    #[error(
+        "training diverged (its loss is {loss}) on inputs from {min} to {max}: scale them, `data.scale = …` or `data.normalize = \"set\"`"
+    )]
+    LargeInputs {
+        /// The mean training loss.
+        loss: f64,
+        /// The smallest input.
+        min: f64,
+        /// The largest input.
+        max: f64,
+    },
     /// libtorch itself failed: out of memory, a shape that does not fit, a broken device.
     #[error("libtorch: {0}")]
     Torch(String),
 }
 
 impl From<tch::TchError> for TorchError {
-    /// Keeps the first line; the rest is libtorch's own stack trace.
+    /// Keeps the line that says what went wrong; the rest is a stack trace.
     fn from(error: tch::TchError) -> Self {
-        let message = error.to_string();
-        let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-        Self::Torch(lines.next().unwrap_or("an error without a message").to_owned())
+        Self::Torch(cause(&error.to_string()).to_owned())
+    }
+}
+
+impl From<TorchError> for fedlayer_core::TrainerError {
+    fn from(error: TorchError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// How the trace of a TorchScript module begins.
+const INTERPRETER: &str = "The following operation failed in the TorchScript interpreter";
+
+/// The first line of libtorch's words; of a TorchScript module's trace the line of the exception, which stands behind the trace.
+fn cause(message: &str) -> &str {
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("an error without a message");
+    if !first.contains(INTERPRETER) {
+        return first;
+    }
+    let is_exception = |line: &&str| {
+        let name = line.split_once(": ").map_or("", |(name, _)| name);
+        name.ends_with("Error") || name.ends_with("Exception")
+    };
+    lines.find(is_exception).unwrap_or(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cause;
+
+    #[test]
+    fn a_modules_exception_is_named_and_not_the_head_of_its_trace() {
+        let trace = "The following operation failed in the TorchScript interpreter.\n\
+            Traceback of TorchScript, serialized code (most recent call last):\n  \
+            File \"code/__torch__.py\", line 3, in forward\n    ops.prim.RaiseException(x)\n    ~~~~ <--- HERE\n\n\
+            RuntimeError: Expected more than 1 value per channel\n";
+        assert_eq!(cause(trace), "RuntimeError: Expected more than 1 value per channel");
+        assert_eq!(
+            cause("shape '[2]' is invalid\nException raised from x: y"),
+            "shape '[2]' is invalid"
+        );
     }
 }

@@ -6,6 +6,7 @@ use fedlayer_core::{
 use tch::{Kind, TchError, Tensor};
 
 use crate::{
+    TorchError,
     dropout::Dropout,
     program::{Program, Step},
 };
@@ -253,13 +254,17 @@ impl<'a> Walk<'a, '_> {
             Norm::Group { groups, .. } => {
                 x.f_group_norm(*groups as i64, weight, bias, EPSILON, false)
             }
-            Norm::Batch { .. } => {
+            Norm::Batch { name, channels, .. } => {
                 let (mean, variance, batches) = (self.next()?, self.next()?, self.next()?);
                 let share = match self.mode {
                     Mode::Train { .. } => Some(MOMENTUM),
                     Mode::Measure(share) => Some(*share),
                     Mode::Evaluate | Mode::Differentiate => None,
                 };
+                if share.is_some() && x.numel() == *channels {
+                    let error = TorchError::OneValue { norm: name.clone() };
+                    return Err(TchError::Shape(error.to_string()));
+                }
                 if share.is_some() {
                     let _ = batches.shallow_clone().f_add_scalar_(1.0)?;
                 }

@@ -8,8 +8,9 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, Derivatives, Evaluation, FederatedData, Layout, OptimizerState, Params, Plan, Point,
-    Probe, Seed, Split, TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
+    Architecture, ClientId, Derivatives, Evaluation, FederatedData, InputStats, Layout,
+    OptimizerState, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer, TrainerError,
+    Update, spec::ModelSpec,
 };
 use tch::TchError;
 
@@ -33,7 +34,8 @@ use crate::{
 /// * [`evaluate`](Trainer::evaluate) gives for a probe the same bytes whatever other probes are in the call, though what they have in common, up to
 ///   the first layer in which they differ, is computed once. Where running statistics are measured anew for a mix, nothing is shared.
 /// * [`differentiate`](Trainer::differentiate) is by autograd, in the batches of an evaluation.
-/// * A client that diverges returns NaN and hurts no other; [`Update::check`] finds it. A job that does not fit the plan fails alone.
+/// * A client that diverges returns NaN and hurts no other; [`Update::check`] finds it. Where its inputs are the cause, it fails with that. A job that does not fit the plan,
+///   or that leaves a batch normalisation a batch of one value, fails alone.
 ///
 /// It keeps nothing between calls but copies of the examples, and runs libtorch with one thread ([`one_thread`]).
 #[derive(Debug)]
@@ -119,16 +121,46 @@ impl TorchTrainer {
             self.check_optimizer(*client, state)?;
         }
         let data = self.engine.data.client(*client);
+        let batches = Batches::draw(&data.train, &self.engine.local, *seed);
+        self.check_batches(&batches)?;
         Ok(Member {
             params: params.values(),
             slots: optimizer.as_ref().map_or(&[], |state| &state.slots),
             remembered: optimizer.as_ref().map_or(0, |state| state.steps),
             rounds_before: u64::from(round - 1),
             rounds: self.rounds.into(),
-            batches: Batches::draw(&data.train, &self.engine.local, *seed),
+            batches,
             examples: data.examples,
             seed: *seed,
         })
+    }
+
+    /// Checks that every batch normalisation sees two values of a channel at least: the variance of one is 0/0.
+    fn check_batches(&self, batches: &Batches) -> Result<(), TrainerError> {
+        let Body::Alone(alone) = &self.engine.body else { return Ok(()) };
+        let network = alone.architecture();
+        match network.and_then(Architecture::needs_two_examples) {
+            Some(norm) if batches.smallest() == Some(1) => {
+                Err(TorchError::OneValue { norm: norm.to_owned() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says why training diverged, where it did on inputs so large that it had to.
+    fn check_inputs(&self, client: ClientId, trained: &Trained) -> Result<(), TrainerError> {
+        let finite =
+            trained.loss.is_finite() && trained.params.iter().all(|value| value.is_finite());
+        if finite {
+            return Ok(());
+        }
+        let data = self.engine.data.client(client);
+        match InputStats::of(&data.examples, &data.train).filter(InputStats::is_large) {
+            Some(InputStats { min, max, .. }) => {
+                Err(TorchError::LargeInputs { loss: trained.loss, min, max }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_client(&self, client: ClientId) -> Result<(), TrainerError> {
@@ -185,6 +217,7 @@ impl TorchTrainer {
 
     /// What a client returns.
     fn update(&self, job: &TrainJob, trained: Trained) -> Result<Update, TrainerError> {
+        self.check_inputs(job.client, &trained)?;
         let examples = self.engine.data.train_examples(job.client) as u64;
         let before = job.optimizer.as_ref().map_or(0, |state| state.steps);
         let keeps = self.engine.keeps_memory();
@@ -231,12 +264,19 @@ impl Trainer for TorchTrainer {
             refusals.push(member.map(|member| members.push(member)));
         }
         let mut trained: Box<dyn Iterator<Item = Result<Trained, TrainerError>>> =
-            match guarded(|| match &self.engine.body {
-                Body::Stacked(stacked) => stack::train(&self.engine, stacked, members),
-                Body::Alone(alone) => alone::train(&self.engine, alone, members),
-            }) {
-                Ok(trained) => Box::new(trained.into_iter().map(Ok)),
-                Err(error) => Box::new(std::iter::repeat(Err(error))),
+            match &self.engine.body {
+                Body::Stacked(stacked) => {
+                    match guarded(|| stack::train(&self.engine, stacked, members)) {
+                        Ok(trained) => Box::new(trained.into_iter().map(Ok)),
+                        Err(error) => Box::new(std::iter::repeat(Err(error))),
+                    }
+                }
+                // What one of them cannot do is no fault of the others.
+                Body::Alone(alone) => Box::new(
+                    members
+                        .into_iter()
+                        .map(|member| guarded(|| alone::train(&self.engine, alone, &member))),
+                ),
             };
         let mut result = |(job, refusal): (&TrainJob, Result<(), TrainerError>)| {
             refusal?;

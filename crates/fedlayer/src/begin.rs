@@ -7,7 +7,7 @@ use fedlayer_runtime::TrainerFactory;
 
 use crate::{
     exit::{Cause, Failure, run_reason},
-    inputs::{InputsNote, ambiguities},
+    input_files::{InputsNote, ambiguities},
     run_folder::{Beginning, RunFolder, RunNote},
     screen::Screen,
     trainers::Trainers,

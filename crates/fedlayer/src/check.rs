@@ -17,7 +17,8 @@ use crate::{
     data::Data,
     exit::Failure,
     folders::Folders,
-    inputs::ambiguities,
+    input_files::ambiguities,
+    inputs::Inputs,
     scenario,
     screen::Screen,
 };
@@ -53,6 +54,7 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
         classes: data.test.class_names.clone(),
         client_count: data.clients(),
         clients: clients(&data),
+        inputs: Inputs::of(&data, &first.data, known.inputs(first)),
         analyses: analyses::lines(&read.scenario.analysis, first),
         cost: cost(&read.plans, &known)?,
     };
@@ -78,6 +80,7 @@ struct Report {
     /// All clients, listed or not.
     client_count: usize,
     clients: Vec<ClientLine>,
+    inputs: Inputs,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     analyses: Vec<AnalysisLine>,
     cost: Cost,
@@ -296,6 +299,9 @@ impl Report {
             ),
             self.client_table(),
         );
+        if let Some(inputs) = self.inputs.text() {
+            part(self.inputs.title(), inputs);
+        }
         if !self.analyses.is_empty() {
             part(
                 "analyses, after the rounds".to_owned(),

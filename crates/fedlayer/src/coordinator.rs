@@ -24,7 +24,7 @@ use crate::{
     files,
     folders::Folders,
     identity::identity,
-    inputs::{InputsNote, Search},
+    input_files::{InputsNote, Search},
     reopen::{self, Reopened, absolute},
     run::{Job, Workplace, note, shared},
     run_folder::{RunFolder, RunNote},

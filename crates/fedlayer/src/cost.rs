@@ -95,10 +95,12 @@ impl Local {
         let mut mean = Self::default();
         for client in (0..clients).map(|client| ClientId(client as u32)) {
             let examples = data.train_examples(client);
-            let per_epoch = (examples as u64).div_ceil(plan.local.batch.into());
+            let per_epoch = plan.local.batches_of(examples as u64);
             let steps = plan.local.steps_of(per_epoch) as f64;
             mean.steps += steps / clients as f64;
-            let in_batch = examples as f64 / per_epoch.max(1) as f64;
+            // Where the last batch of an epoch is left out, the others are whole.
+            let seen = (per_epoch * u64::from(plan.local.batch)).min(examples as u64);
+            let in_batch = seen as f64 / per_epoch.max(1) as f64;
             mean.examples += steps * in_batch / clients as f64;
             mean.test += data.test_examples(client) as f64 / clients as f64;
         }

@@ -6,9 +6,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fedlayer_core::{DataFacts, FederatedData, Layout, Params, Plan, spec::DataSpec};
+use fedlayer_core::{
+    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed, spec::DataSpec,
+};
 use fedlayer_data::Library;
-use fedlayer_scenario::{DataFault, Outside, ValuesFault};
+use fedlayer_scenario::{ClientSizes, DataFault, Outside, ValuesFault};
 
 use crate::{
     files,
@@ -62,6 +64,12 @@ impl Data {
     /// What is wrong with the data.
     pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, String> {
         self.library.class_names(&plan.data).map_err(|error| error.to_string())
+    }
+
+    /// What becomes of a number of a plan's data before the model sees it, in words; nothing for texts.
+    pub(crate) fn inputs(&self, plan: &Plan) -> Option<String> {
+        // The data was loaded before; what is wrong with it was said then.
+        self.library.inputs(&plan.data).ok()?
     }
 
     /// Where a file of the user's own is.
@@ -126,6 +134,21 @@ impl Outside for Data {
         })
     }
 
+    fn train_examples(
+        &self,
+        data: &DataSpec,
+        clients: u32,
+        seed: u64,
+    ) -> Result<ClientSizes, String> {
+        let data = self.library.load(data, clients, Seed::new(seed));
+        let data = data.map_err(|error| error.to_string())?;
+        let of = |client| data.train_examples(ClientId(client)) as u64;
+        Ok(match data.pool() {
+            Some(_) => ClientSizes::Each((0..clients).map(of).collect()),
+            None => ClientSizes::Alike(of(0)),
+        })
+    }
+
     fn module(&self, file: &str) -> Result<Layout, String> {
         let path = self.find(file)?;
         let name = path.display().to_string();
@@ -138,7 +161,8 @@ impl Outside for Data {
 
     fn values(&self, file: &str, layout: &Layout) -> Result<(), ValuesFault> {
         let values = self.values_of(file, &Arc::new(layout.clone()));
-        let fault = |error: ValuesError| ValuesFault { message: error.to_string(), help: error.help() };
+        let fault =
+            |error: ValuesError| ValuesFault { message: error.to_string(), help: error.help() };
         values.map(drop).map_err(fault)
     }
 

@@ -1,178 +1,156 @@
-//! [`InputsNote`]: the files that a run was made from, so that `resume` finds them from anywhere and names one that changed.
+//! What the model sees: its range, mean and standard deviation, and a warning where they are unusual.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    io::Read,
-    path::{Path, PathBuf},
+use fedlayer_core::{
+    ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD, spec::DataSpec,
 };
+use fedlayer_report::{Align, grid};
+use serde::Serialize;
 
-use serde::{Deserialize, Serialize};
+/// Clients that are looked at where clients are drawn one by one.
+const LOOKED_AT: u32 = 20;
 
-use crate::{
-    exit::Failure,
-    files::{self, FileError},
-    folders::Folders,
-    locator::{FileName, Locator},
-};
-
-/// `inputs.json`: the scenario's path, and every file that it names with its path, size and hash when the run began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct InputsNote {
-    /// The scenario file.
-    pub(crate) scenario: PathBuf,
-    /// The files of its data sets, its models and its values.
-    files: Vec<Input>,
+/// What the model sees, in training and test.
+#[derive(Debug, Serialize)]
+pub(crate) struct Inputs {
+    /// What becomes of a number x of the set, in words.
+    becomes: Option<String>,
+    /// Of training examples; nothing for texts.
+    train: Option<InputStats>,
+    /// Of the common test set; nothing for texts.
+    test: Option<InputStats>,
+    /// What is unusual about them, and what to write.
+    warnings: Vec<String>,
 }
 
-/// A file that a run was made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Input {
-    #[serde(flatten)]
-    name: FileName,
-    /// Where it is, as an absolute path.
-    path: PathBuf,
-    #[serde(flatten)]
-    content: Content,
-}
-
-/// What is in a file, as far as it matters whether it is the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Content {
-    bytes: u64,
-    blake3: String,
-}
-
-impl Content {
-    /// Reads the whole file.
-    fn of(path: &Path) -> Result<Self, FileError> {
-        let mut reader = files::open(path)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut piece = vec![0; 1 << 18];
-        loop {
-            match reader.read(&mut piece).map_err(|error| FileError::reading(path, error))? {
-                0 => break,
-                read => hasher.update(&piece[..read]),
-            };
-        }
-        Ok(Self { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
-    }
-}
-
-/// The beginning of the hash is enough to tell two files apart by eye.
-impl fmt::Display for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = self.blake3.get(..16).unwrap_or(&self.blake3);
-        write!(f, "{} bytes, blake3 {hash}…", self.bytes)
-    }
-}
-
-impl InputsNote {
-    /// Describes the files that a locator found for the scenario in the file `scenario`.
-    pub(crate) fn of(scenario: &Path, locator: &Locator) -> Result<Self, Failure> {
-        let input = |(name, path): (FileName, PathBuf)| -> Result<Input, Failure> {
-            let content = Content::of(&path)?;
-            Ok(Input { name, path: std::path::absolute(path)?, content })
+impl Inputs {
+    /// Looks at the training examples of all clients (of drawn clients, of the first) and at the common test set.
+    pub(crate) fn of(data: &FederatedData, spec: &DataSpec, becomes: Option<String>) -> Self {
+        let train = match data.pool() {
+            Some(pool) => InputStats::of(pool, &data.union_train()),
+            None => drawn(data),
         };
-        let files: Result<Vec<Input>, Failure> = locator.used().into_iter().map(input).collect();
-        Ok(Self { scenario: std::path::absolute(scenario)?, files: files? })
+        let rows: Vec<u32> = (0..data.test.len() as u32).collect();
+        let test = InputStats::of(&data.test, &rows);
+        let warnings = warnings(train.as_ref(), test.as_ref(), spec);
+        Self { becomes, train, test, warnings }
     }
 
-    /// Where each file was.
-    pub(crate) fn paths(&self) -> BTreeMap<FileName, PathBuf> {
-        self.files.iter().map(|input| (input.name.clone(), input.path.clone())).collect()
+    /// What is unusual, a line each.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
-    /// Finds each file as it was, and returns the note with the paths of now.
-    ///
-    /// # Errors
-    /// Names every file that changed or is gone, with its size and hash then and now.
-    pub(crate) fn still(
-        &self,
-        run: &Path,
-        folders: &Folders,
-        search: Search,
-    ) -> Result<Self, Failure> {
-        let mut now = self.clone();
-        let mut changes = Vec::new();
-        for input in &mut now.files {
-            match input.found(folders, search) {
-                Ok(path) => input.path = path,
-                Err(change) => changes.push(change),
-            }
-        }
-        if changes.is_empty() {
-            return Ok(now);
-        }
-        Err(Failure::Data(format!(
-            "the run in `{}` began with other files\n{}\nhint: put them back, or name a folder that has them as they were with `--data`; with other data begin a new run",
-            run.display(),
-            changes.join("\n")
-        )))
-    }
-}
-
-/// Where the files of a run that is there already are searched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Search {
-    /// Where they were, then in the folders.
-    WhereTheyWere,
-    /// In the folders.
-    InFolders,
-}
-
-impl Input {
-    /// The first path that has the file as it was, or how the first one that there is differs.
-    fn found(&self, folders: &Folders, search: Search) -> Result<PathBuf, String> {
-        let Self { name: FileName { set, name }, path, content: then } = self;
-        let anew = folders.places(set.as_deref(), name);
-        let places = match search {
-            Search::WhereTheyWere => [vec![path.clone()], anew].concat(),
-            Search::InFolders => anew,
+    /// The table of `check`; nothing for texts.
+    pub(crate) fn text(&self) -> Option<String> {
+        let row = |part: &str, stats: &InputStats| {
+            let number = |value: f64| format!("{value:.4}");
+            vec![
+                part.to_owned(),
+                stats.examples.to_string(),
+                number(stats.min),
+                number(stats.max),
+                number(stats.mean),
+                number(stats.std),
+            ]
         };
-        let differs = |at: &Path, now: String| {
-            format!("  `{name}`: {}: then {then}, now {now}", at.display())
-        };
-        let mut difference = None;
-        for place in places {
-            let place = std::path::absolute(&place).unwrap_or(place);
-            if files::length_if_any(&place).is_none() {
-                continue;
-            }
-            let now = Content::of(&place);
-            if now.as_ref().is_ok_and(|now| now == then) {
-                return Ok(place);
-            }
-            let words = now.map_or_else(|error| error.reason(), |now| now.to_string());
-            difference.get_or_insert_with(|| differs(&place, words));
+        let rows: Vec<Vec<String>> = [("train", &self.train), ("test", &self.test)]
+            .into_iter()
+            .filter_map(|(part, stats)| Some(row(part, stats.as_ref()?)))
+            .collect();
+        if rows.is_empty() {
+            return None;
         }
-        Err(difference.unwrap_or_else(|| {
-            let searched = folders.names(set.as_deref(), name);
-            let searched: Vec<_> = searched.iter().map(|place| format!("`{place}`")).collect();
-            differs(path, format!("not there, nor in {}", searched.join(", ")))
-        }))
+        let heading = [
+            ("part", Align::Left),
+            ("examples", Align::Right),
+            ("min", Align::Right),
+            ("max", Align::Right),
+            ("mean", Align::Right),
+            ("std", Align::Right),
+        ];
+        let warnings = self.warnings.iter().map(|warning| format!("warning: {warning}\n"));
+        Some(grid(&heading, &rows) + &warnings.collect::<String>())
+    }
+
+    /// The title of that table.
+    pub(crate) fn title(&self) -> String {
+        match &self.becomes {
+            Some(words) => {
+                format!("inputs, as the model sees them (a number x of the set: {words})")
+            }
+            None => "inputs, as the model sees them".to_owned(),
+        }
     }
 }
 
-/// Warnings about names that mean one file beside the scenario or in a data folder, and another one further on.
-pub(crate) fn ambiguities(locator: &Locator) -> Vec<String> {
-    let own = locator.used().into_iter().filter(|(name, _)| name.set.is_none());
-    own.filter_map(|(name, used)| ambiguity(&name, &used, locator)).collect()
+/// The training examples of the first clients, which are drawn for that; the widest ranges and the mean moments of them.
+fn drawn(data: &FederatedData) -> Option<InputStats> {
+    let clients = (data.clients() as u32).min(LOOKED_AT);
+    let own = (0..clients).filter_map(|client| {
+        let own = data.client(ClientId(client));
+        InputStats::of(&own.examples, &own.train)
+    });
+    own.reduce(InputStats::and)
 }
 
-fn ambiguity(name: &FileName, used: &Path, locator: &Locator) -> Option<String> {
-    let others = locator.places(name).into_iter().skip_while(|place| place != used).skip(1);
-    let differs = |other: &PathBuf| {
-        let length = files::length_if_any(other);
-        length.is_some()
-            && (length != files::length_if_any(used)
-                || Content::of(other).ok() != Content::of(used).ok())
+/// What is unusual about the inputs, and what to write.
+fn warnings(train: Option<&InputStats>, test: Option<&InputStats>, spec: &DataSpec) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let (Some(train), Some(test)) = (train, test) else { return warnings };
+    let what_to_do = match spec.normalize {
+        None => {
+            "`data.normalize = \"set\"` takes their mean away and divides by their standard deviation, `data.scale` multiplies them"
+        }
+        Some(_) => "see `data.normalize` and `data.scale`",
     };
-    let other = others.into_iter().find(differs)?;
-    Some(format!(
-        "warning: `{}` is taken from `{}`; `{}` has another content and is not used",
-        name.name,
-        used.display(),
-        other.display()
-    ))
+    for (part, stats) in [("training", train), ("test", test)] {
+        let InputStats { min, max, std, .. } = stats;
+        if stats.is_large() {
+            warnings.push(format!(
+                "{part} inputs are from {min} to {max} (standard deviation {std:.4}): training may diverge beyond ±{USUAL_MAGNITUDE}; {what_to_do}"
+            ));
+        } else if stats.is_narrow() {
+            warnings.push(format!(
+                "{part} inputs have the standard deviation {std:.2e}, below {}: there is hardly anything to tell them apart by; {what_to_do}",
+                USUAL_STD.0
+            ));
+        }
+    }
+    if test.is_far_from(train) {
+        warnings.push(format!(
+            "test inputs are scaled in another way than those of training: mean {:.4} and standard deviation {:.4} beside {:.4} and {:.4}; bring both files to one scale",
+            test.mean, test.std, train.mean, train.std
+        ));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use fedlayer_core::spec::DataSet;
+
+    use super::*;
+
+    fn stats(min: f64, max: f64, mean: f64, std: f64) -> InputStats {
+        InputStats { examples: 10, min, max, mean, std }
+    }
+
+    #[test]
+    fn unusual_inputs_are_named_with_the_key_to_write() {
+        let spec = DataSpec::new(DataSet::Digits);
+        let said = |train: InputStats, test: InputStats| warnings(Some(&train), Some(&test), &spec);
+        let usual = stats(-0.42, 2.8, 0.0, 1.0);
+        assert!(said(usual, usual).is_empty());
+        let raw = stats(0.0, 255.0, 127.5, 73.9);
+        let two = said(raw, raw);
+        assert_eq!(two.len(), 2);
+        assert!(
+            two[0].starts_with("training inputs are from 0 to 255 (standard deviation 73.9000)")
+        );
+        assert!(two[0].contains("`data.normalize = \"set\"`"));
+        let far = said(usual, raw);
+        assert!(far[1].starts_with("test inputs are scaled in another way"), "{far:?}");
+        let narrow = stats(0.0, 0.004, 0.002, 0.001);
+        assert!(said(narrow, narrow)[0].contains("below 0.01"));
+    }
 }

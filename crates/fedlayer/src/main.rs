@@ -18,6 +18,7 @@ mod fetch;
 mod files;
 mod folders;
 mod identity;
+mod input_files;
 mod inputs;
 mod list;
 mod locator;

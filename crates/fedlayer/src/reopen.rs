@@ -8,7 +8,7 @@ use crate::{
     data::Data,
     exit::Failure,
     folders::Folders,
-    inputs::{InputsNote, Search},
+    input_files::{InputsNote, Search},
     run_folder::{self, RunFolder, RunNote},
     scenario,
     screen::Screen,

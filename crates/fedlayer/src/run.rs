@@ -24,6 +24,7 @@ use crate::{
     data::Data,
     exit::{Cause, Failure, run_reason},
     folders::Folders,
+    inputs::Inputs,
     reopen::{Reopened, absolute},
     run_folder::{RunFolder, RunNote, RunState},
     scenario,
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     };
     let trainers = Arc::new(Trainers::new(device, data));
     begin::read_data(&trainers, &read.plans)?;
+    warn_of_inputs(&read.plans, &trainers, screen)?;
     begin::try_out(&trainers, &read.plans)?;
     let threads = Threads::start(note.workers, &trainers)?;
     let (scenario, out) = (&args.scenario.scenario, args.out.as_deref());
@@ -56,6 +58,16 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, previous: false };
     job.execute(note, threads, screen)
+}
+
+/// Says once what is unusual about the inputs of the first plan's data.
+fn warn_of_inputs(plans: &[Plan], trainers: &Trainers, screen: &Screen) -> Result<(), Failure> {
+    let Some(first) = plans.first() else { return Ok(()) };
+    let data = trainers.data(first).map_err(Failure::Data)?;
+    for warning in Inputs::of(&data, &first.data, None).warnings() {
+        screen.talk(&format!("warning: {warning}"));
+    }
+    Ok(())
 }
 
 /// `fedlayer resume`.

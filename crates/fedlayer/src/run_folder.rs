@@ -17,7 +17,7 @@ use crate::{
     classes::NamedClasses,
     exit::Failure,
     files::{self, FileError, LineFile, Lock},
-    inputs::InputsNote,
+    input_files::InputsNote,
 };
 
 /// A folder that holds everything of one run, kept for this process.

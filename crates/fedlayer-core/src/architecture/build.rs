@@ -168,7 +168,10 @@ impl Builder {
         let channels = self.shape.first().copied().unwrap_or(1);
         Ok(match kind {
             NormKind::None => self,
-            NormKind::Batch => self.push(Op::Norm(Norm::Batch { name, channels })),
+            NormKind::Batch => {
+                let positions = self.shape.iter().skip(1).product();
+                self.push(Op::Norm(Norm::Batch { name, channels, positions }))
+            }
             NormKind::Group if channels.is_multiple_of(groups) => {
                 self.push(Op::Norm(Norm::Group { name, channels, groups }))
             }

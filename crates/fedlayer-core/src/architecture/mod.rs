@@ -117,6 +117,8 @@ pub enum Norm {
         name: String,
         /// Channels.
         channels: usize,
+        /// Values of a channel in one example: 1 behind a linear layer, height × width in an image.
+        positions: usize,
     },
     /// Group normalisation.
     Group {
@@ -274,6 +276,12 @@ impl Architecture {
         Ok(Layout::with_roles(tensors)?)
     }
 
+    /// The first batch normalisation that sees one value of each channel in an example, if there is one: a batch of one example then has no variance
+    /// there, and PyTorch refuses it.
+    pub fn needs_two_examples(&self) -> Option<&str> {
+        self.ops.iter().find_map(Op::needs_two_examples)
+    }
+
     /// Whether the network has a batch normalisation.
     pub fn has_statistics(&self) -> bool {
         self.ops.iter().any(Op::has_statistics)
@@ -315,6 +323,16 @@ impl Op {
         }
     }
 
+    fn needs_two_examples(&self) -> Option<&str> {
+        match self {
+            Self::Norm(Norm::Batch { name, positions: 1, .. }) => Some(name),
+            Self::Residual { body, shortcut } => {
+                body.iter().chain(shortcut).find_map(Op::needs_two_examples)
+            }
+            _ => None,
+        }
+    }
+
     fn has_statistics(&self) -> bool {
         match self {
             Self::Norm(Norm::Batch { .. }) => true,
@@ -337,7 +355,7 @@ impl Norm {
     /// Weight and bias; of a batch normalisation also its running statistics, as PyTorch names them.
     fn tensors(&self, into: &mut Vec<Tensor>) {
         let (name, width) = match self {
-            Self::Batch { name, channels } | Self::Group { name, channels, .. } => {
+            Self::Batch { name, channels, .. } | Self::Group { name, channels, .. } => {
                 (name, *channels)
             }
             Self::Layer { name, width } => (name, *width),

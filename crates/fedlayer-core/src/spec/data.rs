@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Normalize, Scale};
+
 /// Which examples there are, and how the clients share them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +32,14 @@ pub struct DataSpec {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0, max = 1))]
     pub label_noise: f64,
+    /// What the numbers of the set are multiplied by, before `normalize`: a factor, `"unit"` (to [0, 1]) or `"none"`. Where it is not given, `"unit"` for images in
+    /// bytes and for `digits`, `"none"` for all else. Not for texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+    /// How scaled values are normalised, in training and test alike: `{ mean = […], std = […] }`, `"set"` or `"none"`. Where it is not given, `"set"` for the image
+    /// sets that are known by name, `"none"` for all else. Not for texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalize: Option<Normalize>,
     /// The tokens of an example, for texts; 64 where it is not given.
     #[serde(default)]
     #[schemars(range(min = 2, max = 65_536))]
@@ -58,6 +68,8 @@ impl DataSpec {
             test: None,
             keep_classes: None,
             label_noise: 0.0,
+            scale: None,
+            normalize: None,
             context: None,
             augment: Augment::default(),
             test_share: None,

@@ -18,6 +18,9 @@ pub struct LocalSpec {
     /// Examples in a batch; the last batch of an epoch may be smaller.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub batch: u32,
+    /// What becomes of the last batch of an epoch where it is smaller than the others.
+    #[serde(default, skip_serializing_if = "LastBatch::is_kept")]
+    pub last_batch: LastBatch,
     /// The optimizer.
     pub optimizer: Optimizer,
     /// How the learning rate changes over the steps of the whole run. Averaging does not set it back.
@@ -39,6 +42,24 @@ pub struct LocalSpec {
     /// The numbers in which networks compute while they train.
     #[serde(default)]
     pub precision: Precision,
+}
+
+/// What becomes of the last batch of an epoch where it is smaller than `batch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LastBatch {
+    /// It is a step like any other.
+    #[default]
+    Keep,
+    /// It is left out, other examples in every epoch, as by PyTorch's `DataLoader(drop_last=True)`. A client with fewer examples than `batch` keeps its one
+    /// batch: it would have no step at all.
+    Drop,
+}
+
+impl LastBatch {
+    fn is_kept(&self) -> bool {
+        *self == Self::Keep
+    }
 }
 
 /// A warm-up: the learning rate rises linearly from `from`, and the schedule begins after it.
@@ -85,6 +106,7 @@ impl LocalSpec {
             epochs: Some(epochs),
             steps: None,
             batch,
+            last_batch: LastBatch::default(),
             optimizer,
             schedule: Schedule::default(),
             warmup: None,
@@ -93,6 +115,25 @@ impl LocalSpec {
             clip: None,
             precision: Precision::default(),
         }
+    }
+
+    /// The batches of an epoch, for a client of so many training examples.
+    pub fn batches_of(&self, examples: u64) -> u64 {
+        let batch = self.batch.into();
+        match self.last_batch {
+            LastBatch::Keep => examples.div_ceil(batch),
+            LastBatch::Drop if examples < batch => examples.min(1),
+            LastBatch::Drop => examples / batch,
+        }
+    }
+
+    /// The examples of the smallest batch of a round, for a client of so many training examples; 0 for a client without any.
+    pub fn smallest_batch(&self, examples: u64) -> u64 {
+        let (batch, per_epoch) = (u64::from(self.batch), self.batches_of(examples));
+        // The last batch of an epoch is the only one that may be smaller.
+        let reaches_last = self.steps_of(per_epoch) >= per_epoch;
+        let left = examples.saturating_sub(per_epoch.saturating_sub(1) * batch).min(batch);
+        if reaches_last { left } else { batch }
     }
 
     /// The optimizer steps of a round, for a client of so many steps per epoch.
@@ -287,6 +328,36 @@ pub enum Loss {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_epoch_with_its_last_batch_and_without_it() {
+        let local = |batch, steps, last_batch| LocalSpec {
+            epochs: if steps > 0 { None } else { Some(2) },
+            steps: (steps > 0).then_some(steps),
+            last_batch,
+            ..LocalSpec::new(1, batch, Optimizer::Sgd(Sgd::new(0.1)))
+        };
+        // Batch, steps (0: two epochs), examples; then batches of an epoch and the smallest batch of a round.
+        let cases = [
+            (LastBatch::Keep, 19, 0, 115, (7, 1)),
+            (LastBatch::Drop, 19, 0, 115, (6, 19)),
+            (LastBatch::Keep, 19, 6, 115, (7, 19)),
+            (LastBatch::Keep, 19, 7, 115, (7, 1)),
+            (LastBatch::Keep, 19, 0, 114, (6, 19)),
+            (LastBatch::Keep, 8, 0, 5, (1, 5)),
+            (LastBatch::Drop, 8, 0, 5, (1, 5)),
+            (LastBatch::Drop, 8, 0, 8, (1, 8)),
+            (LastBatch::Drop, 8, 0, 1, (1, 1)),
+            (LastBatch::Keep, 1, 0, 5, (5, 1)),
+            (LastBatch::Drop, 8, 0, 0, (0, 0)),
+            (LastBatch::Keep, 8, 3, 0, (0, 0)),
+        ];
+        for (last_batch, batch, steps, examples, expected) in cases {
+            let local = local(batch, steps, last_batch);
+            let found = (local.batches_of(examples), local.smallest_batch(examples));
+            assert_eq!(found, expected, "{last_batch:?} {batch} {steps} {examples}");
+        }
+    }
 
     #[test]
     fn schedules_take_their_values_at_the_corners() {

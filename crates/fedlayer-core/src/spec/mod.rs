@@ -7,6 +7,7 @@ mod analysis;
 mod barriers;
 mod clients;
 mod data;
+mod inputs;
 mod layers;
 mod local;
 mod model;
@@ -21,9 +22,10 @@ pub use analysis::{
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
 pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
 pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};
+pub use inputs::{Constants, Normalize, NormalizeWord, Scale, ScaleWord};
 pub use layers::{Block, ConvSpec, LayerSpec, LinearSpec, NormSpec, PoolSpec};
 pub use local::{
-    Adam, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
+    Adam, LastBatch, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
 };
 pub use model::{Activation, Gpt, Mlp, MlpForm, ModelSpec, NormKind, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};

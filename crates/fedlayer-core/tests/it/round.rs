@@ -326,7 +326,7 @@ fn a_round_that_fails_in_every_attempt_fails_the_run() {
         > report 1.2.1 nan-loss
         refuse 1.2.1: the training loss is NaN; training diverged, and a smaller learning rate may help
         > report 1.2.2 crashed
-        (failed: round 1, attempt 2 of 2: 1 of 2 needed clients reported (client 2 failed: out of memory))
+        (failed: round 1, attempt 2 of 2: 1 of 2 needed clients reported (client 1 refused: the training loss is NaN; training diverged, and a smaller learning rate may help; client 2 failed: out of memory))
         ",
     );
 }

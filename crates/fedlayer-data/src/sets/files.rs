@@ -2,35 +2,65 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Examples, spec::Files};
+use fedlayer_core::{
+    Examples,
+    spec::{DataSpec, Files},
+};
 
 use super::{Parts, classes::Classes, open_own, own_shape, source};
 use crate::{
     DataError,
     decode::{
-        array::Array,
+        array::{Array, Kind},
         csv::{self, Heading},
         label::Label,
         npy, safetensors,
     },
     error::in_range,
+    inputs::{self, Factor},
     shelf::Shelf,
 };
 
 /// Reads the training file and the test file, where there is one.
-pub(super) fn read(files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-    read_parts(files, shelf).map_err(DataError::of_own_file)
+pub(super) fn read(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+    read_parts(spec, files, shelf).map_err(DataError::of_own_file)
 }
 
-fn read_parts(files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+fn read_parts(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
     check(files)?;
     let reader = Reader { files, shelf };
-    let train = reader.read(&files.train, files.train_labels.as_deref(), None)?;
+    let mut train = reader.read(&files.train, files.train_labels.as_deref(), None)?;
     let heading = train.heading.as_ref();
     let test = files.test.as_deref();
     let test = test.map(|test| reader.read(test, files.test_labels.as_deref(), heading));
-    let (train, test) = numbered(train, test.transpose()?, files.classes)?;
-    Ok(Parts { train: Arc::new(train), test: test.map(Arc::new) })
+    let mut test = test.transpose()?;
+    let largest = scale(spec, &mut train, test.as_mut())?;
+    let (train, test) = numbered(train, test, files.classes)?;
+    Ok(Parts { train: Arc::new(train), test: test.map(Arc::new), largest })
+}
+
+/// Scales both files as `data.scale` says. Returns the largest number of their format: 255 where their features are bytes.
+fn scale(
+    spec: &DataSpec,
+    train: &mut Raw,
+    test: Option<&mut Raw>,
+) -> Result<Option<f32>, DataError> {
+    if let Some(test) = test.as_deref().filter(|test| test.bytes != train.bytes)
+        && spec.scale.is_none()
+    {
+        let (bytes, other) = if train.bytes { (&*train, test) } else { (test, &*train) };
+        return Err(DataError::OtherNumbers {
+            bytes: bytes.file.clone(),
+            other: other.file.clone(),
+        });
+    }
+    let largest = train.bytes.then_some(inputs::BYTE);
+    let factor = Factor::of(spec, largest)?;
+    factor.apply(&mut train.values);
+    if let Some(test) = test {
+        factor.apply(&mut test.values);
+    }
+    Ok(largest)
 }
 
 /// Checks the keys by themselves.
@@ -74,6 +104,8 @@ struct Raw {
     file: String,
     shape: Vec<usize>,
     values: Vec<f32>,
+    /// Whether its features are bytes, as images are.
+    bytes: bool,
     labels: Vec<Label>,
     groups: Option<Vec<u32>>,
     /// The names of its columns, where it has such.
@@ -133,6 +165,7 @@ impl Reader<'_> {
             file: source.file().to_owned(),
             shape: vec![table.heading.features.len()],
             values: table.values,
+            bytes: false,
             labels: table.labels,
             groups: table.groups,
             heading: Some(table.heading),
@@ -152,6 +185,7 @@ fn of_arrays(
         file: file.to_owned(),
         shape,
         values,
+        bytes: features.kind == Kind::U8,
         labels: labels.labels(count)?,
         groups: groups.map(|groups| groups.owners(count)).transpose()?,
         heading: None,

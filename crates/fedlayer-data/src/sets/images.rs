@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, Values,
+    Affine, Examples, Values,
     spec::{DataSet, DataSpec},
 };
 
@@ -16,6 +16,7 @@ use crate::{
         cifar::{self, Labels, Records},
         idx,
     },
+    inputs::{self, Channel},
     shelf::Shelf,
 };
 
@@ -28,7 +29,7 @@ pub(crate) struct ImageSet {
     /// Training and test images.
     pub(crate) sizes: (usize, usize),
     /// Per channel: the mean and the standard deviation over the training images, bytes taken as 0 to 1.
-    channels: &'static [(f32, f32)],
+    pub(crate) channels: &'static [Channel],
     form: Form,
 }
 
@@ -67,6 +68,9 @@ const CIFAR_100: ImageSet = ImageSet {
     form: Form::Cifar(Labels::Hundred, &CIFAR_100_FILES, 50_000),
     ..CIFAR_10
 };
+
+/// The bytes of images, and their labels.
+type Pixels = (Vec<u8>, Vec<u32>);
 
 /// The images of a CIFAR test file.
 const CIFAR_TEST: usize = 10_000;
@@ -108,6 +112,7 @@ impl ImageSet {
     pub(crate) fn read(&self, spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
         let train = first(spec.train, "data.train", self.sizes.0)?;
         let test = first(spec.test, "data.test", self.sizes.1)?;
+        let channels = inputs::of_bytes(spec, self.channels)?;
         let (train, test) = match self.form {
             Form::Idx => (
                 self.read_idx(&IDX_FILES[..2], train, self.sizes.0, shelf)?,
@@ -123,7 +128,12 @@ impl ImageSet {
                 )
             }
         };
-        Ok(Parts { train: Arc::new(train), test: Some(Arc::new(test)) })
+        let examples = |images| Arc::new(self.examples(images, &channels));
+        Ok(Parts {
+            train: examples(train),
+            test: Some(examples(test)),
+            largest: Some(inputs::BYTE),
+        })
     }
 
     /// The first `count` of the `all` images that the two files hold.
@@ -133,7 +143,7 @@ impl ImageSet {
         count: usize,
         all: usize,
         shelf: &dyn Shelf,
-    ) -> Result<Examples, DataError> {
+    ) -> Result<Pixels, DataError> {
         let [_, height, width] = self.shape;
         let whole = idx::Header { count: all as u32, height: height as u32, width: width as u32 };
         let mut images = source(open_known(shelf, self.name, files[0].name)?)?;
@@ -151,7 +161,7 @@ impl ImageSet {
         let mut labels = source(open_known(shelf, self.name, files[1].name)?)?;
         let wanted = idx::Wanted { classes: self.classes, count: Some(whole.count), first };
         let labels = idx::labels(&mut labels, wanted)?;
-        Ok(self.examples(bytes, labels))
+        Ok((bytes, labels))
     }
 
     fn read_cifar(
@@ -161,21 +171,21 @@ impl ImageSet {
         count: usize,
         each: usize,
         shelf: &dyn Shelf,
-    ) -> Result<Examples, DataError> {
+    ) -> Result<Pixels, DataError> {
         let mut records = Records::default();
         for file in files {
             let left = count - records.labels.len();
             let mut source = source(open_known(shelf, self.name, file.name)?)?;
             cifar::append(&mut source, form, each, left, &mut records)?;
         }
-        Ok(self.examples(records.bytes, records.labels))
+        Ok((records.bytes, records.labels))
     }
 
-    fn examples(&self, bytes: Vec<u8>, labels: Vec<u32>) -> Examples {
+    fn examples(&self, (bytes, labels): Pixels, channels: &[Affine]) -> Examples {
         Examples {
             shape: self.shape.to_vec(),
             classes: self.classes,
-            values: Values::Bytes { bytes, channels: self.channels.to_vec() },
+            values: Values::Bytes { bytes, channels: channels.to_vec() },
             labels,
             targets: 1,
             groups: None,

@@ -17,6 +17,7 @@ use crate::{
     DataError,
     decode::Source,
     digits,
+    inputs::{self, Channel, Factor},
     shelf::{Opened, Shelf, ShelfError},
 };
 
@@ -29,6 +30,19 @@ pub(crate) struct Parts {
     pub(crate) train: Arc<Examples>,
     /// The set's own test part.
     pub(crate) test: Option<Arc<Examples>>,
+    /// The largest number of the format that the files have, such as 255 for bytes; nothing where there is none.
+    pub(crate) largest: Option<f32>,
+}
+
+impl Parts {
+    /// The same examples, normalised by the scenario's constants where it gives some.
+    pub(crate) fn normalized(self, spec: &DataSpec) -> Self {
+        if !inputs::has_constants(spec) {
+            return self;
+        }
+        let by = |examples: &Examples| Arc::new(inputs::by_constants(spec, examples.clone()));
+        Self { train: by(&self.train), test: self.test.as_deref().map(by), largest: self.largest }
+    }
 }
 
 /// The default number of tokens of an example.
@@ -36,22 +50,26 @@ pub(crate) const CONTEXT: u32 = 64;
 
 /// Reads a set. Synthetic ones are drawn elsewhere.
 pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-    let only = |train: Examples| Parts { train: Arc::new(train), test: None };
+    let only = |train: Examples| Parts { train: Arc::new(train), test: None, largest: None };
     let context = spec.context.unwrap_or(CONTEXT) as usize;
     let parts = match &spec.set {
-        DataSet::Digits => only(digits::decode()?),
+        DataSet::Digits => {
+            let factor = Factor::of(spec, Some(digits::WHITE.into()))?;
+            Parts { largest: Some(digits::WHITE.into()), ..only(digits::decode(factor)?) }
+        }
         DataSet::Mnist | DataSet::FashionMnist | DataSet::Cifar10 | DataSet::Cifar100 => {
             return ImageSet::of(&spec.set).ok_or(DataError::NotASet)?.read(spec, shelf);
         }
         DataSet::Wikitext2 => texts::wikitext_2(shelf, context)?,
         DataSet::TinyShakespeare => only(texts::tiny_shakespeare(shelf, context)?),
         DataSet::Text(text) => only(texts::own(shelf, &text.file, context)?),
-        DataSet::Files(own) => files::read(own, shelf)?,
+        DataSet::Files(own) => files::read(spec, own, shelf)?,
         DataSet::Synthetic(_) => return Err(DataError::NotASet),
     };
     Ok(Parts {
         train: cut(parts.train, spec.train, "data.train")?,
         test: parts.test.map(|test| cut(test, spec.test, "data.test")).transpose()?,
+        largest: parts.largest,
     })
 }
 
@@ -80,6 +98,11 @@ fn cut(
         return Ok(all);
     }
     Ok(Arc::new(gather(&all, &(0..count as u32).collect::<Vec<_>>())))
+}
+
+/// Per channel of a known image set: the published mean and standard deviation over its training images, bytes taken as 0 to 1; nothing for other sets.
+pub fn published(set: &DataSet) -> Option<&'static [Channel]> {
+    ImageSet::of(set).map(|images| images.channels)
 }
 
 /// What messages call a set: its name in scenarios, or its file.

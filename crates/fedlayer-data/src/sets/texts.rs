@@ -20,7 +20,8 @@ pub(super) fn wikitext_2(shelf: &dyn Shelf, context: usize) -> Result<Parts, Dat
     let words = Words::of(&text);
     let part = |text: &str, least| examples(&words.articles(text), context, least, set);
     let (train, text) = (part(&text, 1)?, utf8_of(shelf, set, test)?);
-    Ok(Parts { train: Arc::new(train), test: Some(Arc::new(part(&text, 1)?)) })
+    let test = Some(Arc::new(part(&text, 1)?));
+    Ok(Parts { train: Arc::new(train), test, largest: None })
 }
 
 /// Tiny Shakespeare, an owner for each speaker.

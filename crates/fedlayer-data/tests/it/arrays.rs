@@ -36,7 +36,8 @@ fn features_and_labels_are_two_npy_files() {
         encoded(1, "|u1", &[2, 2], &[0, 255, 7, 8]),
         encoded(1, "<i4", &[2], &[1, 0, 0, 0, 0, 0, 0, 0]),
     );
-    assert_eq!(bytes.unwrap().pool().unwrap().all_values(), [0.0, 255.0, 7.0, 8.0]);
+    let seen = [0.0, 255.0, 7.0, 8.0].map(|byte: f32| byte / 255.0);
+    assert_eq!(bytes.unwrap().pool().unwrap().all_values(), seen);
 }
 
 /// What NumPy 2 writes for `numpy.save(…, numpy.array([[1.5, -2]]))`, padded to 64 bytes.

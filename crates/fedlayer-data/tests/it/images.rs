@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Seed, Values,
+    Affine, Seed, Values,
     spec::{DataSet, DataSpec},
 };
 use fedlayer_data::decode::Fault;
@@ -49,7 +49,8 @@ fn mnist_is_read_in_the_order_of_its_files() {
         assert_eq!((&pool.labels[..], &data.test.labels[..]), (&[3, 1, 4][..], &[5, 9][..]));
         let Values::Bytes { bytes, channels } = &pool.values else { panic!("images are bytes") };
         assert_eq!(bytes.chunks(784).map(|image| image[783]).collect::<Vec<_>>(), [7, 8, 9]);
-        assert_eq!(channels, &[(0.1307, 0.3081)]);
+        let affine = Affine { factor: 1.0 / (255.0 * 0.3081), offset: -0.1307 / 0.3081 };
+        assert_eq!(channels, &[affine]);
     }
 }
 

@@ -13,6 +13,7 @@ mod effects;
 mod encode;
 mod errors;
 mod images;
+mod inputs;
 mod load;
 mod memory;
 mod own_labels;

@@ -9,7 +9,7 @@
 use std::{fs::File, path::PathBuf};
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, Seed, Values,
+    Affine, ClientId, Examples, FederatedData, Seed, Values,
     spec::{DataSet, DataSpec, Partition},
 };
 use fedlayer_data::{
@@ -78,8 +78,9 @@ fn channels(examples: &Examples) -> Vec<[(f64, f64); 2]> {
         }
         let mean = sum as f64 / count as f64;
         let deviation = (squares as f64 / count as f64 - mean * mean).sqrt();
-        let (by_mean, by_deviation) = channels[channel];
-        [(mean / 255.0, deviation / 255.0), (by_mean.into(), by_deviation.into())]
+        let Affine { factor, offset } = channels[channel];
+        let by_deviation = 1.0 / (255.0 * f64::from(factor));
+        [(mean / 255.0, deviation / 255.0), (-f64::from(offset) * by_deviation, by_deviation)]
     };
     (0..channels.len()).map(of).collect()
 }

@@ -112,7 +112,7 @@ fn warm_up(scenario: &Scenario, facts: Option<&DataFacts>, warmup: &Warmup) -> O
     }
     // No client trains longer than one that had the whole pool for itself.
     let local = &scenario.local;
-    let per_epoch = (facts?.pool as u64).div_ceil(u64::from(local.batch));
+    let per_epoch = local.batches_of(facts?.pool as u64);
     let longest = local.steps_of(per_epoch).saturating_mul(u64::from(scenario.rounds));
     let length = warmup.length(per_epoch);
     (length >= longest).then(|| {

@@ -1,6 +1,7 @@
 //! What the shape of a scenario cannot say: values that are each allowed and together make no sense.
 
 mod analysis;
+mod batches;
 mod clients;
 mod images;
 mod kept;
@@ -32,6 +33,19 @@ pub trait Outside {
     /// # Errors
     /// Names the key at fault.
     fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault>;
+
+    /// How many training examples the clients have with a seed.
+    ///
+    /// # Errors
+    /// When the data cannot be shared out; always, where no data is read.
+    fn train_examples(
+        &self,
+        _data: &DataSpec,
+        _clients: u32,
+        _seed: u64,
+    ) -> Result<ClientSizes, String> {
+        Err("the data cannot be shared out here".to_owned())
+    }
 
     /// The layers of the TorchScript module in a file, as the scenario names it.
     ///
@@ -76,6 +90,15 @@ impl<F: Fn(&DataSpec, u32) -> Result<DataFacts, DataFault>> Outside for F {
     fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
         self(data, clients)
     }
+}
+
+/// The training examples of all clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientSizes {
+    /// Those of each client.
+    Each(Vec<u64>),
+    /// Those of any client: all have as many.
+    Alike(u64),
 }
 
 /// What of `[data]` cannot be.
@@ -144,6 +167,7 @@ pub(crate) fn check(
         problems.extend(analysis::models(scenario, &layout, outside));
         problems.extend(model::initial(scenario, &layout, outside));
         problems.extend(too_large(&layout));
+        problems.extend(batches::check(scenario, Some(facts), outside));
     }
     if problems.is_empty() { Ok(layout) } else { Err(problems) }
 }

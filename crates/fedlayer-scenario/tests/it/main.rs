@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the message")]
 
 mod base;
+mod batches;
 mod faults;
 mod laws;
 mod right;

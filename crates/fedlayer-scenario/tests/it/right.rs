@@ -1,8 +1,8 @@
 //! Right scenarios: what the plans hold.
 
 use fedlayer_core::spec::{
-    Average, BarrierSpec, CheckpointSpec, EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer,
-    OptimizerMemory, Partition, Precision, Rule, Schedule, Sgd, Statistics, Weighting,
+    Average, BarrierSpec, CheckpointSpec, EvaluateSpec, LastBatch, LocalSpec, Loss, ModelSpec,
+    Optimizer, OptimizerMemory, Partition, Precision, Rule, Schedule, Sgd, Statistics, Weighting,
 };
 use fedlayer_scenario::{example, schema};
 
@@ -49,6 +49,7 @@ strategy = [{ name = "all", average = "all" }]
         epochs: Some(1),
         steps: None,
         batch: 10,
+        last_batch: LastBatch::Keep,
         optimizer,
         schedule: Schedule::Constant,
         warmup: None,

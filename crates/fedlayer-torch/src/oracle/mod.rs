@@ -2,6 +2,7 @@
 //!
 //! Here and not among the tests of the public face, because the fixtures give what the face draws itself: orders of examples, weights, no dropout.
 
+mod last_batch;
 mod networks;
 mod training;
 

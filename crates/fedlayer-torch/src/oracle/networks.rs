@@ -258,10 +258,10 @@ fn check_steps(case: &Case, plan: &Plan, engine: &Engine, alone: &Alone, start: 
         rounds_before: 0,
         rounds: 1,
         examples: Arc::new(case.ten_batches()),
-        batches: Batches::in_order((0..examples as u32).collect(), examples, case.batch),
+        batches: Batches::in_order((0..examples as u32).collect(), examples, &plan.local),
         seed: Seed::new(1),
     };
-    let trained = alone::train(engine, alone, vec![member]).unwrap().remove(0);
+    let trained = alone::train(engine, alone, &member).unwrap();
     let mean = case.losses.iter().sum::<f64>() / 10.0;
     near(trained.loss, mean, 1e-3, mean, &format!("{}: mean loss of ten steps", case.name));
     for tensor in plan.layout.tensors() {

@@ -48,11 +48,7 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         rounds: plan.rounds.into(),
         examples: data.test.clone(),
         seed: Seed::new(1),
-        batches: Batches::in_order(
-            read(&client["order"]),
-            read(&client["examples"]),
-            plan.local.batch as usize,
-        ),
+        batches: Batches::in_order(read(&client["order"]), read(&client["examples"]), &plan.local),
     });
     let Body::Stacked(stacked) = &engine.body else { panic!("{} is not stacked", case["name"]) };
     let trained = stack::train(&engine, stacked, members.collect()).unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, OptimizerState, Split, Trainer, TrainerError,
-    spec::{LocalSpec, ModelSpec, OptimizerMemory, Toy},
+    ClientId, Examples, FederatedData, OptimizerState, Split, Trainer, TrainerError,
+    spec::{LastBatch, LocalSpec, ModelSpec, OptimizerMemory, Toy},
 };
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 
@@ -73,4 +73,74 @@ fn the_plans_layers_must_be_the_networks() {
     let toy = plan(ModelSpec::Toy(Toy::default()), &data, local(sgd(0.1)));
     let reason = "`toy` has no list of operations".to_owned();
     assert_eq!(make(toy), Err(TorchError::Model { reason }));
+}
+
+fn with_norm(json: &str) -> ModelSpec {
+    model(&format!(r#"{{ "layers": [{json}] }}"#))
+}
+
+/// The client with a last batch of one lost its update as NaN, and was told that its learning rate is too large.
+#[test]
+fn a_batch_of_one_behind_a_batch_normalisation_is_named_and_hurts_no_other_client() {
+    let dense = r#"{ "linear": { "out": 4 } }, { "norm": { "kind": "batch" } }, { "linear": { "out": 3 } }"#;
+    let data = data(6, 3, &[9, 8, 1], 20);
+    let local = LocalSpec { batch: 4, ..local(sgd(0.1)) };
+    let plan = plan(with_norm(dense), &data, local.clone());
+    let mut trainer = trainer(&plan, &data);
+    let start = initial(&mut trainer);
+    let results = trainer.train(&[0, 1, 2].map(|client| job(client, &start)));
+    let words = "a batch of one example leaves batch normalisation `norm1` one value per channel, whose variance is 0/0: \
+                 leave out such a last batch (`local.last_batch = \"drop\"`), or choose another `local.batch`";
+    let error = || Err(TrainerError(words.to_owned()));
+    assert_eq!([&results[0], &results[2]], [&error(), &error()]);
+    let update = results[1].clone().unwrap();
+    update.check(&plan.layout).unwrap();
+    let dropped = LocalSpec { last_batch: LastBatch::Drop, ..local };
+    let plan = crate::setup::plan(plan.model.clone(), &data, dropped);
+    let mut trainer = crate::setup::trainer(&plan, &data);
+    let results = trainer.train(&[0, 2].map(|client| job(client, &start)));
+    assert_eq!((results[0].clone().unwrap().steps, &results[1]), (4, &error()));
+}
+
+#[test]
+fn images_of_one_pixel_behind_a_convolution_are_a_batch_of_one_too() {
+    let conv = r#"{ "conv": { "out": 2, "kernel": 2 } }, { "norm": { "kind": "batch" } }, "flatten", { "linear": { "out": 3 } }"#;
+    for (side, is_refused) in [(2, true), (3, false)] {
+        let data = shaped(&[1, side, side], 3, 1, [5, 4]);
+        let local = LocalSpec { batch: 1, ..local(sgd(0.1)) };
+        let mut trainer = trainer(&plan(with_norm(conv), &data, local), &data);
+        let start = initial(&mut trainer);
+        assert_eq!(trainer.train(&[job(0, &start)])[0].is_err(), is_refused, "side {side}");
+    }
+}
+
+/// Bytes that nobody scaled: the learning rate is not what is wrong.
+#[test]
+fn training_that_diverges_on_inputs_that_were_not_scaled_says_so() {
+    let small = data(6, 3, &[9], 20);
+    let pool = small.pool().unwrap();
+    let scaled = |factor: f32| {
+        let values = pool.all_values().iter().map(|value| (value + 0.5) * factor).collect();
+        let pool = Arc::new(Examples::new(vec![6], 3, values, pool.labels.clone()));
+        Arc::new(FederatedData::new(pool.clone(), pool, [((0..9).collect(), vec![])]))
+    };
+    for (data, lr) in [(scaled(127.5), 1e30), (scaled(0.5), 1e38)] {
+        let plan = plan(mlp(&[8]), &data, LocalSpec { epochs: Some(8), ..local(sgd(lr)) });
+        let mut trainer = trainer(&plan, &data);
+        let start = initial(&mut trainer);
+        let is_large = data.pool().unwrap().all_values().iter().any(|&value| value > 20.0);
+        match trainer.train(&[job(0, &start)]).remove(0) {
+            Ok(update) => {
+                assert!(!is_large);
+                let error = update.check(&plan.layout).unwrap_err().to_string();
+                assert!(error.ends_with("a smaller learning rate may help"), "{error}");
+            }
+            Err(error) => {
+                assert!(is_large);
+                let words = error.to_string();
+                assert!(words.starts_with("training diverged (its loss is "), "{words}");
+                assert!(words.contains("on inputs from ") && words.contains("`data.scale = …`"));
+            }
+        }
+    }
 }

@@ -381,3 +381,19 @@ fn a_tensor_of_two_names_is_refused() {
         "its parameters `fc.weight` and `head.weight` are one tensor; give each its own"
     );
 }
+
+/// Its normalisation keeps no statistics, so that nothing tells it apart before it trains: the client then says what PyTorch said, not the head of a trace.
+#[test]
+fn a_module_that_cannot_take_a_batch_of_one_says_so_and_hurts_no_other_client() {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle/fixtures/statless.pt");
+    let data = data(4, 3, &[9, 8], 20);
+    let mut plan = of_module(&file, &data);
+    plan.local.batch = 4;
+    let mut trainer = TorchTrainer::with_module(&plan, data, Device::Cpu, Some(&file)).unwrap();
+    let start = initial(&mut trainer);
+    let results = trainer.train(&[0, 1].map(|client| job(client, &start)));
+    let words = results[0].clone().unwrap_err().to_string();
+    assert!(words.contains("Expected more than 1 value per channel when training"), "{words}");
+    results[1].clone().unwrap().check(&plan.layout).unwrap();
+}

@@ -60,12 +60,7 @@ impl Address {
     }
 
     /// Reads what stands behind the run folder, which ends at a colon.
-    fn inside(
-        text: &str,
-        colon: usize,
-        folder: PathBuf,
-        ran: &[Ran],
-    ) -> Result<Self, ValuesError> {
+    fn inside(text: &str, colon: usize, folder: PathBuf, ran: &[Ran]) -> Result<Self, ValuesError> {
         let address = Parts { text, names: ran.iter().map(|ran| ran.name.clone()).collect() };
         let rest = &text[colon + 1..];
         let (ran, rest) = address.strategy(rest, ran)?;
@@ -172,18 +167,17 @@ impl Parts<'_> {
         match found {
             SHARED => Ok(None),
             _ => found.parse().map(|client| Some(ClientId(client))).map_err(|_| {
-                self.unknown("client", found, "clients with numbers from 0, and `shared`".to_owned())
+                self.unknown(
+                    "client",
+                    found,
+                    "clients with numbers from 0, and `shared`".to_owned(),
+                )
             }),
         }
     }
 
     fn unknown(&self, what: &'static str, found: &str, there: String) -> ValuesError {
-        ValuesError::Unknown {
-            address: self.text.to_owned(),
-            what,
-            found: found.to_owned(),
-            there,
-        }
+        ValuesError::Unknown { address: self.text.to_owned(), what, found: found.to_owned(), there }
     }
 
     fn parts(&self, found: &str, ran: &Ran) -> ValuesError {
@@ -214,7 +208,8 @@ fn strategies(folder: &Path) -> Option<Result<Vec<Ran>, ValuesError>> {
     };
     let of = |name: &String| {
         let path = folder.join(name);
-        let has_seeds = files::is_folder(&path) && seeds(&path).is_ok_and(|seeds| !seeds.is_empty());
+        let has_seeds =
+            files::is_folder(&path) && seeds(&path).is_ok_and(|seeds| !seeds.is_empty());
         has_seeds.then(|| {
             let spec = scenario.strategy.iter().find(|spec| slug(&spec.name) == *name);
             Ran {

@@ -29,7 +29,12 @@ impl Faults<'_> {
             let nothing = "no such tensor".to_owned();
             (shown(unknown), "it in the file".to_owned(), nothing, self.unknown_help(file, layout))
         } else if let Some(missing) = self.missing.first() {
-            (missing.name.clone(), "nothing".to_owned(), model_has(missing), self.missing_help(file))
+            (
+                missing.name.clone(),
+                "nothing".to_owned(),
+                model_has(missing),
+                self.missing_help(file),
+            )
         } else if let Some((spec, shape, kind)) = self.different.first() {
             let found = format!("shape {shape:?} of {kind:?}");
             (spec.name.clone(), found, model_has(spec), self.different_help(file))
@@ -67,16 +72,21 @@ impl Faults<'_> {
             return format!("these are the values of another model; this one has {}", list(names));
         }
         let missing = || self.missing.iter().map(|spec| spec.name.as_str());
-        let renamed: Vec<(&String, &str)> =
-            self.unknown.iter().filter_map(|name| Some((name, nearest(name, missing())?))).collect();
+        let renamed: Vec<(&String, &str)> = self
+            .unknown
+            .iter()
+            .filter_map(|name| Some((name, nearest(name, missing())?)))
+            .collect();
         match &renamed[..] {
             [] => {
-                let del = self.unknown.iter().take(LINES).map(|name| format!("del state[{name:?}]"));
+                let del =
+                    self.unknown.iter().take(LINES).map(|name| format!("del state[{name:?}]"));
                 mended(file, &del.collect::<Vec<_>>().join("; "))
             }
             [(_, meant), ..] => {
                 let pop = renamed.iter().take(LINES);
-                let pop = pop.map(|(name, meant)| format!("state[{meant:?}] = state.pop({name:?})"));
+                let pop =
+                    pop.map(|(name, meant)| format!("state[{meant:?}] = state.pop({name:?})"));
                 let statements = pop.collect::<Vec<_>>().join("; ");
                 format!("did you mean `{meant}`? {}", mended(file, &statements))
             }
@@ -94,7 +104,9 @@ impl Faults<'_> {
                     mended(file, &copy)
                 )
             }
-            _ => "`fedlayer check` without the file prints the tensors that the model has".to_owned(),
+            _ => {
+                "`fedlayer check` without the file prints the tensors that the model has".to_owned()
+            }
         }
     }
 

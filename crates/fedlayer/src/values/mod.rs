@@ -25,12 +25,12 @@ use std::{path::PathBuf, sync::Arc};
 use fedlayer_core::{Layout, Params};
 use safetensors::SafeTensors;
 
+use self::{address::Address, run_model::check_shared, state_dict::StateDict};
 pub(crate) use self::{
     error::{ValuesError, list},
     file_kind::FileKind,
     numbers::check as check_values,
 };
-use self::{address::Address, run_model::check_shared, state_dict::StateDict};
 use crate::{
     files,
     locator::{FileName, Locator},
@@ -101,7 +101,9 @@ impl Source {
 /// The tensors of a file, or what it is instead.
 fn deserialize<'b>(file: &str, bytes: &'b [u8]) -> Result<SafeTensors<'b>, ValuesError> {
     SafeTensors::deserialize(bytes).map_err(|error| match FileKind::of(bytes) {
-        FileKind::Safetensors => ValuesError::Format { file: file.to_owned(), reason: error.to_string() },
+        FileKind::Safetensors => {
+            ValuesError::Format { file: file.to_owned(), reason: error.to_string() }
+        }
         kind => ValuesError::Kind { file: file.to_owned(), kind },
     })
 }

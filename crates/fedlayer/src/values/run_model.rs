@@ -91,9 +91,8 @@ pub(super) fn check_shared(
     let owned = Arc::new(layout.owned_by(file.ownership(layout).unwrap_or_default()));
     let wrong = |reason| ValuesError::Checkpoint { file: name.clone(), reason };
     let federation = file.federation(&owned).map_err(wrong)?;
-    let example = |client| {
-        address_of(path, file.round(), client).unwrap_or_else(|| EXAMPLE.to_owned())
-    };
+    let example =
+        |client| address_of(path, file.round(), client).unwrap_or_else(|| EXAMPLE.to_owned());
     one_model(&name, &federation, example)
 }
 
@@ -103,9 +102,7 @@ fn check_wordless(file: &str, tensors: &SafeTensors<'_>) -> Result<(), ValuesErr
     names.sort_unstable();
     match names.into_iter().find(|name| is_of_client(name) && !name.contains("/optimizer/")) {
         None => Ok(()),
-        Some(tensor) => {
-            Err(ValuesError::Wordless { file: file.to_owned(), tensor: shown(tensor) })
-        }
+        Some(tensor) => Err(ValuesError::Wordless { file: file.to_owned(), tensor: shown(tensor) }),
     }
 }
 

@@ -8,9 +8,9 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use super::{
     Values, ValuesError,
     error::shown,
+    faults::Faults,
     names::Naming,
     numbers::{beyond_f32, check, floats, is_converted},
-    faults::Faults,
 };
 use crate::checkpoint::is_of_client;
 
@@ -74,10 +74,13 @@ impl<'f> StateDict<'f> {
             notes.push(format!("{count} tensors of {kind:?} are converted to F32"));
         }
         if uncounted > 0 {
-            notes.push(format!("{uncounted} counters `num_batches_tracked` are missing, and taken as 0"));
+            notes.push(format!(
+                "{uncounted} counters `num_batches_tracked` are missing, and taken as 0"
+            ));
         }
         let wrong = |reason: String| ValuesError::Value { file: self.file.to_owned(), reason };
-        let params = Params::new(layout.clone(), values).map_err(|error| wrong(error.to_string()))?;
+        let params =
+            Params::new(layout.clone(), values).map_err(|error| wrong(error.to_string()))?;
         check(&params).map_err(wrong)?;
         let notes = notes.into_iter().map(|note| format!("`{}`: {note}", self.file)).collect();
         Ok(Values { params, notes })

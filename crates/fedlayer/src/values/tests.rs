@@ -81,7 +81,10 @@ fn state_dicts_as_pytorch_users_have_them_have_the_values_that_pytorch_says() {
 #[test]
 fn two_names_of_one_tensor_with_different_values_are_refused() {
     let (said, help) = refused(fixture("tied-different.safetensors"), &tied());
-    assert!(said.contains("`transformer.wte.weight` and `lm_head.weight` are one tensor"), "{said}");
+    assert!(
+        said.contains("`transformer.wte.weight` and `lm_head.weight` are one tensor"),
+        "{said}"
+    );
     assert!(help.contains("tied = false"), "{help}");
 }
 
@@ -207,11 +210,15 @@ fn renamed_missing_and_extra_tensors_are_named_all_at_once() {
     insta::assert_snapshot!(renamed, @"");
     let missing = said(|tensors| drop(tensors.drain(..2)));
     insta::assert_snapshot!(missing, @"");
-    let extra = said(|tensors| tensors.push(("criterion.\u{1b}[31mw".to_owned(), "F32", vec![1], vec![0; 4])));
+    let extra = said(|tensors| {
+        tensors.push(("criterion.\u{1b}[31mw".to_owned(), "F32", vec![1], vec![0; 4]))
+    });
     insta::assert_snapshot!(extra, @"");
     let other = said(|tensors| tensors.iter_mut().for_each(|t| t.0 = format!("{}x", t.0)));
     insta::assert_snapshot!(other, @"");
-    let unrelated = said(|tensors| tensors.iter_mut().enumerate().for_each(|(i, t)| t.0 = format!("layer{i}.q")));
+    let unrelated = said(|tensors| {
+        tensors.iter_mut().enumerate().for_each(|(i, t)| t.0 = format!("layer{i}.q"))
+    });
     insta::assert_snapshot!(unrelated, @"");
 }
 
@@ -254,7 +261,8 @@ fn values_that_no_model_may_have_are_refused_by_tensor_and_element() {
     assert!(with(2, f32::NAN).contains("layer `norm` holds NaN (tensor `norm.weight`, element 1)"));
     assert!(with(4, f32::INFINITY).contains("holds inf (tensor `norm.running_mean`, element 1)"));
     let negative = with(5, -0.25);
-    let words = "tensor `norm.running_var` holds -0.25 (element 1); a running variance is at least 0";
+    let words =
+        "tensor `norm.running_var` holds -0.25 (element 1); a running variance is at least 0";
     assert!(negative.contains(words), "{negative}");
     let beyond = said(|tensors| {
         let bytes = [1.0, -1e300].into_iter().flat_map(f64::to_le_bytes);

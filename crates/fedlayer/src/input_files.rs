@@ -1,0 +1,178 @@
+//! [`InputsNote`]: the files that a run was made from, so that `resume` finds them from anywhere and names one that changed.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    exit::Failure,
+    files::{self, FileError},
+    folders::Folders,
+    locator::{FileName, Locator},
+};
+
+/// `inputs.json`: the scenario's path, and every file that it names with its path, size and hash when the run began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InputsNote {
+    /// The scenario file.
+    pub(crate) scenario: PathBuf,
+    /// The files of its data sets, its models and its values.
+    files: Vec<Input>,
+}
+
+/// A file that a run was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Input {
+    #[serde(flatten)]
+    name: FileName,
+    /// Where it is, as an absolute path.
+    path: PathBuf,
+    #[serde(flatten)]
+    content: Content,
+}
+
+/// What is in a file, as far as it matters whether it is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Content {
+    bytes: u64,
+    blake3: String,
+}
+
+impl Content {
+    /// Reads the whole file.
+    fn of(path: &Path) -> Result<Self, FileError> {
+        let mut reader = files::open(path)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut piece = vec![0; 1 << 18];
+        loop {
+            match reader.read(&mut piece).map_err(|error| FileError::reading(path, error))? {
+                0 => break,
+                read => hasher.update(&piece[..read]),
+            };
+        }
+        Ok(Self { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
+    }
+}
+
+/// The beginning of the hash is enough to tell two files apart by eye.
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = self.blake3.get(..16).unwrap_or(&self.blake3);
+        write!(f, "{} bytes, blake3 {hash}…", self.bytes)
+    }
+}
+
+impl InputsNote {
+    /// Describes the files that a locator found for the scenario in the file `scenario`.
+    pub(crate) fn of(scenario: &Path, locator: &Locator) -> Result<Self, Failure> {
+        let input = |(name, path): (FileName, PathBuf)| -> Result<Input, Failure> {
+            let content = Content::of(&path)?;
+            Ok(Input { name, path: std::path::absolute(path)?, content })
+        };
+        let files: Result<Vec<Input>, Failure> = locator.used().into_iter().map(input).collect();
+        Ok(Self { scenario: std::path::absolute(scenario)?, files: files? })
+    }
+
+    /// Where each file was.
+    pub(crate) fn paths(&self) -> BTreeMap<FileName, PathBuf> {
+        self.files.iter().map(|input| (input.name.clone(), input.path.clone())).collect()
+    }
+
+    /// Finds each file as it was, and returns the note with the paths of now.
+    ///
+    /// # Errors
+    /// Names every file that changed or is gone, with its size and hash then and now.
+    pub(crate) fn still(
+        &self,
+        run: &Path,
+        folders: &Folders,
+        search: Search,
+    ) -> Result<Self, Failure> {
+        let mut now = self.clone();
+        let mut changes = Vec::new();
+        for input in &mut now.files {
+            match input.found(folders, search) {
+                Ok(path) => input.path = path,
+                Err(change) => changes.push(change),
+            }
+        }
+        if changes.is_empty() {
+            return Ok(now);
+        }
+        Err(Failure::Data(format!(
+            "the run in `{}` began with other files\n{}\nhint: put them back, or name a folder that has them as they were with `--data`; with other data begin a new run",
+            run.display(),
+            changes.join("\n")
+        )))
+    }
+}
+
+/// Where the files of a run that is there already are searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// Where they were, then in the folders.
+    WhereTheyWere,
+    /// In the folders.
+    InFolders,
+}
+
+impl Input {
+    /// The first path that has the file as it was, or how the first one that there is differs.
+    fn found(&self, folders: &Folders, search: Search) -> Result<PathBuf, String> {
+        let Self { name: FileName { set, name }, path, content: then } = self;
+        let anew = folders.places(set.as_deref(), name);
+        let places = match search {
+            Search::WhereTheyWere => [vec![path.clone()], anew].concat(),
+            Search::InFolders => anew,
+        };
+        let differs = |at: &Path, now: String| {
+            format!("  `{name}`: {}: then {then}, now {now}", at.display())
+        };
+        let mut difference = None;
+        for place in places {
+            let place = std::path::absolute(&place).unwrap_or(place);
+            if files::length_if_any(&place).is_none() {
+                continue;
+            }
+            let now = Content::of(&place);
+            if now.as_ref().is_ok_and(|now| now == then) {
+                return Ok(place);
+            }
+            let words = now.map_or_else(|error| error.reason(), |now| now.to_string());
+            difference.get_or_insert_with(|| differs(&place, words));
+        }
+        Err(difference.unwrap_or_else(|| {
+            let searched = folders.names(set.as_deref(), name);
+            let searched: Vec<_> = searched.iter().map(|place| format!("`{place}`")).collect();
+            differs(path, format!("not there, nor in {}", searched.join(", ")))
+        }))
+    }
+}
+
+/// Warnings about names that mean one file beside the scenario or in a data folder, and another one further on.
+pub(crate) fn ambiguities(locator: &Locator) -> Vec<String> {
+    let own = locator.used().into_iter().filter(|(name, _)| name.set.is_none());
+    own.filter_map(|(name, used)| ambiguity(&name, &used, locator)).collect()
+}
+
+fn ambiguity(name: &FileName, used: &Path, locator: &Locator) -> Option<String> {
+    let others = locator.places(name).into_iter().skip_while(|place| place != used).skip(1);
+    let differs = |other: &PathBuf| {
+        let length = files::length_if_any(other);
+        length.is_some()
+            && (length != files::length_if_any(used)
+                || Content::of(other).ok() != Content::of(used).ok())
+    };
+    let other = others.into_iter().find(differs)?;
+    Some(format!(
+        "warning: `{}` is taken from `{}`; `{}` has another content and is not used",
+        name.name,
+        used.display(),
+        other.display()
+    ))
+}
