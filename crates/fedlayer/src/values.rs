@@ -20,7 +20,7 @@ pub(crate) enum ValuesError {
     /// A tensor of the model is not in it, or another one is.
     #[error("`{file}`: tensor `{tensor}`: found {found}; the model has {expected}")]
     Tensor { file: String, tensor: String, found: String, expected: String },
-    /// A value is NaN or infinite.
+    /// A value is NaN or infinite, or a running variance is below 0.
     #[error("`{file}`: {reason}")]
     Values { file: String, reason: String },
 }
@@ -61,7 +61,7 @@ pub(crate) fn read(path: &Path, layout: &Arc<Layout>) -> Result<Params, ValuesEr
     }
     let wrong = |reason: String| ValuesError::Values { file: file.clone(), reason };
     let params = Params::new(layout.clone(), values).map_err(|error| wrong(error.to_string()))?;
-    params.check_finite().map_err(|error| wrong(error.to_string()))?;
+    params.check().map_err(|error| wrong(error.to_string()))?;
     Ok(params)
 }
 

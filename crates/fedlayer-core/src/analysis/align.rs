@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{Permutation, Symmetry, matching::match_weights};
-use crate::{LayerName, Layout, Params, ParamsError, Seed, distance};
+use crate::{LayerName, LayerSet, Layout, Params, ParamsError, Seed, distance};
 
 /// A model laid out like another one: the same function, closer in parameter space.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Alignment {
     pub distances: Vec<LayerDistance>,
 }
 
-/// How far apart two models are in a layer before and after they were aligned: ‖Δ‖₂ over all its values.
+/// How far apart two models are in a layer before and after they were aligned: ‖Δ‖₂ over its trained values.
 ///
 /// All layers together come closer; a single one may move away.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub enum AlignError {
         /// The network's.
         expected: String,
     },
-    /// A model with a value that is NaN or infinite.
+    /// A model with a value that is NaN or infinite, or with a variance below 0.
     #[error("the {model} model: {reason}")]
     Values {
         /// Which model: `fixed` or `moved`.
@@ -85,7 +85,7 @@ pub enum AlignError {
 /// is found wherever the weights that lead to the units tell all of a group apart. A group of n units costs about n²·(values per unit) + n³ in each pass that touches it.
 ///
 /// # Errors
-/// When a model is of other layers than the network, or has a value that is not finite.
+/// When a model is of other layers than the network, or has a value that is not finite or a variance below 0.
 pub fn align(
     symmetry: &Symmetry,
     fixed: &Params,
@@ -94,12 +94,13 @@ pub fn align(
 ) -> Result<Alignment, AlignError> {
     for (model, params) in [("fixed", fixed), ("moved", moved)] {
         check(symmetry.layout(), params.layout(), model)?;
-        params.check_finite().map_err(|reason| AlignError::Values { model, reason })?;
+        params.check().map_err(|reason| AlignError::Values { model, reason })?;
     }
     let found = match_weights(symmetry, fixed, moved, seed);
-    let layers = moved.layout().layers().iter();
-    let distances = layers.map(|layer| {
-        let to = |params| distance(fixed, params, std::slice::from_ref(&layer.range));
+    let layers = moved.layout().layers().iter().enumerate();
+    let distances = layers.map(|(at, layer)| {
+        let set = LayerSet::new(moved.layout().clone(), [at]);
+        let to = |params| distance(fixed, params, set.trained());
         LayerDistance { layer: layer.name.clone(), before: to(moved), after: to(&found.params) }
     });
     Ok(Alignment {

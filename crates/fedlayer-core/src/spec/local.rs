@@ -236,7 +236,8 @@ pub enum Schedule {
         #[schemars(extend("exclusiveMinimum" = 0))]
         factor: f64,
     },
-    /// It falls along half a cosine, to 0 at the last step of the run.
+    /// It falls along half a cosine that would reach 0 one step after the last step of the run; at the last step it is above 0, as
+    /// with PyTorch's `CosineAnnealingLR`.
     Cosine,
 }
 
