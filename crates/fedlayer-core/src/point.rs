@@ -269,12 +269,13 @@ mod tests {
 
     use super::*;
 
-    /// Three layers, the middle one with a running statistic.
+    /// Three layers, the middle one with a running statistic and a counter.
     fn layout(ownership: Ownership) -> Arc<Layout> {
         let tensors = [
             ("a.weight", vec![3], Role::Trained),
             ("b.weight", vec![2], Role::Trained),
             ("b.running_mean", vec![2], Role::Statistic),
+            ("b.num_batches_tracked", vec![], Role::Statistic),
             ("c.weight", vec![4], Role::Trained),
         ];
         Arc::new(Layout::with_roles(tensors).unwrap().owned_by(ownership))

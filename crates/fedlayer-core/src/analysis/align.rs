@@ -50,7 +50,7 @@ pub enum AlignError {
         /// The network's.
         expected: String,
     },
-    /// A model with a value that is NaN or infinite, or with a variance below 0.
+    /// A model with a value that is NaN or infinite.
     #[error("the {model} model: {reason}")]
     Values {
         /// Which model: `fixed` or `moved`.
@@ -85,7 +85,7 @@ pub enum AlignError {
 /// is found wherever the weights that lead to the units tell all of a group apart. A group of n units costs about n²·(values per unit) + n³ in each pass that touches it.
 ///
 /// # Errors
-/// When a model is of other layers than the network, or has a value that is not finite or a variance below 0.
+/// When a model is of other layers than the network, or has a value that is not finite.
 pub fn align(
     symmetry: &Symmetry,
     fixed: &Params,
@@ -94,7 +94,7 @@ pub fn align(
 ) -> Result<Alignment, AlignError> {
     for (model, params) in [("fixed", fixed), ("moved", moved)] {
         check(symmetry.layout(), params.layout(), model)?;
-        params.check().map_err(|reason| AlignError::Values { model, reason })?;
+        params.check_finite().map_err(|reason| AlignError::Values { model, reason })?;
     }
     let found = match_weights(symmetry, fixed, moved, seed);
     let layers = moved.layout().layers().iter().enumerate();
