@@ -1,11 +1,15 @@
 //! The barriers of a round: every sweep, α, baseline and extra, norms, cosines and counts.
 
+use std::sync::Arc;
+
 use fedlayer_core::{
-    BarrierRow, EndModel, Kind, Metric, Point, Seed, Study, Trainer, Update, spec::*, summarize,
+    BarrierRow, EndModel, Examples, FederatedData, Kind, Metric, Point, Seed, Split, Study,
+    Trainer, Update, spec::*, summarize,
 };
 use serde_json::Value;
 
-use super::{Case, cases, read};
+use super::{Case, cases, data, read};
+use crate::setup::{probe, trainer};
 
 /// Losses are about 1 and computed in f32.
 const LOSS: f64 = 1e-5;
@@ -227,4 +231,21 @@ fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
             }
         }
     }
+}
+
+/// Two batches, of 256 and 64 examples, count alike; each gives its mean and its unbiased variance.
+#[test]
+fn statistics_measured_in_several_batches_are_pytorchs() {
+    let case = cases().into_iter().find(|case| case.statistics == Statistics::Recompute).unwrap();
+    let small = data(&case.fixture);
+    let pool = small.pool().unwrap();
+    let (values, classes) = (pool.all_values(), pool.classes);
+    let copies = (0_u8..10).map(|copy| 1.0 + f32::from(copy) / 10.0);
+    let values = copies.flat_map(|factor| values.iter().map(move |value| value * factor)).collect();
+    let large = Examples::new(pool.shape.clone(), classes, values, pool.labels.repeat(10));
+    let clients = [((0..large.len() as u32).collect(), vec![])];
+    let data = Arc::new(FederatedData::new(Arc::new(large), small.test.clone(), clients));
+    let mut trainer = trainer(&case.plan, &data);
+    let found = trainer.evaluate(&[probe(&case.models[1], Split::Test)]).unwrap().remove(0).loss();
+    case.near(found, &case.fixture["measured_in_batches"], LOSS, "measured in two batches");
 }
