@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
 mod analyses;
+mod batchnorm;
 mod bytes;
 mod commands;
 mod contract;

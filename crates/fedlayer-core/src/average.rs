@@ -26,6 +26,8 @@ const BLOCK: usize = 2048;
 /// Sums run in the order given, in f64, and are rounded once. Weights need not be normalised: with integers for weights
 /// equal models average to themselves, bit for bit. It streams: beside the models it takes one block of memory.
 ///
+/// A counter of batches is not averaged: the average has seen as many batches as the model that has seen most of them.
+///
 /// # Errors
 /// When there is no model, or the weights' sum is not finite and above 0. `target` is then unchanged.
 pub fn weighted_mean(
@@ -67,7 +69,21 @@ pub fn weighted_mean(
             }
         }
     }
+    carry_counters(target, set, models.iter().map(|(_, params)| *params));
     Ok(())
+}
+
+/// Gives `target` the counters of batches in `set` that a model made of several others has: the largest of each.
+pub(crate) fn carry_counters<'a>(
+    target: &mut Params,
+    set: &LayerSet,
+    models: impl Iterator<Item = &'a Params> + Clone,
+) {
+    for counter in set.counters() {
+        let counts = models.clone().flat_map(|params| params.range(&counter.range));
+        let most = counts.copied().fold(0.0, f32::max);
+        target.values_mut()[counter.range.clone()].fill(most);
+    }
 }
 
 /// How much each update counts.
@@ -79,7 +95,8 @@ pub fn weights(weighting: Weighting, updates: &[Update]) -> Vec<f64> {
     updates.iter().map(weight).collect()
 }
 
-/// The average of the updates' models on all layers.
+/// The average of the updates' models on all layers. Running statistics that stay with the models are 0 in it: it is no model to
+/// evaluate, only what a base moves towards.
 ///
 /// # Errors
 /// As [`weighted_mean`].

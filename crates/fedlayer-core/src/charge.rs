@@ -1,35 +1,37 @@
 //! [`charge`]: the bytes that a strategy would send, whatever the transport.
 
-use crate::{ClientId, Federation, LayerBytes, LayerSet};
+use crate::{ClientId, Federation, Layer, LayerBytes, LayerSet};
 
 /// The bytes of a round, layer by layer from the input, as `f32` without any packing.
 ///
 /// Down, every client of the cohort receives the shared layers that are laid over its own (the whole initial model, if it never took part).
 /// Up, every client that reported sends the layers in `averaged`. `federation` is as it was before averaging.
+///
+/// Running statistics, and the counter of batches with them, are sent with their layer where they are averaged. Where every client keeps its own, they are
+/// sent once, in the initial model.
 pub fn charge(
     federation: &Federation,
     reported: &[ClientId],
     missing: impl IntoIterator<Item = ClientId>,
     averaged: &LayerSet,
 ) -> Vec<LayerBytes> {
-    let layers = averaged.layout().layers();
-    let mut receivers = vec![0; layers.len()];
+    let layout = averaged.layout();
+    let whole = |layer: usize| 4 * layout.layers()[layer].range.len() as u64;
+    let moving: Vec<u64> = (0..layout.layers().len())
+        .map(|layer| LayerSet::new(layout.clone(), [layer]).bytes())
+        .collect();
+    let mut down = vec![0; moving.len()];
     for client in reported.iter().copied().chain(missing) {
+        let is_new = !federation.clients().contains_key(&client);
         for layer in federation.received(client).indices() {
-            receivers[layer] += 1;
+            down[layer] += if is_new { whole(layer) } else { moving[layer] };
         }
     }
     let senders = |layer| if averaged.contains(layer) { reported.len() as u64 } else { 0 };
-    layers
-        .iter()
-        .enumerate()
-        .map(|(index, layer)| {
-            let bytes = 4 * layer.range.len() as u64;
-            LayerBytes {
-                layer: layer.name.clone(),
-                up: senders(index) * bytes,
-                down: receivers[index] * bytes,
-            }
-        })
-        .collect()
+    let bytes = |(index, (layer, down)): (usize, (&Layer, u64))| LayerBytes {
+        layer: layer.name.clone(),
+        up: senders(index) * moving[index],
+        down,
+    };
+    layout.layers().iter().zip(down).enumerate().map(bytes).collect()
 }

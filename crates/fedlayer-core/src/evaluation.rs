@@ -49,7 +49,7 @@ impl Checkup {
     }
 
     /// The record, from one evaluation per probe, in the order of [`probes`](Self::probes). Clients without test data are left out of
-    /// what is measured on it.
+    /// what is measured on it, and counted.
     pub fn record(&self, evaluations: &[Evaluation]) -> EvaluationRecord {
         let (common, own) = evaluations.split_at(self.models.len());
         let over_clients = |measure: fn(&Evaluation) -> Option<f64>| -> Option<f64> {
@@ -61,6 +61,7 @@ impl Checkup {
             own.iter().filter_map(measure).collect()
         };
         let accuracies = own_values(Evaluation::accuracy);
+        let untested = own.iter().filter(|evaluation| evaluation.losses.is_empty());
         let finite = |value: &f64| value.is_finite();
         EvaluationRecord {
             test_loss: over_clients(Evaluation::loss).filter(finite),
@@ -68,6 +69,7 @@ impl Checkup {
             client_loss_mean: mean(own_values(Evaluation::loss).into_iter()).filter(finite),
             client_accuracy_mean: mean(accuracies.iter().copied()),
             client_accuracy_std: sample_deviation(&accuracies),
+            clients_left_out: untested.count() as u32,
         }
     }
 }

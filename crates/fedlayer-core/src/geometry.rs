@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use crate::{
-    BarrierRow, Kind, Metric, Params, distance,
+    BarrierRow, Kind, Layer, LayerSet, Metric, Params, distance,
     study::{Direction, EndModel, Study},
 };
 
-/// Per direction and layer (the whole model last): ‖Δ‖₂ and the cosine of the movements.
+/// Per direction and layer (the whole model last): ‖Δ‖₂ and the cosine of the movements, both over trained values.
 #[derive(Debug)]
 pub(crate) struct Geometry {
-    sets: Vec<(String, Vec<Range<usize>>)>,
+    sets: Vec<(String, LayerSet)>,
     norms: Vec<Vec<f64>>,
     cosines: Vec<Vec<Option<f64>>>,
 }
@@ -19,24 +19,23 @@ impl Geometry {
     /// `shares` are the weights of the end models; they add up to 1.
     pub(crate) fn new(directions: &[Direction], ends: &[EndModel], shares: &[f64]) -> Self {
         let layout = ends[0].update.params.layout();
-        let whole = ("all".to_owned(), std::iter::once(0..layout.parameters()).collect());
-        let layers = layout.layers().iter();
-        let sets: Vec<(String, Vec<Range<usize>>)> = layers
-            .map(|layer| (layer.name.to_string(), vec![layer.range.clone()]))
-            .chain([whole])
-            .collect();
+        let layer = |(at, layer): (usize, &Layer)| {
+            (layer.name.to_string(), LayerSet::new(layout.clone(), [at]))
+        };
+        let whole = ("all".to_owned(), LayerSet::all(layout));
+        let layers = layout.layers().iter().enumerate();
+        let sets: Vec<(String, LayerSet)> = layers.map(layer).chain([whole]).collect();
         let movements: Vec<Vec<f64>> = ends.iter().map(movement).collect();
         let mut norms = Vec::new();
         let mut cosines = Vec::new();
         for direction in directions {
             let base = &ends[direction.base].update.params;
             let others = others(direction, &movements, shares);
-            let norm = |ranges: &[Range<usize>]| {
-                direction.reach * distance(base, &direction.toward, ranges)
-            };
-            norms.push(sets.iter().map(|(_, ranges)| norm(ranges)).collect());
+            let norm =
+                |set: &LayerSet| direction.reach * distance(base, &direction.toward, set.trained());
+            norms.push(sets.iter().map(|(_, set)| norm(set)).collect());
             let own = &movements[direction.base];
-            cosines.push(sets.iter().map(|(_, ranges)| cosine(own, &others, ranges)).collect());
+            cosines.push(sets.iter().map(|(_, set)| cosine(own, &others, set.trained())).collect());
         }
         Self { sets, norms, cosines }
     }

@@ -2,17 +2,21 @@
 
 use std::{collections::BTreeSet, fmt, ops::Range, sync::Arc};
 
-use crate::{LayerName, Layout, Ownership, Role, TensorSpec};
+use crate::{LayerName, Layout, Ownership, TensorSpec};
 
 /// Any set of a model's layers: all, none, one, some.
 ///
-/// It is resolved to ranges of the flat parameters when it is made; neighbours share one range. Where the layout's running statistics
-/// stay with the model ([`Ownership::Model`]), they are in no range.
+/// It is resolved to ranges of the flat parameters when it is made; neighbours share one range. There are two lists of them:
+///
+/// * [`ranges`](Self::ranges): the values that are averaged, mixed and sent. Running statistics are among them where they belong
+///   to their layer ([`Ownership::Layer`]), and in no range where they stay with the model ([`Ownership::Model`]).
+/// * [`trained`](Self::trained): the values that are measured. Running statistics are never among them, whoever owns them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LayerSet {
     layout: Arc<Layout>,
     members: BTreeSet<usize>,
     ranges: Vec<Range<usize>>,
+    trained: Vec<Range<usize>>,
 }
 
 impl LayerSet {
@@ -20,16 +24,10 @@ impl LayerSet {
     pub fn new(layout: Arc<Layout>, members: impl IntoIterator<Item = usize>) -> Self {
         let count = layout.layers().len();
         let members: BTreeSet<usize> = members.into_iter().filter(|&index| index < count).collect();
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        let tensors = members.iter().flat_map(|&index| &layout.layers()[index].tensors);
-        for tensor in tensors.filter(|tensor| moves(&layout, tensor)) {
-            let range = &tensor.range;
-            match ranges.last_mut().filter(|last| last.end == range.start) {
-                Some(last) => last.end = range.end,
-                None => ranges.push(range.clone()),
-            }
-        }
-        Self { layout, members, ranges }
+        let tensors = || members.iter().flat_map(|&index| &layout.layers()[index].tensors);
+        let ranges = joined(tensors().filter(|tensor| moves(&layout, tensor)));
+        let trained = joined(tensors().filter(|tensor| tensor.is_trained()));
+        Self { layout, members, ranges, trained }
     }
 
     /// Every layer.
@@ -66,6 +64,23 @@ impl LayerSet {
     /// The ranges of the flat parameters that the layers take, ascending, as few as there can be.
     pub fn ranges(&self) -> &[Range<usize>] {
         &self.ranges
+    }
+
+    /// The ranges of the trained values of the layers, ascending, as few as there can be. Distances, cosines, counts of parameters,
+    /// predictors, random directions and twins are taken over these alone.
+    pub fn trained(&self) -> &[Range<usize>] {
+        &self.trained
+    }
+
+    /// The counters of batches that are averaged and mixed with the layers.
+    pub fn counters(&self) -> impl Iterator<Item = &TensorSpec> {
+        let tensors = self.members.iter().flat_map(|&index| &self.layout.layers()[index].tensors);
+        tensors.filter(|tensor| tensor.is_counter() && moves(&self.layout, tensor))
+    }
+
+    /// Whether the set holds every value of the model. Where running statistics stay with the model, the set of all layers does not.
+    pub fn holds_every_value(&self) -> bool {
+        self.ranges == [0..self.layout.parameters()]
     }
 
     /// The ranges of the flat parameters that are not among [`ranges`](Self::ranges), ascending.
@@ -106,20 +121,32 @@ impl LayerSet {
         self.members.len() == self.layout.layers().len()
     }
 
-    /// The number of parameters in these layers.
+    /// The number of trained values in these layers.
     pub fn parameters(&self) -> usize {
-        self.ranges.iter().map(ExactSizeIterator::len).sum()
+        self.trained.iter().map(ExactSizeIterator::len).sum()
     }
 
-    /// The bytes that these layers take as `f32`.
+    /// The bytes that these layers take as `f32` where they are sent: running statistics count where they belong to their layer.
     pub fn bytes(&self) -> u64 {
-        4 * self.parameters() as u64
+        4 * self.ranges.iter().map(|range| range.len() as u64).sum::<u64>()
     }
 }
 
-/// Whether a tensor is in the sets that its layer is in.
+/// The ranges of tensors that come in the order of the flat parameters; neighbours share one range.
+fn joined<'a>(tensors: impl Iterator<Item = &'a TensorSpec>) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for TensorSpec { range, .. } in tensors {
+        match ranges.last_mut().filter(|last| last.end == range.start) {
+            Some(last) => last.end = range.end,
+            None => ranges.push(range.clone()),
+        }
+    }
+    ranges
+}
+
+/// Whether a tensor is averaged, mixed and sent with its layer.
 fn moves(layout: &Layout, tensor: &TensorSpec) -> bool {
-    tensor.role == Role::Trained || layout.ownership() == Ownership::Layer
+    tensor.is_trained() || layout.ownership() == Ownership::Layer
 }
 
 /// `all`, `none`, or the names joined by `+`: the form that records use.

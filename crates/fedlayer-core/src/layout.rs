@@ -46,6 +46,25 @@ pub struct TensorSpec {
     pub role: Role,
 }
 
+impl TensorSpec {
+    /// Whether gradients train it. What they do not train is in no distance, no cosine, no count of
+    /// parameters, no predictor, no random direction and no twin.
+    pub fn is_trained(&self) -> bool {
+        self.role == Role::Trained
+    }
+
+    /// Whether it counts the batches that a batch normalisation has seen. A counter is carried along:
+    /// it is whole, no average has a fraction of it, and no measurement reads it.
+    pub fn is_counter(&self) -> bool {
+        self.role == Role::Statistic && self.name.ends_with(".num_batches_tracked")
+    }
+
+    /// Whether it holds the running variances of a batch normalisation, which are never below 0.
+    pub fn is_variance(&self) -> bool {
+        self.role == Role::Statistic && self.name.ends_with(".running_var")
+    }
+}
+
 /// What a tensor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -188,6 +207,13 @@ impl Layout {
     /// The number of values of the whole model, running statistics included.
     pub fn parameters(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.range.end)
+    }
+
+    /// The number of trained values of the whole model: what is called its parameters in records and
+    /// by `check`.
+    pub fn trained_parameters(&self) -> usize {
+        let trained = self.tensors().filter(|tensor| tensor.is_trained());
+        trained.map(|tensor| tensor.range.len()).sum()
     }
 
     /// The index of the layer `name`, counted from the input.

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use thiserror::Error;
 
-use crate::Layout;
+use crate::{LayerName, Layout};
 
 /// The parameters of one model: one flat vector of `f32`, and the [`Layout`] that says which layer lies where.
 ///
@@ -38,6 +38,20 @@ pub enum ParamsError {
         /// The element's row-major index in the tensor.
         element: usize,
         /// The value found.
+        value: f32,
+    },
+    /// A running variance below 0.
+    #[error(
+        "layer `{layer}` holds a variance of {value} (tensor `{tensor}`, element {element}); a running variance must be at least 0"
+    )]
+    Variance {
+        /// The layer that holds the variance.
+        layer: String,
+        /// The tensor of that layer.
+        tensor: String,
+        /// The element's row-major index in the tensor.
+        element: usize,
+        /// The variance found.
         value: f32,
     },
 }
@@ -84,12 +98,40 @@ impl Params {
         &self.values[range.clone()]
     }
 
+    /// Checks that the values can be a model's: finite, and no running variance below 0.
+    ///
+    /// # Errors
+    /// As [`check_finite`](Self::check_finite) and [`check_variances`](Self::check_variances).
+    pub fn check(&self) -> Result<(), ParamsError> {
+        self.check_finite()?;
+        self.check_variances()
+    }
+
     /// Checks that every value is finite.
     ///
     /// # Errors
     /// [`ParamsError::NotFinite`] names the first layer, tensor and element that is not.
     pub fn check_finite(&self) -> Result<(), ParamsError> {
         check_values(&self.layout, &self.values)
+    }
+
+    /// Checks that no running variance is below 0: the root of one is no number, and every loss behind it is lost.
+    ///
+    /// # Errors
+    /// [`ParamsError::Variance`] names the first layer, tensor and element that is.
+    pub fn check_variances(&self) -> Result<(), ParamsError> {
+        for tensor in self.layout.statistics().filter(|tensor| tensor.is_variance()) {
+            let values = self.range(&tensor.range);
+            if let Some(element) = values.iter().position(|&value| value < 0.0) {
+                return Err(ParamsError::Variance {
+                    layer: LayerName::of_tensor(&tensor.name).to_string(),
+                    tensor: tensor.name.clone(),
+                    element,
+                    value: values[element],
+                });
+            }
+        }
+        Ok(())
     }
 }
 

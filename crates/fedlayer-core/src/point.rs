@@ -5,7 +5,7 @@ use std::{borrow::Cow, cmp::Ordering, ops::Range, sync::Arc};
 
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::{LayerSet, Params, Seed};
+use crate::{LayerSet, Params, Seed, TensorSpec};
 
 /// A model in parameter space, described by what it is made of, so that it costs nothing until it is evaluated.
 #[derive(Debug, Clone)]
@@ -141,10 +141,15 @@ impl Ord for Part {
 
 impl Mix {
     /// The mixed parameters. Computed in f64 and rounded once: w = 0 is the base and w = 1 the other model, bit for bit.
+    ///
+    /// A counter of batches is not mixed: in between it is the larger of the two, whichever model is the base.
     pub fn params(&self) -> Params {
         let mut mixed = (*self.base).clone();
         for range in self.set.ranges() {
             self.blend(&mut mixed.values_mut()[range.clone()], range);
+        }
+        for TensorSpec { range, .. } in self.set.counters() {
+            self.carry(&mut mixed.values_mut()[range.clone()], range);
         }
         mixed
     }
@@ -159,6 +164,10 @@ impl Mix {
                 self.blend(&mut mixed[targets], &common);
             }
         }
+        let inside = |range: &Range<usize>| layer.start <= range.start && range.end <= layer.end;
+        for TensorSpec { range, .. } in self.set.counters().filter(|tensor| inside(&tensor.range)) {
+            self.carry(&mut mixed[range.start - layer.start..range.end - layer.start], range);
+        }
         mixed
     }
 
@@ -166,6 +175,14 @@ impl Mix {
     fn blend(&self, targets: &mut [f32], range: &Range<usize>) {
         for (target, &other) in targets.iter_mut().zip(self.other.range(range)) {
             *target = lerp(*target, other, self.weight);
+        }
+    }
+
+    /// Sets the counters of batches in `range`, of which `targets` are the mix's.
+    fn carry(&self, targets: &mut [f32], range: &Range<usize>) {
+        let ends = self.base.range(range).iter().zip(self.other.range(range));
+        for (target, (&base, &other)) in targets.iter_mut().zip(ends) {
+            *target = carried(base, other, self.weight);
         }
     }
 
@@ -191,10 +208,11 @@ impl Mix {
         Source::Mix(self.clone())
     }
 
-    /// The base plus a Gaussian direction on the set, scaled to the norm of the mix's own step, ‖w·(other − base)‖₂ on the set.
+    /// The base plus a Gaussian direction on the trained values of the set, scaled to the norm of the mix's own step there,
+    /// ‖w·(other − base)‖₂. Running statistics stay the base's.
     pub fn twin(&self, seed: Seed) -> Params {
         let mut generator = seed.generator();
-        let ranges = self.set.ranges();
+        let ranges = self.set.trained();
         let direction: Vec<Vec<f64>> = ranges
             .iter()
             .map(|range| range.clone().map(|_| StandardNormal.sample(&mut generator)).collect())
@@ -210,9 +228,9 @@ impl Mix {
         twin
     }
 
-    /// ‖other − base‖₂ on the set.
+    /// ‖other − base‖₂ over the trained values of the set.
     fn distance(&self) -> f64 {
-        distance(&self.base, &self.other, self.set.ranges())
+        distance(&self.base, &self.other, self.set.trained())
     }
 }
 
@@ -227,7 +245,19 @@ fn lerp(a: f32, b: f32, w: f64) -> f32 {
     }
 }
 
-/// ‖a − b‖₂ over some ranges of the parameters, summed in f64.
+/// The counter of batches of a mix: that of the end it is, and in between the larger one.
+fn carried(a: f32, b: f32, w: f64) -> f32 {
+    if w == 0.0 {
+        a
+    } else if w == 1.0 {
+        b
+    } else {
+        a.max(b)
+    }
+}
+
+/// ‖a − b‖₂ over some ranges of the parameters, summed in f64. How far layers lie apart is the distance over
+/// [`LayerSet::trained`].
 pub fn distance(a: &Params, b: &Params, ranges: &[Range<usize>]) -> f64 {
     let squares = ranges.iter().flat_map(|range| a.range(range).iter().zip(b.range(range)));
     squares.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>().sqrt()
@@ -239,12 +269,13 @@ mod tests {
 
     use super::*;
 
-    /// Three layers, the middle one with a running statistic.
+    /// Three layers, the middle one with a running statistic and a counter.
     fn layout(ownership: Ownership) -> Arc<Layout> {
         let tensors = [
             ("a.weight", vec![3], Role::Trained),
             ("b.weight", vec![2], Role::Trained),
             ("b.running_mean", vec![2], Role::Statistic),
+            ("b.num_batches_tracked", vec![], Role::Statistic),
             ("c.weight", vec![4], Role::Trained),
         ];
         Arc::new(Layout::with_roles(tensors).unwrap().owned_by(ownership))

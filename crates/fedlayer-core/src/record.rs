@@ -71,8 +71,16 @@ pub struct EvaluationRecord {
     pub client_loss_mean: Option<f64>,
     /// Mean over the clients of the accuracy on their own test data.
     pub client_accuracy_mean: Option<f64>,
-    /// Sample standard deviation of that accuracy over the clients; absent for fewer than two.
+    /// Sample standard deviation (n − 1) of that accuracy over the clients; absent for fewer than two.
     pub client_accuracy_std: Option<f64>,
+    /// The clients that have no test data of their own and are left out of the three values before; not written where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clients_left_out: u32,
+}
+
+/// Whether a count says nothing and is not written.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The barriers that tables show: test loss, baseline `mean`, α = ½, mean over the bases.
@@ -121,11 +129,11 @@ pub enum Metric {
     Loss,
     /// 100 − accuracy, in percent.
     Error,
-    /// ‖Δ‖₂ of the step from the base to the other model (twice the step to the cohort's mean).
+    /// ‖Δ‖₂ of the step from the base to the other model (twice the step to the cohort's mean), over trained values.
     Norm,
-    /// Cosine between the base's movement in the round and the others'.
+    /// Cosine between the base's movement in the round and the others', over trained values.
     Cosine,
-    /// Parameters in the set.
+    /// Trained values in the set.
     Parameters,
 }
 
@@ -202,6 +210,9 @@ pub struct SummaryRow {
     pub client_accuracy_mean: Option<f64>,
     /// As in the last evaluated round.
     pub client_accuracy_std: Option<f64>,
+    /// As in the last evaluated round.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clients_left_out: u32,
     /// As in the last measured round.
     pub full_barrier: Option<f64>,
     /// As in the last measured round.
@@ -245,6 +256,7 @@ impl SummaryRow {
             test_loss: evaluation.test_loss,
             client_accuracy_mean: evaluation.client_accuracy_mean,
             client_accuracy_std: evaluation.client_accuracy_std,
+            clients_left_out: evaluation.clients_left_out,
             full_barrier: barriers.full_barrier,
             max_layer_barrier: barriers.max_layer_barrier,
             max_layer: barriers.max_layer,

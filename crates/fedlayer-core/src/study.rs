@@ -16,7 +16,8 @@ use crate::{
 /// The barriers of one round, between the models that local training made and before anything is averaged.
 ///
 /// [`Study::probes`] says what has to be evaluated; [`Study::rows`] makes the records from the evaluations. No point is evaluated twice:
-/// the first step of a cumulative sweep *is* that layer's mix, the last step *is* the full mix, which all bases share.
+/// the first step of a cumulative sweep *is* that layer's mix, the last step *is* the full mix, which all bases share where no value
+/// stays with the base.
 #[derive(Debug)]
 pub struct Study {
     pub(crate) spec: BarrierSpec,
@@ -208,8 +209,9 @@ impl Study {
 fn key(direction: &Direction, set: &LayerSet, alpha: f64, twin: Option<u32>) -> Key {
     let weight = alpha * direction.reach;
     let toward = direction.toward_key;
-    // All layers mixed to the end are the other model itself, whatever the base was.
-    if set.is_all() && weight == 1.0 && twin.is_none() {
+    // Every value taken from the other model is that model itself, whatever the base was. Where running statistics stay with the
+    // base, all layers mixed to the end are another point for every base.
+    if set.holds_every_value() && weight == 1.0 && twin.is_none() {
         return Key::Whole(toward);
     }
     Key::Mix {

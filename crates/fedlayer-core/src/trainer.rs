@@ -97,7 +97,7 @@ pub struct OptimizerState {
 }
 
 impl Update {
-    /// Checks that the update can be averaged: finite values, a finite loss, at least one example.
+    /// Checks that the update can be averaged: finite values, no variance below 0, a finite loss, at least one example.
     ///
     /// # Errors
     /// Names what is wrong, with the layer.
@@ -110,6 +110,7 @@ impl Update {
             return Err(UpdateError::Loss(self.loss));
         }
         self.params.check_finite()?;
+        self.params.check_variances().map_err(UpdateError::Variance)?;
         for slot in self.optimizer.iter().flat_map(|state| &state.slots) {
             check_values(layout, slot).map_err(UpdateError::Optimizer)?;
         }
@@ -164,6 +165,9 @@ pub enum UpdateError {
     /// One of its values is NaN or infinite.
     #[error("{0}; training diverged, and a smaller learning rate may help")]
     Params(#[from] ParamsError),
+    /// One of its running variances is below 0.
+    #[error("{0}")]
+    Variance(ParamsError),
     /// The optimizer state that it brings is not the model's, or is NaN or infinite.
     #[error("optimizer state: {0}")]
     Optimizer(ParamsError),

@@ -1,6 +1,6 @@
 //! Running statistics measured anew before an evaluation, and set right for a mix (REPAIR).
 
-use fedlayer_core::{Mix, Point, Role, Split, TensorSpec, spec::Statistics};
+use fedlayer_core::{Mix, Point, Role, Split, spec::Statistics};
 use tch::{TchError, Tensor};
 
 use crate::{
@@ -67,10 +67,9 @@ fn measure(engine: &Engine, alone: &Alone, views: &[Tensor]) -> Result<(), TchEr
 /// REPAIR wants. Its standard deviation is the mixed scale times σ_t/σ, σ² being the mixed variance and σ_t the mixed deviation of the two models: the measured
 /// variance is divided by that ratio's square.
 fn repair(alone: &Alone, views: &[Tensor], mix: &Mix) -> Result<(), TchError> {
-    let variances = |tensor: &TensorSpec| tensor.name.ends_with(".running_var");
     for (view, tensor) in views.iter().zip(alone.tensors()) {
         let mixed = mix.set.ranges().iter().any(|range| range.contains(&tensor.range.start));
-        if !variances(tensor) || !mixed {
+        if !tensor.is_variance() || !mixed {
             continue;
         }
         let ends = mix.base.range(&tensor.range).iter().zip(mix.other.range(&tensor.range));

@@ -153,7 +153,7 @@ fn layers(plan: &Plan) -> Vec<LayerLine> {
             })
             .collect::<Vec<_>>()
             .join(", "),
-        parameters: layer.range.len(),
+        parameters: layer.tensors.iter().filter(|t| t.is_trained()).map(|t| t.range.len()).sum(),
     };
     plan.layout.layers().iter().map(line).collect()
 }
@@ -262,7 +262,10 @@ impl Report {
         }
         let seeds = plans.iter().filter(|other| other.strategy.name == plan.strategy.name).count();
         part(
-            format!("layers ({} parameters)", quantity::count(plan.layout.parameters() as u64)),
+            format!(
+                "layers ({} parameters)",
+                quantity::count(plan.layout.trained_parameters() as u64)
+            ),
             grid(
                 &[("layer", Align::Left), ("tensors", Align::Left), ("parameters", Align::Right)],
                 &self

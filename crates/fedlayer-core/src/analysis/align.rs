@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{Permutation, Symmetry, matching::match_weights};
-use crate::{LayerName, Layout, Params, ParamsError, Seed, distance};
+use crate::{LayerName, LayerSet, Layout, Params, ParamsError, Seed, distance};
 
 /// A model laid out like another one: the same function, closer in parameter space.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Alignment {
     pub distances: Vec<LayerDistance>,
 }
 
-/// How far apart two models are in a layer before and after they were aligned: ‖Δ‖₂ over all its values.
+/// How far apart two models are in a layer before and after they were aligned: ‖Δ‖₂ over its trained values.
 ///
 /// All layers together come closer; a single one may move away.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,9 +97,10 @@ pub fn align(
         params.check_finite().map_err(|reason| AlignError::Values { model, reason })?;
     }
     let found = match_weights(symmetry, fixed, moved, seed);
-    let layers = moved.layout().layers().iter();
-    let distances = layers.map(|layer| {
-        let to = |params| distance(fixed, params, std::slice::from_ref(&layer.range));
+    let layers = moved.layout().layers().iter().enumerate();
+    let distances = layers.map(|(at, layer)| {
+        let set = LayerSet::new(moved.layout().clone(), [at]);
+        let to = |params| distance(fixed, params, set.trained());
         LayerDistance { layer: layer.name.clone(), before: to(moved), after: to(&found.params) }
     });
     Ok(Alignment {

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::{Generator, LayerSet, Ownership, Params};
+use crate::{Generator, LayerSet, Params};
 
 /// Where the trained values of a layer set lie in the flat parameters. Directions and noise live here: running statistics take no part in them,
 /// because no gradient reaches them and a variance must not become negative.
@@ -16,8 +16,7 @@ pub(crate) struct Coordinates {
 impl Coordinates {
     /// Those of a layer set.
     pub(crate) fn of(set: &LayerSet) -> Self {
-        let trained = Arc::new(set.layout().owned_by(Ownership::Model));
-        Self { ranges: LayerSet::new(trained, set.indices()).ranges().to_vec() }
+        Self { ranges: set.trained().to_vec() }
     }
 
     /// Those of a single tensor.

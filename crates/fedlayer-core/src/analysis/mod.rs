@@ -129,9 +129,9 @@ pub enum AnalysisError {
         "there are no examples in the {0} split; leave it out of `splits`, or give the data set some"
     )]
     NoExamples(SplitSpec),
-    /// A model holds a value that is NaN or infinite.
+    /// A model holds a value that is NaN or infinite, or a variance below 0.
     #[error("model {model}: {reason}")]
-    NotFinite {
+    Values {
         /// The model's name.
         model: String,
         /// Which value, in which layer.

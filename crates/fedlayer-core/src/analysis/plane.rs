@@ -9,6 +9,7 @@ use crate::{
         losses::Losses,
         surface::{axis, row},
     },
+    average::carry_counters,
     spec::Surface,
 };
 
@@ -59,6 +60,9 @@ fn third(subject: &Subject) -> Result<(String, &Arc<Params>), AnalysisError> {
 ///
 /// With u = θ₂ − θ₁, v = θ₃ − θ₁ and c = ⟨v, u⟩/‖u‖² the second axis is w = v − c·u at the length of u. With h = ‖w‖/‖u‖ the point (α, β) is
 /// θ₁ + α·u + (β/h)·w = θ₁ + (α − cβ/h)·u + (β/h)·v.
+///
+/// Lengths and angles are those of trained values. Running statistics that belong to their layers are mixed as their layers are; those that stay with the model
+/// are θ₁'s all over the plane.
 struct Plane<'a> {
     models: [&'a Arc<Params>; 3],
     set: LayerSet,
@@ -71,12 +75,12 @@ struct Plane<'a> {
 impl<'a> Plane<'a> {
     fn new(models: [&'a Arc<Params>; 3]) -> Result<Self, AnalysisError> {
         let set = LayerSet::all(models[0].layout());
-        // ⟨v, u⟩, ‖u‖², ‖w‖²: sums over what moves.
+        // ⟨v, u⟩, ‖u‖², ‖w‖²: sums over what is trained.
         let steps = |at: usize| {
             let [a, b, c] = models.map(|model| f64::from(model.values()[at]));
             (b - a, c - a)
         };
-        let places = || set.ranges().iter().cloned().flatten();
+        let places = || set.trained().iter().cloned().flatten();
         let (vu, uu) =
             places().map(steps).fold((0.0, 0.0), |(vu, uu), (u, v)| (vu + v * u, uu + u * u));
         let foot = vu / uu;
@@ -108,6 +112,7 @@ impl<'a> Plane<'a> {
                 *value = (a + second * (f64::from(b) - a) + third * (f64::from(c) - a)) as f32;
             }
         }
+        carry_counters(&mut point, &self.set, self.models.iter().map(|model| &***model));
         Arc::new(point)
     }
 }

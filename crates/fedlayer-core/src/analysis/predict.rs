@@ -21,7 +21,7 @@ const HALF: f64 = 0.5;
 
 /// For each of the first two models as the base θᵢ, towards the other one, and for every layer l with Δ = θⱼˡ − θᵢˡ:
 ///
-/// * kind `norm`: ‖Δ‖₂.
+/// * kind `norm`: ‖Δ‖₂ over the trained values.
 /// * kind `cosine`: of the two models' movements on the layer from the initial model; absent where that is not known, or where one did not move.
 /// * kind `expansion`: ½⟨g, Δ⟩ + ⅛ΔᵀHΔ with gradient g and Hessian H of the mean loss at θᵢ: Taylor's expansion of what comes next, to second order.
 /// * kind `measured`: the barrier at α = ½ under the baseline `base`, L(θᵢ + ½Δ) − L(θᵢ), with the standard error of the paired differences.
@@ -47,7 +47,7 @@ fn into(
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let sets = subject.layers();
-    let norms = sets.iter().map(|set| Some(distance(&base.params, &other.params, set.ranges())));
+    let norms = sets.iter().map(|set| Some(distance(&base.params, &other.params, set.trained())));
     let norms: Vec<Option<f64>> = norms.collect();
     let cosine = |set: &LayerSet| cosine(subject.initial.as_ref()?, base, other, set);
     let cosines: Vec<Option<f64>> = sets.iter().map(cosine).collect();

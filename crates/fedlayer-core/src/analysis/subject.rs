@@ -39,10 +39,10 @@ impl Subject {
         self.models[0].params.layout()
     }
 
-    /// Checks that there is a model, and that every value is finite.
+    /// Checks that every value is finite, and every running variance at least 0.
     pub(crate) fn check(&self) -> Result<(), AnalysisError> {
         for model in &self.models {
-            model.params.check_finite().map_err(|error| AnalysisError::NotFinite {
+            model.params.check().map_err(|error| AnalysisError::Values {
                 model: model.id.to_string(),
                 reason: error.to_string(),
             })?;

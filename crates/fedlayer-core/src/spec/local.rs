@@ -379,6 +379,8 @@ mod tests {
         assert!((rate(&multi, 30) - 0.001).abs() < 1e-15);
         assert_eq!(rate(&Schedule::Cosine, 0), 0.1);
         assert!((rate(&Schedule::Cosine, 500) - 0.05).abs() < 1e-12);
+        // The last of 1000 steps, as PyTorch's `CosineAnnealingLR(optimizer, T_max=1000)` has it.
+        assert!((rate(&Schedule::Cosine, 999) - 2.467_399_070_893_439e-7).abs() < 1e-15);
         let steps = Warmup { steps: Some(100), epochs: None, from: 1e-4 };
         let epochs = Warmup { steps: None, epochs: Some(10), from: 1e-4 };
         for warmup in [steps, epochs] {

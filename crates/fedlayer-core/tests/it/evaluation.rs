@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Checkup, ClientId, Evaluation, Federation, LayerSet, Params, Split, spec::Weighting,
+    Checkup, ClientId, Evaluation, EvaluationRecord, Federation, LayerSet, Params, RoundRecord,
+    Split, SummaryRow, spec::Weighting,
 };
+use proptest::prelude::*;
 
 use crate::support::{layout, near, params, update};
 
@@ -62,4 +64,42 @@ fn what_cannot_be_measured_is_absent() {
     assert_eq!((record.test_loss, record.test_accuracy), (None, Some(0.75)));
     assert_eq!((record.client_loss_mean, record.client_accuracy_mean), (Some(2.0), Some(0.25)));
     assert_eq!(record.client_accuracy_std, None);
+    assert_eq!(record.clients_left_out, 1);
+    let row = SummaryRow::new("all", 1, &[round_record(record.clone())]);
+    assert_eq!(row.clients_left_out, 1);
+    let text = serde_json::to_string(&record).unwrap();
+    assert!(text.ends_with(r#""client_accuracy_std":null,"clients_left_out":1}"#), "{text}");
+    let all = checkup.record(&[four(1.0, 2), four(2.0, 4), four(1.0, 0), four(2.0, 1)]);
+    assert!(!serde_json::to_string(&all).unwrap().contains("left_out"), "nothing where nobody is");
+}
+
+fn round_record(evaluation: EvaluationRecord) -> RoundRecord {
+    RoundRecord {
+        round: 1,
+        attempt: 1,
+        reported: clients().to_vec(),
+        missing: Vec::new(),
+        averaged: "all".into(),
+        examples: 2,
+        steps: 2,
+        train_loss: 1.0 / 3.0,
+        evaluation: Some(evaluation),
+        barriers: None,
+        bytes_up: 0,
+        bytes_down: 0,
+        bytes: Vec::new(),
+    }
+}
+
+proptest! {
+    /// `summary.json` is made of records that were read back: a number has one text, however often it is read and written.
+    #[test]
+    fn a_record_that_is_read_back_has_the_same_text(number in prop::num::f64::NORMAL) {
+        let evaluation = EvaluationRecord { test_loss: Some(number), ..EvaluationRecord::default() };
+        let record = RoundRecord { train_loss: number, ..round_record(evaluation) };
+        let text = serde_json::to_string(&record).unwrap();
+        let again: RoundRecord = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(again.train_loss.to_bits(), number.to_bits());
+        prop_assert_eq!(serde_json::to_string(&again).unwrap(), text);
+    }
 }

@@ -270,3 +270,20 @@ fn tables_show_the_mean_baseline_at_a_half() {
     assert_eq!(shown.max_layer.unwrap().as_str(), largest);
     assert_eq!(summarize(&[]), Default::default());
 }
+
+/// Of equal maxima the first base's counts: its value is the largest, and its standard error stands beside it.
+#[test]
+fn the_standard_error_of_a_maximum_is_the_first_of_the_largest_bases() {
+    // Both mixes have the mean loss 2 and so the same barrier: with losses 2, 2 at the first base, and 0, 4 at the second.
+    let ends = ends(&layout(&[("a", 1), ("b", 1)]), &[(&[1.0, 2.0], 1), (&[3.0, 4.0], 1)]);
+    let losses = |v: &[f32]| match v {
+        [1.0, 3.0] => vec![(2.0, true), (2.0, true)],
+        [3.0, 3.0] => vec![(0.0, true), (4.0, true)],
+        _ => vec![(1.0, true), (1.0, true)],
+    };
+    let measured = measure(&cohort(), Weighting::Equal, &ends, losses);
+    let of = |base| measured.row(at(Kind::Layer, "b", base));
+    assert_eq!((of("0").value, of("1").value), (Some(1.0), Some(1.0)));
+    assert_eq!((of("0").std_error, of("1").std_error), (Some(0.0), Some(2.0)));
+    assert_eq!((of("max").value, of("max").std_error), (Some(1.0), Some(0.0)));
+}

@@ -7,6 +7,7 @@ mod analysis;
 mod architecture;
 mod averaging;
 mod barriers;
+mod batchnorm;
 mod chord;
 mod claims;
 mod cohort;

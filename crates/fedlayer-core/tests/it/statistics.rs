@@ -67,7 +67,19 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(set.parameters(), held_inside.iter().filter(|&&inside| inside).count());
+        let moving = held_inside.iter().filter(|&&inside| inside).count();
+        prop_assert_eq!(set.bytes(), 4 * moving as u64);
+        // What is measured is what is trained, whoever owns the statistics.
+        let held_trained = held(set.trained(), layout.parameters());
+        prop_assert_eq!(set.parameters(), held_trained.iter().filter(|&&trained| trained).count());
+        for (at, layer) in layout.layers().iter().enumerate() {
+            for tensor in &layer.tensors {
+                let trained = set.contains(at) && tensor.is_trained();
+                prop_assert!(tensor.range.clone().all(|value| held_trained[value] == trained));
+            }
+        }
+        let every = moving == layout.parameters();
+        prop_assert_eq!(set.holds_every_value(), every);
         // As few ranges as there can be: neighbours do not touch.
         for ranges in [inside, &rest] {
             prop_assert!(ranges.windows(2).all(|pair| pair[0].end < pair[1].start), "{:?}", ranges);

@@ -4,6 +4,7 @@
 mod align;
 mod alone;
 mod archive;
+mod batchnorm;
 mod claims;
 mod derivative;
 mod evaluation;
