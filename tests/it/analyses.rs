@@ -177,7 +177,7 @@ fn wrong_input_is_named() {
         }
     };
     let files = "a.safetensors b.safetensors --scenario scenario.toml";
-    said(files, 3, &["b.safetensors", "not found"]);
+    said(files, 4, &["b.safetensors", "not found"]);
     write(&place, "b.safetensors", &good[1..]);
     said(files, 3, &["b.safetensors", "tensor `fc1.bias`: found nothing"]);
     let mut other = good.clone();

@@ -104,7 +104,7 @@ fn files_beside_the_scenario_are_found_from_any_folder() {
     assert_eq!(nowhere.status.code(), Some(4));
     let words = stderr(&nowhere);
     assert!(words.contains("not found in `../study`, "), "{words}");
-    assert!(words.contains("one.toml:4:"), "{words}");
+    assert!(words.contains("one.toml:5:7"), "{words}");
 }
 
 #[test]

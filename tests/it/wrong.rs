@@ -149,7 +149,7 @@ fn a_diverging_strategy_is_named_and_the_others_are_finished() {
     assert_eq!(done.code, Some(9), "{}", done.stderr);
     assert!(done.stderr.contains("a smaller learning rate may help"), "{}", done.stderr);
     assert!(done.stderr.contains("2 of 4 runs failed; the others are finished"), "{}", done.stderr);
-    assert!(done.stdout.starts_with("strategy"), "{}", done.stdout);
+    assert!(done.stdout.contains("one layer, rotating"), "{}", done.stdout);
     assert!(place.path("run/summary.json").exists());
 }
 

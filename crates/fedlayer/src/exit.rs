@@ -42,7 +42,7 @@ pub(crate) enum Failure {
     #[error("another process is writing to `{}`\nhint: wait until it is done, or end it", .0.display())]
     FolderBusy(PathBuf),
     /// There is no run in a folder.
-    #[error("`{}` is not a run folder: it has no `scenario.toml`\nhint: name the folder that `fedlayer run` made", .0.display())]
+    #[error("`{}` is not a run folder: it lacks `scenario.toml` or `run.json`\nhint: name the folder that `fedlayer run` made", .0.display())]
     NoRun(PathBuf),
     /// A run is to be compared with itself.
     #[error("`{}` is named twice\nhint: name each run once", .0.display())]

@@ -199,9 +199,9 @@ impl Job {
         let began = Instant::now();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        screen.talk(&format!("run folder: {}", self.folder.path().display()));
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
-        screen.talk(&format!("run folder: {}", self.folder.path().display()));
         let mut has_begun = false;
         let ended = runtime.block_on(async {
             let word = interruption(screen.clone());

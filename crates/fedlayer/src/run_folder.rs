@@ -148,7 +148,7 @@ impl RunFolder {
 
     /// Whether there is a run in a folder.
     pub(crate) fn is_one(path: &Path) -> bool {
-        files::exists(&path.join(SCENARIO))
+        [SCENARIO, NOTE].iter().all(|name| files::exists(&path.join(name)))
     }
 
     /// Opens a run folder and keeps it for this process.
@@ -223,7 +223,7 @@ impl RunFolder {
 /// Reads the `summary.json` of a run folder without keeping the folder.
 pub(crate) fn read_summary(folder: &Path) -> Result<Summary, Failure> {
     let path = folder.join(SUMMARY);
-    match (files::exists(&path), files::exists(&folder.join(SCENARIO))) {
+    match (files::exists(&path), RunFolder::is_one(folder)) {
         (true, _) => read_json(&path),
         (false, true) => Err(Failure::Unfinished(folder.to_owned())),
         (false, false) => Err(Failure::NoRun(folder.to_owned())),

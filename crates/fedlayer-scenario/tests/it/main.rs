@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the message")]
 
+mod absence;
 mod base;
 mod batches;
 mod faults;

@@ -1,0 +1,68 @@
+//! Files that cannot be had are told from faults of the scenario, and come after them.
+
+use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
+use fedlayer_scenario::{DataFault, Outside, Report, read};
+
+use crate::base::{BASE, data, edited};
+
+/// The files of this test: none.
+struct Nowhere {
+    /// Whether the data set is nowhere, too.
+    no_data: bool,
+}
+
+impl Outside for Nowhere {
+    fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+        if !self.no_data {
+            return data(spec, clients);
+        }
+        let message = "`digits` is nowhere".to_owned();
+        Err(DataFault { key: "data.set".to_owned(), message, help: None, is_absence: true })
+    }
+
+    fn values(&self, file: &str, _layout: &Layout) -> Result<(), String> {
+        Err(format!("`{file}` is not to be had"))
+    }
+
+    fn is_absent(&self, file: &str) -> bool {
+        file.starts_with("absent")
+    }
+}
+
+fn report(text: &str, no_data: bool) -> Report {
+    read("x.toml", text, &[], &Nowhere { no_data }).unwrap_err()
+}
+
+fn starting_from(file: &str) -> String {
+    edited("rounds = 20", &format!("rounds = 20\ninitial = \"{file}\""))
+}
+
+#[test]
+fn a_set_that_is_nowhere_is_an_absence() {
+    let alone = report(&edited("rounds = 20", "rounds = 21"), true);
+    assert!(alone.is_absence());
+    assert_eq!(alone.len(), 1);
+}
+
+#[test]
+fn a_file_that_is_nowhere_is_an_absence_and_one_of_another_model_is_not() {
+    assert!(report(&starting_from("absent.safetensors"), false).is_absence());
+    assert!(!report(&starting_from("other.safetensors"), false).is_absence());
+    let module = edited("mlp = [128, 64]", "torchscript = \"absent.pt\"");
+    assert!(report(&module, false).is_absence());
+    let module = edited("mlp = [128, 64]", "torchscript = \"other.pt\"");
+    assert!(!report(&module, false).is_absence());
+    let files = "models = { files = [\"absent.a\", \"absent.b\"] }";
+    let text = format!("{BASE}\n[[analysis]]\nmeasure = {{ barriers = {{}} }}\n{files}\n");
+    let files = report(&text, false);
+    assert!(files.is_absence(), "{files}");
+}
+
+#[test]
+fn faults_of_the_scenario_come_before_files_that_cannot_be_had() {
+    let both = report(&edited("name = \"late\"", "name = \"all\""), true);
+    assert!(!both.is_absence());
+    let text = both.to_string();
+    let (fault, absence) = (text.find("[[strategy]]"), text.find("`digits` is nowhere"));
+    assert!(fault.or(text.find("\"all\"")).unwrap() < absence.unwrap(), "{text}");
+}
