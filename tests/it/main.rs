@@ -6,11 +6,13 @@
 mod analyses;
 mod bytes;
 mod commands;
+mod compare;
 mod contract;
 mod data;
 mod fetch;
 mod initial;
 mod million;
+mod progress;
 mod support;
 mod sweep;
 mod tidy;

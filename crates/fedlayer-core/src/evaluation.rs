@@ -68,6 +68,7 @@ impl Checkup {
             client_loss_mean: mean(own_values(Evaluation::loss).into_iter()).filter(finite),
             client_accuracy_mean: mean(accuracies.iter().copied()),
             client_accuracy_std: sample_deviation(&accuracies),
+            clients_without_test: own.iter().filter(|own| own.losses.is_empty()).count() as u32,
         }
     }
 }

@@ -73,6 +73,14 @@ pub struct EvaluationRecord {
     pub client_accuracy_mean: Option<f64>,
     /// Sample standard deviation of that accuracy over the clients; absent for fewer than two.
     pub client_accuracy_std: Option<f64>,
+    /// The clients without test data of their own, which are left out of the three values above; written where there are any.
+    #[serde(default, skip_serializing_if = "is_none_left_out")]
+    pub clients_without_test: u32,
+}
+
+/// A record in which nobody is left out says nothing about it.
+fn is_none_left_out(clients: &u32) -> bool {
+    *clients == 0
 }
 
 /// The barriers that tables show: test loss, baseline `mean`, α = ½, mean over the bases.
@@ -202,6 +210,9 @@ pub struct SummaryRow {
     pub client_accuracy_mean: Option<f64>,
     /// As in the last evaluated round.
     pub client_accuracy_std: Option<f64>,
+    /// As in the last evaluated round; written where there are any.
+    #[serde(default, skip_serializing_if = "is_none_left_out")]
+    pub clients_without_test: u32,
     /// As in the last measured round.
     pub full_barrier: Option<f64>,
     /// As in the last measured round.
@@ -242,6 +253,7 @@ impl SummaryRow {
             test_loss: evaluation.test_loss,
             client_accuracy_mean: evaluation.client_accuracy_mean,
             client_accuracy_std: evaluation.client_accuracy_std,
+            clients_without_test: evaluation.clients_without_test,
             full_barrier: barriers.full_barrier,
             max_layer_barrier: barriers.max_layer_barrier,
             max_layer: barriers.max_layer,

@@ -100,14 +100,15 @@ fn open(
     data: &Data,
     screen: &Screen,
 ) -> Result<(Option<RunFolder>, String, Read), Failure> {
+    let settings = args.scenario.changes()?;
     if files::is_folder(&args.scenario.scenario) {
         let folder = RunFolder::open(args.scenario.scenario.clone())?;
         let (path, text) = folder.scenario()?;
-        let read = scenario::read_text(&path, &text, &args.scenario.settings, data, screen)?;
+        let read = scenario::read_text(&path, &text, &settings, data, screen)?;
         let name = folder.note()?.scenario;
         return Ok((Some(folder), name, read));
     }
-    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, data, screen)?;
+    let read = scenario::read(&args.scenario.scenario, &settings, data, screen)?;
     let name = scenario::name(&args.scenario.scenario);
     let there = args.out.as_ref().filter(|out| args.go_on && RunFolder::is_one(out));
     let Some(out) = there else { return Ok((None, name, read)) };

@@ -16,6 +16,9 @@ pub(crate) enum Failure {
     /// The scenario is wrong. The report is whole sentences already.
     #[error("{0}")]
     Scenario(String),
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(String),
     /// The data cannot be had.
     #[error("{0}")]
     Data(String),
@@ -128,6 +131,7 @@ impl Failure {
     /// The exit code: one for each thing that a script may want to tell apart. 2 is a wrong command line.
     pub(crate) fn code(&self) -> u8 {
         match self {
+            Self::Usage(_) => 2,
             Self::Scenario(_) => 3,
             Self::Data(_) => 4,
             Self::Device(_) => 5,

@@ -19,8 +19,11 @@ use fedlayer_torch::{Device, DeviceChoice};
 use crate::{
     analyses::{self, Laboratory},
     args::{Means, ResumeArgs, RunArgs},
+    check, cost,
     data::Data,
     exit::{Cause, Failure, run_reason},
+    files,
+    progress::{Begin, RunProgress},
     run_folder::{RunFolder, RunNote, RunState},
     scenario,
     screen::Screen,
@@ -32,7 +35,8 @@ use crate::{
 /// `fedlayer run`.
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let data = Data::new(args.scenario.data.data.as_deref());
-    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, &data, screen)?;
+    let settings = args.scenario.changes()?;
+    let read = scenario::read(&args.scenario.scenario, &settings, &data, screen)?;
     let name = scenario::name(&args.scenario.scenario);
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
     let note = RunNote {
@@ -44,6 +48,9 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     for plan in &read.plans {
         trainers.data(plan).map_err(Failure::Data)?;
     }
+    if args.dry_run {
+        return dry_run(args, screen);
+    }
     let folder = match &args.out {
         Some(path) => RunFolder::create(path.clone(), &read.text, &note)?,
         None => RunFolder::create_below(Path::new("runs"), &name, &read.text, &note)?,
@@ -52,6 +59,14 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, previous: false };
     job.execute(note, Threads, screen)
+}
+
+/// What is left of a run that is not to be made: the folder that it could not have, and what `check` says.
+fn dry_run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
+    if let Some(taken) = args.out.as_ref().filter(|out| files::exists(out)) {
+        return Err(Failure::FolderExists(taken.clone()));
+    }
+    check::check(&args.scenario, screen)
 }
 
 /// `fedlayer resume`.
@@ -117,6 +132,8 @@ pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -
         state: RunState::Running,
         started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         seconds: 0.0,
+        training_seconds: 0.0,
+        analysis_seconds: 0.0,
     }
 }
 
@@ -195,34 +212,21 @@ impl Job {
         let (plans, progress) = self.waiting(screen, place.counts())?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let ended = runtime.block_on(async {
-            let word = interruption(screen.clone());
-            let Some(link) = place.open(self, &note, &word).await? else {
-                let folder = self.folder.path();
-                return Err(Failure::Interrupted(place.hint(folder)));
-            };
-            let ends = in_turn(plans, &link, &progress, &word).await;
-            let ended = self.ended(ends, &place);
-            let end = match &ended {
-                // Somebody will go on with it.
-                Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => {
-                    End::Stopped
-                }
-                _ => End::Finished,
-            };
-            place.close(end).await;
-            ended
-        });
+        let (ended, finished) =
+            runtime.block_on(self.train(plans, &progress, &mut place, &note, screen));
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
-        progress.bar.clear();
-        note.seconds = began.elapsed().as_secs_f64();
+        progress.shown.close();
+        note.training_seconds = began.elapsed().as_secs_f64();
         let reported = match &ended {
             Err(Failure::Interrupted(_)) => Ok(()),
             _ => self.report(screen, &note),
         };
         let analysed = match (&ended, &reported) {
-            (Ok(()), Ok(())) => self.analyse(&note, screen),
+            // One plan that failed does not take the analyses of the others along.
+            (Ok(()) | Err(Failure::Run { cause: Cause::Training, .. }), Ok(())) => {
+                self.analyse(&finished, &note, screen)
+            }
             _ => Ok(()),
         };
         note.state = match (&ended, &analysed) {
@@ -231,13 +235,65 @@ impl Job {
             _ => RunState::Failed,
         };
         note.seconds = began.elapsed().as_secs_f64();
+        note.analysis_seconds = note.seconds - note.training_seconds;
         let noted = self.folder.write_note(&note);
+        if note.state != RunState::Interrupted {
+            let folder = self.folder.path().display();
+            screen.talk(&format!("{}; records in {folder}", self.spent(&note)));
+        }
         // What ended the run is the news; that a full disk takes the summary too is not.
         ended.and(noted).and(reported).and(analysed)
     }
 
-    /// What the scenario wants measured on the models; what is there already is left alone.
-    fn analyse(&self, note: &RunNote, screen: &Screen) -> Result<(), Failure> {
+    /// Runs all plans to their ends over the workers of a place. Gives what the ends come to, and the plans that are finished.
+    async fn train(
+        &self,
+        plans: Vec<Waiting>,
+        progress: &Progress,
+        place: &mut impl Workplace,
+        note: &RunNote,
+        screen: &Screen,
+    ) -> (Result<(), Failure>, Vec<Arc<Plan>>) {
+        let word = interruption(screen.clone());
+        let link = match place.open(self, note, &word).await {
+            Ok(Some(link)) => link,
+            Ok(None) => {
+                let hint = place.hint(self.folder.path());
+                return (Err(Failure::Interrupted(hint)), Vec::new());
+            }
+            Err(failure) => return (Err(failure), Vec::new()),
+        };
+        let ends = in_turn(plans, &link, progress, &word).await;
+        let if_finished = |(plan, end): &PlanEnd| end.is_ok().then(|| plan.clone());
+        let finished = ends.iter().filter_map(if_finished).collect();
+        let ended = self.ended(ends, place);
+        let end = match &ended {
+            // Somebody will go on with it.
+            Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => End::Stopped,
+            _ => End::Finished,
+        };
+        place.close(end).await;
+        (ended, finished)
+    }
+
+    /// The time that everything took: the rounds, and the analyses where there are any.
+    fn spent(&self, note: &RunNote) -> String {
+        let RunNote { seconds, training_seconds, analysis_seconds, .. } = note;
+        match self.analyses.is_empty() {
+            true => format!("{seconds:.1} s"),
+            false => format!(
+                "{training_seconds:.1} s of rounds, {analysis_seconds:.1} s of analyses: {seconds:.1} s"
+            ),
+        }
+    }
+
+    /// What the scenario wants measured on the models of the plans that are finished; what is there already is left alone.
+    fn analyse(
+        &self,
+        finished: &[Arc<Plan>],
+        note: &RunNote,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
         if self.analyses.is_empty() {
             return Ok(());
         }
@@ -250,8 +306,14 @@ impl Job {
             ),
         );
         let laboratory = Laboratory { trainers: &self.trainers, workers: note.workers, screen };
-        let made = laboratory.after_rounds(&self.analyses, &self.plans, &self.folder)?;
-        analyses::show(&made, self.json, screen)
+        let (made, failed) =
+            laboratory.after_rounds(&self.analyses, &self.plans, finished, &self.folder);
+        analyses::show(&made, self.json, screen)?;
+        // The first is what the program ends with; the others are said here.
+        let mut failed = failed.into_iter();
+        let first = failed.next();
+        failed.for_each(|failure| screen.error(&failure.words()));
+        first.map_or(Ok(()), Err)
     }
 
     /// Every plan, waiting for its turn, and the progress of them all.
@@ -267,15 +329,18 @@ impl Job {
             trainers: self.trainers.clone(),
         };
         let all: Vec<Waiting> = self.plans.iter().map(of).collect();
-        let mut done = 0;
-        for waiting in &all {
-            done += waiting.look(screen)?;
+        let costs = cost::of_rounds(&self.plans, &self.trainers).map_err(Failure::Data)?;
+        let mut begins = Vec::new();
+        for (waiting, cost) in all.iter().zip(costs) {
+            let committed = waiting.look(screen)?;
+            begins.push(Begin { plan: waiting.plan.clone(), committed, cost });
         }
-        let rounds = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
+        let done: u64 = begins.iter().map(|begin| u64::from(begin.committed)).sum();
+        let rounds: u64 = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
         if done > 0 {
             screen.talk(&format!("going on after {done} of {rounds} committed rounds"));
         }
-        let progress = Progress { bar: screen.progress(rounds, done), counts };
+        let progress = Progress { shown: RunProgress::new(screen, begins), counts };
         Ok((all, progress))
     }
 
@@ -312,10 +377,7 @@ impl Job {
         if let Some(sheet) = table::sheet(&summary) {
             self.folder.write_sweep(&sheet)?;
         }
-        screen.data(&table::render(&summary, self.json)?)?;
-        let (seconds, folder) = (note.seconds, self.folder.path().display());
-        screen.talk(&format!("{seconds:.1} s; records in {folder}"));
-        Ok(())
+        Ok(screen.data(&table::render(&summary, self.json)?)?)
     }
 }
 

@@ -62,4 +62,5 @@ fn what_cannot_be_measured_is_absent() {
     assert_eq!((record.test_loss, record.test_accuracy), (None, Some(0.75)));
     assert_eq!((record.client_loss_mean, record.client_accuracy_mean), (Some(2.0), Some(0.25)));
     assert_eq!(record.client_accuracy_std, None);
+    assert_eq!(record.clients_without_test, 1);
 }
