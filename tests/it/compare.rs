@@ -148,3 +148,25 @@ fn a_run_folder_of_an_earlier_version_is_compared() {
     let table = runs.compare("base old");
     assert!(differences(&table, "old: all").starts_with("+0.0"), "{table}");
 }
+
+/// A file of the same name with another content is another set of examples, whatever the scenario calls it.
+#[test]
+fn files_of_the_same_name_with_another_content_are_no_pair() {
+    let runs = Runs::of(&[("other", "")]);
+    let note = |run: &str, hash: &str| {
+        let file =
+            format!("{{\"name\":\"d.csv\",\"path\":\"/d.csv\",\"bytes\":7,\"blake3\":\"{hash}\"}}");
+        let text = format!("{{\"scenario\":\"/s.toml\",\"files\":[{file}]}}");
+        fs::write(runs.0.path(run).join("inputs.json"), text).unwrap();
+    };
+    note("base", "aa");
+    note("other", "aa");
+    assert!(!runs.compare("base other").contains("differs"));
+    note("other", "bb");
+    let table = runs.compare("base other");
+    assert!(
+        table.contains("`file d.csv`: 7 bytes, blake3 bb against 7 bytes, blake3 aa"),
+        "{table}"
+    );
+    assert_eq!(differences(&table, "other: all"), "-             -", "{table}");
+}

@@ -1,7 +1,7 @@
 //! `fedlayer compare`: the strategies of several runs in one table, and what the runs differ in beside their strategies.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -29,7 +29,8 @@ pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     let mut parts = Vec::new();
     for ((summary, label), run) in summaries.iter().zip(&labels).zip(&args.runs) {
         let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
-        let of_variant = |rows| Part::new(label, &text, rows);
+        let inputs = inputs(&files::read_text_if_any(&run.join(INPUTS))?);
+        let of_variant = |rows| Part::new(label, &text, inputs.clone(), rows);
         parts.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
     }
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
@@ -56,22 +57,57 @@ fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
     Ok(paths.iter().zip(runs).map(label).collect())
 }
 
+/// What a run folder calls the note of the files that the run was made from; older ones have none.
+const INPUTS: &str = "inputs.json";
+
+/// The files that a run was made from: what tells the content of each, by the name that the scenario or a data set calls it.
+fn inputs(note: &str) -> BTreeMap<String, String> {
+    let note: Value = serde_json::from_str(note).unwrap_or_default();
+    let file = |file: &Value| {
+        let set = file["set"].as_str().map_or(String::new(), |set| format!("{set}/"));
+        let name = format!("{set}{}", file["name"].as_str()?);
+        Some((name, format!("{} bytes, blake3 {}", file["bytes"], file["blake3"].as_str()?)))
+    };
+    note["files"].as_array().into_iter().flatten().filter_map(file).collect()
+}
+
+/// Files of the same name with another content.
+fn changed_files(reference: &Part<'_>, other: &Part<'_>) -> Vec<Contrast> {
+    let changed = |(name, content): (&String, &String)| {
+        let before = reference.inputs.get(name).filter(|before| *before != content)?;
+        Some(Contrast {
+            key: format!("file {name}"),
+            reference: Some(before.clone()),
+            other: Some(content.clone()),
+            effect: Effect::Setup,
+        })
+    };
+    other.inputs.iter().filter_map(changed).collect()
+}
+
 /// A run, or a variant of one: strategies that share everything else.
 struct Part<'r> {
     label: String,
     rows: &'r [SummaryRow],
     /// What its scenario says, every default written out; nothing where the scenario is not there or not understood.
     setup: Option<Value>,
+    /// See [`inputs`].
+    inputs: BTreeMap<String, String>,
 }
 
 impl<'r> Part<'r> {
-    fn new(run: &str, scenario: &str, rows: &'r [SummaryRow]) -> Self {
+    fn new(
+        run: &str,
+        scenario: &str,
+        inputs: BTreeMap<String, String>,
+        rows: &'r [SummaryRow],
+    ) -> Self {
         let variant = rows.first().and_then(|row| row.variant.as_ref());
         let label = match variant {
             Some(variant) => format!("{run}: {}", variant.label()),
             None => run.to_owned(),
         };
-        Self { label, rows, setup: setup(scenario, variant) }
+        Self { label, rows, setup: setup(scenario, variant), inputs }
     }
 
     /// The strategies in their order, each with its rows.
@@ -101,10 +137,11 @@ fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Value> {
 fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Vec<Differing> {
     let Some((first, others)) = parts.split_first() else { return Vec::new() };
     let part = |part: &Part<'_>| {
-        let keys = match (&first.setup, &part.setup) {
+        let mut keys = match (&first.setup, &part.setup) {
             (Some(reference), Some(other)) => contrasts(reference, other),
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
         };
+        keys.extend(changed_files(first, part));
         let against = against(&keys, anyway);
         (!keys.is_empty()).then(|| Differing { run: part.label.clone(), keys, against })
     };

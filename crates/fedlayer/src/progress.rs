@@ -195,7 +195,7 @@ impl State {
 
     /// `37 of 150 rounds, 2 min left: …`.
     fn line(&self, now: Duration) -> Line {
-        let last = self.last.as_ref().map_or("in the first round".to_owned(), |last| {
+        let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
             format!("{}: {}", self.name(last), last.numbers())
         });
         let text =
@@ -205,7 +205,7 @@ impl State {
 
     /// The same for a bar: what matters least comes last, where a narrow terminal cuts it off.
     fn short(&self, now: Duration) -> String {
-        let last = self.last.as_ref().map_or("in the first round".to_owned(), |last| {
+        let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
             format!("{}, {}", last.numbers(), self.name(last))
         });
         format!("{}/{}{}; {last}", self.done, self.rounds, self.time_left(now))
@@ -216,9 +216,9 @@ impl State {
         plan.map_or(String::new(), |plan| format!("`{}` seed {}", plan.title(), plan.seed))
     }
 
-    /// `, 2 min left`; nothing before anything is known.
+    /// `, 2 min left`; nothing before anything is known, and at the end.
     fn time_left(&self, now: Duration) -> String {
-        let left = self.seconds_left(now);
+        let left = self.seconds_left(now).filter(|&left| left > 0.0);
         left.map_or(String::new(), |left| format!(", {} left", quantity::duration(left)))
     }
 
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_line_says_round_training_test_and_the_time_left() {
         let mut state = state();
-        assert_eq!(state.line(second(1)).0, "0 of 4 rounds; in the first round");
+        assert_eq!(state.line(second(1)).0, "0 of 4 rounds; no round is committed yet");
         state.committed(0, &record(1), Parts { train: 40.0, ..Parts::default() }, second(40));
         let (text, fields) = state.line(second(50));
         let expected = "1 of 4 rounds, 2 min left; `a strategy of a rather long name` seed 1: round 1, train loss 0.1235, test acc 91.2 %";

@@ -212,8 +212,26 @@ impl Job {
         let (plans, progress) = self.waiting(screen, place.counts())?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let (ended, finished) =
-            runtime.block_on(self.train(plans, &progress, &mut place, &note, screen));
+        let mut finished = Vec::new();
+        let ended = runtime.block_on(async {
+            let word = interruption(screen.clone());
+            let Some(link) = place.open(self, &note, &word).await? else {
+                let folder = self.folder.path();
+                return Err(Failure::Interrupted(place.hint(folder)));
+            };
+            let ends = in_turn(plans, &link, &progress, &word).await;
+            finished = finished_plans(&ends);
+            let ended = self.ended(ends, &place);
+            let end = match &ended {
+                // Somebody will go on with it.
+                Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => {
+                    End::Stopped
+                }
+                _ => End::Finished,
+            };
+            place.close(end).await;
+            ended
+        });
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
         progress.shown.close();
@@ -243,37 +261,6 @@ impl Job {
         }
         // What ended the run is the news; that a full disk takes the summary too is not.
         ended.and(noted).and(reported).and(analysed)
-    }
-
-    /// Runs all plans to their ends over the workers of a place. Gives what the ends come to, and the plans that are finished.
-    async fn train(
-        &self,
-        plans: Vec<Waiting>,
-        progress: &Progress,
-        place: &mut impl Workplace,
-        note: &RunNote,
-        screen: &Screen,
-    ) -> (Result<(), Failure>, Vec<Arc<Plan>>) {
-        let word = interruption(screen.clone());
-        let link = match place.open(self, note, &word).await {
-            Ok(Some(link)) => link,
-            Ok(None) => {
-                let hint = place.hint(self.folder.path());
-                return (Err(Failure::Interrupted(hint)), Vec::new());
-            }
-            Err(failure) => return (Err(failure), Vec::new()),
-        };
-        let ends = in_turn(plans, &link, progress, &word).await;
-        let if_finished = |(plan, end): &PlanEnd| end.is_ok().then(|| plan.clone());
-        let finished = ends.iter().filter_map(if_finished).collect();
-        let ended = self.ended(ends, place);
-        let end = match &ended {
-            // Somebody will go on with it.
-            Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => End::Stopped,
-            _ => End::Finished,
-        };
-        place.close(end).await;
-        (ended, finished)
     }
 
     /// The time that everything took: the rounds, and the analyses where there are any.
@@ -379,6 +366,11 @@ impl Job {
         }
         Ok(screen.data(&table::render(&summary, self.json)?)?)
     }
+}
+
+/// The plans that came to their last round.
+fn finished_plans(ends: &[PlanEnd]) -> Vec<Arc<Plan>> {
+    ends.iter().filter(|(_, end)| end.is_ok()).map(|(plan, _)| plan.clone()).collect()
 }
 
 /// The word is given at the first ctrl-c (or SIGTERM); at the second the program ends at once.
