@@ -124,30 +124,3 @@ fn a_dry_run_prints_what_check_prints_and_makes_nothing() {
     let run = place.fedlayer("run scenario.toml --out taken");
     assert_eq!((dry.code, dry.stdout, dry.stderr), (run.code, run.stdout, run.stderr));
 }
-
-/// A module of convolutions uses each parameter once a position: by its parameters alone the cost comes out many times too low.
-#[test]
-fn the_cost_of_a_module_is_what_a_run_of_it_takes() {
-    let module = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/fixtures/net.pt");
-    let scenario = DIGITS
-        .replace("mlp = [16]", "torchscript = \"net.pt\"")
-        .replace("set = \"digits\"", "set = \"digits\"\nkeep_classes = 3")
-        .replace("[barriers]\nevery = 2\n", "[evaluate]\nevery = 100\n")
-        .replace("epochs = 1", "epochs = 4");
-    let place = Place::with(&scenario);
-    std::fs::copy(module, place.path("net.pt")).unwrap();
-    let checked = place.fedlayer("check scenario.toml --json").ok().stdout;
-    let cost = &serde_json::from_str::<Value>(&checked).unwrap()["cost"];
-    assert_eq!(cost["timed"], true);
-    // `check` reckons with 25 GFLOP/s a core.
-    let expected = cost["flops"].as_f64().unwrap() / 2.5e10;
-    place.fedlayer("run scenario.toml -q --workers 1 --out run").ok();
-    let trained = |strategy: &str| -> f64 {
-        let file = place.path(&format!("run/{strategy}/seed-1/timings.jsonl"));
-        let text = std::fs::read_to_string(file).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.map(|line| line["train"].as_f64().unwrap()).sum()
-    };
-    let ratio = expected / trained("all").min(trained("one-layer-rotating")) / 2.0;
-    assert!((0.25..4.0).contains(&ratio), "`check` says {ratio} of what the run took");
-}
