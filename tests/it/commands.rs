@@ -86,3 +86,41 @@ fn the_scenario_of_the_readme_passes_check() {
     let scenario = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     Place::with(scenario).fedlayer("check scenario.toml").ok();
 }
+
+#[test]
+fn seeds_and_rounds_have_short_forms() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("run scenario.toml --out short --seeds 2-3 --rounds 1").ok();
+    place.fedlayer("run scenario.toml --out long --set seeds=[2,3] --set rounds=1").ok();
+    let text = |run: &str| std::fs::read_to_string(place.path(run).join("scenario.toml")).unwrap();
+    assert!(text("short").contains("seeds = [2, 3]\nrounds = 1\n"), "{}", text("short"));
+    let summary = |run: &str| std::fs::read(place.path(run).join("summary.json")).unwrap();
+    assert_eq!(summary("short"), summary("long"));
+    let checked = place.fedlayer("check scenario.toml --seeds 1,2,5 --rounds 3").ok().stdout;
+    assert!(checked.contains("2 of them × 3 seeds, 3 rounds"), "{checked}");
+    for arguments in [
+        "check scenario.toml --rounds 3 --set rounds=4",
+        "run scenario.toml --out twice --seeds 1 --set seeds=[2]",
+        "check scenario.toml --seeds 5-1",
+    ] {
+        let refused = place.fedlayer(arguments);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    }
+    let refused = place.fedlayer("check scenario.toml --rounds 3 --set rounds=4").stderr;
+    assert!(refused.contains("`--rounds` and `--set rounds=…` set the same key"), "{refused}");
+    assert!(!place.path("twice").exists());
+}
+
+#[test]
+fn a_dry_run_prints_what_check_prints_and_makes_nothing() {
+    let place = Place::with(DIGITS);
+    let dry = place.fedlayer("run scenario.toml --dry-run --seeds 1,2").ok();
+    assert_eq!(dry.stdout, place.fedlayer("check scenario.toml --seeds 1,2").ok().stdout);
+    assert!(!place.path("runs").exists());
+    place.fedlayer("run scenario.toml --dry-run --out run").ok();
+    assert!(!place.path("run").exists());
+    std::fs::create_dir(place.path("taken")).unwrap();
+    let dry = place.fedlayer("run scenario.toml --dry-run --out taken");
+    let run = place.fedlayer("run scenario.toml --out taken");
+    assert_eq!((dry.code, dry.stdout, dry.stderr), (run.code, run.stdout, run.stderr));
+}

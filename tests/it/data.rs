@@ -196,8 +196,8 @@ fn check_counts_the_operations_of_convolutions() {
         let clients = by_epochs["clients"].as_array().unwrap();
         clients.iter().map(|client| client[key].as_f64().unwrap()).sum()
     };
-    // Each of the two models on the 12 examples of the test set, and on its client's own.
-    let evaluated = 2.0 * 12.0 + of("test");
+    // The model that both clients share on the 12 examples of the test set, and on each client's own.
+    let evaluated = 12.0 + of("test");
     let expected = forward * (3.0 * of("train") + evaluated);
     let found = by_epochs["cost"]["flops"].as_f64().unwrap();
     assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
@@ -233,4 +233,29 @@ fn speakers_go_whole_to_one_client() {
     let Some([train, groups]) = totals else { return };
     // Of 299 speakers those who say enough for an example, less those of the test set; nobody is counted for two clients.
     assert!(train > 10_000 && (200..299).contains(&groups), "{train} {groups}");
+}
+
+/// A module of convolutions uses each parameter once a position: reckoned from its parameters alone the cost came out many times too low.
+#[test]
+fn the_cost_of_a_module_is_what_a_run_of_it_takes() {
+    let (place, net) = module();
+    fs::copy(net, place.path("mine/net.pt")).unwrap();
+    let often = "--data mine --set local.epochs=20 --set local.batch=8 --set evaluate.every=100 --set barriers.every=100";
+    let checked = place.fedlayer(&format!("check scenario.toml --json {often}")).ok().stdout;
+    let cost = &serde_json::from_str::<Value>(&checked).unwrap()["cost"];
+    assert_eq!(cost["timed"], true);
+    // At the 25 GFLOP/s of a core that `check` reckons with; training is nearly all of it.
+    let expected = cost["flops"].as_f64().unwrap() / 2.5e10;
+    place.fedlayer(&format!("run scenario.toml -q --workers 1 --out run {often}")).ok();
+    // A busy machine disturbs some rounds: the shortest stands for all of them.
+    let mut seconds = Vec::new();
+    for strategy in ["all", "one-layer-rotating"] {
+        let file = place.path(&format!("run/{strategy}/seed-1/timings.jsonl"));
+        let text = fs::read_to_string(file).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        seconds.extend(lines.map(|line| line["train"].as_f64().unwrap()));
+    }
+    let shortest = seconds.iter().copied().fold(f64::INFINITY, f64::min);
+    let ratio = expected / (shortest * seconds.len() as f64);
+    assert!((0.25..4.0).contains(&ratio), "`check` says {ratio} of what the run took");
 }

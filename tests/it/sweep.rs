@@ -228,3 +228,31 @@ fn every_variant_has_its_analyses() {
         assert!(said.contains(&all), "{said}");
     }
 }
+
+/// One of two variants diverges; an analysis that needs it is named, all others are made, by `run` as by `resume`.
+#[test]
+fn a_variant_that_fails_does_not_take_the_analyses_of_the_others() {
+    let analysis = "[[analysis]]\nmeasure = { barriers = {} }\nsplits = [\"test\"]\n";
+    let base = DIGITS
+        .replace("rounds = 6", "rounds = 2")
+        .replace("average = \"all\"", "average = \"none\"");
+    let grid = "grid = { \"local.optimizer.sgd.lr\" = [0.05, 1e30] }";
+    let place = Place::with(&sweep(&(base.clone() + analysis), grid));
+    let done = place.fedlayer("run scenario.toml --out run");
+    assert_eq!(done.code, Some(9), "{}", done.stderr);
+    assert!(done.stderr.contains("`lr=1e30: all`, seed 1"), "{}", done.stderr);
+    let left_out = "analysis `barriers` is left out: `lr=1e30: all`, seed 1 is not finished";
+    assert!(done.stderr.contains(left_out), "{}", done.stderr);
+    assert!(done.stdout.contains("lr=0.05: barriers"), "{}", done.stdout);
+    let values = place.path("run/lr-0.05/analyses/barriers.jsonl");
+    let made = fs::read(&values).unwrap();
+    assert!(!place.path("run/lr-1e30/analyses").exists());
+    fs::remove_file(&values).unwrap();
+    let resumed = place.fedlayer("resume run");
+    assert_eq!(resumed.code, Some(9), "{}", resumed.stderr);
+    assert_eq!(fs::read(&values).unwrap(), made);
+    // The values are those of the variant by itself.
+    fs::write(place.path("plain.toml"), base + analysis).unwrap();
+    place.fedlayer("run plain.toml --out plain --set local.optimizer.sgd.lr=0.05").ok();
+    assert_eq!(fs::read(place.path("plain/analyses/barriers.jsonl")).unwrap(), made);
+}

@@ -13,13 +13,38 @@ pub struct Spread {
     pub deviation: Option<f64>,
 }
 
-/// How a strategy differs from the reference on the same seeds.
+/// How a strategy differs from the reference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// The mean of the per-seed differences.
+    /// The mean of the per-seed differences, or the difference of the means; see [`Against`].
     pub mean: f64,
-    /// Half the width of the 95 % confidence interval of that mean, by Student's t on the paired differences; absent for one seed.
+    /// Half the width of its 95 % confidence interval by Student's t; absent where there are too few seeds for one.
     pub half_width: Option<f64>,
+}
+
+/// How a strategy is set against the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// Seed by seed, on the seeds that both have and on which both committed the same number of rounds: runs with the same seed share
+    /// data, initial weights and cohorts, and what they have in common drops out.
+    Paired,
+    /// Seed by seed, however many rounds each committed.
+    PairedOverRounds,
+    /// As samples that have nothing in common: the difference of the means, its interval by Welch (1947).
+    Independent,
+    /// Not at all.
+    Nothing,
+}
+
+/// One strategy that is to be compared.
+#[derive(Debug, Clone)]
+pub struct Candidate<'r> {
+    /// What the comparison calls it.
+    pub name: String,
+    /// One row per seed.
+    pub rows: Vec<&'r SummaryRow>,
+    /// How it is set against the first candidate.
+    pub against: Against,
 }
 
 /// A number of a [`SummaryRow`] that strategies are compared by.
@@ -55,15 +80,21 @@ pub struct Compared {
     pub rounds: (u32, u32),
     /// Per measure, in the order of [`MEASURES`].
     pub spreads: Vec<Option<Spread>>,
-    /// Per measure, against the first strategy, on the seeds that both have; absent for the first strategy itself.
+    /// How it was set against the first strategy.
+    pub against: Against,
+    /// Per measure, against the first strategy; absent for the first strategy itself.
     pub differences: Vec<Option<Difference>>,
+    /// The seeds that both strategies have but on which they committed different numbers of rounds; no pair of [`Against::Paired`].
+    pub unequal_rounds: Vec<u64>,
     /// The layers that had the largest barrier, most frequent first.
     pub max_layers: Vec<String>,
     /// Per seed in which clients do not count: the seed, and who and why.
     pub refused: Vec<(u64, Refusals)>,
+    /// The most clients of a seed that have no test data of their own and are left out of what is measured on it.
+    pub clients_without_test: u32,
 }
 
-/// Compares strategies, in the order in which they first appear; the first is the reference.
+/// Compares the strategies of one scenario, in the order in which they first appear; the first is the reference.
 ///
 /// Runs with the same seed share data, initial weights, cohorts and batches, so that differences are taken seed by seed: what all
 /// strategies have in common drops out.
@@ -74,59 +105,119 @@ pub fn compare(rows: &[SummaryRow]) -> Vec<Compared> {
             names.push(&row.strategy);
         }
     }
-    let of = |name: &str| rows.iter().filter(|row| row.strategy == name).collect::<Vec<_>>();
-    let reference = names.first().map(|name| of(name)).unwrap_or_default();
-    names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let own = of(name);
-            let spread = |measure: &Quantity| {
-                let values: Option<Vec<f64>> = own.iter().map(|row| (measure.of)(row)).collect();
-                let values = values?;
-                let mean = mean(values.iter().copied())?;
-                Some(Spread { mean, deviation: sample_deviation(&values) })
-            };
-            let against = |measure: &Quantity| {
-                if index == 0 { None } else { difference(measure, &own, &reference) }
-            };
-            Compared {
-                strategy: (*name).to_owned(),
-                seeds: own.len(),
-                rounds: (
-                    own.iter().map(|row| row.rounds).min().unwrap_or(0),
-                    own.iter().map(|row| row.rounds).max().unwrap_or(0),
-                ),
-                spreads: MEASURES.iter().map(spread).collect(),
-                differences: MEASURES.iter().map(against).collect(),
-                max_layers: by_frequency(&own),
-                refused: own
-                    .iter()
-                    .filter_map(|row| Some((row.seed, row.refused.clone()?)))
-                    .collect(),
-            }
-        })
-        .collect()
+    let candidate = |name: &str| Candidate {
+        name: name.to_owned(),
+        rows: rows.iter().filter(|row| row.strategy == name).collect(),
+        against: Against::Paired,
+    };
+    let candidates: Vec<Candidate<'_>> = names.into_iter().map(candidate).collect();
+    compare_candidates(&candidates)
 }
 
-/// The paired differences of a measure on the seeds that both strategies have.
+/// Compares candidates, whichever runs they come from; the first is the reference.
+pub fn compare_candidates(candidates: &[Candidate<'_>]) -> Vec<Compared> {
+    let Some((first, others)) = candidates.split_first() else { return Vec::new() };
+    let mut compared =
+        vec![Compared { differences: vec![None; MEASURES.len()], ..one(first, first) }];
+    compared.extend(others.iter().map(|candidate| one(candidate, first)));
+    compared
+}
+
+/// One candidate against the reference.
+fn one(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> Compared {
+    let own = &candidate.rows;
+    let spread = |measure: &Quantity| {
+        let values: Option<Vec<f64>> = own.iter().map(|row| (measure.of)(row)).collect();
+        let values = values?;
+        let mean = mean(values.iter().copied())?;
+        Some(Spread { mean, deviation: sample_deviation(&values) })
+    };
+    let difference = |measure: &Quantity| difference(measure, candidate, reference);
+    let committed = own.iter().map(|row| row.rounds);
+    let without_test = own.iter().map(|row| row.clients_without_test);
+    Compared {
+        strategy: candidate.name.clone(),
+        seeds: own.len(),
+        rounds: (committed.clone().min().unwrap_or(0), committed.max().unwrap_or(0)),
+        spreads: MEASURES.iter().map(spread).collect(),
+        against: candidate.against,
+        differences: MEASURES.iter().map(difference).collect(),
+        unequal_rounds: pairs(candidate, reference)
+            .filter(|(row, partner)| row.rounds != partner.rounds)
+            .map(|(row, _)| row.seed)
+            .collect(),
+        max_layers: by_frequency(own),
+        refused: own.iter().filter_map(|row| Some((row.seed, row.refused.clone()?))).collect(),
+        clients_without_test: without_test.max().unwrap_or(0),
+    }
+}
+
+/// The rows of a candidate, each with the reference's of the same seed.
+fn pairs<'r>(
+    candidate: &Candidate<'r>,
+    reference: &Candidate<'r>,
+) -> impl Iterator<Item = (&'r SummaryRow, &'r SummaryRow)> {
+    candidate.rows.iter().filter_map(|&row| {
+        let partner = reference.rows.iter().find(|partner| partner.seed == row.seed)?;
+        Some((row, *partner))
+    })
+}
+
 fn difference(
     measure: &Quantity,
-    own: &[&SummaryRow],
-    reference: &[&SummaryRow],
+    candidate: &Candidate<'_>,
+    reference: &Candidate<'_>,
 ) -> Option<Difference> {
-    let pairs = own.iter().filter_map(|row| {
-        let partner = reference.iter().find(|partner| partner.seed == row.seed)?;
-        Some((measure.of)(row)? - (measure.of)(partner)?)
-    });
-    let differences: Vec<f64> = pairs.collect();
+    let by_seed = |any_rounds: bool| -> Option<Difference> {
+        let meant = pairs(candidate, reference)
+            .filter(|(row, partner)| any_rounds || row.rounds == partner.rounds);
+        let differences: Vec<f64> = meant
+            .filter_map(|(row, partner)| Some((measure.of)(row)? - (measure.of)(partner)?))
+            .collect();
+        paired(&differences)
+    };
+    let values = |candidate: &Candidate<'_>| -> Option<Vec<f64>> {
+        candidate.rows.iter().map(|row| (measure.of)(row)).collect()
+    };
+    match candidate.against {
+        Against::Paired => by_seed(false),
+        Against::PairedOverRounds => by_seed(true),
+        Against::Independent => independent(&values(candidate)?, &values(reference)?),
+        Against::Nothing => None,
+    }
+}
+
+/// The mean of paired differences, with the interval of Student's t.
+fn paired(differences: &[f64]) -> Option<Difference> {
     let mean = mean(differences.iter().copied())?;
-    let half_width = sample_deviation(&differences).and_then(|deviation| {
-        let freedom = (differences.len() - 1) as f64;
-        let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.975);
-        Some(t * deviation / (differences.len() as f64).sqrt())
+    let half_width = sample_deviation(differences).and_then(|deviation| {
+        let error = deviation / (differences.len() as f64).sqrt();
+        half_width(error, (differences.len() - 1) as f64)
     });
     Some(Difference { mean, half_width })
+}
+
+/// The difference of the means of independent samples, with the interval of Welch, B. L. (1947), *The generalization of "Student's"
+/// problem when several different population variances are involved*.
+fn independent(own: &[f64], reference: &[f64]) -> Option<Difference> {
+    let difference = mean(own.iter().copied())? - mean(reference.iter().copied())?;
+    let squared_error = |values: &[f64]| {
+        sample_deviation(values).map(|deviation| deviation.powi(2) / values.len() as f64)
+    };
+    let errors = squared_error(own).zip(squared_error(reference));
+    let half_width = errors.and_then(|(a, b)| {
+        let (n, m) = (own.len() as f64, reference.len() as f64);
+        let freedom = (a + b).powi(2) / (a.powi(2) / (n - 1.0) + b.powi(2) / (m - 1.0));
+        // Samples without any spread have no freedom to speak of, and an interval of width 0.
+        if a + b == 0.0 { Some(0.0) } else { half_width((a + b).sqrt(), freedom) }
+    });
+    Some(Difference { mean: difference, half_width })
+}
+
+/// Half the width of a 95 % interval.
+fn half_width(standard_error: f64, freedom: f64) -> Option<f64> {
+    let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.975);
+    Some(t * standard_error)
 }
 
 fn by_frequency(rows: &[&SummaryRow]) -> Vec<String> {
@@ -179,5 +270,61 @@ mod tests {
         let difference = compared[1].differences[0].unwrap();
         assert_eq!(difference, Difference { mean: -0.25, half_width: None });
         assert_eq!(compared[0].spreads[4], None);
+    }
+
+    fn candidate<'r>(name: &str, rows: &'r [SummaryRow], against: Against) -> Candidate<'r> {
+        let rows = rows.iter().filter(|row| row.strategy == name).collect();
+        Candidate { name: name.to_owned(), rows, against }
+    }
+
+    #[test]
+    fn seeds_that_did_not_come_equally_far_are_no_pair() {
+        let mut rows =
+            [row("all", 1, 0.5), row("all", 2, 0.7), row("none", 1, 0.6), row("none", 2, 0.1)];
+        rows.iter_mut().for_each(|row| row.rounds = 20);
+        rows[3].rounds = 3;
+        let compared = &compare(&rows)[1];
+        assert_eq!(compared.unequal_rounds, [2]);
+        let difference = compared.differences[0].unwrap();
+        assert!((difference.mean - 0.1).abs() < 1e-12, "seed 1 alone");
+        assert_eq!(difference.half_width, None);
+        let all = [
+            candidate("all", &rows, Against::Paired),
+            candidate("none", &rows, Against::PairedOverRounds),
+        ];
+        let difference = compare_candidates(&all)[1].differences[0].unwrap();
+        assert!((difference.mean + 0.25).abs() < 1e-12, "both seeds");
+    }
+
+    #[test]
+    fn independent_samples_have_the_interval_of_welch() {
+        // What `tests/oracle/welch.py` prints: the difference of the means, and half of its interval.
+        let (mean, half_width) = (0.15, 0.327_718_939_234);
+        let rows = [
+            row("own", 1, 0.6),
+            row("own", 2, 0.7),
+            row("own", 3, 0.8),
+            row("reference", 4, 0.35),
+            row("reference", 5, 0.45),
+            row("reference", 6, 0.55),
+            row("reference", 7, 0.85),
+        ];
+        let all = [
+            candidate("reference", &rows, Against::Paired),
+            candidate("own", &rows, Against::Independent),
+        ];
+        let difference = compare_candidates(&all)[1].differences[0].unwrap();
+        assert!((difference.mean - mean).abs() < 1e-12);
+        assert!((difference.half_width.unwrap() - half_width).abs() < 1e-9);
+    }
+
+    #[test]
+    fn runs_that_cannot_be_compared_have_no_difference() {
+        let rows = [row("digits", 1, 0.9), row("cifar", 1, 0.2)];
+        let all = [
+            candidate("digits", &rows, Against::Paired),
+            candidate("cifar", &rows, Against::Nothing),
+        ];
+        assert!(compare_candidates(&all)[1].differences.iter().all(Option::is_none));
     }
 }

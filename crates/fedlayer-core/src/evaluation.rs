@@ -69,7 +69,7 @@ impl Checkup {
             client_loss_mean: mean(own_values(Evaluation::loss).into_iter()).filter(finite),
             client_accuracy_mean: mean(accuracies.iter().copied()),
             client_accuracy_std: sample_deviation(&accuracies),
-            clients_left_out: untested.count() as u32,
+            clients_without_test: untested.count() as u32,
         }
     }
 }

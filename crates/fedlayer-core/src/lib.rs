@@ -16,7 +16,8 @@
 //!   [`Study`]: the barriers of a round; [`Checkup`]: the models right after averaging.
 //! * [`analyze`]: what is measured on trained models outside of the rounds: a [`Subject`] in, [`AnalysisRow`]s out.
 //! * [`Symmetry`]: which units of a network may change places; [`align`](fn@align): a model laid out like another one.
-//! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`Refusals`]: clients that do not count; [`compare`]: strategies side by side.
+//! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`Refusals`]: clients that do not count; [`compare`]: strategies side by side;
+//!   [`contrasts`]: what the set-ups of two runs differ in, and whether that leaves them comparable.
 //! * [`printable`](fn@printable): text of others, without the characters that a terminal obeys.
 
 pub mod spec;
@@ -47,6 +48,7 @@ mod rounds;
 mod rows;
 mod schedule;
 mod seed;
+mod setup;
 mod study;
 mod sweep;
 mod toy;
@@ -64,7 +66,10 @@ pub use average::{AverageError, mean_model, weighted_mean, weights};
 pub use barrier::{Ends, Estimate, differences, sample_deviation};
 pub use charge::charge;
 pub use cohort::{Cohort, stacks};
-pub use compare::{Compared, Difference, MEASURES, Quantity, Spread, compare};
+pub use compare::{
+    Against, Candidate, Compared, Difference, MEASURES, Quantity, Spread, compare,
+    compare_candidates,
+};
 pub use evaluation::Checkup;
 pub use examples::{
     Affine, ClientData, ClientId, DataFacts, DrawClient, Examples, FederatedData, Values,
@@ -88,6 +93,7 @@ pub use rounds::Rounds;
 pub use rows::summarize;
 pub use schedule::{LayerSchedule, named_layers};
 pub use seed::{Generator, Seed};
+pub use setup::{Contrast, Effect, contrasts};
 pub use study::{EndModel, Study};
 pub use sweep::{Measure, measures};
 pub use toy::ToyTrainer;

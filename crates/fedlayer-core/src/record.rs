@@ -73,9 +73,9 @@ pub struct EvaluationRecord {
     pub client_accuracy_mean: Option<f64>,
     /// Sample standard deviation (n − 1) of that accuracy over the clients; absent for fewer than two.
     pub client_accuracy_std: Option<f64>,
-    /// The clients that have no test data of their own and are left out of the three values before; not written where there are none.
+    /// The clients without test data of their own, which are left out of the three values above; written where there are any.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub clients_left_out: u32,
+    pub clients_without_test: u32,
 }
 
 /// Whether a count says nothing and is not written.
@@ -210,9 +210,9 @@ pub struct SummaryRow {
     pub client_accuracy_mean: Option<f64>,
     /// As in the last evaluated round.
     pub client_accuracy_std: Option<f64>,
-    /// As in the last evaluated round.
+    /// As in the last evaluated round; written where there are any.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub clients_left_out: u32,
+    pub clients_without_test: u32,
     /// As in the last measured round.
     pub full_barrier: Option<f64>,
     /// As in the last measured round.
@@ -256,7 +256,7 @@ impl SummaryRow {
             test_loss: evaluation.test_loss,
             client_accuracy_mean: evaluation.client_accuracy_mean,
             client_accuracy_std: evaluation.client_accuracy_std,
-            clients_left_out: evaluation.clients_left_out,
+            clients_without_test: evaluation.clients_without_test,
             full_barrier: barriers.full_barrier,
             max_layer_barrier: barriers.max_layer_barrier,
             max_layer: barriers.max_layer,

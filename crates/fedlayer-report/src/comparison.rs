@@ -1,6 +1,6 @@
 //! [`table`]: strategies side by side.
 
-use fedlayer_core::{Compared, Difference, MEASURES, Spread};
+use fedlayer_core::{Against, Compared, Difference, MEASURES, Spread};
 
 use crate::{
     grid::{Align, grid},
@@ -34,20 +34,24 @@ const COLUMNS: [Column; 7] = [
     Column { title: "down", measure: "bytes_down", form: Form::Bytes },
 ];
 
-/// The comparison that strategies are set against the first by.
-const DIFFERENCE: &str = "test_accuracy";
+/// The columns that set strategies against the first one: title and measure.
+const DIFFERENCES: [(&str, &str); 2] =
+    [("Δ test acc", "test_accuracy"), ("Δ client acc", "client_accuracy_mean")];
+
+/// Stands before a difference that is not paired by seed.
+const UNPAIRED: &str = "~";
 
 /// The barriers that are set against the spread of the unmixed models.
 const FLAGGED: [&str; 2] = ["full_barrier", "max_layer_barrier"];
 
-/// Strategies side by side: means ± sample standard deviations over the seeds, and the paired difference of test accuracy from the first
-/// strategy with its 95 % confidence interval. Barriers are test losses under the `mean` baseline at α = ½.
+/// Strategies side by side: means ± sample standard deviations over the seeds, and the differences of the accuracies from the first strategy,
+/// each with its 95 % confidence interval in brackets. Barriers are test losses under the `mean` baseline at α = ½.
 pub fn table(strategies: &[Compared]) -> String {
     let mut heading = vec![("strategy", Align::Left)];
     heading.extend(COLUMNS.iter().map(|column| (column.title, Align::Right)));
     heading.insert(6, ("at", Align::Left));
     heading.insert(1, ("rounds", Align::Right));
-    heading.push(("Δ test acc", Align::Right));
+    heading.extend(DIFFERENCES.map(|(title, _)| (title, Align::Right)));
     let rows: Vec<Vec<String>> = strategies.iter().map(row).collect();
     grid(&heading, &rows) + &foot(strategies)
 }
@@ -77,8 +81,13 @@ fn row(strategy: &Compared) -> Vec<String> {
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
     cells.insert(6, layers);
     cells.insert(1, rounds(strategy.rounds) + mark(strategy));
-    let difference = of(&strategy.differences, DIFFERENCE);
-    cells.push(difference.map_or(NOTHING.to_owned(), show_difference));
+    cells.extend(DIFFERENCES.map(|(_, measure)| {
+        let difference = of(&strategy.differences, measure);
+        difference.map_or(NOTHING.to_owned(), |difference| {
+            let mark = if strategy.against == Against::Independent { UNPAIRED } else { "" };
+            mark.to_owned() + &show_difference(difference)
+        })
+    }));
     cells
 }
 
@@ -110,27 +119,87 @@ fn show(form: &Form, Spread { mean, deviation }: Spread) -> String {
     }
 }
 
+/// `-39.0 [-42.1, -35.9]`: percentage points and their interval; `-39.0` where there is none.
 fn show_difference(difference: Difference) -> String {
     let Difference { mean, half_width } = difference;
-    let sign = if mean >= 0.0 { "+" } else { "" };
-    sign.to_owned() + &spread(100.0 * mean, half_width.map(|h| 100.0 * h), 1)
+    let interval = half_width.map_or(String::new(), |half| {
+        format!(" [{:+.1}, {:+.1}]", 100.0 * (mean - half), 100.0 * (mean + half))
+    });
+    format!("{:+.1}{interval}", 100.0 * mean)
 }
 
 fn foot(strategies: &[Compared]) -> String {
     let Some(first) = strategies.first() else { return "no strategy is finished\n".to_owned() };
-    let differences = format!(
-        "Δ test acc: percentage points against `{}`, paired by seed, ± half of the 95 % interval.\n",
-        first.strategy
-    );
-    let strategies: Vec<&Compared> = strategies.iter().collect();
-    explanation(&strategies) + &differences + flag(&strategies) + &refusals::lines(&strategies)
+    let all: Vec<&Compared> = strategies.iter().collect();
+    let unequal: Vec<String> =
+        strategies.iter().filter_map(|strategy| unequal_rounds(strategy, first)).collect();
+    explanation(&all)
+        + &left_out(&all)
+        + &differences(strategies, first)
+        + &unequal.concat()
+        + flag(&all)
+        + &refusals::lines(&all)
+}
+
+/// What the columns of differences are, where they hold any.
+fn differences(strategies: &[Compared], first: &Compared) -> String {
+    let has = |meant: fn(Against) -> bool| {
+        strategies.iter().any(|strategy| {
+            meant(strategy.against)
+                && DIFFERENCES
+                    .iter()
+                    .any(|(_, measure)| of(&strategy.differences, measure).is_some())
+        })
+    };
+    let reference = &first.strategy;
+    let mut lines = String::new();
+    if has(|against| against != Against::Independent) {
+        lines += &format!(
+            "Δ: percentage points against `{reference}`, paired by seed: mean difference [its 95 % interval by Student's t].\n"
+        );
+    }
+    if has(|against| against == Against::Independent) {
+        lines += &format!(
+            "{UNPAIRED}: percentage points against `{reference}`, not paired: difference of independent means [its 95 % interval by Welch].\n"
+        );
+    }
+    lines
+}
+
+/// Which seeds are no pair, because one of the two runs ended early.
+fn unequal_rounds(strategy: &Compared, first: &Compared) -> Option<String> {
+    let seeds: Vec<String> = strategy.unequal_rounds.iter().map(u64::to_string).collect();
+    (strategy.against == Against::Paired && !seeds.is_empty()).then(|| {
+        format!(
+            "Δ of `{}` leaves out seed {}, with which it committed another number of rounds than `{}`.\n",
+            strategy.strategy,
+            seeds.join(", "),
+            first.strategy
+        )
+    })
+}
+
+/// How many clients are not in `client acc`, where some are not.
+fn left_out(strategies: &[&Compared]) -> String {
+    match strategies.iter().map(|strategy| strategy.clients_without_test).max() {
+        None | Some(0) => String::new(),
+        Some(1) => "client acc: 1 client has no test data of its own and is left out.\n".to_owned(),
+        Some(clients) => {
+            format!(
+                "client acc: {clients} clients have no test data of their own and are left out.\n"
+            )
+        }
+    }
 }
 
 /// What the numbers of a table are.
 pub(crate) fn explanation(strategies: &[&Compared]) -> String {
-    let seeds = match strategies.first().map_or(1, |first| first.seeds) {
-        1 => "1 seed: no deviations".to_owned(),
-        seeds => format!("mean ± standard deviation over {seeds} seeds"),
+    let seeds = || strategies.iter().map(|strategy| strategy.seeds);
+    let (fewest, most) = (seeds().min().unwrap_or(1), seeds().max().unwrap_or(1));
+    let seeds = match (fewest, most) {
+        (_, 1) => "1 seed: neither deviations nor intervals".to_owned(),
+        _ if fewest == most => format!("±: sample standard deviation over {most} seeds"),
+        _ => format!("±: sample standard deviation over {fewest} to {most} seeds"),
     };
     format!(
         "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round;\n\
@@ -151,7 +220,7 @@ pub(crate) fn flag(strategies: &[&Compared]) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{LayerName, SummaryRow, compare};
+    use fedlayer_core::{Candidate, LayerName, SummaryRow, compare, compare_candidates};
 
     use super::*;
 
@@ -173,17 +242,79 @@ mod tests {
             row("none", 1, 0.8, -0.1),
             row("none", 2, 0.84, 0.1),
         ];
-        // Deviations: 1.414 points and 2.828; differences −10 and −8, so that 12.706 · 1.414 / √2 = 12.7.
+        // Deviations: 1.414 points and 2.828; differences −10 and −8, so that the interval is −9 ± 12.706 · 1.414 / √2 = −9 ± 12.7.
         let expected = "\
-strategy  rounds  test acc %  test loss  client acc %  full barrier  layer barrier  at        up  down  Δ test acc
-all            0    91.0±1.4          -             -   0.600±0.141              -  fc1  68.9 kB   0 B           -
-none           0    82.0±2.8          -             -  !0.000±0.141              -  fc1  68.9 kB   0 B   -9.0±12.7
+strategy  rounds  test acc %  test loss  client acc %  full barrier  layer barrier  at        up  down          Δ test acc  Δ client acc
+all            0    91.0±1.4          -             -   0.600±0.141              -  fc1  68.9 kB   0 B                   -             -
+none           0    82.0±2.8          -             -  !0.000±0.141              -  fc1  68.9 kB   0 B  -9.0 [-21.7, +3.7]             -
 
-mean ± standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
+±: sample standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
 layer barrier: the largest of the single layers, and the layer that most seeds have it at.
-Δ test acc: percentage points against `all`, paired by seed, ± half of the 95 % interval.
+Δ: percentage points against `all`, paired by seed: mean difference [its 95 % interval by Student's t].
 ! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.
 ";
         assert_eq!(table(&compare(&rows)), expected);
+    }
+
+    #[test]
+    fn a_row_has_one_meaning_of_plus_or_minus() {
+        let mut rows = [
+            row("all", 1, 0.9, 0.5),
+            row("all", 2, 0.92, 0.7),
+            row("none", 1, 0.8, 0.1),
+            row("none", 2, 0.84, 0.1),
+        ];
+        for (row, accuracy) in rows.iter_mut().zip([0.5, 0.6, 0.7, 0.9]) {
+            row.client_accuracy_mean = Some(accuracy);
+        }
+        let table = table(&compare(&rows));
+        let none = table.lines().nth(2).unwrap();
+        assert_eq!(none.matches('±').count(), 3, "{none}");
+        // Differences 20 and 30 points: 25 ± 12.706 · 7.071 / √2 = 25 ± 63.5.
+        assert!(none.ends_with("-9.0 [-21.7, +3.7]  +25.0 [-38.5, +88.5]"), "{none}");
+    }
+
+    #[test]
+    fn what_a_difference_leaves_out_is_said() {
+        let mut rows = [
+            row("all", 1, 0.9, 0.5),
+            row("all", 2, 0.92, 0.7),
+            row("none", 1, 0.8, 0.1),
+            row("none", 2, 0.84, 0.1),
+        ];
+        rows[3].rounds = 4;
+        rows[2].clients_without_test = 2;
+        let table = table(&compare(&rows));
+        assert!(table.contains("Δ of `none` leaves out seed 2, "), "{table}");
+        assert!(table.contains("client acc: 2 clients have no test data of their own"), "{table}");
+        assert!(table.lines().nth(2).unwrap().ends_with("  -10.0             -"), "{table}");
+    }
+
+    #[test]
+    fn a_difference_that_is_not_paired_is_marked() {
+        let rows = [
+            row("all", 1, 0.9, 0.5),
+            row("all", 2, 0.92, 0.7),
+            row("all", 1, 0.5, 0.5),
+            row("all", 2, 0.6, 0.7),
+        ];
+        let run = |against| {
+            let (digits, cifar) = rows.split_at(2);
+            let candidate = |name: &str, rows, against| {
+                let rows = Vec::from_iter(rows);
+                Candidate { name: name.to_owned(), rows, against }
+            };
+            let candidates = [
+                candidate("digits: all", digits, Against::Paired),
+                candidate("cifar: all", cifar, against),
+            ];
+            table(&compare_candidates(&candidates))
+        };
+        let unpaired = run(Against::Independent);
+        assert!(unpaired.lines().nth(2).unwrap().contains("  ~-36.0 ["), "{unpaired}");
+        assert!(unpaired.contains("not paired"), "{unpaired}");
+        assert!(!unpaired.contains("paired by seed"), "{unpaired}");
+        let nothing = run(Against::Nothing);
+        assert!(!nothing.contains("paired"), "{nothing}");
     }
 }

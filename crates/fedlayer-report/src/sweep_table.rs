@@ -152,7 +152,7 @@ mod tests {
 0.01  -                             none           0    50.0±0.0   0.200±0.000    0.100±0.000  fc1  1.0 kB   0 B
  0.1  { dirichlet = 0.3, x = "y" }  all            0    50.0±0.0   0.500±0.000    0.250±0.000  fc1  1.0 kB   0 B
 
-mean ± standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
+±: sample standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
 layer barrier: the largest of the single layers, and the layer that most seeds have it at.
 lr is `local.optimizer.sgd.lr`, partition is `data.partition`.
 "#;

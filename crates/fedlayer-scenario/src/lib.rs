@@ -3,7 +3,7 @@
 //! In reading order:
 //!
 //! * [`Scenario`]: what a file says; its JSON Schema ([`schema`]) is the one source of keys, types and ranges.
-//! * [`read`]: the steps from text to plans ([`Read`]).
+//! * [`read`]: the steps from text to plans ([`Read`]); [`said`]: those that need no data.
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
 //! * [`asking`]: a text that asks for one analysis.
 //! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
@@ -44,7 +44,7 @@ mod words;
 
 pub use asking::asking;
 pub use meaning::{ClientSizes, DataFault, Outside, ValuesFault};
-pub use read::{Read, read};
+pub use read::{Read, read, said};
 pub use report::{Color, Report};
 pub use scenario::{Scenario, example, schema};
 pub use setting::{Setting, SettingError};

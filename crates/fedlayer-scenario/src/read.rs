@@ -53,6 +53,22 @@ pub fn read(
     Ok(Read { scenario, text: effective, plans })
 }
 
+/// What a text says, changed by settings, before anything is asked about its data: for whoever wants to know what a run was, wherever its
+/// data is. Of a sweep it is the scenario as it stands without it.
+///
+/// # Errors
+/// As [`read`], but for the last of its steps.
+pub fn said(name: &str, text: &str, settings: &[Setting]) -> Result<Scenario, Report> {
+    let (tree, errors) = Tree::document(text);
+    let origin = Origin { name, text, tree: &tree, settings };
+    let refuse = |problems| origin.report(problems);
+    if !errors.is_empty() {
+        return Err(refuse(syntax::problems(text, errors)));
+    }
+    let effective = setting::apply(text, settings).map_err(refuse)?;
+    parse(&effective, &Shape::of_schema(&crate::schema())).map_err(refuse)
+}
+
 /// The scenario that a text without errors of syntax says.
 pub(crate) fn parse(text: &str, shape: &Shape) -> Result<Scenario, Vec<Problem>> {
     let (tree, _) = Tree::document(text);

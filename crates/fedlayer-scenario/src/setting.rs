@@ -77,6 +77,11 @@ impl Setting {
         &self.path
     }
 
+    /// Whether the setting sets a key, or something inside it.
+    pub fn sets(&self, key: &str) -> bool {
+        Path::from(key).contains(&self.path)
+    }
+
     /// The bytes of the key.
     pub(crate) fn key_span(&self) -> std::ops::Range<usize> {
         0..self.text.find('=').unwrap_or(self.text.len())

@@ -9,7 +9,7 @@ use fedlayer_runtime::remote::limits;
 use fedlayer_scenario::Setting;
 use fedlayer_torch::DeviceChoice;
 
-use crate::{address::Address, fetch::Source};
+use crate::{address::Address, exit::Failure, fetch::Source, short_forms::ShortForms};
 
 /// A federated averaging simulator for people who study which layers to average.
 ///
@@ -47,11 +47,13 @@ pub(crate) enum LogForm {
 pub(crate) enum Command {
     /// Run a scenario: every strategy with every seed, then the table.
     #[command(
-        after_help = "Examples:\n  fedlayer run scenarios/digits.toml\n  fedlayer run scenarios/digits.toml --set rounds=5 --set seeds=[1] --out /tmp/try"
+        after_help = "Examples:\n  fedlayer run scenarios/digits.toml\n  fedlayer run scenarios/digits.toml --rounds 5 --seeds 1 --out /tmp/try"
     )]
     Run(RunArgs),
     /// Check a scenario and print its plan: layers, examples per client, cost.
-    #[command(after_help = "Example:\n  fedlayer check scenarios/digits.toml")]
+    #[command(
+        after_help = "Examples:\n  fedlayer check scenarios/digits.toml\n  fedlayer check scenarios/digits.toml --seeds 1-5"
+    )]
     Check(ScenarioArgs),
     /// Go on with a run that was interrupted or killed.
     #[command(after_help = "Example:\n  fedlayer resume runs/digits")]
@@ -77,8 +79,8 @@ pub(crate) enum Command {
     /// Ask whether a coordinator serves.
     #[command(after_help = "Example:\n  fedlayer health --connect coordinator:7878 --certs certs")]
     Health(HealthArgs),
-    /// Compare the strategies of finished runs in one table.
-    #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-iid")]
+    /// Compare the strategies of finished runs in one table. Keys in which the runs differ are named below it.
+    #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-slow")]
     Compare(CompareArgs),
     /// List the data sets, or fetch one.
     #[command(
@@ -109,12 +111,25 @@ pub(crate) struct ScenarioArgs {
     /// Change a value of the scenario: `--set local.epochs=5`, `--set strategy.0.average=none`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<Setting>,
+    /// What is set often.
+    #[command(flatten)]
+    pub(crate) short: ShortForms,
     /// Where data is.
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Print JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl ScenarioArgs {
+    /// All changes of the scenario, the short forms among them.
+    ///
+    /// # Errors
+    /// When a short form and a `--set` are about the same key.
+    pub(crate) fn changes(&self) -> Result<Vec<Setting>, Failure> {
+        self.short.beside(&self.settings).map_err(Failure::Usage)
+    }
 }
 
 /// Where data is.
@@ -194,6 +209,9 @@ pub(crate) struct RunArgs {
     /// The run folder, which must not exist yet; `runs/NAME` or the next free `runs/NAME-2`, … where it is not given.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// Do all that comes before the first round, print what `check` prints, and make nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// How a coordinator and its workers are kept apart from everybody else.
@@ -410,6 +428,10 @@ pub(crate) struct CompareArgs {
     /// The run folders; the first strategy of the first is the reference.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
+    /// Print differences (Δ) between runs of other data, models, clients, seeds or rounds too. Where the same seed gives them nothing in
+    /// common, they are not paired.
+    #[arg(long)]
+    pub(crate) anyway: bool,
     /// Print JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,

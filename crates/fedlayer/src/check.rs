@@ -13,18 +13,16 @@ use crate::{
     analyses::{self, AnalysisLine},
     args::ScenarioArgs,
     classes,
-    cost::Cost,
+    cost::{self, Cost, FLOPS},
     data::Data,
     exit::Failure,
     folders::Folders,
     input_files::ambiguities,
     inputs::Inputs,
+    module_speed::ModuleSpeed,
     scenario,
     screen::Screen,
 };
-
-/// What a core is taken to compute in a second where time is estimated: about what small networks reach on a core of 2025.
-const FLOPS: f64 = 2.5e10;
 
 /// Clients that are printed one by one.
 const SHOWN_CLIENTS: usize = 20;
@@ -39,7 +37,7 @@ const SHOWN_CLASSES: usize = 20;
 pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::existing(args.data.data.as_deref())?;
     let known = Data::new(folders.beside(&args.scenario));
-    let read = scenario::read(&args.scenario, &args.settings, &known, screen)?;
+    let read = scenario::read(&args.scenario, &args.changes()?, &known, screen)?;
     let Some(first) = read.plans.first() else {
         return Err(Failure::Fault("a valid scenario without plans".to_owned()));
     };
@@ -123,8 +121,8 @@ fn variants(plans: &[Plan]) -> Vec<Variant> {
 /// What all plans cost together. Data that is shared out with another seed is as large, so that the first seed's does for all.
 fn cost(plans: &[Plan], known: &Data) -> Result<Cost, Failure> {
     let Some(seed) = plans.first().map(|plan| plan.seed) else { return Ok(Cost::default()) };
-    let mut loaded: Option<(Plan, FederatedData)> = None;
-    let mut sum = Cost::default();
+    let mut loaded: Option<(Plan, Arc<FederatedData>)> = None;
+    let (mut sum, mut speed) = (Cost::default(), ModuleSpeed::default());
     for plan in plans {
         let of_seed = Plan { seed, ..plan.clone() };
         let kept = loaded.take().filter(|(other, _)| other.shares_data(&of_seed));
@@ -132,13 +130,17 @@ fn cost(plans: &[Plan], known: &Data) -> Result<Cost, Failure> {
             Some(kept) => kept,
             None => {
                 let data = known.load(&of_seed).map_err(Failure::Data)?;
-                (of_seed, data)
+                (of_seed, Arc::new(data))
             }
         };
-        sum = sum.and(Cost::of(plan, &data));
+        let forward = match cost::forward(plan, &data) {
+            Some(forward) => forward,
+            None => speed.forward(plan, &data, known)?,
+        };
+        sum = sum.and(Cost::of(plan, &data, forward));
         loaded = Some((other, data));
     }
-    Ok(sum)
+    Ok(Cost { timed: speed.is_used(), ..sum })
 }
 
 fn layers(plan: &Plan) -> Vec<LayerLine> {
@@ -326,18 +328,26 @@ impl Report {
             0 => String::new(),
             memory => format!(", results of a barrier round {}", quantity::bytes(memory as f64)),
         };
+        let time = quantity::duration(cost.flops / FLOPS / workers);
+        let by = match cost.timed {
+            true => format!(
+                "about {time} on {workers} cores, from steps of the module that were timed here"
+            ),
+            false => format!(
+                "{:.1e} operations: about {time} at {:.0} GFLOP/s a core on {workers} cores",
+                cost.flops,
+                FLOPS / 1e9
+            ),
+        };
         part(
             "cost".to_owned(),
             format!(
                 "{} optimizer steps, {} evaluations\n\
                  in memory: models {}{barriers}\n\
-                 {:.1e} operations: about {} at {:.0} GFLOP/s a core on {workers} cores; a GPU is not reckoned with\n",
+                 {by}; a GPU is not reckoned with\n",
                 quantity::count(cost.steps),
                 quantity::count(cost.evaluations),
                 quantity::bytes(cost.memory as f64),
-                cost.flops,
-                quantity::duration(cost.flops / FLOPS / workers),
-                FLOPS / 1e9,
             ),
         );
         Ok(text.trim_end().to_owned() + "\n")

@@ -114,7 +114,8 @@ struct Opened {
 
 /// Reads the scenario, or the run that goes on.
 fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<Opened, Failure> {
-    let ScenarioArgs { scenario: path, settings, data, .. } = &args.scenario;
+    let ScenarioArgs { scenario: path, data, .. } = &args.scenario;
+    let settings = &args.scenario.changes()?;
     let option = data.data.as_deref();
     if files::is_folder(path) {
         let run = Reopened::open(path, option, settings, screen)?;

@@ -1,10 +1,20 @@
-//! [`Cost`]: what a plan would compute and keep in memory, reckoned without doing it.
+//! [`Cost`]: what a plan would compute and keep in memory, reckoned without doing it; [`RoundCost`]: what the parts of its rounds compute.
+
+use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Plan, measures,
-    spec::{BarrierSpec, Baseline, Between, EvaluatedClients, OptimizerMemory, SplitSpec},
+    Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Ownership, Plan, measures,
+    spec::{
+        Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory,
+        Rule, SplitSpec,
+    },
 };
 use serde::Serialize;
+
+use crate::{estimate::Parts, trainers::Trainers};
+
+/// What a core is taken to compute in a second where time is estimated: about what small networks reach on a core of 2025.
+pub(crate) const FLOPS: f64 = 2.5e10;
 
 /// Bytes that the evaluation of one model on one example leaves behind: its loss, and how much of it was right.
 const EVALUATED_BYTES: u64 = 8;
@@ -16,8 +26,10 @@ pub(crate) struct Cost {
     pub(crate) steps: u64,
     /// Evaluations of one model on one split.
     pub(crate) evaluations: u64,
-    /// Floating-point operations.
+    /// Floating-point operations; of a module that was timed, as many as take as long.
     pub(crate) flops: f64,
+    /// Whether steps of a TorchScript module were timed for it.
+    pub(crate) timed: bool,
     /// Bytes for the models of all clients and one round's updates.
     pub(crate) memory: u64,
     /// Bytes for what a round's barriers found, example by example.
@@ -30,50 +42,99 @@ impl Cost {
             steps: self.steps + other.steps,
             evaluations: self.evaluations + other.evaluations,
             flops: self.flops + other.flops,
+            timed: self.timed || other.timed,
             memory: self.memory.max(other.memory),
             barrier_memory: self.barrier_memory.max(other.barrier_memory),
         }
     }
 
-    /// The cost of one plan on its data. A training step costs three times the forward pass of its examples (forward, and backward to the inputs
-    /// and to the weights); an evaluation costs one.
-    pub(crate) fn of(plan: &Plan, data: &FederatedData) -> Self {
+    /// The cost of one plan on its data; `forward` is what one example costs in a forward pass, in floating-point operations.
+    pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
         let cohort = u64::from(plan.clients.cohort());
-        let rounds = f64::from(plan.rounds);
         let local = Local::mean(plan, data);
         let barriers = Barriers::of(plan, data);
-        let mut evaluations = 0;
-        let mut evaluated = 0.0;
-        for round in 1..=plan.rounds {
-            if plan.barriers.as_ref().is_some_and(|spec| plan.is_due(spec.every, round)) {
-                evaluations += barriers.evaluations;
-                evaluated += barriers.examples as f64;
-            }
-            if plan.is_due(plan.evaluate.every, round) {
-                let models = match plan.evaluate.clients {
-                    EvaluatedClients::Cohort => cohort,
-                    EvaluatedClients::All => plan.clients.count.into(),
-                };
-                evaluations += 2 * models;
-                evaluated += models as f64 * (data.test.len() as f64 + local.test);
-            }
-        }
-        let trained = local.examples * cohort as f64 * rounds;
+        let due = |every: u32| (1..=plan.rounds).filter(|&round| plan.is_due(every, round)).count();
+        let measured = plan.barriers.as_ref().map_or(0, |spec| due(spec.every));
+        let evaluated = due(plan.evaluate.every);
+        let (common, own) = evaluated_models(plan);
         Self {
-            steps: (local.steps * cohort as f64 * rounds) as u64,
-            evaluations,
-            flops: forward(plan, data) * (3.0 * trained + evaluated),
+            steps: (local.steps * cohort as f64 * f64::from(plan.rounds)) as u64,
+            evaluations: measured as u64 * barriers.evaluations + evaluated as u64 * (common + own),
+            flops: RoundCost::of(plan, data, forward).after(plan, 0).sum(),
+            timed: false,
             memory: memory(plan, cohort),
             barrier_memory: barriers.examples * EVALUATED_BYTES,
         }
     }
 }
 
-/// Operations of a forward pass, per example. Of a model that is no list of operations, two a parameter: a multiplication and an addition.
-fn forward(plan: &Plan, data: &FederatedData) -> f64 {
+/// What the parts of a round cost, each where it is due, in floating-point operations. A training step costs three times the forward pass of
+/// its examples (forward, and backward to the inputs and to the weights); an evaluation costs one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoundCost(pub(crate) Parts);
+
+/// The cost of the rounds of each plan. A seed changes no size, so that the data of the first plan's seed does for all; a module that is
+/// measured nowhere is as costly for all plans, and what its operations cost is found out by the run itself.
+pub(crate) fn of_rounds(
+    plans: &[Arc<Plan>],
+    trainers: &Trainers,
+) -> Result<Vec<RoundCost>, String> {
+    let seed = plans.first().map_or(0, |plan| plan.seed);
+    let cost = |plan: &Arc<Plan>| {
+        let data = trainers.data(&Plan { seed, ..Plan::clone(plan) })?;
+        Ok(RoundCost::of(plan, &data, forward(plan, &data).unwrap_or(1.0)))
+    };
+    plans.iter().map(cost).collect()
+}
+
+impl RoundCost {
+    /// Of every round of a plan; `forward` as for [`Cost::of`].
+    pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
+        let local = Local::mean(plan, data);
+        let (common, own) = evaluated_models(plan);
+        Self(Parts {
+            train: 3.0 * forward * local.examples * f64::from(plan.clients.cohort()),
+            barriers: forward * Barriers::of(plan, data).examples as f64,
+            evaluate: forward * (common as f64 * data.test.len() as f64 + own as f64 * local.test),
+        })
+    }
+
+    /// The parts that are due in a round.
+    pub(crate) fn in_round(&self, plan: &Plan, round: u32) -> Parts {
+        let is_due = |every| plan.is_due(every, round);
+        let measures = plan.barriers.as_ref().is_some_and(|spec| is_due(spec.every));
+        Parts {
+            train: self.0.train,
+            barriers: if measures { self.0.barriers } else { 0.0 },
+            evaluate: if is_due(plan.evaluate.every) { self.0.evaluate } else { 0.0 },
+        }
+    }
+
+    /// All rounds behind those that are committed.
+    pub(crate) fn after(&self, plan: &Plan, committed: u32) -> Parts {
+        (committed + 1..=plan.rounds).map(|round| self.in_round(plan, round)).sum()
+    }
+}
+
+/// The models that an evaluation evaluates on the common test set, and those on the clients' own: a model that all clients share is
+/// evaluated on the common one once.
+fn evaluated_models(plan: &Plan) -> (u64, u64) {
+    let clients = match plan.evaluate.clients {
+        EvaluatedClients::Cohort => plan.clients.cohort(),
+        EvaluatedClients::All => plan.clients.count,
+    };
+    let all_are_averaged = matches!(plan.strategy.average, Average::Always(Rule::All))
+        && plan.layout.ownership() == Ownership::Layer;
+    (if all_are_averaged { 1 } else { clients.into() }, clients.into())
+}
+
+/// Operations of a forward pass, per example, of a network whose operations are known; nothing for a TorchScript module, which does not say
+/// how often it uses a parameter. The others, toys and diagonal networks, use each once: a multiplication and an addition.
+pub(crate) fn forward(plan: &Plan, data: &FederatedData) -> Option<f64> {
     match Architecture::new(&plan.model, &data.facts()) {
-        Ok(architecture) => architecture.flops as f64,
-        Err(_) => 2.0 * plan.layout.parameters() as f64,
+        Ok(architecture) => Some(architecture.flops as f64),
+        Err(_) if matches!(plan.model, ModelSpec::Torchscript(_)) => None,
+        Err(_) => Some(2.0 * plan.layout.parameters() as f64),
     }
 }
 

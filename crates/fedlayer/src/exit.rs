@@ -18,6 +18,9 @@ pub(crate) enum Failure {
     /// The scenario may be right, and a file that it names cannot be had. The report is whole sentences already.
     #[error("{0}")]
     Absent(String),
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(String),
     /// The data cannot be had.
     #[error("{0}")]
     Data(String),
@@ -138,6 +141,7 @@ impl Failure {
     /// The exit code: one for each thing that a script may want to tell apart. 2 is a wrong command line.
     pub(crate) fn code(&self) -> u8 {
         match self {
+            Self::Usage(_) => 2,
             Self::Scenario(_) => 3,
             Self::Data(_) | Self::Absent(_) => 4,
             Self::Device(_) => 5,

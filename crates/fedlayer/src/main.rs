@@ -10,18 +10,23 @@ mod check;
 mod checkpoint;
 mod classes;
 mod clean;
+mod compare;
 mod coordinator;
 mod cost;
 mod data;
+mod estimate;
 mod exit;
 mod fetch;
 mod files;
 mod folders;
+mod heartbeat;
 mod identity;
 mod input_files;
 mod inputs;
 mod list;
 mod locator;
+mod module_speed;
+mod progress;
 mod reopen;
 mod run;
 mod run_folder;
@@ -29,6 +34,7 @@ mod scenario;
 mod screen;
 mod security;
 mod shelf;
+mod short_forms;
 mod signals;
 mod table;
 mod trainers;
@@ -72,7 +78,7 @@ fn perform(command: &Command, screen: &Screen) -> Result<(), Failure> {
         Command::Worker(args) => worker::worker(args, screen),
         Command::Certs(args) => certs::certs(args, screen),
         Command::Health(args) => coordinator::health(args, screen),
-        Command::Compare(args) => table::compare_runs(args, screen),
+        Command::Compare(args) => compare::compare(args, screen),
         Command::Data(DataCommand::List(args)) => list::list(args, screen),
         Command::Data(DataCommand::Fetch(args)) => fetch::fetch(args, screen),
         Command::Schema => {

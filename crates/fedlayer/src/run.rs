@@ -20,11 +20,12 @@ use crate::{
     analyses::{self, Laboratory},
     args::{Means, ResumeArgs, RunArgs},
     begin::{self, NewRun},
-    classes,
+    check, classes, cost,
     data::Data,
     exit::{Cause, Failure, run_reason},
     folders::Folders,
     inputs::Inputs,
+    progress::{Begin, RunProgress},
     reopen::{Reopened, absolute},
     run_folder::{RunFolder, RunNote, RunState},
     scenario,
@@ -38,7 +39,8 @@ use crate::{
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::existing(args.scenario.data.data.as_deref())?;
     let data = Data::new(folders.beside(&args.scenario.scenario));
-    let read = scenario::read(&args.scenario.scenario, &args.scenario.settings, &data, screen)?;
+    let settings = args.scenario.changes()?;
+    let read = scenario::read(&args.scenario.scenario, &settings, &data, screen)?;
     let name = scenario::name(&args.scenario.scenario);
     args.out.as_deref().map_or(Ok(()), RunFolder::check_free)?;
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
@@ -50,6 +52,9 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     begin::read_data(&trainers, &read.plans)?;
     warn_of_inputs(&read.plans, &trainers, screen)?;
     begin::try_out(&trainers, &read.plans)?;
+    if args.dry_run {
+        return check::check(&args.scenario, screen);
+    }
     let threads = Threads::start(note.workers, &trainers)?;
     let (scenario, out) = (&args.scenario.scenario, args.out.as_deref());
     let new = NewRun { scenario, text: &read.text, out, note: &note };
@@ -124,6 +129,8 @@ pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -
         state: RunState::Running,
         started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         seconds: 0.0,
+        training_seconds: 0.0,
+        analysis_seconds: 0.0,
     }
 }
 
@@ -203,6 +210,7 @@ impl Job {
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
         let mut has_begun = false;
+        let mut finished = Vec::new();
         let ended = runtime.block_on(async {
             let word = interruption(screen.clone());
             let Some(link) = place.open(&word).await? else {
@@ -215,6 +223,7 @@ impl Job {
             classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
             has_begun = true;
             let ends = in_turn(plans, &link, &progress, &word).await;
+            finished = finished_plans(&ends);
             let ended = self.ended(ends, &place);
             let end = match &ended {
                 // Somebody will go on with it.
@@ -228,11 +237,11 @@ impl Job {
         });
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
-        progress.bar.clear();
+        progress.shown.close();
         if !has_begun {
             return ended.inspect_err(|failure| self.not_begun(failure, note));
         }
-        note.seconds = began.elapsed().as_secs_f64();
+        note.training_seconds = began.elapsed().as_secs_f64();
         let ended = ended.map_err(|failure| self.at_once(failure));
         let reported = match &ended {
             Err(Failure::Interrupted(_)) => Ok(()),
@@ -244,7 +253,10 @@ impl Job {
             _ => self.report(screen, &note),
         };
         let analysed = match (&ended, &reported) {
-            (Ok(()), Ok(())) => self.analyse(&note, screen),
+            // One plan that failed does not take the analyses of the others along.
+            (Ok(()) | Err(Failure::Run { cause: Cause::Training, .. }), Ok(())) => {
+                self.analyse(&finished, &note, screen)
+            }
             _ => Ok(()),
         };
         note.state = match (&ended, &analysed) {
@@ -253,12 +265,19 @@ impl Job {
             _ => RunState::Failed,
         };
         note.seconds = began.elapsed().as_secs_f64();
+        note.analysis_seconds = note.seconds - note.training_seconds;
         let noted = match &ended {
             Err(Failure::Run { cause: Cause::Start, .. }) => {
                 self.folder.discard();
                 Ok(())
             }
-            _ => self.folder.write_note(&note),
+            _ => {
+                if note.state != RunState::Interrupted {
+                    let folder = self.folder.path().display();
+                    screen.talk(&format!("{}; records in {folder}", self.spent(&note)));
+                }
+                self.folder.write_note(&note)
+            }
         };
         // What ended the run is the news; that a full disk takes the summary too is not.
         ended.and(noted).and(reported).and(analysed)
@@ -295,8 +314,24 @@ impl Job {
         }
     }
 
-    /// What the scenario wants measured on the models; what is there already is left alone.
-    fn analyse(&self, note: &RunNote, screen: &Screen) -> Result<(), Failure> {
+    /// The time that everything took: the rounds, and the analyses where there are any.
+    fn spent(&self, note: &RunNote) -> String {
+        let RunNote { seconds, training_seconds, analysis_seconds, .. } = note;
+        match self.analyses.is_empty() {
+            true => format!("{seconds:.1} s"),
+            false => format!(
+                "{training_seconds:.1} s of rounds, {analysis_seconds:.1} s of analyses: {seconds:.1} s"
+            ),
+        }
+    }
+
+    /// What the scenario wants measured on the models of the plans that are finished; what is there already is left alone.
+    fn analyse(
+        &self,
+        finished: &[Arc<Plan>],
+        note: &RunNote,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
         if self.analyses.is_empty() {
             return Ok(());
         }
@@ -309,8 +344,14 @@ impl Job {
             ),
         );
         let laboratory = Laboratory { trainers: &self.trainers, workers: note.workers, screen };
-        let made = laboratory.after_rounds(&self.analyses, &self.plans, &self.folder)?;
-        analyses::show(&made, self.json, screen)
+        let (made, failed) =
+            laboratory.after_rounds(&self.analyses, &self.plans, finished, &self.folder);
+        analyses::show(&made, self.json, screen)?;
+        // The first is what the program ends with; the others are said here.
+        let mut failed = failed.into_iter();
+        let first = failed.next();
+        failed.for_each(|failure| screen.error(&failure.words()));
+        first.map_or(Ok(()), Err)
     }
 
     /// Every plan, waiting for its turn, and the progress of them all.
@@ -326,15 +367,18 @@ impl Job {
             trainers: self.trainers.clone(),
         };
         let all: Vec<Waiting> = self.plans.iter().map(of).collect();
-        let mut done = 0;
-        for waiting in &all {
-            done += waiting.look(screen)?;
+        let costs = cost::of_rounds(&self.plans, &self.trainers).map_err(Failure::Data)?;
+        let mut begins = Vec::new();
+        for (waiting, cost) in all.iter().zip(costs) {
+            let committed = waiting.look(screen)?;
+            begins.push(Begin { plan: waiting.plan.clone(), committed, cost });
         }
-        let rounds = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
+        let done: u64 = begins.iter().map(|begin| u64::from(begin.committed)).sum();
+        let rounds: u64 = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
         if done > 0 {
             screen.talk(&format!("going on after {done} of {rounds} committed rounds"));
         }
-        let progress = Progress { bar: screen.progress(rounds, done), counts };
+        let progress = Progress { shown: RunProgress::new(screen, begins), counts };
         Ok((all, progress))
     }
 
@@ -371,11 +415,13 @@ impl Job {
         if let Some(sheet) = table::sheet(&summary) {
             self.folder.write_sweep(&sheet)?;
         }
-        screen.data(&table::render(&summary, self.json)?)?;
-        let (seconds, folder) = (note.seconds, self.folder.path().display());
-        screen.talk(&format!("{seconds:.1} s; records in {folder}"));
-        Ok(())
+        Ok(screen.data(&table::render(&summary, self.json)?)?)
     }
+}
+
+/// The plans that came to their last round.
+fn finished_plans(ends: &[PlanEnd]) -> Vec<Arc<Plan>> {
+    ends.iter().filter(|(_, end)| end.is_ok()).map(|(plan, _)| plan.clone()).collect()
 }
 
 /// The word is given at the first ctrl-c (or SIGTERM); at the second the program ends at once.

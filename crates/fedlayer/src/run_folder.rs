@@ -62,8 +62,14 @@ pub(crate) struct RunNote {
     pub(crate) state: RunState,
     /// When it was begun or resumed last, in seconds since 1970 (UTC).
     pub(crate) started: u64,
-    /// Seconds that the last process spent on it.
+    /// Seconds that the last process spent on it, analyses included.
     pub(crate) seconds: f64,
+    /// Seconds of them for the rounds.
+    #[serde(default)]
+    pub(crate) training_seconds: f64,
+    /// Seconds of them for the analyses.
+    #[serde(default)]
+    pub(crate) analysis_seconds: f64,
 }
 
 /// How far a run came.

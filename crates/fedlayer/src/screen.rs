@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use fedlayer_core::RoundRecord;
 use fedlayer_report::quantity;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::{
@@ -77,6 +76,15 @@ impl Screen {
         }
     }
 
+    /// Talk about progress, on stderr; `fields` say the same to programs that read the log.
+    pub(crate) fn talk_of(&self, text: &str, fields: serde_json::Value) {
+        match (self.quiet, self.log) {
+            (true, _) => {}
+            (false, LogForm::Text) => self.line(text),
+            (false, LogForm::Json) => self.record("INFO", text, fields),
+        }
+    }
+
     /// What went wrong, on stderr.
     pub(crate) fn error(&self, text: &str) {
         self.say("ERROR", text);
@@ -87,11 +95,13 @@ impl Screen {
         let text = text.trim_end();
         match self.log {
             LogForm::Text => self.line(text),
-            LogForm::Json => {
-                let fields = serde_json::json!({ "message": text });
-                self.line(&serde_json::json!({ "level": level, "fields": fields }).to_string());
-            }
+            LogForm::Json => self.record(level, text, serde_json::json!({})),
         }
+    }
+
+    fn record(&self, level: &str, text: &str, mut fields: serde_json::Value) {
+        fields["message"] = text.into();
+        self.line(&serde_json::json!({ "level": level, "fields": fields }).to_string());
     }
 
     fn line(&self, text: &str) {
@@ -104,18 +114,21 @@ impl Screen {
         if self.is_coloured() { Colours::Kept } else { Colours::Escaped }
     }
 
-    /// A bar over all rounds of all plans, of which some are done.
-    pub(crate) fn progress(&self, rounds: u64, done: u64) -> Progress {
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(rounds) };
+    /// A bar of so many steps, of which some are done; hidden where nobody would see it move: off a terminal, in a log of JSON, when quiet.
+    pub(crate) fn bar(&self, steps: u64, done: u64) -> ProgressBar {
+        let is_shown = !self.quiet && self.log == LogForm::Text;
+        let bar = if is_shown { ProgressBar::new(steps) } else { ProgressBar::hidden() };
         let bar = self.bars.add(bar);
-        let style = ProgressStyle::with_template(
-            "{bar:24} {pos}/{len} rounds · {msg} · {elapsed} · {eta} left",
-        );
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(line_style());
         bar.set_position(done);
-        bar.reset_eta();
-        Progress { bar }
+        bar
     }
+}
+
+/// One line: what does not fit on the terminal is cut off at its end, so that nothing wraps.
+pub(crate) fn line_style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{bar:10} {elapsed} {wide_msg}");
+    style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl Screen {
@@ -199,29 +212,5 @@ impl MakeWriter<'_> for Screen {
 
     fn make_writer(&self) -> Self {
         self.clone()
-    }
-}
-
-/// The progress of a run.
-#[derive(Debug, Clone)]
-pub(crate) struct Progress {
-    bar: ProgressBar,
-}
-
-impl Progress {
-    /// One round of one plan is committed.
-    pub(crate) fn round(&self, strategy: &str, seed: u64, record: &RoundRecord) {
-        let accuracy = record.evaluation.as_ref().and_then(|evaluation| evaluation.test_accuracy);
-        let accuracy = accuracy.map_or(String::new(), |a| format!(", accuracy {:.1} %", 100.0 * a));
-        let (round, loss) = (record.round, record.train_loss);
-        self.bar.set_message(format!(
-            "`{strategy}` seed {seed}: round {round}, loss {loss:.4}{accuracy}"
-        ));
-        self.bar.inc(1);
-    }
-
-    /// Takes the bar away.
-    pub(crate) fn clear(&self) {
-        self.bar.finish_and_clear();
     }
 }

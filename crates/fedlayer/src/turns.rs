@@ -10,9 +10,11 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
     checkpoint::Checkpoint,
+    estimate::Parts,
     exit::Failure,
+    progress::RunProgress,
     run_folder::{FileJournal, PlanFolder},
-    screen::{self, Screen},
+    screen::Screen,
     trainers::Trainers,
 };
 
@@ -31,7 +33,7 @@ pub(crate) type PlanEnd = (Arc<Plan>, Result<(), RunError>);
 /// Where committed rounds are shown and counted.
 #[derive(Clone)]
 pub(crate) struct Progress {
-    pub(crate) bar: screen::Progress,
+    pub(crate) shown: RunProgress,
     pub(crate) counts: Option<Arc<Metrics>>,
 }
 
@@ -44,13 +46,13 @@ struct Begun {
 
 impl Waiting {
     /// Sees that the plan can begin, or go on, before any plan does. Gives the rounds that are committed.
-    pub(crate) fn look(&self, screen: &Screen) -> Result<u64, Failure> {
+    pub(crate) fn look(&self, screen: &Screen) -> Result<u32, Failure> {
         let (checkpoint, damaged) = self.checkpoint()?;
         if let Some(damaged) = damaged {
             screen.talk(&format!("warning: {}", damaged.first_line()));
         }
         self.folder.journal(&self.plan, checkpoint.as_ref())?;
-        Ok(checkpoint.map_or(0, |checkpoint| checkpoint.round.into()))
+        Ok(checkpoint.map_or(0, |checkpoint| checkpoint.round))
     }
 
     /// Reads where the plan goes on, and opens its files.
@@ -83,10 +85,13 @@ pub(crate) async fn in_turn<L: Link>(
     word: &Shutdown,
 ) -> Vec<PlanEnd> {
     let all: Vec<&Plan> = plans.iter().map(|waiting| &*waiting.plan).collect();
-    let at_once = Arc::new(Semaphore::new(plans_at_once(&all, link.slots())));
+    let at_once = plans_at_once(&all, link.slots());
+    progress.shown.side_by_side(at_once);
+    let at_once = Arc::new(Semaphore::new(at_once));
     let running: Vec<_> = plans
         .into_iter()
-        .map(|waiting| {
+        .enumerate()
+        .map(|(index, waiting)| {
             let plan = waiting.plan.clone();
             let (link, progress) = (link.clone(), progress.clone());
             let (mut word, at_once) = (word.clone(), at_once.clone());
@@ -97,7 +102,14 @@ pub(crate) async fn in_turn<L: Link>(
                     () = word.wait() => return Err(RunError::Interrupted { round: 0 }),
                     permit = at_once.acquire() => permit,
                 };
-                run(waiting, link, progress, word).await
+                let shown = progress.shown.clone();
+                let end = run(index, waiting, link, progress, word).await;
+                match &end {
+                    Ok(()) => shown.ended(index, None),
+                    Err(RunError::Interrupted { .. }) => {}
+                    Err(error) => shown.ended(index, Some(&error.to_string())),
+                }
+                end
             });
             (plan, turn)
         })
@@ -110,8 +122,9 @@ pub(crate) async fn in_turn<L: Link>(
     ends
 }
 
-/// Runs a plan whose turn it is.
+/// Runs a plan whose turn it is; `index` is its place among all plans.
 async fn run<L: Link>(
+    index: usize,
     waiting: Waiting,
     link: Arc<L>,
     progress: Progress,
@@ -122,7 +135,7 @@ async fn run<L: Link>(
     // It was looked at before; what is wrong now happened since.
     let begun = begun.map_err(|failure| RunError::Journal(failure.to_string()))?;
     let Begun { data, from, journal } = begun;
-    let journal = Reporting { journal, plan: plan.clone(), progress };
+    let journal = Reporting { journal, index, progress };
     let examples = move |client| data.train_examples(client);
     fedlayer_runtime::run(plan, examples, link, journal, from, word).await
 }
@@ -143,7 +156,8 @@ fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
 /// Writes a round down, then shows it.
 struct Reporting {
     journal: FileJournal,
-    plan: Arc<Plan>,
+    /// The plan's place among all plans.
+    index: usize,
     progress: Progress,
 }
 
@@ -153,7 +167,13 @@ impl Journal for Reporting {
         if let Some(counts) = &self.progress.counts {
             counts.committed(committed);
         }
-        self.progress.bar.round(&self.plan.title(), self.plan.seed, committed.record);
+        let spent = committed.timings;
+        let seconds = Parts {
+            train: (spent.train + spent.average).as_secs_f64(),
+            barriers: spent.barriers.as_secs_f64(),
+            evaluate: spent.evaluate.as_secs_f64(),
+        };
+        self.progress.shown.committed(self.index, committed.record, seconds);
         Ok(())
     }
 

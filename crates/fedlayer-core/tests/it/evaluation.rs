@@ -64,13 +64,13 @@ fn what_cannot_be_measured_is_absent() {
     assert_eq!((record.test_loss, record.test_accuracy), (None, Some(0.75)));
     assert_eq!((record.client_loss_mean, record.client_accuracy_mean), (Some(2.0), Some(0.25)));
     assert_eq!(record.client_accuracy_std, None);
-    assert_eq!(record.clients_left_out, 1);
+    assert_eq!(record.clients_without_test, 1);
     let row = SummaryRow::new("all", 1, &[round_record(record.clone())]);
-    assert_eq!(row.clients_left_out, 1);
+    assert_eq!(row.clients_without_test, 1);
     let text = serde_json::to_string(&record).unwrap();
-    assert!(text.ends_with(r#""client_accuracy_std":null,"clients_left_out":1}"#), "{text}");
+    assert!(text.ends_with(r#""client_accuracy_std":null,"clients_without_test":1}"#), "{text}");
     let all = checkup.record(&[four(1.0, 2), four(2.0, 4), four(1.0, 0), four(2.0, 1)]);
-    assert!(!serde_json::to_string(&all).unwrap().contains("left_out"), "nothing where nobody is");
+    assert!(!serde_json::to_string(&all).unwrap().contains("without_test"), "nothing where nobody is");
 }
 
 fn round_record(evaluation: EvaluationRecord) -> RoundRecord {

@@ -1,7 +1,7 @@
 //! Files that cannot be had are told from faults of the scenario, and come after them.
 
 use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
-use fedlayer_scenario::{DataFault, Outside, Report, read};
+use fedlayer_scenario::{DataFault, Outside, Report, ValuesFault, read};
 
 use crate::base::{BASE, data, edited};
 
@@ -20,8 +20,8 @@ impl Outside for Nowhere {
         Err(DataFault { key: "data.set".to_owned(), message, help: None, is_absence: true })
     }
 
-    fn values(&self, file: &str, _layout: &Layout) -> Result<(), String> {
-        Err(format!("`{file}` is not to be had"))
+    fn values(&self, file: &str, _layout: &Layout) -> Result<(), ValuesFault> {
+        Err(ValuesFault { message: format!("`{file}` is not to be had"), help: None })
     }
 
     fn is_absent(&self, file: &str) -> bool {

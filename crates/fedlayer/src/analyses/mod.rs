@@ -4,10 +4,12 @@
 //! * `results`: the files that an analysis leaves.
 //! * `command`: `fedlayer analyze`.
 //! * `cost`: what `fedlayer check` says of an analysis.
+//! * `progress`: how far an analysis is.
 
 mod command;
 mod cost;
 mod models;
+mod progress;
 mod results;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub(crate) use self::{
 };
 use self::{
     models::Source,
+    progress::{AnalysisProgress, Watched},
     results::{Made, Results},
 };
 use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, signals, trainers::Trainers};
@@ -33,45 +36,51 @@ pub(crate) struct Laboratory<'a> {
 }
 
 impl Laboratory<'_> {
-    /// The analyses of a scenario, after its rounds, of a sweep those of every variant; those whose files are there already are not made again.
+    /// The analyses of a scenario, after its rounds, of a sweep those of every variant: what was made, and why something was not. Those whose files are
+    /// there already are not made again; those of a plan that is not finished are named and left out.
     pub(crate) fn after_rounds(
         &self,
         specs: &[AnalysisSpec],
         plans: &[Arc<Plan>],
+        finished: &[Arc<Plan>],
         folder: &RunFolder,
-    ) -> Result<Vec<Made>, Failure> {
-        let mut made = Vec::new();
-        for plans in plans.chunk_by(|a, b| a.variant == b.variant) {
-            made.extend(self.of_variant(specs, plans, folder)?);
+    ) -> (Vec<Made>, Vec<Failure>) {
+        let (tasks, waiting): (Vec<Task<'_>>, _) = plans
+            .chunk_by(|a, b| a.variant == b.variant)
+            .flat_map(|plans| missing(specs, plans, folder))
+            .partition(|task| finished.contains(task.plan));
+        for task in waiting {
+            let (seed, title) = (task.plan.seed, task.plan.title());
+            self.screen.talk(&format!(
+                "analysis `{}` is left out: `{title}`, seed {seed} is not finished",
+                task.name
+            ));
         }
-        Ok(made)
+        let (mut made, mut failed) = (Vec::new(), Vec::new());
+        for (index, task) in tasks.iter().enumerate() {
+            match self.perform(task, (index + 1, tasks.len()), folder) {
+                Ok(analysis) => made.push(analysis),
+                Err(failure) => failed.push(failure),
+            }
+        }
+        (made, failed)
     }
 
-    /// The analyses of plans that are of one variant, or of none.
-    fn of_variant(
+    /// Makes one analysis of a run; `place` is which of how many it is.
+    fn perform(
         &self,
-        specs: &[AnalysisSpec],
-        plans: &[Arc<Plan>],
+        task: &Task<'_>,
+        place: (usize, usize),
         folder: &RunFolder,
-    ) -> Result<Vec<Made>, Failure> {
-        let variant = plans.first().and_then(|plan| plan.variant.as_ref());
-        let results = match variant {
-            Some(variant) => Results::of(&folder.path().join(&variant.folder)),
-            None => Results::of(folder.path()),
+    ) -> Result<Made, Failure> {
+        let Task { spec, name, plan, results } = task;
+        let source = match &spec.models {
+            None => Source::Run(folder.plan(plan)),
+            Some(models) => Source::Given(models.clone()),
         };
-        let mut made = Vec::new();
-        for spec in specs {
-            let name = results::name(spec);
-            let Some(plan) = plan_of(spec, plans).filter(|_| !results.has(&name)) else { continue };
-            let source = match &spec.models {
-                None => Source::Run(folder.plan(plan)),
-                Some(models) => Source::Given(models.clone()),
-            };
-            let mut analysis = self.make(spec, &name, plan, &source, &results)?;
-            if let Some(variant) = variant {
-                analysis.name = format!("{}: {name}", variant.label());
-            }
-            made.push(analysis);
+        let mut made = self.make_one(spec, name, plan, &source, results, place)?;
+        if let Some(variant) = &plan.variant {
+            made.name = format!("{}: {name}", variant.label());
         }
         Ok(made)
     }
@@ -85,9 +94,21 @@ impl Laboratory<'_> {
         source: &Source,
         results: &Results,
     ) -> Result<Made, Failure> {
-        self.screen.talk(&format!("analysis `{name}`: {}", spec.measure.word()));
+        self.make_one(spec, name, plan, source, results, (1, 1))
+    }
+
+    fn make_one(
+        &self,
+        spec: &AnalysisSpec,
+        name: &str,
+        plan: &Arc<Plan>,
+        source: &Source,
+        results: &Results,
+        place: (usize, usize),
+    ) -> Result<Made, Failure> {
+        let progress = AnalysisProgress::begin(self.screen, spec, name, plan, place);
         let pool = WorkerPool::start(self.workers, self.trainers.clone())?;
-        let mut team = Team::new(pool, plan.clone());
+        let mut team = Watched::new(Team::new(pool, plan.clone()), &progress);
         let mut rows = Vec::new();
         for subject in models::subjects(spec, plan, source, self.trainers, &mut team)? {
             let seed = plan.root_seed();
@@ -97,6 +118,34 @@ impl Laboratory<'_> {
         }
         results.write(spec, name, rows, &plan.layout)
     }
+}
+
+/// An analysis of a run that is not made yet.
+struct Task<'a> {
+    spec: &'a AnalysisSpec,
+    /// What its files are called.
+    name: String,
+    plan: &'a Arc<Plan>,
+    results: Results,
+}
+
+/// The analyses that are missing of plans that are of one variant, or of none.
+fn missing<'a>(
+    specs: &'a [AnalysisSpec],
+    plans: &'a [Arc<Plan>],
+    folder: &RunFolder,
+) -> Vec<Task<'a>> {
+    let variant = plans.first().and_then(|plan| plan.variant.as_ref());
+    let results = || match variant {
+        Some(variant) => Results::of(&folder.path().join(&variant.folder)),
+        None => Results::of(folder.path()),
+    };
+    let task = |spec: &'a AnalysisSpec| {
+        let (name, results) = (results::name(spec), results());
+        let plan = plan_of(spec, plans).filter(|_| !results.has(&name))?;
+        Some(Task { spec, name, plan, results })
+    };
+    specs.iter().filter_map(task).collect()
 }
 
 /// The plan whose models are analysed: of the strategy and seed that are named, or else of the first ones.

@@ -1,0 +1,205 @@
+//! [`contrasts`]: what the set-ups of two runs differ in, key by key, and whether that leaves their results comparable.
+//!
+//! Two questions are kept apart. *What is paired?* Runs with the same seed share examples, partition, initial weights and cohorts, as long as
+//! the keys that these are drawn from are the same. *What differs?* Any key may differ on purpose, and whoever reads a comparison must be told.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A key in which two set-ups differ.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contrast {
+    /// The path of the key: `local.optimizer.sgd.lr`.
+    pub key: String,
+    /// What the reference says, as a scenario writes it; nothing where it says nothing.
+    pub reference: Option<String>,
+    /// What the other set-up says.
+    pub other: Option<String>,
+    /// What the difference does to a comparison.
+    pub effect: Effect,
+}
+
+/// What a difference between two set-ups does to a comparison of their results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// The runs are still paired by seed: it may be what the comparison is about.
+    Training,
+    /// The runs have other seeds, or other numbers of rounds; with the same seed they would be paired.
+    Extent,
+    /// The same seed gives other examples, models or clients, or something else is measured: nothing is paired.
+    Setup,
+}
+
+/// The keys that decide what a difference does: the first that a path lies at or below. A key that no line names is part of the set-up,
+/// so that a new one is never overlooked. `None` is a key that changes no number of a comparison, or one that the strategies themselves are.
+const EFFECTS: [(&str, Option<Effect>); 12] = [
+    ("strategy", None),
+    ("analysis", None),
+    ("checkpoints", None),
+    ("sweep", None),
+    ("evaluate.every", None),
+    ("barriers.between", Some(Effect::Training)),
+    ("barriers", None),
+    ("data.augment", Some(Effect::Training)),
+    ("local", Some(Effect::Training)),
+    ("seeds", Some(Effect::Extent)),
+    ("rounds", Some(Effect::Extent)),
+    ("", Some(Effect::Setup)),
+];
+
+/// Every key in which two scenarios differ and that matters to a comparison of their results. Both are given as JSON, every default written
+/// out; a key that is absent is the same as one that is `null`.
+pub fn contrasts(reference: &Value, other: &Value) -> Vec<Contrast> {
+    let mut found = Vec::new();
+    visit(Some(reference), Some(other), "", &mut found);
+    found
+}
+
+fn visit(reference: Option<&Value>, other: Option<&Value>, key: &str, found: &mut Vec<Contrast>) {
+    let [reference, other] = [reference, other].map(|value| value.filter(|value| !value.is_null()));
+    if reference == other {
+        return;
+    }
+    if let (Some(Value::Object(a)), Some(Value::Object(b))) = (reference, other)
+        && (key.is_empty() || share_a_key(a, b))
+    {
+        let only_b = b.keys().filter(|name| !a.contains_key(*name));
+        for name in a.keys().chain(only_b) {
+            let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            visit(a.get(name), b.get(name), &inner, found);
+        }
+        return;
+    }
+    let lies_within =
+        |above: &str| key == above || above.is_empty() || key.starts_with(&format!("{above}."));
+    let effect = EFFECTS.iter().find(|(above, _)| lies_within(above));
+    if let Some(effect) = effect.and_then(|(_, effect)| *effect) {
+        let key = key.to_owned();
+        let [reference, other] = [reference, other].map(|value| value.map(written));
+        found.push(Contrast { key, reference, other, effect });
+    }
+}
+
+/// Tables without a common key are different choices (`{ mlp = … }` against `{ resnet-18 = … }`), not two forms of one.
+fn share_a_key(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    a.keys().any(|key| b.contains_key(key))
+}
+
+/// A value as a scenario writes it, in one line.
+fn written(value: &Value) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    match value {
+        Value::Array(items) => format!("[{}]", list(items.iter().map(written).collect())),
+        Value::Object(table) => {
+            let said = table.iter().filter(|(_, value)| !value.is_null());
+            let entries = said.map(|(key, value)| format!("{key} = {}", written(value)));
+            let entries = list(entries.collect());
+            if entries.is_empty() { "{}".to_owned() } else { format!("{{ {entries} }}") }
+        }
+        plain => plain.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scenario() -> Value {
+        json!({
+            "seeds": [1, 2],
+            "rounds": 20,
+            "data": { "set": "digits", "partition": { "dirichlet": 0.3 }, "augment": { "crop": 0 } },
+            "clients": { "count": 8, "per_round": null },
+            "model": { "mlp": [64] },
+            "local": { "batch": 16, "optimizer": { "sgd": { "lr": 0.1 } } },
+            "barriers": { "every": 5, "between": "cohort" },
+            "evaluate": { "every": 1, "clients": "cohort" },
+            "checkpoints": { "every": 1 },
+            "strategy": [{ "name": "all" }],
+        })
+    }
+
+    /// The contrasts of the scenario with one that has another value at a pointer, in short.
+    fn changed(
+        pointer: &str,
+        value: Value,
+    ) -> Vec<(String, Option<String>, Option<String>, Effect)> {
+        let mut other = scenario();
+        let (above, key) = pointer.rsplit_once('/').unwrap();
+        other.pointer_mut(above).unwrap().as_object_mut().unwrap().insert(key.to_owned(), value);
+        let found = contrasts(&scenario(), &other).into_iter();
+        found.map(|found| (found.key, found.reference, found.other, found.effect)).collect()
+    }
+
+    fn one(
+        key: &str,
+        reference: &str,
+        other: &str,
+        effect: Effect,
+    ) -> [(String, Option<String>, Option<String>, Effect); 1] {
+        [(key.to_owned(), Some(reference.to_owned()), Some(other.to_owned()), effect)]
+    }
+
+    #[test]
+    fn equal_scenarios_differ_in_nothing() {
+        assert_eq!(contrasts(&scenario(), &scenario()), []);
+        assert_eq!(changed("/clients/per_round", Value::Null), []);
+        assert_eq!(changed("/initial", Value::Null), []);
+    }
+
+    #[test]
+    fn what_decides_examples_models_or_clients_leaves_nothing_paired() {
+        let set = changed("/data/set", json!("cifar-10"));
+        assert_eq!(set, one("data.set", "\"digits\"", "\"cifar-10\"", Effect::Setup));
+        let partition = changed("/data/partition", json!({ "classes": 2 }));
+        let expected = ("{ dirichlet = 0.3 }", "{ classes = 2 }");
+        assert_eq!(partition, one("data.partition", expected.0, expected.1, Effect::Setup));
+        let alpha = changed("/data/partition", json!({ "dirichlet": 0.1 }));
+        assert_eq!(alpha, one("data.partition.dirichlet", "0.3", "0.1", Effect::Setup));
+        let model = changed("/model", json!({ "resnet-18": { "norm": "none", "groups": null } }));
+        let expected = ("{ mlp = [64] }", "{ resnet-18 = { norm = \"none\" } }");
+        assert_eq!(model, one("model", expected.0, expected.1, Effect::Setup));
+        assert_eq!(
+            changed("/clients/count", json!(9)),
+            one("clients.count", "8", "9", Effect::Setup)
+        );
+        let whose = changed("/evaluate/clients", json!("all"));
+        assert_eq!(whose, one("evaluate.clients", "\"cohort\"", "\"all\"", Effect::Setup));
+        let initial = changed("/initial", json!("a.safetensors"));
+        assert_eq!((initial[0].1.clone(), initial[0].3), (None, Effect::Setup));
+        assert_eq!(changed("/a_key_of_tomorrow", json!(1))[0].3, Effect::Setup);
+    }
+
+    #[test]
+    fn other_training_is_what_a_comparison_may_be_about() {
+        let lr = changed("/local/optimizer/sgd/lr", json!(0.01));
+        assert_eq!(lr, one("local.optimizer.sgd.lr", "0.1", "0.01", Effect::Training));
+        let optimizer = changed("/local/optimizer", json!({ "adam": { "lr": 0.1 } }));
+        assert_eq!(optimizer[0].0, "local.optimizer");
+        assert_eq!(changed("/data/augment/crop", json!(4))[0].3, Effect::Training);
+        assert_eq!(changed("/barriers/between", json!("pairs"))[0].3, Effect::Training);
+    }
+
+    #[test]
+    fn other_seeds_and_rounds_are_told_from_another_set_up() {
+        assert_eq!(changed("/seeds", json!([3])), one("seeds", "[1, 2]", "[3]", Effect::Extent));
+        assert_eq!(changed("/rounds", json!(10)), one("rounds", "20", "10", Effect::Extent));
+    }
+
+    #[test]
+    fn strategies_and_what_changes_no_number_are_not_named() {
+        for (pointer, value) in [
+            ("/strategy", json!([{ "name": "none" }])),
+            ("/checkpoints/every", json!(5)),
+            ("/evaluate/every", json!(5)),
+            ("/barriers", Value::Null),
+            ("/barriers/every", json!(1)),
+            ("/sweep", json!({ "grid": {} })),
+        ] {
+            assert_eq!(changed(pointer, value), [], "{pointer}");
+        }
+    }
+}

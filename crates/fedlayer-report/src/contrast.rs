@@ -1,0 +1,108 @@
+//! [`differing`]: what stands below a comparison of runs whose set-ups are not the same.
+
+use fedlayer_core::{Against, Contrast, Effect};
+use serde::Serialize;
+
+/// A run, or a variant of one, whose set-up differs from the reference's.
+#[derive(Debug, Clone, Serialize)]
+pub struct Differing {
+    /// What the table calls it.
+    pub run: String,
+    /// The keys in which it differs; at least one.
+    pub keys: Vec<Contrast>,
+    /// How its strategies are set against the reference all the same.
+    #[serde(skip)]
+    pub against: Against,
+}
+
+/// So many runs are written out.
+const SHOWN_RUNS: usize = 10;
+
+/// So many characters of a value are written out.
+const SHOWN_VALUE: usize = 60;
+
+/// Each run with the keys in which it differs from the reference, both values, and what becomes of its differences.
+pub fn differing(reference: &str, runs: &[Differing]) -> String {
+    let blocks: Vec<String> =
+        runs.iter().take(SHOWN_RUNS).map(|run| block(reference, run)).collect();
+    let more = match runs.len().saturating_sub(SHOWN_RUNS) {
+        0 => String::new(),
+        more => format!("… and {more} more (`--json` has all)\n"),
+    };
+    blocks.concat() + &more
+}
+
+fn block(reference: &str, run: &Differing) -> String {
+    let line = |key: &Contrast| {
+        let [own, other] = [&key.other, &key.reference].map(|value| short(value.as_deref()));
+        format!("  `{}`: {own} against {other}\n", key.key)
+    };
+    let lines: Vec<String> = run.keys.iter().map(line).collect();
+    let name = &run.run;
+    format!("`{name}` differs from `{reference}` in\n{}  {}\n", lines.concat(), verdict(run))
+}
+
+/// What the differences in set-up mean for those in results.
+fn verdict(run: &Differing) -> &'static str {
+    let worst = run.keys.iter().map(|key| key.effect).max().unwrap_or(Effect::Training);
+    match (worst, run.against) {
+        (Effect::Training, _) => {
+            "and is paired with it by seed: both have the same examples, initial weights and cohorts"
+        }
+        (Effect::Extent, Against::Nothing) => {
+            "and gets no Δ (`--anyway` gives it, on the seeds that both have)"
+        }
+        (Effect::Extent, _) => "and gets a Δ on the seeds that both have, by `--anyway`",
+        (Effect::Setup, Against::Nothing) => {
+            "and gets no Δ: the same seed gives them nothing in common (`--anyway` gives one that is not paired)"
+        }
+        (Effect::Setup, _) => "and gets a Δ that is not paired, by `--anyway`",
+    }
+}
+
+fn short(value: Option<&str>) -> String {
+    let Some(value) = value else { return "nothing".to_owned() };
+    match value.char_indices().nth(SHOWN_VALUE) {
+        Some((cut, _)) => format!("{}…", &value[..cut]),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(name: &str, key: &str, effect: Effect, against: Against) -> Differing {
+        let text = |text: &str| Some(text.to_owned());
+        let contrast =
+            Contrast { key: key.to_owned(), reference: text("\"digits\""), other: None, effect };
+        Differing { run: name.to_owned(), keys: vec![contrast], against }
+    }
+
+    #[test]
+    fn each_run_is_named_with_its_keys_and_what_becomes_of_its_difference() {
+        let runs = [
+            run("cifar", "data.set", Effect::Setup, Against::Nothing),
+            run("slow", "local.batch", Effect::Training, Against::Paired),
+        ];
+        let expected = "\
+`cifar` differs from `digits` in
+  `data.set`: nothing against \"digits\"
+  and gets no Δ: the same seed gives them nothing in common (`--anyway` gives one that is not paired)
+`slow` differs from `digits` in
+  `local.batch`: nothing against \"digits\"
+  and is paired with it by seed: both have the same examples, initial weights and cohorts
+";
+        assert_eq!(differing("digits", &runs), expected);
+    }
+
+    #[test]
+    fn many_runs_and_long_values_are_cut_short() {
+        let mut one = run("a", "model", Effect::Setup, Against::Independent);
+        one.keys[0].other = Some("é".repeat(100));
+        let text = differing("b", &vec![one; 12]);
+        assert!(text.contains(&format!("`model`: {}… against", "é".repeat(60))), "{text}");
+        assert!(text.ends_with("… and 2 more (`--json` has all)\n"), "{text}");
+        assert_eq!(text.matches("by `--anyway`").count(), 10);
+    }
+}

@@ -1,0 +1,202 @@
+//! `fedlayer compare`: the strategies of several runs in one table, and what the runs differ in beside their strategies.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use fedlayer_core::{
+    Against, Candidate, Contrast, Effect, Summary, SummaryRow, compare_candidates, contrasts,
+    spec::Variant,
+};
+use fedlayer_report::{Differing, differing};
+use fedlayer_scenario::Setting;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{args::CompareArgs, exit::Failure, files, run_folder, screen::Screen, table};
+
+/// `fedlayer compare`. Of several runs, the folder stands before the strategy's name, and of a sweep its variant: each variant of a strategy
+/// is then one to be compared.
+pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure> {
+    let summaries: Result<Vec<Summary>, Failure> =
+        args.runs.iter().map(|run| run_folder::read_summary(run)).collect();
+    let summaries = summaries?;
+    if let [summary] = &summaries[..] {
+        return Ok(screen.data(&table::render(summary, args.json)?)?);
+    }
+    let labels = labels(&args.runs)?;
+    let mut parts = Vec::new();
+    for ((summary, label), run) in summaries.iter().zip(&labels).zip(&args.runs) {
+        let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
+        let inputs = inputs(&files::read_text_if_any(&run.join(INPUTS))?);
+        let of_variant = |rows| Part::new(label, &text, inputs.clone(), rows);
+        parts.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
+    }
+    let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
+    let text = match args.json {
+        true => as_json(names.join(", "), &parts, args.anyway)?,
+        false => as_table(&parts, args.anyway),
+    };
+    Ok(screen.data(&text)?)
+}
+
+/// What the strategies of each of several runs are called after: the folders' names, or their whole paths where names meet.
+fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let paths: Result<Vec<PathBuf>, _> = runs.iter().map(std::path::absolute).collect();
+    let paths = paths?;
+    let twice = (1..paths.len()).find(|&index| paths[..index].contains(&paths[index]));
+    if let Some(twice) = twice {
+        return Err(Failure::Twice(runs[twice].clone()));
+    }
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let names: BTreeSet<Option<String>> = paths.iter().map(|path| name(path)).collect();
+    let label = |(path, run): (&PathBuf, &PathBuf)| {
+        name(path).filter(|_| names.len() == paths.len()).unwrap_or(run.display().to_string())
+    };
+    Ok(paths.iter().zip(runs).map(label).collect())
+}
+
+/// What a run folder calls the note of the files that the run was made from; older ones have none.
+const INPUTS: &str = "inputs.json";
+
+/// The files that a run was made from: what tells the content of each, by the name that the scenario or a data set calls it.
+fn inputs(note: &str) -> BTreeMap<String, String> {
+    let note: Value = serde_json::from_str(note).unwrap_or_default();
+    let file = |file: &Value| {
+        let set = file["set"].as_str().map_or(String::new(), |set| format!("{set}/"));
+        let name = format!("{set}{}", file["name"].as_str()?);
+        Some((name, format!("{} bytes, blake3 {}", file["bytes"], file["blake3"].as_str()?)))
+    };
+    note["files"].as_array().into_iter().flatten().filter_map(file).collect()
+}
+
+/// Files of the same name with another content.
+fn changed_files(reference: &Part<'_>, other: &Part<'_>) -> Vec<Contrast> {
+    let changed = |(name, content): (&String, &String)| {
+        let before = reference.inputs.get(name).filter(|before| *before != content)?;
+        Some(Contrast {
+            key: format!("file {name}"),
+            reference: Some(before.clone()),
+            other: Some(content.clone()),
+            effect: Effect::Setup,
+        })
+    };
+    other.inputs.iter().filter_map(changed).collect()
+}
+
+/// A run, or a variant of one: strategies that share everything else.
+struct Part<'r> {
+    label: String,
+    rows: &'r [SummaryRow],
+    /// What its scenario says, every default written out; nothing where the scenario is not there or not understood.
+    setup: Option<Value>,
+    /// See [`inputs`].
+    inputs: BTreeMap<String, String>,
+}
+
+impl<'r> Part<'r> {
+    fn new(
+        run: &str,
+        scenario: &str,
+        inputs: BTreeMap<String, String>,
+        rows: &'r [SummaryRow],
+    ) -> Self {
+        let variant = rows.first().and_then(|row| row.variant.as_ref());
+        let label = match variant {
+            Some(variant) => format!("{run}: {}", variant.label()),
+            None => run.to_owned(),
+        };
+        Self { label, rows, setup: setup(scenario, variant), inputs }
+    }
+
+    /// The strategies in their order, each with its rows.
+    fn candidates(&self, against: Against) -> Vec<Candidate<'r>> {
+        let mut candidates: Vec<Candidate<'_>> = Vec::new();
+        for row in self.rows {
+            let name = format!("{}: {}", self.label, row.strategy);
+            match candidates.iter_mut().find(|candidate| candidate.name == name) {
+                Some(candidate) => candidate.rows.push(row),
+                None => candidates.push(Candidate { name, rows: vec![row], against }),
+            }
+        }
+        candidates
+    }
+}
+
+/// What a scenario says in a variant of its sweep. What it says of data is not looked up: a comparison needs no data.
+fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Value> {
+    let settings = variant.into_iter().flat_map(|variant| &variant.settings);
+    let settings = settings.map(|set| format!("{}={}", set.key, set.value).parse());
+    let settings: Vec<Setting> = settings.collect::<Result<_, _>>().ok()?;
+    let scenario = fedlayer_scenario::said("scenario.toml", scenario, &settings).ok()?;
+    serde_json::to_value(scenario).ok()
+}
+
+/// How each part's set-up differs from the first one's; parts that are set up alike are left out.
+fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Vec<Differing> {
+    let Some((first, others)) = parts.split_first() else { return Vec::new() };
+    let part = |part: &Part<'_>| {
+        let mut keys = match (&first.setup, &part.setup) {
+            (Some(reference), Some(other)) => contrasts(reference, other),
+            (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
+        };
+        keys.extend(changed_files(first, part));
+        let against = against(&keys, anyway);
+        (!keys.is_empty()).then(|| Differing { run: part.label.clone(), keys, against })
+    };
+    others.iter().filter_map(part).collect()
+}
+
+/// Stands for the keys of scenarios that could not be read.
+fn unreadable(reference: bool, other: bool) -> Contrast {
+    let word =
+        |is_read: bool| Some(if is_read { "understood" } else { "not understood" }.to_owned());
+    Contrast {
+        key: "scenario.toml".to_owned(),
+        reference: word(reference),
+        other: word(other),
+        effect: Effect::Setup,
+    }
+}
+
+/// How a part that differs in these keys is set against the first.
+fn against(keys: &[Contrast], anyway: bool) -> Against {
+    match (keys.iter().map(|key| key.effect).max(), anyway) {
+        (None | Some(Effect::Training), _) => Against::Paired,
+        (_, false) => Against::Nothing,
+        (Some(Effect::Extent), true) => Against::PairedOverRounds,
+        (Some(Effect::Setup), true) => Against::Independent,
+    }
+}
+
+fn as_table(parts: &[Part<'_>], anyway: bool) -> String {
+    let notes = differing_parts(parts, anyway);
+    let against = |part: &Part<'_>| {
+        let note = notes.iter().find(|note| note.run == part.label);
+        note.map_or(Against::Paired, |note| note.against)
+    };
+    let candidates: Vec<Candidate<'_>> =
+        parts.iter().flat_map(|part| part.candidates(against(part))).collect();
+    let reference = parts.first().map_or("", |first| &first.label);
+    fedlayer_report::table(&compare_candidates(&candidates)) + &differing(reference, &notes)
+}
+
+/// The rows of all runs, and what the runs differ in.
+#[derive(Serialize)]
+struct Merged {
+    #[serde(flatten)]
+    summary: Summary,
+    differing: Vec<Differing>,
+}
+
+fn as_json(scenario: String, parts: &[Part<'_>], anyway: bool) -> Result<String, Failure> {
+    let row = |part: &Part<'_>, row: &SummaryRow| {
+        let strategy = format!("{}: {}", part.label, row.strategy);
+        SummaryRow { variant: None, strategy, ..row.clone() }
+    };
+    let rows = parts.iter().flat_map(|part| part.rows.iter().map(move |of| row(part, of)));
+    let summary = Summary { scenario, rows: rows.collect() };
+    let merged = Merged { summary, differing: differing_parts(parts, anyway) };
+    Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
+}

@@ -1,0 +1,220 @@
+//! [`Estimate`]: the time that is left of a run, from what rounds of each strategy have cost so far.
+//!
+//! A round that measures barriers costs more than a plain one, and a strategy whose clients keep models of their own more than one that averages
+//! everything. So each part of a round has a price of its own: seconds per operation, learned from the rounds of the same strategy, from those of
+//! all strategies where it has none yet, and from the other parts where nobody has done this part yet. No clock is read here.
+
+use std::iter::Sum;
+
+/// A number for each part of a round: operations, or seconds. Averaging counts as training.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Parts {
+    pub(crate) train: f64,
+    pub(crate) barriers: f64,
+    pub(crate) evaluate: f64,
+}
+
+impl Parts {
+    /// All parts together.
+    pub(crate) fn sum(self) -> f64 {
+        self.as_array().iter().sum()
+    }
+
+    fn as_array(self) -> [f64; 3] {
+        [self.train, self.barriers, self.evaluate]
+    }
+
+    fn zip(self, other: Self, act: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            train: act(self.train, other.train),
+            barriers: act(self.barriers, other.barriers),
+            evaluate: act(self.evaluate, other.evaluate),
+        }
+    }
+}
+
+impl Sum for Parts {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |sum, part| sum.zip(part, |a, b| a + b))
+    }
+}
+
+/// Operations that are done, and the seconds that they took.
+#[derive(Debug, Clone, Copy, Default)]
+struct Done {
+    operations: Parts,
+    seconds: Parts,
+}
+
+impl Sum for Done {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        let all: Vec<Self> = all.collect();
+        Self {
+            operations: all.iter().map(|done| done.operations).sum(),
+            seconds: all.iter().map(|done| done.seconds).sum(),
+        }
+    }
+}
+
+/// A plan, and what is known of its rounds.
+#[derive(Debug, Clone)]
+struct Row {
+    /// Plans of the same group cost the same: they are of one strategy.
+    group: String,
+    /// Operations of the rounds that are not committed.
+    left: Parts,
+    done: Done,
+}
+
+/// The time that is left, from committed rounds.
+#[derive(Debug, Clone)]
+pub(crate) struct Estimate {
+    plans: Vec<Row>,
+    /// Plans that run side by side.
+    at_once: usize,
+}
+
+impl Estimate {
+    /// Of plans one after the other; each with its group and the operations that are left of it.
+    pub(crate) fn new(plans: impl IntoIterator<Item = (String, Parts)>) -> Self {
+        let row = |(group, left)| Row { group, left, done: Done::default() };
+        Self { plans: plans.into_iter().map(row).collect(), at_once: 1 }
+    }
+
+    /// So many plans run side by side.
+    pub(crate) fn side_by_side(&mut self, at_once: usize) {
+        self.at_once = at_once.max(1);
+    }
+
+    /// A plan has committed a round of these operations, which took these seconds.
+    pub(crate) fn committed(&mut self, plan: usize, operations: Parts, seconds: Parts) {
+        let Some(row) = self.plans.get_mut(plan) else { return };
+        row.left = row.left.zip(operations, |left, done| (left - done).max(0.0));
+        row.done = [row.done, Done { operations, seconds }].into_iter().sum();
+    }
+
+    /// Nothing more is to be done for a plan, finished or not.
+    pub(crate) fn ended(&mut self, plan: usize) {
+        if let Some(row) = self.plans.get_mut(plan) {
+            row.left = Parts::default();
+        }
+    }
+
+    /// Seconds until all plans are finished; nothing before the first round is committed. The plans share the workers, but a plan's own rounds
+    /// come one after the other.
+    pub(crate) fn left(&self) -> Option<f64> {
+        let all: Done = self.plans.iter().map(|row| row.done).sum();
+        let mut groups: Vec<(&str, Parts)> = Vec::new();
+        let (mut together, mut longest) = (0.0, 0.0_f64);
+        for row in self.plans.iter().filter(|row| row.left.sum() > 0.0) {
+            let known = groups.iter().find(|(group, _)| *group == row.group);
+            let prices = match known {
+                Some((_, prices)) => *prices,
+                None => {
+                    let prices = self.prices(&row.group, &all)?;
+                    groups.push((&row.group, prices));
+                    prices
+                }
+            };
+            let seconds = row.left.zip(prices, |operations, price| operations * price).sum();
+            together += seconds;
+            longest = longest.max(seconds);
+        }
+        Some(longest.max(together / self.at_once as f64))
+    }
+
+    /// Seconds per operation, part by part, for plans of a group.
+    fn prices(&self, group: &str, all: &Done) -> Option<Parts> {
+        let own: Done =
+            self.plans.iter().filter(|row| row.group == group).map(|row| row.done).sum();
+        let price = |done: &Done| done.seconds.zip(done.operations, |s, o| s / o);
+        let whole = all.seconds.sum() / all.operations.sum();
+        let first_known = |a: f64, b: f64| if a.is_finite() { a } else { b };
+        let known = price(&own).zip(price(all), first_known);
+        let known =
+            known.zip(Parts { train: whole, barriers: whole, evaluate: whole }, first_known);
+        known.as_array().iter().all(|price| price.is_finite()).then_some(known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten rounds of a plan: training in all of them, barriers in the fifth and the tenth, evaluations in all.
+    fn rounds(evaluate: f64) -> Vec<Parts> {
+        let round = |round| {
+            let barriers = if round % 5 == 0 { 60.0 } else { 0.0 };
+            Parts { train: 10.0, barriers, evaluate }
+        };
+        (1..=10).map(round).collect()
+    }
+
+    /// The seconds that a round takes: a training operation costs three times an evaluation's, barriers share layers and cost half.
+    fn seconds(operations: Parts) -> Parts {
+        operations.zip(Parts { train: 0.3, barriers: 0.05, evaluate: 0.1 }, |a, b| a * b)
+    }
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9 * expected.abs().max(1.0), "{found} {expected}");
+    }
+
+    /// Of strategies whose evaluations cost 1 and 20, the second three times. At the start of the second, rounds were short so far.
+    #[test]
+    fn the_time_left_does_not_drift_when_later_strategies_cost_more() {
+        let plans = [rounds(1.0), rounds(20.0), rounds(20.0), rounds(20.0)];
+        let group = |plan: usize| if plan == 0 { "all" } else { "none" }.to_owned();
+        let left = |plan: &Vec<Parts>| plan.iter().copied().sum::<Parts>();
+        let mut estimate =
+            Estimate::new(plans.iter().enumerate().map(|(index, plan)| (group(index), left(plan))));
+        assert_eq!(estimate.left(), None, "nothing is known before the first round");
+        let mut remaining: f64 = plans.iter().flatten().map(|&round| seconds(round).sum()).sum();
+        for (index, plan) in plans.iter().enumerate() {
+            for (round, &operations) in plan.iter().enumerate() {
+                estimate.committed(index, operations, seconds(operations));
+                remaining -= seconds(operations).sum();
+                // From the first barriers on, everything is known exactly.
+                if (index, round + 1) >= (0, 5) {
+                    near(estimate.left().unwrap(), remaining);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn barriers_that_nobody_measured_yet_are_reckoned_with() {
+        let plan = rounds(1.0);
+        let mut estimate = Estimate::new([("all".to_owned(), plan.iter().copied().sum())]);
+        estimate.committed(0, plan[0], seconds(plan[0]));
+        // 9 plain rounds at 3.1 s; 120 operations of barriers at what an operation cost so far.
+        near(estimate.left().unwrap(), 9.0 * 3.1 + 120.0 * 3.1 / 11.0);
+    }
+
+    #[test]
+    fn a_strategys_own_rounds_tell_more_than_those_of_others() {
+        let work = |train| Parts { train, ..Parts::default() };
+        let mut estimate =
+            Estimate::new([("a".to_owned(), work(10.0)), ("b".to_owned(), work(10.0))]);
+        estimate.committed(0, work(1.0), work(1.0));
+        near(estimate.left().unwrap(), 9.0 + 10.0);
+        estimate.committed(1, work(1.0), work(5.0));
+        near(estimate.left().unwrap(), 9.0 + 45.0);
+    }
+
+    #[test]
+    fn plans_side_by_side_share_the_time_but_the_last_is_alone() {
+        let work = |train| Parts { train, ..Parts::default() };
+        let plan = |train| ("all".to_owned(), work(train));
+        let mut estimate = Estimate::new([plan(10.0), plan(10.0), plan(10.0)]);
+        estimate.side_by_side(2);
+        for plan in 0..2 {
+            estimate.committed(plan, work(4.0), work(4.0));
+        }
+        near(estimate.left().unwrap(), (6.0 + 6.0 + 10.0) / 2.0);
+        estimate.ended(0);
+        estimate.ended(1);
+        near(estimate.left().unwrap(), 10.0);
+        estimate.ended(2);
+        near(estimate.left().unwrap(), 0.0);
+    }
+}

@@ -1,0 +1,101 @@
+//! [`ModuleSpeed`]: what a TorchScript module costs. How often it uses a parameter stands in its code alone (a convolution uses each once a
+//! position), so that nothing can be reckoned from its parameters: a few steps of it are timed.
+
+use std::{sync::Arc, time::Instant};
+
+use fedlayer_core::{
+    ClientId, FederatedData, Params, Plan, TrainJob, Trainer,
+    spec::{ModelSpec, OptimizerMemory},
+};
+use fedlayer_torch::{Device, TorchTrainer};
+
+use crate::{cost::FLOPS, data::Data, exit::Failure};
+
+/// Steps that are timed; TorchScript compiles a module in its first ones, which are not.
+const STEPS: u32 = 4;
+
+/// How often they are timed; the shortest time is the one that was disturbed least.
+const TRIALS: usize = 3;
+
+/// Modules that were timed.
+#[derive(Default)]
+pub(crate) struct ModuleSpeed {
+    /// Module, examples of a batch, and operations an example.
+    timed: Vec<(ModelSpec, u32, f64)>,
+}
+
+impl ModuleSpeed {
+    /// The floating-point operations that a forward pass of one example takes as long as, on one core of this machine.
+    ///
+    /// # Errors
+    /// When the module is nowhere, or cannot be trained on this data.
+    pub(crate) fn forward(
+        &mut self,
+        plan: &Plan,
+        data: &Arc<FederatedData>,
+        known: &Data,
+    ) -> Result<f64, Failure> {
+        let batch = plan.local.batch;
+        let is_known =
+            |(model, of, _): &&(ModelSpec, u32, f64)| *model == plan.model && *of == batch;
+        if let Some((.., operations)) = self.timed.iter().find(is_known) {
+            return Ok(*operations);
+        }
+        let seconds = seconds_per_example(plan, data, known).map_err(Failure::Data)?;
+        // Forward, and backward to the inputs and to the weights.
+        let operations = FLOPS * seconds / 3.0;
+        self.timed.push((plan.model.clone(), batch, operations));
+        Ok(operations)
+    }
+
+    /// Whether anything was timed.
+    pub(crate) fn is_used(&self) -> bool {
+        !self.timed.is_empty()
+    }
+}
+
+/// The seconds that an example takes in training.
+fn seconds_per_example(
+    plan: &Plan,
+    data: &Arc<FederatedData>,
+    known: &Data,
+) -> Result<f64, String> {
+    let ModelSpec::Torchscript(file) = &plan.model else {
+        return Err("only a TorchScript module is timed".to_owned());
+    };
+    let mut trial = plan.clone();
+    (trial.local.epochs, trial.local.steps) = (None, Some(STEPS));
+    trial.local.optimizer_state = OptimizerMemory::Reset;
+    fedlayer_torch::one_thread();
+    let module = known.find(file)?;
+    let trainer = TorchTrainer::with_module(&trial, data.clone(), Device::Cpu, Some(&module));
+    let mut trainer = trainer.map_err(|error| error.to_string())?;
+    let start = trainer.initial(plan.root_seed()).map_err(|error| error.to_string())?;
+    let client = (0..data.clients()).map(|client| ClientId(client as u32));
+    let client = client.into_iter().find(|&client| data.train_examples(client) > 0);
+    let client = client.ok_or("no client has training examples")?;
+    let start = Arc::new(start);
+    train(&mut trainer, client, &start, &trial)?;
+    let mut shortest = f64::INFINITY;
+    for _ in 0..TRIALS {
+        let began = Instant::now();
+        train(&mut trainer, client, &start, &trial)?;
+        shortest = shortest.min(began.elapsed().as_secs_f64());
+    }
+    // The last batch of an epoch may be smaller: a step sees as many as its epoch has in the mean.
+    let examples = data.train_examples(client);
+    let batches = examples.div_ceil(plan.local.batch as usize);
+    Ok(shortest / f64::from(STEPS) / (examples as f64 / batches as f64))
+}
+
+fn train(
+    trainer: &mut TorchTrainer,
+    client: ClientId,
+    start: &Arc<Params>,
+    plan: &Plan,
+) -> Result<(), String> {
+    let seed = plan.root_seed().child("trial");
+    let job = TrainJob { client, round: 1, params: start.clone(), optimizer: None, seed };
+    let trained = trainer.train(&[job]).pop();
+    trained.map_or(Ok(()), |trained| trained.map(drop).map_err(|error| error.to_string()))
+}

@@ -1,0 +1,396 @@
+//! [`RunProgress`]: how far the plans of a run are: a bar on a terminal; elsewhere a line now and then, and one for each plan that ends.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use fedlayer_core::{Plan, RoundRecord};
+use fedlayer_report::quantity;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use crate::{
+    cost::RoundCost,
+    estimate::{Estimate, Parts},
+    heartbeat::{Heartbeat, Ticker},
+    screen::Screen,
+};
+
+/// A plan of a run, before the run begins.
+pub(crate) struct Begin {
+    pub(crate) plan: Arc<Plan>,
+    /// Rounds that are committed already.
+    pub(crate) committed: u32,
+    /// What its rounds cost.
+    pub(crate) cost: RoundCost,
+}
+
+/// The progress of all plans of a run. Clones show the same.
+#[derive(Clone)]
+pub(crate) struct RunProgress {
+    screen: Screen,
+    bar: ProgressBar,
+    began: Instant,
+    state: Arc<Mutex<State>>,
+}
+
+impl RunProgress {
+    /// Of all plans, in their order. It speaks until [`close`](Self::close).
+    pub(crate) fn new(screen: &Screen, plans: Vec<Begin>) -> Self {
+        let state = State::new(plans);
+        let bar = screen.bar(state.rounds, state.done);
+        let state = Arc::new(Mutex::new(state));
+        let progress = Self { screen: screen.clone(), bar, began: Instant::now(), state };
+        let beating = progress.clone();
+        progress.with(|state| state.heartbeat = Some(Heartbeat::start(move || beating.beat())));
+        progress
+    }
+
+    /// So many plans run side by side.
+    pub(crate) fn side_by_side(&self, plans: usize) {
+        self.with(|state| state.estimate.side_by_side(plans));
+    }
+
+    /// A round of a plan is committed; its parts took these seconds.
+    pub(crate) fn committed(&self, plan: usize, record: &RoundRecord, seconds: Parts) {
+        let now = self.began.elapsed();
+        self.with(|state| state.committed(plan, record, seconds, now));
+        self.bar.inc(1);
+        self.beat();
+    }
+
+    /// A plan came to its end; `failure` says why it is not its last round.
+    pub(crate) fn ended(&self, plan: usize, failure: Option<&str>) {
+        let now = self.began.elapsed();
+        let line = self.with(|state| state.ended(plan, failure, now));
+        if let Some((text, fields)) = line.filter(|_| self.bar.is_hidden()) {
+            self.screen.talk_of(&text, fields);
+        }
+    }
+
+    /// Takes the bar away and says no more.
+    pub(crate) fn close(&self) {
+        self.with(|state| state.heartbeat = None);
+        self.bar.finish_and_clear();
+    }
+
+    /// Shows how far everything is: on the bar, or in a line where one is due.
+    fn beat(&self) {
+        let now = self.began.elapsed();
+        if !self.bar.is_hidden() {
+            self.bar.set_message(self.with(|state| state.short(now)));
+            return;
+        }
+        let line = self.with(|state| {
+            // A beat may come while the run is being closed.
+            let is_due = state.heartbeat.is_some() && state.ticker.due(now);
+            is_due.then(|| state.line(now))
+        });
+        if let Some((text, fields)) = line {
+            self.screen.talk_of(&text, fields);
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What is known of a run under way. It reads no clock: every time is given, counted from the start.
+struct State {
+    plans: Vec<Begin>,
+    estimate: Estimate,
+    ticker: Ticker,
+    heartbeat: Option<Heartbeat>,
+    /// All rounds of all plans, and those that are committed.
+    rounds: u64,
+    done: u64,
+    /// Plans that have ended.
+    ended: usize,
+    /// The last committed round of all.
+    last: Option<Last>,
+    /// Seconds that were left at some time.
+    left: Option<(f64, Duration)>,
+}
+
+/// A committed round, as lines show it.
+struct Last {
+    plan: usize,
+    round: u32,
+    train_loss: f64,
+    /// As a fraction; absent where the round was not evaluated.
+    test_accuracy: Option<f64>,
+}
+
+/// The time that is left is not reckoned anew sooner than this after each round.
+const RECKONED: Duration = Duration::from_millis(200);
+
+/// A line for people, and its fields for programs.
+type Line = (String, Value);
+
+impl State {
+    fn new(plans: Vec<Begin>) -> Self {
+        let left = |begin: &Begin| begin.cost.after(&begin.plan, begin.committed);
+        let group = |begin: &Begin| begin.plan.strategy.name.clone();
+        let is_over = |begin: &&Begin| begin.committed >= begin.plan.rounds;
+        Self {
+            estimate: Estimate::new(plans.iter().map(|begin| (group(begin), left(begin)))),
+            ticker: Ticker::default(),
+            heartbeat: None,
+            rounds: plans.iter().map(|begin| u64::from(begin.plan.rounds)).sum(),
+            done: plans.iter().map(|begin| u64::from(begin.committed)).sum(),
+            ended: plans.iter().filter(is_over).count(),
+            last: None,
+            left: None,
+            plans,
+        }
+    }
+
+    fn committed(&mut self, plan: usize, record: &RoundRecord, seconds: Parts, now: Duration) {
+        let Some(Begin { plan: of, cost, .. }) = self.plans.get(plan) else { return };
+        self.estimate.committed(plan, cost.in_round(of, record.round), seconds);
+        self.done += 1;
+        self.reckon(now, RECKONED);
+        self.last = Some(Last {
+            plan,
+            round: record.round,
+            train_loss: record.train_loss,
+            test_accuracy: record.evaluation.as_ref().and_then(|found| found.test_accuracy),
+        });
+    }
+
+    /// Reckons the time that is left, unless that was done a moment ago: of thousands of plans it takes a while itself.
+    fn reckon(&mut self, now: Duration, moment: Duration) {
+        if self.left.is_none_or(|(_, then)| now.saturating_sub(then) >= moment) {
+            self.left = self.estimate.left().map(|left| (left, now));
+        }
+    }
+
+    /// The line for a plan that ended; none for one that had ended before the run was resumed.
+    fn ended(&mut self, plan: usize, failure: Option<&str>, now: Duration) -> Option<Line> {
+        let Begin { plan: of, committed, .. } = self.plans.get(plan)?;
+        if *committed >= of.rounds {
+            return None;
+        }
+        let (name, seed) = (of.title(), of.seed);
+        self.estimate.ended(plan);
+        self.reckon(now, Duration::ZERO);
+        self.ended += 1;
+        self.ticker.wrote(now);
+        let (ended, plans) = (self.ended, self.plans.len());
+        let how = failure.map_or("finished".to_owned(), |why| {
+            format!("failed: {}", why.lines().next().unwrap_or_default())
+        });
+        let text = format!(
+            "`{name}`, seed {seed}: {how} ({ended} of {plans} runs{})",
+            self.time_left(now)
+        );
+        let mut fields = self.fields(now);
+        fields["strategy"] = name.into();
+        fields["seed"] = seed.into();
+        fields["state"] = if failure.is_some() { "failed" } else { "finished" }.into();
+        Some((text, fields))
+    }
+
+    /// `37 of 150 rounds, 2 min left: …`.
+    fn line(&self, now: Duration) -> Line {
+        let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
+            format!("{}: {}", self.name(last), last.numbers())
+        });
+        let text =
+            format!("{} of {} rounds{}; {last}", self.done, self.rounds, self.time_left(now));
+        (text, self.fields(now))
+    }
+
+    /// The same for a bar: what matters least comes last, where a narrow terminal cuts it off.
+    fn short(&self, now: Duration) -> String {
+        let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
+            format!("{}, {}", last.numbers(), self.name(last))
+        });
+        format!("{}/{}{}; {last}", self.done, self.rounds, self.time_left(now))
+    }
+
+    fn name(&self, last: &Last) -> String {
+        let plan = self.plans.get(last.plan).map(|begin| &begin.plan);
+        plan.map_or(String::new(), |plan| format!("`{}` seed {}", plan.title(), plan.seed))
+    }
+
+    /// `, 2 min left`; nothing before anything is known, and at the end.
+    fn time_left(&self, now: Duration) -> String {
+        let left = self.seconds_left(now).filter(|&left| left > 0.0);
+        left.map_or(String::new(), |left| format!(", {} left", quantity::duration(left)))
+    }
+
+    fn seconds_left(&self, now: Duration) -> Option<f64> {
+        let (left, then) = self.left?;
+        Some((left - now.saturating_sub(then).as_secs_f64()).max(0.0))
+    }
+
+    fn fields(&self, now: Duration) -> Value {
+        let mut fields = json!({
+            "rounds_done": self.done,
+            "rounds": self.rounds,
+            "runs_ended": self.ended,
+            "runs": self.plans.len(),
+            "seconds_left": self.seconds_left(now),
+        });
+        if let Some((last, begin)) =
+            self.last.as_ref().and_then(|last| Some((last, self.plans.get(last.plan)?)))
+        {
+            fields["strategy"] = begin.plan.title().into();
+            fields["seed"] = begin.plan.seed.into();
+            fields["round"] = last.round.into();
+            fields["train_loss"] = last.train_loss.into();
+            fields["test_accuracy"] = last.test_accuracy.into();
+        }
+        fields
+    }
+}
+
+impl Last {
+    /// What was measured, and on what.
+    fn numbers(&self) -> String {
+        let accuracy = self.test_accuracy;
+        let accuracy = accuracy.map_or(String::new(), |a| format!(", test acc {:.1} %", 100.0 * a));
+        format!("round {}, train loss {:.4}{accuracy}", self.round, self.train_loss)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fedlayer_core::EvaluationRecord;
+    use indicatif::{ProgressDrawTarget, TermLike};
+
+    use super::*;
+    use crate::screen::line_style;
+
+    /// Two plans of two rounds, of one strategy with a long name; training alone costs something.
+    fn state() -> State {
+        let text = "rounds = 2\nseeds = [1, 2]\ndata.set = \"digits\"\nclients.count = 2\nmodel = \"linear\"\n\
+                    local = { epochs = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }\n\
+                    strategy = [{ name = \"a strategy of a rather long name\", average = \"all\" }]";
+        let data = crate::data::Data::new(crate::folders::Folders::new(None));
+        let plans = fedlayer_scenario::read("test", text, &[], &data).unwrap().plans;
+        let cost = RoundCost(Parts { train: 1.0, ..Parts::default() });
+        let begin = |plan| Begin { plan: Arc::new(plan), committed: 0, cost };
+        State::new(plans.into_iter().map(begin).collect())
+    }
+
+    fn record(round: u32) -> RoundRecord {
+        let evaluation =
+            EvaluationRecord { test_accuracy: Some(0.912), ..EvaluationRecord::default() };
+        RoundRecord {
+            round,
+            attempt: 1,
+            reported: Vec::new(),
+            missing: Vec::new(),
+            averaged: "all".to_owned(),
+            examples: 1,
+            steps: 1,
+            train_loss: 0.12345,
+            evaluation: Some(evaluation),
+            barriers: None,
+            bytes_up: 0,
+            bytes_down: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn second(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_line_says_round_training_test_and_the_time_left() {
+        let mut state = state();
+        assert_eq!(state.line(second(1)).0, "0 of 4 rounds; no round is committed yet");
+        state.committed(0, &record(1), Parts { train: 40.0, ..Parts::default() }, second(40));
+        let (text, fields) = state.line(second(50));
+        let expected = "1 of 4 rounds, 2 min left; `a strategy of a rather long name` seed 1: round 1, train loss 0.1235, test acc 91.2 %";
+        assert_eq!(text, expected);
+        // Three rounds of 40 seconds, ten of which are over.
+        assert_eq!(fields["seconds_left"], 110.0);
+        assert_eq!((&fields["rounds_done"], &fields["round"]), (&1.into(), &1.into()));
+        assert_eq!(fields["test_accuracy"], 0.912);
+    }
+
+    #[test]
+    fn a_plan_that_ends_is_named_with_what_became_of_it() {
+        let mut state = state();
+        state.committed(0, &record(2), Parts { train: 1.0, ..Parts::default() }, second(1));
+        let finished = state.ended(0, None, second(1)).unwrap();
+        assert!(
+            finished.0.ends_with("seed 1: finished (1 of 2 runs, 2.0 s left)"),
+            "{}",
+            finished.0
+        );
+        let failed = state.ended(1, Some("too few clients\nhint: more"), second(2)).unwrap();
+        assert!(failed.0.contains("seed 2: failed: too few clients (2 of 2 runs"), "{}", failed.0);
+        assert_eq!(
+            (&finished.1["state"], &failed.1["state"]),
+            (&"finished".into(), &"failed".into())
+        );
+    }
+
+    #[test]
+    fn a_plan_that_had_ended_before_says_nothing() {
+        let mut state = state();
+        state.plans[0].committed = 2;
+        assert!(state.ended(0, None, second(1)).is_none());
+    }
+
+    /// A terminal that keeps what is written to it.
+    #[derive(Debug, Clone, Default)]
+    struct Narrow(Arc<Mutex<Vec<String>>>);
+
+    impl TermLike for Narrow {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> std::io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> std::io::Result<()> {
+            self.0.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+        fn clear_line(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_bar_fits_into_80_columns_and_keeps_what_matters() {
+        let mut state = state();
+        state.committed(0, &record(1), Parts { train: 40.0, ..Parts::default() }, second(40));
+        let terminal = Narrow::default();
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let bar = ProgressBar::with_draw_target(Some(4), target);
+        bar.set_style(line_style());
+        bar.set_message(state.short(second(50)));
+        bar.tick();
+        let drawn = terminal.0.lock().unwrap().clone();
+        let bar_line = drawn.iter().find(|text| text.contains("left")).unwrap();
+        assert!(
+            bar_line.contains("1/4, 2 min left; round 1, train loss 0.1235, test acc 91.2 %"),
+            "{drawn:?}"
+        );
+        assert!(bar_line.trim_end().chars().count() <= 80, "{drawn:?}");
+    }
+}
