@@ -7,6 +7,7 @@
 
 mod base;
 mod faults;
+mod images;
 mod laws;
 mod right;
 mod settings;
