@@ -9,6 +9,7 @@ mod absence;
 mod base;
 mod batches;
 mod faults;
+mod images;
 mod laws;
 mod right;
 mod settings;
