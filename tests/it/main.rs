@@ -18,6 +18,7 @@ mod million;
 mod own_files;
 mod paths;
 mod progress;
+mod refused;
 mod support;
 mod sweep;
 mod tidy;

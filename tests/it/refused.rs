@@ -1,0 +1,158 @@
+//! Clients that do not count are never silent: refused before the run where that can be known, marked in the table and named with their cause where it cannot.
+
+use std::fs;
+
+use crate::support::Place;
+
+/// Eight of ten clients have 115 training examples, which are six batches of 19 and one example.
+const LAST_BATCH_OF_ONE: &str = r#"# A question?   fedlayer run scenario.toml
+rounds = 2
+[data]
+set = "digits"
+[clients]
+count = 10
+[model]
+layers = [{ linear = { out = 8 } }, { norm = { kind = "batch" } }, "relu", { linear = { out = 10 } }]
+[local]
+epochs = 1
+batch = 19
+optimizer = { sgd = { lr = 0.05 } }
+[[strategy]]
+name = "all"
+average = "all"
+"#;
+
+/// They were refused in every round as "training diverged", exit 0, and the table said nothing.
+#[test]
+fn a_last_batch_of_one_is_refused_by_check_and_run_alike_and_can_be_dropped() {
+    let place = Place::with(LAST_BATCH_OF_ONE);
+    let check = place.fedlayer("check scenario.toml");
+    let run = place.fedlayer("run scenario.toml --out out");
+    assert_eq!((check.code, run.code), (Some(3), Some(3)));
+    assert_eq!(check.stderr, run.stderr);
+    assert!(!place.path("out").exists());
+    for words in [
+        "scenario.toml:11:9",
+        "batch normalisation `norm1` sees one value per channel in a batch of one example",
+        "the last batch of clients 0, 1, 2, 3 and 4 more has one example (client 0: 115 examples in batches of 19)",
+        "write `last_batch = \"drop\"` in `[local]`",
+        "with `batch = 20` no client has a batch of one example",
+    ] {
+        assert!(check.stderr.contains(words), "lacks `{words}`: {}", check.stderr);
+    }
+    let done = place.fedlayer("run scenario.toml --out out -q --set local.last_batch=drop").ok();
+    assert!(!done.stdout.contains('*'), "{}", done.stdout);
+    let rounds = fs::read_to_string(place.path("out/all/seed-1/rounds.jsonl")).unwrap();
+    for line in rounds.lines() {
+        let round: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(round["reported"].as_array().unwrap().len(), 10);
+        // Six whole batches each; two clients have no other.
+        assert_eq!(round["steps"], 60);
+    }
+}
+
+/// Three clients by nature, of which `c` has values that no network can train on.
+const NATURAL: &str = r#"# A question?   fedlayer run scenario.toml
+rounds = 2
+[data]
+set = { files = { train = "train.csv", test = "test.csv", label = "kind", group = "owner" } }
+partition = "natural"
+[clients]
+count = 3
+[model]
+mlp = [4]
+[local]
+epochs = 2
+batch = 4
+optimizer = { sgd = { lr = 0.1 } }
+[[strategy]]
+name = "all"
+average = "all"
+"#;
+
+fn table(owners: &[(&str, f32)]) -> String {
+    let mut text = "x,y,owner,kind\n".to_owned();
+    for (owner, size) in owners {
+        for row in 0..10 {
+            let (x, kind) = (size * (row % 2) as f32, row % 2);
+            text += &format!("{x:e},{:e},{owner},{kind}\n", size * 0.25);
+        }
+    }
+    text
+}
+
+fn natural(owners: &[(&str, f32)]) -> Place {
+    let place = Place::with(NATURAL);
+    fs::write(place.path("train.csv"), table(owners)).unwrap();
+    fs::write(place.path("test.csv"), table(&[("a", 1.0)])).unwrap();
+    place
+}
+
+#[test]
+fn a_client_that_is_refused_is_named_in_the_table_with_its_cause_and_not_hidden_by_q() {
+    let place = natural(&[("a", 1.0), ("b", 1.0), ("c", 3e38)]);
+    let done = place.fedlayer("run scenario.toml --out out -q").ok();
+    let [foot, cause] = done.stdout.lines().rev().take(2).collect::<Vec<_>>()[..] else {
+        panic!("{}", done.stdout)
+    };
+    let (foot, cause) = (cause, foot);
+    assert_eq!(foot, "* `all`, seed 1: 2 of 6 client-rounds do not count; see `rounds.jsonl`.");
+    assert!(cause.starts_with("    client 2 in rounds 1-2: failed: training diverged"), "{cause}");
+    assert!(cause.contains("on inputs from 0 to ") && cause.contains("scale them"), "{cause}");
+    assert!(!done.stdout.contains("learning rate"), "{}", done.stdout);
+    assert!(done.stdout.contains(" 2* "), "{}", done.stdout);
+    let summary = fs::read_to_string(place.path("out/summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    let refused = &summary["rows"][0]["refused"];
+    assert_eq!((&refused["client_rounds"], &refused["of"]), (&2.into(), &6.into()));
+    // The table of a finished run says it again.
+    assert!(place.fedlayer("compare out").ok().stdout.contains(foot));
+}
+
+#[test]
+fn a_run_without_enough_clients_names_them_all() {
+    let place = natural(&[("a", 3e38), ("b", 3e38), ("c", 3e38)]);
+    let done = place.fedlayer("run scenario.toml --out out -q");
+    assert_eq!(done.code, Some(9));
+    assert!(
+        done.stderr.contains("clients 0, 1 and 2 failed: training diverged"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// Values of 0 to 255 were trained as they are, without a word.
+#[test]
+fn inputs_that_nobody_scaled_are_shown_by_check_and_warned_of_by_run() {
+    let place = natural(&[("a", 255.0), ("b", 255.0), ("c", 255.0)]);
+    let check = place.fedlayer("check scenario.toml").ok().stdout;
+    assert!(check.contains("inputs, as the model sees them (a number x of the set: x)"), "{check}");
+    assert!(check.contains("warning: training inputs are from 0 to 255"), "{check}");
+    assert!(check.contains("warning: test inputs are scaled in another way"), "{check}");
+    let json = place.fedlayer("check scenario.toml --json").ok().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["inputs"]["train"]["max"], 255.0);
+    assert_eq!(json["inputs"]["test"]["max"], 1.0);
+    assert_eq!(json["inputs"]["warnings"].as_array().unwrap().len(), 2);
+    let run = place.fedlayer("run scenario.toml --out out").ok();
+    assert!(run.stderr.contains("warning: training inputs are from 0 to 255"), "{}", run.stderr);
+    fs::write(place.path("test.csv"), table(&[("a", 255.0)])).unwrap();
+    let check = place.fedlayer("check scenario.toml --set data.normalize=set").ok().stdout;
+    assert!(check.contains("(x − mean) / std of the training examples"), "{check}");
+    assert!(!check.contains("warning"), "{check}");
+}
+
+#[test]
+fn a_constant_that_is_no_deviation_is_refused_with_its_place() {
+    let normalize = "set = \"digits\"\nnormalize = { mean = [0.5, 0.5], std = [1.0] }";
+    let place = Place::with(&LAST_BATCH_OF_ONE.replace("set = \"digits\"", normalize));
+    let done = place.fedlayer("check scenario.toml");
+    assert_eq!(done.code, Some(3));
+    assert!(done.stderr.contains("`data.normalize.mean` has 2 values"), "{}", done.stderr);
+    assert!(done.stderr.contains("scenario.toml:5:22"), "{}", done.stderr);
+    let negative = normalize.replace("[1.0]", "[-1.0]").replace("[0.5, 0.5]", "[0.5]");
+    let place = Place::with(&LAST_BATCH_OF_ONE.replace("set = \"digits\"", &negative));
+    let done = place.fedlayer("check scenario.toml");
+    assert_eq!(done.code, Some(3));
+    assert!(done.stderr.contains("must be above 0"), "{}", done.stderr);
+}
