@@ -2,7 +2,9 @@
 
 use fedlayer_core::{
     Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Plan, measures,
-    spec::{BarrierSpec, Baseline, Between, EvaluatedClients, OptimizerMemory, SplitSpec},
+    spec::{
+        BarrierSpec, Baseline, Between, EvaluatedClients, OptimizerMemory, SplitSpec, Statistics,
+    },
 };
 use serde::Serialize;
 
@@ -42,12 +44,13 @@ impl Cost {
         let rounds = f64::from(plan.rounds);
         let local = Local::mean(plan, data);
         let barriers = Barriers::of(plan, data);
+        let measured = measured_examples(plan, data);
         let mut evaluations = 0;
         let mut evaluated = 0.0;
         for round in 1..=plan.rounds {
             if plan.barriers.as_ref().is_some_and(|spec| plan.is_due(spec.every, round)) {
                 evaluations += barriers.evaluations;
-                evaluated += barriers.examples as f64;
+                evaluated += barriers.examples as f64 + barriers.points as f64 * measured;
             }
             if plan.is_due(plan.evaluate.every, round) {
                 let models = match plan.evaluate.clients {
@@ -55,7 +58,7 @@ impl Cost {
                     EvaluatedClients::All => plan.clients.count.into(),
                 };
                 evaluations += 2 * models;
-                evaluated += models as f64 * (data.test.len() as f64 + local.test);
+                evaluated += models as f64 * (data.test.len() as f64 + local.test + measured);
             }
         }
         let trained = local.examples * cohort as f64 * rounds;
@@ -66,6 +69,15 @@ impl Cost {
             memory: memory(plan, cohort),
             barrier_memory: barriers.examples * EVALUATED_BYTES,
         }
+    }
+}
+
+/// Training examples on which the running statistics of every evaluated model are measured anew, where the strategy wants that.
+fn measured_examples(plan: &Plan, data: &FederatedData) -> f64 {
+    let measures = matches!(plan.strategy.statistics, Statistics::Recompute | Statistics::Repair);
+    match data.pool() {
+        Some(_) if measures => fedlayer_torch::measured_examples(data.all_train_examples()) as f64,
+        _ => 0.0,
     }
 }
 
@@ -109,6 +121,8 @@ impl Local {
 /// What the barriers of one round evaluate.
 #[derive(Debug)]
 struct Barriers {
+    /// Models that are evaluated.
+    points: u64,
     /// Models times splits.
     evaluations: u64,
     /// Examples of all evaluations.
@@ -127,6 +141,7 @@ impl Barriers {
         let cohort = u64::from(plan.clients.cohort());
         let probes = plan.barriers.as_ref().map_or(0, |spec| barrier_probes(spec, plan, cohort));
         Self {
+            points: probes,
             evaluations: probes * splits.len() as u64,
             examples: probes * splits.iter().map(examples).sum::<u64>(),
         }
