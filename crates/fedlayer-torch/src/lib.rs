@@ -57,6 +57,7 @@ mod setup;
 pub use device::{Device, DeviceChoice, one_thread};
 pub use error::TorchError;
 pub use script::module_layout;
+pub use statistics::measured_examples;
 pub use trainer::TorchTrainer;
 
 /// The libtorch that this crate is built for and tested with.

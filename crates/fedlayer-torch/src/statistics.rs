@@ -16,6 +16,16 @@ const MEASURED: usize = 2048;
 /// How many of them at once; as in training, a batch is normalised by its own statistics.
 const BATCH: usize = 256;
 
+/// The training examples on which the running statistics of a point are measured, of `all` of the clients together.
+pub fn measured_examples(all: usize) -> usize {
+    all.div_ceil(stride(all))
+}
+
+/// Every how many of `all` training examples one is taken.
+fn stride(all: usize) -> usize {
+    all.div_ceil(MEASURED).max(1)
+}
+
 /// Whether running statistics are measured anew for every point, so that each has its own in every layer.
 pub(crate) fn measured(engine: &Engine) -> bool {
     matches!(&engine.body, Body::Alone(alone) if measures(alone))
@@ -47,8 +57,8 @@ pub(crate) fn prepare(
 /// The mean over batches of their own statistics, as `torch.optim.swa_utils.update_bn` takes it.
 fn measure(engine: &Engine, alone: &Alone, views: &[Tensor]) -> Result<(), TchError> {
     let Seen::Host(examples, Some(rows)) = host(engine, Split::Train) else { return Ok(()) };
-    let stride = rows.len().div_ceil(MEASURED).max(1);
-    let spread: Vec<usize> = rows.iter().step_by(stride).map(|&row| row as usize).collect();
+    let every = stride(rows.len());
+    let spread: Vec<usize> = rows.iter().step_by(every).map(|&row| row as usize).collect();
     for (index, rows) in spread.chunks(BATCH).enumerate() {
         // A batch of one place and one example has no variance.
         if index > 0 && rows.len() < 2 {
@@ -91,7 +101,15 @@ fn narrowing(base: f64, other: f64, w: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::narrowing;
+    use super::{measured_examples, narrowing, stride};
+
+    #[test]
+    fn statistics_are_measured_on_every_kth_example() {
+        let found = [0, 1, 2048, 2049, 5000].map(measured_examples);
+        assert_eq!(found, [0, 1, 2048, 1025, 1667]);
+        let every = (0..5000).step_by(stride(5000)).count();
+        assert_eq!(every, measured_examples(5000));
+    }
 
     #[test]
     fn a_mix_of_equal_variances_stays_and_of_unequal_ones_is_widened() {

@@ -6,7 +6,7 @@ use fedlayer_core::{
     Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Ownership, Plan, measures,
     spec::{
         Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory,
-        Rule, SplitSpec,
+        Rule, SplitSpec, Statistics,
     },
 };
 use serde::Serialize;
@@ -92,10 +92,13 @@ impl RoundCost {
     pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
         let local = Local::mean(plan, data);
         let (common, own) = evaluated_models(plan);
+        let barriers = Barriers::of(plan, data);
+        let measured = measured_examples(plan, data);
         Self(Parts {
             train: 3.0 * forward * local.examples * f64::from(plan.clients.cohort()),
-            barriers: forward * Barriers::of(plan, data).examples as f64,
-            evaluate: forward * (common as f64 * data.test.len() as f64 + own as f64 * local.test),
+            barriers: forward * (barriers.examples as f64 + barriers.points as f64 * measured),
+            evaluate: forward
+                * (common as f64 * (data.test.len() as f64 + measured) + own as f64 * local.test),
         })
     }
 
@@ -126,6 +129,15 @@ fn evaluated_models(plan: &Plan) -> (u64, u64) {
     let all_are_averaged = matches!(plan.strategy.average, Average::Always(Rule::All))
         && plan.layout.ownership() == Ownership::Layer;
     (if all_are_averaged { 1 } else { clients.into() }, clients.into())
+}
+
+/// Training examples on which the running statistics of every evaluated model are measured anew, where the strategy wants that.
+fn measured_examples(plan: &Plan, data: &FederatedData) -> f64 {
+    let measures = matches!(plan.strategy.statistics, Statistics::Recompute | Statistics::Repair);
+    match data.pool() {
+        Some(_) if measures => fedlayer_torch::measured_examples(data.all_train_examples()) as f64,
+        _ => 0.0,
+    }
 }
 
 /// Operations of a forward pass, per example, of a network whose operations are known; nothing for a TorchScript module, which does not say
@@ -172,6 +184,8 @@ impl Local {
 /// What the barriers of one round evaluate.
 #[derive(Debug)]
 struct Barriers {
+    /// Models that are evaluated.
+    points: u64,
     /// Models times splits.
     evaluations: u64,
     /// Examples of all evaluations.
@@ -190,6 +204,7 @@ impl Barriers {
         let cohort = u64::from(plan.clients.cohort());
         let probes = plan.barriers.as_ref().map_or(0, |spec| barrier_probes(spec, plan, cohort));
         Self {
+            points: probes,
             evaluations: probes * splits.len() as u64,
             examples: probes * splits.iter().map(examples).sum::<u64>(),
         }

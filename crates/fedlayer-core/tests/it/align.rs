@@ -317,6 +317,7 @@ fn statistics_move_with_their_channels_and_do_not_choose_the_order() {
     }
     let (found, same) = (aligned(&symmetry, &a, &b), aligned(&symmetry, &other, &b));
     assert_eq!(found.permutations, same.permutations);
+    assert_eq!(found.distances, same.distances, "distances are over trained values");
     let order = &found.permutations[0];
     assert!(!order.is_identity());
     let mean = b.layout().statistics().next().unwrap().range.clone();

@@ -193,6 +193,17 @@ fn drawn(scenario: &Scenario) -> Vec<Problem> {
                 .help("clients are drawn one by one here: write `splits = [\"test\"]`".to_owned()),
         );
     }
+    for (index, strategy) in scenario.strategy.iter().enumerate() {
+        if matches!(strategy.statistics, Statistics::Recompute | Statistics::Repair) {
+            let at = At::Value(Path::from("strategy").join(index).join("statistics"));
+            let title = "statistics are measured anew on the examples of all clients at once";
+            problems.push(
+                Problem::new(at, title)
+                    .label("clients are drawn one by one here")
+                    .help("write `statistics = \"average\"` or `\"keep\"`".to_owned()),
+            );
+        }
+    }
     let clients = scenario.clients.count;
     if scenario.evaluate.clients == EvaluatedClients::All && clients > MOST_EVALUATED {
         let at = At::Value(Path::from("evaluate.clients"));

@@ -408,3 +408,21 @@ fn values_of_models_wait_for_the_data() {
     assert!(of_wrong_data.contains("2000 clients cannot share"), "{of_wrong_data}");
     assert!(!of_wrong_data.contains(words), "{of_wrong_data}");
 }
+
+/// There is no training set to measure them on: the averaged statistics would stay, without a word.
+#[test]
+fn statistics_measured_anew_where_clients_are_drawn() {
+    let network = r#"layers = [{ linear = { out = 4 } }, { norm = { kind = "batch" } }, { linear = { out = 2 } }]"#;
+    let said = |statistics: &str| {
+        let strategy = format!("average = \"all\"\nstatistics = \"{statistics}\"\n");
+        let text = edited("set = \"digits\"", "set = { synthetic = { per_client = 50 } }")
+            .replace("mlp = [128, 64]", network)
+            .replacen("average = \"all\"\n", &strategy, 1);
+        read_text(&text).unwrap_err().render(Color::Plain)
+    };
+    let words = "statistics are measured anew on the examples of all clients at once";
+    for statistics in ["recompute", "repair"] {
+        assert!(said(statistics).contains(words), "{}", said(statistics));
+    }
+    assert!(!said("keep").contains(words), "the training split of the barriers alone is refused");
+}

@@ -248,20 +248,3 @@ fn a_drawn_client_trains_as_one_that_was_there_all_along() {
         assert_eq!(of(&drawn, &ids.map(|id| id.0)), of(&pooled, &[0, 1, 2]));
     }
 }
-
-/// Clients that are drawn have no common training set on which statistics could be measured anew: the averaged ones stay.
-#[test]
-fn where_clients_are_drawn_the_averaged_statistics_stay() {
-    let test = Arc::new(Drawn.draw(ClientId(7)));
-    let data = Arc::new(FederatedData::drawn(Arc::new(Drawn), test));
-    let norm = LayerSpec::Norm(NormSpec { kind: NormKind::Batch, groups: None, name: None });
-    let network = ModelSpec::Layers(vec![linear(4), norm, LayerSpec::Gelu, linear(2)]);
-    let losses = [Statistics::Average, Statistics::Recompute].map(|statistics| {
-        let mut plan = plan(network.clone(), &data, local(sgd(0.1)));
-        plan.strategy.statistics = statistics;
-        let mut trainer = trainer(&plan, &data);
-        let start = initial(&mut trainer);
-        of_point(&mut trainer, Point::Model(start))
-    });
-    assert_eq!(losses[0], losses[1]);
-}

@@ -130,7 +130,7 @@ fn mixes_are_pytorchs_and_random_directions_have_a_loss() {
     }
 }
 
-/// Not finite: none; and noise in a subspace moves no running statistic (`fedlayer-core` holds it to that).
+/// Every point has a loss, since noise moves no running statistic (a test of `fedlayer-core` holds it to that).
 #[test]
 fn noise_in_subspaces_has_a_loss() {
     for mut case in cases() {
