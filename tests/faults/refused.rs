@@ -127,8 +127,7 @@ fn a_worker_of_another_device_or_other_data_is_told_both_values() {
     fs::write(broken.join("start.safetensors"), "no tensors").unwrap();
     let broken = format!("--data {}", broken.display());
     let run = federation.place.fedlayer(&format!("run scenario.toml {broken}"));
-    let worker =
-        federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {broken}"));
+    let worker = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {broken}"));
     assert_eq!((run.code, worker.code), (Some(3), Some(3)), "{}", worker.stderr);
     let _worker = federation.worker_at(port, &format!("--data {}", place.path("here").display()));
     federation.finish();
