@@ -121,6 +121,14 @@ fn a_worker_of_another_device_or_other_data_is_told_both_values() {
     let none = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port}"));
     assert_eq!(none.code, Some(4), "{}", none.stderr);
     assert!(none.stderr.contains("start.safetensors"), "{}", none.stderr);
+    // What `run` would end with where the file is no such file: a code means one thing.
+    let broken = place.path("broken");
+    fs::create_dir(&broken).unwrap();
+    fs::write(broken.join("start.safetensors"), "no tensors").unwrap();
+    let broken = format!("--data {}", broken.display());
+    let run = federation.place.fedlayer(&format!("run scenario.toml {broken}"));
+    let worker = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {broken}"));
+    assert_eq!((run.code, worker.code), (Some(3), Some(3)), "{}", worker.stderr);
     let _worker = federation.worker_at(port, &format!("--data {}", place.path("here").display()));
     federation.finish();
 }

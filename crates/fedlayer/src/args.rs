@@ -136,7 +136,7 @@ impl ScenarioArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// Look for data here first, each set in a folder of its name; then in the folder that `FEDLAYER_DATA` names, then in the platform's
-    /// data folders: see `fedlayer data list`.
+    /// data folders: see `fedlayer data list`. A file that a scenario names is looked for beside the scenario before.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
 }

@@ -93,3 +93,28 @@ impl NewRun<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fedlayer_core::spec::ModelSpec;
+    use fedlayer_torch::Device;
+
+    use super::*;
+    use crate::{data::Data, folders::Folders, scenario};
+
+    #[test]
+    fn one_network_that_can_be_made_is_enough_to_begin() {
+        let data = Data::new(Folders::new(None));
+        let (path, text) = (Path::new("x.toml"), fedlayer_scenario::example());
+        let read = scenario::read_text(path, text, &[], &data, &Screen::silent()).unwrap();
+        let good = read.plans[0].clone();
+        let bad = Plan { model: ModelSpec::Torchscript("nowhere.pt".to_owned()), ..good.clone() };
+        let trainers = Arc::new(Trainers::new(Device::Cpu, data));
+        assert!(try_out(&trainers, &[bad.clone(), good]).is_ok());
+        let failure = try_out(&trainers, &[bad.clone(), bad]).unwrap_err();
+        assert_eq!(failure.code(), 9);
+        let words = failure.to_string();
+        assert!(words.contains("2 of 2 runs failed") && words.contains("nowhere.pt"), "{words}");
+        assert!(words.contains("no run folder is left"), "{words}");
+    }
+}

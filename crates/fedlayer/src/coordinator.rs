@@ -39,7 +39,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let security = security::read(&args.security, Side::Coordinator)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
-    let Opened { again, name, data, data_folder, read } = open(args, screen)?;
+    let StartingPoint { again, name, data, data_folder, read } = open(args, screen)?;
     let listening = listen(address)?;
     let trainers = Arc::new(Trainers::new(Device::Cpu, data));
     begin::read_data(&trainers, &read.plans)?;
@@ -102,7 +102,7 @@ fn kind(kind: Kind) -> &'static str {
 }
 
 /// A scenario, read, and what it is read from.
-struct Opened {
+struct StartingPoint {
     /// The run folder and its files, where the run in it goes on.
     again: Option<(RunFolder, Option<InputsNote>)>,
     name: String,
@@ -113,7 +113,7 @@ struct Opened {
 }
 
 /// Reads the scenario, or the run that goes on.
-fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<Opened, Failure> {
+fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<StartingPoint, Failure> {
     let ScenarioArgs { scenario: path, data, .. } = &args.scenario;
     let settings = &args.scenario.changes()?;
     let option = data.data.as_deref();
@@ -121,7 +121,13 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<Opened, Failure> {
         let run = Reopened::open(path, option, settings, screen)?;
         let Reopened { folder, before, inputs, data, read } = run;
         let again = Some((folder, inputs));
-        return Ok(Opened { again, name: before.scenario, data, data_folder: before.data, read });
+        return Ok(StartingPoint {
+            again,
+            name: before.scenario,
+            data,
+            data_folder: before.data,
+            read,
+        });
     }
     let folders = Folders::existing(option)?.beside(path);
     let name = scenario::name(path);
@@ -131,14 +137,14 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<Opened, Failure> {
     let there = args.out.as_ref().filter(|out| args.go_on && RunFolder::is_one(out));
     let Some(out) = there else {
         args.out.as_deref().map_or(Ok(()), RunFolder::check_free)?;
-        return Ok(Opened { again: None, name, data, data_folder, read });
+        return Ok(StartingPoint { again: None, name, data, data_folder, read });
     };
     let folder = RunFolder::open(out.clone())?;
     if folder.scenario()?.1 != read.text {
         return Err(Failure::OtherScenario(out.clone()));
     }
     let (data, inputs) = reopen::data_in(out, folders, Search::InFolders)?;
-    Ok(Opened { again: Some((folder, inputs)), name, data, data_folder, read })
+    Ok(StartingPoint { again: Some((folder, inputs)), name, data, data_folder, read })
 }
 
 /// Takes the port, so that its number is known and nobody else has it.

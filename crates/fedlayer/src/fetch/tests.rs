@@ -133,14 +133,15 @@ impl Place {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// Everything in the set's folder.
+    /// Everything in the set's folder; a folder in which nothing was kept is gone.
     fn files(&self) -> Vec<(String, Vec<u8>)> {
         let read = |entry: std::io::Result<fs::DirEntry>| {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             (name, fs::read(path).unwrap())
         };
-        let mut files: Vec<_> = fs::read_dir(self.path("sonnets")).unwrap().map(read).collect();
+        let Ok(entries) = fs::read_dir(self.path("sonnets")) else { return Vec::new() };
+        let mut files: Vec<_> = entries.map(read).collect();
         files.sort();
         files
     }
