@@ -64,3 +64,20 @@ fn the_last_line_and_run_json_count_the_analyses() {
     assert!((parts - seconds("seconds")).abs() < 1e-9);
     assert!(seconds("analysis_seconds") > 0.0);
 }
+
+#[test]
+fn check_says_how_long_the_analyses_may_take() {
+    let place = Place::with(&scenario());
+    let json: Value =
+        serde_json::from_str(&place.fedlayer("check scenario.toml --json").ok().stdout).unwrap();
+    // 64 → 16 → 10: twice the products of a forward pass; 359 images of the test set.
+    let pass = 2.0 * (64.0 * 16.0 + 16.0 * 10.0) * 359.0;
+    let count = |of: usize, key: &str| json["analyses"][of][key].as_f64().unwrap();
+    let evaluations = count(0, "evaluations")
+        + count(1, "evaluations")
+        + 4.0 * (count(0, "products") + count(1, "products"));
+    let found = json["cost"]["analysis_flops"].as_f64().unwrap();
+    assert!((found / (pass * evaluations) - 1.0).abs() < 0.02, "{found} {}", pass * evaluations);
+    let text = place.fedlayer("check scenario.toml").ok().stdout;
+    assert!(text.contains("analyses at most "), "{text}");
+}

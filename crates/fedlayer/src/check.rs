@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, thread::available_parallelism};
 
 use fedlayer_core::{
     ClientData, ClientId, FederatedData, LayerSchedule, Plan, Rounds,
-    spec::{Average, Variant},
+    spec::{AnalysisSpec, Average, Variant},
 };
 use fedlayer_report::{Align, grid, quantity};
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
         clients: clients(&data),
         inputs: Inputs::of(&data, &first.data, known.inputs(first)),
         analyses: analyses::lines(&read.scenario.analysis, first),
-        cost: cost(&read.plans, &known)?,
+        cost: cost(&read.plans, &read.scenario.analysis, &known)?,
     };
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)
@@ -119,7 +119,7 @@ fn variants(plans: &[Plan]) -> Vec<Variant> {
 }
 
 /// What all plans cost together. Data that is shared out with another seed is as large, so that the first seed's does for all.
-fn cost(plans: &[Plan], known: &Data) -> Result<Cost, Failure> {
+fn cost(plans: &[Plan], specs: &[AnalysisSpec], known: &Data) -> Result<Cost, Failure> {
     let Some(seed) = plans.first().map(|plan| plan.seed) else { return Ok(Cost::default()) };
     let mut loaded: Option<(Plan, Arc<FederatedData>)> = None;
     let (mut sum, mut speed) = (Cost::default(), ModuleSpeed::default());
@@ -137,7 +137,12 @@ fn cost(plans: &[Plan], known: &Data) -> Result<Cost, Failure> {
             Some(forward) => forward,
             None => speed.forward(plan, &data, known)?,
         };
-        sum = sum.and(Cost::of(plan, &data, forward));
+        let is_first_of_variant = plans.iter().find(|of| of.variant == plan.variant) == Some(plan);
+        let analysis_flops = match is_first_of_variant {
+            true => analyses::operations(specs, plan, &data, forward),
+            false => 0.0,
+        };
+        sum = sum.and(Cost { analysis_flops, ..Cost::of(plan, &data, forward) });
         loaded = Some((other, data));
     }
     Ok(Cost { timed: speed.is_used(), ..sum })
@@ -329,6 +334,13 @@ impl Report {
             memory => format!(", results of a barrier round {}", quantity::bytes(memory as f64)),
         };
         let time = quantity::duration(cost.flops / FLOPS / workers);
+        let analyses = match self.analyses.is_empty() {
+            true => String::new(),
+            false => {
+                let seconds = cost.analysis_flops / FLOPS / workers;
+                format!(", analyses at most {} more", quantity::duration(seconds))
+            }
+        };
         let by = match cost.timed {
             true => format!(
                 "about {time} on {workers} cores, from steps of the module that were timed here"
@@ -344,7 +356,7 @@ impl Report {
             format!(
                 "{} optimizer steps, {} evaluations\n\
                  in memory: models {}{barriers}\n\
-                 {by}; a GPU is not reckoned with\n",
+                 {by}{analyses}; a GPU is not reckoned with\n",
                 quantity::count(cost.steps),
                 quantity::count(cost.evaluations),
                 quantity::bytes(cost.memory as f64),

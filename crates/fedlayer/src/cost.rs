@@ -28,6 +28,8 @@ pub(crate) struct Cost {
     pub(crate) evaluations: u64,
     /// Floating-point operations; of a module that was timed, as many as take as long.
     pub(crate) flops: f64,
+    /// The same for all analyses, at most: evaluations that share their first layers cost less.
+    pub(crate) analysis_flops: f64,
     /// Whether steps of a TorchScript module were timed for it.
     pub(crate) timed: bool,
     /// Bytes for the models of all clients and one round's updates.
@@ -42,6 +44,7 @@ impl Cost {
             steps: self.steps + other.steps,
             evaluations: self.evaluations + other.evaluations,
             flops: self.flops + other.flops,
+            analysis_flops: self.analysis_flops + other.analysis_flops,
             timed: self.timed || other.timed,
             memory: self.memory.max(other.memory),
             barrier_memory: self.barrier_memory.max(other.barrier_memory),
@@ -61,6 +64,7 @@ impl Cost {
             steps: (local.steps * cohort as f64 * f64::from(plan.rounds)) as u64,
             evaluations: measured as u64 * barriers.evaluations + evaluated as u64 * (common + own),
             flops: RoundCost::of(plan, data, forward).after(plan, 0).sum(),
+            analysis_flops: 0.0,
             timed: false,
             memory: memory(plan, cohort),
             barrier_memory: barriers.examples * EVALUATED_BYTES,

@@ -63,7 +63,10 @@ struct Row {
     group: String,
     /// Operations of the rounds that are not committed.
     left: Parts,
+    /// What was committed; the first round only until there is a second.
     done: Done,
+    /// Committed rounds that are known.
+    commits: u32,
 }
 
 /// The time that is left, from committed rounds.
@@ -77,7 +80,7 @@ pub(crate) struct Estimate {
 impl Estimate {
     /// Of plans one after the other; each with its group and the operations that are left of it.
     pub(crate) fn new(plans: impl IntoIterator<Item = (String, Parts)>) -> Self {
-        let row = |(group, left)| Row { group, left, done: Done::default() };
+        let row = |(group, left)| Row { group, left, done: Done::default(), commits: 0 };
         Self { plans: plans.into_iter().map(row).collect(), at_once: 1 }
     }
 
@@ -86,11 +89,14 @@ impl Estimate {
         self.at_once = at_once.max(1);
     }
 
-    /// A plan has committed a round of these operations, which took these seconds.
+    /// A plan has committed a round of these operations, which took these seconds. Its first round makes the trainers and their copies of the
+    /// data, too, so that it tells little of the others.
     pub(crate) fn committed(&mut self, plan: usize, operations: Parts, seconds: Parts) {
         let Some(row) = self.plans.get_mut(plan) else { return };
         row.left = row.left.zip(operations, |left, done| (left - done).max(0.0));
-        row.done = [row.done, Done { operations, seconds }].into_iter().sum();
+        let before = if row.commits == 1 { Done::default() } else { row.done };
+        row.done = [before, Done { operations, seconds }].into_iter().sum();
+        row.commits += 1;
     }
 
     /// Nothing more is to be done for a plan, finished or not.
@@ -188,6 +194,18 @@ mod tests {
         estimate.committed(0, plan[0], seconds(plan[0]));
         // 9 plain rounds at 3.1 s; 120 operations of barriers at what an operation cost so far.
         near(estimate.left().unwrap(), 9.0 * 3.1 + 120.0 * 3.1 / 11.0);
+    }
+
+    #[test]
+    fn a_slow_first_round_is_forgotten_with_the_second() {
+        let work = |train| Parts { train, ..Parts::default() };
+        let mut estimate = Estimate::new([("all".to_owned(), work(10.0))]);
+        estimate.committed(0, work(1.0), work(7.0));
+        near(estimate.left().unwrap(), 9.0 * 7.0);
+        estimate.committed(0, work(1.0), work(1.0));
+        near(estimate.left().unwrap(), 8.0);
+        estimate.committed(0, work(1.0), work(2.0));
+        near(estimate.left().unwrap(), 7.0 * 1.5);
     }
 
     #[test]

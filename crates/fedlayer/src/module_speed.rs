@@ -1,7 +1,10 @@
 //! [`ModuleSpeed`]: what a TorchScript module costs. How often it uses a parameter stands in its code alone (a convolution uses each once a
 //! position), so that nothing can be reckoned from its parameters: a few steps of it are timed.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fedlayer_core::{
     ClientId, FederatedData, Params, Plan, TrainJob, Trainer,
@@ -11,11 +14,14 @@ use fedlayer_torch::{Device, TorchTrainer};
 
 use crate::{cost::FLOPS, data::Data, exit::Failure};
 
-/// Steps that are timed; TorchScript compiles a module in its first ones, which are not.
-const STEPS: u32 = 4;
+/// Steps of a trial. TorchScript compiles a module in its first steps, so that the first trial is not timed.
+const STEPS: u32 = 2;
 
-/// How often they are timed; the shortest time is the one that was disturbed least.
-const TRIALS: usize = 3;
+/// The most trials that are timed. The shortest is the one that was disturbed least.
+const TRIALS: usize = 100;
+
+/// No further trial is made after this time: a large module is timed once.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Modules that were timed.
 #[derive(Default)]
@@ -71,16 +77,20 @@ fn seconds_per_example(
     let trainer = TorchTrainer::with_module(&trial, data.clone(), Device::Cpu, Some(&module));
     let mut trainer = trainer.map_err(|error| error.to_string())?;
     let start = trainer.initial(plan.root_seed()).map_err(|error| error.to_string())?;
-    let client = (0..data.clients()).map(|client| ClientId(client as u32));
-    let client = client.into_iter().find(|&client| data.train_examples(client) > 0);
-    let client = client.ok_or("no client has training examples")?;
+    let client = (0..data.clients())
+        .map(|client| ClientId(client as u32))
+        .find(|&client| data.train_examples(client) > 0)
+        .ok_or("no client has training examples")?;
     let start = Arc::new(start);
     train(&mut trainer, client, &start, &trial)?;
-    let mut shortest = f64::INFINITY;
+    let (mut shortest, all) = (f64::INFINITY, Instant::now());
     for _ in 0..TRIALS {
         let began = Instant::now();
         train(&mut trainer, client, &start, &trial)?;
         shortest = shortest.min(began.elapsed().as_secs_f64());
+        if all.elapsed() > PATIENCE {
+            break;
+        }
     }
     // The last batch of an epoch may be smaller: a step sees as many as its epoch has in the mean.
     let examples = data.train_examples(client);

@@ -44,6 +44,7 @@ impl RunProgress {
         let progress = Self { screen: screen.clone(), bar, began: Instant::now(), state };
         let beating = progress.clone();
         progress.with(|state| state.heartbeat = Some(Heartbeat::start(move || beating.beat())));
+        progress.beat();
         progress
     }
 

@@ -1,6 +1,6 @@
 //! `--set`: what it changes, what it keeps, and what it says when it is wrong.
 
-use fedlayer_core::spec::{Average, ModelSpec, Partition, Rule};
+use fedlayer_core::spec::{Average, ModelSpec, Optimizer, Partition, Rule};
 use fedlayer_scenario::Setting;
 
 use crate::base::{BASE, data, edited, holds, read_set, read_text};
@@ -120,4 +120,22 @@ fn texts_that_are_no_settings() {
     let all: Vec<String> =
         wrong.iter().map(|text| text.parse::<Setting>().unwrap_err().to_string()).collect();
     holds("texts_that_are_no_settings", &all.join("\n"));
+}
+
+/// For whoever compares runs: the data may be nowhere on this machine.
+#[test]
+fn what_a_text_says_is_known_without_its_data() {
+    let text = "rounds = 2\ndata.set = \"cifar-10\"\nclients.count = 3\nmodel = \"resnet-20\"\n\
+                local = { epochs = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }\n\
+                strategy = [{ name = \"all\", average = \"all\" }]";
+    let settings: [Setting; 1] = ["local.optimizer.sgd.lr=0.5".parse().unwrap()];
+    let said = fedlayer_scenario::said("run.toml", text, &settings).unwrap();
+    assert_eq!((said.rounds, said.seeds), (2, vec![1]));
+    let lr = |optimizer: &Optimizer| match optimizer {
+        Optimizer::Sgd(sgd) => sgd.lr,
+        Optimizer::Adam(adam) => adam.lr,
+    };
+    assert_eq!(lr(&said.local.optimizer), 0.5);
+    let wrong = fedlayer_scenario::said("run.toml", "rounds = 0", &[]).unwrap_err();
+    assert!(wrong.to_string().contains("run.toml:1"), "{wrong}");
 }

@@ -1,10 +1,10 @@
-//! [`lines`]: what `fedlayer check` says of the analyses of a scenario.
+//! [`lines`]: what `fedlayer check` says of the analyses of a scenario; [`operations`]: what they compute.
 
 use fedlayer_core::{
-    Plan,
+    FederatedData, Plan,
     spec::{
         AnalysisSpec, BarrierSpec, Baseline, Between, Measurement, Order, RoundChoice, RoundWord,
-        SetSpec, Through,
+        SetSpec, SplitSpec, Through,
     },
 };
 use serde::Serialize;
@@ -41,6 +41,28 @@ pub(crate) fn lines(specs: &[AnalysisSpec], plan: &Plan) -> Vec<AnalysisLine> {
         }
     };
     specs.iter().map(line).collect()
+}
+
+/// A product with a Hessian costs as much as so many evaluations of one model on one split.
+pub(crate) const PRODUCT: u64 = 4;
+
+/// The floating-point operations of the analyses of a plan's models, at most; `forward` is what one example costs in a forward pass.
+pub(crate) fn operations(
+    specs: &[AnalysisSpec],
+    plan: &Plan,
+    data: &FederatedData,
+    forward: f64,
+) -> f64 {
+    let of = |spec: &AnalysisSpec| {
+        let (evaluations, products) = asked(spec, plan);
+        let times = rounds(spec, plan) * (evaluations + PRODUCT * products);
+        let examples = spec.splits.iter().map(|split| match split {
+            SplitSpec::Train => data.pool().map_or(0, |_| data.all_train_examples()),
+            SplitSpec::Test => data.test.len(),
+        });
+        forward * times as f64 * examples.sum::<usize>() as f64
+    };
+    specs.iter().map(of).sum()
 }
 
 fn rounds(spec: &AnalysisSpec, plan: &Plan) -> u64 {

@@ -19,7 +19,7 @@ use fedlayer_runtime::{Team, WorkerPool};
 
 pub(crate) use self::{
     command::analyze as command,
-    cost::{AnalysisLine, lines},
+    cost::{AnalysisLine, lines, operations},
 };
 use self::{
     models::Source,

@@ -16,14 +16,11 @@ use fedlayer_report::quantity;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::cost;
+use super::cost::{self, PRODUCT};
 use crate::{
     heartbeat::{Heartbeat, Ticker},
     screen::Screen,
 };
-
-/// A product with a Hessian counts as many evaluations.
-const PRODUCT: u64 = 4;
 
 /// Says how far an analysis is, from its beginning until it is dropped: on a bar, or off a terminal in a line now and then.
 pub(super) struct AnalysisProgress {
