@@ -5,12 +5,15 @@
 
 mod analyses;
 mod bytes;
+mod check_is_run;
 mod commands;
 mod contract;
 mod data;
 mod fetch;
 mod initial;
 mod million;
+mod printable;
+mod scope;
 mod support;
 mod sweep;
 mod tidy;

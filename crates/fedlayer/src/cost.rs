@@ -28,7 +28,7 @@ impl Cost {
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             steps: self.steps + other.steps,
-            evaluations: self.evaluations + other.evaluations,
+            evaluations: self.evaluations.saturating_add(other.evaluations),
             flops: self.flops + other.flops,
             memory: self.memory.max(other.memory),
             barrier_memory: self.barrier_memory.max(other.barrier_memory),
@@ -46,7 +46,7 @@ impl Cost {
         let mut evaluated = 0.0;
         for round in 1..=plan.rounds {
             if plan.barriers.as_ref().is_some_and(|spec| plan.is_due(spec.every, round)) {
-                evaluations += barriers.evaluations;
+                evaluations = barriers.evaluations.saturating_add(evaluations);
                 evaluated += barriers.examples as f64;
             }
             if plan.is_due(plan.evaluate.every, round) {
@@ -54,7 +54,7 @@ impl Cost {
                     EvaluatedClients::Cohort => cohort,
                     EvaluatedClients::All => plan.clients.count.into(),
                 };
-                evaluations += 2 * models;
+                evaluations = evaluations.saturating_add(2 * models);
                 evaluated += models as f64 * (data.test.len() as f64 + local.test);
             }
         }
@@ -64,7 +64,7 @@ impl Cost {
             evaluations,
             flops: forward(plan, data) * (3.0 * trained + evaluated),
             memory: memory(plan, cohort),
-            barrier_memory: barriers.examples * EVALUATED_BYTES,
+            barrier_memory: barriers.examples.saturating_mul(EVALUATED_BYTES),
         }
     }
 }
@@ -127,8 +127,8 @@ impl Barriers {
         let cohort = u64::from(plan.clients.cohort());
         let probes = plan.barriers.as_ref().map_or(0, |spec| barrier_probes(spec, plan, cohort));
         Self {
-            evaluations: probes * splits.len() as u64,
-            examples: probes * splits.iter().map(examples).sum::<u64>(),
+            evaluations: probes.saturating_mul(splits.len() as u64),
+            examples: probes.saturating_mul(splits.iter().map(examples).sum::<u64>()),
         }
     }
 }
@@ -147,7 +147,9 @@ pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u6
     };
     let chord = u64::from(spec.baselines.contains(&Baseline::Chord) && !spec.alpha.contains(&1.0));
     let alphas = spec.alpha.len() as u64;
-    models + directions * sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord)
+    let each = sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord);
+    // Of a hundred million clients, pairs are more than 64 bits count.
+    directions.saturating_mul(each).saturating_add(models)
 }
 
 /// The models of all clients that took part by the last round, and one round's updates.
@@ -161,7 +163,8 @@ fn memory(plan: &Plan, cohort: u64) -> u64 {
     let model = 4 * plan.layout.parameters() as u64;
     // A client that never took part keeps nothing.
     let keepers = u64::from(plan.clients.count).min(cohort * u64::from(plan.rounds));
-    keepers * (own + slots * model) + (2 * cohort + 2) * model
+    let kept = keepers.saturating_mul(own + slots * model);
+    kept.saturating_add((2 * cohort + 2).saturating_mul(model))
 }
 
 /// The bytes that one client keeps for itself, in the round in which it keeps most.

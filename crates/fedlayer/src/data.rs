@@ -1,28 +1,36 @@
 //! [`Data`]: the data folders, and everything that was read from them: once in a process, whoever asks.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use fedlayer_core::{DataFacts, FederatedData, Layout, Params, Plan, spec::DataSpec};
+use fedlayer_core::{
+    DataFacts, FederatedData, Layout, Params, Plan,
+    spec::{DataSpec, Loss},
+};
 use fedlayer_data::Library;
 use fedlayer_scenario::{DataFault, Outside};
+use fedlayer_torch::{Trial, try_module};
 
-use crate::{folders::Folders, shelf::FolderShelf, values};
+use crate::{files, folders::Folders, shelf::FolderShelf, values};
 
 /// The data folders, and everything that was read from them.
 #[derive(Debug)]
 pub(crate) struct Data {
     library: Library,
     folders: Folders,
+    /// What came of trying modules.
+    tried: Mutex<BTreeMap<String, Result<(), String>>>,
 }
 
 impl Data {
     /// Looks in `--data` first, where it was given.
     pub(crate) fn new(option: Option<&Path>) -> Self {
         let folders = Folders::new(option);
-        Self { library: Library::new(Box::new(FolderShelf::new(folders.clone()))), folders }
+        let library = Library::new(Box::new(FolderShelf::new(folders.clone())));
+        Self { library, folders, tried: Mutex::default() }
     }
 
     /// The examples of a plan, shared out among its clients.
@@ -77,6 +85,27 @@ impl Outside for Data {
     fn module(&self, file: &str) -> Result<Layout, String> {
         let path = self.find(file)?;
         fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
+    }
+
+    fn try_module(
+        &self,
+        file: &str,
+        facts: &DataFacts,
+        loss: Loss,
+        twice: bool,
+    ) -> Result<(), String> {
+        let path = self.find(file)?;
+        // Variants of a sweep, and the scenario that they are made of, ask for the same.
+        let key = format!("{path:?} {facts:?} {loss:?} {twice}");
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tried.get(&key) {
+            return known.clone();
+        }
+        let bytes = || files::read_bytes(&path).ok();
+        let trial = Trial { facts, loss, twice };
+        let result = try_module(&path, &trial, &bytes).map_err(|error| error.to_string());
+        tried.insert(key, result.clone());
+        result
     }
 
     fn values(&self, file: &str, layout: &Layout) -> Result<(), String> {

@@ -3,6 +3,7 @@
 mod analysis;
 mod clients;
 mod kept;
+mod layer_names;
 mod layers;
 mod local;
 mod model;
@@ -48,7 +49,6 @@ pub trait Outside {
     fn try_module(
         &self,
         _file: &str,
-        _layout: &Layout,
         _facts: &DataFacts,
         _loss: Loss,
         _twice: bool,
@@ -99,6 +99,7 @@ pub(crate) fn check(
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
     problems.extend(model::check(scenario));
+    problems.extend(layer_names::check(scenario));
     let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
         Ok(layout) => layout,
         Err(problem) => {
@@ -110,7 +111,7 @@ pub(crate) fn check(
     problems.extend(layers::check(scenario, &layout));
     problems.extend(analysis::check(scenario, &layout, facts.as_ref().ok()));
     if let Ok(facts) = &facts {
-        problems.extend(module::check(scenario, &layout, facts, outside));
+        problems.extend(module::check(scenario, facts, outside));
         problems.extend(analysis::models(scenario, &layout, outside));
         problems.extend(model::initial(scenario, &layout, outside));
         problems.extend(too_large(&layout));

@@ -15,3 +15,4 @@ mod script;
 mod setup;
 mod sharing;
 mod training;
+mod trial;
