@@ -6,6 +6,7 @@
 mod analyses;
 mod batchnorm;
 mod bytes;
+mod check_is_run;
 mod commands;
 mod compare;
 mod contract;
@@ -17,8 +18,10 @@ mod left_behind;
 mod million;
 mod own_files;
 mod paths;
+mod printable;
 mod progress;
 mod refused;
+mod scope;
 mod support;
 mod sweep;
 mod tidy;

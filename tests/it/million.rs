@@ -55,3 +55,16 @@ fn a_run_stays_below_a_gibibyte() {
     let round: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!(round["reported"].as_array().unwrap().len(), 100);
 }
+
+/// Pairs of so many clients are more than 64 bits count, twins and all.
+#[test]
+fn pairs_of_a_hundred_million_clients_are_counted() {
+    let scenario = fs::read_to_string(scenario()).unwrap();
+    let barriers = "[barriers]\nbetween = \"pairs\"\ntwins = 1000\nsplits = [\"test\"]\nalpha = [0.1, 0.2, 0.3, 0.4, 0.5]\n\
+                    sets = [\"full\", \"layers\", \"shallow\", \"deep\"]\n";
+    let place = Place::with(&format!("{scenario}\n{barriers}"));
+    let everybody = "--set clients.count=100000000 --set clients.per_round=100000000";
+    let done = place.fedlayer(&format!("check scenario.toml {everybody} --json")).ok();
+    let json: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(json["cost"]["evaluations"], u64::MAX);
+}

@@ -93,9 +93,9 @@ pub enum TorchError {
 }
 
 impl From<tch::TchError> for TorchError {
-    /// Keeps the line that says what went wrong; the rest is a stack trace.
+    /// Keeps the sentence that says what was wrong.
     fn from(error: tch::TchError) -> Self {
-        Self::Torch(cause(&error.to_string()).to_owned())
+        Self::Torch(sentence(&error.to_string()))
     }
 }
 
@@ -105,37 +105,71 @@ impl From<TorchError> for fedlayer_core::TrainerError {
     }
 }
 
-/// How the trace of a TorchScript module begins.
+/// What the trace of an exception inside a module begins with.
 const INTERPRETER: &str = "The following operation failed in the TorchScript interpreter";
 
-/// The first line of libtorch's words; of a TorchScript module's trace the line of the exception, which stands behind the trace.
-fn cause(message: &str) -> &str {
-    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or("an error without a message");
+/// The sentence in a message of libtorch: its first line, before libtorch's own stack trace; of an exception inside a module the last line,
+/// which names it, with the line of the user's code where it was raised.
+fn sentence(message: &str) -> String {
+    let message = message.strip_prefix("Internal torch error: ").unwrap_or(message);
+    let own = message.split("Exception raised from").next().unwrap_or(message);
+    let mut lines = own.lines().map(str::trim).filter(|line| !line.is_empty());
+    let Some(first) = lines.next() else { return "an error without a message".to_owned() };
     if !first.contains(INTERPRETER) {
-        return first;
+        return first.to_owned();
     }
-    let is_exception = |line: &&str| {
-        let name = line.split_once(": ").map_or("", |(name, _)| name);
-        name.ends_with("Error") || name.ends_with("Exception")
-    };
-    lines.find(is_exception).unwrap_or(first)
+    let Some(last) = lines.next_back() else { return first.to_owned() };
+    let exception = last.strip_prefix("RuntimeError: ").or(last.strip_prefix("builtins."));
+    let exception = exception.unwrap_or(last).to_owned();
+    match source(own) {
+        Some(place) => format!("{exception} ({place})"),
+        None => exception,
+    }
+}
+
+/// The innermost line of the user's own code in a trace: `line 16 of net.py`.
+fn source(trace: &str) -> Option<String> {
+    let (_, original) = trace.split_once("original code")?;
+    let frames = original.lines().filter_map(|line| line.trim().strip_prefix("File \""));
+    let own = frames.filter(|frame| !frame.contains("/torch/")).last()?;
+    let (file, rest) = own.split_once("\", line ")?;
+    let line: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    Some(format!("line {line} of {file}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::cause;
+    use super::*;
 
     #[test]
-    fn a_modules_exception_is_named_and_not_the_head_of_its_trace() {
-        let trace = "The following operation failed in the TorchScript interpreter.\n\
-            Traceback of TorchScript, serialized code (most recent call last):\n  \
-            File \"code/__torch__.py\", line 3, in forward\n    ops.prim.RaiseException(x)\n    ~~~~ <--- HERE\n\n\
-            RuntimeError: Expected more than 1 value per channel\n";
-        assert_eq!(cause(trace), "RuntimeError: Expected more than 1 value per channel");
+    fn a_stack_trace_is_no_sentence() {
+        let message = "expected scalar type Long but found Float\nException raised from check at a.cpp:1 (most recent call first):\nframe #0: x\n";
+        assert_eq!(sentence(message), "expected scalar type Long but found Float");
+        assert_eq!(sentence("Internal torch error: no\n"), "no");
+        assert_eq!(sentence(" \n"), "an error without a message");
+    }
+
+    #[test]
+    fn an_exception_inside_a_module_is_named_with_its_line() {
+        let trace = |last: &str| {
+            format!(
+                "The following operation failed in the TorchScript interpreter.\n\
+                 Traceback of TorchScript, serialized code (most recent call last):\n  \
+                 File \"code/__torch__.py\", line 10, in forward\n    return (fc).forward(x, )\n           ~~~~ <--- HERE\n\n\
+                 Traceback of TorchScript, original code (most recent call last):\n  \
+                 File \"/home/me/net.py\", line 16, in forward\n    return self.fc(x)\n           ~~~~~~~ <--- HERE\n  \
+                 File \"/lib/site-packages/torch/nn/modules/linear.py\", line 134, in forward\n        return F.linear(x)\n               ~~~~ <--- HERE\n{last}\n"
+            )
+        };
+        let shapes = "mat1 and mat2 shapes cannot be multiplied (2x64 and 63x10)";
         assert_eq!(
-            cause("shape '[2]' is invalid\nException raised from x: y"),
-            "shape '[2]' is invalid"
+            sentence(&trace(&format!("RuntimeError: {shapes}"))),
+            format!("{shapes} (line 16 of net.py)")
+        );
+        assert_eq!(
+            sentence(&trace("builtins.ValueError: three channels, please")),
+            "ValueError: three channels, please (line 16 of net.py)"
         );
     }
 }

@@ -9,6 +9,7 @@
 //! * `network`: forward and backward of K networks at once; `dense` and `diagonal` are its two forms.
 //! * `alone`: one client after the other by autograd; `gather`: its batches, images cut and mirrored; `dropout`: what is dropped.
 //! * `program`: a list of operations one after another; `graph`: their forward pass; `script`: that of a TorchScript module ([`module_layout`]).
+//! * [`try_module`]: a module is run once, forward and backward, before a run is begun; `module_code`: what its code says of dropout and buffers.
 //! * `passage`: any forward pass layer by layer, so that it can go on from between two of them.
 //! * `init` draws initial weights.
 //! * `loss`: the loss of each example and its gradient; `optimizer`: SGD and Adam as PyTorch defines them.
@@ -34,6 +35,7 @@ mod gather;
 mod graph;
 mod init;
 mod loss;
+mod module_code;
 mod network;
 mod optimizer;
 mod passage;
@@ -44,6 +46,7 @@ mod stack;
 mod statistics;
 mod trainer;
 mod tree;
+mod trial;
 
 // The tests' set-up names this crate as those outside do.
 #[cfg(test)]
@@ -59,6 +62,7 @@ pub use error::TorchError;
 pub use script::module_layout;
 pub use statistics::measured_examples;
 pub use trainer::TorchTrainer;
+pub use trial::{Trial, try_module};
 
 /// The libtorch that this crate is built for and tested with.
 pub const LIBTORCH_VERSION: &str = "2.11.0";

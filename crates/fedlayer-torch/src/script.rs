@@ -9,7 +9,7 @@ use std::{
 use fedlayer_core::{DataFacts, Layout};
 use tch::{CModule, Kind, TchError, Tensor};
 
-use crate::{Device, TorchError, graph::Mode};
+use crate::{Device, TorchError, graph::Mode, trial};
 
 /// A module, whose parameters are laid over views of the flat ones before each use.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Script {
         facts: &DataFacts,
         device: Device,
     ) -> Result<Self, TorchError> {
-        let module = open(file, device)?;
+        let mut module = open(file, device)?;
         let found = layout_of(file, &module)?;
         if found.layers() != layout.layers() {
             return Err(refused(file, "its parameters are not those that the plan was made for"));
@@ -48,9 +48,8 @@ impl Script {
             let flat = parameter.f_detach()?.f_reshape(-1)?.f_to_device(tch::Device::Cpu)?;
             values.extend(Vec::<f32>::try_from(flat.f_to_kind(Kind::Float)?)?);
         }
-        let script = Self { module: Mutex::new(module), values };
-        script.check(file, facts, device)?;
-        Ok(script)
+        trial::logits(&mut module, file, facts, device).map(drop)?;
+        Ok(Self { module: Mutex::new(module), values })
     }
 
     /// The values that the module was saved with, in the layout's order.
@@ -78,91 +77,6 @@ impl Script {
     pub(crate) fn lay(&self, views: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
         lay(&self.module.lock().unwrap_or_else(PoisonError::into_inner), views)
     }
-
-    /// Runs the module and sees that it makes logits, that they depend on every parameter, and that nothing but parameters and input decides them.
-    fn check(&self, file: &Path, facts: &DataFacts, device: Device) -> Result<(), TorchError> {
-        let inputs = sample(facts, device)?; // (2, …)
-        let module = &mut *self.module.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut run = |training: bool| -> Result<Tensor, TchError> {
-            if training {
-                module.f_set_train()?
-            } else {
-                module.f_set_eval()?
-            }
-            module.forward_ts(&[&inputs])
-        };
-        let before = run(false).map_err(|error| {
-            let (shape, words) = (inputs.size(), TorchError::from(error));
-            refused(file, &format!("it does not take inputs of shape {shape:?}: {words}"))
-        })?;
-        check_logits(file, facts, &inputs, &before)?;
-        let first = run(true)?;
-        for _ in 1..TRIALS {
-            if !run(true)?.f_equal(&first)? {
-                return Err(refused(file, RANDOM));
-            }
-        }
-        if !run(false)?.f_equal(&before)? {
-            return Err(refused(file, STATEFUL));
-        }
-        check_parts(file, module, &first)
-    }
-}
-
-/// How often a module is run in training to see whether it does the same: twice might miss a dropout of a few values.
-const TRIALS: usize = 5;
-
-const RANDOM: &str = "it draws random numbers in training (dropout?), which could not be repeated; save it without them";
-
-const STATEFUL: &str = "it keeps running statistics (batch normalisation?), which are no parameters; save it without them, or spell the network out \
-     in `model.layers`";
-
-/// Two inputs of zeros and ones, which are tokens, too: uneven, so that no unit is silent for want of a contrast.
-fn sample(facts: &DataFacts, device: Device) -> Result<Tensor, TchError> {
-    let shape: Vec<i64> =
-        [2].into_iter().chain(facts.shape.iter().map(|&length| length as i64)).collect();
-    let count = 2 * facts.features() as i64;
-    let places = Tensor::f_arange(count, (Kind::Float, device.into()))?; // (2·F)
-    places.f_remainder(3.0)?.f_clamp_max(1.0)?.f_view(shape.as_slice()) // (2, …)
-}
-
-/// Checks that what a module makes of `inputs` are logits.
-fn check_logits(
-    file: &Path,
-    facts: &DataFacts,
-    inputs: &Tensor,
-    logits: &Tensor,
-) -> Result<(), TorchError> {
-    let classes = facts.classes as i64;
-    let expected = match facts.targets {
-        1 => vec![2, classes],
-        targets => vec![2, targets as i64, classes],
-    };
-    let (shape, found, kind) = (inputs.size(), logits.size(), logits.kind());
-    if found == expected && kind == Kind::Float {
-        return Ok(());
-    }
-    Err(refused(
-        file,
-        &format!(
-            "it makes {found:?} ({kind:?}) of inputs {shape:?}; logits are {expected:?} (Float)"
-        ),
-    ))
-}
-
-/// Checks that every parameter has a part in the logits: without a gradient there is nothing to train.
-fn check_parts(file: &Path, module: &CModule, logits: &Tensor) -> Result<(), TorchError> {
-    let sum = logits.f_sum(Kind::Float)?;
-    for (name, parameter) in module.named_parameters()? {
-        // Without a part there is no gradient, or an error where nothing has one.
-        let gradients = Tensor::f_run_backward(&[&sum], &[parameter], true, false);
-        if !gradients.is_ok_and(|gradients| gradients.iter().all(Tensor::defined)) {
-            let reason =
-                format!("its parameter `{name}` has no part in the logits; save it without");
-            return Err(refused(file, &reason));
-        }
-    }
-    Ok(())
 }
 
 fn lay(module: &CModule, views: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
@@ -174,11 +88,11 @@ fn lay(module: &CModule, views: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
     laid.collect()
 }
 
-fn refused(file: &Path, reason: &str) -> TorchError {
+pub(crate) fn refused(file: &Path, reason: &str) -> TorchError {
     TorchError::Module { file: file.display().to_string(), reason: reason.to_owned() }
 }
 
-fn open(file: &Path, device: Device) -> Result<CModule, TorchError> {
+pub(crate) fn open(file: &Path, device: Device) -> Result<CModule, TorchError> {
     CModule::load_on_device(file, device.into()).map_err(|error| {
         let words = TorchError::from(error);
         refused(file, &format!("it is no module that `torch.jit.save` wrote: {words}"))
@@ -191,10 +105,11 @@ fn layout_of(file: &Path, module: &CModule) -> Result<Layout, TorchError> {
     for (name, tensor) in module.named_parameters()? {
         let kind = tensor.kind();
         if kind != Kind::Float {
-            return Err(refused(
-                file,
-                &format!("parameter `{name}` is {kind:?}; parameters are Float"),
-            ));
+            let found = number_type(kind);
+            let reason = format!(
+                "its parameter `{name}` is {found}; parameters are float32: save it after `module.float()`"
+            );
+            return Err(refused(file, &reason));
         }
         if !tensor.requires_grad() {
             let reason = format!(
@@ -209,5 +124,21 @@ fn layout_of(file: &Path, module: &CModule) -> Result<Layout, TorchError> {
         }
         tensors.push((name, tensor.size().iter().map(|&length| length as usize).collect()));
     }
+    if tensors.is_empty() {
+        return Err(refused(file, NO_PARAMETERS));
+    }
     Layout::new(tensors).map_err(|error| refused(file, &error.to_string()))
+}
+
+const NO_PARAMETERS: &str = "it has no parameters, so that there is nothing to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \
+     as constants: save `torch.jit.script(module)` of an `nn.Module`";
+
+/// What PyTorch calls a type of numbers.
+fn number_type(kind: Kind) -> String {
+    match kind {
+        Kind::Double => "float64".to_owned(),
+        Kind::Half => "float16".to_owned(),
+        Kind::BFloat16 => "bfloat16".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    }
 }

@@ -325,7 +325,7 @@ fn guarded<T>(body: impl FnOnce() -> Result<T, TchError>) -> Result<T, TrainerEr
 }
 
 /// Runs what calls libtorch; a panic there becomes an error.
-fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
+pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
     catch_unwind(AssertUnwindSafe(body)).map_err(|panic: Box<dyn Any + Send>| {
         let words = panic.downcast_ref::<String>().map(String::as_str);
         let words = words.or_else(|| panic.downcast_ref::<&str>().copied());

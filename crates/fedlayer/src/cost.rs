@@ -42,7 +42,7 @@ impl Cost {
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             steps: self.steps + other.steps,
-            evaluations: self.evaluations + other.evaluations,
+            evaluations: self.evaluations.saturating_add(other.evaluations),
             flops: self.flops + other.flops,
             analysis_flops: self.analysis_flops + other.analysis_flops,
             timed: self.timed || other.timed,
@@ -62,12 +62,14 @@ impl Cost {
         let (common, own) = evaluated_models(plan);
         Self {
             steps: (local.steps * cohort as f64 * f64::from(plan.rounds)) as u64,
-            evaluations: measured as u64 * barriers.evaluations + evaluated as u64 * (common + own),
+            evaluations: (measured as u64)
+                .saturating_mul(barriers.evaluations)
+                .saturating_add((evaluated as u64).saturating_mul(common + own)),
             flops: RoundCost::of(plan, data, forward).after(plan, 0).sum(),
             analysis_flops: 0.0,
             timed: false,
             memory: memory(plan, cohort),
-            barrier_memory: barriers.examples * EVALUATED_BYTES,
+            barrier_memory: barriers.examples.saturating_mul(EVALUATED_BYTES),
         }
     }
 }
@@ -209,8 +211,8 @@ impl Barriers {
         let probes = plan.barriers.as_ref().map_or(0, |spec| barrier_probes(spec, plan, cohort));
         Self {
             points: probes,
-            evaluations: probes * splits.len() as u64,
-            examples: probes * splits.iter().map(examples).sum::<u64>(),
+            evaluations: probes.saturating_mul(splits.len() as u64),
+            examples: probes.saturating_mul(splits.iter().map(examples).sum::<u64>()),
         }
     }
 }
@@ -229,7 +231,9 @@ pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u6
     };
     let chord = u64::from(spec.baselines.contains(&Baseline::Chord) && !spec.alpha.contains(&1.0));
     let alphas = spec.alpha.len() as u64;
-    models + directions * sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord)
+    let each = sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord);
+    // Of a hundred million clients, pairs are more than 64 bits count.
+    directions.saturating_mul(each).saturating_add(models)
 }
 
 /// The models of all clients that took part by the last round, and one round's updates.
@@ -243,7 +247,8 @@ fn memory(plan: &Plan, cohort: u64) -> u64 {
     let model = 4 * plan.layout.parameters() as u64;
     // A client that never took part keeps nothing.
     let keepers = u64::from(plan.clients.count).min(cohort * u64::from(plan.rounds));
-    keepers * (own + slots * model) + (2 * cohort + 2) * model
+    let kept = keepers.saturating_mul(own + slots * model);
+    kept.saturating_add((2 * cohort + 2).saturating_mul(model))
 }
 
 /// The bytes that one client keeps for itself, in the round in which it keeps most.

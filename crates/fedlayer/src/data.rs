@@ -7,10 +7,12 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed, spec::DataSpec,
+    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed,
+    spec::{DataSpec, Loss},
 };
 use fedlayer_data::Library;
 use fedlayer_scenario::{ClientSizes, DataFault, Outside, ValuesFault};
+use fedlayer_torch::{Trial, try_module};
 
 use crate::{
     files,
@@ -27,6 +29,8 @@ pub(crate) struct Data {
     locator: Arc<Locator>,
     /// What was done to the values of files, and is not said yet.
     notes: Mutex<Vec<String>>,
+    /// What came of trying modules.
+    tried: Mutex<BTreeMap<String, Result<(), String>>>,
 }
 
 impl Data {
@@ -39,7 +43,7 @@ impl Data {
     pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         let locator = Arc::new(Locator::new(folders, known));
         let library = Library::new(Box::new(FolderShelf::new(locator.clone())));
-        Self { library, locator, notes: Mutex::default() }
+        Self { library, locator, notes: Mutex::default(), tried: Mutex::default() }
     }
 
     /// Where files are, and which were used.
@@ -157,6 +161,27 @@ impl Outside for Data {
             return Err(format!("module `{name}`: {reason}"));
         }
         fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
+    }
+
+    fn try_module(
+        &self,
+        file: &str,
+        facts: &DataFacts,
+        loss: Loss,
+        twice: bool,
+    ) -> Result<(), String> {
+        let path = self.find(file)?;
+        // Variants of a sweep, and the scenario that they are made of, ask for the same.
+        let key = format!("{path:?} {facts:?} {loss:?} {twice}");
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tried.get(&key) {
+            return known.clone();
+        }
+        let bytes = || files::read_bytes(&path).ok();
+        let trial = Trial { facts, loss, twice };
+        let result = try_module(&path, &trial, &bytes).map_err(|error| error.to_string());
+        tried.insert(key, result.clone());
+        result
     }
 
     fn values(&self, file: &str, layout: &Layout) -> Result<(), ValuesFault> {

@@ -305,16 +305,14 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
             let list = path.join("values");
             let expected = layout.parameters();
             let wrong = |(index, values): (usize, &Vec<f64>)| {
-                let (at, found) = (list.join(index), values.len());
+                let found = values.len();
                 if found != expected {
                     let title = format!("found {found} values; the model has {expected}");
-                    return Some(Problem::new(At::Value(at), title));
+                    return Some(Problem::new(At::Value(list.join(index)), title));
                 }
-                let large = values.iter().position(|&value| (value as f32).is_infinite())?;
-                let title = "the values of models are 32-bit numbers";
-                let problem = Problem::new(At::Value(at.join(large)), title)
-                    .label("a 32-bit number cannot hold it");
-                Some(problem)
+                let element = values.iter().position(|value| !(*value as f32).is_finite())?;
+                let title = format!("found {:e}; f32 reaches {:e}", values[element], f32::MAX);
+                Some(Problem::new(At::Value(list.join(index).join(element)), title))
             };
             models.iter().enumerate().filter_map(wrong).collect()
         }

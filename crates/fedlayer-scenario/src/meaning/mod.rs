@@ -5,6 +5,7 @@ mod batches;
 mod clients;
 mod images;
 mod kept;
+mod layer_names;
 mod layers;
 mod local;
 mod model;
@@ -63,7 +64,6 @@ pub trait Outside {
     fn try_module(
         &self,
         _file: &str,
-        _layout: &Layout,
         _facts: &DataFacts,
         _loss: Loss,
         _twice: bool,
@@ -148,6 +148,7 @@ pub(crate) fn check(
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
     problems.extend(model::check(scenario));
+    problems.extend(layer_names::check(scenario));
     if let Some(problem) = images::channels_last(scenario, facts.as_ref().ok()) {
         problems.push(problem);
         return Err(problems);
@@ -163,7 +164,7 @@ pub(crate) fn check(
     problems.extend(layers::check(scenario, &layout));
     problems.extend(analysis::check(scenario, &layout, facts.as_ref().ok()));
     if let Ok(facts) = &facts {
-        problems.extend(module::check(scenario, &layout, facts, outside));
+        problems.extend(module::check(scenario, facts, outside));
         problems.extend(analysis::models(scenario, &layout, outside));
         problems.extend(model::initial(scenario, &layout, outside));
         problems.extend(too_large(&layout));

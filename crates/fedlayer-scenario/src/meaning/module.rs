@@ -2,7 +2,7 @@
 //! over is said at once.
 
 use fedlayer_core::{
-    DataFacts, Layout,
+    DataFacts,
     spec::{AnalysisSpec, Measurement, ModelSpec},
 };
 
@@ -16,13 +16,12 @@ use crate::{
 /// The problem of a module that cannot be trained on this data.
 pub(super) fn check(
     scenario: &Scenario,
-    layout: &Layout,
     facts: &DataFacts,
     outside: &dyn Outside,
 ) -> Option<Problem> {
     let ModelSpec::Torchscript(file) = &scenario.model else { return None };
     let twice = scenario.analysis.iter().any(differentiates_twice);
-    let tried = outside.try_module(file, layout, facts, scenario.local.loss, twice);
+    let tried = outside.try_module(file, facts, scenario.local.loss, twice);
     let problem = |words| Problem::new(At::Value(Path::from("model.torchscript")), words);
     tried.err().map(problem)
 }

@@ -140,6 +140,24 @@ const OF_MEANING: &[Fault] = &[
     Fault("shards", "{ dirichlet = 0.3 }", "{ shards = 500 }", "8 clients with 500 shards"),
     Fault("clients a round", "per_round = 4", "per_round = 9", "a round cannot draw more"),
     Fault("reports a round", "min_clients = 2", "min_clients = 5", "a round cannot wait for more"),
+    Fault(
+        "a layer called as a client's",
+        "norm = { kind = \"batch\" }",
+        "norm = { kind = \"batch\", name = \"client/0\" }",
+        "`client/0` is not the name of a layer",
+    ),
+    Fault(
+        "a layer called as a set",
+        "norm = { kind = \"batch\" }",
+        "norm = { kind = \"batch\", name = \"all\" }",
+        "a layer cannot be called `all`",
+    ),
+    Fault(
+        "a layer called as two",
+        "norm = { kind = \"batch\" }",
+        "norm = { kind = \"batch\", name = \"a+b\" }",
+        "`a+b` is not the name of a layer",
+    ),
     Fault("a convolution too large", "kernel = 3", "kernel = 30", "`eyes`"),
     Fault("no momentum", "momentum = 0.9, ", "", "Nesterov's momentum needs"),
     Fault("epochs that descend", "at = [2, 4]", "at = [4, 2]", "the epochs must ascend"),
@@ -469,13 +487,7 @@ fn an_analysis_that_cannot_be_made_is_refused() {
             "measure = { predict = {} }\nrounds = [1, 4]",
             "an analysis after earlier rounds",
         ),
-        (
-            "a value beyond 32 bits",
-            "mlp = [1]",
-            "",
-            &large,
-            "the values of models are 32-bit numbers",
-        ),
+        ("a value beyond 32 bits", "mlp = [1]", "", &large, "found 1e39; f32 reaches"),
     ] {
         let text = base(model, head, analysis);
         let report = refused(about, &text).render(Color::Plain);

@@ -16,3 +16,4 @@ mod script;
 mod setup;
 mod sharing;
 mod training;
+mod trial;

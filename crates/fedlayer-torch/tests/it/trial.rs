@@ -1,0 +1,172 @@
+//! A module is tried before a run: what keeps it from being trained is said in a sentence, with what to do.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use fedlayer_core::{DataFacts, spec::Loss};
+use fedlayer_torch::{TorchError, Trial, module_layout, try_module};
+
+/// A module that the oracle saved.
+fn odd(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle/fixtures/odd");
+    folder.join(format!("{name}.pt"))
+}
+
+/// Images of one channel and 4 × 4 pixels, of 3 classes.
+fn facts() -> DataFacts {
+    DataFacts { shape: vec![1, 4, 4], classes: 3, targets: 1, pool: 30, test: 10 }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test reads its fixture")]
+fn tried(name: &str, facts: &DataFacts, loss: Loss, twice: bool) -> Result<(), TorchError> {
+    let file = odd(name);
+    module_layout(&file)?;
+    try_module(&file, &Trial { facts, loss, twice }, &|| fs::read(&file).ok())
+}
+
+/// Why a module is refused.
+#[track_caller]
+fn reason(name: &str) -> String {
+    match tried(name, &facts(), Loss::CrossEntropy, true) {
+        Err(TorchError::Module { reason, .. }) => reason,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_plain_module_is_taken() {
+    for loss in [Loss::CrossEntropy, Loss::Squared] {
+        for twice in [false, true] {
+            assert_eq!(tried("plain", &facts(), loss, twice), Ok(()), "{loss:?}, {twice}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_one_tensor_is_named() {
+    for (name, found) in
+        [("pair", "a tuple of 2"), ("names", "a dictionary of 1"), ("parts", "a list of 1")]
+    {
+        let words =
+            format!("it returns {found}; let `forward` return the logits alone, one tensor");
+        assert_eq!(reason(name), words);
+    }
+}
+
+#[test]
+fn an_exception_inside_a_module_says_what_it_is_and_what_to_do() {
+    for (name, words, advice) in [
+        (
+            "wide",
+            "mat1 and mat2 shapes cannot be multiplied (2x16 and 17x3)",
+            "; an example of this data has shape [1, 4, 4]",
+        ),
+        ("raises", "ValueError: three channels, please", ""),
+        (
+            "tokens",
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got",
+            "; inputs are float32, tokens too: turn these into whole numbers by `x.long()`",
+        ),
+        (
+            "masked",
+            "forward() is missing value for argument 'mask'.",
+            "; it is given the inputs alone",
+        ),
+    ] {
+        let found = reason(name);
+        let begin = format!("it does not take inputs of shape [2, 1, 4, 4]: libtorch: {words}");
+        assert!(found.starts_with(&begin) && found.ends_with(advice), "{name}: {found}");
+        assert!(!found.contains('\n'), "{name}: {found}");
+    }
+}
+
+#[test]
+fn what_a_module_does_in_training_alone_is_seen() {
+    assert_eq!(
+        reason("fussy"),
+        "it does not take inputs of shape [2, 1, 4, 4] in training: libtorch: ValueError: more examples, please"
+    );
+    assert_eq!(
+        reason("twofold"),
+        "it makes [2, 6] (Float) of inputs [2, 1, 4, 4]; logits are [2, 3] (Float)"
+    );
+}
+
+/// What libtorch says where there is no GPU depends on the machine; with one, the module fails as its weights are elsewhere.
+#[test]
+fn a_module_that_asks_for_a_gpu_is_told_to_follow_its_input() {
+    let found = reason("cuda");
+    assert!(found.starts_with("it does not take inputs of shape [2, 1, 4, 4]: "), "{found}");
+    assert!(found.ends_with("let it follow its input (`device=x.device`)"), "{found}");
+}
+
+#[test]
+fn other_types_of_numbers_are_called_as_pytorch_calls_them() {
+    for (name, found) in [("double", "float64"), ("half", "float16"), ("brain", "bfloat16")] {
+        assert_eq!(
+            reason(name),
+            format!(
+                "its parameter `fc.weight` is {found}; parameters are float32: save it after `module.float()`"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_module_without_parameters_is_told_why() {
+    let found = reason("frozen");
+    assert!(
+        found.starts_with("it has no parameters, so that there is nothing to train"),
+        "{found}"
+    );
+    assert!(found.contains("`torch.jit.freeze`"), "{found}");
+}
+
+#[test]
+fn dropout_and_buffers_are_named() {
+    assert_eq!(
+        reason("drops"),
+        "it draws random numbers in training (`forward`, `blocks.0.drop`), which could not be repeated; save it without them"
+    );
+    let buffers = "`body.1.running_mean`, `body.1.running_var`, `body.1.num_batches_tracked`";
+    assert_eq!(
+        reason("norms"),
+        format!(
+            "it keeps running statistics (batch normalisation? its buffers are {buffers}), which are no parameters; save it without them, or spell the network out in `model.layers`"
+        )
+    );
+    let found = reason("counts");
+    assert!(found.contains("its buffers are `calls`"), "{found}");
+}
+
+#[test]
+fn a_loss_and_gradients_that_are_not_finite_are_said() {
+    assert_eq!(
+        reason("nan"),
+        "its logits on inputs of zeros and ones are not finite numbers, as it was saved"
+    );
+    assert_eq!(
+        reason("steep"),
+        "the gradient by its parameter `fc.weight` is not finite on inputs of zeros and ones"
+    );
+}
+
+#[test]
+fn a_module_is_differentiated_twice_only_where_that_is_asked() {
+    assert_eq!(tried("attends", &facts(), Loss::CrossEntropy, false), Ok(()));
+    let found = reason("attends");
+    assert!(
+        found.starts_with("it cannot be differentiated twice, as `hessian`, `flatness` and `predict` do: libtorch: derivative for aten::_scaled"),
+        "{found}"
+    );
+}
+
+#[test]
+fn other_classes_are_refused() {
+    let facts = DataFacts { classes: 5, ..facts() };
+    let found = tried("plain", &facts, Loss::CrossEntropy, false).unwrap_err().to_string();
+    let end = "it makes [2, 3] (Float) of inputs [2, 1, 4, 4]; logits are [2, 5] (Float)";
+    assert!(found.ends_with(end), "{found}");
+}
