@@ -11,6 +11,7 @@ mod data;
 mod fetch;
 mod initial;
 mod million;
+mod models;
 mod support;
 mod sweep;
 mod tidy;

@@ -83,10 +83,7 @@ pub fn nearest<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -> Optio
 }
 
 /// `did you mean …?` for a misspelt name, where a name is near enough.
-pub fn did_you_mean<'n>(
-    found: &str,
-    all: impl IntoIterator<Item = &'n str>,
-) -> Option<String> {
+pub fn did_you_mean<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -> Option<String> {
     nearest(found, all).map(|name| format!("did you mean `{name}`?"))
 }
 

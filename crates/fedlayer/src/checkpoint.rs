@@ -279,7 +279,8 @@ impl<'a> CheckpointFile<'a> {
     /// Whether clients keep running statistics of a layer that they averaged; unknown where no
     /// averaged layer has any.
     pub(crate) fn ownership(&self, layout: &Layout) -> Option<Ownership> {
-        let averaged = |client: &ClientHead, layer: &str| client.averaged.iter().any(|l| l == layer);
+        let averaged =
+            |client: &ClientHead, layer: &str| client.averaged.iter().any(|l| l == layer);
         let mut owners = self.head.clients.iter().flat_map(|(&id, client)| {
             let layers = layout.layers().iter();
             let layers = layers.filter(|layer| averaged(client, layer.name.as_str()));

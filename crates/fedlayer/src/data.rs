@@ -116,7 +116,8 @@ impl Outside for Data {
 
     fn values(&self, file: &str, layout: &Layout) -> Result<(), ValuesFault> {
         let values = self.values_of(file, &Arc::new(layout.clone()));
-        let fault = |error: ValuesError| ValuesFault { message: error.to_string(), help: error.help() };
+        let fault =
+            |error: ValuesError| ValuesFault { message: error.to_string(), help: error.help() };
         values.map(drop).map_err(fault)
     }
 }

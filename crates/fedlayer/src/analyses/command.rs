@@ -93,18 +93,14 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
 
 /// The strategy whose models are analysed: the one that is named, or of a run of several the first
 /// that leaves clients models of their own, which is said.
-fn strategy(
-    args: &AnalyzeArgs,
-    run: Option<&Path>,
-    text: &str,
-    screen: &Screen,
-) -> Option<String> {
+fn strategy(args: &AnalyzeArgs, run: Option<&Path>, text: &str, screen: &Screen) -> Option<String> {
     if args.strategy.is_some() || run.is_none() || ALONE.contains(&&*args.measure) {
         return args.strategy.clone();
     }
     // What is wrong with the text is said by whoever reads it next.
     let scenario: Scenario = toml::from_str(text).ok()?;
-    let listed = args.rounds.as_ref().and_then(|rounds| rounds.split(',').next_back()?.parse().ok());
+    let listed =
+        args.rounds.as_ref().and_then(|rounds| rounds.split(',').next_back()?.parse().ok());
     let round = listed.unwrap_or(scenario.rounds);
     let apart = |strategy: &&StrategySpec| !averages_all(&strategy.average, round);
     let name = scenario.strategy.iter().find(apart)?.name.clone();

@@ -49,7 +49,11 @@ impl Address {
         for (colon, _) in text.rmatch_indices(':') {
             let run = places(&text[..colon]).into_iter().find_map(|place| strategies(&place));
             if let Some(ran) = run {
-                return Self::inside(text, colon, &ran?).map(Some);
+                let ran = ran?;
+                return match ran.is_empty() {
+                    true => Err(no_strategy(text, colon, places)),
+                    false => Self::inside(text, colon, &ran).map(Some),
+                };
             }
         }
         Ok(None)
@@ -88,6 +92,22 @@ impl Address {
             last,
         })
     }
+}
+
+/// The error of an address into a run folder that has no strategy in it: a sweep's, or one of a run
+/// that has not begun.
+fn no_strategy(text: &str, colon: usize, places: impl Fn(&str) -> Vec<PathBuf>) -> ValuesError {
+    let run = &text[..colon];
+    let folders = places(run).into_iter().filter_map(|run| files::names_in(&run).ok());
+    let below = folders.flatten().map(|name| format!("{run}/{name}"));
+    let has_strategies = |folder: &String| places(folder).iter().any(|at| !begun(at).is_empty());
+    let variants: Vec<String> = below.filter(has_strategies).collect();
+    let there = match variants.is_empty() {
+        true => "none yet".to_owned(),
+        false => format!("variants, in folders of their own: {}", list(variants)),
+    };
+    let found = text[colon + 1..].split(':').next().unwrap_or_default().to_owned();
+    ValuesError::Unknown { address: text.to_owned(), what: "strategy", found, there }
 }
 
 /// The word for the last round that is kept.
@@ -153,18 +173,17 @@ impl Parts<'_> {
         match found {
             SHARED => Ok(None),
             _ => found.parse().map(|client| Some(ClientId(client))).map_err(|_| {
-                self.unknown("client", found, "clients with numbers from 0, and `shared`".to_owned())
+                self.unknown(
+                    "client",
+                    found,
+                    "clients with numbers from 0, and `shared`".to_owned(),
+                )
             }),
         }
     }
 
     fn unknown(&self, what: &'static str, found: &str, there: String) -> ValuesError {
-        ValuesError::Unknown {
-            address: self.text.to_owned(),
-            what,
-            found: found.to_owned(),
-            there,
-        }
+        ValuesError::Unknown { address: self.text.to_owned(), what, found: found.to_owned(), there }
     }
 
     fn parts(&self, found: &str, ran: &Ran) -> ValuesError {
@@ -187,30 +206,29 @@ fn seeds(strategy: &Path) -> Result<Vec<u64>, files::FileError> {
 
 /// The strategies in a run folder, or in a variant's folder below one; nothing for other folders.
 fn strategies(folder: &Path) -> Option<Result<Vec<Ran>, ValuesError>> {
-    let above = folder.parent().filter(|above| RunFolder::is_one(above));
+    let begun = begun(folder);
+    let above = folder.parent().filter(|above| RunFolder::is_one(above) && !begun.is_empty());
     let run = if RunFolder::is_one(folder) { folder } else { above? };
-    let scenario = match scenario(run) {
-        Ok(scenario) => scenario,
-        Err(error) => return Some(Err(error)),
-    };
-    let of = |name: &String| {
-        let path = folder.join(name);
-        let has_seeds = files::is_folder(&path) && seeds(&path).is_ok_and(|seeds| !seeds.is_empty());
-        has_seeds.then(|| {
-            let spec = scenario.strategy.iter().find(|spec| slug(&spec.name) == *name);
+    Some(scenario(run).map(|scenario| {
+        let ran = begun.into_iter().map(|name| {
+            let spec = scenario.strategy.iter().find(|spec| slug(&spec.name) == name);
             Ran {
-                name: spec.map_or_else(|| name.clone(), |spec| spec.name.clone()),
+                folder: folder.join(&name),
                 ownership: spec.map_or_else(Ownership::default, |spec| spec.statistics.ownership()),
-                folder: path,
+                name: spec.map_or(name, |spec| spec.name.clone()),
             }
-        })
+        });
+        ran.collect()
+    }))
+}
+
+/// The folders of strategies in a folder: those that have a seed's folder.
+fn begun(folder: &Path) -> Vec<String> {
+    let has_seeds = |name: &String| {
+        let path = folder.join(name);
+        files::is_folder(&path) && seeds(&path).is_ok_and(|seeds| !seeds.is_empty())
     };
-    let ran: Vec<Ran> = match files::names_in(folder) {
-        Ok(names) => names.iter().filter_map(of).collect(),
-        Err(error) => return Some(Err(error.into())),
-    };
-    // Below a run folder, only a variant's has strategies.
-    (folder == run || !ran.is_empty()).then_some(Ok(ran))
+    files::names_in(folder).unwrap_or_default().into_iter().filter(has_seeds).collect()
 }
 
 /// The scenario of a run.

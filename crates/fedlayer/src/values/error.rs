@@ -137,9 +137,8 @@ impl ValuesError {
     /// What to do, where there is something.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
-            Self::Folder { folder } => Some(format!(
-                "name a safetensors file, or a model of a run folder: {ADDRESS}{}",
-                if folder.contains(':') { "" } else { " (`shared`, or nothing, for CLIENT where all layers are averaged)" }
+            Self::Folder { .. } => Some(format!(
+                "name a safetensors file, or a model of a run: {ADDRESS} (no CLIENT where all layers are averaged)"
             )),
             Self::Absent { reference, .. } if reference.contains(':') => {
                 Some(format!("a model of a run is named {ADDRESS}; RUN is the folder that `fedlayer run` made"))

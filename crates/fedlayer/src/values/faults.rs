@@ -16,6 +16,8 @@ use super::{
 pub(super) struct Faults<'l> {
     /// Tensors of the file that the model does not have.
     pub(super) unknown: Vec<String>,
+    /// Whether the file has no tensor of the model.
+    pub(super) none_known: bool,
     /// Tensors of the model that the file does not have.
     pub(super) missing: Vec<&'l TensorSpec>,
     /// Tensors with another shape, or of a type that no model is stored in.
@@ -29,7 +31,12 @@ impl Faults<'_> {
             let nothing = "no such tensor".to_owned();
             (shown(unknown), "it in the file".to_owned(), nothing, self.unknown_help(file, layout))
         } else if let Some(missing) = self.missing.first() {
-            (missing.name.clone(), "nothing".to_owned(), model_has(missing), self.missing_help(file))
+            (
+                missing.name.clone(),
+                "nothing".to_owned(),
+                model_has(missing),
+                self.missing_help(file),
+            )
         } else if let Some((spec, shape, kind)) = self.different.first() {
             let found = format!("shape {shape:?} of {kind:?}");
             (spec.name.clone(), found, model_has(spec), self.different_help(file))
@@ -62,25 +69,28 @@ impl Faults<'_> {
 
     /// For tensors that the model does not have: what was meant, or how to leave them out.
     fn unknown_help(&self, file: &str, layout: &Layout) -> String {
-        if self.missing.len() == layout.tensors().count() {
+        let missing = || self.missing.iter().map(|spec| spec.name.as_str());
+        let meant = |name: &String| Some((name.clone(), nearest(name, missing())?.to_owned()));
+        let renamed: Vec<(String, String)> = self.unknown.iter().filter_map(meant).collect();
+        if let Some((_, meant)) = renamed.first() {
+            let pairs =
+                renamed.iter().map(|(name, meant)| format!("{}: {}", quoted(name), quoted(meant)));
+            let names = pairs.collect::<Vec<_>>().join(", ");
+            let rename = format!(
+                "names = {{{names}}}; state = {{names.get(k, k): v for k, v in state.items()}}"
+            );
+            return format!("did you mean `{meant}`? {}", mended(file, &rename));
+        }
+        if self.none_known {
             let names = layout.tensors().map(|tensor| &tensor.name);
             return format!("these are the values of another model; this one has {}", list(names));
         }
-        let missing = || self.missing.iter().map(|spec| spec.name.as_str());
-        let renamed: Vec<(&String, &str)> =
-            self.unknown.iter().filter_map(|name| Some((name, nearest(name, missing())?))).collect();
-        match &renamed[..] {
-            [] => {
-                let del = self.unknown.iter().take(LINES).map(|name| format!("del state[{name:?}]"));
-                mended(file, &del.collect::<Vec<_>>().join("; "))
-            }
-            [(_, meant), ..] => {
-                let pop = renamed.iter().take(LINES);
-                let pop = pop.map(|(name, meant)| format!("state[{meant:?}] = state.pop({name:?})"));
-                let statements = pop.collect::<Vec<_>>().join("; ");
-                format!("did you mean `{meant}`? {}", mended(file, &statements))
-            }
-        }
+        let names: Vec<String> = self.unknown.iter().map(|name| quoted(name)).collect();
+        let left = format!(
+            "state = {{k: v for k, v in state.items() if k not in [{}]}}",
+            names.join(", ")
+        );
+        format!("leave them out, {}", mended(file, &left))
     }
 
     /// For tensors that the file does not have.
@@ -90,11 +100,13 @@ impl Faults<'_> {
                 let tied = tied_to(&head.name).unwrap_or_default();
                 let copy = format!("state[{:?}] = state[{tied:?}].clone()", head.name);
                 format!(
-                    "the file is of a network that has it as `{tied}`: choose `tied = true`, or give it a copy. {}",
+                    "the file is of a network that has it as `{tied}`: choose `tied = true`, or give it a copy; {}",
                     mended(file, &copy)
                 )
             }
-            _ => "`fedlayer check` without the file prints the tensors that the model has".to_owned(),
+            _ => {
+                "`fedlayer check` without the file prints the tensors that the model has".to_owned()
+            }
         }
     }
 
@@ -113,7 +125,7 @@ impl Faults<'_> {
             let axes = "state[k].permute(*range(state[k].dim() - 1, -1, -1)).contiguous()";
             let statement = format!("state.update({{k: {axes} for k in {turned:?}}})");
             return format!(
-                "the axes stand in the opposite order; a linear layer's weight is [out, in]. {}",
+                "the axes stand in the opposite order; a linear layer's weight is [out, in]; {}",
                 mended(file, &statement)
             );
         }
@@ -126,14 +138,17 @@ impl Faults<'_> {
     }
 }
 
-/// The most statements of a line of Python.
-const LINES: usize = 4;
-
 /// A line of Python that changes the tensors of a file and writes them to another.
 fn mended(file: &str, statement: &str) -> String {
     format!(
-        "in Python: from safetensors.torch import load_file, save_file; state = load_file({file:?}); {statement}; save_file(state, \"mended.safetensors\")"
+        "in Python: from safetensors.torch import load_file, save_file; state = load_file({}); {statement}; save_file(state, \"mended.safetensors\")",
+        quoted(file)
     )
+}
+
+/// A name as Python writes it: JSON's escapes are Python's.
+fn quoted(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
 }
 
 fn model_has(spec: &TensorSpec) -> String {

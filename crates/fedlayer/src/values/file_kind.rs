@@ -78,7 +78,8 @@ impl FileKind {
             return Self::Safetensors;
         }
         let start = &bytes[..bytes.len().min(512)];
-        match start.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..)) {
+        match start.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..))
+        {
             true => Self::Text,
             false => Self::Unknown,
         }
@@ -106,8 +107,9 @@ impl FileKind {
 
     /// The kind of what `torch.save` pickled: the first object says it.
     fn of_pickle(pickle: &[u8]) -> Self {
-        let start = String::from_utf8_lossy(&pickle[..pickle.len().min(256)]).into_owned();
-        let start = start.get(start.len().min(2)..).unwrap_or_default();
+        // The protocol's number takes two bytes.
+        let start = &pickle[pickle.len().min(2)..pickle.len().min(256)];
+        let start = String::from_utf8_lossy(start);
         if start.contains('}') && !start.starts_with('c') {
             return Self::Dictionary;
         }
@@ -122,25 +124,48 @@ impl FileKind {
 
     /// A line of Python that writes a safetensors file of what is in `file`, or what else to do.
     pub(crate) fn to_safetensors(&self, file: &str) -> Option<String> {
-        let load = |what: &str| {
-            format!("state = torch.load({file:?}, map_location=\"cpu\"{what}")
+        let load = |what: &str| format!("state = torch.load({file:?}, map_location=\"cpu\"{what}");
+        let torch = |state: &str| {
+            format!(
+                "in Python: import torch; from safetensors.torch import save_file; {state}; save_file({{k: v.contiguous().clone() for k, v in state.items()}}, \"model.safetensors\")"
+            )
         };
-        let torch = |state: &str| format!("in Python: import torch; from safetensors.torch import save_file; {state}; save_file({{k: v.contiguous().clone() for k, v in state.items()}}, \"model.safetensors\")");
         Some(match self {
             Self::StateDict | Self::OldPickle => torch(&load(")")),
-            Self::Dictionary => torch(&load(")[\"state_dict\"]")) + " (`torch.load(…).keys()` says under which key the tensors are)",
-            Self::Pickle(class) if class != "torch.Tensor" => torch(&load(", weights_only=False).state_dict()")) + " (with its class at hand; this runs code of the file)",
-            Self::Pickle(_) => torch(&load(")")).replace("state.items()", "{\"NAME\": state}.items()"),
-            Self::TorchScript => torch(&format!("state = torch.jit.load({file:?}, map_location=\"cpu\").state_dict()")),
+            Self::Dictionary => {
+                torch(&load(")[\"state_dict\"]"))
+                    + " (`torch.load(…).keys()` says under which key the tensors are)"
+            }
+            Self::Pickle(class) if class != "torch.Tensor" => {
+                torch(&load(", weights_only=False).state_dict()"))
+                    + " (with its class at hand; this runs code of the file)"
+            }
+            Self::Pickle(_) => {
+                torch(&load(")")).replace("state.items()", "{\"NAME\": state}.items()")
+            }
+            Self::TorchScript => torch(&format!(
+                "state = torch.jit.load({file:?}, map_location=\"cpu\").state_dict()"
+            )),
             Self::Exported => torch(&format!("state = torch.export.load({file:?}).state_dict")),
-            Self::Npz => format!("in Python: import numpy; from safetensors.numpy import save_file; save_file(dict(numpy.load({file:?})), \"model.safetensors\")"),
-            Self::Npy => "one array is no model; write all of its tensors, each under its name".to_owned(),
-            Self::Gguf => format!("in Python: from gguf import GGUFReader; from safetensors.numpy import save_file; save_file({{t.name: t.data for t in GGUFReader({file:?}).tensors}}, \"model.safetensors\") (of weights that are not quantised)"),
+            Self::Npz => format!(
+                "in Python: import numpy; from safetensors.numpy import save_file; save_file(dict(numpy.load({file:?})), \"model.safetensors\")"
+            ),
+            Self::Npy => {
+                "one array is no model; write all of its tensors, each under its name".to_owned()
+            }
+            Self::Gguf => format!(
+                "in Python: from gguf import GGUFReader; from safetensors.numpy import save_file; save_file({{t.name: t.data for t in GGUFReader({file:?}).tensors}}, \"model.safetensors\") (of weights that are not quantised)"
+            ),
             Self::LfsPointer => "get the file itself: `git lfs pull`".to_owned(),
             Self::Html => "download the file itself, not the page about it".to_owned(),
             Self::Gzip | Self::Zip => "unpack it, and name the safetensors file in it".to_owned(),
-            Self::Text => "name a safetensors file; of an index, put the tensors of its files into one".to_owned(),
-            Self::Hdf5 | Self::Unknown => "write it with `safetensors.torch.save_file(model.state_dict(), …)`".to_owned(),
+            Self::Text => {
+                "name a safetensors file; of an index, put the tensors of its files into one"
+                    .to_owned()
+            }
+            Self::Hdf5 | Self::Unknown => {
+                "write it with `safetensors.torch.save_file(model.state_dict(), …)`".to_owned()
+            }
             Self::Empty => "write the file again".to_owned(),
             Self::Safetensors => return None,
         })
@@ -179,8 +204,12 @@ impl fmt::Display for FileKind {
             Self::Safetensors => "a safetensors file",
             Self::Empty => "empty",
             Self::StateDict => "a `state_dict` that `torch.save` pickled",
-            Self::Dictionary => "a dictionary that `torch.save` pickled, such as a training checkpoint",
-            Self::Pickle(class) => return write!(f, "an object of `{class}` that `torch.save` pickled"),
+            Self::Dictionary => {
+                "a dictionary that `torch.save` pickled, such as a training checkpoint"
+            }
+            Self::Pickle(class) => {
+                return write!(f, "an object of `{class}` that `torch.save` pickled");
+            }
             Self::OldPickle => "a pickle, such as an old `torch.save` wrote",
             Self::TorchScript => "a TorchScript module (`torch.jit.save`)",
             Self::Exported => "an exported program (`torch.export.save`)",

@@ -23,14 +23,14 @@ mod tests;
 use std::{path::PathBuf, sync::Arc};
 
 use fedlayer_core::{Layout, Params};
-use safetensors::SafeTensors;
+use safetensors::{SafeTensorError, SafeTensors};
 
+use self::{address::Address, error::shown, run_model::check_shared, state_dict::StateDict};
 pub(crate) use self::{
     error::{ValuesError, list},
     file_kind::FileKind,
     numbers::check as check_values,
 };
-use self::{address::Address, run_model::check_shared, state_dict::StateDict};
 use crate::{files, folders::Folders};
 
 /// Where the values of a model are.
@@ -97,7 +97,23 @@ impl Source {
 /// The tensors of a file, or what it is instead.
 fn deserialize<'b>(file: &str, bytes: &'b [u8]) -> Result<SafeTensors<'b>, ValuesError> {
     SafeTensors::deserialize(bytes).map_err(|error| match FileKind::of(bytes) {
-        FileKind::Safetensors => ValuesError::Format { file: file.to_owned(), reason: error.to_string() },
+        FileKind::Safetensors => {
+            ValuesError::Format { file: file.to_owned(), reason: damage(&error, bytes.len()) }
+        }
         kind => ValuesError::Kind { file: file.to_owned(), kind },
     })
+}
+
+/// What is wrong with a safetensors file of so many bytes.
+fn damage(error: &SafeTensorError, bytes: usize) -> String {
+    match error {
+        SafeTensorError::InvalidHeaderLength | SafeTensorError::MetadataIncompleteBuffer => {
+            format!("its {bytes} bytes are not as many as its header says")
+        }
+        SafeTensorError::InvalidOffset(tensor) => format!(
+            "tensor `{}` does not begin where another ends; is one there twice?",
+            shown(tensor)
+        ),
+        error => error.to_string(),
+    }
 }

@@ -130,7 +130,8 @@ fn prefix<'n>(names: &[&'n str], model: &BTreeSet<&str>) -> &'n str {
     let common = ends
         .map(|end| &first[..end])
         .take_while(|prefix| names.iter().all(|name| name.starts_with(prefix)));
-    let is_known = |name: &str| model.contains(name) || tied_to(name).is_some_and(|n| model.contains(n));
+    let is_known =
+        |name: &str| model.contains(name) || tied_to(name).is_some_and(|n| model.contains(n));
     let recognised =
         |prefix: &&str| names.iter().filter(|name| is_known(&name[prefix.len()..])).count();
     // Of equals the last is taken, so the shortest comes last.

@@ -8,9 +8,9 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use super::{
     Values, ValuesError,
     error::shown,
+    faults::Faults,
     names::Naming,
     numbers::{beyond_f32, check, floats, is_converted},
-    faults::Faults,
 };
 use crate::checkpoint::is_of_client;
 
@@ -65,19 +65,23 @@ impl<'f> StateDict<'f> {
                 *converted.entry(tensor.dtype()).or_default() += 1;
             }
         }
+        faults.none_known = naming.known.is_empty();
         faults.unknown = naming.unknown;
         if let Some(error) = faults.error(self.file, layout) {
             return Err(error);
         }
         self.check_tied(&naming.tied, &naming.known)?;
         for (kind, count) in converted {
-            notes.push(format!("{count} tensors of {kind:?} are converted to F32"));
+            notes.push(format!("{kind:?} is converted to F32 (tensors: {count})"));
         }
         if uncounted > 0 {
-            notes.push(format!("{uncounted} counters `num_batches_tracked` are missing, and taken as 0"));
+            notes.push(format!(
+                "`num_batches_tracked` is missing, and taken as 0 (tensors: {uncounted})"
+            ));
         }
         let wrong = |reason: String| ValuesError::Value { file: self.file.to_owned(), reason };
-        let params = Params::new(layout.clone(), values).map_err(|error| wrong(error.to_string()))?;
+        let params =
+            Params::new(layout.clone(), values).map_err(|error| wrong(error.to_string()))?;
         check(&params).map_err(wrong)?;
         let notes = notes.into_iter().map(|note| format!("`{}`: {note}", self.file)).collect();
         Ok(Values { params, notes })
