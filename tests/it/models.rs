@@ -121,6 +121,11 @@ fn analyze_takes_models_of_runs_and_the_strategy_that_leaves_models_apart() {
     assert_eq!(ranges.stdout, of_run.stdout);
     let refused = with(&["analyze", "barriers", "runs/s", "--clients", "0-1,3"]);
     assert!(refused.stderr.contains("there are 3 clients"), "{}", refused.stderr);
+    let rounds = with(&["analyze", "barriers", "runs/s", "--rounds", "7"]);
+    assert!(rounds.stderr.contains("there is no round 7"), "{}", rounds.stderr);
+    assert_eq!(rounds.stderr.matches("error:").count(), 1, "{}", rounds.stderr);
+    let twice = with(&["analyze", "barriers", models[0], models[0], "--scenario", "scenario.toml"]);
+    assert!(twice.stderr.contains("is named twice"), "{}", twice.stderr);
     for wrong in ["1-0", "a", "0-9999999"] {
         let refused = with(&["analyze", "barriers", "runs/s", "--clients", wrong]);
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
@@ -152,9 +157,7 @@ fn clients_that_took_no_part_are_not_analysed_as_the_initial_draw() {
 
 #[test]
 fn what_was_done_to_a_state_dict_is_said() {
-    let place = Place::with(
-        &SCENARIO.replace("mlp = [8]", "mlp = [8]").replace("rounds = 2", "rounds = 1"),
-    );
+    let place = Place::with(&SCENARIO.replace("rounds = 2", "rounds = 1"));
     place.fedlayer("run scenario.toml --out run --quiet").ok();
     let bytes =
         fs::read(place.path("run/all/seed-1/checkpoints/round-0000001.safetensors")).unwrap();

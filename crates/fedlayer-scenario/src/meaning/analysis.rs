@@ -157,7 +157,8 @@ fn rounds(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem>
         RoundChoice::Word(word) => *word == RoundWord::Last,
     };
     let needs_path = spec.models.is_none() && matches!(spec.measure, Measurement::Subspace(_));
-    if !keeps_all && (!last_only || needs_path) {
+    // A round that is not there is said above; that it would not be kept is no second fault.
+    if problems.is_empty() && !keeps_all && (!last_only || needs_path) {
         let (key, title) = match last_only {
             true => ("measure", "the subspace of training is that of every kept round"),
             false => ("rounds", "an analysis after earlier rounds needs their checkpoints"),
@@ -242,7 +243,10 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
                 let fault = outside.values(file, layout).err()?;
                 Some(fault.at(At::Value(list.join(index))))
             };
-            files.iter().enumerate().filter_map(wrong).collect()
+            let mut problems =
+                repeated(&list, files, |file| format!("{} is named twice", name(file)));
+            problems.extend(files.iter().enumerate().filter_map(wrong));
+            problems
         }
         Some(GivenModels::Values(models)) => {
             let list = path.join("values");

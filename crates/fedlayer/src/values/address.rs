@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use fedlayer_core::{ClientId, Ownership, slug};
 use fedlayer_scenario::{Scenario, did_you_mean};
 
-use super::{ValuesError, error::list};
+use super::{Places, ValuesError, error::list};
 use crate::{
-    exit::Failure,
     files,
     run_folder::{self, PlanFolder, RunFolder},
 };
@@ -38,16 +37,14 @@ struct Ran {
 
 impl Address {
     /// Reads an address; nothing where no beginning of it, up to a colon, is a run folder or the
-    /// folder of a sweep's variant. `places` gives the paths at which a folder may be.
+    /// folder of a sweep's variant.
     ///
     /// # Errors
     /// Names the part that the run does not have, and what it has.
-    pub(super) fn find(
-        text: &str,
-        places: impl Fn(&str) -> Vec<PathBuf>,
-    ) -> Result<Option<Self>, ValuesError> {
+    pub(super) fn find(text: &str, places: &dyn Places) -> Result<Option<Self>, ValuesError> {
         for (colon, _) in text.rmatch_indices(':') {
-            let run = places(&text[..colon]).into_iter().find_map(|place| strategies(&place));
+            let run =
+                places.places(&text[..colon]).into_iter().find_map(|place| strategies(&place));
             if let Some(ran) = run {
                 let ran = ran?;
                 return match ran.is_empty() {
@@ -96,11 +93,12 @@ impl Address {
 
 /// The error of an address into a run folder that has no strategy in it: a sweep's, or one of a run
 /// that has not begun.
-fn no_strategy(text: &str, colon: usize, places: impl Fn(&str) -> Vec<PathBuf>) -> ValuesError {
+fn no_strategy(text: &str, colon: usize, places: &dyn Places) -> ValuesError {
     let run = &text[..colon];
-    let folders = places(run).into_iter().filter_map(|run| files::names_in(&run).ok());
+    let folders = places.places(run).into_iter().filter_map(|run| files::names_in(&run).ok());
     let below = folders.flatten().map(|name| format!("{run}/{name}"));
-    let has_strategies = |folder: &String| places(folder).iter().any(|at| !begun(at).is_empty());
+    let has_strategies =
+        |folder: &String| places.places(folder).iter().any(|at| !begun(at).is_empty());
     let variants: Vec<String> = below.filter(has_strategies).collect();
     let there = match variants.is_empty() {
         true => "none yet".to_owned(),
@@ -237,7 +235,7 @@ fn scenario(run: &Path) -> Result<Scenario, ValuesError> {
     let text = files::read_text(&path)?;
     toml::from_str(&text).map_err(|error| ValuesError::Value {
         file: path.display().to_string(),
-        reason: Failure::damaged(&path, error.message()).first_line(),
+        reason: format!("it is no scenario: {}", error.message()),
     })
 }
 

@@ -188,3 +188,8 @@ pub(super) fn shown(name: &str) -> String {
         None => plain,
     }
 }
+
+/// A name as Python writes it: JSON's escapes are Python's.
+pub(super) fn quoted(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
+}

@@ -7,7 +7,7 @@ use safetensors::Dtype;
 
 use super::{
     ValuesError,
-    error::{list, shown},
+    error::{list, quoted, shown},
     names::tied_to,
 };
 
@@ -144,11 +144,6 @@ fn mended(file: &str, statement: &str) -> String {
         "in Python: from safetensors.torch import load_file, save_file; state = load_file({}); {statement}; save_file(state, \"mended.safetensors\")",
         quoted(file)
     )
-}
-
-/// A name as Python writes it: JSON's escapes are Python's.
-fn quoted(name: &str) -> String {
-    serde_json::Value::from(name).to_string()
 }
 
 fn model_has(spec: &TensorSpec) -> String {

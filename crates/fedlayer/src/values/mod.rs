@@ -33,6 +33,30 @@ pub(crate) use self::{
 };
 use crate::{files, folders::Folders};
 
+/// Where files and run folders are looked for.
+pub(crate) trait Places {
+    /// The paths at which a file or folder of the user's own may be, in order.
+    fn places(&self, name: &str) -> Vec<PathBuf>;
+
+    /// The folders that a message lists where there is none of that name.
+    fn searched(&self, name: &str) -> Vec<String>;
+
+    /// The first path at which there is a file.
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        self.places(name).into_iter().find(|place| files::length_if_any(place).is_some())
+    }
+}
+
+impl Places for Folders {
+    fn places(&self, name: &str) -> Vec<PathBuf> {
+        self.places(None, name)
+    }
+
+    fn searched(&self, name: &str) -> Vec<String> {
+        self.names(None, name)
+    }
+}
+
 /// Where the values of a model are.
 #[derive(Debug)]
 pub(crate) enum Source {
@@ -57,19 +81,23 @@ impl Source {
     ///
     /// # Errors
     /// When it is neither a file nor an address; an address's error names what there is.
-    pub(crate) fn find(reference: &str, folders: &Folders) -> Result<Self, ValuesError> {
-        if let Some(path) = folders.find(None, reference) {
+    pub(crate) fn find(reference: &str, places: &dyn Places) -> Result<Self, ValuesError> {
+        if reference.contains(char::is_control) {
+            let (reference, searched) = (shown(reference), list(places.searched("")));
+            return Err(ValuesError::Absent { reference, searched });
+        }
+        if let Some(path) = places.file(reference) {
             return Ok(Self::File(path));
         }
-        let places = |folder: &str| folders.places(None, folder);
         if let Some(address) = Address::find(reference, places)? {
             return Ok(Self::Run(address));
         }
+        let folder = places.places(reference).into_iter().find(|place| files::is_folder(place));
         let reference = reference.to_owned();
-        Err(match places(&reference).into_iter().find(|place| files::is_folder(place)) {
+        Err(match folder {
             Some(_) => ValuesError::Folder { folder: reference },
             None => {
-                let searched = list(folders.names(None, &reference));
+                let searched = list(places.searched(&reference));
                 ValuesError::Absent { reference, searched }
             }
         })

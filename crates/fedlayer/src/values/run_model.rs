@@ -37,9 +37,14 @@ impl Address {
         let ownership = file.ownership(layout).unwrap_or(self.ownership);
         let owned = Arc::new(layout.owned_by(ownership));
         let federation = file.federation(&owned).map_err(wrong)?;
+        let last = self.last.map(|round| format!("`{}`: the last round is {round}", self.text));
+        let mut notes: Vec<String> = last.into_iter().collect();
         let model = match self.client {
             Some(client) => {
                 self.check_part(client, &file)?;
+                if is_one_model(&federation) {
+                    notes.push(format!("`{}`: all clients have this model", self.text));
+                }
                 federation.model(client)
             }
             None => {
@@ -52,8 +57,7 @@ impl Address {
         let params = Params::new(layout.clone(), model.values().to_vec());
         let params = params.map_err(|error| wrong(error.to_string()))?;
         check(&params).map_err(wrong)?;
-        let last = self.last.map(|round| format!("`{}`: the last round is {round}", self.text));
-        Ok(Values { params, notes: last.into_iter().collect() })
+        Ok(Values { params, notes })
     }
 
     /// A client that has taken part in no round has no model of its own: what it would start from
@@ -104,6 +108,11 @@ fn check_wordless(file: &str, tensors: &SafeTensors<'_>) -> Result<(), ValuesErr
         None => Ok(()),
         Some(tensor) => Err(ValuesError::Wordless { file: file.to_owned(), tensor: shown(tensor) }),
     }
+}
+
+/// Whether every client has the shared model.
+fn is_one_model(federation: &Federation) -> bool {
+    federation.clients().keys().all(|&client| own_tensors(federation, client).is_empty())
 }
 
 /// Checks that every client has the shared model.

@@ -217,9 +217,9 @@ fn values_that_no_model_may_have_are_refused_by_tensor_and_element() {
     assert!(with(2, f32::NAN).contains("layer `norm` holds NaN (tensor `norm.weight`, element 1)"));
     assert!(with(4, f32::INFINITY).contains("holds inf (tensor `norm.running_mean`, element 1)"));
     let negative = with(5, -0.25);
-    let words =
-        "tensor `norm.running_var` holds -0.25 (element 1); a running variance is at least 0";
-    assert!(negative.contains(words), "{negative}");
+    for words in ["`norm.running_var`", "-0.25", "element 1", "a running variance"] {
+        assert!(negative.contains(words), "{negative}");
+    }
     let beyond = said(|tensors| {
         let bytes = [1.0, -1e300].into_iter().flat_map(f64::to_le_bytes);
         (tensors[1].1, tensors[1].3) = ("F64", bytes.collect());
