@@ -176,6 +176,11 @@ fn renamed_missing_and_extra_tensors_are_named_all_at_once() {
         tensors.iter_mut().enumerate().for_each(|(i, t)| t.0 = format!("layer{i}.q"))
     });
     insta::assert_snapshot!("unrelated", unrelated);
+    let inside = said(|tensors| {
+        tensors.iter_mut().for_each(|tensor| tensor.0 = format!("state.{}", tensor.0));
+        tensors.push(("epoch".to_owned(), "F32", vec![], vec![0; 4]));
+    });
+    insta::assert_snapshot!("inside", inside);
 }
 
 #[test]
@@ -191,6 +196,11 @@ fn transposed_tensors_and_other_types_are_named_with_the_line_that_mends_them() 
     insta::assert_snapshot!("whole_numbers", whole_numbers);
     let flat = said(|tensors| tensors[0].2 = vec![6]);
     insta::assert_snapshot!("flat", flat);
+    let squeezed = said(|tensors| {
+        tensors[0].2 = vec![1, 2, 3];
+        tensors[6].2 = vec![1];
+    });
+    insta::assert_snapshot!("squeezed", squeezed);
 }
 
 #[test]
