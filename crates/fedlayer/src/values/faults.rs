@@ -7,7 +7,7 @@ use safetensors::Dtype;
 
 use super::{
     ValuesError,
-    error::{list, quoted, shown},
+    error::{TensorError, list, quoted, shown},
     names::tied_to,
 };
 
@@ -88,7 +88,9 @@ impl Faults<'_> {
             return None;
         };
         let others = self.others();
-        Some(ValuesError::Tensor { file: file.to_owned(), tensor, found, expected, others, help })
+        let file = file.to_owned();
+        let error = TensorError { file, tensor, found, expected, others, help };
+        Some(ValuesError::Tensor(Box::new(error)))
     }
 
     /// How many more there are, of each kind.

@@ -1,5 +1,7 @@
 //! What is read of files of values, and what is said of those that have none.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
+
 mod addresses;
 mod state_dicts;
 
