@@ -16,6 +16,7 @@ mod fetch;
 mod initial;
 mod left_behind;
 mod million;
+mod models;
 mod own_files;
 mod paths;
 mod printable;

@@ -82,9 +82,7 @@ impl Place {
 
     /// Runs the program to its end.
     pub(crate) fn fedlayer(&self, arguments: &str) -> Done {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Done { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        Done::of(&mut self.command(arguments))
     }
 
     /// Starts the program, silent.
@@ -104,6 +102,13 @@ impl Place {
 }
 
 impl Done {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
     /// Ends the test where the program failed.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);

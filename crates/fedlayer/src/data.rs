@@ -81,7 +81,7 @@ impl Data {
     /// # Errors
     /// Names the places that were looked in.
     pub(crate) fn find(&self, file: &str) -> Result<PathBuf, String> {
-        let name = FileName::new(None, file);
+        let name = FileName::own(file);
         self.locator.find(&name).ok_or_else(|| {
             let names = self.locator.searched(&name);
             let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();

@@ -30,6 +30,11 @@ pub(crate) struct Locator {
 }
 
 impl FileName {
+    /// A file that the scenario names.
+    pub(crate) fn own(name: &str) -> Self {
+        Self::new(None, name)
+    }
+
     pub(crate) fn new(set: Option<&str>, name: &str) -> Self {
         Self { set: set.map(str::to_owned), name: name.to_owned() }
     }

@@ -21,7 +21,7 @@ pub struct AnalysisSpec {
     /// The seed whose models they are; the first one where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// The clients whose models they are, at least two; clients 0 and 1 where it is not given.
+    /// The clients whose models they are, at least two; the first two that have taken part in a round where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2))]
     pub clients: Option<Vec<u32>>,

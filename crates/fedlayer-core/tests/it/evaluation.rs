@@ -70,7 +70,10 @@ fn what_cannot_be_measured_is_absent() {
     let text = serde_json::to_string(&record).unwrap();
     assert!(text.ends_with(r#""client_accuracy_std":null,"clients_without_test":1}"#), "{text}");
     let all = checkup.record(&[four(1.0, 2), four(2.0, 4), four(1.0, 0), four(2.0, 1)]);
-    assert!(!serde_json::to_string(&all).unwrap().contains("without_test"), "nothing where nobody is");
+    assert!(
+        !serde_json::to_string(&all).unwrap().contains("without_test"),
+        "nothing where nobody is"
+    );
 }
 
 fn round_record(evaluation: EvaluationRecord) -> RoundRecord {

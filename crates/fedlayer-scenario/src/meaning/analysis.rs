@@ -206,7 +206,10 @@ fn rounds(scenario: &Scenario, spec: &AnalysisSpec, path: &Path) -> Vec<Problem>
             }
         }
     }
-    problems.extend(pruned(scenario, spec, earlier, path));
+    // A round that is not there is said above; that it would not be kept is no second fault.
+    if problems.is_empty() {
+        problems.extend(pruned(scenario, spec, earlier, path));
+    }
     problems
 }
 
@@ -299,7 +302,10 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
                 let problem = fault.at(At::Value(list.join(index)));
                 Some(problem.absence(outside.is_absent(file)))
             };
-            files.iter().enumerate().filter_map(wrong).collect()
+            let mut problems =
+                repeated(&list, files, |file| format!("{} is named twice", name(file)));
+            problems.extend(files.iter().enumerate().filter_map(wrong));
+            problems
         }
         Some(GivenModels::Values(models)) => {
             let list = path.join("values");

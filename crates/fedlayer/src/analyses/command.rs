@@ -72,10 +72,14 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     let data = data(args, run, &path, note.as_ref())?;
     let text = files::read_text(&path)?;
     let asking = fedlayer_scenario::asking(&text, &args.measure);
-    let strategy = strategy(args, run, &text, screen);
-    let settings = settings(args, run, strategy.as_deref())?;
+    let chosen = strategy(args, run, &text);
+    let strategy = chosen.as_ref().map(|(name, _)| name.as_str()).or(args.strategy.as_deref());
+    let settings = settings(args, run, strategy)?;
     let read = scenario::read_text(&path, &asking, &settings, &data, screen)?;
     let (spec, plan) = asked(read, args.variant.as_deref())?;
+    if let Some((_, note)) = chosen {
+        note.iter().for_each(|note| screen.talk(note));
+    }
     let choice = match (args.means.device, &note) {
         (Some(choice), _) => choice,
         (None, Some(note)) => {
@@ -108,15 +112,19 @@ fn data(
     }
     let given = args.models.iter().chain(&args.initial);
     let here = given.filter(|path| files::length_if_any(path).is_some());
-    let known = here.map(|path| (FileName::new(None, &path.to_string_lossy()), path.clone()));
+    let known = here.map(|path| (FileName::own(&path.to_string_lossy()), path.clone()));
     Ok(Data::with_known(Folders::existing(option)?.beside(scenario), known.collect()))
 }
 
-/// The strategy whose models are analysed: the one that is named, or of a run of several the first
-/// that leaves clients models of their own, which is said.
-fn strategy(args: &AnalyzeArgs, run: Option<&Path>, text: &str, screen: &Screen) -> Option<String> {
+/// The strategy whose models are analysed where none is named: of a run the first that leaves
+/// clients models of their own; and what is said of it, if there are others.
+fn strategy(
+    args: &AnalyzeArgs,
+    run: Option<&Path>,
+    text: &str,
+) -> Option<(String, Option<String>)> {
     if args.strategy.is_some() || run.is_none() || ALONE.contains(&&*args.measure) {
-        return args.strategy.clone();
+        return None;
     }
     // What is wrong with the text is said by whoever reads it next.
     let scenario: Scenario = toml::from_str(text).ok()?;
@@ -127,13 +135,13 @@ fn strategy(args: &AnalyzeArgs, run: Option<&Path>, text: &str, screen: &Screen)
     let name = scenario.strategy.iter().find(apart)?.name.clone();
     let others = scenario.strategy.iter().map(|strategy| &strategy.name);
     let others: Vec<&String> = others.filter(|other| **other != name).collect();
-    if !others.is_empty() {
-        screen.talk(&format!(
+    let note = (!others.is_empty()).then(|| {
+        format!(
             "the models are those of the strategy `{name}`, the first that leaves clients models of their own; `--strategy` takes another: {}",
             values::list(others)
-        ));
-    }
-    Some(name)
+        )
+    });
+    Some((name, note))
 }
 
 /// Whether all layers are averaged in a round.

@@ -7,12 +7,7 @@ use fedlayer_core::{
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
-use crate::{
-    exit::Failure,
-    run_folder::PlanFolder,
-    trainers::Trainers,
-    values::{check_values, list},
-};
+use crate::{exit::Failure, run_folder::PlanFolder, trainers::Trainers, values::list};
 
 /// Where the models come from.
 #[derive(Debug)]
@@ -50,15 +45,14 @@ pub(super) fn subjects(
     let initial = Arc::new(start.map_err(|error| wrong(error.to_string()))?);
     let kept = folder.kept_rounds()?;
     let wanted = wanted(&spec.rounds, &kept).map_err(wrong)?;
-    let first = wanted.iter().copied().min().unwrap_or(0);
-    let at_first = folder.checkpoint(first, plan)?.federation;
-    let clients = clients(spec, plan, &at_first);
-    check_part(&clients, first, &at_first).map_err(wrong)?;
+    let last = wanted.iter().copied().max().unwrap_or(0);
+    let at_last = folder.checkpoint(last, plan)?.federation;
+    let clients = clients(spec, plan, &at_last);
+    check_part(&clients, last, &at_last).map_err(wrong)?;
     // Only what a measurement looks at is read.
     let looks_back = matches!(spec.measure, Measurement::Subspace(_) | Measurement::Criticality(_));
     let mut histories: Vec<Vec<(u32, Arc<Params>)>> = vec![Vec::new(); clients.len()];
     let mut subjects = Vec::new();
-    let last = wanted.iter().copied().max().unwrap_or(0);
     for round in kept.into_iter().filter(|&round| round <= last) {
         if !looks_back && !wanted.contains(&round) {
             continue;
@@ -137,7 +131,7 @@ fn given(
                 let values = values.iter().map(|&value| value as f32).collect();
                 let params = Params::new(plan.layout.clone(), values);
                 let params = params.map_err(|error| error.to_string())?;
-                check_values(&params).map(|()| params)
+                params.check().map_err(|error| error.to_string()).map(|()| params)
             };
             models.iter().map(model).collect::<Result<_, _>>()?
         }

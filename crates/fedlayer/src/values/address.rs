@@ -7,8 +7,8 @@ use fedlayer_scenario::{Scenario, did_you_mean};
 
 use super::{ValuesError, error::list};
 use crate::{
-    exit::Failure,
     files,
+    locator::{FileName, Locator},
     run_folder::{self, PlanFolder, RunFolder},
 };
 
@@ -42,18 +42,20 @@ struct Ran {
 
 impl Address {
     /// Reads an address; nothing where no beginning of it, up to a colon, is a run folder or the
-    /// folder of a sweep's variant. `places` gives the paths at which a folder may be.
+    /// folder of a sweep's variant.
     ///
     /// # Errors
     /// Names the part that the run does not have, and what it has.
-    pub(super) fn find(
-        text: &str,
-        places: impl Fn(&str) -> Vec<PathBuf>,
-    ) -> Result<Option<Self>, ValuesError> {
+    pub(super) fn find(text: &str, locator: &Locator) -> Result<Option<Self>, ValuesError> {
         for (colon, _) in text.rmatch_indices(':') {
             let run = |place: PathBuf| strategies(&place).map(|ran| (place, ran));
-            if let Some((folder, ran)) = places(&text[..colon]).into_iter().find_map(run) {
-                return Self::inside(text, colon, folder, &ran?).map(Some);
+            let places = locator.places(&FileName::own(&text[..colon]));
+            if let Some((folder, ran)) = places.into_iter().find_map(run) {
+                let ran = ran?;
+                return match ran.is_empty() {
+                    true => Err(no_strategy(text, colon, locator)),
+                    false => Self::inside(text, colon, folder, &ran).map(Some),
+                };
             }
         }
         Ok(None)
@@ -102,6 +104,23 @@ impl Address {
         let below = self.checkpoint.strip_prefix(&self.folder).unwrap_or(&self.checkpoint);
         Path::new(&self.run).join(below).display().to_string()
     }
+}
+
+/// The error of an address into a run folder that has no strategy in it: a sweep's, or one of a run
+/// that has not begun.
+fn no_strategy(text: &str, colon: usize, locator: &Locator) -> ValuesError {
+    let run = &text[..colon];
+    let places = |folder: &str| locator.places(&FileName::own(folder));
+    let folders = places(run).into_iter().filter_map(|run| files::names_in(&run).ok());
+    let below = folders.flatten().map(|name| format!("{run}/{name}"));
+    let has_strategies = |folder: &String| places(folder).iter().any(|at| !begun(at).is_empty());
+    let variants: Vec<String> = below.filter(has_strategies).collect();
+    let there = match variants.is_empty() {
+        true => "none yet".to_owned(),
+        false => format!("variants, in folders of their own: {}", list(variants)),
+    };
+    let found = text[colon + 1..].split(':').next().unwrap_or_default().to_owned();
+    ValuesError::Unknown { address: text.to_owned(), what: "strategy", found, there }
 }
 
 /// The word for the last round that is kept.
@@ -200,31 +219,29 @@ fn seeds(strategy: &Path) -> Result<Vec<u64>, files::FileError> {
 
 /// The strategies in a run folder, or in a variant's folder below one; nothing for other folders.
 fn strategies(folder: &Path) -> Option<Result<Vec<Ran>, ValuesError>> {
-    let above = folder.parent().filter(|above| RunFolder::is_one(above));
+    let begun = begun(folder);
+    let above = folder.parent().filter(|above| RunFolder::is_one(above) && !begun.is_empty());
     let run = if RunFolder::is_one(folder) { folder } else { above? };
-    let scenario = match scenario(run) {
-        Ok(scenario) => scenario,
-        Err(error) => return Some(Err(error)),
-    };
-    let of = |name: &String| {
-        let path = folder.join(name);
-        let has_seeds =
-            files::is_folder(&path) && seeds(&path).is_ok_and(|seeds| !seeds.is_empty());
-        has_seeds.then(|| {
-            let spec = scenario.strategy.iter().find(|spec| slug(&spec.name) == *name);
+    Some(scenario(run).map(|scenario| {
+        let ran = begun.into_iter().map(|name| {
+            let spec = scenario.strategy.iter().find(|spec| slug(&spec.name) == name);
             Ran {
-                name: spec.map_or_else(|| name.clone(), |spec| spec.name.clone()),
+                folder: folder.join(&name),
                 ownership: spec.map_or_else(Ownership::default, |spec| spec.statistics.ownership()),
-                folder: path,
+                name: spec.map_or(name, |spec| spec.name.clone()),
             }
-        })
+        });
+        ran.collect()
+    }))
+}
+
+/// The folders of strategies in a folder: those that have a seed's folder.
+fn begun(folder: &Path) -> Vec<String> {
+    let has_seeds = |name: &String| {
+        let path = folder.join(name);
+        files::is_folder(&path) && seeds(&path).is_ok_and(|seeds| !seeds.is_empty())
     };
-    let ran: Vec<Ran> = match files::names_in(folder) {
-        Ok(names) => names.iter().filter_map(of).collect(),
-        Err(error) => return Some(Err(error.into())),
-    };
-    // Below a run folder, only a variant's has strategies.
-    (folder == run || !ran.is_empty()).then_some(Ok(ran))
+    files::names_in(folder).unwrap_or_default().into_iter().filter(has_seeds).collect()
 }
 
 /// The scenario of a run.
@@ -233,7 +250,7 @@ fn scenario(run: &Path) -> Result<Scenario, ValuesError> {
     let text = files::read_text(&path)?;
     toml::from_str(&text).map_err(|error| ValuesError::Value {
         file: path.display().to_string(),
-        reason: Failure::damaged(&path, error.message()).first_line(),
+        reason: format!("it is no scenario: {}", error.message()),
     })
 }
 

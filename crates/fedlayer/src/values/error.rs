@@ -43,21 +43,8 @@ pub(crate) enum ValuesError {
         reason: String,
     },
     /// Tensors of the model are not in it, or others are.
-    #[error("`{file}`: tensor `{tensor}`: found {found}; the model has {expected}{others}")]
-    Tensor {
-        /// The file.
-        file: String,
-        /// The first tensor that differs.
-        tensor: String,
-        /// What the file has.
-        found: String,
-        /// What the model has.
-        expected: String,
-        /// The other tensors that differ, in words.
-        others: String,
-        /// What to do.
-        help: String,
-    },
+    #[error(transparent)]
+    Tensor(Box<TensorError>),
     /// Two names of one tensor have different values.
     #[error(
         "`{file}`: `{first}` and `{second}` are one tensor in the model, and have different values here"
@@ -130,6 +117,25 @@ pub(crate) enum ValuesError {
     },
 }
 
+/// How the tensors of a file differ from those of a model: the first of them whole, the others by
+/// name.
+#[derive(Debug, Error)]
+#[error("`{file}`: tensor `{tensor}`: found {found}; the model has {expected}{others}")]
+pub(crate) struct TensorError {
+    /// The file.
+    pub(super) file: String,
+    /// The first tensor that differs.
+    pub(super) tensor: String,
+    /// What the file has.
+    pub(super) found: String,
+    /// What the model has.
+    pub(super) expected: String,
+    /// The other tensors that differ, in words.
+    pub(super) others: String,
+    /// What to do.
+    pub(super) help: String,
+}
+
 /// How a model of a run is named.
 const ADDRESS: &str = "`RUN:STRATEGY:SEED:ROUND:CLIENT`, such as `runs/digits:local:1:last:0`";
 
@@ -137,16 +143,15 @@ impl ValuesError {
     /// What to do, where there is something.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
-            Self::Folder { folder } => Some(format!(
-                "name a safetensors file, or a model of a run folder: {ADDRESS}{}",
-                if folder.contains(':') { "" } else { " (`shared`, or nothing, for CLIENT where all layers are averaged)" }
+            Self::Folder { .. } => Some(format!(
+                "name a safetensors file, or a model of a run: {ADDRESS} (no CLIENT where all layers are averaged)"
             )),
             Self::Absent { reference, .. } if reference.contains(':') => {
                 Some(format!("a model of a run is named {ADDRESS}; RUN is the folder that `fedlayer run` made"))
             }
             Self::Kind { file, kind } => kind.to_safetensors(file),
             Self::Format { .. } => Some("copy or write the file again".to_owned()),
-            Self::Tensor { help, .. } => Some(help.clone()).filter(|help| !help.is_empty()),
+            Self::Tensor(error) => Some(error.help.clone()),
             Self::Tied { first, second, .. } => Some(format!(
                 "leave one of them out (in Python: `del state[\"{second}\"]`), or let the model have both: `tied = false`; `{first}` is the tensor's name here"
             )),
@@ -188,4 +193,9 @@ pub(super) fn shown(name: &str) -> String {
         Some((end, _)) => format!("{}…", &plain[..end]),
         None => plain,
     }
+}
+
+/// A name as Python writes it: JSON's escapes are Python's.
+pub(super) fn quoted(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
 }

@@ -7,7 +7,7 @@ use safetensors::Dtype;
 
 use super::{
     ValuesError,
-    error::{list, shown},
+    error::{TensorError, list, quoted, shown},
     names::tied_to,
 };
 
@@ -16,10 +16,56 @@ use super::{
 pub(super) struct Faults<'l> {
     /// Tensors of the file that the model does not have.
     pub(super) unknown: Vec<String>,
+    /// Whether the file has no tensor of the model.
+    pub(super) none_known: bool,
     /// Tensors of the model that the file does not have.
     pub(super) missing: Vec<&'l TensorSpec>,
+    /// Counters of batches that the file does not have, which is no fault by itself.
+    pub(super) uncounted: Vec<&'l TensorSpec>,
     /// Tensors with another shape, or of a type that no model is stored in.
-    pub(super) different: Vec<(&'l TensorSpec, Vec<usize>, Dtype)>,
+    pub(super) different: Vec<Different<'l>>,
+}
+
+/// A tensor of the model that the file has in another shape or type.
+#[derive(Debug)]
+pub(super) struct Different<'l> {
+    /// The model's.
+    pub(super) spec: &'l TensorSpec,
+    /// The shape in the file.
+    pub(super) shape: Vec<usize>,
+    /// The type in the file.
+    pub(super) dtype: Dtype,
+}
+
+/// How a tensor differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Difference {
+    /// Its axes come in the opposite order.
+    Turned,
+    /// It has more or fewer axes of length 1.
+    Stretched,
+    /// Its shape is the model's, its type is none that a model is stored in.
+    Typed,
+    /// It is another tensor.
+    Other,
+}
+
+impl Different<'_> {
+    fn kind(&self) -> Difference {
+        let long = |shape: &[usize]| -> Vec<usize> {
+            shape.iter().copied().filter(|&length| length != 1).collect()
+        };
+        let (found, expected) = (&self.shape, &self.spec.shape);
+        if found == expected {
+            Difference::Typed
+        } else if long(found) == long(expected) {
+            Difference::Stretched
+        } else if found.iter().rev().eq(expected) {
+            Difference::Turned
+        } else {
+            Difference::Other
+        }
+    }
 }
 
 impl Faults<'_> {
@@ -35,14 +81,16 @@ impl Faults<'_> {
                 model_has(missing),
                 self.missing_help(file),
             )
-        } else if let Some((spec, shape, kind)) = self.different.first() {
-            let found = format!("shape {shape:?} of {kind:?}");
+        } else if let Some(Different { spec, shape, dtype }) = self.different.first() {
+            let found = format!("shape {shape:?} of {dtype:?}");
             (spec.name.clone(), found, model_has(spec), self.different_help(file))
         } else {
             return None;
         };
         let others = self.others();
-        Some(ValuesError::Tensor { file: file.to_owned(), tensor, found, expected, others, help })
+        let file = file.to_owned();
+        let error = TensorError { file, tensor, found, expected, others, help };
+        Some(ValuesError::Tensor(Box::new(error)))
     }
 
     /// How many more there are, of each kind.
@@ -50,7 +98,7 @@ impl Faults<'_> {
         let unknown: Vec<String> = self.unknown.iter().map(|name| shown(name)).collect();
         let missing: Vec<String> = self.missing.iter().map(|spec| spec.name.clone()).collect();
         let different: Vec<String> =
-            self.different.iter().map(|(spec, ..)| spec.name.clone()).collect();
+            self.different.iter().map(|different| different.spec.name.clone()).collect();
         let mut first = true;
         let mut words = String::new();
         for (names, what) in
@@ -67,84 +115,102 @@ impl Faults<'_> {
 
     /// For tensors that the model does not have: what was meant, or how to leave them out.
     fn unknown_help(&self, file: &str, layout: &Layout) -> String {
-        if self.missing.len() == layout.tensors().count() {
+        let renamed = self.unknown.iter().take(MOST_COMPARED);
+        let renamed = renamed.filter_map(|name| Some((name, self.meant(name)?)));
+        let renamed: Vec<(&String, &str)> = renamed.collect();
+        if let Some((name, meant)) = renamed.first() {
+            let pairs =
+                renamed.iter().map(|(name, meant)| format!("{}: {}", quoted(name), quoted(meant)));
+            let names = pairs.collect::<Vec<_>>().join(", ");
+            let rename = format!(
+                "names = {{{names}}}; state = {{names.get(k, k): v for k, v in state.items()}}"
+            );
+            let name = shown(name);
+            return format!("did you mean `{meant}` by `{name}`? {}", mended(file, &rename));
+        }
+        if self.none_known {
             let names = layout.tensors().map(|tensor| &tensor.name);
             return format!("these are the values of another model; this one has {}", list(names));
         }
-        let missing = || self.missing.iter().map(|spec| spec.name.as_str());
-        let renamed: Vec<(&String, &str)> = self
-            .unknown
-            .iter()
-            .filter_map(|name| Some((name, nearest(name, missing())?)))
-            .collect();
-        match &renamed[..] {
-            [] => {
-                let del =
-                    self.unknown.iter().take(LINES).map(|name| format!("del state[{name:?}]"));
-                mended(file, &del.collect::<Vec<_>>().join("; "))
-            }
-            [(_, meant), ..] => {
-                let pop = renamed.iter().take(LINES);
-                let pop =
-                    pop.map(|(name, meant)| format!("state[{meant:?}] = state.pop({name:?})"));
-                let statements = pop.collect::<Vec<_>>().join("; ");
-                format!("did you mean `{meant}`? {}", mended(file, &statements))
-            }
-        }
+        let names: Vec<String> = self.unknown.iter().map(|name| quoted(name)).collect();
+        let left = format!(
+            "state = {{k: v for k, v in state.items() if k not in [{}]}}",
+            names.join(", ")
+        );
+        format!("leave them out, {}", mended(file, &left))
+    }
+
+    /// The missing tensor that a name probably means: what it ends with, or the nearest name.
+    fn meant(&self, name: &str) -> Option<&str> {
+        let missing = || self.missing.iter().chain(&self.uncounted).map(|spec| spec.name.as_str());
+        let ends = |meant: &&str| {
+            name.strip_suffix(meant).is_some_and(|beginning| beginning.ends_with('.'))
+        };
+        missing().filter(ends).max_by_key(|meant| meant.len()).or_else(|| nearest(name, missing()))
     }
 
     /// For tensors that the file does not have.
     fn missing_help(&self, file: &str) -> String {
-        match &self.missing[..] {
-            [head] if tied_to(&head.name).is_some() => {
-                let tied = tied_to(&head.name).unwrap_or_default();
-                let copy = format!("state[{:?}] = state[{tied:?}].clone()", head.name);
-                format!(
-                    "the file is of a network that has it as `{tied}`: choose `tied = true`, or give it a copy. {}",
-                    mended(file, &copy)
-                )
-            }
-            _ => {
-                "`fedlayer check` without the file prints the tensors that the model has".to_owned()
-            }
-        }
-    }
-
-    /// For tensors of another shape or type.
-    fn different_help(&self, file: &str) -> String {
-        let turned = |(spec, shape, _): &&(&TensorSpec, Vec<usize>, Dtype)| {
-            shape.len() > 1 && *shape != spec.shape && shape.iter().rev().eq(spec.shape.iter())
-        };
-        let cast = |(spec, shape, _): &&(&TensorSpec, Vec<usize>, Dtype)| *shape == spec.shape;
-        let named = |test: &dyn Fn(&&(&TensorSpec, Vec<usize>, Dtype)) -> bool| {
-            let names = self.different.iter().filter(test).map(|(spec, ..)| spec.name.as_str());
-            names.collect::<Vec<_>>()
-        };
-        let (turned, cast) = (named(&turned), named(&cast));
-        if !turned.is_empty() {
-            let axes = "state[k].permute(*range(state[k].dim() - 1, -1, -1)).contiguous()";
-            let statement = format!("state.update({{k: {axes} for k in {turned:?}}})");
+        if let [head] = &self.missing[..]
+            && let Some(tied) = tied_to(&head.name)
+        {
+            let copy = format!("state[{}] = state[{}].clone()", quoted(&head.name), quoted(tied));
             return format!(
-                "the axes stand in the opposite order; a linear layer's weight is [out, in]. {}",
-                mended(file, &statement)
+                "the file is of a network that has it as `{tied}`: choose `tied = true`, or give it a copy; {}",
+                mended(file, &copy)
             );
         }
-        if !cast.is_empty() {
-            let statement = format!("state.update({{k: state[k].float() for k in {cast:?}}})");
-            return mended(file, &statement);
+        "`fedlayer check` without the file prints the tensors that the model has".to_owned()
+    }
+
+    /// For tensors of another shape or type: how those of one kind are mended.
+    fn different_help(&self, file: &str) -> String {
+        let of = |kind: Difference| -> Vec<&Different<'_>> {
+            self.different.iter().filter(|different| different.kind() == kind).collect()
+        };
+        let names = |all: &[&Different<'_>]| {
+            let names: Vec<String> = all.iter().map(|one| quoted(&one.spec.name)).collect();
+            names.join(", ")
+        };
+        let (turned, stretched) = (of(Difference::Turned), of(Difference::Stretched));
+        let typed = of(Difference::Typed);
+        if !turned.is_empty() {
+            let axes = "state[k].permute(*range(state[k].dim() - 1, -1, -1)).contiguous()";
+            let turn = format!("state.update({{k: {axes} for k in [{}]}})", names(&turned));
+            return format!(
+                "the axes stand in the opposite order; a linear layer's weight is [out, in]; {}",
+                mended(file, &turn)
+            );
+        }
+        if !stretched.is_empty() {
+            let shape =
+                |one: &&Different<'_>| format!("{}: {:?}", quoted(&one.spec.name), one.spec.shape);
+            let shapes: Vec<String> = stretched.iter().map(shape).collect();
+            let reshape = format!(
+                "shapes = {{{}}}; state.update({{k: state[k].reshape(s) for k, s in shapes.items()}})",
+                shapes.join(", ")
+            );
+            return format!("the shapes differ in axes of length 1, {}", mended(file, &reshape));
+        }
+        if !typed.is_empty() {
+            let cast =
+                format!("state.update({{k: state[k].float() for k in [{}]}})", names(&typed));
+            return mended(file, &cast);
         }
         "these are the values of another model; `fedlayer check` without the file prints this one's shapes"
             .to_owned()
     }
 }
 
-/// The most statements of a line of Python.
-const LINES: usize = 4;
+/// The most names that are compared with those of the model: a long list would take long, and
+/// says nothing more.
+const MOST_COMPARED: usize = 50;
 
 /// A line of Python that changes the tensors of a file and writes them to another.
 fn mended(file: &str, statement: &str) -> String {
     format!(
-        "in Python: from safetensors.torch import load_file, save_file; state = load_file({file:?}); {statement}; save_file(state, \"mended.safetensors\")"
+        "in Python: from safetensors.torch import load_file, save_file; state = load_file({}); {statement}; save_file(state, \"mended.safetensors\")",
+        quoted(file)
     )
 }
 

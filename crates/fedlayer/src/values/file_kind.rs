@@ -7,6 +7,8 @@ use std::{
 
 use zip::ZipArchive;
 
+use super::error::quoted;
+
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FileKind {
@@ -107,8 +109,9 @@ impl FileKind {
 
     /// The kind of what `torch.save` pickled: the first object says it.
     fn of_pickle(pickle: &[u8]) -> Self {
-        let start = String::from_utf8_lossy(&pickle[..pickle.len().min(256)]).into_owned();
-        let start = start.get(start.len().min(2)..).unwrap_or_default();
+        // The protocol's number takes two bytes.
+        let start = &pickle[pickle.len().min(2)..pickle.len().min(256)];
+        let start = String::from_utf8_lossy(start);
         if start.contains('}') && !start.starts_with('c') {
             return Self::Dictionary;
         }
@@ -123,7 +126,8 @@ impl FileKind {
 
     /// A line of Python that writes a safetensors file of what is in `file`, or what else to do.
     pub(crate) fn to_safetensors(&self, file: &str) -> Option<String> {
-        let load = |what: &str| format!("state = torch.load({file:?}, map_location=\"cpu\"{what}");
+        let file = quoted(file);
+        let load = |what: &str| format!("state = torch.load({file}, map_location=\"cpu\"{what}");
         let torch = |state: &str| {
             format!(
                 "in Python: import torch; from safetensors.torch import save_file; {state}; save_file({{k: v.contiguous().clone() for k, v in state.items()}}, \"model.safetensors\")"
@@ -142,18 +146,18 @@ impl FileKind {
             Self::Pickle(_) => {
                 torch(&load(")")).replace("state.items()", "{\"NAME\": state}.items()")
             }
-            Self::TorchScript => torch(&format!(
-                "state = torch.jit.load({file:?}, map_location=\"cpu\").state_dict()"
-            )),
-            Self::Exported => torch(&format!("state = torch.export.load({file:?}).state_dict")),
+            Self::TorchScript => {
+                torch(&format!("state = torch.jit.load({file}, map_location=\"cpu\").state_dict()"))
+            }
+            Self::Exported => torch(&format!("state = torch.export.load({file}).state_dict")),
             Self::Npz => format!(
-                "in Python: import numpy; from safetensors.numpy import save_file; save_file(dict(numpy.load({file:?})), \"model.safetensors\")"
+                "in Python: import numpy; from safetensors.numpy import save_file; save_file(dict(numpy.load({file})), \"model.safetensors\")"
             ),
             Self::Npy => {
                 "one array is no model; write all of its tensors, each under its name".to_owned()
             }
             Self::Gguf => format!(
-                "in Python: from gguf import GGUFReader; from safetensors.numpy import save_file; save_file({{t.name: t.data for t in GGUFReader({file:?}).tensors}}, \"model.safetensors\") (of weights that are not quantised)"
+                "in Python: from gguf import GGUFReader; from safetensors.numpy import save_file; save_file({{t.name: t.data for t in GGUFReader({file}).tensors}}, \"model.safetensors\") (of weights that are not quantised)"
             ),
             Self::LfsPointer => "get the file itself: `git lfs pull`".to_owned(),
             Self::Html => "download the file itself, not the page about it".to_owned(),
@@ -172,23 +176,24 @@ impl FileKind {
 
     /// Why a file is no module of `torch.jit.save`, and what to do; none where it may be one.
     pub(crate) fn no_module(&self, file: &str) -> Option<String> {
+        let file = quoted(file);
         let save = "torch.jit.save(torch.jit.script(model), \"net.pt\")";
         let todo = match self {
             Self::TorchScript | Self::Unknown | Self::Zip => return None,
             Self::StateDict | Self::OldPickle => format!(
-                "it has values and no network. In Python, with the network at hand: model.load_state_dict(torch.load({file:?}, map_location=\"cpu\")); {save}"
+                "it has values and no network. In Python, with the network at hand: model.load_state_dict(torch.load({file}, map_location=\"cpu\")); {save}"
             ),
             Self::Dictionary => format!(
-                "it has values and no network. In Python, with the network at hand: model.load_state_dict(torch.load({file:?}, map_location=\"cpu\")[\"state_dict\"]); {save}"
+                "it has values and no network. In Python, with the network at hand: model.load_state_dict(torch.load({file}, map_location=\"cpu\")[\"state_dict\"]); {save}"
             ),
             Self::Safetensors => format!(
-                "it has values and no network. Name the network in `[model]` and this file as `initial`; or in Python: model.load_state_dict(safetensors.torch.load_file({file:?})); {save}"
+                "it has values and no network. Name the network in `[model]` and this file as `initial`; or in Python: model.load_state_dict(safetensors.torch.load_file({file})); {save}"
             ),
             Self::Pickle(_) => format!(
-                "in Python, with its class at hand: model = torch.load({file:?}, weights_only=False); {save}"
+                "in Python, with its class at hand: model = torch.load({file}, weights_only=False); {save}"
             ),
             Self::Exported => format!(
-                "in Python: model = torch.export.load({file:?}).module(); torch.jit.save(torch.jit.trace(model, inputs), \"net.pt\")"
+                "in Python: model = torch.export.load({file}).module(); torch.jit.save(torch.jit.trace(model, inputs), \"net.pt\")"
             ),
             Self::LfsPointer => "get the file itself: `git lfs pull`".to_owned(),
             _ => format!("write a module in Python: {save}"),

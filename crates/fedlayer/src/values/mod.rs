@@ -6,7 +6,7 @@
 //! * `state_dict`: a safetensors file's tensors as the model's values.
 //! * `faults`: how a file's tensors differ from the model's, and the line of Python that mends it.
 //! * `names`: from the names of a file to the names of the model.
-//! * `numbers`: from stored numbers to `f32`, and which values a model may have.
+//! * `numbers`: from stored numbers to `f32`.
 //! * `file_kind`: what a file is that holds no tensors, and the line of Python that writes them.
 
 mod address;
@@ -23,13 +23,12 @@ mod tests;
 use std::{path::PathBuf, sync::Arc};
 
 use fedlayer_core::{Layout, Params};
-use safetensors::SafeTensors;
+use safetensors::{SafeTensorError, SafeTensors};
 
-use self::{address::Address, run_model::check_shared, state_dict::StateDict};
+use self::{address::Address, error::shown, run_model::check_shared, state_dict::StateDict};
 pub(crate) use self::{
     error::{ValuesError, list},
     file_kind::FileKind,
-    numbers::check as check_values,
 };
 use crate::{
     files,
@@ -61,20 +60,26 @@ impl Source {
     /// # Errors
     /// When it is neither a file nor an address; an address's error names what there is.
     pub(crate) fn find(reference: &str, locator: &Locator) -> Result<Self, ValuesError> {
-        let name = |text: &str| FileName::new(None, text);
-        if let Some(path) = locator.find(&name(reference)) {
+        if reference.contains(char::is_control) {
+            let (reference, searched) =
+                (shown(reference), list(locator.searched(&FileName::own(""))));
+            return Err(ValuesError::Absent { reference, searched });
+        }
+        if let Some(path) = locator.find(&FileName::own(reference)) {
             return Ok(Self::File(path));
         }
-        let places = |folder: &str| locator.places(&name(folder));
-        if let Some(address) = Address::find(reference, places)? {
-            locator.remember(&name(&address.file_name()), &address.checkpoint);
+        if let Some(address) = Address::find(reference, locator)? {
+            locator.remember(&FileName::own(&address.file_name()), &address.checkpoint);
             return Ok(Self::Run(address));
         }
-        Err(match places(reference).into_iter().find(|place| files::is_folder(place)) {
-            Some(_) => ValuesError::Folder { folder: reference.to_owned() },
+        let name = FileName::own(reference);
+        let folder = locator.places(&name).into_iter().find(|place| files::is_folder(place));
+        let reference = reference.to_owned();
+        Err(match folder {
+            Some(_) => ValuesError::Folder { folder: reference },
             None => {
-                let searched = list(locator.searched(&name(reference)));
-                ValuesError::Absent { reference: reference.to_owned(), searched }
+                let searched = list(locator.searched(&name));
+                ValuesError::Absent { reference, searched }
             }
         })
     }
@@ -102,8 +107,22 @@ impl Source {
 fn deserialize<'b>(file: &str, bytes: &'b [u8]) -> Result<SafeTensors<'b>, ValuesError> {
     SafeTensors::deserialize(bytes).map_err(|error| match FileKind::of(bytes) {
         FileKind::Safetensors => {
-            ValuesError::Format { file: file.to_owned(), reason: error.to_string() }
+            ValuesError::Format { file: file.to_owned(), reason: damage(&error, bytes.len()) }
         }
         kind => ValuesError::Kind { file: file.to_owned(), kind },
     })
+}
+
+/// What is wrong with a safetensors file of so many bytes.
+fn damage(error: &SafeTensorError, bytes: usize) -> String {
+    match error {
+        SafeTensorError::InvalidHeaderLength | SafeTensorError::MetadataIncompleteBuffer => {
+            format!("its {bytes} bytes are not as many as its header says")
+        }
+        SafeTensorError::InvalidOffset(tensor) => format!(
+            "tensor `{}` does not begin where another ends; is one there twice?",
+            shown(tensor)
+        ),
+        error => error.to_string(),
+    }
 }

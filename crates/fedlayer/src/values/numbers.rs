@@ -1,6 +1,6 @@
-//! Stored numbers as `f32`, and which values a model may have.
+//! Stored numbers as `f32`.
 
-use fedlayer_core::{Layout, Params, Role, TensorSpec};
+use fedlayer_core::Role;
 use half::{bf16, f16};
 use safetensors::{Dtype, tensor::TensorView};
 
@@ -37,29 +37,4 @@ pub(super) fn beyond_f32(tensor: &TensorView<'_>) -> Option<(usize, f64)> {
     }
     let numbers = tensor.data().as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes));
     numbers.enumerate().find(|(_, number)| number.is_finite() && !(*number as f32).is_finite())
-}
-
-/// Checks that values are finite, and running variances not negative.
-///
-/// # Errors
-/// Names the first tensor and element at fault.
-pub(crate) fn check(params: &Params) -> Result<(), String> {
-    params.check_finite().map_err(|error| error.to_string())?;
-    check_variances(params.layout(), params.values())
-}
-
-fn check_variances(layout: &Layout, values: &[f32]) -> Result<(), String> {
-    let is_variance = |tensor: &&TensorSpec| {
-        tensor.role == Role::Statistic && tensor.name.ends_with("running_var")
-    };
-    for tensor in layout.tensors().filter(is_variance) {
-        let mut elements = values[tensor.range.clone()].iter().enumerate();
-        if let Some((element, value)) = elements.find(|(_, value)| **value < 0.0) {
-            return Err(format!(
-                "tensor `{}` holds {value} (element {element}); a running variance is at least 0",
-                tensor.name
-            ));
-        }
-    }
-    Ok(())
 }

@@ -1,8 +1,8 @@
 //! The one model of a checkpoint, or the model of one of its clients.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use fedlayer_core::{ClientId, Federation, Layout, Params};
+use fedlayer_core::{ClientId, Federation, Layer, Layout, Params, ParamsError};
 use safetensors::SafeTensors;
 
 use super::{
@@ -10,7 +10,6 @@ use super::{
     address::{Address, address_of},
     deserialize,
     error::{list, shown},
-    numbers::check,
     state_dict::StateDict,
 };
 use crate::{
@@ -37,9 +36,14 @@ impl Address {
         let ownership = file.ownership(layout).unwrap_or(self.ownership);
         let owned = Arc::new(layout.owned_by(ownership));
         let federation = file.federation(&owned).map_err(wrong)?;
+        let last = self.last.map(|round| format!("`{}`: the last round is {round}", self.text));
+        let mut notes: Vec<String> = last.into_iter().collect();
         let model = match self.client {
             Some(client) => {
                 self.check_part(client, &file)?;
+                if is_one_model(&federation) {
+                    notes.push(format!("`{}`: all clients have this model", self.text));
+                }
                 federation.model(client)
             }
             None => {
@@ -48,12 +52,14 @@ impl Address {
                 federation.shared().clone()
             }
         };
-        let wrong = |reason: String| ValuesError::Value { file: self.text.clone(), reason };
+        let wrong = |error: ParamsError| ValuesError::Value {
+            file: self.text.clone(),
+            reason: error.to_string(),
+        };
         let params = Params::new(layout.clone(), model.values().to_vec());
-        let params = params.map_err(|error| wrong(error.to_string()))?;
-        check(&params).map_err(wrong)?;
-        let last = self.last.map(|round| format!("`{}`: the last round is {round}", self.text));
-        Ok(Values { params, notes: last.into_iter().collect() })
+        let params = params.map_err(wrong)?;
+        params.check().map_err(wrong)?;
+        Ok(Values { params, notes })
     }
 
     /// A client that has taken part in no round has no model of its own: what it would start from
@@ -67,7 +73,7 @@ impl Address {
             address: self.text.clone(),
             what: "client",
             found: client.to_string(),
-            there: format!("those that have taken part up to round {}: {there}", file.round()),
+            there: format!("{there} (those that have taken part up to round {})", file.round()),
         })
     }
 }
@@ -106,41 +112,52 @@ fn check_wordless(file: &str, tensors: &SafeTensors<'_>) -> Result<(), ValuesErr
     }
 }
 
+/// Whether every client has the shared model.
+fn is_one_model(federation: &Federation) -> bool {
+    federation.clients().keys().all(|&client| own_tensors(federation, client).is_empty())
+}
+
 /// Checks that every client has the shared model.
 fn one_model(
     file: &str,
     federation: &Federation,
     example: impl Fn(ClientId) -> String,
 ) -> Result<(), ValuesError> {
-    let own = federation.clients().keys().map(|&client| (client, own_layers(federation, client)));
-    let Some((client, own)) = own.into_iter().find(|(_, own)| !own.is_empty()) else {
-        return Ok(());
-    };
+    let mut own = BTreeSet::new();
+    let mut first = None;
+    for &client in federation.clients().keys() {
+        let tensors = own_tensors(federation, client);
+        first = first.or((!tensors.is_empty()).then_some(client));
+        own.extend(tensors);
+    }
+    let Some(client) = first else { return Ok(()) };
+    let layers = federation.shared().layout().layers().iter();
+    let layers = layers.flat_map(|layer| names(layer, &own));
     Err(ValuesError::Unshared {
         file: file.to_owned(),
-        layers: list(own),
+        layers: list(layers),
         example: example(client),
     })
 }
 
-/// The layers of which a client has values of its own; tensors, where those are not whole layers.
-fn own_layers(federation: &Federation, client: ClientId) -> Vec<String> {
-    let Some(state) = federation.clients().get(&client) else { return Vec::new() };
+/// The tensors of which a client has values of its own.
+fn own_tensors(federation: &Federation, client: ClientId) -> BTreeSet<&str> {
+    let state = federation.clients().get(&client).filter(|state| !state.values.is_empty());
+    let Some(state) = state else { return BTreeSet::new() };
+    let kept: BTreeSet<&str> = state.averaged.rest_tensors().map(|tensor| &*tensor.name).collect();
     let received = federation.received(client);
-    let kept: Vec<&str> = state.averaged.rest_tensors().map(|tensor| &*tensor.name).collect();
-    let not_received = received.rest_tensors();
-    let own: Vec<&str> =
-        not_received.map(|tensor| &*tensor.name).filter(|name| kept.contains(name)).collect();
-    let layers = federation.shared().layout().layers().iter();
-    let mut names = Vec::new();
-    for layer in layers {
-        let tensors: Vec<&str> =
-            layer.tensors.iter().map(|t| &*t.name).filter(|name| own.contains(name)).collect();
-        if tensors.len() == layer.tensors.len() {
-            names.push(layer.name.to_string());
-        } else {
-            names.extend(tensors.into_iter().map(str::to_owned));
-        }
+    let shared = federation.shared().layout().tensors();
+    let own: BTreeSet<String> = received.rest_tensors().map(|tensor| tensor.name.clone()).collect();
+    let names = shared.map(|tensor| &*tensor.name);
+    names.filter(|name| kept.contains(name) && own.contains(*name)).collect()
+}
+
+/// A layer's name where all its tensors are among `own`, or else the names of those that are.
+fn names(layer: &Layer, own: &BTreeSet<&str>) -> Vec<String> {
+    let tensors = layer.tensors.iter().map(|tensor| &*tensor.name);
+    let tensors: Vec<&str> = tensors.filter(|name| own.contains(name)).collect();
+    match tensors.len() == layer.tensors.len() {
+        true => vec![layer.name.to_string()],
+        false => tensors.into_iter().map(str::to_owned).collect(),
     }
-    names
 }

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fedlayer_core::{Layout, Params, Role, TensorSpec};
+use fedlayer_core::{Layout, Params, ParamsError, Role, TensorSpec};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::{
     Values, ValuesError,
     error::shown,
-    faults::Faults,
+    faults::{Different, Faults},
     names::Naming,
-    numbers::{beyond_f32, check, floats, is_converted},
+    numbers::{beyond_f32, floats, is_converted},
 };
 use crate::checkpoint::is_of_client;
 
@@ -41,48 +41,45 @@ impl<'f> StateDict<'f> {
     /// when a value is not finite, or a running variance is negative.
     pub(super) fn values(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
         let names: Vec<&str> = self.tensors.keys().copied().collect();
-        let mut naming = Naming::new(&names, layout);
-        let mut notes = std::mem::take(&mut naming.notes);
+        let naming = Naming::new(&names, layout);
+        let mut changes = Changes::default();
         let mut faults = Faults::default();
         let mut values = Vec::with_capacity(layout.parameters());
-        let mut converted: BTreeMap<Dtype, usize> = BTreeMap::new();
-        let mut uncounted = 0;
         for spec in layout.tensors() {
-            let Some(tensor) = naming.known.get(&spec.name).map(|name| &self.tensors[name]) else {
-                if spec.role == Role::Statistic && spec.name.ends_with(COUNTER) {
-                    uncounted += 1;
+            match naming.known.get(&spec.name).map(|name| &self.tensors[name]) {
+                Some(tensor) => match self.numbers(spec, tensor)? {
+                    Some(numbers) => {
+                        values.extend(numbers);
+                        changes.taken(tensor.dtype());
+                    }
+                    None => faults.different.push(Different {
+                        spec,
+                        shape: tensor.shape().to_vec(),
+                        dtype: tensor.dtype(),
+                    }),
+                },
+                None if spec.role == Role::Statistic && spec.name.ends_with(COUNTER) => {
                     values.push(0.0);
-                } else {
-                    faults.missing.push(spec);
+                    changes.uncounted += 1;
+                    faults.uncounted.push(spec);
                 }
-                continue;
-            };
-            match self.numbers(spec, tensor)? {
-                Some(numbers) => values.extend(numbers),
-                None => faults.different.push((spec, tensor.shape().to_vec(), tensor.dtype())),
-            }
-            if is_converted(tensor.dtype()) {
-                *converted.entry(tensor.dtype()).or_default() += 1;
+                None => faults.missing.push(spec),
             }
         }
+        faults.none_known = naming.known.is_empty();
         faults.unknown = naming.unknown;
         if let Some(error) = faults.error(self.file, layout) {
             return Err(error);
         }
         self.check_tied(&naming.tied, &naming.known)?;
-        for (kind, count) in converted {
-            notes.push(format!("{count} tensors of {kind:?} are converted to F32"));
-        }
-        if uncounted > 0 {
-            notes.push(format!(
-                "{uncounted} counters `num_batches_tracked` are missing, and taken as 0"
-            ));
-        }
-        let wrong = |reason: String| ValuesError::Value { file: self.file.to_owned(), reason };
-        let params =
-            Params::new(layout.clone(), values).map_err(|error| wrong(error.to_string()))?;
-        check(&params).map_err(wrong)?;
-        let notes = notes.into_iter().map(|note| format!("`{}`: {note}", self.file)).collect();
+        let wrong = |error: ParamsError| ValuesError::Value {
+            file: self.file.to_owned(),
+            reason: error.to_string(),
+        };
+        let params = Params::new(layout.clone(), values).map_err(wrong)?;
+        params.check().map_err(wrong)?;
+        let notes = naming.notes.into_iter().chain(changes.notes());
+        let notes = notes.map(|note| format!("`{}`: {note}", self.file)).collect();
         Ok(Values { params, notes })
     }
 
@@ -127,5 +124,33 @@ impl<'f> StateDict<'f> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is not as the file has it, and so is worth a word.
+#[derive(Default)]
+struct Changes {
+    /// Tensors of a type that was converted.
+    converted: BTreeMap<Dtype, usize>,
+    /// Counters of batches that are not in the file.
+    uncounted: usize,
+}
+
+impl Changes {
+    fn taken(&mut self, kind: Dtype) {
+        if is_converted(kind) {
+            *self.converted.entry(kind).or_default() += 1;
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let converted = self.converted.iter();
+        let converted = converted
+            .map(|(kind, count)| format!("{kind:?} is converted to F32 (tensors: {count})"));
+        let uncounted = (self.uncounted > 0).then(|| {
+            let count = self.uncounted;
+            format!("`num_batches_tracked` is missing, and taken as 0 (tensors: {count})")
+        });
+        converted.chain(uncounted).collect()
     }
 }

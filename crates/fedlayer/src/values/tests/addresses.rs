@@ -1,0 +1,146 @@
+//! Models of runs: the run folder of `tests/oracle/client_models.py`, whose clients' models that
+//! script puts together.
+
+use std::{collections::BTreeMap, fs};
+
+use fedlayer_core::Role;
+
+use super::*;
+use crate::folders::Folders;
+
+/// The layers of the network there.
+fn net() -> Arc<Layout> {
+    use Role::{Statistic, Trained};
+    let tensors = [
+        ("fc1.weight", vec![3, 4], Trained),
+        ("fc1.bias", vec![3], Trained),
+        ("norm.weight", vec![3], Trained),
+        ("norm.bias", vec![3], Trained),
+        ("norm.running_mean", vec![3], Statistic),
+        ("norm.running_var", vec![3], Statistic),
+        ("norm.num_batches_tracked", vec![], Statistic),
+        ("out.weight", vec![3, 3], Trained),
+        ("out.bias", vec![3], Trained),
+    ];
+    Arc::new(Layout::with_roles(tensors).unwrap())
+}
+
+fn folder() -> String {
+    fixture("client_models").display().to_string()
+}
+
+fn locator() -> Locator {
+    Locator::new(Folders::new(None), BTreeMap::new())
+}
+
+fn read_address(address: &str) -> Result<Values, ValuesError> {
+    Source::find(&format!("{}/{address}", folder()), &locator())?.read(&net())
+}
+
+/// The values of a model, by tensor.
+fn by_tensor(values: &Values) -> BTreeMap<String, Vec<f32>> {
+    let layout = values.params.layout();
+    let tensors = layout.tensors();
+    tensors.map(|t| (t.name.clone(), values.params.range(&t.range).to_vec())).collect()
+}
+
+#[test]
+fn an_address_has_the_model_that_a_script_puts_together_from_the_checkpoint() {
+    let expected = fs::read_to_string(fixture("client_models/expected.json")).unwrap();
+    let expected: BTreeMap<String, BTreeMap<String, Vec<f32>>> =
+        serde_json::from_str(&expected).unwrap();
+    assert_eq!(expected.len(), 12);
+    for (name, tensors) in &expected {
+        // The folder of the strategy's name serves as well as the name, which has a colon.
+        let spoken = name.replace("one-layer-rotating", "one layer: rotating");
+        for address in [name, &spoken] {
+            let values = read_address(&format!("run:{address}")).unwrap();
+            assert_eq!(by_tensor(&values), *tensors, "{address}");
+            let is_shared =
+                values.notes.iter().any(|note| note.ends_with("all clients have this model"));
+            assert_eq!(is_shared, name.starts_with("all"), "{:?}", values.notes);
+        }
+    }
+    // Clients differ, or else there would be nothing to see.
+    let models: Vec<_> =
+        expected.iter().filter(|(name, _)| name.starts_with("one-layer-rotating:1:5")).collect();
+    assert!(models.windows(2).all(|pair| pair[0].1 != pair[1].1));
+    for shared in ["run:all:1:5", "run:all:1:5:shared", "run:all:1:last"] {
+        assert_eq!(by_tensor(&read_address(shared).unwrap()), expected["all:1:5:2"]);
+    }
+    let last = read_address("run:one layer: rotating:1:last:0").unwrap();
+    assert!(last.notes[0].ends_with("one layer: rotating:1:last:0`: the last round is 5"));
+}
+
+#[test]
+fn a_part_of_an_address_that_is_not_there_is_named_with_what_there_is() {
+    let addresses = [
+        "run:al:1:5:0",
+        "run:all:2:5:0",
+        "run:all:1:4:0",
+        "run:all:1:5:7",
+        "run:all:1:5:first",
+        "run:all",
+        "run:all:1",
+        "run:all:1:5:0:0",
+        "run:one layer: rotating:1:5",
+        "run:one layer: rotating:1:5:shared",
+        "run",
+        "runs:all:1:5:0",
+    ];
+    let said = addresses.map(|address| {
+        let error = read_address(address).unwrap_err();
+        error.with_help().replace(&folder(), "FOLDER")
+    });
+    insta::assert_snapshot!("addresses", said.join("\n\n"));
+}
+
+fn checkpoint(strategy: &str) -> PathBuf {
+    let path = format!("run/{strategy}/seed-1/checkpoints/round-0000005.safetensors");
+    fixture("client_models").join(path)
+}
+
+#[test]
+fn the_checkpoint_of_a_strategy_that_leaves_layers_with_clients_is_no_one_model() {
+    let (said, help) = refused(checkpoint("one-layer-rotating"), &net());
+    let (said, help) = (said.replace(&folder(), "FOLDER"), help.replace(&folder(), "FOLDER"));
+    insta::assert_snapshot!("unshared", format!("{said}\n{help}"));
+    assert!(read(checkpoint("all"), &net()).is_ok());
+    // Elsewhere its run cannot be named.
+    let place = Written::new(fs::read(checkpoint("one-layer-rotating")).unwrap());
+    let (_, help) = refused(place.path(), &net());
+    assert!(help.contains("`RUN:STRATEGY:SEED:ROUND:CLIENT`"), "{help}");
+}
+
+#[test]
+fn a_file_of_the_very_name_of_an_address_comes_first() {
+    let place = tempfile::tempdir().unwrap();
+    let name = place.path().join("run:all:1:5").display().to_string();
+    fs::copy(checkpoint("all"), &name).unwrap();
+    fs::create_dir(place.path().join("run")).unwrap();
+    fs::write(place.path().join("run/scenario.toml"), "").unwrap();
+    assert!(matches!(Source::find(&name, &locator()), Ok(Source::File(_))));
+}
+
+#[test]
+fn a_checkpoint_that_lost_its_words_or_changed_is_refused() {
+    let bytes = fs::read(checkpoint("one-layer-rotating")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let bare = safetensors::serialize(tensors.tensors(), None).unwrap();
+    let (said, help) = refused(Written::new(bare).path(), &net());
+    assert!(said.contains("has tensors of single clients (`client/0/fc1.bias`)"), "{said}");
+    assert!(help.contains("as fedlayer wrote it"), "{help}");
+    let mut changed = fs::read(checkpoint("all")).unwrap();
+    let last = changed.len() - 2;
+    changed[last] ^= 1;
+    let (said, _) = refused(Written::new(changed).path(), &net());
+    assert!(said.contains("bytes of it have changed since"), "{said}");
+}
+
+#[test]
+fn the_model_of_another_network_says_how_its_tensors_differ() {
+    let other = Arc::new(Layout::new([("fc1.weight", vec![5, 4]), ("fc2.bias", vec![3])]).unwrap());
+    let address = format!("{}/run:all:1:5", folder());
+    let error = Source::find(&address, &locator()).unwrap().read(&other).unwrap_err();
+    assert!(error.to_string().contains("found it in the file; the model has no such tensor"));
+}
