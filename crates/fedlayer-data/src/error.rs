@@ -123,7 +123,7 @@ pub enum DataError {
     Decode(#[from] DecodeError),
     /// A file of one's own is not what its format says, or not what the scenario says.
     #[error(transparent)]
-    OwnFile(DecodeError),
+    OwnFile(Box<DecodeError>),
     /// A file whose labels are no classes.
     #[error(
         "`{file}` has {different} different labels in {examples} examples; these are no classes"
@@ -312,7 +312,7 @@ impl DataError {
     /// A fault of a file that the user wrote, and that nobody can fetch again.
     pub(crate) fn of_own_file(self) -> Self {
         match self {
-            Self::Decode(error) => Self::OwnFile(error),
+            Self::Decode(error) => Self::OwnFile(Box::new(error)),
             other => other,
         }
     }
@@ -403,7 +403,7 @@ impl DataError {
                 "get the file again (`fedlayer data fetch NAME` checks its SHA-256), or correct it"
                     .into()
             }
-            Self::OwnFile(error) => error.help.unwrap_or_else(|| "correct the file".into()),
+            Self::OwnFile(error) => error.help.map_or("correct the file".to_owned(), String::from),
             Self::NoClasses { different, .. } => format!(
                 "fedlayer trains classifiers, no regression: name another column, or put the targets into bins first (`pandas.qcut(df[\"y\"], 4, labels=False)`); if they are classes, number them from 0 and write `classes = {different}` beside `train`"
             ),

@@ -48,12 +48,12 @@ pub struct DecodeError {
     /// What was expected there.
     pub expected: String,
     /// What mends the file, where that is known.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
 }
 
 impl DecodeError {
     /// The same, and what mends the file.
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }

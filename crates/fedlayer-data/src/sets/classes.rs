@@ -79,7 +79,7 @@ impl Classes {
             fault: Fault::Label,
             found: format!("the label `{label}`").replace(char::is_control, " "),
             expected,
-            help: Some(help.to_owned()),
+            help: Some(help.into()),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn tiny_shakespeare(shelf: &dyn Shelf, context: usize) -> Result<Exam
 /// A text of one's own, in characters.
 pub(super) fn own(shelf: &dyn Shelf, file: &str, context: usize) -> Result<Examples, DataError> {
     let text = utf8(&mut source(open_own(shelf, file)?)?, None);
-    let text = text.map_err(DataError::OwnFile)?;
+    let text = text.map_err(|error| DataError::from(error).of_own_file())?;
     let examples = examples(&characters(&text), context, 2, file)?;
     Ok(Examples { groups: None, ..examples })
 }

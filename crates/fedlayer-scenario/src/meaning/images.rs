@@ -32,6 +32,24 @@ pub(super) fn channels_last(scenario: &Scenario, facts: Option<&DataFacts>) -> O
     Some(problem)
 }
 
+/// The problem of a network of convolutions without layers, and how files of one's own say what an image is.
+pub(super) fn with_shape(
+    problem: Problem,
+    scenario: &Scenario,
+    facts: Option<&DataFacts>,
+) -> Problem {
+    let is_own = matches!(&scenario.data.set, DataSet::Files(files) if files.shape.is_none());
+    let shape = match facts.map(|facts| facts.shape.as_slice()) {
+        Some([height, width]) => format!("[1, {height}, {width}]"),
+        Some([_]) => "[channels, height, width]".to_owned(),
+        _ => return problem,
+    };
+    if !is_own || !has_convolution(&scenario.model) {
+        return problem;
+    }
+    problem.help(format!("where an example is an image, say so beside `train`: `shape = {shape}`"))
+}
+
 /// Whether a network has a convolution. Nothing is known of a module.
 fn has_convolution(model: &ModelSpec) -> bool {
     let is_convolution = |layer: &LayerSpec| match layer {

@@ -156,7 +156,8 @@ pub(crate) fn check(
     let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
         Ok(layout) => layout,
         Err(problem) => {
-            problems.extend(problem.map(|problem| *problem));
+            let facts = facts.as_ref().ok();
+            problems.extend(problem.map(|problem| images::with_shape(*problem, scenario, facts)));
             return Err(problems);
         }
     };
