@@ -136,6 +136,9 @@ fn inputs_that_nobody_scaled_are_shown_by_check_and_warned_of_by_run() {
     assert_eq!(json["inputs"]["warnings"].as_array().unwrap().len(), 2);
     let run = place.fedlayer("run scenario.toml --out out").ok();
     assert!(run.stderr.contains("warning: training inputs are from 0 to 255"), "{}", run.stderr);
+    let note = fs::read_to_string(place.path("out/run.json")).unwrap();
+    let note: serde_json::Value = serde_json::from_str(&note).unwrap();
+    assert_eq!(note["inputs"], "x");
     fs::write(place.path("test.csv"), table(&[("a", 255.0)])).unwrap();
     let check = place.fedlayer("check scenario.toml --set data.normalize=set").ok().stdout;
     assert!(check.contains("(x − mean) / std of the training examples"), "{check}");

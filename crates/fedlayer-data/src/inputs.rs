@@ -83,7 +83,7 @@ fn channels_of(shape: &[usize]) -> (usize, usize) {
 pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
     let text = matches!(spec.set, DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_));
     let keys = [("data.scale", spec.scale.is_some()), ("data.normalize", spec.normalize.is_some())];
-    for (key, _) in keys.into_iter().filter(|(_, given)| text && *given) {
+    if let Some((key, _)) = keys.into_iter().find(|(_, given)| text && *given) {
         return Err(DataError::NoEffect { key, why: "the tokens of a text are no quantities" });
     }
     if let Some(Scale::Factor(factor)) = spec.scale {

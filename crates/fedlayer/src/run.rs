@@ -46,6 +46,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
     let note = RunNote {
         data: absolute(args.scenario.data.data.as_deref())?,
+        inputs: read.plans.first().and_then(|plan| data.inputs(plan)),
         ..note(&name, &read.plans, device.to_string(), workers(&args.means)?)
     };
     let trainers = Arc::new(Trainers::new(device, data));
@@ -87,6 +88,7 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     let device = open(choice)?;
     let note = RunNote {
         data: before.data,
+        inputs: before.inputs,
         ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?)
     };
     if note.device != before.device {
@@ -124,6 +126,7 @@ pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -
         device,
         libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
         data: None,
+        inputs: None,
         workers,
         seeds: seeds.into_iter().collect(),
         state: RunState::Running,

@@ -54,6 +54,9 @@ pub(crate) struct RunNote {
     /// The folder that `--data` named, if it did.
     #[serde(default)]
     pub(crate) data: Option<PathBuf>,
+    /// What becomes of a number x of the data before the model sees it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inputs: Option<String>,
     /// Workers.
     pub(crate) workers: usize,
     /// The scenario's seeds.

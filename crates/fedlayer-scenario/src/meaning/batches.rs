@@ -49,7 +49,7 @@ pub(super) fn check(
     Some(
         Problem::new(at, title)
             .label(label(local, first, hits.len(), sizes.len()))
-            .help(drop(local, &sizes, scenario.clients.count))
+            .help(without_last(local, &sizes, scenario.clients.count))
             .help(other_batch(local, &sizes, scenario.clients.count))
             .help(single(first)),
     )
@@ -99,7 +99,7 @@ fn is_mended(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> b
     hits(local, clients, sizes).next().is_none()
 }
 
-fn drop(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> Option<String> {
+fn without_last(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> Option<String> {
     let dropped = LocalSpec { last_batch: LastBatch::Drop, ..local.clone() };
     is_mended(&dropped, sizes, clients).then(|| {
         "write `last_batch = \"drop\"` in `[local]`: a last batch that is smaller than the others is then left out, as by PyTorch's `drop_last=True`".to_owned()
