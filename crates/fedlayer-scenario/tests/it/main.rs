@@ -8,6 +8,7 @@
 mod base;
 mod faults;
 mod laws;
+mod needs;
 mod right;
 mod settings;
 mod sweep;
