@@ -84,20 +84,13 @@ fn both(about: &str, place: &Place, words: &[&str], code: i32) -> String {
 fn a_module_that_cannot_be_trained_is_refused_by_both() {
     for (name, words) in [
         ("pair", "it returns a tuple of 2"),
-        ("wide", "mat1 and mat2 shapes cannot be multiplied"),
         ("raises", "ValueError: three channels, please"),
-        ("tokens", "by `x.long()`"),
-        ("masked", "it is given the inputs alone"),
         ("cuda", "let it follow its input"),
         ("nan", "its logits on inputs of zeros and ones are not finite"),
-        ("steep", "the gradient by its parameter `fc.weight` is not finite"),
         ("drops", "(`forward`, `blocks.0.drop`)"),
-        ("norms", "its buffers are `body.1.running_mean`"),
         ("double", "`fc.weight` is float64"),
-        ("half", "`module.float()`"),
         ("frozen", "it has no parameters"),
         ("fussy", "in training: libtorch: ValueError: more examples, please"),
-        ("twofold", "it makes [2, 6] (Float)"),
     ] {
         let place = Place::with(MODULE);
         fs::write(place.path("images.csv"), images()).unwrap();

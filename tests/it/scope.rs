@@ -40,9 +40,9 @@ fn methods_share_the_layers_that_they_say() {
     let place = Place::with(&scenario);
     let said = place.fedlayer("check scenario.toml").ok().stdout;
     for (name, layers) in [
-        ("FedPer", "conv1+norm1+conv2+norm2+fc1"),
+        ("FedPer", "fc1+norm1+fc2+norm2+fc3"),
         ("LG-FedAvg", "out"),
-        ("FedBN", "conv1+conv2+fc1+out"),
+        ("FedBN", "fc1+fc2+fc3+out"),
         ("SiloBN", "all"),
     ] {
         let rows = said.lines().filter_map(|line| line.strip_prefix(name));

@@ -103,11 +103,8 @@ pub(crate) fn logits(
     };
     let failed = |error, when| match error {
         TorchError::Torch(words) => {
-            let (shape, advice) = (inputs.size(), advice(&words, facts));
-            let words = TorchError::Torch(words);
-            let reason =
-                format!("it does not take inputs of shape {shape:?}{when}: {words}{advice}");
-            refused(file, &reason)
+            let (shape, why) = (inputs.size(), explained(&words, facts));
+            refused(file, &format!("it does not take inputs of shape {shape:?}{when}: {why}"))
         }
         error => error,
     };
@@ -133,24 +130,24 @@ pub(crate) fn logits(
     Ok(first)
 }
 
-/// What may help with an error inside a module.
-fn advice(words: &str, facts: &DataFacts) -> String {
+/// What libtorch says of an error inside a module, with what may help.
+fn explained(words: &str, facts: &DataFacts) -> String {
     let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     if has(&["NVIDIA", "CUDA", "cuda"]) {
-        return "; it asks for a GPU by itself: let it follow its input (`device=x.device`)"
+        // What libtorch says is about its own libraries.
+        return "it asks for a GPU by itself; let it follow its input (`device=x.device`)"
             .to_owned();
     }
-    if has(&["scalar type", "dtype"]) {
-        return "; inputs are float32, tokens too: turn these into whole numbers by `x.long()`"
-            .to_owned();
-    }
-    if has(&["missing value for argument"]) {
-        return "; it is given the inputs alone".to_owned();
-    }
-    if has(&["shape", "size", "dimension"]) {
-        return format!("; an example of this data has shape {:?}", facts.shape);
-    }
-    String::new()
+    let advice = if has(&["scalar type", "dtype"]) {
+        "; inputs are float32, tokens too: turn these into whole numbers by `x.long()`".to_owned()
+    } else if has(&["missing value for argument"]) {
+        "; it is given the inputs alone".to_owned()
+    } else if has(&["shape", "size", "dimension"]) {
+        format!("; an example of this data has shape {:?}", facts.shape)
+    } else {
+        String::new()
+    };
+    format!("libtorch: {words}{advice}")
 }
 
 /// Two inputs of zeros and ones, which are tokens, too: uneven, so that no unit is silent for want of a contrast.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    DataFacts, LayerSchedule, Layout, Seed, slug,
+    LayerSchedule, Layout, Seed, slug,
     spec::{
         AnalysisSpec, DataSet, GivenModels, Keep, Measurement, RoundChoice, RoundWord, SplitSpec,
         StrategySpec, Surface, Synthetic, Through,
@@ -25,11 +25,7 @@ use crate::{
 /// The longest name of an analysis's files, in bytes; endings and the names of pictures follow it.
 const LONGEST_FILE: usize = 200;
 
-pub(super) fn check(
-    scenario: &Scenario,
-    layout: &Arc<Layout>,
-    facts: Option<&DataFacts>,
-) -> Vec<Problem> {
+pub(super) fn check(scenario: &Scenario, layout: &Arc<Layout>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, spec) in scenario.analysis.iter().enumerate() {
         let path = Path::from("analysis").join(index);
@@ -38,7 +34,7 @@ pub(super) fn check(
         problems.extend(rounds(scenario, spec, &path));
         problems.extend(splits(scenario, spec, &path));
         problems.extend(measure(&spec.measure, layout, &path.join("measure")));
-        problems.extend(needs::check(scenario, spec, layout, facts, &path));
+        problems.extend(needs::check(scenario, spec, layout, &path));
     }
     problems
 }

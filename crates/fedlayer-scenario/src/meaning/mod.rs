@@ -163,7 +163,7 @@ pub(crate) fn check(
     };
     problems.extend(model::statistics(scenario, &layout));
     problems.extend(layers::check(scenario, &layout));
-    problems.extend(analysis::check(scenario, &layout, facts.as_ref().ok()));
+    problems.extend(analysis::check(scenario, &layout));
     if let Ok(facts) = &facts {
         problems.extend(module::check(scenario, facts, outside));
         problems.extend(analysis::models(scenario, &layout, outside));

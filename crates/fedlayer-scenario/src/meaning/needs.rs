@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisError, Architecture, DataFacts, Layout, named_layers,
+    AnalysisError, Layout, named_layers,
     spec::{AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, Surface, Through},
 };
 
@@ -21,12 +21,11 @@ pub(super) fn check(
     scenario: &Scenario,
     spec: &AnalysisSpec,
     layout: &Arc<Layout>,
-    facts: Option<&DataFacts>,
     path: &Path,
 ) -> Vec<Problem> {
     let at = path.join("measure");
     let found = match &spec.measure {
-        Measurement::Align(_) => operations(&scenario.model, facts, &at),
+        Measurement::Align(_) => operations(&scenario.model, &at),
         Measurement::Criticality(_) => start(scenario, spec, &at),
         Measurement::Subspace(_) => history(scenario, spec, &at),
         Measurement::Surface(surface) => plane(scenario, spec, surface, layout, &at),
@@ -36,12 +35,11 @@ pub(super) fn check(
 }
 
 /// Units are permuted by operations, which a module, a diagonal network and the toy do not have.
-fn operations(model: &ModelSpec, facts: Option<&DataFacts>, at: &Path) -> Option<Problem> {
-    let has_none = match model {
-        ModelSpec::Torchscript(_) | ModelSpec::DiagonalLinear(_) | ModelSpec::Toy(_) => true,
-        // A network that does not fit the data is a problem of its own.
-        _ => facts.is_some_and(|facts| Architecture::new(model, facts).is_err()),
-    };
+fn operations(model: &ModelSpec, at: &Path) -> Option<Problem> {
+    let has_none = matches!(
+        model,
+        ModelSpec::Torchscript(_) | ModelSpec::DiagonalLinear(_) | ModelSpec::Toy(_)
+    );
     has_none.then(|| {
         let title = "`align` permutes the units of a network whose operations are known";
         Problem::new(At::Value(at.clone()), title)

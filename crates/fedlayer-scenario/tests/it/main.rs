@@ -11,6 +11,7 @@ mod batches;
 mod faults;
 mod images;
 mod laws;
+mod needs;
 mod right;
 mod settings;
 mod sweep;
