@@ -34,7 +34,7 @@ fn a_last_batch_of_one_is_refused_by_check_and_run_alike_and_can_be_dropped() {
     for words in [
         "scenario.toml:11:9",
         "batch normalisation `norm1` sees one value per channel in a batch of one example",
-        "the last batch of clients 0, 1, 2, 3 and 4 more has one example (client 0: 115 examples in batches of 19)",
+        "the last batch of clients 1, 2, 3, 4 and 4 more has one example (client 1: 115 in batches of 19)",
         "write `last_batch = \"drop\"` in `[local]`",
         "with `batch = 20` no client has a batch of one example",
     ] {
@@ -60,9 +60,9 @@ partition = "natural"
 [clients]
 count = 3
 [model]
-mlp = [4]
+mlp = { hidden = [4], activation = "identity" }
 [local]
-epochs = 2
+epochs = 6
 batch = 4
 optimizer = { sgd = { lr = 0.1 } }
 [[strategy]]

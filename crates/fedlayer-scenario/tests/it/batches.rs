@@ -83,7 +83,7 @@ fn steps_that_end_before_the_last_batch_are_taken() {
 
 #[test]
 fn batches_of_one_and_clients_of_one_are_told_apart() {
-    let report = each(DENSE, &["local.batch=1"]).unwrap_err().render(Color::Plain);
+    let report = each(DENSE, &["local.batch=1", "seeds=[1]"]).unwrap_err().render(Color::Plain);
     assert!(
         report.contains("with seed 1 every batch of clients 0, 1, 2, 3 and 4 more"),
         "{report}"
