@@ -80,7 +80,7 @@ impl LayerSet {
 
     /// Whether the set holds every value of the model. Where running statistics stay with the model, the set of all layers does not.
     pub fn holds_every_value(&self) -> bool {
-        self.ranges == [0..self.layout.parameters()]
+        matches!(&self.ranges[..], [only] if *only == (0..self.layout.parameters()))
     }
 
     /// The ranges of the flat parameters that are not among [`ranges`](Self::ranges), ascending.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, BarrierRow, ClientId, EndModel, Federation, Kind, LayerSet, Layout, Metric, Mix,
-    Params, ParamsError, Point, Role, Seed, Split, Subject, SubjectModel, Update, UpdateError,
+    AnalysisRow, BarrierRow, ClientId, EndModel, Federation, Kind, Layer, LayerSet, Layout, Metric,
+    Mix, Params, ParamsError, Point, Role, Seed, Split, Subject, SubjectModel, Update, UpdateError,
     analyze, charge, distance, mean_model, spec::*, weighted_mean,
 };
 use serde::de::DeserializeOwned;
@@ -57,14 +57,14 @@ fn outcomes(fixture: &Value, layout: &Arc<Layout>) -> impl Fn(&[f32]) -> Outcome
     let labels: Vec<usize> = read(&fixture["labels"]);
     let layers = layout.layers().to_vec();
     move |values| {
-        let tensor = |layer: usize, at: usize| -> Vec<f64> {
-            values[layers[layer].tensors[at].range.clone()].iter().map(|&v| v.into()).collect()
+        let tensor = |layer: &Layer, at: usize| -> Vec<f64> {
+            values[layer.tensors[at].range.clone()].iter().map(|&v| v.into()).collect()
         };
         let logits = |input: &Vec<f64>| {
             let mut x = input.clone();
-            for layer in 0..layers.len() {
+            for layer in &layers {
                 let (weight, bias) = (tensor(layer, 0), tensor(layer, 1));
-                x = if layers[layer].tensors.len() == 2 {
+                x = if layer.tensors.len() == 2 {
                     let rows = weight.chunks(x.len()).zip(&bias);
                     rows.map(|(row, b)| row.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + b)
                         .collect()
