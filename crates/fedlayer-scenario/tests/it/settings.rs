@@ -125,7 +125,7 @@ fn texts_that_are_no_settings() {
 /// For whoever compares runs: the data may be nowhere on this machine.
 #[test]
 fn what_a_text_says_is_known_without_its_data() {
-    let text = "rounds = 2\ndata.set = \"cifar-10\"\nclients.count = 3\nmodel = \"resnet-20\"\n\
+    let text = "rounds = 2\ndata.set = \"cifar-10\"\nclients.count = 3\nmodel = { resnet-20 = {} }\n\
                 local = { epochs = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }\n\
                 strategy = [{ name = \"all\", average = \"all\" }]";
     let settings: [Setting; 1] = ["local.optimizer.sgd.lr=0.5".parse().unwrap()];
