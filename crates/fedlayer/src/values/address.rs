@@ -137,7 +137,7 @@ struct Parts<'t> {
 
 impl Parts<'_> {
     /// The strategy at the beginning of `rest`, by its name or its folder, and what stands behind
-    /// it. Names may have colons, so the longest that fits is meant.
+    /// it. Names may have colons, so that several may fit; what stands behind tells them apart.
     fn strategy<'r, 'a>(
         &self,
         rest: &'a str,
@@ -151,12 +151,21 @@ impl Parts<'_> {
             let behind = behind(&ran.name).or_else(|| behind(&slug(&ran.name)))?;
             Some((ran, behind))
         });
-        fits.min_by_key(|(_, behind)| behind.len()).ok_or_else(|| {
-            let found = rest.split(':').next().unwrap_or_default();
-            let meant = did_you_mean(found, self.names.iter().map(String::as_str));
-            let meant = meant.map_or(String::new(), |meant| format!("; {meant}"));
-            self.unknown("strategy", found, list(&self.names) + &meant)
-        })
+        let fits: Vec<(&Ran, &str)> = fits.collect();
+        let is_whole = |(_, behind): &&(&Ran, &str)| matches!(behind.split(':').count(), 2 | 3);
+        let whole: Vec<(&Ran, &str)> = fits.iter().filter(is_whole).copied().collect();
+        if whole.len() > 1 {
+            let names = list(whole.iter().map(|(ran, _)| &ran.name));
+            return Err(ValuesError::Ambiguous { address: self.text.to_owned(), names });
+        }
+        whole.first().or(fits.first()).copied().ok_or_else(|| self.no_strategy(rest))
+    }
+
+    fn no_strategy(&self, rest: &str) -> ValuesError {
+        let found = rest.split(':').next().unwrap_or_default();
+        let meant = did_you_mean(found, self.names.iter().map(String::as_str));
+        let meant = meant.map_or(String::new(), |meant| format!("; {meant}"));
+        self.unknown("strategy", found, list(&self.names) + &meant)
     }
 
     /// The folder of a seed.

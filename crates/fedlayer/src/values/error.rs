@@ -103,6 +103,14 @@ pub(crate) enum ValuesError {
         /// The strategy.
         strategy: String,
     },
+    /// An address that fits several strategies whose names have colons.
+    #[error("`{address}` may be a model of several strategies: {names}")]
+    Ambiguous {
+        /// The address.
+        address: String,
+        /// The strategies.
+        names: String,
+    },
     /// A part of an address that the run does not have.
     #[error("`{address}`: the run has no {what} `{found}`; it has {there}")]
     Unknown {
@@ -162,6 +170,9 @@ impl ValuesError {
                 "use the checkpoint as fedlayer wrote it, or delete the tensors of clients if the others are the model that you mean"
                     .to_owned(),
             ),
+            Self::Ambiguous { .. } => {
+                Some("name the checkpoint's file, or the strategy by its folder in the run".to_owned())
+            }
             Self::Parts { .. } => Some(format!("an address has the form {ADDRESS}")),
             Self::File(_) | Self::Absent { .. } | Self::Value { .. } | Self::Checkpoint { .. } | Self::Unknown { .. } => None,
         }

@@ -113,6 +113,28 @@ fn the_checkpoint_of_a_strategy_that_leaves_layers_with_clients_is_no_one_model(
 }
 
 #[test]
+fn an_address_that_fits_two_strategies_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let run = place.path().join("run");
+    for folder in ["1/seed-2", "1-2/seed-1"] {
+        fs::create_dir_all(run.join(folder)).unwrap();
+    }
+    let scenario = fs::read_to_string(fixture("client_models/run/scenario.toml")).unwrap();
+    let scenario = scenario.replace("one layer: rotating", "1:2");
+    let scenario = scenario.replace("name = \"all\"", "name = \"1\"");
+    fs::write(run.join("run.json"), "{}").unwrap();
+    fs::write(run.join("scenario.toml"), scenario).unwrap();
+    let said = |address: &str| {
+        let address = format!("{}/{address}", place.path().display());
+        Source::find(&address, &Folders::new(None)).unwrap_err().to_string()
+    };
+    let both = said("run:1:2:1:2");
+    assert!(both.contains("may be a model of several strategies: `1`, `1:2`"), "{both}");
+    assert!(said("run:1:2:1:2:0").contains("no round `2`"));
+    assert!(said("run:1-2:1:2").contains("no round `2`"));
+}
+
+#[test]
 fn a_file_of_the_very_name_of_an_address_comes_first() {
     let place = tempfile::tempdir().unwrap();
     let name = place.path().join("run:all:1:5").display().to_string();
