@@ -69,7 +69,9 @@ fn what_to_cite_is_readable_and_of_this_version() {
     let version = format!("\nversion: {}\n", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&version), "{version} is not in {text}");
     let link = "https://arxiv.org/abs/2307.06966";
-    for file in ["CITATION.cff", "docs/scope.md", "docs/figures.md", "docs/analyses.md"] {
+    for file in
+        ["CITATION.cff", "docs/scope.md", "docs/figures.md", "docs/analyses.md", "docs/models.md"]
+    {
         assert!(of_repository(file).contains(link), "{file} has no link to the article");
     }
 }
