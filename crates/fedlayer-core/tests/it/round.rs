@@ -304,7 +304,7 @@ fn a_round_that_fails_in_every_attempt_fails_the_run() {
         > report 2.2.0
         > report 2.2.1 crashed
         > deadline 2.2
-        (failed: round 2, attempt 2 of 2: 1 of 2 needed clients reported (client 2 not back by the deadline))
+        (failed: round 2, attempt 2 of 2: 1 of 2 needed clients reported (client 1 failed: out of memory; client 2 not back by the deadline))
         > joined 0
         > deadline 2.2
         > probed 2
@@ -375,7 +375,7 @@ fn everybody_drops_out() {
         &plan,
         "
         > joined 0
-        (failed: round 1, attempt 2 of 2: 0 of 2 needed clients reported (client 2 dropped out))
+        (failed: round 1, attempt 2 of 2: 0 of 2 needed clients reported (clients 0, 1 and 2 dropped out))
         ",
     );
     plan.clients.attempts = 20_000;

@@ -50,7 +50,7 @@ fn each(model: &str, settings: &[&str]) -> Result<Read, Report> {
 
 #[track_caller]
 fn refused(result: Result<Read, Report>, words: &str) {
-    let report = result.expect_err("a batch of one was taken").render(Color::Plain);
+    let report = result.unwrap_err().render(Color::Plain);
     assert!(report.contains(words), "{report}");
 }
 
