@@ -131,7 +131,7 @@ fn sentence(message: &str) -> String {
 fn source(trace: &str) -> Option<String> {
     let (_, original) = trace.split_once("original code")?;
     let frames = original.lines().filter_map(|line| line.trim().strip_prefix("File \""));
-    let own = frames.filter(|frame| !frame.contains("/torch/")).last()?;
+    let own = frames.rev().find(|frame| !frame.contains("/torch/"))?;
     let (file, rest) = own.split_once("\", line ")?;
     let line: String = rest.chars().take_while(char::is_ascii_digit).collect();
     let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
