@@ -34,7 +34,7 @@ fn a_cut_shorter_than_the_grace_is_not_noticed() {
     federation.until_round(before + 6);
     assert_eq!(federation.counted("fedlayer_workers_lost_total"), 0);
     federation.finish_like_one_process();
-    assert!(!federation.said().contains("left"), "{}", federation.said());
+    assert!(!federation.said().contains(" left: "), "{}", federation.said());
     assert_eq!(federation.said().matches("joined").count(), 2);
 }
 
@@ -114,7 +114,7 @@ fn a_thousand_half_open_connections_keep_neither_rounds_nor_a_worker_from_going_
     let silent_ones = "fedlayer_refusals_total{reason=\"Silent\"}";
     until("the end of the last", || federation.counted(silent_ones) >= 1);
     assert!(took < SLACK, "it took {took:?}");
-    assert!(!federation.said().contains("left"), "{}", federation.said());
+    assert!(!federation.said().contains(" left: "), "{}", federation.said());
     drop(silent);
     federation.coordinator.signal("-TERM");
     assert_eq!(federation.coordinator.ended(), Some(130));

@@ -117,9 +117,9 @@ const EDITS: &[Edit] = &[
     ("a wrong key", "epochs = 1", "epoch = 1", 3, &["unknown key `epoch`"]),
     ("a seed twice", "seeds = [1]", "seeds = [1, 1]", 3, &["seed 1 is given twice"]),
     ("clients", "per_round = 5", "per_round = 50", 3, &["cannot draw more clients"]),
-    ("a file of data", "\"digits\"", "{ files = { train = \"no.csv\" } }", 3, &["no.csv"]),
+    ("a file of data", "\"digits\"", "{ files = { train = \"no.csv\" } }", 4, &["no.csv"]),
     ("a file of labels", "\"digits\"", "{ files = { train = \"a.npy\" } }", 3, &[]),
-    ("a set that is not there", "\"digits\"", "\"mnist\"", 3, &["fedlayer data fetch mnist"]),
+    ("a set that is not there", "\"digits\"", "\"mnist\"", 4, &["fedlayer data fetch mnist"]),
     ("a partition", "{ dirichlet = 0.3 }", "\"natural\"", 3, &["whose its examples are"]),
     ("clients without examples", "count = 6", "count = 6000", 3, &["cannot share a pool"]),
     ("a network of images", "mlp = [16]", "resnet-20 = {}", 3, &["error: "]),
@@ -134,7 +134,7 @@ const EDITS: &[Edit] = &[
         "a module that is not there",
         "mlp = [16]",
         "torchscript = \"no.pt\"",
-        3,
+        4,
         &["`no.pt`: not found"],
     ),
     ("no module", "mlp = [16]", "torchscript = \"scenario.toml\"", 3, &["error: "]),
@@ -150,7 +150,7 @@ const EDITS: &[Edit] = &[
         "values that are not there",
         "rounds = 6",
         "rounds = 6\ninitial = \"no.safetensors\"",
-        3,
+        4,
         &["no.safetensors"],
     ),
     (
@@ -249,7 +249,9 @@ fn an_analysis_that_cannot_be_made_is_refused_by_both() {
         ),
     ] {
         let text = DIGITS.to_owned() + "[[analysis]]\n" + analysis + "\n";
-        both(about, &Place::with(&text), &[words], 3);
+        // What is absent has a code of its own, where nothing else is wrong.
+        let code = if words.ends_with("not found") { 4 } else { 3 };
+        both(about, &Place::with(&text), &[words], code);
     }
     for (name, measure, words) in [
         ("plain", "align = {}", "`align` permutes the units"),

@@ -20,9 +20,10 @@ fn check_lists_the_first_clients_and_counts_all() {
     let json: Value =
         serde_json::from_str(&place.fedlayer(&format!("{check} --json")).ok().stdout).unwrap();
     assert_eq!(json["client_count"], 1_000_000);
-    // Two strategies, ten rounds, a hundred clients, two epochs of 40 examples in tens; their models on two splits each.
+    // Two strategies, ten rounds, a hundred clients, two epochs of 40 examples in tens. The model that `all` shares is evaluated on the
+    // common test set once a round, the models of the other strategy each; all on the clients' own data.
     assert_eq!(json["cost"]["steps"], 2 * 10 * 100 * 2 * 4);
-    assert_eq!(json["cost"]["evaluations"], 2 * 10 * 100 * 2);
+    assert_eq!(json["cost"]["evaluations"], 10 * (1 + 100) + 10 * (100 + 100));
     assert_eq!(json["clients"].as_array().unwrap().len(), 20);
     for client in json["clients"].as_array().unwrap() {
         assert_eq!(client["train"].as_u64().unwrap() + client["test"].as_u64().unwrap(), 50);

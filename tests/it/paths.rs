@@ -113,17 +113,18 @@ fn values_and_modules_beside_the_scenario_are_found_from_any_folder() {
     let scenario = fs::read_to_string(place.path("study/one.toml")).unwrap();
     good(&within(&place, "", "run study/one.toml --out first"));
     let end = place.path("first/all/seed-1/checkpoints/round-0000006.safetensors");
-    fs::copy(end, place.path("study/start.safetensors")).unwrap();
+    fs::copy(&end, place.path("study/start.safetensors")).unwrap();
+    fs::copy(&end, place.path("study/other.safetensors")).unwrap();
     let next = scenario.replace("rounds = 6", "rounds = 1\ninitial = \"start.safetensors\"");
     let next = next
-        + "[[strategy]]\nname = \"none\"\naverage = \"none\"\n[[analysis]]\nmeasure = { barriers = {} }\nmodels = { files = [\"start.safetensors\", \"start.safetensors\"] }\n";
+        + "[[strategy]]\nname = \"none\"\naverage = \"none\"\n[[analysis]]\nmeasure = { barriers = {} }\nmodels = { files = [\"start.safetensors\", \"other.safetensors\"] }\n";
     fs::write(place.path("study/next.toml"), next).unwrap();
     good(&within(&place, "elsewhere", "run ../study/next.toml --out ../second"));
     let noted: Value =
         serde_json::from_slice(&fs::read(place.path("second/inputs.json")).unwrap()).unwrap();
     let files = noted["files"].as_array().unwrap();
     let names: Vec<_> = files.iter().map(|file| file["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["flowers.csv", "start.safetensors"]);
+    assert_eq!(names, ["flowers.csv", "other.safetensors", "start.safetensors"]);
     for file in files {
         let path = Path::new(file["path"].as_str().unwrap());
         let bytes = fs::read(path).unwrap();

@@ -2,7 +2,7 @@
 
 use fedlayer_core::{
     FederatedData,
-    spec::{DataSpec, Files, Partition},
+    spec::{DataSpec, Files, Partition, Scale, ScaleWord},
 };
 use fedlayer_data::{
     DataError,
@@ -157,7 +157,8 @@ fn arrays_of_every_kind_and_order_are_read_as_numpy_and_pytorch_read_them() {
         let shelf = MemoryShelf::of([("t.safetensors", crate::columns::bytes(&case["file"]))]);
         let test = Some("t.safetensors".to_owned());
         let own = Files { test, ..files("t.safetensors") };
-        let pool = shelf.load(&spec(own), 1).unwrap().pool().unwrap().clone();
+        let raw = DataSpec { scale: Some(Scale::Word(ScaleWord::None)), ..spec(own) };
+        let pool = shelf.load(&raw, 1).unwrap().pool().unwrap().clone();
         let expected: Vec<f32> = serde_json::from_value(case["values"].clone()).unwrap();
         assert_eq!(pool.all_values(), expected, "{case}");
         let expected: Vec<u32> = serde_json::from_value(case["labels"].clone()).unwrap();

@@ -137,7 +137,7 @@ fn a_table_is_normalised_column_by_column() {
     let rows: Vec<f32> = read(&fixture["table"]);
     let line = |row: &[f32]| format!("{},{},{},a\n", row[0], row[1], row[2]);
     let text: String = rows.chunks(3).map(line).collect();
-    let train = format!("income,share,constant,kind\n{text}");
+    let train = format!("income,share,constant,class\n{text}");
     let shelf = MemoryShelf::of([("a.csv", train.clone().into_bytes()), ("b.csv", train.into())]);
     let own = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
     let data = shelf.load(&DataSpec { normalize: SET, ..spec(own) }, 1).unwrap();

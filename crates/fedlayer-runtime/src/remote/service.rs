@@ -419,7 +419,12 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         if !self.over {
-            self.part(Parting::Lost("its session broke".to_owned()));
+            let has_ended = self.hub.end.borrow().is_some();
+            // A worker that did not hear of the end in time is not lost: nobody waits for it any more.
+            self.part(match has_ended {
+                true => Parting::End,
+                false => Parting::Lost("its session broke".to_owned()),
+            });
         }
     }
 }

@@ -126,7 +126,7 @@ fn an_address_that_fits_two_strategies_is_refused() {
     fs::write(run.join("scenario.toml"), scenario).unwrap();
     let said = |address: &str| {
         let address = format!("{}/{address}", place.path().display());
-        Source::find(&address, &Folders::new(None)).unwrap_err().to_string()
+        Source::find(&address, &locator()).unwrap_err().to_string()
     };
     let both = said("run:1:2:1:2");
     assert!(both.contains("may be a model of several strategies: `1`, `1:2`"), "{both}");
