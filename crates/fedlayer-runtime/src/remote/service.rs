@@ -211,6 +211,8 @@ impl Session {
                 WorkerNote::Ready(identity) => break identity,
                 WorkerNote::Beat { .. } => self.say(CoordinatorNote::Beat).await?,
                 WorkerNote::Leave { why } => {
+                    // The worker shows the whole of it to its own user.
+                    let why = why.lines().next().unwrap_or_default().to_owned();
                     (self.hub.notice)(Notice::Refused { worker: self.address.clone(), why });
                     return Ok(());
                 }

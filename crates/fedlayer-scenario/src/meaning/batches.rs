@@ -115,7 +115,7 @@ fn other_batch(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) ->
     let mut batches = nearby.flatten().filter(|&batch| batch > 1);
     let batch =
         batches.find(|&batch| is_mended(&LocalSpec { batch, ..local.clone() }, sizes, clients))?;
-    Some(format!("or another batch: with `batch = {batch}` no client has a batch of one example"))
+    Some(format!("with `batch = {batch}` no client has a batch of one example"))
 }
 
 /// A client with one example has no other batch.

@@ -89,7 +89,7 @@ fn batches_of_one_and_clients_of_one_are_told_apart() {
         "{report}"
     );
     assert!(!report.contains("last_batch = "), "dropping does not help: {report}");
-    assert!(report.contains("or another batch: with `batch = "), "{report}");
+    assert!(report.contains("with `batch = "), "{report}");
     let lonely = ClientSizes::Each(vec![20, 1, 20, 20, 20, 20, 20, 20]);
     let report = sized(DENSE, &["local.last_batch=drop"], lonely).unwrap_err().render(Color::Plain);
     assert!(report.contains("the last batch of client 1 has one example"), "{report}");
