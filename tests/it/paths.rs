@@ -145,6 +145,26 @@ fn values_and_modules_beside_the_scenario_are_found_from_any_folder() {
 }
 
 #[test]
+fn the_checkpoint_of_an_address_is_found_from_any_folder_and_a_change_of_it_is_named() {
+    let place = study();
+    let scenario = fs::read_to_string(place.path("study/one.toml")).unwrap();
+    let partly = scenario.replace("average = \"all\"", "average = { except = [\"out\"] }");
+    fs::write(place.path("study/partly.toml"), partly).unwrap();
+    good(&within(&place, "study", "run partly.toml --out first"));
+    let next = scenario.replace("rounds = 6", "rounds = 1\ninitial = \"first:all:1:last:0\"");
+    fs::write(place.path("study/next.toml"), next).unwrap();
+    good(&within(&place, "elsewhere", "run ../study/next.toml --out ../second"));
+    good(&within(&place, "", "resume second"));
+    let checkpoint = "first/all/seed-1/checkpoints/round-0000006.safetensors";
+    let noted = fs::read_to_string(place.path("second/inputs.json")).unwrap();
+    assert!(noted.contains(checkpoint), "{noted}");
+    fs::write(place.path("study").join(checkpoint), "another").unwrap();
+    let changed = within(&place, "", "resume second");
+    assert_eq!(changed.status.code(), Some(4));
+    assert!(stderr(&changed).contains(checkpoint), "{}", stderr(&changed));
+}
+
+#[test]
 fn of_two_files_of_one_name_the_scenarios_is_taken_and_the_other_named() {
     let place = study();
     let quiet = good(&within(&place, "elsewhere", "run ../study/one.toml --out ../alone"));
