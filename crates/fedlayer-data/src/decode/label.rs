@@ -23,12 +23,12 @@ pub enum NoLabel {
     #[error("a class: a whole number or a name")]
     Fraction,
     /// A number of which a 64-bit float does not know every digit.
-    #[error("a class: a whole number from -9007199254740992 to 9007199254740992")]
+    #[error("a class: a whole number from -9007199254740991 to 9007199254740991")]
     Huge,
 }
 
-/// The largest whole number up to which a 64-bit float knows each, 2⁵³.
-const LARGEST: f64 = 9_007_199_254_740_992.0;
+/// The largest whole number that no other one is rounded to as a 64-bit float, 2⁵³ − 1.
+const LARGEST: f64 = 9_007_199_254_740_991.0;
 
 impl Label {
     /// The label that a field of a text file says.
@@ -111,5 +111,10 @@ mod tests {
         }
         assert_eq!(Label::of_text("1.5"), Err(NoLabel::Fraction));
         assert_eq!(Label::of_text("1e300"), Err(NoLabel::Huge));
+        // 2⁵³ + 1 would become 2⁵³: two classes one.
+        for text in ["9007199254740993", "9007199254740992", "-9007199254740993"] {
+            assert_eq!(Label::of_text(text), Err(NoLabel::Huge), "{text}");
+        }
+        assert_eq!(Label::of_text("9007199254740991"), Ok(Label::Number(9_007_199_254_740_991)));
     }
 }

@@ -262,7 +262,7 @@ fn what_is_missing_in_safetensors_is_named() {
         (
             Fault::Label,
             format!(
-                "`t.safetensors: labels`, byte {at}: found 1152921504606847000; expected a class: a whole number from -9007199254740992 to 9007199254740992"
+                "`t.safetensors: labels`, byte {at}: found 1152921504606847000; expected a class: a whole number from -9007199254740991 to 9007199254740991"
             )
         )
     );
