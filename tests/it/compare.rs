@@ -47,7 +47,7 @@ fn runs_that_cannot_be_compared_have_no_difference_and_are_named() {
     assert!(differences(&table, "base: one layer, rotating").contains('['), "{table}");
     for words in [
         "`drawn` differs from `base` in\n  `data.set`: { synthetic = {",
-        "… against \"digits\"\n  and gets no Δ: the same seed gives them nothing in common",
+        "… against \"digits\"\n  and gets no Δ: the same seed does not make them comparable",
         "`wide` differs from `base` in\n  `model.mlp`: [17] against [16]\n",
     ] {
         assert!(table.contains(words), "`{words}` is not in:\n{table}");

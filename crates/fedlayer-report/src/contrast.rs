@@ -54,7 +54,7 @@ fn verdict(run: &Differing) -> &'static str {
         }
         (Effect::Extent, _) => "and gets a Δ on the seeds that both have, by `--anyway`",
         (Effect::Setup, Against::Nothing) => {
-            "and gets no Δ: the same seed gives them nothing in common (`--anyway` gives one that is not paired)"
+            "and gets no Δ: the same seed does not make them comparable (`--anyway` gives one that is not paired)"
         }
         (Effect::Setup, _) => "and gets a Δ that is not paired, by `--anyway`",
     }
@@ -88,7 +88,7 @@ mod tests {
         let expected = "\
 `cifar` differs from `digits` in
   `data.set`: nothing against \"digits\"
-  and gets no Δ: the same seed gives them nothing in common (`--anyway` gives one that is not paired)
+  and gets no Δ: the same seed does not make them comparable (`--anyway` gives one that is not paired)
 `slow` differs from `digits` in
   `local.batch`: nothing against \"digits\"
   and is paired with it by seed: both have the same examples, initial weights and cohorts
