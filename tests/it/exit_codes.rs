@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader},
     net::TcpListener,
     process::{Child, Stdio},
 };
 
-use crate::support::{DIGITS, Place};
+use crate::support::{DIGITS, Place, mirror_without_files};
 
 /// An exit code, and how it is provoked in a place with a scenario of digits.
 struct Case {
@@ -123,14 +123,7 @@ fn typo_and_no_data(place: &Place) -> Option<i32> {
 }
 
 fn no_file_on_the_mirror(place: &Place) -> Option<i32> {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut head = [0; 4096];
-        let _asked = stream.read(&mut head).unwrap();
-        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
-    });
+    let address = mirror_without_files();
     ends(place, &format!("data fetch tiny-shakespeare --from http://{address}"))
 }
 

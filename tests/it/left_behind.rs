@@ -1,13 +1,8 @@
 //! A start that fails leaves nothing behind: no folder, nor one around it, and no table of runs that never were.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{Read, Write},
-    net::TcpListener,
-};
+use std::{collections::BTreeMap, fs, net::TcpListener};
 
-use crate::support::{DIGITS, Place};
+use crate::support::{DIGITS, Place, mirror_without_files};
 
 /// Everything that is in a place, folders included.
 fn all(place: &Place) -> Vec<String> {
@@ -95,14 +90,7 @@ fn certificates_that_are_none_leave_no_run_folder() {
 fn a_download_of_nothing_leaves_no_folder() {
     let place = Place::with("");
     let before = all(&place);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut head = [0; 4096];
-        let _asked = stream.read(&mut head).unwrap();
-        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
-    });
+    let address = mirror_without_files();
     let done = place.fedlayer(&format!("data fetch tiny-shakespeare --from http://{address}"));
     assert_eq!(done.code, Some(10), "{}", done.stderr);
     assert_eq!(all(&place), before);

@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -134,4 +136,17 @@ pub(crate) fn assert_same_bytes(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<Stri
     assert_eq!(names(a), names(b));
     let different: Vec<_> = a.keys().filter(|name| a[*name] != b[*name]).collect();
     assert!(different.is_empty(), "these files differ: {different:?}");
+}
+
+/// A mirror on this machine that answers one request: the file is not there.
+pub(crate) fn mirror_without_files() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let _asked = stream.read(&mut head).unwrap();
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
+    });
+    address
 }

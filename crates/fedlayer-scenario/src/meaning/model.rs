@@ -8,7 +8,7 @@ use fedlayer_core::{
 };
 
 use crate::{
-    Outside, Scenario,
+    Outside, Scenario, ValuesFault,
     problem::{At, Problem},
     tree::Path,
 };
@@ -136,8 +136,8 @@ pub(super) fn initial(
             .help("leave it out".to_owned());
         return Some(problem);
     }
-    let is_absent = outside.is_absent(file);
-    outside.values(file, layout).err().map(|fault| fault.at(at).absence(is_absent))
+    let problem = |fault: ValuesFault| fault.at(at).absence(outside.is_absent(file));
+    outside.values(file, layout).err().map(problem)
 }
 
 /// Policies for running statistics that the model does not have.
