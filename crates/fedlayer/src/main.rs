@@ -25,6 +25,7 @@ mod input_files;
 mod inputs;
 mod list;
 mod locator;
+mod memory;
 mod module_speed;
 mod progress;
 mod reopen;
