@@ -38,21 +38,25 @@ impl InputStats {
         let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
         let (mut looked_at, mut sum, mut squares) = (0, 0.0_f64, 0.0_f64);
         let mut values = Vec::with_capacity(examples.features());
+        examples.read(rows[0] as usize, &mut values);
+        // Moments about one of the values: about 0, large values that are close to each other would lose their differences.
+        let origin = f64::from(values[0]);
         for &row in rows.iter().step_by(stride) {
             values.clear();
             examples.read(row as usize, &mut values);
             for &value in &values {
                 min = min.min(value);
                 max = max.max(value);
-                sum += f64::from(value);
-                squares += f64::from(value) * f64::from(value);
+                let distance = f64::from(value) - origin;
+                sum += distance;
+                squares += distance * distance;
             }
             looked_at += 1;
         }
         let count = (looked_at * examples.features()) as f64;
-        let mean = sum / count;
-        let variance = (squares / count - mean * mean).max(0.0);
-        let (min, max) = (min.into(), max.into());
+        let distance = sum / count;
+        let variance = (squares / count - distance * distance).max(0.0);
+        let (min, max, mean) = (min.into(), max.into(), origin + distance);
         Some(Self { examples: looked_at, min, max, mean, std: variance.sqrt() })
     }
 
@@ -88,12 +92,22 @@ impl InputStats {
     }
 
     /// Whether these values are scaled in another way than `train`'s: another mean by more than a standard deviation, or twice or half the deviation.
+    ///
+    /// Few examples differ by chance: of n examples, the mean and the upper bound are allowed 4/√n more, and the lower bound falls to where the deviation of n Gaussian examples
+    /// is found once in ten thousand times.
     pub fn is_far_from(&self, train: &Self) -> bool {
-        let ratio = self.std / train.std;
-        (self.mean - train.mean).abs() > train.std.max(f64::MIN_POSITIVE)
-            || !(0.5..=2.0).contains(&ratio)
+        let examples = self.examples.min(train.examples) as f64;
+        let by_chance = 1.0 + 4.0 / examples.sqrt();
+        let least = 0.5 * RARE.powf(1.0 / (examples - 1.0));
+        let distance = (self.mean - train.mean).abs();
+        distance > by_chance * train.std.max(f64::MIN_POSITIVE)
+            || self.std > 2.0 * by_chance * train.std
+            || self.std < least * train.std
     }
 }
+
+/// The probability of an event that is not put down to chance.
+const RARE: f64 = 1e-4;
 
 #[cfg(test)]
 mod tests {
@@ -114,6 +128,30 @@ mod tests {
         assert!(!scaled.is_large() && !scaled.is_narrow());
         assert!(raw.is_far_from(&scaled) && !raw.is_far_from(&raw));
         assert!(stats(&[0.5, 0.5]).is_narrow());
+    }
+
+    #[test]
+    fn a_tiny_test_set_was_said_to_be_scaled_in_another_way() {
+        let of = |examples, mean, std| InputStats { examples, min: -2.0, max: 2.0, mean, std };
+        let train = of(100, 0.0, 1.0);
+        // One value has no deviation; two are close to each other once in a while.
+        assert!(!of(1, 1.3, 0.0).is_far_from(&train));
+        assert!(!of(2, -1.6, 0.1).is_far_from(&train));
+        assert!(!of(10, 0.3, 0.4).is_far_from(&train));
+        // As many as these are not so by chance, and neither are bytes beside their shares of 255.
+        assert!(of(1000, 0.3, 0.4).is_far_from(&train));
+        assert!(of(1000, 1.3, 1.0).is_far_from(&train));
+        assert!(of(1, 127.0, 74.0).is_far_from(&train));
+        assert!(of(4, 0.0, 0.001).is_far_from(&train));
+        let constant = of(50, 3.0, 0.0);
+        assert!(!constant.is_far_from(&constant));
+    }
+
+    #[test]
+    fn large_values_lost_their_differences() {
+        let times: Vec<f32> = (0..100).map(|at| 1.5e9 + 1280.0 * at as f32).collect();
+        // NumPy: (1280 * np.arange(100)).std()
+        assert!((stats(&times).std - 36_948.463).abs() < 1e-3, "{}", stats(&times).std);
     }
 
     #[test]

@@ -18,6 +18,7 @@
 //! * [`Symmetry`]: which units of a network may change places; [`align`](fn@align): a model laid out like another one.
 //! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`Refusals`]: clients that do not count; [`compare`]: strategies side by side;
 //!   [`contrasts`]: what the set-ups of two runs differ in, and whether that leaves them comparable.
+//! * [`number_text`](fn@number_text): numbers as messages show them.
 //! * [`printable`](fn@printable): text of others, without the characters that a terminal obeys.
 
 pub mod spec;
@@ -37,6 +38,7 @@ mod glob;
 mod inputs;
 mod layer_set;
 mod layout;
+mod number_text;
 mod params;
 mod plan;
 mod point;
@@ -79,6 +81,7 @@ pub use glob::matching;
 pub use inputs::{InputStats, USUAL_MAGNITUDE, USUAL_STD};
 pub use layer_set::LayerSet;
 pub use layout::{Layer, LayerName, Layout, LayoutError, Ownership, Role, TensorSpec};
+pub use number_text::{number_text, rounded_text};
 pub use params::{Params, ParamsError};
 pub use plan::{Plan, slug};
 pub use point::{Mix, Part, Point, distance};

@@ -1,5 +1,7 @@
 //! [`DrawnClients`]: synthetic clients that are drawn when they take part, so that a million of them cost nothing.
 
+use std::sync::Arc;
+
 use fedlayer_core::{
     ClientId, DataFacts, DrawClient, Examples, Generator, Seed,
     spec::{DataSpec, Partition, Synthetic},
@@ -11,6 +13,7 @@ use crate::{
     inputs::{self, Factor},
     noise,
     partition::dirichlet,
+    sets::Part,
     split,
     synthetic::{self, Design},
 };
@@ -96,7 +99,8 @@ impl DrawnClients {
     fn seen(&self, examples: Examples) -> Examples {
         // The keys were checked when the data were loaded.
         let factor = Factor::of(&self.inputs, None).unwrap_or(Factor::One);
-        inputs::by_constants(&self.inputs, factor.examples(examples))
+        let part = Part::new(factor.examples(examples));
+        Arc::unwrap_or_clone(inputs::by_constants(&self.inputs, part).examples)
     }
 
     /// How likely each class is for a client, or nothing where all are alike.

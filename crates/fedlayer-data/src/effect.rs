@@ -39,7 +39,7 @@ pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
         }
     }
     if let Some(classes) = spec.keep_classes {
-        at_least_one("data.keep_classes", classes)?;
+        in_range(classes >= 2, "data.keep_classes", classes, "at least 2")?;
         if matches!(spec.set, DataSet::Synthetic(_)) {
             return nothing(
                 "data.keep_classes",

@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
-use crate::{DigitsError, decode::DecodeError, shelf::ShelfError};
+use crate::{
+    DigitsError,
+    decode::{DecodeError, Fault},
+    shelf::ShelfError,
+};
 
 /// What of `[data]` cannot be, alone or with the number of clients.
 ///
@@ -149,6 +153,34 @@ pub enum DataError {
         shape: Vec<usize>,
         /// The line of Python that gives the file that shape.
         mend: String,
+    },
+    /// Images that look as if their channels came last, where each channel gets constants of its own.
+    #[error(
+        "an example of `{file}` has shape {shape:?}; constants per channel are taken per place of the first axis, and that looks like the height"
+    )]
+    ChannelsLast {
+        /// The training file.
+        file: String,
+        /// The shape of an example.
+        shape: Vec<usize>,
+    },
+    /// Training examples of one class alone.
+    #[error("all {examples} training examples of `{set}` are of one class, {class}")]
+    OneClass {
+        /// The set or the file.
+        set: String,
+        /// How many there are.
+        examples: usize,
+        /// What the class is called.
+        class: String,
+    },
+    /// Values that are no finite 32-bit floats after scaling and normalising.
+    #[error("`{key}` makes numbers of `{set}` that are beyond the range of 32-bit floats")]
+    BeyondRange {
+        /// The key.
+        key: &'static str,
+        /// The set or the file.
+        set: String,
     },
     /// A key of `[data]` that would have no effect.
     #[error("`{key}` would have no effect: {why}")]
@@ -336,7 +368,9 @@ impl DataError {
             Self::NoLargestNumber { .. } => "data.scale",
             Self::OtherNumbers { .. } => "data.set.files",
             Self::OtherChannels { key, .. } => key,
-            Self::NotMeasured => "data.normalize",
+            Self::NotMeasured | Self::ChannelsLast { .. } => "data.normalize",
+            Self::BeyondRange { key, .. } => key,
+            Self::OneClass { .. } => "data.set",
             Self::NoLabels { .. }
             | Self::LabelsInside { .. }
             | Self::UnknownEnding { .. }
@@ -351,104 +385,19 @@ impl DataError {
         }
     }
 
-    /// Whether a file is nowhere or cannot be opened, whatever `[data]` says.
+    /// Whether a file is nowhere, cannot be opened, or needs more memory than there is, whatever `[data]` says.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::Unopened { .. })
-    }
-
-    /// What to do, where there is more to say than the message does.
-    pub fn help(&self) -> Option<String> {
-        Some(match self.clone() {
-            Self::OutOfRange { .. } => return None,
-            Self::FewerExamplesThanClasses { examples, classes } => format!(
-                "raise `data.set.synthetic.examples` to at least {classes}, or lower `data.set.synthetic.classes` to at most {examples}"
-            ),
-            Self::Corners { classes, clusters_per_class, .. } => {
-                let clusters = u64::from(classes) * u64::from(clusters_per_class);
-                let enough = u64::BITS - clusters.saturating_sub(1).leading_zeros();
-                format!(
-                    "raise `data.set.synthetic.informative` to at least {enough}, or lower `classes` or `clusters_per_class` beside it"
-                )
-            }
-            Self::Memory { key, .. } => {
-                format!("lower `{key}`, or the number of the set's features or clusters")
-            }
-            Self::MoreClientsThanExamples { pool, .. } => format!(
-                "lower `clients.count` to at most {pool}, or give the pool more examples (a larger data set, a smaller `data.test_share`)"
-            ),
-            Self::MoreShardsThanExamples { clients, pool, .. } => {
-                at_most("data.partition.shards", clients, pool)
-            }
-            Self::MoreClassesThanThereAre { classes, .. } => {
-                format!("lower `data.partition.classes` to at most {classes}")
-            }
-            Self::ClassWithoutClient { clients, asked, classes } => {
-                let each = classes.div_ceil(clients.max(1) as usize);
-                let count = classes.div_ceil(asked.max(1) as usize);
-                format!(
-                    "raise `data.partition.classes` to at least {each}, or `clients.count` to at least {count}"
-                )
-            }
-            Self::FewerExamplesThanClientClasses { clients, pool, .. } => {
-                at_most("data.partition.classes", clients, pool)
-            }
-            Self::Unopened { set: Some(set), error: ShelfError::Missing { .. }, .. } => {
-                format!("get it: `fedlayer data fetch {set}`; or say where it is: `--data FOLDER`")
-            }
-            Self::Unopened { set: None, error: ShelfError::Missing { .. }, .. } => {
-                "it is looked for beside the scenario, in the data folders (`--data FOLDER`), then where the program was started".into()
-            }
-            Self::Unopened { .. } => "allow reading it".into(),
-            Self::Decode(_) => {
-                "get the file again (`fedlayer data fetch NAME` checks its SHA-256), or correct it"
-                    .into()
-            }
-            Self::OwnFile(error) => error.help.map_or("correct the file".to_owned(), String::from),
-            Self::NoClasses { different, .. } => format!(
-                "fedlayer trains classifiers, no regression: name another column, or put the targets into bins first (`pandas.qcut(df[\"y\"], 4, labels=False)`); if they are classes, number them from 0 and write `classes = {different}` beside `train`"
-            ),
-            Self::Scrambled { mend, .. } => format!(
-                "leave `shape` out and write the file anew: `{mend}`; `shape` is for rows of numbers"
-            ),
-            Self::OneExample { .. } => "take more examples".into(),
-            Self::LabelsInside { .. } => "leave it out: `label` names the column of a CSV file".into(),
-            Self::NoEffect { .. } => "leave it out".into(),
-            Self::FewerExamples { key, there, .. } => format!("lower `{key}` to at most {there}"),
-            Self::KeptClasses { classes, .. } => {
-                format!("lower `data.keep_classes` to at most {classes}")
-            }
-            Self::FewKept { .. } => {
-                "keep more classes, or take more examples (`data.train`, `data.test`)".into()
-            }
-            Self::ShortText { .. } => "lower `data.context`, or take a longer text".into(),
-            Self::NoLabels { .. } => "name the file of the labels: `train_labels`, `test_labels`".into(),
-            Self::UnknownEnding { .. } => "write it in one of these formats; a table between tabs is a `.csv` with `separator = \"\\t\"`".into(),
-            Self::OtherShape { .. } => "make `data.set.files.shape` and the files agree".into(),
-            Self::NoLargestNumber { .. } => "\"unit\" is for images in bytes and for `digits`; write the factor (`scale = 0.01`), or `normalize = \"set\"`".into(),
-            Self::OtherChannels { channels, .. } => format!("give one value for all, or {channels}: one for each"),
-            Self::OtherNumbers { .. } => {
-                "write both files in one kind of numbers, or say `data.scale`, which is then taken for both".into()
-            }
-            Self::NotMeasured => "write the constants: `normalize = { mean = [0.0], std = [1.0] }`".into(),
-            Self::NoOwners { .. } => "choose another partition; `natural` is for texts, and for files with groups".into(),
-            Self::FewerOwners { owners, .. } => format!("lower `clients.count` to at most {owners}"),
-            Self::NotDrawn => "choose `iid`, `dirichlet` or `classes`, or `examples` instead of `per_client`".into(),
-            Self::NotASet => "please report it".into(),
-            Self::Digits(_) => "build or install this program again".into(),
-        })
+        match self {
+            Self::Unopened { .. } => true,
+            Self::Decode(error) => error.fault == Fault::TooLarge,
+            Self::OwnFile(error) => error.fault == Fault::TooLarge,
+            _ => false,
+        }
     }
 }
 
 fn of_set(set: Option<&str>) -> String {
     set.map_or_else(String::new, |set| format!("data set `{set}`: file "))
-}
-
-/// The advice to lower `key`, of which every client needs so many examples, until the pool suffices.
-fn at_most(key: &str, clients: u32, pool: usize) -> String {
-    let most = pool / clients.max(1) as usize;
-    format!(
-        "lower `{key}` to at most {most}, lower `clients.count`, or give the pool more examples"
-    )
 }
 
 /// Checks that `value` is a share: above 0 and below 1.

@@ -1,7 +1,8 @@
 //! From the numbers of a set to what the model sees: `data.scale`, then `data.normalize`.
 //!
-//! Both are computed in `f32`, one after the other, as torchvision's `ToTensor` and `Normalize` do it: x / 255, then (x − mean) / std. The image sets that are known by name stay
-//! bytes in memory; a byte there becomes byte · factor + offset, rounded once.
+//! Numbers that are 32-bit floats in their file are scaled and normalised in `f32`, as torchvision's `ToTensor` and `Normalize` do it: x / 255, then (x − mean) / std. All others
+//! keep their digits in `f64` up to the end and are rounded once, and so are columns whose mean is so large beside their deviation that `f32` would round it away. The image sets
+//! that are known by name stay bytes in memory; a byte there becomes byte · factor + offset, rounded once.
 
 use std::sync::Arc;
 
@@ -10,7 +11,13 @@ use fedlayer_core::{
     spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, ScaleWord, Synthetic},
 };
 
-use crate::{DataError, error::in_range, noise::Shares, sets};
+use crate::{
+    DataError,
+    decode::numbers::Numbers,
+    error::in_range,
+    noise::Shares,
+    sets::{self, Part},
+};
 
 /// The largest byte.
 pub(crate) const BYTE: f32 = 255.0;
@@ -23,7 +30,7 @@ pub(crate) enum Factor {
     /// They are divided by the largest number of their format.
     Unit(f32),
     /// They are multiplied by a factor of the scenario's.
-    Times(f32),
+    Times(f64),
 }
 
 impl Factor {
@@ -35,7 +42,7 @@ impl Factor {
                 Err(DataError::NoLargestNumber { set: sets::name(&spec.set) })
             }
             (None | Some(Scale::Word(ScaleWord::None)), _) => Ok(Self::One),
-            (Some(Scale::Factor(factor)), _) => Ok(Self::Times(factor as f32)),
+            (Some(Scale::Factor(factor)), _) => Ok(Self::Times(factor)),
         }
     }
 
@@ -44,8 +51,23 @@ impl Factor {
         match self {
             Self::One => {}
             Self::Unit(largest) => values.iter_mut().for_each(|value| *value /= largest),
-            Self::Times(factor) => values.iter_mut().for_each(|value| *value *= factor),
+            Self::Times(factor) => values.iter_mut().for_each(|value| *value *= factor as f32),
         }
+    }
+
+    /// Scales the numbers of a file, in as many bits as they are held in.
+    pub(crate) fn numbers(self, mut numbers: Numbers) -> Numbers {
+        match (&mut numbers, self) {
+            (Numbers::Single(numbers), _) => self.apply(numbers),
+            (Numbers::Double(_), Self::One) => {}
+            (Numbers::Double(numbers), Self::Unit(largest)) => {
+                numbers.iter_mut().for_each(|number| *number /= f64::from(largest));
+            }
+            (Numbers::Double(numbers), Self::Times(factor)) => {
+                numbers.iter_mut().for_each(|number| *number *= factor);
+            }
+        }
+        numbers
     }
 
     /// The examples with their values scaled.
@@ -61,8 +83,33 @@ impl Factor {
         match self {
             Self::One => "x".to_owned(),
             Self::Unit(largest) => format!("x / {largest}"),
-            Self::Times(factor) => format!("x · {factor}"),
+            Self::Times(factor) => format!("x · {}", factor as f32),
         }
+    }
+}
+
+/// Mean and standard deviation of a channel, in 64 bits.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    mean: f64,
+    std: f64,
+}
+
+/// The largest mean, in deviations, that is taken away in `f32`: there a number is then rounded by at most 6e-5 of a deviation.
+const LARGEST_MEAN: f64 = 1024.0;
+
+impl Moments {
+    /// (x − mean) / std of a 32-bit float.
+    fn normalize(self, value: f32) -> f32 {
+        if self.mean.abs() > LARGEST_MEAN * self.std {
+            return self.normalize_exact(value.into());
+        }
+        (value - self.mean as f32) / self.std as f32
+    }
+
+    /// (x − mean) / std, rounded once.
+    fn normalize_exact(self, value: f64) -> f32 {
+        ((value - self.mean) / self.std) as f32
     }
 }
 
@@ -132,11 +179,13 @@ fn is_measured(spec: &DataSpec) -> bool {
 }
 
 /// The constants of each channel, which were checked; one for all becomes one for each.
-fn expanded(Constants { mean, std }: &Constants, channels: usize) -> Vec<Channel> {
+fn expanded(Constants { mean, std }: &Constants, channels: usize) -> Vec<Moments> {
     let of = |values: &[f64], channel: usize| {
-        values.get(channel).or(values.first()).map_or(0.0, |&value| value as f32)
+        values.get(channel).or(values.first()).copied().unwrap_or_default()
     };
-    (0..channels).map(|channel| (of(mean, channel), of(std, channel))).collect()
+    (0..channels)
+        .map(|channel| Moments { mean: of(mean, channel), std: of(std, channel) })
+        .collect()
 }
 
 /// What becomes of the bytes of a known image set, channel by channel, of which `published` are the constants.
@@ -145,13 +194,16 @@ pub(crate) fn of_bytes(spec: &DataSpec, published: &[Channel]) -> Result<Vec<Aff
     let channels = match &spec.normalize {
         None | Some(Normalize::Word(NormalizeWord::Set)) => published.to_vec(),
         Some(Normalize::Word(NormalizeWord::None)) => vec![(0.0, 1.0); published.len()],
-        Some(Normalize::Constants(constants)) => expanded(constants, published.len()),
+        Some(Normalize::Constants(constants)) => expanded(constants, published.len())
+            .iter()
+            .map(|moments| (moments.mean as f32, moments.std as f32))
+            .collect(),
     };
     let affine = |(mean, std): Channel| Affine {
         factor: match factor {
             Factor::One => 1.0 / std,
             Factor::Unit(largest) => 1.0 / (largest * std),
-            Factor::Times(factor) => factor / std,
+            Factor::Times(factor) => factor as f32 / std,
         },
         offset: -mean / std,
     };
@@ -164,77 +216,117 @@ pub(crate) fn has_constants(spec: &DataSpec) -> bool {
         && sets::ImageSet::of(&spec.set).is_none()
 }
 
-/// Normalises examples by the scenario's constants, where it gives some. Bytes are normalised already.
-pub(crate) fn by_constants(spec: &DataSpec, mut examples: Examples) -> Examples {
-    if let Some(Normalize::Constants(constants)) = &spec.normalize {
-        let channels = expanded(constants, channels_of(&examples.shape).0);
-        normalize(&mut examples, &channels);
+/// Whether the constants are one for each channel, or column, of examples that are no bytes.
+pub(crate) fn is_by_channel(spec: &DataSpec) -> bool {
+    match &spec.normalize {
+        Some(Normalize::Constants(Constants { mean, std })) => mean.len().max(std.len()) > 1,
+        _ => is_measured(spec),
     }
-    examples
+}
+
+/// Whether examples that were read have yet to be normalised, by constants of the scenario or of their own.
+pub(crate) fn is_yet_to_be_normalized(spec: &DataSpec) -> bool {
+    has_constants(spec) || is_measured(spec)
+}
+
+/// Normalises a part by the scenario's constants, where it gives some. Bytes are normalised already.
+pub(crate) fn by_constants(spec: &DataSpec, part: Part) -> Part {
+    match &spec.normalize {
+        Some(Normalize::Constants(constants)) => {
+            let channels = expanded(constants, channels_of(&part.examples.shape).0);
+            Part::new(normalized(part, &channels))
+        }
+        _ => part,
+    }
 }
 
 /// Normalises pool and test set by mean and standard deviation of what the clients train on, where the scenario asks for that: neither the common test set nor the clients'
 /// own test examples have a part in them.
 pub(crate) fn by_training(
     spec: &DataSpec,
-    pool: Arc<Examples>,
-    test: Arc<Examples>,
+    pool: Part,
+    test: Part,
     shares: &Shares,
 ) -> (Arc<Examples>, Arc<Examples>) {
     if !is_measured(spec) {
-        return (pool, test);
+        return (pool.examples, test.examples);
     }
-    let mut trained = vec![false; pool.len()];
+    let mut trained = vec![false; pool.examples.len()];
     shares.iter().flat_map(|(train, _)| train).for_each(|&row| trained[row as usize] = true);
     let channels = measured(&pool, &trained);
-    let by = |examples: &Examples| {
-        let mut examples = examples.clone();
-        normalize(&mut examples, &channels);
-        Arc::new(examples)
-    };
-    (by(&pool), by(&test))
+    (Arc::new(normalized(pool, &channels)), Arc::new(normalized(test, &channels)))
 }
 
 /// Mean and standard deviation (n in the denominator) of each channel over the examples that are `trained` on, summed in `f64`. A channel that never changes has the
 /// deviation 1, so that it becomes 0 and not 0/0.
-fn measured(pool: &Examples, trained: &[bool]) -> Vec<Channel> {
-    let (channels, run) = channels_of(&pool.shape);
-    let mut values = Vec::with_capacity(pool.features());
+fn measured(pool: &Part, trained: &[bool]) -> Vec<Moments> {
+    let (channels, run) = channels_of(&pool.examples.shape);
+    let rows = || (0..pool.examples.len()).filter(|&row| trained[row]);
+    let mut values = Vec::with_capacity(pool.examples.features());
+    // Where digits count, sums are about the first example: so they stay small, and a constant is met exactly.
+    let mut origins = vec![0.0; channels];
+    if let Some(first) = rows().next().filter(|_| pool.exact.is_some()) {
+        read(pool, first, &mut values);
+        origins.iter_mut().zip(values.chunks(run.max(1))).for_each(|(at, part)| *at = part[0]);
+    }
     let mut over = |add: &mut dyn FnMut(usize, f64)| {
-        for row in (0..pool.len()).filter(|&row| trained[row]) {
-            values.clear();
-            pool.read(row, &mut values);
+        for row in rows() {
+            read(pool, row, &mut values);
             for (channel, part) in values.chunks_exact(run.max(1)).enumerate() {
-                part.iter().for_each(|&value| add(channel, value.into()));
+                part.iter().for_each(|&value| add(channel, value));
             }
         }
     };
     let (mut counts, mut sums) = (vec![0.0_f64; channels], vec![0.0; channels]);
     over(&mut |channel, value| {
         counts[channel] += 1.0;
-        sums[channel] += value;
+        sums[channel] += value - origins[channel];
     });
-    let means: Vec<f64> = sums.iter().zip(&counts).map(|(sum, count)| sum / count).collect();
+    let means = sums.iter().zip(&counts).zip(&origins);
+    let means: Vec<f64> = means.map(|((sum, count), origin)| origin + sum / count).collect();
     let mut squares = vec![0.0; channels];
     over(&mut |channel, value| squares[channel] += (value - means[channel]).powi(2));
-    let channel = |((mean, squares), count): ((f64, f64), f64)| {
-        let std = (squares / count).sqrt() as f32;
-        (mean as f32, if std.is_normal() { std } else { 1.0 })
+    let moments = |((mean, squares), count): ((f64, f64), f64)| {
+        let std = (squares / count).sqrt();
+        Moments { mean, std: if (std as f32).is_normal() { std } else { 1.0 } }
     };
-    means.into_iter().zip(squares).zip(counts).map(channel).collect()
+    means.into_iter().zip(squares).zip(counts).map(moments).collect()
 }
 
-/// (x − mean) / std, channel by channel.
-fn normalize(examples: &mut Examples, channels: &[Channel]) {
-    let (_, run) = channels_of(&examples.shape);
-    let width = examples.features().max(1);
-    if let Values::Floats(values) = &mut examples.values {
-        for example in values.chunks_exact_mut(width) {
-            for (part, (mean, std)) in example.chunks_exact_mut(run.max(1)).zip(channels) {
-                part.iter_mut().for_each(|value| *value = (*value - mean) / std);
-            }
+/// Reads the values of an example, with all their digits.
+fn read(part: &Part, row: usize, values: &mut Vec<f64>) {
+    values.clear();
+    let width = part.examples.features();
+    match &part.exact {
+        Some(exact) => values.extend_from_slice(&exact[row * width..(row + 1) * width]),
+        None => {
+            let mut singles = Vec::with_capacity(width);
+            part.examples.read(row, &mut singles);
+            values.extend(singles.into_iter().map(f64::from));
         }
     }
+}
+
+/// (x − mean) / std, channel by channel. Bytes stay as they are.
+fn normalized(Part { examples, exact }: Part, channels: &[Moments]) -> Examples {
+    let mut examples = Arc::unwrap_or_clone(examples);
+    let (_, run) = channels_of(&examples.shape);
+    let width = examples.features().max(1);
+    let channel = |at: usize| channels[at % width / run.max(1)];
+    if let Values::Floats(values) = &mut examples.values {
+        match exact {
+            Some(exact) => values
+                .iter_mut()
+                .zip(exact.iter())
+                .enumerate()
+                .for_each(|(at, (value, exact))| *value = channel(at).normalize_exact(*exact)),
+            None => values
+                .iter_mut()
+                .enumerate()
+                .for_each(|(at, value)| *value = channel(at).normalize(*value)),
+        }
+    }
+    examples
 }
 
 /// What becomes of a number x of the set, in words: `(x / 255 − 0.1307) / 0.3081`. `largest` is the largest number of the set's format.
@@ -255,6 +347,25 @@ pub(crate) fn words(spec: &DataSpec, largest: Option<f32>) -> Result<String, Dat
             by(listed(mean.iter().copied()), listed(std.iter().copied()))
         }
     })
+}
+
+/// Checks that no key of the scenario makes a number that is beyond the range of 32-bit floats.
+pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), DataError> {
+    let key = match (&spec.normalize, spec.scale) {
+        (_, Some(Scale::Factor(_))) => "data.scale",
+        (Some(Normalize::Constants(_)), _) => "data.normalize",
+        _ => return Ok(()),
+    };
+    let is_good = |examples: &&Examples| match &examples.values {
+        Values::Floats(values) => values.iter().all(|value| value.is_finite()),
+        Values::Bytes { channels, .. } => channels
+            .iter()
+            .all(|channel| channel.of(0).is_finite() && channel.of(u8::MAX).is_finite()),
+    };
+    match parts.iter().all(is_good) {
+        true => Ok(()),
+        false => Err(DataError::BeyondRange { key, set: sets::name(&spec.set) }),
+    }
 }
 
 /// The most constants that are written out.

@@ -6,12 +6,12 @@ use fedlayer_core::Examples;
 
 use crate::{
     DataError,
-    sets::{Parts, gather},
+    sets::{Part, Parts},
 };
 
 /// The examples of the first `classes` classes, in the order of the set; there are no other classes then.
 pub(crate) fn keep(parts: &Parts, classes: u32) -> Result<Parts, DataError> {
-    let there = parts.train.classes;
+    let there = parts.train.examples.classes;
     if classes as usize > there {
         return Err(DataError::KeptClasses { asked: classes, classes: there });
     }
@@ -25,19 +25,19 @@ pub(crate) fn keep(parts: &Parts, classes: u32) -> Result<Parts, DataError> {
 }
 
 /// The kept examples of one part, of which there must be at `least` so many.
-fn part(
-    all: &Examples,
-    classes: u32,
-    part: &'static str,
-    least: usize,
-) -> Result<Arc<Examples>, DataError> {
-    let kept: Vec<u32> =
-        (0..).zip(&all.labels).filter(|(_, label)| **label < classes).map(|(at, _)| at).collect();
+fn part(all: &Part, classes: u32, part: &'static str, least: usize) -> Result<Part, DataError> {
+    let kept: Vec<u32> = (0..)
+        .zip(&all.examples.labels)
+        .filter(|(_, label)| **label < classes)
+        .map(|(at, _)| at)
+        .collect();
     if kept.len() < least {
-        let (found, all) = (kept.len(), all.len());
+        let (found, all) = (kept.len(), all.examples.len());
         return Err(DataError::FewKept { classes, part, found, all, least });
     }
     let classes = classes as usize;
-    let class_names = all.class_names.as_ref().map(|names| names[..classes].into());
-    Ok(Arc::new(Examples { classes, class_names, ..gather(all, &kept) }))
+    let class_names = all.examples.class_names.as_ref().map(|names| names[..classes].into());
+    let Part { examples, exact } = all.gather(&kept);
+    let examples = Examples { classes, class_names, ..Arc::unwrap_or_clone(examples) };
+    Ok(Part { examples: Arc::new(examples), exact })
 }

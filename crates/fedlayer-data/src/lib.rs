@@ -14,7 +14,7 @@
 //! * `effect` refuses keys that a set has no use for;
 //! * `split` sets the common test set apart, and each client's own test data;
 //! * `partition` shares the pool out among the clients, one file for each way;
-//! * `error` has [`DataError`]: which scenario key is at fault, what was found, what is allowed, what to do.
+//! * `error` has [`DataError`]: which scenario key is at fault, what was found, what is allowed; `help` says what to do.
 //!
 //! ```
 //! use fedlayer_core::{ClientId, Seed, spec::{DataSet, DataSpec, Partition}};
@@ -34,6 +34,7 @@ mod digits;
 mod drawn;
 mod effect;
 mod error;
+mod help;
 mod inputs;
 mod keep;
 mod library;

@@ -15,7 +15,7 @@ use crate::{
     drawn::{self, DrawnClients},
     effect, error, inputs, keep, noise,
     partition::{self, Pool},
-    sets::{self, ImageSet, Parts, first},
+    sets::{self, ImageSet, Part, Parts, first},
     shelf::Shelf,
     split, synthetic,
 };
@@ -60,7 +60,9 @@ impl Library {
             }
             _ => {
                 let Parts { train, test, .. } = self.parts(spec)?;
-                let test = test.map(|test| test.len());
+                refuse_one_class(spec, &train.examples)?;
+                let test = test.map(|test| test.examples.len());
+                let train = &train.examples;
                 let form = (train.shape.clone(), train.classes, train.targets);
                 split_facts(spec, form, train.len(), test)?
             }
@@ -76,7 +78,7 @@ impl Library {
     /// Those of [`facts`](Self::facts) that a file has.
     pub fn class_names(&self, spec: &DataSpec) -> Result<Option<Arc<[String]>>, DataError> {
         match &spec.set {
-            DataSet::Files(_) => Ok(self.parts(spec)?.train.class_names.clone()),
+            DataSet::Files(_) => Ok(self.parts(spec)?.train.examples.class_names.clone()),
             _ => Ok(None),
         }
     }
@@ -98,7 +100,7 @@ impl Library {
             DataSet::Digits | DataSet::Synthetic(_) => (facts.classes, None),
             set if ImageSet::of(set).is_some() => (facts.classes, None),
             _ => {
-                let train = self.parts(spec)?.train;
+                let train = self.parts(spec)?.train.examples;
                 (train.strata().1, train.groups.as_deref().map(partition::natural::owners))
             }
         };
@@ -135,13 +137,14 @@ impl Library {
         }
         let (pool, test) = self.pool_and_test(spec, seed)?;
         let mut generator = seed.child("partition").generator();
-        let shares = partition::deal(&spec.partition, &pool, clients, &mut generator)?;
+        let shares = partition::deal(&spec.partition, &pool.examples, clients, &mut generator)?;
         let own = seed.child("own test");
         let clients = shares.into_iter().enumerate().map(|(client, share)| {
             split::train_and_own_test(share, spec.client_test_share, own.index(client as u64))
         });
         let (clients, noise) = (clients.collect(), seed.child("label noise"));
         let (pool, test) = inputs::by_training(spec, pool, test, &clients);
+        inputs::within_range(spec, &[&pool, &test])?;
         let (pool, clients) = noise::on_training(pool, clients, spec.label_noise, noise);
         Ok(FederatedData::new(pool, test, clients))
     }
@@ -161,11 +164,7 @@ impl Library {
     }
 
     /// The pool and the common test set.
-    fn pool_and_test(
-        &self,
-        spec: &DataSpec,
-        seed: Seed,
-    ) -> Result<(Arc<Examples>, Arc<Examples>), DataError> {
+    fn pool_and_test(&self, spec: &DataSpec, seed: Seed) -> Result<(Part, Part), DataError> {
         let split = |strata: &[u32], count: usize, owners: Option<&[u32]>| {
             split::pool_and_test(strata, count, owners, spec.test_share(), seed.child("split"))
         };
@@ -176,7 +175,7 @@ impl Library {
             let factor = inputs::Factor::of(spec, None)?;
             let seen = |rows: &[u32], seed| -> Result<_, DataError> {
                 let examples = factor.examples(design.examples(rows, seed)?);
-                Ok(Arc::new(inputs::by_constants(spec, examples)))
+                Ok(inputs::by_constants(spec, Part::new(examples)))
             };
             return Ok((seen(&pool, seed.child("pool"))?, seen(&test, seed.child("test"))?));
         }
@@ -184,9 +183,9 @@ impl Library {
         if let Some(test) = test {
             return Ok((train, test));
         }
-        let (strata, count) = train.strata();
-        let (pool, test) = split(&strata, count, train.groups.as_deref());
-        Ok((Arc::new(sets::gather(&train, &pool)), Arc::new(sets::gather(&train, &test))))
+        let (strata, count) = train.examples.strata();
+        let (pool, test) = split(&strata, count, train.examples.groups.as_deref());
+        Ok((train.gather(&pool), train.gather(&test)))
     }
 
     /// The examples of a set that is read, once.
@@ -206,6 +205,19 @@ impl Library {
         read.insert(key, parts.clone());
         Ok(parts)
     }
+}
+
+/// Refuses training examples that are all of one class, of which there would be nothing to learn. A drawn set has as many classes as it is asked for.
+fn refuse_one_class(spec: &DataSpec, train: &Examples) -> Result<(), DataError> {
+    let Some(&first) = train.labels.first() else { return Ok(()) };
+    let is_drawn = matches!(spec.set, DataSet::Synthetic(_));
+    if is_drawn || train.labels.iter().any(|&label| label != first) {
+        return Ok(());
+    }
+    let names = train.class_names.as_deref();
+    let class = names.and_then(|names| names.get(first as usize));
+    let class = class.map_or_else(|| first.to_string(), |name| format!("`{name}`"));
+    Err(DataError::OneClass { set: sets::name(&spec.set), examples: train.len(), class })
 }
 
 /// The facts of a set that is drawn.

@@ -11,6 +11,12 @@ pub trait Shelf: fmt::Debug + Send + Sync {
     /// # Errors
     /// When it is nowhere, or cannot be opened.
     fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError>;
+
+    /// The bytes of memory that a file, unpacked, and what is made of it may take now: a small file
+    /// may unpack to more than the machine has. Without a limit unless a shelf says one.
+    fn room(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// An open file.

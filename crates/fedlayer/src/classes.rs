@@ -1,8 +1,8 @@
 //! What the classes of files of one's own are called: in tables, and in a run folder's `data.json`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Plan, spec::DataSet};
+use fedlayer_core::{FederatedData, Plan, spec::DataSet};
 use serde::Serialize;
 
 use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, trainers::Trainers};
@@ -27,6 +27,43 @@ pub(crate) fn heading(names: Option<&[String]>, class: usize) -> String {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name,
     }
+}
+
+/// The warning that test examples are of classes of which no client trains an example, or that there is one class alone; nothing for texts and for clients that are drawn.
+pub(crate) fn untrained(data: &FederatedData) -> Option<String> {
+    let pool = data.pool().filter(|pool| pool.targets == 1)?;
+    let trained: BTreeSet<u32> =
+        data.union_train().iter().map(|&row| pool.labels[row as usize]).collect();
+    let names = data.test.class_names.as_deref();
+    if let (Some(&class), 1) = (trained.first(), trained.len()) {
+        let class = called(names, class);
+        return Some(format!(
+            "all training examples are of one class, {class}: there is nothing to learn"
+        ));
+    }
+    let is_untrained = |label: &&u32| !trained.contains(label);
+    let lost = data.test.labels.iter().filter(is_untrained);
+    let (count, untrained) = (lost.clone().count(), lost.copied().collect::<BTreeSet<_>>());
+    if untrained.is_empty() {
+        return None;
+    }
+    const SHOWN: usize = 8;
+    let shown = untrained.iter().take(SHOWN).map(|&class| called(names, class));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = match untrained.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (classes, all) = (if untrained.len() == 1 { "class" } else { "classes" }, data.test.len());
+    Some(format!(
+        "{count} of {all} test examples are of the {classes} {shown}{more}, of which there is no training example; take more training examples, or fewer classes (`data.keep_classes`)"
+    ))
+}
+
+/// What a sentence calls a class.
+fn called(names: Option<&[String]>, class: u32) -> String {
+    let heading = heading(names, class as usize);
+    if names.is_some() { format!("`{heading}`") } else { heading }
 }
 
 /// Writes what the classes of a run are called into its `data.json`, and says so; nothing where they are called by their numbers.

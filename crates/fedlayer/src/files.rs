@@ -119,12 +119,17 @@ pub(crate) fn open(path: &Path) -> Result<impl Read + Send + use<>> {
     open_if_any(path)?.ok_or_else(absent)
 }
 
-/// Opens a file for reading; nothing where there is none.
+/// Opens a plain file for reading; nothing where there is none.
+///
+/// A pipe or a device is refused before it is opened: it may never end, and opening it may wait.
 pub(crate) fn open_if_any(path: &Path) -> Result<Option<impl Read + Send + use<>>> {
-    let opened = File::open(path).and_then(|file| Ok((file.metadata()?.is_dir(), file)));
+    let opened = fs::metadata(path).and_then(|there| match (there.is_file(), there.is_dir()) {
+        (true, _) => File::open(path),
+        (_, true) => Err(io::ErrorKind::IsADirectory.into()),
+        _ => Err(io::Error::other("it is a pipe or a device, not a plain file")),
+    });
     match opened {
-        Ok((false, file)) => Ok(Some(BufReader::new(file))),
-        Ok((true, _)) => Err(at("read", path)(io::ErrorKind::IsADirectory.into())),
+        Ok(file) => Ok(Some(BufReader::new(file))),
         Err(error) if is_absence(&error) => Ok(None),
         Err(error) => Err(at("read", path)(error)),
     }
@@ -276,8 +281,13 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// What the machine calls itself, where the system says it in a file.
 pub(crate) fn host_name() -> Option<String> {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = text_of_system(Path::new("/proc/sys/kernel/hostname"))?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// What the system says in a file below `/proc` or `/sys`; nothing where it says nothing there.
+pub(crate) fn text_of_system(path: &Path) -> Option<String> {
+    fs::read_to_string(path).ok()
 }
 
 /// Returns when the name of a file is on the disk: its folder's business.

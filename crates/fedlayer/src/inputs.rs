@@ -1,13 +1,18 @@
 //! What the model sees: its range, mean and standard deviation, and a warning where they are unusual.
 
 use fedlayer_core::{
-    ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD, spec::DataSpec,
+    ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD, rounded_text, spec::DataSpec,
 };
 use fedlayer_report::{Align, grid};
 use serde::Serialize;
 
+use crate::classes;
+
 /// Clients that are looked at where clients are drawn one by one.
 const LOOKED_AT: u32 = 20;
+
+/// Significant digits of the numbers in a warning.
+const SHOWN_DIGITS: usize = 4;
 
 /// What the model sees, in training and test.
 #[derive(Debug, Serialize)]
@@ -31,7 +36,8 @@ impl Inputs {
         };
         let rows: Vec<u32> = (0..data.test.len() as u32).collect();
         let test = InputStats::of(&data.test, &rows);
-        let warnings = warnings(train.as_ref(), test.as_ref(), spec);
+        let mut warnings = warnings(train.as_ref(), test.as_ref(), spec);
+        warnings.extend(classes::untrained(data));
         Self { becomes, train, test, warnings }
     }
 
@@ -43,7 +49,10 @@ impl Inputs {
     /// The table of `check`; nothing for texts.
     pub(crate) fn text(&self) -> Option<String> {
         let row = |part: &str, stats: &InputStats| {
-            let number = |value: f64| format!("{value:.4}");
+            let number = |value: f64| match value.abs() {
+                0.0..1e6 => format!("{value:.4}"),
+                _ => format!("{value:.4e}"),
+            };
             vec![
                 part.to_owned(),
                 stats.examples.to_string(),
@@ -106,10 +115,11 @@ fn warnings(train: Option<&InputStats>, test: Option<&InputStats>, spec: &DataSp
     for (part, stats) in [("training", train), ("test", test)] {
         let InputStats { min, max, std, .. } = stats;
         if stats.is_large() {
+            let [min, max, std] = [min, max, std].map(|&value| rounded_text(value, SHOWN_DIGITS));
             warnings.push(format!(
-                "{part} inputs are from {min} to {max} (standard deviation {std:.4}): training may diverge beyond ±{USUAL_MAGNITUDE}; {what_to_do}"
+                "{part} inputs are from {min} to {max} (standard deviation {std}): training may diverge beyond ±{USUAL_MAGNITUDE}; {what_to_do}"
             ));
-        } else if stats.is_narrow() {
+        } else if stats.is_narrow() && train.is_narrow() {
             warnings.push(format!(
                 "{part} inputs have the standard deviation {std:.2e}, below {}: there is hardly anything to tell them apart by; {what_to_do}",
                 USUAL_STD.0
@@ -117,9 +127,10 @@ fn warnings(train: Option<&InputStats>, test: Option<&InputStats>, spec: &DataSp
         }
     }
     if test.is_far_from(train) {
+        let [mean, std, train_mean, train_std] = [test.mean, test.std, train.mean, train.std]
+            .map(|value| rounded_text(value, SHOWN_DIGITS));
         warnings.push(format!(
-            "test inputs are scaled in another way than those of training: mean {:.4} and standard deviation {:.4} beside {:.4} and {:.4}; bring both files to one scale",
-            test.mean, test.std, train.mean, train.std
+            "test inputs are scaled in another way than those of training: mean {mean} and standard deviation {std} beside {train_mean} and {train_std}; bring both files to one scale"
         ));
     }
     warnings
@@ -144,13 +155,16 @@ mod tests {
         let raw = stats(0.0, 255.0, 127.5, 73.9);
         let two = said(raw, raw);
         assert_eq!(two.len(), 2);
-        assert!(
-            two[0].starts_with("training inputs are from 0 to 255 (standard deviation 73.9000)")
-        );
+        assert!(two[0].starts_with("training inputs are from 0 to 255 (standard deviation 73.9)"));
         assert!(two[0].contains("`data.normalize = \"set\"`"));
         let far = said(usual, raw);
         assert!(far[1].starts_with("test inputs are scaled in another way"), "{far:?}");
         let narrow = stats(0.0, 0.004, 0.002, 0.001);
         assert!(said(narrow, narrow)[0].contains("below 0.01"));
+        // A single test value has no deviation.
+        let one = InputStats { examples: 1, ..stats(0.3, 0.3, 0.3, 0.0) };
+        assert!(said(usual, one).is_empty());
+        let times = stats(1_700_000_007.0, 1_700_000_693.0, 1_700_000_350.0, 202.0);
+        assert!(said(times, times)[0].contains("are from 1.7e9 to 1.7e9"));
     }
 }

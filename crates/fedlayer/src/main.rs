@@ -28,6 +28,7 @@ mod journal;
 mod line_checks;
 mod list;
 mod locator;
+mod memory;
 mod module_speed;
 mod plan_folder;
 mod progress;

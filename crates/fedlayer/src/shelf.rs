@@ -7,6 +7,7 @@ use fedlayer_data::{Opened, Shelf, ShelfError};
 use crate::{
     files,
     locator::{FileName, Locator},
+    memory::free_memory,
 };
 
 /// The files that a locator finds.
@@ -37,5 +38,10 @@ impl Shelf for FolderShelf {
             }
         }
         Err(ShelfError::Missing { looked: self.locator.searched(&name) })
+    }
+
+    /// Half of the memory that is free: the other half is for the examples of the clients, models and optimizers.
+    fn room(&self) -> u64 {
+        free_memory().map_or(u64::MAX, |free| free / 2)
     }
 }

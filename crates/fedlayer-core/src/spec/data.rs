@@ -25,7 +25,7 @@ pub struct DataSpec {
     /// Only examples of the first this many classes of the set, in training and test, out of those that `train` and `test` take; the model then has so
     /// many outputs. Not for texts, and not for drawn sets, which have as many classes as they are asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 2))]
     pub keep_classes: Option<u32>,
     /// The share of training examples whose label is drawn anew, each class as likely as any other. Labels of test examples stay, those of the
     /// clients' own too. An example that is noisy at some share is so, with the same label, at every larger one. Not for texts.
@@ -166,7 +166,8 @@ pub struct Files {
     /// `class` or `classes`, or `y` where that is the last; a file with none or several of these is refused.
     #[serde(default)]
     pub label: Option<String>,
-    /// The column of a CSV file that names the natural client; none where it is not given.
+    /// The column of a CSV file that names the natural client. Where it is not given, it is the one column that is called `group` or `groups`, if there is
+    /// such a column.
     #[serde(default)]
     pub group: Option<String>,
     /// Columns of CSV files that are no features, such as row numbers: they are left out.
@@ -182,7 +183,7 @@ pub struct Files {
     /// The number of classes: labels are then whole numbers from 0 to one less, and a class may have no example. Where it is not given, the different
     /// labels of the training file are the classes, in ascending order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 2, max = 1_000_000))]
     pub classes: Option<u32>,
     /// The shape of an example, `[channels, height, width]`, where a file holds it as one row of numbers.
     #[serde(default)]

@@ -1,10 +1,12 @@
 //! [`Array`]: numbers of any kind as `.npy` and safetensors files hold them, and the labelled examples that they make.
 
+use fedlayer_core::number_text;
 use half::{bf16, f16};
 
 use super::{
     DecodeError, Fault, Place,
     label::{Label, NoLabel},
+    numbers::Numbers,
 };
 
 /// The kind of an array's numbers, in memory all little-endian.
@@ -95,21 +97,21 @@ impl Array {
     ///
     /// # Errors
     /// When it has fewer than two axes or no number, or one that is not finite as `f32`.
-    pub fn features(&self) -> Result<Vec<f32>, DecodeError> {
+    pub fn features(&self) -> Result<Numbers, DecodeError> {
         if self.shape.len() < 2 || self.bytes.is_empty() {
             let help = "`x.reshape(len(x), -1)` makes one number an example of one feature";
             return Err(self.wrong_shape("features [N, …], at least one").with_help(help));
         }
-        let finite = |(index, number): (usize, f64)| {
-            let narrow = number as f32;
-            let not_finite = || {
-                let expected = "a finite 32-bit number";
-                let error = self.fault_at(index, Fault::Value, number.to_string(), expected);
-                error.with_help("fill what is missing, or leave out its example")
-            };
-            narrow.is_finite().then_some(narrow).ok_or_else(not_finite)
-        };
-        self.numbers().enumerate().map(finite).collect()
+        let mut features = Numbers::default();
+        for (index, number) in self.numbers().enumerate() {
+            if let Some(no) = NoFeature::of(number) {
+                let found = number_text(number);
+                let error = self.fault_at(index, Fault::Value, found, no.expected());
+                return Err(error.with_help(no.help()));
+            }
+            features.push(number);
+        }
+        Ok(features)
     }
 
     /// Its numbers as labels of `count` examples: `(N)` or `(N, 1)`.
@@ -123,11 +125,20 @@ impl Array {
             }
             _ => error,
         })?;
-        let label = |(index, number): (usize, f64)| {
-            Label::of_number(number).map_err(|no: NoLabel| {
-                let error = self.fault_at(index, Fault::Label, number.to_string(), &no.to_string());
-                error.with_help(no.help())
-            })
+        self.each_as_label(|index, number, no| {
+            let error = self.fault_at(index, Fault::Label, number_text(number), &no.to_string());
+            error.with_help(no.help())
+        })
+    }
+
+    /// Its numbers as labels, or the error that `fault` makes of the first that is none.
+    fn each_as_label(
+        &self,
+        fault: impl Fn(usize, f64, NoLabel) -> DecodeError,
+    ) -> Result<Vec<Label>, DecodeError> {
+        let label = |(index, number): (usize, f64)| match self.kind {
+            Kind::Bool => Ok(Label::of_bool(number != 0.0)),
+            _ => Label::of_number(number).map_err(|no| fault(index, number, no)),
         };
         self.numbers().enumerate().map(label).collect()
     }
@@ -146,13 +157,53 @@ impl Array {
     /// When it has another shape, or a number that is no whole one.
     pub fn owners(&self, count: usize) -> Result<Vec<u32>, DecodeError> {
         self.one_each(count)?;
-        let whole = |(index, number): (usize, f64)| {
-            Label::of_number(number).map_err(|_| {
-                self.fault_at(index, Fault::Value, number.to_string(), "a whole number")
-            })
-        };
-        let owners: Result<Vec<Label>, _> = self.numbers().enumerate().map(whole).collect();
-        Ok(in_order_of_appearance(owners?))
+        let owners = self.each_as_label(|index, number, no| {
+            let found = number_text(number);
+            self.fault_at(index, Fault::Value, found, no.owner()).with_help(no.owner_help())
+        })?;
+        Ok(in_order_of_appearance(owners))
+    }
+}
+
+/// Why a number is no feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoFeature {
+    /// `nan`, or an infinite number.
+    NotFinite,
+    /// A number beyond those of 32 bits.
+    TooLarge,
+}
+
+impl NoFeature {
+    /// What is wrong with a number, if anything.
+    pub(super) fn of(number: f64) -> Option<Self> {
+        match number {
+            number if !number.is_finite() => Some(Self::NotFinite),
+            number if !(number as f32).is_finite() => Some(Self::TooLarge),
+            _ => None,
+        }
+    }
+
+    /// What was expected.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::NotFinite => "a finite number",
+            Self::TooLarge => {
+                "a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"
+            }
+        }
+    }
+
+    /// What to do.
+    pub(super) fn help(self) -> &'static str {
+        match self {
+            Self::NotFinite => {
+                "fill what is missing, or leave out its example (`df.dropna()`) or its column (`ignore`, of a CSV file)"
+            }
+            Self::TooLarge => {
+                "write the feature in a larger unit, as `x / 1e30` does, or as its logarithm"
+            }
+        }
     }
 }
 
@@ -209,6 +260,10 @@ mod tests {
         let large: Vec<u8> = [1.0, 1e39].into_iter().flat_map(f64::to_le_bytes).collect();
         let error = array(Kind::F64, &[1, 2], &large).features().unwrap_err();
         assert_eq!((error.place, error.fault), (Place::Byte(108), Fault::Value));
+        assert_eq!(
+            error.to_string(),
+            "`a`, byte 108: found 1e39; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"
+        );
         let error = array(Kind::U8, &[2], &[1, 2]).features().unwrap_err();
         assert_eq!(error.fault, Fault::Shape);
         assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(3).unwrap(), [0, 0, 1]);
@@ -217,5 +272,14 @@ mod tests {
         assert!(one_hot.help.unwrap().contains("argmax"));
         let column = array(Kind::U8, &[2, 1], &[3, 0]).labels(2).unwrap();
         assert_eq!(column, [Label::Number(3), Label::Number(0)]);
+        let halves = array(Kind::F32, &[2], &halves).owners(2).unwrap_err();
+        assert_eq!(halves.expected, "an owner: a whole number or a name");
+    }
+
+    #[test]
+    fn labels_of_booleans_were_called_otherwise_than_in_a_csv_file() {
+        let read = array(Kind::Bool, &[3], &[1, 0, 1]).labels(3).unwrap();
+        let written = ["True", "False", "True"].map(|text| Label::of_text(text).unwrap());
+        assert_eq!(read, written);
     }
 }

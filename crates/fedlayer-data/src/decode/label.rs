@@ -44,6 +44,24 @@ impl Label {
         }
     }
 
+    /// The label that a truth value says: its name in Python and in the CSV files of pandas.
+    pub fn of_bool(value: bool) -> Self {
+        Self::Name(if value { "True" } else { "False" }.to_owned())
+    }
+
+    /// The owner that a field of a text file says: the same rule as for labels, but for whole
+    /// numbers of many digits, which are taken as they are written.
+    ///
+    /// # Errors
+    /// When it is empty, or a number that is no whole one.
+    pub fn owner_of_text(text: &str) -> Result<Self, NoLabel> {
+        let is_written_out = || text.trim().bytes().all(|byte| byte.is_ascii_digit());
+        match Self::of_text(text) {
+            Err(NoLabel::Huge) if is_written_out() => Ok(Self::Name(text.trim().to_owned())),
+            other => other,
+        }
+    }
+
     /// The label that a number says.
     ///
     /// # Errors
@@ -68,6 +86,26 @@ impl fmt::Display for Label {
 }
 
 impl NoLabel {
+    /// What is expected of an owner.
+    pub(super) fn owner(self) -> &'static str {
+        match self {
+            Self::Missing => "an owner",
+            Self::Fraction | Self::Huge => "an owner: a whole number or a name",
+        }
+    }
+
+    /// What to do about something that is no owner.
+    pub(super) fn owner_help(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "every example belongs to somebody: fill in whom, or leave its line out"
+            }
+            Self::Fraction | Self::Huge => {
+                "number the owners from 0, as `numpy.unique(g, return_inverse=True)[1]` does"
+            }
+        }
+    }
+
     /// What to do about it.
     pub fn help(self) -> &'static str {
         match self {
@@ -102,6 +140,16 @@ mod tests {
         let mut labels = ["rose", "10", "9.0", "lily", "-1"].map(|l| Label::of_text(l).unwrap());
         labels.sort();
         assert_eq!(labels.map(|label| label.to_string()), ["-1", "9", "10", "lily", "rose"]);
+    }
+
+    #[test]
+    fn an_owner_is_one_however_the_number_is_written() {
+        let owner = |text: &str| Label::owner_of_text(text);
+        assert_eq!(owner("1.0"), owner(" 1 "));
+        assert_ne!(owner("76561198012345678"), owner("76561198012345679"));
+        assert_eq!(owner("1.5"), Err(NoLabel::Fraction));
+        assert_eq!(owner(" "), Err(NoLabel::Missing));
+        assert_eq!(owner("1e300"), Err(NoLabel::Huge));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod csv;
 pub mod idx;
 pub mod label;
 pub mod npy;
+pub mod numbers;
 pub mod safetensors;
 pub mod text;
 
@@ -105,6 +106,8 @@ pub enum Fault {
     Value,
     /// A text is not UTF-8.
     Text,
+    /// Its contents need more memory than there is.
+    TooLarge,
     /// It is gzip that does not decompress.
     Gzip,
     /// It could not be read.

@@ -29,6 +29,8 @@ const NAMES: [&str; 3] = ["features", "labels", "groups"];
 /// When the file is no safetensors file, lacks a tensor, has another one besides, or one of a kind that is not read.
 pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> {
     let bytes = source.rest()?;
+    // A copy of each tensor, and its numbers in 64 bits.
+    source.has_room_for(2 * bytes.len() as u64)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| {
         let found = format!("`{error}`");
         source.fault_at(Place::Byte(0), Fault::Magic, found, "a safetensors file")

@@ -21,6 +21,7 @@ pub struct Source<R> {
     file: String,
     reader: Plain<R>,
     offset: u64,
+    room: u64,
 }
 
 #[derive(Debug)]
@@ -43,11 +44,36 @@ impl<R: Read> Source<R> {
             true => Plain::Gzip(MultiGzDecoder::new(whole)),
             false => Plain::AsItIs(whole),
         };
-        let source = Self { file: file.to_owned(), reader, offset: 0 };
+        let source = Self { file: file.to_owned(), reader, offset: 0, room: u64::MAX };
         match read {
             Ok(_) => Ok(source),
             Err(error) => Err(source.unreadable(&error)),
         }
+    }
+
+    /// The same, of which at most `room` bytes are kept in memory, whatever it unpacks to.
+    #[must_use]
+    pub fn within(self, room: u64) -> Self {
+        Self { room, ..self }
+    }
+
+    /// Checks that there is room for `bytes` bytes beside those that were read.
+    ///
+    /// # Errors
+    /// When there is not.
+    pub fn has_room_for(&self, bytes: u64) -> Result<(), DecodeError> {
+        let needed = self.offset.saturating_add(bytes);
+        match needed <= self.room {
+            true => Ok(()),
+            false => Err(self.too_large(format!("data that need {}", in_mebibytes(needed)))),
+        }
+    }
+
+    fn too_large(&self, found: String) -> DecodeError {
+        let room = in_mebibytes(self.room);
+        let expected = format!("at most {room}, half of the memory that is free");
+        self.fault(Fault::TooLarge, found, expected)
+            .with_help("take a smaller file, or a machine (or a container) with more free memory")
     }
 
     /// What messages call the file.
@@ -186,12 +212,29 @@ impl<R: Read> Source<R> {
 
     /// Appends up to `piece` bytes; none at the end.
     fn append(&mut self, piece: u64, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
+        // One byte more than there is room for shows that the file is larger.
+        let piece = piece.min(self.room.saturating_sub(self.offset).saturating_add(1));
         let before = bytes.len();
+        // By doubling where that can be had, which is faster; a piece at a time where it cannot.
+        if bytes.try_reserve(piece as usize).is_err()
+            && bytes.try_reserve_exact(piece as usize).is_err()
+        {
+            return Err(self.too_large("no memory for more".to_owned()));
+        }
         let read = match &mut self.reader {
             Plain::AsItIs(reader) => reader.by_ref().take(piece).read_to_end(bytes),
             Plain::Gzip(reader) => reader.by_ref().take(piece).read_to_end(bytes),
         };
         self.offset += (bytes.len() - before) as u64;
-        read.map(drop).map_err(|error| self.unreadable(&error))
+        read.map_err(|error| self.unreadable(&error))?;
+        match self.offset > self.room {
+            true => Err(self.too_large("more data".to_owned())),
+            false => Ok(()),
+        }
     }
+}
+
+/// A number of bytes, rounded up.
+fn in_mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }

@@ -22,6 +22,8 @@ pub fn utf8<R: Read>(source: &mut Source<R>, bytes: Option<u64>) -> Result<Strin
         Some(count) => source.whole(count)?,
         None => source.rest()?,
     };
+    // Characters as tokens, windows and labels of 4 bytes each.
+    source.has_room_for(12 * bytes.len() as u64)?;
     if bytes.is_empty() {
         return Err(source.fault(Fault::Truncated, "an empty file", "text"));
     }
@@ -35,6 +37,11 @@ pub fn utf8<R: Read>(source: &mut Source<R>, bytes: Option<u64>) -> Result<Strin
         text.drain(..BOM.len_utf8());
     }
     Ok(text)
+}
+
+/// The text with every line ended by `\n`, as Python's `open` reads it: `\r\n` and `\r` end lines on other systems, and are no tokens of their own.
+pub fn with_plain_line_ends(text: String) -> String {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
 
 /// The mark at the head of a file that says it is Unicode.

@@ -7,14 +7,16 @@ use fedlayer_core::{
     spec::{DataSpec, Files},
 };
 
-use super::{Parts, classes::Classes, open_own, own_shape, source};
+use super::{Part, Parts, classes::Classes, open_own, own_shape, source};
 use crate::{
     DataError,
     decode::{
         array::{Array, Kind},
         csv::{self, Heading},
         label::Label,
-        npy, safetensors,
+        npy,
+        numbers::Numbers,
+        safetensors,
     },
     error::in_range,
     inputs::{self, Factor},
@@ -35,8 +37,13 @@ fn read_parts(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts
     let test = test.map(|test| reader.read(test, files.test_labels.as_deref(), heading));
     let mut test = test.transpose()?;
     let largest = scale(spec, &mut train, test.as_mut())?;
+    own_shape::refuse_channels_last(spec, files, &train.shape)?;
     let (train, test) = numbered(train, test, files.classes)?;
-    Ok(Parts { train: Arc::new(train), test: test.map(Arc::new), largest })
+    let part = |(examples, exact): (Examples, Option<Vec<f64>>)| {
+        let exact = exact.filter(|_| inputs::is_yet_to_be_normalized(spec)).map(Arc::from);
+        Part { exact, ..Part::new(examples) }
+    };
+    Ok(Parts { train: part(train), test: test.map(part), largest })
 }
 
 /// Scales both files as `data.scale` says. Returns the largest number of their format: 255 where their features are bytes.
@@ -56,9 +63,11 @@ fn scale(
     }
     let largest = train.bytes.then_some(inputs::BYTE);
     let factor = Factor::of(spec, largest)?;
-    factor.apply(&mut train.values);
-    if let Some(test) = test {
-        factor.apply(&mut test.values);
+    // Both files go through the same arithmetic.
+    let is_double = [Some(&*train), test.as_deref()].into_iter().flatten().any(Raw::is_double);
+    for raw in [Some(train), test].into_iter().flatten() {
+        let values = std::mem::take(&mut raw.values);
+        raw.values = factor.numbers(if is_double { values.widened() } else { values });
     }
     Ok(largest)
 }
@@ -66,8 +75,8 @@ fn scale(
 /// Checks the keys by themselves.
 fn check(files: &Files) -> Result<(), DataError> {
     if let Some(count) = files.classes {
-        let allowed = "from 1 to 1000000";
-        in_range((1..=1_000_000).contains(&count), "data.set.files.classes", count, allowed)?;
+        let allowed = "from 2 to 1000000";
+        in_range((2..=1_000_000).contains(&count), "data.set.files.classes", count, allowed)?;
     }
     if let Some(separator) = files.separator {
         let is_good = separator.is_ascii()
@@ -103,13 +112,20 @@ fn ending(file: &str) -> Option<&str> {
 struct Raw {
     file: String,
     shape: Vec<usize>,
-    values: Vec<f32>,
+    values: Numbers,
     /// Whether its features are bytes, as images are.
     bytes: bool,
     labels: Vec<Label>,
     groups: Option<Vec<u32>>,
     /// The names of its columns, where it has such.
     heading: Option<Heading>,
+}
+
+impl Raw {
+    /// Whether 32 bits do not hold its numbers.
+    fn is_double(&self) -> bool {
+        matches!(self.values, Numbers::Double(_))
+    }
 }
 
 /// Reads one file after another.
@@ -127,7 +143,7 @@ impl Reader<'_> {
         training: Option<&Heading>,
     ) -> Result<Raw, DataError> {
         let file = file.to_owned();
-        let open = |file: &str| source(open_own(self.shelf, file)?);
+        let open = |file: &str| source(self.shelf, open_own(self.shelf, file)?);
         if let (Some("csv" | "safetensors"), Some(labels)) = (ending(&file), labels) {
             let labels = labels.to_owned();
             return Err(DataError::LabelsInside { file, labels });
@@ -159,7 +175,7 @@ impl Reader<'_> {
             separator: separator.map(|character| character as u8),
             header: *header,
         };
-        let mut source = source(open_own(self.shelf, file)?)?;
+        let mut source = source(self.shelf, open_own(self.shelf, file)?)?;
         let table = csv::table(&mut source, columns, training)?;
         Ok(Raw {
             file: source.file().to_owned(),
@@ -192,21 +208,25 @@ fn of_arrays(
     })
 }
 
+/// Examples, and their values in 64 bits where 32 bits do not hold them.
+type Numbered = (Examples, Option<Vec<f64>>);
+
 /// Numbers the labels of both files by those of the training file, or by what the scenario `said`.
 fn numbered(
     train: Raw,
     test: Option<Raw>,
     said: Option<u32>,
-) -> Result<(Examples, Option<Examples>), DataError> {
+) -> Result<(Numbered, Option<Numbered>), DataError> {
     let classes = Classes::of(&train.file, &train.labels, said)?;
     if let Some(test) = test.as_ref().filter(|test| test.shape != train.shape) {
         let (found, shape) = (test.shape.clone(), train.shape);
         return Err(DataError::OtherShape { file: test.file.clone(), found, shape });
     }
-    let examples = |raw: Raw| -> Result<Examples, DataError> {
+    let examples = |raw: Raw| -> Result<Numbered, DataError> {
         let labels = classes.number(&raw.file, &raw.labels)?;
-        let one = Examples::new(raw.shape, classes.count(), raw.values, labels);
-        Ok(Examples { groups: raw.groups, class_names: classes.names(), ..one })
+        let (values, exact) = raw.values.rounded_and_exact();
+        let one = Examples::new(raw.shape, classes.count(), values, labels);
+        Ok((Examples { groups: raw.groups, class_names: classes.names(), ..one }, exact))
     };
     Ok((examples(train)?, test.map(examples).transpose()?))
 }

@@ -1,13 +1,11 @@
 //! The image sets: their files, their sizes, their normalisation.
 
-use std::sync::Arc;
-
 use fedlayer_core::{
     Affine, Examples, Values,
     spec::{DataSet, DataSpec},
 };
 
-use super::{Parts, first, open_known, source};
+use super::{Part, Parts, first, open_known, source};
 use crate::{
     DataError,
     catalogue::{CIFAR_10_FILES, CIFAR_100_FILES, IDX_FILES, KnownFile, Role},
@@ -128,7 +126,7 @@ impl ImageSet {
                 )
             }
         };
-        let examples = |images| Arc::new(self.examples(images, &channels));
+        let examples = |images| Part::new(self.examples(images, &channels));
         Ok(Parts {
             train: examples(train),
             test: Some(examples(test)),
@@ -146,7 +144,7 @@ impl ImageSet {
     ) -> Result<Pixels, DataError> {
         let [_, height, width] = self.shape;
         let whole = idx::Header { count: all as u32, height: height as u32, width: width as u32 };
-        let mut images = source(open_known(shelf, self.name, files[0].name)?)?;
+        let mut images = source(shelf, open_known(shelf, self.name, files[0].name)?)?;
         let header = idx::Header::read(&mut images)?;
         // Before any pixel is read: the header alone decides how much there is to read.
         if header != whole {
@@ -158,7 +156,7 @@ impl ImageSet {
         }
         let first = count as u32;
         let bytes = header.pixels(&mut images, first)?;
-        let mut labels = source(open_known(shelf, self.name, files[1].name)?)?;
+        let mut labels = source(shelf, open_known(shelf, self.name, files[1].name)?)?;
         let wanted = idx::Wanted { classes: self.classes, count: Some(whole.count), first };
         let labels = idx::labels(&mut labels, wanted)?;
         Ok((bytes, labels))
@@ -175,7 +173,7 @@ impl ImageSet {
         let mut records = Records::default();
         for file in files {
             let left = count - records.labels.len();
-            let mut source = source(open_known(shelf, self.name, file.name)?)?;
+            let mut source = source(shelf, open_known(shelf, self.name, file.name)?)?;
             cifar::append(&mut source, form, each, left, &mut records)?;
         }
         Ok((records.bytes, records.labels))

@@ -4,9 +4,10 @@ mod classes;
 mod files;
 mod images;
 mod own_shape;
+mod part;
 mod texts;
 
-use std::{io::Read, sync::Arc};
+use std::io::Read;
 
 use fedlayer_core::{
     Examples, Values,
@@ -22,14 +23,15 @@ use crate::{
 };
 
 pub(crate) use images::ImageSet;
+pub(crate) use part::Part;
 
 /// The examples of a set as it is distributed.
 #[derive(Debug, Clone)]
 pub(crate) struct Parts {
     /// The training part, or all examples.
-    pub(crate) train: Arc<Examples>,
+    pub(crate) train: Part,
     /// The set's own test part.
-    pub(crate) test: Option<Arc<Examples>>,
+    pub(crate) test: Option<Part>,
     /// The largest number of the format that the files have, such as 255 for bytes; nothing where there is none.
     pub(crate) largest: Option<f32>,
 }
@@ -40,8 +42,8 @@ impl Parts {
         if !inputs::has_constants(spec) {
             return self;
         }
-        let by = |examples: &Examples| Arc::new(inputs::by_constants(spec, examples.clone()));
-        Self { train: by(&self.train), test: self.test.as_deref().map(by), largest: self.largest }
+        let by = |part| inputs::by_constants(spec, part);
+        Self { train: by(self.train), test: self.test.map(by), largest: self.largest }
     }
 }
 
@@ -50,7 +52,7 @@ pub(crate) const CONTEXT: u32 = 64;
 
 /// Reads a set. Synthetic ones are drawn elsewhere.
 pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-    let only = |train: Examples| Parts { train: Arc::new(train), test: None, largest: None };
+    let only = |train: Examples| Parts { train: Part::new(train), test: None, largest: None };
     let context = spec.context.unwrap_or(CONTEXT) as usize;
     let parts = match &spec.set {
         DataSet::Digits => {
@@ -88,16 +90,12 @@ pub(crate) fn first(
 }
 
 /// The first examples, where fewer than all are asked for.
-fn cut(
-    all: Arc<Examples>,
-    asked: Option<u32>,
-    key: &'static str,
-) -> Result<Arc<Examples>, DataError> {
-    let count = first(asked, key, all.len())?;
-    if count == all.len() {
+fn cut(all: Part, asked: Option<u32>, key: &'static str) -> Result<Part, DataError> {
+    let count = first(asked, key, all.examples.len())?;
+    if count == all.examples.len() {
         return Ok(all);
     }
-    Ok(Arc::new(gather(&all, &(0..count as u32).collect::<Vec<_>>())))
+    Ok(all.gather(&(0..count as u32).collect::<Vec<_>>()))
 }
 
 /// Per channel of a known image set: the published mean and standard deviation over its training images, bytes taken as 0 to 1; nothing for other sets.
@@ -174,7 +172,10 @@ fn open(shelf: &dyn Shelf, set: Option<&'static str>, file: &str) -> Result<Open
     found.map_err(|error| DataError::Unopened { set, file: file.to_owned(), error })
 }
 
-/// The bytes of an open file.
-pub(crate) fn source(opened: Opened) -> Result<Source<Box<dyn Read + Send>>, DataError> {
-    Ok(Source::new(&opened.path, opened.reader)?)
+/// The bytes of an open file, of which as many are taken as the shelf has room for.
+pub(crate) fn source(
+    shelf: &dyn Shelf,
+    opened: Opened,
+) -> Result<Source<Box<dyn Read + Send>>, DataError> {
+    Ok(Source::new(&opened.path, opened.reader)?.within(shelf.room()))
 }

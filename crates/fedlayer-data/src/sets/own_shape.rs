@@ -1,6 +1,8 @@
 //! `data.set.files.shape`: what an example is, where a file holds it as a row of numbers.
 
-use crate::DataError;
+use fedlayer_core::spec::{DataSpec, Files};
+
+use crate::{DataError, inputs};
 
 /// The shape of the examples of a file: its `own`, or the one that is `asked` for.
 ///
@@ -25,6 +27,24 @@ pub(super) fn shaped(
         return Err(DataError::Scrambled { file, found: own, shape, mend });
     }
     Ok(shape)
+}
+
+/// Refuses constants per channel for examples that look like `[height, width, channels]`: they would be taken per row of the image. A `shape` that repeats theirs says that the
+/// first axis has the channels.
+pub(super) fn refuse_channels_last(
+    spec: &DataSpec,
+    files: &Files,
+    shape: &[usize],
+) -> Result<(), DataError> {
+    match *shape {
+        [height, width, 1 | 3 | 4]
+            if height > 4 && width > 4 && files.shape.is_none() && inputs::is_by_channel(spec) =>
+        {
+            let (file, shape) = (files.train.clone(), shape.to_vec());
+            Err(DataError::ChannelsLast { file, shape })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The numbers of an example.

@@ -1,14 +1,12 @@
 //! Texts: their files, their tokens, the windows that are their examples.
 
-use std::sync::Arc;
-
 use fedlayer_core::{Examples, Values};
 
-use super::{Parts, open_known, open_own, source};
+use super::{Part, Parts, open_known, open_own, source};
 use crate::{
     DataError,
     catalogue::{KnownFile, SHAKESPEARE_FILES, WIKITEXT_FILES},
-    decode::text::{Tokens, Words, characters, speakers, utf8},
+    decode::text::{Tokens, Words, characters, speakers, utf8, with_plain_line_ends},
     shelf::Shelf,
 };
 
@@ -20,8 +18,8 @@ pub(super) fn wikitext_2(shelf: &dyn Shelf, context: usize) -> Result<Parts, Dat
     let words = Words::of(&text);
     let part = |text: &str, least| examples(&words.articles(text), context, least, set);
     let (train, text) = (part(&text, 1)?, utf8_of(shelf, set, test)?);
-    let test = Some(Arc::new(part(&text, 1)?));
-    Ok(Parts { train: Arc::new(train), test, largest: None })
+    let test = Some(Part::new(part(&text, 1)?));
+    Ok(Parts { train: Part::new(train), test, largest: None })
 }
 
 /// Tiny Shakespeare, an owner for each speaker.
@@ -33,14 +31,15 @@ pub(super) fn tiny_shakespeare(shelf: &dyn Shelf, context: usize) -> Result<Exam
 
 /// A text of one's own, in characters.
 pub(super) fn own(shelf: &dyn Shelf, file: &str, context: usize) -> Result<Examples, DataError> {
-    let text = utf8(&mut source(open_own(shelf, file)?)?, None);
+    let text = utf8(&mut source(shelf, open_own(shelf, file)?)?, None);
     let text = text.map_err(|error| DataError::from(error).of_own_file())?;
+    let text = with_plain_line_ends(text);
     let examples = examples(&characters(&text), context, 2, file)?;
     Ok(Examples { groups: None, ..examples })
 }
 
 fn utf8_of(shelf: &dyn Shelf, set: &'static str, file: &KnownFile) -> Result<String, DataError> {
-    Ok(utf8(&mut source(open_known(shelf, set, file.name)?)?, Some(file.bytes))?)
+    Ok(utf8(&mut source(shelf, open_known(shelf, set, file.name)?)?, Some(file.bytes))?)
 }
 
 /// The windows of a text, of which there must be at `least` so many.

@@ -163,7 +163,7 @@ fn a_nameless_column_is_refused_or_left_out_by_name() {
         TRAIN,
         left_out,
         "`a.csv`, line 1: found the columns `a`, `b`, `y`; expected a column ``",
-        "correct",
+        "`ignore` beside `train`",
     );
 }
 

@@ -252,14 +252,14 @@ proptest! {
         let file = encode::npy(version, "<f4", &shape, &f32s(&values));
         let array = npy::array(&mut Source::new("a", &file[..]).unwrap()).unwrap();
         prop_assert_eq!(&array.shape, &shape);
-        prop_assert_eq!(array.features().unwrap(), values.clone());
+        prop_assert_eq!(array.features().unwrap().rounded(), values.clone());
         let labels: Vec<i64> = (0..values.len() as i64).collect();
         let file = encode::safetensors(&[
             ("labels", "I64", &[labels.len()], i64s(&labels)),
             ("features", "F32", &shape, f32s(&values)),
         ]);
         let tensors = safetensors::tensors(&mut Source::new("a", &file[..]).unwrap()).unwrap();
-        prop_assert_eq!(tensors.features.features().unwrap(), values);
+        prop_assert_eq!(tensors.features.features().unwrap().rounded(), values);
         let read = tensors.labels.labels(labels.len()).unwrap();
         prop_assert!(read.into_iter().eq(labels.into_iter().map(Label::Number)));
     }
@@ -273,7 +273,7 @@ proptest! {
         let columns = csv::Columns { group: Some("b"), ..csv::Columns::default() };
         let mut source = Source::new("a", text.as_bytes()).unwrap();
         let table = csv::table(&mut source, columns, None).unwrap();
-        prop_assert!(table.values.iter().copied().eq(rows.iter().map(|((a, _), _)| f32::from(*a))));
+        prop_assert!(table.values.iter().eq(rows.iter().map(|((a, _), _)| f64::from(*a))));
         let labels = rows.iter().map(|(_, label)| Label::Number((*label).into()));
         prop_assert!(table.labels.iter().cloned().eq(labels));
         let groups = table.groups.unwrap();

@@ -51,7 +51,7 @@ fn own(data: &FederatedData, client: u32) -> [Vec<(Vec<u32>, u32)>; 2] {
 #[test]
 fn the_first_classes_are_kept_whole_and_no_other() {
     let all = of(&digits(Partition::Iid));
-    for classes in [1, 2, 5, 9] {
+    for classes in [2, 5, 9] {
         let data = of(&kept(classes));
         let count: usize = DIGITS[..classes as usize].iter().sum();
         let facts = library().facts(&kept(classes)).unwrap();
@@ -90,15 +90,15 @@ fn classes_are_kept_out_of_the_examples_that_are_taken() {
 #[test]
 fn a_test_part_keeps_the_same_classes_as_training() {
     let files =
-        [("a.csv", "x,kind\n1,lily\n2,rose\n3,lily\n"), ("b.csv", "x,kind\n4,rose\n5,lily\n")];
+        [("a.csv", "x,kind\n1,lily\n2,rose\n3,tulip\n"), ("b.csv", "x,kind\n4,tulip\n5,lily\n")];
     let shelf = MemoryShelf::of(files.map(|(name, text)| (name, text.as_bytes().to_vec())));
     let own = crate::tables::files("a.csv");
     let label = Some("kind".to_owned());
     let own = fedlayer_core::spec::Files { test: Some("b.csv".to_owned()), label, ..own };
-    let spec = DataSpec { keep_classes: Some(1), ..DataSpec::new(DataSet::Files(own)) };
+    let spec = DataSpec { keep_classes: Some(2), ..DataSpec::new(DataSet::Files(own)) };
     let data = shelf.load(&spec, 2).unwrap();
-    assert_eq!((pool_of(&data).all_values(), data.test.all_values()), (vec![1.0, 3.0], vec![5.0]));
-    assert_eq!(data.test.class_names.as_deref(), Some(&["lily".to_owned()][..]));
+    assert_eq!((pool_of(&data).all_values(), data.test.all_values()), (vec![1.0, 2.0], vec![5.0]));
+    assert_eq!(data.test.class_names.as_deref(), Some(&["lily", "rose"].map(str::to_owned)[..]));
     assert_eq!(data.facts(), shelf.facts(&spec).unwrap());
 }
 
@@ -124,7 +124,7 @@ fn what_cannot_be_kept_is_refused() {
     let no_classes = "`data.keep_classes` would have no effect: a text has no classes";
     for (spec, message) in [
         (kept(11), "`data.keep_classes` asks for 11 classes; the set has 10"),
-        (kept(0), "`data.keep_classes` is 0; it must be at least 1"),
+        (kept(0), "`data.keep_classes` is 0; it must be at least 2"),
         (DataSpec { keep_classes: Some(2), ..synthetic(Synthetic::default()) }, drawn),
         (DataSpec { keep_classes: Some(2), ..text.clone() }, no_classes),
         (

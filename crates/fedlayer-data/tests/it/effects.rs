@@ -13,7 +13,7 @@ fn shelf() -> MemoryShelf {
     let table = b"a,b,c,label\n1,2,3,0\n4,5,6,1\n7,8,9,1\n".to_vec();
     let empty = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
     let empty = empty.map(|name| (format!("mnist/{name}-ubyte"), Vec::new()));
-    let texts = [("t.txt".to_owned(), vec![b'a'; 1000]), ("t.csv".to_owned(), table)];
+    let texts = [("t.txt".to_owned(), "ab".repeat(500).into_bytes()), ("t.csv".to_owned(), table)];
     MemoryShelf::of(empty.into_iter().chain(texts))
 }
 

@@ -135,8 +135,10 @@ fn constants_of_the_data_are_those_of_the_training_examples_alone() {
 fn a_table_is_normalised_column_by_column() {
     let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
     let rows: Vec<f32> = read(&fixture["table"]);
-    let line = |row: &[f32]| format!("{},{},{},a\n", row[0], row[1], row[2]);
-    let text: String = rows.chunks(3).map(line).collect();
+    let line = |(at, row): (usize, &[f32])| {
+        format!("{},{},{},{}\n", row[0], row[1], row[2], ["a", "b"][at % 2])
+    };
+    let text: String = rows.chunks(3).enumerate().map(line).collect();
     let train = format!("income,share,constant,class\n{text}");
     let shelf = MemoryShelf::of([("a.csv", train.clone().into_bytes()), ("b.csv", train.into())]);
     let own = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
@@ -343,4 +345,29 @@ fn examples_of_a_set_have_the_range_that_the_model_sees() {
     assert_eq!((stats.min, stats.max, stats.examples), (0.0, 1.0, 359));
     let none: &Examples = &data.test;
     assert_eq!(InputStats::of(none, &[]), None);
+}
+
+#[test]
+fn channels_that_come_last_got_constants_per_row_of_the_image() {
+    let labels = npy(1, "|u1", &[4], &[0, 1, 0, 1]);
+    let shelf =
+        MemoryShelf::of([("x.npy", npy(1, "|u1", &[4, 6, 5, 3], &[7; 4 * 90])), ("y.npy", labels)]);
+    let of = |shape: Option<&[u32]>, normalize| {
+        let train_labels = Some("y.npy".to_owned());
+        let own = Files { train_labels, shape: shape.map(<[u32]>::to_vec), ..files("x.npy") };
+        shelf.facts(&DataSpec { normalize, ..spec(own) })
+    };
+    for normalize in [SET, constants(&[0.5, 0.4, 0.3], &[0.2]), constants(&[0.5; 6], &[0.2; 6])] {
+        let error = of(None, normalize).unwrap_err();
+        assert_eq!(error.key(), "data.normalize");
+        assert_eq!(
+            error.to_string(),
+            "an example of `x.npy` has shape [6, 5, 3]; constants per channel are taken per place of the first axis, and that looks like the height"
+        );
+        assert!(error.help().unwrap().contains("`x = x.transpose(0, 3, 1, 2)`"));
+    }
+    // One constant for all of an image, and a shape that is said, are what they are.
+    for good in [of(None, None), of(None, constants(&[0.5], &[0.2])), of(Some(&[6, 5, 3]), SET)] {
+        assert_eq!(good.unwrap().shape, [6, 5, 3]);
+    }
 }

@@ -12,15 +12,20 @@ mod easy;
 mod effects;
 mod encode;
 mod errors;
+mod groups;
 mod images;
 mod inputs;
 mod load;
 mod memory;
+mod one_class;
 mod own_labels;
+mod precision;
 mod real;
+mod room;
 mod synthetic;
 mod tables;
 mod texts;
+mod uneven;
 
 use std::sync::Arc;
 

@@ -106,7 +106,7 @@ fn every_fault_of_a_table_is_named_with_its_line() {
         "x,y\n1,0\n1e39,1\n",
         plain(),
         Fault::Value,
-        "`a.csv`, line 3, column 1: found `1e39`; expected a finite number",
+        "`a.csv`, line 3, column 1: found `1e39`; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats",
     );
     refused(
         "x,y\n,0\n",

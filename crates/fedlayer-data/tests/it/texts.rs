@@ -49,6 +49,16 @@ fn characters_are_numbered_by_their_code_points_and_labelled_by_the_next() {
 }
 
 #[test]
+fn the_ends_of_lines_of_other_systems_were_a_token_of_their_own() {
+    let plain = of("cab\ncab\nbac\n", 3).unwrap();
+    for text in ["cab\r\ncab\r\nbac\r\n", "cab\rcab\rbac\r", "cab\r\ncab\nbac\r"] {
+        let other = of(text, 3).unwrap();
+        assert_eq!(other.facts(), plain.facts(), "{text:?}");
+        assert_eq!(other.fingerprint(), plain.fingerprint(), "{text:?}");
+    }
+}
+
+#[test]
 fn a_text_too_short_for_a_pool_and_a_test_set_is_an_error() {
     assert!(of("abcdefg", 3).is_ok());
     let error = of("abcdef", 3).unwrap_err();

@@ -70,6 +70,9 @@ fn stays(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
+/// The most bytes of a member: more than the largest one of a known set has, and less than fills a disk.
+const LARGEST_MEMBER: u64 = 1 << 30;
+
 fn member(
     entry: &mut impl Read,
     broken: &impl Fn(String) -> FetchError,
@@ -84,6 +87,11 @@ fn member(
         let count = entry.read(&mut piece).map_err(|error| broken(error.to_string()))?;
         if count == 0 {
             return Ok(part);
+        }
+        if part.bytes() + count as u64 > LARGEST_MEMBER {
+            part.discard()?;
+            let name = to.file_name().unwrap_or_default().display();
+            return Err(broken(format!("`{name}` unpacks to more than {LARGEST_MEMBER} bytes")));
         }
         part.append(&piece[..count])?;
     }

@@ -68,7 +68,7 @@ fn called(separator: u8) -> String {
 }
 
 /// The number of columns of the first line.
-fn columns(text: &str, separator: u8) -> usize {
+pub(super) fn columns(text: &str, separator: u8) -> usize {
     let mut builder = ReaderBuilder::new();
     let builder = builder.delimiter(separator).has_headers(false);
     let mut record = StringRecord::new();

@@ -16,6 +16,8 @@ pub struct Heading {
     pub features: Vec<String>,
     /// The label.
     pub label: String,
+    /// The owner, where the file says whose each example is.
+    pub group: Option<String>,
 }
 
 /// What a column is.
@@ -34,11 +36,15 @@ const LABELS: [&str; 6] = ["label", "labels", "target", "targets", "class", "cla
 /// The name of a label where it is the last column; elsewhere it may be a coordinate.
 const LAST_LABEL: &str = "y";
 
-/// Reads the columns' names, or counts them where the file has none.
+/// Names of columns that hold owners, in lower case.
+const GROUPS: [&str; 2] = ["group", "groups"];
+
+/// Reads the columns' names, or counts them where the file has none; of a test file where `training` is known.
 pub(super) fn names<R: Read>(
     source: &Source<R>,
     first: &StringRecord,
     columns: Columns<'_>,
+    training: Option<&Heading>,
 ) -> Result<Vec<String>, DecodeError> {
     let names: Vec<String> = match columns.header {
         Some(false) => (1..=first.len()).map(|number| number.to_string()).collect(),
@@ -46,9 +52,10 @@ pub(super) fn names<R: Read>(
     };
     if columns.header.is_none() && !is_heading(&names, columns) {
         let error = fault(source, list(&names), "the names of the columns");
-        return Err(error.with_help(
-            "write a line of names above the numbers; or `header = false` beside `train` where the first line is an example (columns are then called `1`, `2`, …), `header = true` where these are names",
-        ));
+        return Err(error.with_help(match training {
+            Some(_) => "the training file has a line of names: write it above the numbers of this file, too",
+            None => "write a line of names above the numbers; or `header = false` beside `train` where the first line is an example (columns are then called `1`, `2`, …), `header = true` where these are names",
+        }));
     }
     Ok(names)
 }
@@ -59,25 +66,32 @@ pub(super) fn of_training<R: Read>(
     names: &[String],
     columns: Columns<'_>,
 ) -> Result<(Vec<Role>, Heading), DecodeError> {
-    let group = columns.group.map(|name| place(source, names, name)).transpose()?;
     for name in columns.ignore {
-        place(source, names, name)?;
+        place(source, names, "ignore", name)?;
     }
+    let group = match columns.group {
+        Some(name) => Some(place(source, names, "group", name)?),
+        None => group(source, names, columns)?,
+    };
     let is_ignored = |at: usize| columns.ignore.contains(&names[at]);
     let is_free = |at: usize| Some(at) != group && !is_ignored(at);
     let free: Vec<usize> = (0..names.len()).filter(|&at| is_free(at)).collect();
     all_named(source, names, &free)?;
     let label = match columns.label {
-        Some(name) => place(source, names, name)?,
+        Some(name) => place(source, names, "label", name)?,
         None => label(source, names, &free)?,
     };
     if !is_free(label) || group.is_some_and(is_ignored) {
         let twice = if group == Some(label) { label } else { group.unwrap_or(label) };
         let found = format!("`{}` for both", names[twice]);
-        return Err(fault(source, found, "different columns for label, group and `ignore`"));
+        let error = fault(source, found, "different columns for label, group and `ignore`");
+        return Err(
+            error.with_help("`label`, `group` and `ignore` beside `train` name a column once")
+        );
     }
     let features = free.iter().filter(|&&at| at != label).map(|&at| names[at].clone()).collect();
-    let heading = Heading { features, label: names[label].clone() };
+    let group = group.map(|at| names[at].clone());
+    let heading = Heading { features, label: names[label].clone(), group };
     Ok((roles(source, names, columns, &heading)?, heading))
 }
 
@@ -91,7 +105,7 @@ pub(super) fn of_test<R: Read>(
     let wanted = || training.features.iter().chain([&training.label]);
     let known = |name: &&String| {
         wanted().any(|wanted| wanted == *name)
-            || columns.group == Some(name.as_str())
+            || training.group.as_ref() == Some(*name)
             || columns.ignore.contains(name)
     };
     let missing: Vec<String> = wanted().filter(|name| !names.contains(name)).cloned().collect();
@@ -130,7 +144,7 @@ fn roles<R: Read>(
     let roles: Vec<Role> = names.iter().map(role).collect();
     each_once(source, names, &roles)?;
     if heading.features.is_empty() {
-        let (count, taken) = (names.len(), 1 + usize::from(columns.group.is_some()));
+        let (count, taken) = (names.len(), 1 + usize::from(heading.group.is_some()));
         let found = format!("{count} {}", if count == 1 { "column" } else { "columns" });
         let expected = format!("at least {}: a feature beside label and group", taken + 1);
         let help = "columns are separated by commas, or by `separator` beside `train`";
@@ -166,6 +180,12 @@ fn all_named<R: Read>(
     let is_nameless = |at: &&usize| names[**at].is_empty() || names[**at].starts_with("Unnamed: ");
     let Some(&at) = free.iter().find(is_nameless) else { return Ok(()) };
     let (name, column) = (&names[at], at + 1);
+    if name.is_empty() && column == names.len() {
+        let found = format!("no name for column {column}, behind the last separator");
+        return Err(fault(source, found, "a name for every column").with_help(
+            "leave out the separator at the end of the lines, or the column that it makes: `ignore = [\"\"]` beside `train`",
+        ));
+    }
     let found = match name.as_str() {
         "" => format!("no name for column {column}"),
         _ => format!("`{name}`, which pandas calls a column without a name, for column {column}"),
@@ -202,10 +222,45 @@ fn label<R: Read>(
     Ok(label)
 }
 
-/// Where the column of a name stands.
-fn place<R: Read>(source: &Source<R>, names: &[String], name: &str) -> Result<usize, DecodeError> {
+/// The owner among the columns, where the scenario does not name it.
+fn group<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    columns: Columns<'_>,
+) -> Result<Option<usize>, DecodeError> {
+    let is_group = |at: &usize| {
+        let name = &names[*at];
+        GROUPS.contains(&name.to_lowercase().as_str())
+            && columns.label != Some(name.as_str())
+            && !columns.ignore.contains(name)
+    };
+    let groups: Vec<usize> = (0..names.len()).filter(is_group).collect();
+    match groups[..] {
+        [] => Ok(None),
+        [group] => Ok(Some(group)),
+        [first, ..] => {
+            let found = format!("the columns {}", list(names));
+            let error = fault(source, found, "one column called `group` or `groups`");
+            Err(error.with_help(format!(
+                "say beside `train` which column names the natural client, such as `group = {:?}`",
+                names[first]
+            )))
+        }
+    }
+}
+
+/// Where the column stands that a `key` of the scenario names.
+fn place<R: Read>(
+    source: &Source<R>,
+    names: &[String],
+    key: &str,
+    name: &str,
+) -> Result<usize, DecodeError> {
     names.iter().position(|column| column == name).ok_or_else(|| {
-        fault(source, format!("the columns {}", list(names)), format!("a column `{name}`"))
+        let found = format!("the columns {}", list(names));
+        fault(source, found, format!("a column `{name}`")).with_help(format!(
+            "`{key}` beside `train` names a column that the file does not have: name one that it has, as it is written there, or leave the key out"
+        ))
     })
 }
 

@@ -2,16 +2,18 @@
 
 mod dialect;
 mod heading;
+mod lines;
 mod row_numbers;
 
 use std::io::Read;
 
-use ::csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
+use ::csv::{ReaderBuilder, StringRecord};
 
 use super::{
     DecodeError, Fault, Place, Source,
-    array::in_order_of_appearance,
-    label::{Label, NoLabel},
+    array::{NoFeature, in_order_of_appearance},
+    label::Label,
+    numbers::Numbers,
 };
 pub use heading::Heading;
 use heading::Role;
@@ -22,7 +24,7 @@ pub struct Table {
     /// The names of features and label.
     pub heading: Heading,
     /// `(N, features)`, row-major, in the order of the heading.
-    pub values: Vec<f32>,
+    pub values: Numbers,
     /// The label of each line, `(N)`.
     pub labels: Vec<Label>,
     /// The owner of each line, counted from 0 in the order in which they first appear, `(N)`.
@@ -34,7 +36,7 @@ pub struct Table {
 pub struct Columns<'a> {
     /// The column of the label; where it is not named, the one that is called as labels are.
     pub label: Option<&'a str>,
-    /// The column of the owner; none where it is not named.
+    /// The column of the owner; where it is not named, the one that is called `group` or `groups`, if there is one.
     pub group: Option<&'a str>,
     /// Columns that are left out.
     pub ignore: &'a [String],
@@ -44,7 +46,7 @@ pub struct Columns<'a> {
     pub header: Option<bool>,
 }
 
-/// Reads a table: of a test file by the names of the `training` file.
+/// Reads a table: of a test file by the names of the `training` file. Empty lines are skipped.
 ///
 /// # Errors
 /// When its columns are not what they should be, a line is longer or shorter than the first, a feature is no finite number, or a label is none.
@@ -55,26 +57,29 @@ pub fn table<R: Read>(
 ) -> Result<Table, DecodeError> {
     let text = dialect::text(source)?;
     let separator = dialect::separator(source, &text, columns.separator)?;
+    lines::have_room(source, &text, separator)?;
+    lines::refuse_first_comment(source, &text, separator)?;
     let mut reader =
         ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(text.as_bytes());
     let mut record = StringRecord::new();
     let mut next = |record: &mut StringRecord| {
-        reader.read_record(record).map_err(|error| unreadable(source, &error))
+        reader.read_record(record).map_err(|error| lines::unreadable(source, &text, &error))
     };
     if !next(&mut record)? {
         let expected = "a line of names and at least one example";
         return Err(source.fault_at(Place::Line(1), Fault::Truncated, "an empty file", expected));
     }
-    let names = heading::names(source, &record, columns)?;
+    let names = heading::names(source, &record, columns, training)?;
     let (roles, heading) = match training {
         Some(training) => (heading::of_test(source, &names, columns, training)?, training.clone()),
         None => heading::of_training(source, &names, columns)?,
     };
     let has_names = columns.header != Some(false);
-    let mut rows = Rows { width: heading.features.len(), ..Rows::default() };
+    let form = Form { source, text: &text, roles: &roles, names: &names, has_names };
+    let mut rows = Rows::default();
     let mut is_row = !has_names || next(&mut record)?;
     while is_row {
-        rows.push(source, &record, &roles, &names)?;
+        rows.push(&form, &record)?;
         is_row = next(&mut record)?;
     }
     if rows.labels.is_empty() {
@@ -88,55 +93,101 @@ pub fn table<R: Read>(
     Ok(Table { heading, values, labels, groups })
 }
 
+/// What the lines of a file have in common.
+struct Form<'a, R> {
+    source: &'a Source<R>,
+    text: &'a str,
+    roles: &'a [Role],
+    names: &'a [String],
+    /// Whether the first line has the names.
+    has_names: bool,
+}
+
 /// The lines of a table that were read.
 #[derive(Default)]
 struct Rows {
-    /// The number of features.
-    width: usize,
-    values: Vec<f32>,
+    values: Numbers,
     labels: Vec<Label>,
-    owners: Vec<String>,
+    owners: Vec<Label>,
+    /// The features of the line that is read.
+    features: Vec<f64>,
 }
 
 impl Rows {
     /// Reads a line.
     fn push<R: Read>(
         &mut self,
-        source: &Source<R>,
+        form: &Form<'_, R>,
         record: &StringRecord,
-        roles: &[Role],
-        names: &[String],
     ) -> Result<(), DecodeError> {
-        let line = record.position().map_or(0, Position::line);
-        let fault = |at: usize, fault, field: &str, expected: &str| {
-            let place = Place::Field { line, column: at + 1 };
-            source.fault_at(place, fault, format!("`{field}`"), expected)
-        };
-        let start = self.values.len();
-        self.values.resize(start + self.width, 0.0);
-        for (at, (field, role)) in record.iter().zip(roles).enumerate() {
+        let is_feature = |role: &&Role| matches!(role, Role::Feature(_));
+        self.features.resize(form.roles.iter().filter(is_feature).count(), 0.0);
+        for (at, (field, role)) in record.iter().zip(form.roles).enumerate() {
             let field = field.trim();
             match role {
                 Role::Feature(place) => {
-                    let number = field.parse::<f32>().ok().filter(|number| number.is_finite());
-                    self.values[start + place] = number.ok_or_else(|| {
-                        fault(at, Fault::Value, field, "a finite number")
-                            .with_help(no_number(field, &names[at]))
-                    })?;
+                    self.features[*place] =
+                        feature(field).map_err(|no| self.no_feature(form, record, at, no))?;
                 }
-                Role::Label => self.labels.push(Label::of_text(field).map_err(|no: NoLabel| {
-                    fault(at, Fault::Label, field, &no.to_string()).with_help(no.help())
+                Role::Label => self.labels.push(Label::of_text(field).map_err(|no| {
+                    form.fault(record, at, Fault::Label, &no.to_string()).with_help(no.help())
                 })?),
-                Role::Group if field.is_empty() => {
-                    return Err(fault(at, Fault::Value, field, "an owner"));
-                }
-                Role::Group => self.owners.push(field.to_owned()),
+                Role::Group => self.owners.push(Label::owner_of_text(field).map_err(|no| {
+                    form.fault(record, at, Fault::Value, no.owner()).with_help(no.owner_help())
+                })?),
                 Role::Ignored => {}
             }
         }
+        self.features.iter().for_each(|&feature| self.values.push(feature));
         Ok(())
     }
+
+    /// The error that a field is no feature.
+    fn no_feature<R: Read>(
+        &self,
+        form: &Form<'_, R>,
+        record: &StringRecord,
+        at: usize,
+        no: Option<NoFeature>,
+    ) -> DecodeError {
+        let field = record.get(at).unwrap_or_default().trim();
+        let is_name = |field: &str| !field.is_empty() && field.parse::<f64>().is_err();
+        let looks_like_names = self.values.is_empty() && record.iter().all(|f| is_name(f.trim()));
+        let help = match no {
+            Some(no) => no.help().to_owned(),
+            None if !form.has_names && looks_like_names => NAMES_WITHOUT_HEADER.to_owned(),
+            None => no_number(field, &form.names[at]),
+        };
+        let expected = no.map_or("a finite number", NoFeature::expected);
+        form.fault(record, at, Fault::Value, expected).with_help(help)
+    }
 }
+
+impl<R: Read> Form<'_, R> {
+    /// A fault of a field.
+    fn fault(&self, record: &StringRecord, at: usize, fault: Fault, expected: &str) -> DecodeError {
+        let line = lines::number(self.text, record.position());
+        let place = Place::Field { line, column: at + 1 };
+        let field = record.get(at).unwrap_or_default().trim();
+        self.source.fault_at(place, fault, format!("`{field}`"), expected)
+    }
+}
+
+/// The number that a field holds, or why it holds none; nothing where it is a text.
+fn feature(field: &str) -> Result<f64, Option<NoFeature>> {
+    let number = field.parse().map_err(|_| None)?;
+    match NoFeature::of(number) {
+        // An infinite number is written in letters; one in digits is only too large.
+        Some(_) if field.contains(|character: char| character.is_ascii_digit()) => {
+            Err(Some(NoFeature::TooLarge))
+        }
+        Some(no) => Err(Some(no)),
+        None => Ok(number),
+    }
+}
+
+/// What to do about a line of names where there should be none.
+const NAMES_WITHOUT_HEADER: &str = "this looks like a line of names, and `header = false` beside `train` says that the first line of both files is an example: delete the line, or leave the key out where both files have one";
 
 /// What to do where a feature is no number.
 fn no_number(field: &str, name: &str) -> String {
@@ -144,22 +195,10 @@ fn no_number(field: &str, name: &str) -> String {
     if field.contains(',') && with_point.parse::<f32>().is_ok() {
         return "write numbers with a point: `pandas.read_csv(\"train.csv\", sep=\";\", decimal=\",\").to_csv(\"train.csv\", index=False)`".to_owned();
     }
-    if field.is_empty() || field.parse::<f32>().is_ok() {
-        return "fill what is missing, or leave out its line (`df.dropna()`) or its column (`ignore`)".to_owned();
+    if field.is_empty() {
+        return NoFeature::NotFinite.help().to_owned();
     }
     format!(
         "every column but the label's holds numbers: beside `train`, `label = {name:?}` makes it the label, `ignore = [{name:?}]` leaves it out; `pandas.get_dummies(df, columns=[{name:?}], dtype=int)` makes numbers of it"
     )
-}
-
-/// What the reader of lines found wrong.
-fn unreadable<R: Read>(source: &Source<R>, error: &::csv::Error) -> DecodeError {
-    let place = Place::Line(error.position().map_or(1, Position::line));
-    match error.kind() {
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            let expected = format!("{expected_len}, as many as the first line has");
-            source.fault_at(place, Fault::Shape, format!("{len} columns"), expected)
-        }
-        _ => source.fault_at(place, Fault::Unreadable, format!("`{error}`"), "readable data"),
-    }
 }

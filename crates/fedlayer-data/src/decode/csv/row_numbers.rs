@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{
-    super::{DecodeError, Fault, Place, Source},
+    super::{DecodeError, Fault, Place, Source, numbers::Numbers},
     heading::Heading,
 };
 
@@ -17,11 +17,11 @@ const ROWS: usize = 10;
 pub(super) fn refuse<R: Read>(
     source: &Source<R>,
     heading: &Heading,
-    values: &[f32],
+    values: &Numbers,
     has_names: bool,
 ) -> Result<(), DecodeError> {
     let width = heading.features.len();
-    let column = |at: usize| values.iter().skip(at).step_by(width).copied();
+    let column = |at: usize| values.iter().skip(at).step_by(width);
     let numbers_rows = |at: &usize| match has_names {
         true => {
             NAMES.contains(&heading.features[*at].to_lowercase().as_str())
@@ -39,16 +39,16 @@ pub(super) fn refuse<R: Read>(
 }
 
 /// Whether values are whole and each another.
-fn are_distinct(mut values: Vec<f32>) -> bool {
-    values.sort_by(f32::total_cmp);
+fn are_distinct(mut values: Vec<f64>) -> bool {
+    values.sort_by(f64::total_cmp);
     values.len() >= ROWS
         && values.iter().all(|value| value.fract() == 0.0)
         && values.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Whether values are 0, 1, 2, … or 1, 2, 3, ….
-fn count_up(values: impl Iterator<Item = f32> + Clone) -> bool {
+fn count_up(values: impl Iterator<Item = f64> + Clone) -> bool {
     [0_u32, 1]
         .iter()
-        .any(|&first| (first..).zip(values.clone()).all(|(n, value)| value == n as f32))
+        .any(|&first| (first..).zip(values.clone()).all(|(n, value)| value == f64::from(n)))
 }

@@ -1,0 +1,107 @@
+//! Lines of a table: their numbers, the memory that they need, and what is wrong with one that has too many or too few columns.
+
+use std::io::Read;
+
+use ::csv::{ErrorKind, Position};
+
+use super::{
+    super::{DecodeError, Fault, Place, Source},
+    dialect,
+};
+
+/// The bytes in memory of a number, in 64 and then in 32 bits.
+const NUMBER: u64 = 12;
+
+/// The bytes in memory of what a line has besides: its label and its owner, with their names.
+const LINE: u64 = 96;
+
+/// Checks that there is room for what is made of a table.
+pub(super) fn have_room<R: Read>(
+    source: &Source<R>,
+    text: &str,
+    separator: u8,
+) -> Result<(), DecodeError> {
+    let count = |wanted: u8| text.bytes().filter(|&byte| byte == wanted).count() as u64;
+    let lines = 1 + count(b'\n');
+    source.has_room_for((count(separator) + lines) * NUMBER + lines * LINE)
+}
+
+/// Refuses a comment above the names: a first line that begins with `#` and has other columns than the next one.
+pub(super) fn refuse_first_comment<R: Read>(
+    source: &Source<R>,
+    text: &str,
+    separator: u8,
+) -> Result<(), DecodeError> {
+    let Some((first, rest)) = text.trim_start_matches(is_line_end).split_once('\n') else {
+        return Ok(());
+    };
+    let columns = |text: &str| dialect::columns(text, separator);
+    if !first.starts_with('#') || columns(first) == columns(rest) {
+        return Ok(());
+    }
+    let found = format!("`{}`", first.trim());
+    let error = source.fault_at(Place::Line(1), Fault::Shape, found, "the names of the columns");
+    Err(error.with_help(COMMENT))
+}
+
+/// What to do about a comment.
+const COMMENT: &str = "comments are not read: delete the line";
+
+/// The number of the line where a record begins, counted from 1. Empty lines before it are skipped.
+pub(super) fn number(text: &str, position: Option<&Position>) -> u64 {
+    let begin = begin(text, position);
+    1 + text.as_bytes()[..begin].iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// The byte where a record begins.
+fn begin(text: &str, position: Option<&Position>) -> usize {
+    let from = position.map_or(0, |position| position.byte() as usize).min(text.len());
+    let rest = &text.as_bytes()[from..];
+    from + rest.iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count()
+}
+
+fn is_line_end(character: char) -> bool {
+    matches!(character, '\r' | '\n')
+}
+
+/// What the reader of lines found wrong.
+pub(super) fn unreadable<R: Read>(
+    source: &Source<R>,
+    text: &str,
+    error: &::csv::Error,
+) -> DecodeError {
+    let place = Place::Line(number(text, error.position()));
+    let ErrorKind::UnequalLengths { expected_len, len, .. } = error.kind() else {
+        return source.fault_at(place, Fault::Unreadable, format!("`{error}`"), "readable data");
+    };
+    let bytes = &text.as_bytes()[begin(text, error.position())..];
+    let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+    let line = String::from_utf8_lossy(&bytes[..end]);
+    let plural = if *len == 1 { "" } else { "s" };
+    let found = format!("{len} column{plural}");
+    let expected = format!("{expected_len}, as many as the first line has");
+    let error = source.fault_at(place, Fault::Shape, found, expected);
+    error.with_help(help(line.trim_end_matches('\r'), *expected_len, *len))
+}
+
+/// What to do about a line that has another number of columns than the first.
+fn help(line: &str, expected: u64, found: u64) -> &'static str {
+    let trimmed = line.trim();
+    let ends_open = trimmed.ends_with([',', ';', '|']) || line.ends_with('\t');
+    if trimmed.is_empty() {
+        return "the line holds white space alone: delete it";
+    }
+    if trimmed.starts_with(['#', '%']) || trimmed.starts_with("//") {
+        return COMMENT;
+    }
+    if found > expected && ends_open {
+        return "the line ends with a separator, and the first line does not: delete it there";
+    }
+    if found > expected {
+        return "put a field that holds the separator into double quotes, or leave out what is too much";
+    }
+    if expected > 2 && found == 1 {
+        return "this is no line of the table: delete it";
+    }
+    "fill in what is missing, or delete the line"
+}

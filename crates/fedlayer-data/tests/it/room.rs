@@ -1,0 +1,76 @@
+//! A small file that unpacks to more than there is memory for is an error, whatever its format.
+
+use fedlayer_core::spec::{DataSet, DataSpec, Files, Text};
+use fedlayer_data::{Library, Opened, Shelf, ShelfError};
+
+use crate::{
+    encode::{f32s, gzip, npy, safetensors},
+    memory::MemoryShelf,
+    tables::{files, spec},
+};
+
+/// A shelf with room for files of so many bytes.
+#[derive(Debug)]
+struct Small(MemoryShelf, u64);
+
+impl Shelf for Small {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+        self.0.open(folder, file)
+    }
+
+    fn room(&self) -> u64 {
+        self.1
+    }
+}
+
+/// Every format of one's own files, 2 MiB of it in a few KiB, and what names it in a scenario.
+fn bombs() -> Vec<(&'static str, Vec<u8>, DataSpec)> {
+    const NUMBERS: usize = 1 << 19;
+    let zeros = f32s(&vec![0.0; NUMBERS]);
+    let table = "x,label\n".to_owned() + &"0,0\n".repeat(NUMBERS);
+    let labels = ("labels", "U8", &[NUMBERS][..], vec![0; NUMBERS]);
+    let tensors = safetensors(&[("features", "F32", &[NUMBERS, 1], zeros.clone()), labels]);
+    let array = Files { train_labels: Some("y.npy".to_owned()), ..files("x.npy") };
+    let text = DataSet::Text(Text { file: "t.txt".to_owned() });
+    vec![
+        ("x.csv.gz", gzip(table.as_bytes()), spec(files("x.csv"))),
+        ("x.npy.gz", gzip(&npy(1, "<f4", &[NUMBERS, 1], &zeros)), spec(array)),
+        ("x.safetensors.gz", gzip(&tensors), spec(files("x.safetensors"))),
+        ("t.txt.gz", gzip("ab".repeat(NUMBERS).as_bytes()), DataSpec::new(text)),
+    ]
+}
+
+#[test]
+fn a_file_that_unpacks_to_more_than_the_memory_ended_the_program() {
+    for (name, bytes, spec) in bombs() {
+        assert!(bytes.len() < 1 << 15, "{name} is small");
+        let shelf = MemoryShelf::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
+        let library = Library::new(Box::new(Small(shelf, 1 << 20)));
+        let error = library.facts(&spec).unwrap_err();
+        assert!(error.is_absence(), "{error}");
+        let message = error.to_string();
+        let expected = "expected at most 1 MiB, half of the memory that is free";
+        assert!(message.starts_with(&format!("`{name}`, byte ")), "{message}");
+        assert!(message.ends_with(expected), "{message}");
+        assert!(error.help().unwrap().contains("more free memory"));
+    }
+}
+
+/// The text of a table may fit where its numbers do not.
+#[test]
+fn what_is_made_of_a_file_needs_room_too() {
+    for (name, bytes, spec) in bombs() {
+        let shelf = MemoryShelf::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
+        let library = Library::new(Box::new(Small(shelf, 3 << 20)));
+        let error = library.facts(&spec).unwrap_err().to_string();
+        assert!(error.contains("found data that need "), "{error}");
+    }
+}
+
+#[test]
+fn a_file_with_room_enough_is_read() {
+    let table = "x,label\n".to_owned() + &"0,0\n1,1\n".repeat(100);
+    let shelf = MemoryShelf::of([("x.csv.gz", gzip(table.as_bytes()))]);
+    let library = Library::new(Box::new(Small(shelf, 1 << 20)));
+    assert_eq!(library.facts(&spec(files("x.csv"))).unwrap().classes, 2);
+}

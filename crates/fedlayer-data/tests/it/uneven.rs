@@ -1,0 +1,88 @@
+//! Lines of a CSV file that are no examples: comments, blank lines, separators too many, names where there should be none.
+
+use fedlayer_core::spec::Files;
+
+use crate::{
+    memory::MemoryShelf,
+    tables::{files, spec},
+};
+
+/// What is wrong with a training file `a.csv`, and what to do.
+fn fault(text: &str, own: Files) -> (String, String) {
+    let shelf = MemoryShelf::of([("a.csv", text.into()), ("b.csv", "x,z,label\n1,2,0\n".into())]);
+    let error = shelf.facts(&spec(own)).unwrap_err();
+    (error.to_string(), error.help().unwrap_or_default())
+}
+
+#[track_caller]
+fn said(text: &str, place: &str, help: &str) {
+    let (message, advice) = fault(text, files("a.csv"));
+    assert!(message.starts_with(&format!("`a.csv`, {place}: ")), "{message}");
+    assert!(advice.contains(help), "{advice}");
+}
+
+#[test]
+fn a_line_that_is_no_example_was_said_to_be_corrected_and_no_more() {
+    said("x,z,label\n1,2,0\n# half\n3,4,1\n", "line 3", "comments are not read: delete the line");
+    said("x,z,label\n1,2,0\n   \n3,4,1\n", "line 3", "white space alone: delete it");
+    said("x,z,label\n1,2,0\n3,4,1,\n", "line 3", "ends with a separator");
+    said("x,z,label\n1,2,0\n3,4,1,5\n", "line 3", "into double quotes");
+    said("x,z,label\n1,2,0\n3,4\n", "line 3", "fill in what is missing");
+    said("x,z,label\n1,2,0\nend of data\n", "line 3", "no line of the table: delete it");
+    said("# made by hand\nx,z,label\n1,2,0\n", "line 1", "comments are not read");
+    said("x,z,label,\n1,2,0,\n3,4,1,\n", "line 1", "separator at the end of the lines");
+}
+
+#[test]
+fn empty_lines_moved_the_numbers_of_the_lines_below() {
+    said("x,z,label\n\n\n1,2,0\n3,oak,1\n", "line 5, column 2", "");
+    said("x,z,label\r\n\r\n1,oak,0\r\n", "line 3, column 2", "");
+    said("x,z,label\n1,2,0\n\n3,4\n", "line 4", "fill in");
+}
+
+#[test]
+fn names_under_header_false_were_called_no_numbers() {
+    let own = Files {
+        header: Some(false),
+        label: Some("3".to_owned()),
+        test: Some("b.csv".to_owned()),
+        ..files("a.csv")
+    };
+    let (message, help) = fault("1,2,0\n3,4,1\n", own);
+    assert_eq!(message, "`b.csv`, line 1, column 1: found `x`; expected a finite number");
+    assert!(help.contains("`header = false`") && help.contains("delete the line"), "{help}");
+    let own = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
+    let shelf = MemoryShelf::of([
+        ("a.csv", b"x,z,label\n1,2,0\n3,4,1\n".to_vec()),
+        ("b.csv", b"1,2,0\n".to_vec()),
+    ]);
+    let error = shelf.facts(&spec(own)).unwrap_err();
+    assert!(error.help().unwrap().starts_with("the training file has a line of names"));
+}
+
+#[test]
+fn a_key_that_names_no_column_was_called_a_fault_of_the_file() {
+    let table = "x,z,label\n1,2,0\n3,4,1\n";
+    let nope = || Some("nope".to_owned());
+    for (own, key) in [
+        (Files { ignore: vec!["nope".to_owned()], ..files("a.csv") }, "ignore"),
+        (Files { label: nope(), ..files("a.csv") }, "label"),
+        (Files { group: nope(), ..files("a.csv") }, "group"),
+    ] {
+        let (message, help) = fault(table, own);
+        assert_eq!(
+            message,
+            "`a.csv`, line 1: found the columns `x`, `z`, `label`; expected a column `nope`"
+        );
+        assert!(help.starts_with(&format!("`{key}` beside `train`")), "{help}");
+    }
+}
+
+#[test]
+fn a_number_beyond_32_bits_was_called_not_finite() {
+    let (message, help) = fault("x,label\n1,0\n1e39,1\n", files("a.csv"));
+    assert!(message.ends_with("from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"));
+    assert!(help.contains("a larger unit"), "{help}");
+    let (message, help) = fault("x,label\n1,0\ninf,1\n", files("a.csv"));
+    assert!(message.ends_with("expected a finite number") && help.contains("fill what is missing"));
+}
