@@ -26,6 +26,7 @@ mod inputs;
 mod list;
 mod locator;
 mod module_speed;
+mod numbers;
 mod progress;
 mod reopen;
 mod run;

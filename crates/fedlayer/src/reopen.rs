@@ -7,6 +7,7 @@ use fedlayer_scenario::{Read, Setting};
 use crate::{
     data::Data,
     exit::Failure,
+    files,
     folders::Folders,
     input_files::{InputsNote, Search},
     run_folder::{self, RunFolder, RunNote},
@@ -40,7 +41,7 @@ impl Reopened {
         let mut before = folder.note()?;
         let (data, inputs) = data_of(run, option, before.data.as_deref())?;
         if let Some(option) = option {
-            before.data = Some(std::path::absolute(option)?);
+            before.data = Some(files::absolute(option)?);
         }
         let (path, text) = folder.scenario()?;
         let read = scenario::read_text(&path, &text, settings, &data, screen)?;
@@ -78,5 +79,5 @@ pub(crate) fn data_in(
 
 /// The path of a file as it is called from everywhere.
 pub(crate) fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    Ok(path.map(std::path::absolute).transpose()?)
+    Ok(path.map(files::absolute).transpose()?)
 }

@@ -24,7 +24,6 @@ use crate::{
     data::Data,
     exit::{Cause, Failure, run_reason},
     folders::Folders,
-    inputs::Inputs,
     progress::{Begin, RunProgress},
     reopen::{Reopened, absolute},
     run_folder::{RunFolder, RunNote, RunState},
@@ -41,21 +40,21 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let data = Data::new(folders.beside(&args.scenario.scenario));
     let settings = args.scenario.changes()?;
     let read = scenario::read(&args.scenario.scenario, &settings, &data, screen)?;
+    begin::foresee(&read.plans, screen)?;
     let name = scenario::name(&args.scenario.scenario);
     args.out.as_deref().map_or(Ok(()), RunFolder::check_free)?;
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
     let note = RunNote {
         data: absolute(args.scenario.data.data.as_deref())?,
-        inputs: read.plans.first().and_then(|plan| data.inputs(plan)),
-        ..note(&name, &read.plans, device.to_string(), workers(&args.means)?)
+        ..note(&name, &read.plans, device.to_string(), workers(&args.means)?, &data)
     };
     let trainers = Arc::new(Trainers::new(device, data));
     begin::read_data(&trainers, &read.plans)?;
-    warn_of_inputs(&read.plans, &trainers, screen)?;
     begin::try_out(&trainers, &read.plans)?;
     if args.dry_run {
-        return check::check(&args.scenario, screen);
+        return check::show(&read, &trainers, args.scenario.json, screen);
     }
+    begin::warn_of_inputs(&trainers, &read.plans, screen)?;
     let threads = Threads::start(note.workers, &trainers)?;
     let (scenario, out) = (&args.scenario.scenario, args.out.as_deref());
     let new = NewRun { scenario, text: &read.text, out, note: &note };
@@ -64,16 +63,6 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, previous: false };
     job.execute(note, threads, screen)
-}
-
-/// Says once what is unusual about the inputs of the first plan's data.
-fn warn_of_inputs(plans: &[Plan], trainers: &Trainers, screen: &Screen) -> Result<(), Failure> {
-    let Some(first) = plans.first() else { return Ok(()) };
-    let data = trainers.data(first).map_err(Failure::Data)?;
-    for warning in Inputs::of(&data, &first.data, None).warnings() {
-        screen.talk(&format!("warning: {warning}"));
-    }
-    Ok(())
 }
 
 /// `fedlayer resume`.
@@ -88,8 +77,7 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     let device = open(choice)?;
     let note = RunNote {
         data: before.data,
-        inputs: before.inputs,
-        ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?)
+        ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?, &data)
     };
     if note.device != before.device {
         screen.talk(&format!(
@@ -98,6 +86,7 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
         ));
     }
     let trainers = Arc::new(Trainers::new(device, data));
+    begin::warn_of_inputs(&trainers, &read.plans, screen)?;
     let threads = Threads::start(note.workers, &trainers)?;
     inputs.map_or(Ok(()), |inputs| folder.write_inputs(&inputs))?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
@@ -118,7 +107,13 @@ pub(crate) fn workers(means: &Means) -> Result<usize, Failure> {
 }
 
 /// What is noted of a run before it begins.
-pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -> RunNote {
+pub(crate) fn note(
+    name: &str,
+    plans: &[Plan],
+    device: String,
+    workers: usize,
+    data: &Data,
+) -> RunNote {
     let seeds: BTreeSet<u64> = plans.iter().map(|plan| plan.seed).collect();
     RunNote {
         fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -126,7 +121,7 @@ pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -
         device,
         libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
         data: None,
-        inputs: None,
+        inputs: plans.first().and_then(|plan| data.inputs(plan)),
         workers,
         seeds: seeds.into_iter().collect(),
         state: RunState::Running,

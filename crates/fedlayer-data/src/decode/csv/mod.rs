@@ -7,6 +7,7 @@ mod row_numbers;
 use std::io::Read;
 
 use ::csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
+use fedlayer_core::quoted;
 
 use super::{
     DecodeError, Fault, Place, Source,
@@ -147,8 +148,9 @@ fn no_number(field: &str, name: &str) -> String {
     if field.is_empty() || field.parse::<f32>().is_ok() {
         return "fill what is missing, or leave out its line (`df.dropna()`) or its column (`ignore`)".to_owned();
     }
+    let name = quoted(name);
     format!(
-        "every column but the label's holds numbers: beside `train`, `label = {name:?}` makes it the label, `ignore = [{name:?}]` leaves it out; `pandas.get_dummies(df, columns=[{name:?}], dtype=int)` makes numbers of it"
+        "every column but the label's holds numbers: beside `train`, `label = {name}` makes it the label, `ignore = [{name}]` leaves it out; `pandas.get_dummies(df, columns=[{name}], dtype=int)` makes numbers of it"
     )
 }
 
