@@ -39,6 +39,36 @@ fn rows(place: &Place, file: &str) -> Vec<BTreeMap<String, Value>> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The first analysis is of a checkpoint that cannot be read; the second one was not made either.
+#[test]
+fn an_analysis_that_fails_no_longer_stops_later_ones() {
+    let analysis = |name: &str, strategy: &str| {
+        format!(
+            "[[analysis]]\nname = \"{name}\"\nstrategy = \"{strategy}\"\nrounds = [1]\nsplits = [\"test\"]\n\
+             measure = {{ barriers = {{ sets = [\"full\"] }} }}\n"
+        )
+    };
+    let (plain, _) =
+        scenario().split_once("[[analysis]]").map(|(a, b)| (a.to_owned(), b.len())).unwrap();
+    let place = Place::with(
+        &(plain + &analysis("first", "all") + &analysis("second", "one layer, rotating")),
+    );
+    place.fedlayer("run scenario.toml --out run -q").ok();
+    let whole = place.records("run");
+    fs::remove_dir_all(place.path("run/analyses")).unwrap();
+    let checkpoint = place.path("run/all/seed-1/checkpoints/round-0000001.safetensors");
+    let bytes = fs::read(&checkpoint).unwrap();
+    fs::write(&checkpoint, &bytes[..bytes.len() / 2]).unwrap();
+    let failed = place.fedlayer("resume run");
+    assert_ne!(failed.code, Some(0), "{}", failed.stderr);
+    assert!(failed.stderr.contains("round-0000001.safetensors"), "{}", failed.stderr);
+    assert!(!place.path("run/analyses/first.jsonl").exists());
+    assert!(place.path("run/analyses/second.jsonl").exists(), "{}", failed.stderr);
+    fs::write(&checkpoint, bytes).unwrap();
+    place.fedlayer("resume run").ok();
+    assert_same_bytes(&place.records("run"), &whole);
+}
+
 #[test]
 fn a_scenario_leaves_values_tables_and_pictures_whatever_the_number_of_workers() {
     let place = Place::with(&scenario());

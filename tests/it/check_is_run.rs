@@ -9,6 +9,7 @@
 //! | data that are not there, do not decode, cannot be shared out | `Library::check`, `Library::load` | files, a partition, a set, a damaged set |
 //! | a model that does not fit the data, a module that cannot be trained | `Architecture`, `try_module` | networks, odd modules |
 //! | local training that a model does not know | `meaning` | the toy, precision |
+//! | rounds that too few clients stay in | `begin::foresee` | clients that drop out |
 //! | values to start from | `values::read` | no file, other tensors |
 //! | analyses that lack what they need | `meaning` | alignment, curvature, states, planes, rounds, models |
 //! | a variant of a sweep | as the scenario | a variant |
@@ -264,6 +265,41 @@ fn an_analysis_that_cannot_be_made_is_refused_by_both() {
         fs::write(place.path("net.pt"), module(name)).unwrap();
         both(measure, &place, &[words], 3);
     }
+}
+
+/// Who drops out is drawn from the seed alone: a run went through its rounds up to the one that had to fail.
+#[test]
+fn a_round_that_too_few_clients_stay_in_is_refused_by_both() {
+    let flaky = DIGITS.replace("dropout = 0.1", "dropout = 0.9\nmin_clients = 4");
+    let words = [
+        "none of the 2 runs can be finished, whatever training comes to",
+        "  `all`, seed 1: round 1, attempt 3 of 3: ",
+        "  `one layer, rotating`, seed 1: round 1, attempt 3 of 3: ",
+        " of 4 needed clients reported (clients ",
+        " dropped out)",
+        "hint: who drops out is drawn from the seed alone: lower `clients.min_clients`",
+    ];
+    both("clients that drop out", &Place::with(&flaky), &words, 9);
+}
+
+#[test]
+fn check_warns_of_the_runs_that_fail_in_the_words_of_the_run() {
+    let flaky = DIGITS
+        .replace("dropout = 0.1", "dropout = 0.2\nmin_clients = 4\nattempts = 1")
+        .replace("rounds = 6", "rounds = 1");
+    let place = Place::with(&flaky);
+    let check = place.fedlayer("check scenario.toml --seeds 1-8").ok();
+    let run = place.fedlayer("run scenario.toml --seeds 1-8 --out run");
+    assert_eq!(run.code, Some(9), "{}", run.stderr);
+    let reasons = |said: &str, heading: &str| -> Vec<String> {
+        let after = said.split(heading).nth(1).unwrap_or_else(|| panic!("no `{heading}`: {said}"));
+        let lines = after.lines().skip(1).take_while(|line| line.starts_with("  `"));
+        lines.map(str::to_owned).collect()
+    };
+    let foreseen = reasons(&check.stderr, "runs cannot be finished");
+    assert!(!foreseen.is_empty() && foreseen.len() < 16, "{}", check.stderr);
+    assert_eq!(foreseen, reasons(&run.stderr, "runs cannot be finished"));
+    assert_eq!(foreseen, reasons(&run.stderr, "runs failed"));
 }
 
 #[test]

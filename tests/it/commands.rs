@@ -124,3 +124,29 @@ fn a_dry_run_prints_what_check_prints_and_makes_nothing() {
     let run = place.fedlayer("run scenario.toml --out taken");
     assert_eq!((dry.code, dry.stdout, dry.stderr), (run.code, run.stdout, run.stderr));
 }
+
+/// A pipe can be read once: the second reading found an empty scenario.
+#[test]
+fn a_dry_run_reads_its_scenario_once() {
+    use std::{io::Write, process::Stdio};
+    let place = Place::with(DIGITS);
+    let mut command = place.command("run /dev/stdin --dry-run");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(DIGITS.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let checked = place.fedlayer("check scenario.toml").ok();
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), checked.stdout);
+}
+
+#[test]
+fn a_dry_run_says_where_it_would_start_once() {
+    let place = Place::with(DIGITS);
+    place.fedlayer("run scenario.toml -q --out first --rounds 2").ok();
+    let initial = "--set initial=first:all:1:last";
+    let dry = place.fedlayer(&format!("run scenario.toml --dry-run {initial}")).ok();
+    let check = place.fedlayer(&format!("check scenario.toml {initial}")).ok();
+    assert_eq!(dry.stderr.matches("the last round is 2").count(), 1, "{}", dry.stderr);
+    assert_eq!((dry.stdout, dry.stderr), (check.stdout, check.stderr));
+}

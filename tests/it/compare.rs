@@ -47,7 +47,8 @@ fn runs_that_cannot_be_compared_have_no_difference_and_are_named() {
     assert!(differences(&table, "base: one layer, rotating").contains('['), "{table}");
     for words in [
         "`drawn` differs from `base` in\n  `data.set`: { synthetic = {",
-        "… against \"digits\"\n  and gets no Δ: the same seed does not make them comparable",
+        "… against \"digits\"\n",
+        "  and gets no Δ: the same seed does not make them comparable",
         "`wide` differs from `base` in\n  `model.mlp`: [17] against [16]\n",
     ] {
         assert!(table.contains(words), "`{words}` is not in:\n{table}");
@@ -168,4 +169,27 @@ fn files_of_the_same_name_with_another_content_are_no_pair() {
         "{table}"
     );
     assert_eq!(differences(&table, "other: all"), NOTHING, "{table}");
+}
+
+/// A key that one scenario leaves at its default was said to be `nothing` there.
+#[test]
+fn a_key_that_is_left_at_its_default_is_named_with_it() {
+    let runs = Runs::of(&[("kept", "--set local.last_batch=drop --set clients.deadline=1e6")]);
+    let table = runs.compare("base kept");
+    for words in [
+        "`clients.deadline`: 1000000.0 against no deadline\n",
+        "`local.last_batch`: \"drop\" against \"keep\"\n",
+    ] {
+        assert!(table.contains(words), "`{words}` is not in:\n{table}");
+    }
+    assert!(!table.contains("nothing"), "{table}");
+}
+
+/// Both were called `all`, and nothing said that one of them averages a single layer.
+#[test]
+fn strategies_of_one_name_that_do_other_things_are_named() {
+    let runs = Runs::of(&[("single", "--set strategy.0.average={first=1}")]);
+    let table = runs.compare("base single");
+    let words = "`single` differs from `base` in\n  `strategy.all.average`: { first = 1 } against \"all\"\n  and is paired";
+    assert!(table.contains(words), "{table}");
 }

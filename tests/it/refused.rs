@@ -1,6 +1,10 @@
 //! Clients that do not count are never silent: refused before the run where that can be known, marked in the table and named with their cause where it cannot.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 use crate::support::Place;
 
@@ -144,6 +148,33 @@ fn inputs_that_nobody_scaled_are_shown_by_check_and_warned_of_by_run() {
     let check = place.fedlayer("check scenario.toml --set data.normalize=set").ok().stdout;
     assert!(check.contains("(x − mean) / std of the training examples"), "{check}");
     assert!(!check.contains("warning"), "{check}");
+}
+
+/// `resume` and `coordinator` said nothing, and a coordinator did not note what becomes of inputs.
+#[test]
+fn resume_and_coordinator_warn_of_inputs_and_note_them_as_run_does() {
+    let place = natural(&[("a", 255.0), ("b", 255.0), ("c", 255.0)]);
+    let warning = "warning: training inputs are from 0 to 255";
+    let note = |run: &str| -> serde_json::Value {
+        let text = fs::read_to_string(place.path(run).join("run.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["inputs"].clone()
+    };
+    let slow = "--set local.optimizer.sgd.lr=1e-9";
+    let run = place.fedlayer(&format!("run scenario.toml --out out {slow}")).ok();
+    let resumed = place.fedlayer("resume out").ok();
+    for said in [&run.stderr, &resumed.stderr] {
+        assert_eq!(said.matches(warning).count(), 1, "{said}");
+    }
+    let mut command = place.command("coordinator scenario.toml --listen 127.0.0.1:0 --out served");
+    let mut coordinator = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(coordinator.stderr.as_mut().unwrap()).lines();
+    let lines = lines.map(Result::unwrap);
+    let said: Vec<String> = lines.take_while(|line| !line.contains("listening on")).collect();
+    let noted = note("served");
+    coordinator.kill().unwrap();
+    coordinator.wait().unwrap();
+    assert!(said.iter().any(|line| line.contains(warning)), "{said:?}");
+    assert_eq!([note("out"), noted], ["x", "x"]);
 }
 
 #[test]

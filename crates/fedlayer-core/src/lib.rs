@@ -9,7 +9,7 @@
 //! * [`LayerSchedule`]: which layers a strategy averages in which round ([`Rounds`] and [`matching`] read its words).
 //! * [`Cohort`]: who trains in a round, and in which [`stacks`].
 //! * [`Trainer`]: the one seam to any model; [`ToyTrainer`] is its closed-form implementation.
-//! * [`Machine`]: the rounds as a state machine.
+//! * [`Machine`]: the rounds as a state machine; [`foreseen_failure`]: the round that must fail, known before any client trains.
 //! * [`weighted_mean`]: the average of models on a layer set; [`Federation`]: the models of all clients, shared layers and own ones;
 //!   [`charge`]: the bytes that a strategy would send.
 //! * [`Point`]: end models, mixes, random twins; [`Estimate`] and [`Ends`]: the barrier's formula; [`measures`]: the sweeps;
@@ -19,7 +19,7 @@
 //! * [`RoundRecord`], [`BarrierRow`], [`SummaryRow`]: what is written down; [`Refusals`]: clients that do not count; [`compare`]: strategies side by side;
 //!   [`contrasts`]: what the set-ups of two runs differ in, and whether that leaves them comparable.
 //! * [`number_text`](fn@number_text): numbers as messages show them.
-//! * [`printable`](fn@printable): text of others, without the characters that a terminal obeys.
+//! * [`printable`](fn@printable): text of others, without the characters that a terminal obeys; [`in_backticks`]: names in messages.
 
 pub mod spec;
 
@@ -85,13 +85,15 @@ pub use number_text::{number_text, rounded_text};
 pub use params::{Params, ParamsError};
 pub use plan::{Plan, slug};
 pub use point::{Mix, Part, Point, distance};
-pub use printable::{is_printable, printable, push_printable};
+pub use printable::{excerpt, in_backticks, is_printable, printable, push_printable, quoted};
 pub use record::{
     BarrierRow, BarrierSummary, EvaluationRecord, Kind, LayerBytes, Metric, MissingRecord,
     RoundRecord, Summary, SummaryRow,
 };
 pub use refusals::{RefusalCause, Refusals, clients_in_words};
-pub use round::{Action, Event, Failure, Gathered, Machine, Missing, Phase, Refusal, Ticket};
+pub use round::{
+    Action, Event, Failure, Gathered, Machine, Missing, Phase, Refusal, Ticket, foreseen_failure,
+};
 pub use rounds::Rounds;
 pub use rows::summarize;
 pub use schedule::{LayerSchedule, named_layers};

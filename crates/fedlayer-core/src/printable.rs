@@ -1,4 +1,5 @@
-//! [`printable`]: text of others that can be shown on a terminal.
+//! [`printable`]: text of others that can be shown on a terminal; [`excerpt`], [`in_backticks`] and [`quoted`]: the forms in which messages
+//! repeat it.
 
 use std::borrow::Cow;
 
@@ -45,6 +46,51 @@ pub fn push_printable(shown: &mut String, c: char) {
     }
 }
 
+/// Returns the first `most` characters of a text, those that cannot be shown escaped, with `…` where it is longer.
+///
+/// ```
+/// assert_eq!(fedlayer_core::excerpt("a\nbc", 3), r"a\u000ab…");
+/// ```
+pub fn excerpt(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", printable(&text[..end])),
+        None => printable(text).into_owned(),
+    }
+}
+
+/// The most characters of a name in a list.
+const LONGEST_NAME: usize = 80;
+
+/// The most names in a list.
+const MOST_NAMES: usize = 10;
+
+/// Lists names in backticks: `none` where there is none, and of more than ten the first ten and their number.
+///
+/// ```
+/// assert_eq!(fedlayer_core::in_backticks(["a", "b"]), "`a`, `b`");
+/// assert_eq!(fedlayer_core::in_backticks::<&str>([]), "none");
+/// ```
+pub fn in_backticks<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let quoted = |name: S| format!("`{}`", excerpt(name.as_ref(), LONGEST_NAME));
+    let names: Vec<String> = names.into_iter().map(quoted).collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count > MOST_NAMES => {
+            format!("{}, … ({count} in all)", names[..MOST_NAMES].join(", "))
+        }
+        _ => names.join(", "),
+    }
+}
+
+/// Returns a text between quotation marks, as TOML, JSON and Python read it: for lines that a user copies.
+///
+/// ```
+/// assert_eq!(fedlayer_core::quoted("a\t\u{1b}\"é"), r#""a\t\u001b\"é""#);
+/// ```
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +115,14 @@ mod tests {
         {
             assert_eq!(printable(text), text);
         }
+    }
+
+    #[test]
+    fn lists_and_long_names_are_cut_between_characters() {
+        let many: Vec<String> = (0..12).map(|number| number.to_string()).collect();
+        let list = in_backticks(&many);
+        assert!(list.ends_with("`8`, `9`, … (12 in all)"), "{list}");
+        assert_eq!(in_backticks(["é".repeat(81)]), format!("`{}…`", "é".repeat(80)));
+        assert_eq!(excerpt("éa", 2), "éa");
     }
 }

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
-use crate::{ClientId, Cohort, Plan, Refusals, Update, UpdateError, clients_in_words};
+use crate::{
+    ClientId, Cohort, Plan, Refusals, Update, UpdateError, clients_in_words, spec::ClientsSpec,
+};
 
 /// Where a run stands. A phase is something that is waited in.
 #[derive(Debug, Clone, PartialEq)]
@@ -263,6 +265,33 @@ fn begin(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
     (Phase::Training(training), actions)
 }
 
+/// The failure of a round in whose last attempt only `reported` clients reported.
+fn too_few(
+    plan: &Plan,
+    round: u32,
+    reported: usize,
+    missing: &BTreeMap<ClientId, Missing>,
+) -> Failure {
+    let ClientsSpec { min_clients: needed, attempts, .. } = plan.clients;
+    Failure::TooFewClients { round, reported, needed, attempts, missing: in_words(missing) }
+}
+
+/// The failure that a plan must end with because too few clients of a round stay in every attempt at it, whatever training comes to: who is
+/// drawn and who drops out depends on the seed alone. Of several such rounds it is the first.
+///
+/// Every client that is drawn is taken off `budget`; once nothing is left of it, the rounds that follow are taken to be good.
+pub fn foreseen_failure(plan: &Plan, budget: &mut u64) -> Option<Failure> {
+    if plan.clients.dropout == 0.0 {
+        return None;
+    }
+    let attempts = plan.clients.attempts;
+    let mut is_good =
+        |round| (1..=attempts).any(|attempt| Cohort::is_enough(plan, round, attempt, budget));
+    let round = (1..=plan.rounds).find(|&round| !is_good(round))?;
+    let last = Training::draw(plan, round, attempts);
+    Some(too_few(plan, round, last.waiting.len(), &last.missing))
+}
+
 /// Who is missing and why, cause by cause in the order of the clients: `clients 0 and 3 dropped out; client 2 failed: out of memory`.
 fn in_words(missing: &BTreeMap<ClientId, Missing>) -> String {
     let mut causes: Vec<(String, Vec<ClientId>)> = Vec::new();
@@ -369,13 +398,6 @@ impl Training {
         if attempt < plan.clients.attempts {
             return begin(plan, round, attempt + 1);
         }
-        let failure = Failure::TooFewClients {
-            round,
-            reported: self.reported.len(),
-            needed: plan.clients.min_clients,
-            attempts: plan.clients.attempts,
-            missing: in_words(&self.missing),
-        };
-        (Phase::Failed(failure), Vec::new())
+        (Phase::Failed(too_few(plan, round, self.reported.len(), &self.missing)), Vec::new())
     }
 }

@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 /// A key in which two set-ups differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contrast {
-    /// The path of the key: `local.optimizer.sgd.lr`.
+    /// The path of the key: `local.optimizer.sgd.lr`; of a strategy with its name: `strategy.all.weights`.
     pub key: String,
-    /// What the reference says, as a scenario writes it; nothing where it says nothing.
-    pub reference: Option<String>,
-    /// What the other set-up says.
-    pub other: Option<String>,
+    /// The reference's value as a scenario writes it, or in words where no value says it.
+    pub reference: String,
+    /// The other set-up's value.
+    pub other: String,
     /// What the difference does to a comparison.
     pub effect: Effect,
 }
@@ -32,9 +32,9 @@ pub enum Effect {
 }
 
 /// The keys that decide what a difference does: the first that a path lies at or below. A key that no line names is part of the set-up,
-/// so that a new one is never overlooked. `None` is a key that changes no number of a comparison, or one that the strategies themselves are.
+/// so that a new one is never overlooked. `None` is a key that changes no number of a comparison.
 const EFFECTS: [(&str, Option<Effect>); 12] = [
-    ("strategy", None),
+    ("strategy", Some(Effect::Training)),
     ("analysis", None),
     ("checkpoints", None),
     ("sweep", None),
@@ -48,8 +48,22 @@ const EFFECTS: [(&str, Option<Effect>); 12] = [
     ("", Some(Effect::Setup)),
 ];
 
-/// Every key in which two scenarios differ and that matters to a comparison of their results. Both are given as JSON, every default written
-/// out; a key that is absent is the same as one that is `null`.
+/// The meaning of a key that is not given, where a scenario has no value that says it.
+const NOT_GIVEN: [(&str, &str); 9] = [
+    ("clients.deadline", "no deadline"),
+    ("data.train", "all examples"),
+    ("data.test", "all examples"),
+    ("data.keep_classes", "all classes"),
+    ("data.scale", "as the files' numbers are stored"),
+    ("initial", "drawn from the seed"),
+    ("local.clip", "no clipping"),
+    ("local.warmup", "no warm-up"),
+    ("", "not given"),
+];
+
+/// Returns every key in which two scenarios differ and that matters to a comparison of their results. Both are given as JSON with their
+/// defaults written out; a key that is absent is the same as one that is `null`. Strategies are compared by name: one that only one of the
+/// scenarios has is a row of its own in a comparison, and no difference.
 pub fn contrasts(reference: &Value, other: &Value) -> Vec<Contrast> {
     let mut found = Vec::new();
     visit(Some(reference), Some(other), "", &mut found);
@@ -61,24 +75,39 @@ fn visit(reference: Option<&Value>, other: Option<&Value>, key: &str, found: &mu
     if reference == other {
         return;
     }
-    if let (Some(Value::Object(a)), Some(Value::Object(b))) = (reference, other)
-        && (key.is_empty() || share_a_key(a, b))
-    {
-        let only_b = b.keys().filter(|name| !a.contains_key(*name));
-        for name in a.keys().chain(only_b) {
-            let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-            visit(a.get(name), b.get(name), &inner, found);
+    match (reference, other) {
+        (Some(Value::Object(a)), Some(Value::Object(b))) if key.is_empty() || share_a_key(a, b) => {
+            let only_b = b.keys().filter(|name| !a.contains_key(*name));
+            for name in a.keys().chain(only_b) {
+                let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                visit(a.get(name), b.get(name), &inner, found);
+            }
         }
-        return;
+        (Some(Value::Array(a)), Some(Value::Array(b))) if key == "strategy" => {
+            for strategy in a {
+                let name = &strategy["name"];
+                let namesake = b.iter().filter(|other| other["name"] == *name);
+                let inner = format!("{key}.{}", name.as_str().unwrap_or_default());
+                namesake.for_each(|other| visit(Some(strategy), Some(other), &inner, found));
+            }
+        }
+        _ => found.extend(contrast(reference, other, key)),
     }
+}
+
+/// The contrast of two values of a key, where it matters to a comparison.
+fn contrast(reference: Option<&Value>, other: Option<&Value>, key: &str) -> Option<Contrast> {
+    let effect = (*first_above(&EFFECTS, key)?)?;
+    let absent = || first_above(&NOT_GIVEN, key).map_or_else(String::new, ToString::to_string);
+    let [reference, other] = [reference, other].map(|value| value.map_or_else(absent, written));
+    Some(Contrast { key: key.to_owned(), reference, other, effect })
+}
+
+/// What the first line of a table says whose key a path lies at or below.
+fn first_above<'t, T>(table: &'t [(&str, T)], key: &str) -> Option<&'t T> {
     let lies_within =
         |above: &str| key == above || above.is_empty() || key.starts_with(&format!("{above}."));
-    let effect = EFFECTS.iter().find(|(above, _)| lies_within(above));
-    if let Some(effect) = effect.and_then(|(_, effect)| *effect) {
-        let key = key.to_owned();
-        let [reference, other] = [reference, other].map(|value| value.map(written));
-        found.push(Contrast { key, reference, other, effect });
-    }
+    table.iter().find(|(above, _)| lies_within(above)).map(|(_, said)| said)
 }
 
 /// Tables without a common key are different choices (`{ mlp = … }` against `{ resnet-18 = … }`), not two forms of one.
@@ -118,15 +147,12 @@ mod tests {
             "barriers": { "every": 5, "between": "cohort" },
             "evaluate": { "every": 1, "clients": "cohort" },
             "checkpoints": { "every": 1 },
-            "strategy": [{ "name": "all" }],
+            "strategy": [{ "name": "all", "average": "all" }],
         })
     }
 
     /// The contrasts of the scenario with one that has another value at a pointer, in short.
-    fn changed(
-        pointer: &str,
-        value: Value,
-    ) -> Vec<(String, Option<String>, Option<String>, Effect)> {
+    fn changed(pointer: &str, value: Value) -> Vec<(String, String, String, Effect)> {
         let mut other = scenario();
         let (above, key) = pointer.rsplit_once('/').unwrap();
         other.pointer_mut(above).unwrap().as_object_mut().unwrap().insert(key.to_owned(), value);
@@ -139,8 +165,8 @@ mod tests {
         reference: &str,
         other: &str,
         effect: Effect,
-    ) -> [(String, Option<String>, Option<String>, Effect); 1] {
-        [(key.to_owned(), Some(reference.to_owned()), Some(other.to_owned()), effect)]
+    ) -> [(String, String, String, Effect); 1] {
+        [(key.to_owned(), reference.to_owned(), other.to_owned(), effect)]
     }
 
     #[test]
@@ -169,8 +195,10 @@ mod tests {
         let whose = changed("/evaluate/clients", json!("all"));
         assert_eq!(whose, one("evaluate.clients", "\"cohort\"", "\"all\"", Effect::Setup));
         let initial = changed("/initial", json!("a.safetensors"));
-        assert_eq!((initial[0].1.clone(), initial[0].3), (None, Effect::Setup));
-        assert_eq!(changed("/a_key_of_tomorrow", json!(1))[0].3, Effect::Setup);
+        let expected = ("drawn from the seed", "\"a.safetensors\"");
+        assert_eq!(initial, one("initial", expected.0, expected.1, Effect::Setup));
+        let tomorrow = changed("/a_key_of_tomorrow", json!(1));
+        assert_eq!(tomorrow, one("a_key_of_tomorrow", "not given", "1", Effect::Setup));
     }
 
     #[test]
@@ -183,6 +211,17 @@ mod tests {
         assert_eq!(changed("/barriers/between", json!("pairs"))[0].3, Effect::Training);
     }
 
+    /// Both would be called `all` in the table, and nothing would say that they are not the same.
+    #[test]
+    fn strategies_of_one_name_that_do_other_things_are_named() {
+        let other = changed(
+            "/strategy",
+            json!([{ "name": "b" }, { "name": "all", "average": { "first": 1 } }]),
+        );
+        let expected = ("\"all\"", "{ first = 1 }");
+        assert_eq!(other, one("strategy.all.average", expected.0, expected.1, Effect::Training));
+    }
+
     #[test]
     fn other_seeds_and_rounds_are_told_from_another_set_up() {
         assert_eq!(changed("/seeds", json!([3])), one("seeds", "[1, 2]", "[3]", Effect::Extent));
@@ -192,7 +231,7 @@ mod tests {
     #[test]
     fn strategies_and_what_changes_no_number_are_not_named() {
         for (pointer, value) in [
-            ("/strategy", json!([{ "name": "none" }])),
+            ("/strategy", json!([{ "name": "none", "average": "none" }])),
             ("/checkpoints/every", json!(5)),
             ("/evaluate/every", json!(5)),
             ("/barriers", Value::Null),

@@ -16,9 +16,6 @@ use crate::{
     error::{at_least_one, in_range},
 };
 
-/// The examples of a set that does not say it.
-const EXAMPLES: u32 = 2000;
-
 /// The largest separation: no sum of features then leaves the range of `f32`.
 const WIDEST: f64 = 1e30;
 
@@ -57,7 +54,7 @@ pub(crate) fn check(spec: &Synthetic) -> Result<(), DataError> {
 
 /// The number of examples, the common test set included.
 pub(crate) fn examples(spec: &Synthetic) -> u32 {
-    spec.examples.unwrap_or(EXAMPLES)
+    spec.examples.unwrap_or(Synthetic::EXAMPLES)
 }
 
 /// The number of clusters of all classes.

@@ -1,6 +1,6 @@
 //! [`differing`]: what stands below a comparison of runs whose set-ups are not the same.
 
-use fedlayer_core::{Against, Contrast, Effect};
+use fedlayer_core::{Against, Contrast, Effect, excerpt};
 use serde::Serialize;
 
 /// A run, or a variant of one, whose set-up differs from the reference's.
@@ -34,7 +34,7 @@ pub fn differing(reference: &str, runs: &[Differing]) -> String {
 
 fn block(reference: &str, run: &Differing) -> String {
     let line = |key: &Contrast| {
-        let [own, other] = [&key.other, &key.reference].map(|value| short(value.as_deref()));
+        let [own, other] = [&key.other, &key.reference].map(|value| excerpt(value, SHOWN_VALUE));
         format!("  `{}`: {own} against {other}\n", key.key)
     };
     let lines: Vec<String> = run.keys.iter().map(line).collect();
@@ -60,22 +60,13 @@ fn verdict(run: &Differing) -> &'static str {
     }
 }
 
-fn short(value: Option<&str>) -> String {
-    let Some(value) = value else { return "nothing".to_owned() };
-    match value.char_indices().nth(SHOWN_VALUE) {
-        Some((cut, _)) => format!("{}…", &value[..cut]),
-        None => value.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn run(name: &str, key: &str, effect: Effect, against: Against) -> Differing {
-        let text = |text: &str| Some(text.to_owned());
-        let contrast =
-            Contrast { key: key.to_owned(), reference: text("\"digits\""), other: None, effect };
+        let [reference, other] = ["\"digits\"", "not given"].map(str::to_owned);
+        let contrast = Contrast { key: key.to_owned(), reference, other, effect };
         Differing { run: name.to_owned(), keys: vec![contrast], against }
     }
 
@@ -87,10 +78,10 @@ mod tests {
         ];
         let expected = "\
 `cifar` differs from `digits` in
-  `data.set`: nothing against \"digits\"
+  `data.set`: not given against \"digits\"
   and gets no Δ: the same seed does not make them comparable (`--anyway` gives one that is not paired)
 `slow` differs from `digits` in
-  `local.batch`: nothing against \"digits\"
+  `local.batch`: not given against \"digits\"
   and is paired with it by seed: both have the same examples, initial weights and cohorts
 ";
         assert_eq!(differing("digits", &runs), expected);
@@ -99,7 +90,7 @@ mod tests {
     #[test]
     fn many_runs_and_long_values_are_cut_short() {
         let mut one = run("a", "model", Effect::Setup, Against::Independent);
-        one.keys[0].other = Some("é".repeat(100));
+        one.keys[0].other = "é".repeat(100);
         let text = differing("b", &vec![one; 12]);
         assert!(text.contains(&format!("`model`: {}… against", "é".repeat(60))), "{text}");
         assert!(text.ends_with("… and 2 more (`--json` has all)\n"), "{text}");

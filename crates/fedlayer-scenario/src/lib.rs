@@ -5,7 +5,7 @@
 //! * [`Scenario`]: what a file says; its JSON Schema ([`schema`]) is the one source of keys, types and ranges.
 //! * [`read`]: the steps from text to plans ([`Read`]); [`said`]: those that need no data.
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
-//! * [`asking`]: a text that asks for one analysis.
+//! * [`asking`]: a text that asks for one analysis; [`Scenario::in_full`]: a scenario with every default written out.
 //! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
 //! * `shape`: what may stand where, read from the schema; `walk` and `scalar`: hold the text against it.
 //! * `meaning`: values that must fit one another, the model and the data, of which [`Outside`] knows.
@@ -27,6 +27,7 @@
 //! ```
 
 mod asking;
+mod full;
 mod meaning;
 mod place;
 mod problem;
@@ -43,7 +44,7 @@ mod walk;
 mod words;
 
 pub use asking::asking;
-pub use meaning::{ClientSizes, DataFault, Outside, ValuesFault};
+pub use meaning::{ClientSizes, DataFault, FileFault, Outside};
 pub use read::{Read, read, said};
 pub use report::{Color, Report};
 pub use scenario::{Scenario, example, schema};

@@ -1,6 +1,6 @@
 //! Single values: numbers and their ranges, texts and their lengths, and values of the wrong type.
 
-use fedlayer_core::{is_printable, printable};
+use fedlayer_core::{is_printable, printable, quoted};
 use toml::de::{DeFloat, DeInteger, DeValue};
 
 use crate::{
@@ -175,16 +175,16 @@ fn as_wanted(found: &DeValue<'_>, shape: &Shape) -> Option<String> {
             (number.fract() == 0.0 && number.abs() < 1e15).then(|| format!("{number:.0}"))?
         }
         (Shape::Text(_), DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)) => {
-            format!("{:?}", plain(found)?)
+            quoted(&plain(found)?)
         }
         (
             Shape::List { item, .. },
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::String(_),
         ) => match (&**item, found) {
-            (Shape::Text(_), DeValue::String(_)) => format!("[{:?}]", plain(found)?),
+            (Shape::Text(_), DeValue::String(_)) => format!("[{}]", quoted(&plain(found)?)),
             (Shape::Choice { words, .. }, DeValue::String(text)) => {
                 let word = words.iter().find(|word| *word == text)?;
-                format!("[{word:?}]")
+                format!("[{}]", quoted(word))
             }
             (Shape::Integer(_), DeValue::Integer(_))
             | (Shape::Number(_), DeValue::Integer(_) | DeValue::Float(_)) => {

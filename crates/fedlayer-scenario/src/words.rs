@@ -1,6 +1,6 @@
 //! The words of messages: names in backticks, lists, and what a misspelt name probably meant.
 
-use fedlayer_core::printable;
+use fedlayer_core::excerpt;
 
 /// The longest text that a message repeats, in characters.
 const LONGEST: usize = 60;
@@ -14,10 +14,7 @@ const SIMILAR: f64 = 0.88;
 /// A text of the scenario as messages repeat it: cut after [`LONGEST`] characters, those that
 /// cannot be shown escaped.
 pub(crate) fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", printable(&text[..end])),
-        None => printable(text).into_owned(),
-    }
+    excerpt(text, LONGEST)
 }
 
 /// A name in backticks.

@@ -134,8 +134,13 @@ const NO_PARAMETERS: &str = "it has no parameters, so that there is nothing to t
      as constants: save `torch.jit.script(module)` of an `nn.Module`";
 
 /// What PyTorch calls a type of numbers.
-fn number_type(kind: Kind) -> String {
+pub(crate) fn number_type(kind: Kind) -> String {
     match kind {
+        Kind::Int => "int32".to_owned(),
+        Kind::Float => "float32".to_owned(),
+        Kind::ComplexHalf => "complex32".to_owned(),
+        Kind::ComplexFloat => "complex64".to_owned(),
+        Kind::ComplexDouble => "complex128".to_owned(),
         Kind::Double => "float64".to_owned(),
         Kind::Half => "float16".to_owned(),
         Kind::BFloat16 => "bfloat16".to_owned(),

@@ -209,7 +209,7 @@ impl TorchTrainer {
         let expected = vec![self.engine.parameters; self.engine.stepper.slots()];
         if found != expected {
             return Err(TrainerError(format!(
-                "client {client}: found optimizer state of {found:?} values; the plan's optimizer has {expected:?}"
+                "client {client}: found optimizer state of {found:?} values, a number for each slot; the plan's optimizer has {expected:?}"
             )));
         }
         Ok(())

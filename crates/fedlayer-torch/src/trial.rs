@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use fedlayer_core::{DataFacts, spec::Loss};
+use fedlayer_core::{DataFacts, in_backticks, spec::Loss};
 use tch::{CModule, IValue, Kind, TchError, Tensor};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     loss::Criterion,
     module_code::ModuleCode,
     one_thread,
-    script::{open, refused},
+    script::{number_type, open, refused},
     trainer::caught,
 };
 
@@ -68,20 +68,14 @@ fn named(reason: String, bytes: &dyn Fn() -> Option<Vec<u8>>) -> String {
     let Some(code) = bytes().and_then(|bytes| ModuleCode::read(&bytes)) else { return reason };
     let (random, buffers) = (code.random(), code.buffers());
     if reason == RANDOM && !random.is_empty() {
-        return reason.replace("(dropout?)", &format!("({})", list(&random)));
+        return reason.replace("(dropout?)", &format!("({})", in_backticks(&random)));
     }
     if buffers.is_empty() {
         return reason;
     }
     // A module that counts its calls does something else each time, too.
-    let found = format!("(batch normalisation? its buffers are {})", list(&buffers));
+    let found = format!("(batch normalisation? its buffers are {})", in_backticks(&buffers));
     STATEFUL.replace("(batch normalisation?)", &found)
-}
-
-/// Names in backticks.
-fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
 }
 
 /// Runs a module and sees that it makes logits, that they depend on every parameter, and that nothing but parameters and input decides them. Returns
@@ -193,7 +187,8 @@ fn check_logits(
     Err(refused(
         file,
         &format!(
-            "it makes {found:?} ({kind:?}) of inputs {shape:?}; logits are {expected:?} (Float)"
+            "it makes {found:?} ({}) of inputs {shape:?}; logits are {expected:?} (float32)",
+            number_type(kind)
         ),
     ))
 }

@@ -2,14 +2,25 @@
 
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{
+        NonEmptyStringValueParser, PathBufValueParser, PossibleValuesParser, TypedValueParser,
+    },
+};
 use clap_complete::Shell;
 use fedlayer_core::spec::Measurement;
 use fedlayer_runtime::remote::limits;
-use fedlayer_scenario::Setting;
+use fedlayer_scenario::{Setting, SettingError};
 use fedlayer_torch::DeviceChoice;
 
-use crate::{address::Address, exit::Failure, fetch::Source, short_forms::ShortForms};
+use crate::{
+    address::Address,
+    exit::Failure,
+    fetch::Source,
+    numbers::{whole, within},
+    short_forms::ShortForms,
+};
 
 /// A federated averaging simulator for people who study which layers to average.
 ///
@@ -177,7 +188,7 @@ pub(crate) struct FetchArgs {
     #[arg(long, value_name = "URL|DIR")]
     pub(crate) from: Option<Source>,
     /// The data folder to put it into; the first of the searched ones that can be written in where it is not given.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = folder())]
     pub(crate) to: Option<PathBuf>,
     /// Where data is.
     #[command(flatten)]
@@ -196,7 +207,7 @@ pub(crate) struct Means {
     #[arg(long)]
     pub(crate) device: Option<DeviceChoice>,
     /// Worker threads; as many as there are cores where it is not given.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(1..=u16::MAX))]
     pub(crate) workers: Option<u16>,
 }
 
@@ -210,7 +221,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) means: Means,
     /// The run folder, which must not exist yet; `runs/NAME` or the next free `runs/NAME-2`, … where it is not given.
-    #[arg(long)]
+    #[arg(long, value_parser = folder())]
     pub(crate) out: Option<PathBuf>,
     /// Do all that comes before the first round, print what `check` prints, and make nothing.
     #[arg(long)]
@@ -242,7 +253,7 @@ pub(crate) struct CoordinatorArgs {
     #[command(flatten)]
     pub(crate) scenario: ScenarioArgs,
     /// The run folder, which must not exist yet; `runs/NAME` or the next free `runs/NAME-2`, … where it is not given.
-    #[arg(long)]
+    #[arg(long, value_parser = folder())]
     pub(crate) out: Option<PathBuf>,
     /// Where there is a run of the same scenario in `--out` already, go on with it: for what is started again by itself.
     #[arg(long, requires = "out")]
@@ -257,13 +268,13 @@ pub(crate) struct CoordinatorArgs {
     #[arg(long, value_enum, default_value_t = Kind::Cpu)]
     pub(crate) device: Kind,
     /// Begin when so many workers are there.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = within(1..=u32::MAX))]
     pub(crate) min_workers: u32,
     /// Give a job to another worker as well, once one has had it for so many seconds; the first to return it is taken.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     pub(crate) deadline: Option<Duration>,
     /// Take a worker for lost that was not heard of for so many seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "15", allow_negative_numbers = true, value_parser = seconds)]
     pub(crate) grace: Duration,
     /// Security.
     #[command(flatten)]
@@ -286,7 +297,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "HOST:PORT", default_value = COORDINATOR, value_parser = Address::to_connect)]
     pub(crate) connect: Address,
     /// How many jobs to work on at once; as many as there are cores where it is not given, one on CUDA.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::SLOTS)))]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(1..=limits::SLOTS))]
     pub(crate) slots: Option<u32>,
     /// Where clients train: `auto`, `cpu`, `cuda` or `cuda:1`.
     #[arg(long, default_value = "cpu")]
@@ -295,7 +306,7 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Wait so many seconds for the coordinator to come or to come back.
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "300", allow_negative_numbers = true, value_parser = seconds)]
     pub(crate) patience: Duration,
     /// Security.
     #[command(flatten)]
@@ -306,9 +317,10 @@ pub(crate) struct WorkerArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CertsArgs {
     /// The folder to write them into.
+    #[arg(value_parser = folder())]
     pub(crate) folder: PathBuf,
     /// A name or address by which workers call the coordinator, beside `localhost`, `127.0.0.1`, `::1` and `coordinator`. May be repeated.
-    #[arg(long = "name", value_name = "HOST")]
+    #[arg(long = "name", value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) names: Vec<String>,
     /// Do nothing where they are there already.
     #[arg(long)]
@@ -332,7 +344,7 @@ const MOST_CLIENTS: u32 = 10_000;
 /// A client, or the clients from one to another.
 fn clients(text: &str) -> Result<RangeInclusive<u32>, String> {
     let allowed = || "clients are written `0,2,5` or `0-3`, counted from 0".to_owned();
-    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| allowed());
+    let number = |text: &str| whole::<u32>(text.trim()).ok_or_else(allowed);
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (number(first)?, number(last)?);
     match last.checked_sub(first) {
@@ -342,6 +354,31 @@ fn clients(text: &str) -> Result<RangeInclusive<u32>, String> {
         }
         Some(_) => Ok(first..=last),
     }
+}
+
+/// The rounds of an analysis, as its key in a scenario has them but for the brackets. Which words there are is for who reads that.
+fn rounds(text: &str) -> Result<String, String> {
+    let is_word = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let numbers = || text.split(',').all(|number| whole::<u32>(number.trim()).is_some());
+    match is_word || numbers() {
+        true => Ok(text.to_owned()),
+        false => Err("rounds are `last`, `all`, or numbers with commas, such as `1,5`".to_owned()),
+    }
+}
+
+/// A setting, checked and as it is written.
+fn setting(text: &str) -> Result<String, SettingError> {
+    text.parse::<Setting>().map(|_| text.to_owned())
+}
+
+/// Reads the path of a folder to write into. A single `-` stands for a stream elsewhere, and is no folder's name by accident.
+fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => {
+            Err("a folder is needed, and none is written to stdout; a folder of that name is `./-`")
+        }
+        false => Ok(path),
+    })
 }
 
 /// A number of seconds above 0.
@@ -394,25 +431,25 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) variant: Option<String>,
     /// The seed whose models they are; the first one where it is not given.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(0..=u64::MAX))]
     pub(crate) seed: Option<u64>,
     /// The clients whose models they are, such as `0-3` or `0,2,5`; the first two that have taken part in a round where it is not given.
-    #[arg(long, value_delimiter = ',', value_parser = clients)]
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_parser = clients)]
     pub(crate) clients: Vec<RangeInclusive<u32>>,
     /// The rounds after which: `last`, `all`, or numbers with commas.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true, value_parser = rounds)]
     pub(crate) rounds: Option<String>,
     /// Where losses are measured: `train`, `test`, or both with a comma, which is the default.
     #[arg(long, value_delimiter = ',')]
     pub(crate) splits: Vec<String>,
     /// Change a value of the measurement: `--set draws=20`. May be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<String>,
     /// What its files are called; the word of the measurement where it is not given.
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// The folder for its files; `analyses` in the run folder where it is not given, or `analyses` here for files.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = folder())]
     pub(crate) out: Option<PathBuf>,
     /// The means.
     #[command(flatten)]

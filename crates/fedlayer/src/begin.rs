@@ -2,12 +2,13 @@
 
 use std::{path::Path, sync::Arc, thread};
 
-use fedlayer_core::Plan;
+use fedlayer_core::{Plan, foreseen_failure};
 use fedlayer_runtime::TrainerFactory;
 
 use crate::{
-    exit::{Cause, Failure, run_reason},
+    exit::{Cause, FORESEEN, Failure, run_reason},
     input_files::{InputsNote, ambiguities},
+    inputs::Inputs,
     run_folder::{Beginning, RunFolder},
     run_note::RunNote,
     screen::Screen,
@@ -36,6 +37,65 @@ pub(crate) struct NewRun<'a> {
 /// When that of one cannot be had.
 pub(crate) fn read_data(trainers: &Trainers, plans: &[Plan]) -> Result<(), Failure> {
     plans.iter().try_for_each(|plan| trainers.data(plan).map(drop).map_err(Failure::Data))
+}
+
+/// Says what is unusual about the inputs of the first plan's data.
+///
+/// # Errors
+/// When the data cannot be had.
+pub(crate) fn warn_of_inputs(
+    trainers: &Trainers,
+    plans: &[Plan],
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let Some(first) = plans.first() else { return Ok(()) };
+    let data = trainers.data(first).map_err(Failure::Data)?;
+    for warning in Inputs::of(&data, &first.data, None).warnings() {
+        screen.talk(&format!("warning: {warning}"));
+    }
+    Ok(())
+}
+
+/// The most draws of clients that are made to foresee rounds that must fail: about a second's work.
+const MOST_DRAWS: u64 = 1_000_000;
+
+/// The most runs that are named where some cannot be finished.
+const MOST_NAMED: usize = 10;
+
+/// Looks for rounds that too few clients stay in, as their seed alone says, and warns of the runs that must end there.
+///
+/// # Errors
+/// When no run can be finished.
+pub(crate) fn foresee(plans: &[Plan], screen: &Screen) -> Result<(), Failure> {
+    let mut budget = MOST_DRAWS;
+    let mut known: Vec<(&Plan, Option<fedlayer_core::Failure>)> = Vec::new();
+    let mut reasons = Vec::new();
+    for plan in plans {
+        let draws = |plan: &Plan| (plan.seed, plan.rounds, plan.clients.clone());
+        let alike = known.iter().position(|(other, _)| draws(other) == draws(plan));
+        let alike = alike.unwrap_or_else(|| {
+            known.push((plan, foreseen_failure(plan, &mut budget)));
+            known.len() - 1
+        });
+        let failure = known[alike].1.as_ref();
+        reasons.extend(failure.map(|failure| run_reason(&plan.title(), plan.seed, failure)));
+    }
+    let (failing, plans) = (reasons.len(), plans.len());
+    if failing > MOST_NAMED {
+        reasons.truncate(MOST_NAMED);
+        reasons.push(format!("  … and {} more", failing - MOST_NAMED));
+    }
+    let reasons = reasons.join("\n");
+    match failing {
+        0 => Ok(()),
+        failing if failing == plans => Err(Failure::Foreseen { plans, reasons }),
+        failing => {
+            screen.talk(&format!(
+                "warning: {failing} of {plans} runs cannot be finished, whatever training comes to\n{reasons}\n{FORESEEN}"
+            ));
+            Ok(())
+        }
+    }
 }
 
 /// Makes a trainer, as the workers will. One that can be made is enough: of a sweep, some networks may be impossible and the others be run.

@@ -7,12 +7,14 @@ use fedlayer_core::{
     spec::{AnalysisSpec, Average, Variant},
 };
 use fedlayer_report::{Align, grid, quantity};
+use fedlayer_scenario::Read;
+use fedlayer_torch::Device;
 use serde::Serialize;
 
 use crate::{
     analyses::{self, AnalysisLine},
     args::ScenarioArgs,
-    classes,
+    begin, classes,
     cost::{self, Cost, FLOPS},
     data::Data,
     exit::Failure,
@@ -22,6 +24,7 @@ use crate::{
     module_speed::ModuleSpeed,
     scenario,
     screen::Screen,
+    trainers::Trainers,
 };
 
 /// Clients that are printed one by one.
@@ -36,15 +39,26 @@ const SHOWN_CLASSES: usize = 20;
 /// `fedlayer check`.
 pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::existing(args.data.data.as_deref())?;
-    let known = Data::new(folders.beside(&args.scenario));
-    let read = scenario::read(&args.scenario, &args.changes()?, &known, screen)?;
+    let data = Data::new(folders.beside(&args.scenario));
+    let read = scenario::read(&args.scenario, &args.changes()?, &data, screen)?;
+    begin::foresee(&read.plans, screen)?;
+    show(&read, &Trainers::new(Device::Cpu, data), args.json, screen)
+}
+
+/// Prints what a scenario that is read would do and cost.
+pub(crate) fn show(
+    read: &Read,
+    trainers: &Trainers,
+    json: bool,
+    screen: &Screen,
+) -> Result<(), Failure> {
     let Some(first) = read.plans.first() else {
         return Err(Failure::Fault("a valid scenario without plans".to_owned()));
     };
     // Of a sweep, the first variant is shown.
     let of_first = read.plans.chunk_by(|a, b| a.variant == b.variant).next().unwrap_or_default();
-    let data = known.load(first).map_err(Failure::Data)?;
-    ambiguities(known.locator()).iter().for_each(|warning| screen.talk(warning));
+    let data = trainers.data(first).map_err(Failure::Data)?;
+    ambiguities(trainers.locator()).iter().for_each(|warning| screen.talk(warning));
     let report = Report {
         variants: variants(&read.plans),
         layers: layers(first),
@@ -52,14 +66,13 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
         classes: data.test.class_names.clone(),
         client_count: data.clients(),
         clients: clients(&data),
-        inputs: Inputs::of(&data, &first.data, known.inputs(first)),
+        inputs: Inputs::of(&data, &first.data, trainers.files().inputs(first)),
         analyses: analyses::lines(&read.scenario.analysis, first),
-        cost: cost(&read.plans, &read.scenario.analysis, &known)?,
+        cost: cost(&read.plans, &read.scenario.analysis, trainers)?,
     };
-    let text = if args.json {
-        format!("{}\n", serde_json::to_string_pretty(&report)?)
-    } else {
-        report.text(first, of_first, &data)?
+    let text = match json {
+        true => format!("{}\n", serde_json::to_string_pretty(&report)?),
+        false => report.text(first, of_first, &data)?,
     };
     Ok(screen.data(&text)?)
 }
@@ -119,23 +132,14 @@ fn variants(plans: &[Plan]) -> Vec<Variant> {
 }
 
 /// What all plans cost together. Data that is shared out with another seed is as large, so that the first seed's does for all.
-fn cost(plans: &[Plan], specs: &[AnalysisSpec], known: &Data) -> Result<Cost, Failure> {
+fn cost(plans: &[Plan], specs: &[AnalysisSpec], trainers: &Trainers) -> Result<Cost, Failure> {
     let Some(seed) = plans.first().map(|plan| plan.seed) else { return Ok(Cost::default()) };
-    let mut loaded: Option<(Plan, Arc<FederatedData>)> = None;
     let (mut sum, mut speed) = (Cost::default(), ModuleSpeed::default());
     for plan in plans {
-        let of_seed = Plan { seed, ..plan.clone() };
-        let kept = loaded.take().filter(|(other, _)| other.shares_data(&of_seed));
-        let (other, data) = match kept {
-            Some(kept) => kept,
-            None => {
-                let data = known.load(&of_seed).map_err(Failure::Data)?;
-                (of_seed, Arc::new(data))
-            }
-        };
+        let data = trainers.data(&Plan { seed, ..plan.clone() }).map_err(Failure::Data)?;
         let forward = match cost::forward(plan, &data) {
             Some(forward) => forward,
-            None => speed.forward(plan, &data, known)?,
+            None => speed.forward(plan, &data, trainers.files())?,
         };
         let is_first_of_variant = plans.iter().find(|of| of.variant == plan.variant) == Some(plan);
         let analysis_flops = match is_first_of_variant {
@@ -143,7 +147,6 @@ fn cost(plans: &[Plan], specs: &[AnalysisSpec], known: &Data) -> Result<Cost, Fa
             false => 0.0,
         };
         sum = sum.and(Cost { analysis_flops, ..Cost::of(plan, &data, forward) });
-        loaded = Some((other, data));
     }
     Ok(Cost { timed: speed.is_used(), ..sum })
 }
@@ -245,88 +248,86 @@ fn analysis_cells(line: &AnalysisLine) -> Vec<String> {
     ]
 }
 
+/// A title with its table or its lines.
+type Part = (String, String);
+
 impl Report {
     fn text(&self, plan: &Plan, plans: &[Plan], data: &FederatedData) -> Result<String, Failure> {
-        let mut text = String::new();
-        let mut part = |title: String, body: String| {
-            text += &format!("{title}\n{body}\n");
+        let clients = format!(
+            "examples of {} clients with seed {} (common test set: {})",
+            quantity::count(data.clients() as u64),
+            plan.seed,
+            quantity::count(data.test.len() as u64),
+        );
+        let parts = [
+            self.sweep_part(),
+            Some(self.layer_part(plan)),
+            Some(self.strategy_part(plan, plans)),
+            Some((clients, self.client_table())),
+            self.inputs.text().map(|inputs| (self.inputs.title(), inputs)),
+            self.analysis_part(),
+            Some(("cost".to_owned(), self.cost_lines()?)),
+        ];
+        let parts = parts.into_iter().flatten();
+        let text: String = parts.map(|(title, body)| format!("{title}\n{body}\n")).collect();
+        Ok(text.trim_end().to_owned() + "\n")
+    }
+
+    fn sweep_part(&self) -> Option<Part> {
+        let first = self.variants.first()?;
+        let shown = self.variants.iter().take(SHOWN_VARIANTS);
+        let rows: Vec<_> = shown.map(|variant| vec![variant.label()]).collect();
+        let more = match self.variants.len().saturating_sub(SHOWN_VARIANTS) {
+            0 => String::new(),
+            rest => format!("… and {} more (`--json` has all)\n", quantity::count(rest as u64)),
         };
-        if let Some(first) = self.variants.first() {
-            let shown = self.variants.iter().take(SHOWN_VARIANTS);
-            let rows: Vec<_> = shown.map(|variant| vec![variant.label()]).collect();
-            let more = match self.variants.len().saturating_sub(SHOWN_VARIANTS) {
-                0 => String::new(),
-                rest => format!("… and {} more (`--json` has all)\n", quantity::count(rest as u64)),
-            };
-            let count = quantity::count(self.variants.len() as u64);
-            part(
-                format!(
-                    "sweep ({count} variants; what follows is `{}`, but for the cost, which is that of all)",
-                    first.label()
-                ),
-                grid(&[("variant", Align::Left)], &rows) + &more,
-            );
-        }
+        let title = format!(
+            "sweep ({} variants; what follows is `{}`, but for the cost, which is that of all)",
+            quantity::count(self.variants.len() as u64),
+            first.label()
+        );
+        Some((title, grid(&[("variant", Align::Left)], &rows) + &more))
+    }
+
+    fn layer_part(&self, plan: &Plan) -> Part {
+        let parameters = quantity::count(plan.layout.trained_parameters() as u64);
+        let heading =
+            [("layer", Align::Left), ("tensors", Align::Left), ("parameters", Align::Right)];
+        let row = |layer: &LayerLine| {
+            let parameters = quantity::count(layer.parameters as u64);
+            vec![layer.name.clone(), layer.tensors.clone(), parameters]
+        };
+        let rows: Vec<_> = self.layers.iter().map(row).collect();
+        (format!("layers ({parameters} parameters)"), grid(&heading, &rows))
+    }
+
+    fn strategy_part(&self, plan: &Plan, plans: &[Plan]) -> Part {
         let seeds = plans.iter().filter(|other| other.strategy.name == plan.strategy.name).count();
-        part(
-            format!(
-                "layers ({} parameters)",
-                quantity::count(plan.layout.trained_parameters() as u64)
-            ),
-            grid(
-                &[("layer", Align::Left), ("tensors", Align::Left), ("parameters", Align::Right)],
-                &self
-                    .layers
-                    .iter()
-                    .map(|layer| {
-                        let parameters = quantity::count(layer.parameters as u64);
-                        vec![layer.name.clone(), layer.tensors.clone(), parameters]
-                    })
-                    .collect::<Vec<_>>(),
-            ),
+        let title = format!(
+            "strategies ({} of them × {seeds} seeds, {} rounds)",
+            self.strategies.len(),
+            plan.rounds
         );
-        part(
-            format!(
-                "strategies ({} of them × {seeds} seeds, {} rounds)",
-                self.strategies.len(),
-                plan.rounds
-            ),
-            grid(
-                &[("strategy", Align::Left), ("averages", Align::Left)],
-                &self
-                    .strategies
-                    .iter()
-                    .map(|strategy| vec![strategy.name.clone(), strategy.averages.join("; ")])
-                    .collect::<Vec<_>>(),
-            ),
-        );
-        part(
-            format!(
-                "examples of {} clients with seed {} (common test set: {})",
-                quantity::count(data.clients() as u64),
-                plan.seed,
-                quantity::count(data.test.len() as u64),
-            ),
-            self.client_table(),
-        );
-        if let Some(inputs) = self.inputs.text() {
-            part(self.inputs.title(), inputs);
-        }
-        if !self.analyses.is_empty() {
-            part(
-                "analyses, after the rounds".to_owned(),
-                grid(
-                    &[
-                        ("analysis", Align::Left),
-                        ("measures", Align::Left),
-                        ("rounds", Align::Right),
-                        ("evaluations", Align::Right),
-                        ("Hessian products", Align::Right),
-                    ],
-                    &self.analyses.iter().map(analysis_cells).collect::<Vec<_>>(),
-                ),
-            );
-        }
+        let row =
+            |strategy: &StrategyLine| vec![strategy.name.clone(), strategy.averages.join("; ")];
+        let rows: Vec<_> = self.strategies.iter().map(row).collect();
+        (title, grid(&[("strategy", Align::Left), ("averages", Align::Left)], &rows))
+    }
+
+    fn analysis_part(&self) -> Option<Part> {
+        let heading = [
+            ("analysis", Align::Left),
+            ("measures", Align::Left),
+            ("rounds", Align::Right),
+            ("evaluations", Align::Right),
+            ("Hessian products", Align::Right),
+        ];
+        let rows: Vec<_> = self.analyses.iter().map(analysis_cells).collect();
+        let table = || ("analyses, after the rounds".to_owned(), grid(&heading, &rows));
+        (!rows.is_empty()).then(table)
+    }
+
+    fn cost_lines(&self) -> Result<String, Failure> {
         let workers = available_parallelism()?.get() as f64;
         let cost = self.cost;
         let barriers = match cost.barrier_memory {
@@ -351,18 +352,14 @@ impl Report {
                 FLOPS / 1e9
             ),
         };
-        part(
-            "cost".to_owned(),
-            format!(
-                "{} optimizer steps, {} evaluations\n\
-                 in memory: models {}{barriers}\n\
-                 {by}{analyses}; a GPU is not reckoned with\n",
-                quantity::count(cost.steps),
-                quantity::count(cost.evaluations),
-                quantity::bytes(cost.memory as f64),
-            ),
-        );
-        Ok(text.trim_end().to_owned() + "\n")
+        Ok(format!(
+            "{} optimizer steps, {} evaluations\n\
+             in memory: models {}{barriers}\n\
+             {by}{analyses}; a GPU is not reckoned with\n",
+            quantity::count(cost.steps),
+            quantity::count(cost.evaluations),
+            quantity::bytes(cost.memory as f64),
+        ))
     }
 
     fn client_table(&self) -> String {

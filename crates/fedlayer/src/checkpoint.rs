@@ -438,7 +438,7 @@ fn read_tensor(
     };
     let tensor = file.tensor(name).map_err(|_| wrong("nothing".to_owned()))?;
     if tensor.shape() != shape || tensor.dtype() != Dtype::F32 {
-        return Err(wrong(format!("shape {:?} of type {:?}", tensor.shape(), tensor.dtype())));
+        return Err(wrong(format!("shape {:?} of type {}", tensor.shape(), tensor.dtype())));
     }
     let (values, _) = tensor.data().as_chunks::<4>();
     Ok(values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())

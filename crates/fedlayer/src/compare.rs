@@ -95,8 +95,8 @@ fn changed_files(reference: &Part<'_>, other: &Part<'_>) -> Vec<Contrast> {
         let before = reference.inputs.get(name).filter(|before| *before != content)?;
         Some(Contrast {
             key: format!("file {name}"),
-            reference: Some(before.clone()),
-            other: Some(content.clone()),
+            reference: before.clone(),
+            other: content.clone(),
             effect: Effect::Setup,
         })
     };
@@ -148,7 +148,7 @@ fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Value> {
     let settings = settings.map(|set| format!("{}={}", set.key, set.value).parse());
     let settings: Vec<Setting> = settings.collect::<Result<_, _>>().ok()?;
     let scenario = fedlayer_scenario::said("scenario.toml", scenario, &settings).ok()?;
-    serde_json::to_value(scenario).ok()
+    scenario.in_full().ok()
 }
 
 /// How each part's set-up differs from the first one's; parts that are set up alike are left out.
@@ -168,8 +168,7 @@ fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Vec<Differing> {
 
 /// Stands for the keys of scenarios that could not be read.
 fn unreadable(reference: bool, other: bool) -> Contrast {
-    let word =
-        |is_read: bool| Some(if is_read { "understood" } else { "not understood" }.to_owned());
+    let word = |is_read: bool| if is_read { "understood" } else { "not understood" }.to_owned();
     Contrast {
         key: "scenario.toml".to_owned(),
         reference: word(reference),

@@ -41,21 +41,24 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
     let StartingPoint { again, name, data, data_folder, read } = open(args, screen)?;
+    if again.is_none() {
+        begin::foresee(&read.plans, screen)?;
+    }
     let listening = listen(address)?;
-    let trainers = Arc::new(Trainers::new(Device::Cpu, data));
-    begin::read_data(&trainers, &read.plans)?;
     let kind = kind(args.device).to_owned();
     let slots = args.min_workers as usize;
     let before = again.as_ref().map(|(_, again)| &again.before);
     let note = RunNote {
         data: data_folder,
-        inputs: before.and_then(|before| before.inputs.clone()),
         provenance: Some(match before {
             Some(before) => before.provenance_or(&read.text, &read.plans)?,
             None => Provenance::of(&read.text, &read.plans)?,
         }),
-        ..note(&name, &read.plans, kind.clone(), slots)
+        ..note(&name, &read.plans, kind.clone(), slots, &data)
     };
+    let trainers = Arc::new(Trainers::new(Device::Cpu, data));
+    begin::read_data(&trainers, &read.plans)?;
+    begin::warn_of_inputs(&trainers, &read.plans, screen)?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let lengths = trainers.clone();
     let briefing = Briefing {

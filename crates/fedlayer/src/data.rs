@@ -7,11 +7,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed,
+    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed, in_backticks,
     spec::{DataSpec, Loss},
 };
 use fedlayer_data::Library;
-use fedlayer_scenario::{ClientSizes, DataFault, Outside, ValuesFault};
+use fedlayer_scenario::{ClientSizes, DataFault, FileFault, Outside};
 use fedlayer_torch::{Trial, try_module};
 
 use crate::{
@@ -84,8 +84,7 @@ impl Data {
         let name = FileName::own(file);
         self.locator.find(&name).ok_or_else(|| {
             let names = self.locator.searched(&name);
-            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            format!("`{file}`: not found in {}", names.join(", "))
+            format!("`{file}`: not found in {}", in_backticks(names))
         })
     }
 
@@ -153,14 +152,16 @@ impl Outside for Data {
         })
     }
 
-    fn module(&self, file: &str) -> Result<Layout, String> {
-        let path = self.find(file)?;
+    fn module(&self, file: &str) -> Result<Layout, FileFault> {
+        let absent = |message| FileFault { message, help: None, is_absence: true };
+        let path = self.find(file).map_err(absent)?;
         let name = path.display().to_string();
-        let bytes = files::read_bytes(&path).map_err(|error| error.bare())?;
+        let bytes = files::read_bytes(&path).map_err(|error| absent(error.bare()))?;
+        let wrong = |message| FileFault { message, help: None, is_absence: false };
         if let Some(reason) = FileKind::of(&bytes).no_module(&name) {
-            return Err(format!("module `{name}`: {reason}"));
+            return Err(wrong(format!("module `{name}`: {reason}")));
         }
-        fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
+        fedlayer_torch::module_layout(&path).map_err(|error| wrong(error.to_string()))
     }
 
     fn try_module(
@@ -184,18 +185,13 @@ impl Outside for Data {
         result
     }
 
-    fn values(&self, file: &str, layout: &Layout) -> Result<(), ValuesFault> {
+    fn values(&self, file: &str, layout: &Layout) -> Result<(), FileFault> {
         let values = self.values_of(file, &Arc::new(layout.clone()));
-        let fault =
-            |error: ValuesError| ValuesFault { message: error.to_string(), help: error.help() };
+        let fault = |error: ValuesError| FileFault {
+            message: error.to_string(),
+            help: error.help(),
+            is_absence: error.is_absence(),
+        };
         values.map(drop).map_err(fault)
-    }
-
-    fn is_absent(&self, file: &str) -> bool {
-        match self.source(file) {
-            Ok(Source::File(path)) => !files::can_be_read(&path),
-            Ok(Source::Run(_)) => false,
-            Err(error) => matches!(error, ValuesError::Absent { .. }),
-        }
     }
 }

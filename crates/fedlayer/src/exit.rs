@@ -7,7 +7,10 @@ use std::{
 
 use thiserror::Error;
 
-use crate::{fetch::FetchError, files::FileError};
+use crate::{
+    fetch::FetchError,
+    files::{self, FileError},
+};
 
 /// Everything that can end the program before its work is done.
 #[derive(Debug, Error)]
@@ -42,13 +45,13 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Faults(String),
     /// A run is to be put where something is already.
-    #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`; if a run is in there, `fedlayer resume {}` goes on with it", .0.display(), .0.display())]
+    #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`{}", .0.display(), if_it_is_a_run(.0))]
     FolderExists(PathBuf),
     /// Another process is at the run.
     #[error("another process is writing to `{}`\nhint: wait until it is done, or end it", .0.display())]
     FolderBusy(PathBuf),
     /// There is no run in a folder.
-    #[error("`{}` is not a run folder: it lacks `scenario.toml` or `run.json`\nhint: name the folder that `fedlayer run` made", .0.display())]
+    #[error("{}\nhint: name the folder that `fedlayer run` made", no_run(.0))]
     NoRun(PathBuf),
     /// A run is to be compared with itself.
     #[error("`{}` is named twice\nhint: name each run once", .0.display())]
@@ -56,6 +59,24 @@ pub(crate) enum Failure {
     /// A run has no summary yet.
     #[error("the run in `{}` is not finished\nhint: go on with it: `fedlayer resume {}`", .0.display(), .0.display())]
     Unfinished(PathBuf),
+    /// A run folder is named where a scenario belongs.
+    #[error("`{}` is a run folder, and no scenario file\nhint: `fedlayer resume {}` goes on with the run in it; its scenario is `{}`", .0.display(), .0.display(), .0.join("scenario.toml").display())]
+    RunForScenario(PathBuf),
+    /// A scenario is to be read from stdin.
+    #[error(
+        "`-`: a scenario is read from a file, not from stdin\nhint: name its file; a file of that name is `./-`"
+    )]
+    NoStdin,
+    /// Too few clients stay in a round, with every plan, as its seed alone says.
+    #[error(
+        "none of the {plans} runs can be finished, whatever training comes to\n{reasons}\n{FORESEEN}"
+    )]
+    Foreseen {
+        /// How many runs there are.
+        plans: usize,
+        /// One line each.
+        reasons: String,
+    },
     /// At least one plan could not be finished.
     #[error("{failed} of {plans} runs failed{}\n{reasons}\nhint: {}", others(*failed, *plans), cause.hint(folder))]
     Run {
@@ -149,10 +170,11 @@ impl Failure {
             Self::Data(_) | Self::Absent(_) => 4,
             Self::Device(_) => 5,
             Self::File(_) | Self::Damaged { .. } | Self::Faults(_) | Self::System(_) => 6,
+            Self::RunForScenario(_) | Self::NoStdin => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
             Self::Run { cause: Cause::Files | Cause::Moved, .. } => 6,
-            Self::Run { cause: Cause::Training | Cause::Start, .. } => 9,
+            Self::Run { cause: Cause::Training | Cause::Start, .. } | Self::Foreseen { .. } => 9,
             Self::Unprepared { code, .. } => *code,
             Self::Fetch(error) if error.is_local() => 6,
             Self::Fetch(_) => 10,
@@ -200,6 +222,30 @@ impl Cause {
                 "change the scenario and run it anew in another folder; what was committed is in `{folder}`"
             ),
         }
+    }
+}
+
+/// What to do about rounds that are known to fail.
+pub(crate) const FORESEEN: &str = "hint: who drops out is drawn from the seed alone: lower `clients.min_clients` or `clients.dropout`, raise `clients.attempts`, or take other seeds";
+
+/// What is at a path that is no run folder.
+fn no_run(path: &Path) -> String {
+    let name = path.display();
+    match (files::is_folder(path), files::exists(path)) {
+        (true, _) => {
+            format!("`{name}` is not a run folder: it lacks `scenario.toml` or `run.json`")
+        }
+        (false, true) => format!("`{name}` is not a run folder: it is a file"),
+        (false, false) => format!("`{name}` is not a run folder: there is nothing of that name"),
+    }
+}
+
+/// What to do where something is at the path of a new run, besides choosing another.
+fn if_it_is_a_run(path: &Path) -> String {
+    let resume = format!("`fedlayer resume {}` goes on with it", path.display());
+    match files::is_folder(path) {
+        true => format!("; if a run is in there, {resume}"),
+        false => String::new(),
     }
 }
 

@@ -62,15 +62,56 @@ fn hint(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::NotFound => "\nhint: check the path; it is taken from the current folder",
         io::ErrorKind::InvalidData => "\nhint: save it as UTF-8 text",
+        io::ErrorKind::IsADirectory => "\nhint: name a file",
+        io::ErrorKind::NotADirectory => "\nhint: choose another path, or move that file away",
+        io::ErrorKind::InvalidFilename => "\nhint: choose a shorter name, of UTF-8 text",
         _ => "",
     }
 }
 
 type Result<T> = std::result::Result<T, FileError>;
 
+/// What is done to make a folder.
+const MAKE_FOLDER: &str = "make the folder";
+
 /// Says which action on which path an error belongs to.
 fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
-    move |source| FileError { action, path: path.to_owned(), source }
+    move |source| FileError {
+        action,
+        path: path.to_owned(),
+        source: in_words(action, path, source),
+    }
+}
+
+/// Says what the system only has a number for: that a path is a folder, or which part of it is a file.
+fn in_words(action: &str, path: &Path, error: io::Error) -> io::Error {
+    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory};
+    let is_in_the_way = match error.kind() {
+        IsADirectory => return io::Error::new(IsADirectory, "it is a folder"),
+        NotADirectory => true,
+        AlreadyExists => action == MAKE_FOLDER,
+        _ => false,
+    };
+    let is_file = |part: &&Path| fs::metadata(part).is_ok_and(|at| !at.is_dir());
+    match path.ancestors().find(is_file).filter(|_| is_in_the_way) {
+        Some(file) => io::Error::new(NotADirectory, format!("`{}` is a file", file.display())),
+        None => error,
+    }
+}
+
+/// The path of a file or a folder as it is called from everywhere.
+///
+/// # Errors
+/// When it is no UTF-8: the notes of a run, which are JSON, could not hold it.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(path).map_err(at("find", path))?;
+    match absolute.to_str() {
+        Some(_) => Ok(absolute),
+        None => {
+            let error = io::Error::new(io::ErrorKind::InvalidFilename, "it is no UTF-8");
+            Err(at("note the path", path)(error))
+        }
+    }
 }
 
 /// The text of a file, without the mark that some editors put before UTF-8.
@@ -149,11 +190,6 @@ pub(crate) fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|at| at.is_dir())
 }
 
-/// Whether a file is there and may be read.
-pub(crate) fn can_be_read(path: &Path) -> bool {
-    File::open(path).is_ok()
-}
-
 /// The folders that would have to be made for `folder` to be there, the innermost first.
 pub(crate) fn absent_folders(folder: &Path) -> Vec<PathBuf> {
     let all = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
@@ -198,18 +234,18 @@ pub(crate) fn exists(path: &Path) -> bool {
 
 /// Makes a folder and those above it.
 pub(crate) fn create_folders(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(at("make the folder", path))
+    fs::create_dir_all(path).map_err(at(MAKE_FOLDER, path))
 }
 
 /// Makes a folder that must not be there yet; false where something is.
 pub(crate) fn create_new_folder(path: &Path) -> Result<bool> {
     if let Some(parent) = path.parent() {
-        create_folders(parent)?;
+        fs::create_dir_all(parent).map_err(at(MAKE_FOLDER, path))?;
     }
     match fs::create_dir(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(at("make the folder", path)(error)),
+        Err(error) => Err(at(MAKE_FOLDER, path)(error)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Heartbeat`]: something that is done once a second while something else is under way; [`Ticker`]: which of the beats say something.
+//! [`Heartbeat`]: something that is done again and again while something else is under way; [`Ticker`]: which of the beats say something.
 
 use std::{
     sync::mpsc::{RecvTimeoutError, Sender, channel},
@@ -6,21 +6,21 @@ use std::{
     time::Duration,
 };
 
-/// Does something once a second until it is dropped.
+/// Does something again and again until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     _alive: Option<Sender<()>>,
 }
 
-/// The time from one beat to the next.
-const BEAT: Duration = Duration::from_secs(1);
-
 impl Heartbeat {
-    /// Starts it. Where the system gives no thread there is no beat, and nothing else changes.
-    pub(crate) fn start(mut beat: impl FnMut() + Send + 'static) -> Self {
+    /// The time from one beat to the next of whatever is shown to people.
+    pub(crate) const EVERY: Duration = Duration::from_secs(1);
+
+    /// Starts it, with this time between two beats. Where the system gives no thread there is no beat, and nothing else changes.
+    pub(crate) fn start(every: Duration, mut beat: impl FnMut() + Send + 'static) -> Self {
         let (alive, ended) = channel();
         let beating = move || {
-            while ended.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+            while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 beat();
             }
         };
@@ -58,6 +58,18 @@ impl Ticker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_beats_until_it_is_dropped() {
+        let (beat, beats) = channel();
+        let heart = Heartbeat::start(Duration::from_millis(1), move || {
+            let _heard = beat.send(());
+        });
+        assert!((0..3).all(|_| beats.recv().is_ok()));
+        drop(heart);
+        // Its end of the channel goes with it.
+        assert_eq!(beats.iter().find(|()| false), None);
+    }
 
     #[test]
     fn a_line_is_due_at_least_every_thirty_seconds_and_no_sooner_than_wanted() {

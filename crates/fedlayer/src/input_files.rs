@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fedlayer_core::in_backticks;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -40,10 +41,10 @@ impl InputsNote {
     pub(crate) fn of(scenario: &Path, locator: &Locator) -> Result<Self, Failure> {
         let input = |(name, path): (FileName, PathBuf)| -> Result<Input, Failure> {
             let content = Content::of(&path)?;
-            Ok(Input { name, path: std::path::absolute(path)?, content })
+            Ok(Input { name, path: files::absolute(&path)?, content })
         };
         let files: Result<Vec<Input>, Failure> = locator.used().into_iter().map(input).collect();
-        Ok(Self { scenario: std::path::absolute(scenario)?, files: files? })
+        Ok(Self { scenario: files::absolute(scenario)?, files: files? })
     }
 
     /// Where each file was.
@@ -116,8 +117,7 @@ impl Input {
         }
         Err(difference.unwrap_or_else(|| {
             let searched = folders.names(set.as_deref(), name);
-            let searched: Vec<_> = searched.iter().map(|place| format!("`{place}`")).collect();
-            differs(path, format!("not there, nor in {}", searched.join(", ")))
+            differs(path, format!("not there, nor in {}", in_backticks(searched)))
         }))
     }
 }

@@ -30,6 +30,7 @@ mod list;
 mod locator;
 mod memory;
 mod module_speed;
+mod numbers;
 mod plan_folder;
 mod progress;
 mod rebuild;

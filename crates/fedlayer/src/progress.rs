@@ -31,19 +31,28 @@ pub(crate) struct Begin {
 pub(crate) struct RunProgress {
     screen: Screen,
     bar: ProgressBar,
-    began: Instant,
+    clock: Clock,
     state: Arc<Mutex<State>>,
 }
+
+/// Gives the time since the run began.
+type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 impl RunProgress {
     /// Of all plans, in their order. It speaks until [`close`](Self::close).
     pub(crate) fn new(screen: &Screen, plans: Vec<Begin>) -> Self {
-        let state = State::new(plans);
+        let began = Instant::now();
+        Self::timed(screen, State::new(plans), Arc::new(move || began.elapsed()), Heartbeat::EVERY)
+    }
+
+    /// As [`new`](Self::new), by another clock and with another time between two looks at it.
+    fn timed(screen: &Screen, state: State, clock: Clock, every: Duration) -> Self {
         let bar = screen.bar(state.rounds, state.done);
         let state = Arc::new(Mutex::new(state));
-        let progress = Self { screen: screen.clone(), bar, began: Instant::now(), state };
+        let progress = Self { screen: screen.clone(), bar, clock, state };
         let beating = progress.clone();
-        progress.with(|state| state.heartbeat = Some(Heartbeat::start(move || beating.beat())));
+        let heartbeat = Heartbeat::start(every, move || beating.beat());
+        progress.with(|state| state.heartbeat = Some(heartbeat));
         progress.beat();
         progress
     }
@@ -55,7 +64,7 @@ impl RunProgress {
 
     /// A round of a plan is committed; its parts took these seconds.
     pub(crate) fn committed(&self, plan: usize, record: &RoundRecord, seconds: Parts) {
-        let now = self.began.elapsed();
+        let now = (self.clock)();
         self.with(|state| state.committed(plan, record, seconds, now));
         self.bar.inc(1);
         self.beat();
@@ -63,7 +72,7 @@ impl RunProgress {
 
     /// A plan came to its end; `failure` says why it is not its last round.
     pub(crate) fn ended(&self, plan: usize, failure: Option<&str>) {
-        let now = self.began.elapsed();
+        let now = (self.clock)();
         let line = self.with(|state| state.ended(plan, failure, now));
         if let Some((text, fields)) = line.filter(|_| self.bar.is_hidden()) {
             self.screen.talk_of(&text, fields);
@@ -78,7 +87,7 @@ impl RunProgress {
 
     /// Shows how far everything is: on the bar, or in a line where one is due.
     fn beat(&self) {
-        let now = self.began.elapsed();
+        let now = (self.clock)();
         if !self.bar.is_hidden() {
             self.bar.set_message(self.with(|state| state.short(now)));
             return;
@@ -260,6 +269,8 @@ impl Last {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use fedlayer_core::EvaluationRecord;
     use indicatif::{ProgressDrawTarget, TermLike};
 
@@ -314,6 +325,47 @@ mod tests {
         assert_eq!(fields["seconds_left"], 110.0);
         assert_eq!((&fields["rounds_done"], &fields["round"]), (&1.into(), &1.into()));
         assert_eq!(fields["test_accuracy"], 0.912);
+    }
+
+    /// A run that trains its first round for two minutes, looked at once a second: the lines on stderr, each with its second.
+    #[test]
+    fn off_a_terminal_a_silent_run_has_a_line_at_least_every_thirty_seconds() {
+        let (screen, lines) = Screen::kept();
+        let now = Arc::new(AtomicU64::new(0));
+        let clock = now.clone();
+        let clock = Arc::new(move || second(clock.load(Ordering::SeqCst)));
+        // The heart beats by hand here.
+        let progress = RunProgress::timed(&screen, state(), clock, second(3600));
+        let mut said = vec![0];
+        for at in 1..=120 {
+            now.store(at, Ordering::SeqCst);
+            progress.beat();
+            said.extend(lines.lock().unwrap().drain(..).map(|line| {
+                assert_eq!(line, "0 of 4 rounds; no round is committed yet");
+                at
+            }));
+        }
+        said.push(120);
+        assert!(said.windows(2).all(|pair| pair[1] - pair[0] <= 30), "{said:?}");
+        assert!((5..=7).contains(&said.len()), "{said:?}");
+        progress.close();
+        now.store(1000, Ordering::SeqCst);
+        progress.beat();
+        assert!(lines.lock().unwrap().is_empty(), "a run that is closed says nothing");
+    }
+
+    /// The same by the heart's own beat: nobody calls but its thread.
+    #[test]
+    fn the_heart_looks_at_the_clock_by_itself() {
+        let (screen, lines) = Screen::kept();
+        let looks = Arc::new(AtomicU64::new(0));
+        let clock = Arc::new(move || second(looks.fetch_add(1, Ordering::SeqCst)));
+        let progress = RunProgress::timed(&screen, state(), clock, Duration::from_millis(1));
+        while lines.lock().unwrap().len() < 2 {
+            std::thread::yield_now();
+        }
+        progress.close();
+        assert!(lines.lock().unwrap().iter().all(|line| line.starts_with("0 of 4 rounds")));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     checkpoint::PlanHash,
     data::Data,
     exit::Failure,
+    files,
     folders::Folders,
     input_files::{InputsNote, Search},
     run_folder::{self, RunFolder},
@@ -61,7 +62,7 @@ impl Reopened {
         let mut before = checked(&folder, damage, screen)?;
         let (data, inputs) = data_of(run, &before, option)?;
         if let Some(option) = option {
-            before.data = Some(std::path::absolute(option)?);
+            before.data = Some(files::absolute(option)?);
         }
         let (path, text) = folder.scenario()?;
         let read = scenario::read_text(&path, &text, settings, &data, screen)?;
@@ -175,5 +176,5 @@ pub(crate) fn data_in(
 
 /// The path of a file as it is called from everywhere.
 pub(crate) fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    Ok(path.map(std::path::absolute).transpose()?)
+    Ok(path.map(files::absolute).transpose()?)
 }

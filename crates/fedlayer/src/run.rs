@@ -25,7 +25,6 @@ use crate::{
     exit::{Cause, Failure, run_reason},
     folders::Folders,
     input_files::InputsNote,
-    inputs::Inputs,
     progress::{Begin, RunProgress},
     reopen::{Damage, Reopened, absolute},
     run_folder::RunFolder,
@@ -44,22 +43,22 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let data = Data::new(folders.beside(&args.scenario.scenario));
     let settings = args.scenario.changes()?;
     let read = scenario::read(&args.scenario.scenario, &settings, &data, screen)?;
+    begin::foresee(&read.plans, screen)?;
     let name = scenario::name(&args.scenario.scenario);
     args.out.as_deref().map_or(Ok(()), RunFolder::check_free)?;
     let device = open(args.means.device.unwrap_or(DeviceChoice::Cpu))?;
     let note = RunNote {
         data: absolute(args.scenario.data.data.as_deref())?,
-        inputs: read.plans.first().and_then(|plan| data.inputs(plan)),
         provenance: Some(Provenance::of(&read.text, &read.plans)?),
-        ..note(&name, &read.plans, device.to_string(), workers(&args.means)?)
+        ..note(&name, &read.plans, device.to_string(), workers(&args.means)?, &data)
     };
     let trainers = Arc::new(Trainers::new(device, data));
     begin::read_data(&trainers, &read.plans)?;
-    warn_of_inputs(&read.plans, &trainers, screen)?;
     begin::try_out(&trainers, &read.plans)?;
     if args.dry_run {
-        return check::check(&args.scenario, screen);
+        return check::show(&read, &trainers, args.scenario.json, screen);
     }
+    begin::warn_of_inputs(&trainers, &read.plans, screen)?;
     let threads = Threads::start(note.workers, &trainers)?;
     let (scenario, out) = (&args.scenario.scenario, args.out.as_deref());
     let new = NewRun { scenario, text: &read.text, out, note: &note };
@@ -68,16 +67,6 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, again: None };
     job.execute(note, threads, screen)
-}
-
-/// Says once what is unusual about the inputs of the first plan's data.
-fn warn_of_inputs(plans: &[Plan], trainers: &Trainers, screen: &Screen) -> Result<(), Failure> {
-    let Some(first) = plans.first() else { return Ok(()) };
-    let data = trainers.data(first).map_err(Failure::Data)?;
-    for warning in Inputs::of(&data, &first.data, None).warnings() {
-        screen.talk(&format!("warning: {warning}"));
-    }
-    Ok(())
 }
 
 /// `fedlayer resume`.
@@ -92,9 +81,8 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     let device = open(choice)?;
     let note = RunNote {
         data: before.data.clone(),
-        inputs: before.inputs.clone(),
         provenance: Some(before.provenance_or(&read.text, &read.plans)?),
-        ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?)
+        ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?, &data)
     };
     if note.device != before.device {
         screen.talk(&format!(
@@ -103,6 +91,7 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
         ));
     }
     let trainers = Arc::new(Trainers::new(device, data));
+    begin::warn_of_inputs(&trainers, &read.plans, screen)?;
     let threads = Threads::start(note.workers, &trainers)?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let again = Some(Again { before, inputs, damage });
@@ -122,7 +111,13 @@ pub(crate) fn workers(means: &Means) -> Result<usize, Failure> {
 }
 
 /// What is noted of a run before it begins.
-pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -> RunNote {
+pub(crate) fn note(
+    name: &str,
+    plans: &[Plan],
+    device: String,
+    workers: usize,
+    data: &Data,
+) -> RunNote {
     let seeds: BTreeSet<u64> = plans.iter().map(|plan| plan.seed).collect();
     RunNote {
         fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -130,7 +125,7 @@ pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -
         device,
         libtorch: fedlayer_torch::LIBTORCH_VERSION.to_owned(),
         data: None,
-        inputs: None,
+        inputs: plans.first().and_then(|plan| data.inputs(plan)),
         workers,
         seeds: seeds.into_iter().collect(),
         state: RunState::Running,

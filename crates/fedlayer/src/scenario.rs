@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fedlayer_scenario::{Color, Read, Setting};
 
-use crate::{data::Data, exit::Failure, files, screen::Screen};
+use crate::{data::Data, exit::Failure, files, run_folder::RunFolder, screen::Screen};
 
 /// Reads a scenario file, changed by `--set`.
 pub(crate) fn read(
@@ -13,6 +13,12 @@ pub(crate) fn read(
     data: &Data,
     screen: &Screen,
 ) -> Result<Read, Failure> {
+    if path.as_os_str() == "-" && !files::exists(path) {
+        return Err(Failure::NoStdin);
+    }
+    if RunFolder::is_one(path) {
+        return Err(Failure::RunForScenario(path.to_owned()));
+    }
     let text = files::read_text(path)?;
     read_text(path, &text, settings, data, screen)
 }

@@ -19,13 +19,26 @@ pub(crate) struct Screen {
     bars: MultiProgress,
     quiet: bool,
     log: LogForm,
+    lines: Lines,
 }
+
+/// Where lines of talk go.
+#[derive(Debug, Clone)]
+enum Lines {
+    Stderr,
+    /// Into a list that a test reads.
+    #[cfg(test)]
+    Kept(KeptLines),
+}
+
+#[cfg(test)]
+type KeptLines = std::sync::Arc<std::sync::Mutex<Vec<String>>>;
 
 impl Screen {
     /// Sets the log up, too. `RUST_LOG` says what is in it; warnings, where it is not set.
     pub(crate) fn new(log: LogForm, quiet: bool) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let screen = Self { bars, quiet, log };
+        let screen = Self { bars, quiet, log, lines: Lines::Stderr };
         let default = if quiet { "error" } else { "warn" };
         let wanted = std::env::var("RUST_LOG").unwrap_or_default();
         let filter = if wanted.is_empty() { default } else { &wanted };
@@ -48,7 +61,15 @@ impl Screen {
     #[cfg(test)]
     pub(crate) fn silent() -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-        Self { bars, quiet: true, log: LogForm::Text }
+        Self { bars, quiet: true, log: LogForm::Text, lines: Lines::Stderr }
+    }
+
+    /// One whose lines are kept, as off a terminal.
+    #[cfg(test)]
+    pub(crate) fn kept() -> (Self, KeptLines) {
+        let lines = KeptLines::default();
+        let screen = Self { quiet: false, lines: Lines::Kept(lines.clone()), ..Self::silent() };
+        (screen, lines)
     }
 
     /// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
@@ -106,7 +127,14 @@ impl Screen {
 
     fn line(&self, text: &str) {
         let text = clean(text, self.colours());
-        self.bars.suspend(|| raw_error(&text));
+        match &self.lines {
+            Lines::Stderr => self.bars.suspend(|| raw_error(&text)),
+            #[cfg(test)]
+            Lines::Kept(lines) => {
+                let mut lines = lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                lines.push(text.into_owned());
+            }
+        }
     }
 
     /// Whether colours in a text for stderr are the program's own.

@@ -5,14 +5,16 @@ use std::str::FromStr;
 use clap::Args;
 use fedlayer_scenario::Setting;
 
+use crate::numbers::{whole, within};
+
 /// Short for settings that are made often.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ShortForms {
     /// The seeds, instead of the scenario's: `1`, `1,2,5`, `1-5`. Short for `--set seeds=[…]`.
-    #[arg(long, value_name = "SEEDS")]
+    #[arg(long, value_name = "SEEDS", allow_hyphen_values = true)]
     seeds: Option<Seeds>,
     /// The number of rounds, instead of the scenario's. Short for `--set rounds=…`.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, value_parser = within(0..=u32::MAX))]
     rounds: Option<u32>,
 }
 
@@ -22,7 +24,7 @@ impl ShortForms {
     /// # Errors
     /// When one of these is about the same key: which of the two counts would be a guess.
     pub(crate) fn beside(&self, given: &[Setting]) -> Result<Vec<Setting>, String> {
-        let seeds = self.seeds.as_ref().map(|seeds| ("seeds", format!("{:?}", seeds.0)));
+        let seeds = self.seeds.as_ref().map(|seeds| ("seeds", list(&seeds.0)));
         let rounds = self.rounds.map(|rounds| ("rounds", rounds.to_string()));
         let mut all = given.to_vec();
         for (key, value) in seeds.into_iter().chain(rounds) {
@@ -36,6 +38,12 @@ impl ShortForms {
         }
         Ok(all)
     }
+}
+
+/// Numbers as a list of TOML.
+fn list(numbers: &[u64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    format!("[{}]", numbers.join(", "))
 }
 
 /// The most seeds that a range may have: more are a slip of the hand.
@@ -56,7 +64,7 @@ impl FromStr for Seeds {
 
 /// One seed, or a range of them.
 fn seeds(text: &str) -> Result<Vec<u64>, String> {
-    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let number = |text: &str| whole::<u64>(text.trim());
     let range = match text.split_once('-') {
         Some((first, last)) => number(first).zip(number(last)),
         None => number(text).map(|seed| (seed, seed)),
@@ -89,7 +97,20 @@ mod tests {
 
     #[test]
     fn what_are_no_seeds_is_refused() {
-        for text in ["", "a", "1,", "5-1", "1-", "-1", "1-2-3", "1.5", "0-10000", "1-99999999999"] {
+        for text in [
+            "",
+            "a",
+            "1,",
+            "5-1",
+            "1-",
+            "-1",
+            "1-2-3",
+            "1.5",
+            "0-10000",
+            "1-99999999999",
+            "+1",
+            "01",
+        ] {
             assert_eq!(parsed(text), None, "{text}");
         }
         let error = "1,x".parse::<Seeds>().unwrap_err();

@@ -50,6 +50,11 @@ impl Trainers {
         self.data.class_names(plan)
     }
 
+    /// The files of the scenario, and what was read from them.
+    pub(crate) fn files(&self) -> &Data {
+        &self.data
+    }
+
     /// Where files are, and which were used.
     pub(crate) fn locator(&self) -> &Locator {
         self.data.locator()

@@ -93,7 +93,7 @@ pub(super) fn resnet_18(
         name: "resnet-18",
         stages: &[64, 128, 256, 512],
         blocks: 2,
-        groups: 32,
+        groups: ModelSpec::RESNET_18_GROUPS,
         around: Around::Convolution,
     };
     form.network(residual, data)
@@ -107,7 +107,7 @@ pub(super) fn resnet_20(
         name: "resnet-20",
         stages: &[16, 32, 64],
         blocks: 3,
-        groups: 8,
+        groups: ModelSpec::RESNET_20_GROUPS,
         around: Around::Subsample,
     };
     form.network(residual, data)
@@ -121,7 +121,7 @@ struct ResidualForm {
     /// Blocks of two convolutions a stage.
     blocks: usize,
     /// Groups of channels where a scenario does not say it.
-    groups: usize,
+    groups: u32,
     around: Around,
 }
 
@@ -142,7 +142,7 @@ impl ResidualForm {
         data: &DataFacts,
     ) -> Result<Architecture, ArchitectureError> {
         let mut net = images(self.name, data)?;
-        let groups = residual.groups.map_or(self.groups, |groups| groups as usize);
+        let groups = residual.groups.unwrap_or(self.groups) as usize;
         let square = |stride| Square { stride, bias: false, ..Square::same(3) };
         net.conv("conv1", self.stages[0], square(1))?.norm("bn1", residual.norm, groups)?;
         net.activation(Activation::Relu);

@@ -77,6 +77,11 @@ impl DataSpec {
         }
     }
 
+    /// The tokens of an example, for texts.
+    pub fn context(&self) -> u32 {
+        self.context.unwrap_or(64)
+    }
+
     /// The share of all examples that is set apart as the common test set.
     pub fn test_share(&self) -> f64 {
         self.test_share.unwrap_or_else(a_fifth)
@@ -225,6 +230,11 @@ pub struct Synthetic {
     /// labels alone.)
     #[schemars(range(min = 0, max = 1))]
     pub label_noise: f64,
+}
+
+impl Synthetic {
+    /// The number of examples where neither `examples` nor `per_client` is given.
+    pub const EXAMPLES: u32 = 2000;
 }
 
 impl Default for Synthetic {

@@ -174,6 +174,12 @@ impl Default for Toy {
 }
 
 impl ModelSpec {
+    /// The groups of a ResNet-18 with `norm = "group"` that does not say them.
+    pub const RESNET_18_GROUPS: u32 = 32;
+
+    /// The same of a ResNet-20.
+    pub const RESNET_20_GROUPS: u32 = 8;
+
     /// The layers of the network on data of these facts, from input to output.
     ///
     /// # Errors

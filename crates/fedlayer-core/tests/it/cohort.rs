@@ -1,15 +1,15 @@
 //! Who is drawn for a round, who drops out, and who trains together.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    ClientId, Cohort, Plan,
-    spec::{Average, Rule, Weighting},
+    Action, ClientId, Cohort, Event, Failure, Machine, Phase, Plan, Ticket, foreseen_failure,
+    spec::{Average, ClientsSpec, Rule, Weighting},
     stacks,
 };
 use proptest::prelude::*;
 
-use crate::support::plan;
+use crate::support::{params, plan, update};
 
 fn cohorts(plan: &Plan) -> Vec<Cohort> {
     (1..=300).map(|round| Cohort::draw(plan, round, 1)).collect()
@@ -94,4 +94,68 @@ proptest! {
         shuffled.rotate_left(rotation);
         prop_assert_eq!(stacks(&shuffled, 100, |client| sizes[&client.0]), cut);
     }
+}
+
+/// The first round that too few clients stay in is found by going through all draws, and said in the words of a run that comes to it.
+#[test]
+fn a_round_that_must_fail_is_foreseen_in_the_words_of_the_run() {
+    let mut plan = plan();
+    plan.rounds = 40;
+    plan.clients = ClientsSpec { count: 5, min_clients: 4, dropout: 0.2, ..plan.clients };
+    let mut foreseen = 0;
+    for seed in 1..=30 {
+        let plan = Plan { seed, ..plan.clone() };
+        let fails = |round: &u32| {
+            (1..=plan.clients.attempts)
+                .all(|attempt| Cohort::draw(&plan, *round, attempt).clients.len() < 4)
+        };
+        let first = (1..=plan.rounds).find(fails);
+        let found = foreseen_failure(&plan, &mut u64::MAX.clone());
+        assert_eq!(found.as_ref().map(round_of), first, "seed {seed}");
+        assert_eq!(found, first.map(|round| failure_of_the_run(&plan, round)), "seed {seed}");
+        foreseen += usize::from(first.is_some());
+    }
+    assert!((5..30).contains(&foreseen), "{foreseen} of 30");
+}
+
+fn round_of(failure: &Failure) -> u32 {
+    let Failure::TooFewClients { round, .. } = failure;
+    *round
+}
+
+/// The failure of a run that goes on before a round, in which everybody reports who does not drop out.
+fn failure_of_the_run(plan: &Plan, round: u32) -> Failure {
+    let event = Event::Joined { committed: round - 1 };
+    let (mut machine, mut actions) = Machine::new(Arc::new(plan.clone())).on(event);
+    while let Some(Action::Train { round, attempt, clients }) = actions.pop() {
+        for client in clients {
+            let ticket = Ticket { round, attempt, client };
+            let values = vec![0.0; plan.layout.parameters()];
+            let result = Ok(Box::new(update(client.0, &params(&plan.layout, &values), 1)));
+            let next;
+            (machine, next) = machine.on(Event::Reported { ticket, result });
+            actions.extend(next);
+        }
+    }
+    match machine.phase() {
+        Phase::Failed(failure) => failure.clone(),
+        phase => panic!("{phase:?}"),
+    }
+}
+
+/// A scenario of a million rounds is checked in a moment: what is not drawn is taken to be good.
+#[test]
+fn no_more_clients_are_drawn_than_the_budget_allows() {
+    let mut plan = plan();
+    plan.rounds = 1_000_000;
+    plan.clients = ClientsSpec { count: 100, dropout: 0.5, attempts: 1, ..plan.clients };
+    let mut budget = 500;
+    assert_eq!(foreseen_failure(&plan, &mut budget), None);
+    assert_eq!(budget, 0);
+    // A single client stays: about two draws a round. Everybody needed: a hundred at most.
+    plan.clients.min_clients = 100;
+    let mut budget = 100;
+    assert!(foreseen_failure(&plan, &mut budget).is_some());
+    plan.clients.dropout = 0.0;
+    assert_eq!(foreseen_failure(&plan, &mut 0), None);
 }

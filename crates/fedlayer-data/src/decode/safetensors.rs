@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use ::safetensors::{Dtype, SafeTensors};
+use fedlayer_core::in_backticks;
 
 use super::{
     DecodeError, Fault, Place, Source,
@@ -37,9 +38,9 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
     })?;
     let fault = |found, expected| source.fault_at(Place::Byte(0), Fault::Shape, found, expected);
     let named = |expected: String| {
-        let mut names: Vec<_> = file.names().iter().map(|name| format!("`{name}`")).collect();
+        let mut names = file.names();
         names.sort_unstable();
-        fault(format!("the tensors {}", names.join(", ")), expected).with_help(
+        fault(format!("the tensors {}", in_backticks(names)), expected).with_help(
             "`save_file({\"features\": x, \"labels\": y}, \"train.safetensors\")` names them; natural clients are `groups`",
         )
     };
@@ -49,7 +50,7 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
     let array = |name: &str| -> Result<Array, DecodeError> {
         let tensor = file.tensor(name).map_err(|_| named(format!("a tensor `{name}`")))?;
         let kind = kind(tensor.dtype()).ok_or_else(|| {
-            let found = format!("`{name}` of {:?}", tensor.dtype());
+            let found = format!("`{name}` of {}", tensor.dtype());
             let expected = "floats of 16, 32 or 64 bits, whole numbers or BOOL".to_owned();
             fault(found, expected)
                 .with_help(format!("`{name}.float()` makes numbers that are read"))

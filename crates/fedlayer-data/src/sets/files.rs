@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples,
+    Examples, quoted,
     spec::{DataSpec, Files},
 };
 
@@ -83,7 +83,7 @@ fn check(files: &Files) -> Result<(), DataError> {
             && !separator.is_alphanumeric()
             && !"\"\r\n.+-".contains(separator);
         let allowed = "one ASCII character that is in no number, such as `,`, `;`, `|` or a tab";
-        in_range(is_good, "data.set.files.separator", format!("{separator:?}"), allowed)?;
+        in_range(is_good, "data.set.files.separator", quoted(&separator.to_string()), allowed)?;
     }
     let names = [Some(files.train.as_str()), files.test.as_deref()];
     if names.into_iter().flatten().any(|file| ending(file) == Some("csv")) {

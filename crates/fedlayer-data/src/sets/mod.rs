@@ -47,13 +47,10 @@ impl Parts {
     }
 }
 
-/// The default number of tokens of an example.
-pub(crate) const CONTEXT: u32 = 64;
-
 /// Reads a set. Synthetic ones are drawn elsewhere.
 pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
     let only = |train: Examples| Parts { train: Part::new(train), test: None, largest: None };
-    let context = spec.context.unwrap_or(CONTEXT) as usize;
+    let context = spec.context() as usize;
     let parts = match &spec.set {
         DataSet::Digits => {
             let factor = Factor::of(spec, Some(digits::WHITE.into()))?;

@@ -111,9 +111,9 @@ fn of_many_columns_a_message_lists_the_first() {
     let train = format!("{}y\n{}0\n", names(20), "1,".repeat(20));
     let test = format!("{}y\n{}0\n", names(19), "1,".repeat(19));
     let (message, _) = read(&train, &test, files("a.csv")).unwrap_err();
-    let first = "`p0`, `p1`, `p2`, `p3`, `p4`, `p5`, `p6`, `p7`";
+    let first = "`p0`, `p1`, `p2`, `p3`, `p4`, `p5`, `p6`, `p7`, `p8`, `p9`, …";
     let expected = format!(
-        "`b.csv`, line 1: found the columns {first} … and 12 more; expected those of the training file: {first} … and 13 more; missing: `p19`"
+        "`b.csv`, line 1: found the columns {first} (20 in all); expected those of the training file: {first} (21 in all); missing: `p19`"
     );
     assert_eq!(message, expected);
 }

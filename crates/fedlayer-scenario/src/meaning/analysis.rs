@@ -295,8 +295,7 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
             let list = path.join("files");
             let wrong = |(index, file): (usize, &String)| {
                 let fault = outside.values(file, layout).err()?;
-                let problem = fault.at(At::Value(list.join(index)));
-                Some(problem.absence(outside.is_absent(file)))
+                Some(fault.at(At::Value(list.join(index))))
             };
             let mut problems =
                 repeated(&list, files, |file| format!("{} is named twice", name(file)));

@@ -52,8 +52,8 @@ pub trait Outside {
     ///
     /// # Errors
     /// When the file is no such module; always, where modules are not read.
-    fn module(&self, file: &str) -> Result<Layout, String> {
-        Err(format!("the module `{file}` cannot be read here"))
+    fn module(&self, file: &str) -> Result<Layout, FileFault> {
+        Err(FileFault::unread(format!("the module `{file}` cannot be read here")))
     }
 
     /// Runs the TorchScript module in a file once, forward and backward, on inputs such as the data has, with the loss of `[local]`. `twice` says whether it
@@ -75,14 +75,8 @@ pub trait Outside {
     ///
     /// # Errors
     /// When it has not; always, where files of values are not read.
-    fn values(&self, file: &str, _layout: &Layout) -> Result<(), ValuesFault> {
-        let message = format!("the values in `{file}` cannot be read here");
-        Err(ValuesFault { message, help: None })
-    }
-
-    /// Whether a file of a module or of values is nowhere, or cannot be opened.
-    fn is_absent(&self, _file: &str) -> bool {
-        false
+    fn values(&self, file: &str, _layout: &Layout) -> Result<(), FileFault> {
+        Err(FileFault::unread(format!("the values in `{file}` cannot be read here")))
     }
 }
 
@@ -114,19 +108,26 @@ pub struct DataFault {
     pub is_absence: bool,
 }
 
-/// Why there are no values of a model where a scenario says so.
+/// Why a file that a scenario names gives no module, or no values of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValuesFault {
+pub struct FileFault {
     /// What is wrong, in a line.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether the file is nowhere or cannot be opened, and the scenario may be right.
+    pub is_absence: bool,
 }
 
-impl ValuesFault {
-    /// The problem at the key that names the values.
+impl FileFault {
+    /// The fault of an [`Outside`] that reads no such files.
+    fn unread(message: String) -> Self {
+        Self { message, help: None, is_absence: false }
+    }
+
+    /// The problem at the key that names the file.
     fn at(self, at: At) -> Problem {
-        Problem::new(at, self.message).help(self.help)
+        Problem::new(at, self.message).help(self.help).absence(self.is_absence)
     }
 }
 

@@ -8,7 +8,7 @@ use fedlayer_core::{
 };
 
 use crate::{
-    Outside, Scenario, ValuesFault,
+    FileFault, Outside, Scenario,
     problem::{At, Problem},
     tree::Path,
 };
@@ -23,11 +23,9 @@ pub(super) fn layout(
     outside: &dyn Outside,
 ) -> Result<Arc<Layout>, Option<Box<Problem>>> {
     if let ModelSpec::Torchscript(file) = model {
-        let unread = |words| {
-            let at = At::Value(Path::from("model.torchscript"));
-            Box::new(Problem::new(at, words).absence(outside.is_absent(file)))
-        };
-        return outside.module(file).map(Arc::new).map_err(|words| Some(unread(words)));
+        let problem =
+            |fault: FileFault| Box::new(fault.at(At::Value(Path::from("model.torchscript"))));
+        return outside.module(file).map(Arc::new).map_err(|fault| Some(problem(fault)));
     }
     let stand_in = stand_in(model);
     let layout = model.layout(facts.unwrap_or(&stand_in));
@@ -136,8 +134,7 @@ pub(super) fn initial(
             .help("leave it out".to_owned());
         return Some(problem);
     }
-    let problem = |fault: ValuesFault| fault.at(at).absence(outside.is_absent(file));
-    outside.values(file, layout).err().map(problem)
+    outside.values(file, layout).err().map(|fault| fault.at(at))
 }
 
 /// Policies for running statistics that the model does not have.

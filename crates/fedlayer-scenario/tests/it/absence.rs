@@ -1,7 +1,7 @@
 //! Files that cannot be had are told from faults of the scenario, and come after them.
 
 use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
-use fedlayer_scenario::{DataFault, Outside, Report, ValuesFault, read};
+use fedlayer_scenario::{DataFault, FileFault, Outside, Report, read};
 
 use crate::base::{BASE, data, edited};
 
@@ -20,13 +20,18 @@ impl Outside for Nowhere {
         Err(DataFault { key: "data.set".to_owned(), message, help: None, is_absence: true })
     }
 
-    fn values(&self, file: &str, _layout: &Layout) -> Result<(), ValuesFault> {
-        Err(ValuesFault { message: format!("`{file}` is not to be had"), help: None })
+    fn values(&self, file: &str, _layout: &Layout) -> Result<(), FileFault> {
+        Err(not_to_be_had(file))
     }
 
-    fn is_absent(&self, file: &str) -> bool {
-        file.starts_with("absent")
+    fn module(&self, file: &str) -> Result<Layout, FileFault> {
+        Err(not_to_be_had(file))
     }
+}
+
+fn not_to_be_had(file: &str) -> FileFault {
+    let message = format!("`{file}` is not to be had");
+    FileFault { message, help: None, is_absence: file.starts_with("absent") }
 }
 
 fn report(text: &str, no_data: bool) -> Report {

@@ -1,7 +1,9 @@
 //! Batches of one example behind a batch normalisation: refused when the scenario is read, with the clients that they hit.
 
 use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
-use fedlayer_scenario::{ClientSizes, Color, DataFault, Outside, Read, Report, Setting, read};
+use fedlayer_scenario::{
+    ClientSizes, Color, DataFault, FileFault, Outside, Read, Report, Setting, read,
+};
 
 use crate::base::{data, edited, holds};
 
@@ -24,7 +26,7 @@ impl Outside for Sized {
         })
     }
 
-    fn module(&self, _: &str) -> Result<Layout, String> {
+    fn module(&self, _: &str) -> Result<Layout, FileFault> {
         Ok(Layout::new([("fc.weight".to_owned(), vec![10, 64])]).unwrap())
     }
 }

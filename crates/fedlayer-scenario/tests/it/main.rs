@@ -8,6 +8,7 @@
 mod absence;
 mod base;
 mod batches;
+mod contrasts;
 mod faults;
 mod images;
 mod laws;

@@ -280,7 +280,7 @@ fn a_file_that_changed_since_the_plan_was_made_is_refused() {
 fn a_module_for_other_data_is_refused() {
     assert_eq!(
         reason(&net(), open(&net(), &images(5))),
-        "it makes [2, 3] (Float) of inputs [2, 1, 8, 8]; logits are [2, 5] (Float)"
+        "it makes [2, 3] (float32) of inputs [2, 1, 8, 8]; logits are [2, 5] (float32)"
     );
     let words = reason(&net(), open(&net(), &of_shape(&[1, 9, 9], 3)));
     assert!(

@@ -90,7 +90,7 @@ fn what_a_module_does_in_training_alone_is_seen() {
     );
     assert_eq!(
         reason("twofold"),
-        "it makes [2, 6] (Float) of inputs [2, 1, 4, 4]; logits are [2, 3] (Float)"
+        "it makes [2, 6] (float32) of inputs [2, 1, 4, 4]; logits are [2, 3] (float32)"
     );
 }
 
@@ -168,6 +168,6 @@ fn a_module_is_differentiated_twice_only_where_that_is_asked() {
 fn other_classes_are_refused() {
     let facts = DataFacts { classes: 5, ..facts() };
     let found = tried("plain", &facts, Loss::CrossEntropy, false).unwrap_err().to_string();
-    let end = "it makes [2, 3] (Float) of inputs [2, 1, 4, 4]; logits are [2, 5] (Float)";
+    let end = "it makes [2, 3] (float32) of inputs [2, 1, 4, 4]; logits are [2, 5] (float32)";
     assert!(found.ends_with(end), "{found}");
 }

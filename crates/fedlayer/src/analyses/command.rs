@@ -6,7 +6,7 @@ use std::{
 };
 
 use fedlayer_core::{
-    Plan, Rounds,
+    Plan, Rounds, in_backticks,
     spec::{AnalysisSpec, Average, GivenModels, Rule, StrategySpec},
 };
 use fedlayer_scenario::{Read, Scenario, Setting};
@@ -34,21 +34,19 @@ use crate::{
     scenario,
     screen::Screen,
     trainers::Trainers,
-    values,
     verify::{self, Depth},
 };
 
 /// The measurements that say something about each model alone.
 const ALONE: [&str; 3] = ["hessian", "flatness", "criticality"];
 
-/// Variants that a message lists.
-const SHOWN: usize = 10;
-
 /// `fedlayer analyze`.
 pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
     let run = match &args.models[..] {
         [run] if RunFolder::is_one(run) => Some(run.as_path()),
-        [one] if files::is_folder(one) => return Err(Failure::NoRun(one.clone())),
+        [one] if files::is_folder(one) || is_nothing(one) => {
+            return Err(Failure::NoRun(one.clone()));
+        }
         [_] => {
             return Err(Failure::Models(
                 "found one file; an analysis takes a run folder, or two or more files or models of runs".to_owned(),
@@ -104,6 +102,11 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     tell(args, &made, screen)
 }
 
+/// Whether a path is neither there nor the address of a model.
+fn is_nothing(path: &Path) -> bool {
+    !files::exists(path) && !path.to_string_lossy().contains(':')
+}
+
 /// The data of the run, or of the scenario in the file `scenario`; files of the command line are where it says, seen from the current folder.
 fn data(
     args: &AnalyzeArgs,
@@ -143,7 +146,7 @@ fn strategy(
     let note = (!others.is_empty()).then(|| {
         format!(
             "the models are those of the strategy `{name}`, the first that leaves clients models of their own; `--strategy` takes another: {}",
-            values::list(others)
+            in_backticks(others)
         )
     });
     Some((name, note))
@@ -184,12 +187,8 @@ fn of_variant(plans: Vec<Plan>, named: Option<&str>) -> Result<Vec<Plan>, Failur
             let named = named.map_or("no variant is named".to_owned(), |named| {
                 format!("the sweep has no variant `{named}`")
             });
-            let all = folders.iter().take(SHOWN).map(|folder| format!("`{folder}`"));
-            let more = if folders.len() > SHOWN { ", …" } else { "" };
-            Err(Failure::Models(format!(
-                "{named}; choose one with `--variant`: {}{more}",
-                all.collect::<Vec<_>>().join(", ")
-            )))
+            let all = in_backticks(&folders);
+            Err(Failure::Models(format!("{named}; choose one with `--variant`: {all}")))
         }
         _ => Ok(plans.into_iter().filter(|plan| folder(plan).as_deref() == named).collect()),
     }

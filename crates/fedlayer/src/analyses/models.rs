@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, Federation, Params, Plan, Subject, SubjectModel, Trainer,
+    Architecture, ClientId, Federation, Params, Plan, Subject, SubjectModel, Trainer, in_backticks,
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
-use crate::{exit::Failure, plan_folder::PlanFolder, trainers::Trainers, values::list};
+use crate::{exit::Failure, plan_folder::PlanFolder, trainers::Trainers};
 
 /// Where the models come from.
 #[derive(Debug)]
@@ -110,8 +110,8 @@ fn check_part(clients: &[ClientId], round: u32, federation: &Federation) -> Resu
     let there: Vec<String> = took_part.keys().map(ToString::to_string).collect();
     Err(format!(
         "client {absent} has taken part in no round up to {round}, so that its layers {} are still the initial draw; choose among those that have: {}",
-        list(drawn),
-        list(there)
+        in_backticks(drawn),
+        in_backticks(there)
     ))
 }
 

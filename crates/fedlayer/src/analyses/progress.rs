@@ -66,7 +66,7 @@ impl AnalysisProgress {
             ticker: Arc::default(),
         };
         let beating = shown.clone();
-        Self { shown, _beat: Heartbeat::start(move || beating.beat()) }
+        Self { shown, _beat: Heartbeat::start(Heartbeat::EVERY, move || beating.beat()) }
     }
 
     fn count(&self, evaluations: usize) {

@@ -43,6 +43,7 @@ impl FromStr for Source {
             Some((scheme, _)) => {
                 Err(format!("`{scheme}` is not understood; use http, https or a folder"))
             }
+            None if text.is_empty() => Err("an address or a folder is needed".to_owned()),
             None => Ok(Self::Folder(text.into())),
         }
     }

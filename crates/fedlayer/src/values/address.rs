@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{ClientId, Ownership, slug};
+use fedlayer_core::{ClientId, Ownership, in_backticks, slug};
 use fedlayer_scenario::{Scenario, did_you_mean};
 
-use super::{ValuesError, error::list};
+use super::ValuesError;
 use crate::{
     files,
     locator::{FileName, Locator},
+    numbers::whole,
     plan_folder::PlanFolder,
     run_folder::{self, RunFolder},
 };
@@ -118,7 +119,7 @@ fn no_strategy(text: &str, colon: usize, locator: &Locator) -> ValuesError {
     let variants: Vec<String> = below.filter(has_strategies).collect();
     let there = match variants.is_empty() {
         true => "none yet".to_owned(),
-        false => format!("variants, in folders of their own: {}", list(variants)),
+        false => format!("variants, in folders of their own: {}", in_backticks(variants)),
     };
     let found = text[colon + 1..].split(':').next().unwrap_or_default().to_owned();
     ValuesError::Unknown { address: text.to_owned(), what: "strategy", found, there }
@@ -156,7 +157,7 @@ impl Parts<'_> {
         let is_whole = |(_, behind): &&(&Ran, &str)| matches!(behind.split(':').count(), 2 | 3);
         let whole: Vec<(&Ran, &str)> = fits.iter().filter(is_whole).copied().collect();
         if whole.len() > 1 {
-            let names = list(whole.iter().map(|(ran, _)| &ran.name));
+            let names = in_backticks(whole.iter().map(|(ran, _)| &ran.name));
             return Err(ValuesError::Ambiguous { address: self.text.to_owned(), names });
         }
         whole.first().or(fits.first()).copied().ok_or_else(|| self.no_strategy(rest))
@@ -166,16 +167,18 @@ impl Parts<'_> {
         let found = rest.split(':').next().unwrap_or_default();
         let meant = did_you_mean(found, self.names.iter().map(String::as_str));
         let meant = meant.map_or(String::new(), |meant| format!("; {meant}"));
-        self.unknown("strategy", found, list(&self.names) + &meant)
+        self.unknown("strategy", found, in_backticks(&self.names) + &meant)
     }
 
     /// The folder of a seed.
     fn seed(&self, found: &str, strategy: &Path) -> Result<PathBuf, ValuesError> {
         let mut seeds: Vec<u64> = seeds(strategy)?;
         seeds.sort_unstable();
-        match found.parse().ok().filter(|seed| seeds.contains(seed)) {
+        match whole(found).filter(|seed| seeds.contains(seed)) {
             Some(seed) => Ok(strategy.join(format!("{SEED}{seed}"))),
-            None => Err(self.unknown("seed", found, list(seeds.iter().map(u64::to_string)))),
+            None => {
+                Err(self.unknown("seed", found, in_backticks(seeds.iter().map(u64::to_string))))
+            }
         }
     }
 
@@ -183,11 +186,11 @@ impl Parts<'_> {
     fn round(&self, found: &str, kept: &[u32]) -> Result<u32, ValuesError> {
         let round = match found {
             LAST => kept.last().copied(),
-            _ => found.parse().ok().filter(|round| kept.contains(round)),
+            _ => whole(found).filter(|round| kept.contains(round)),
         };
         let there = || match kept {
             [] => "no checkpoint yet".to_owned(),
-            _ => format!("checkpoints of {}", list(kept.iter().map(u32::to_string))),
+            _ => format!("checkpoints of {}", in_backticks(kept.iter().map(u32::to_string))),
         };
         round.ok_or_else(|| self.unknown("round", found, there()))
     }
@@ -195,12 +198,9 @@ impl Parts<'_> {
     fn client(&self, found: &str) -> Result<Option<ClientId>, ValuesError> {
         match found {
             SHARED => Ok(None),
-            _ => found.parse().map(|client| Some(ClientId(client))).map_err(|_| {
-                self.unknown(
-                    "client",
-                    found,
-                    "clients with numbers from 0, and `shared`".to_owned(),
-                )
+            _ => whole(found).map(|client| Some(ClientId(client))).ok_or_else(|| {
+                let there = "clients with numbers from 0, and `shared`".to_owned();
+                self.unknown("client", found, there)
             }),
         }
     }
@@ -224,7 +224,7 @@ const SEED: &str = "seed-";
 /// The seeds that have a folder in a strategy's.
 fn seeds(strategy: &Path) -> Result<Vec<u64>, files::FileError> {
     let names = files::names_in(strategy)?;
-    Ok(names.iter().filter_map(|name| name.strip_prefix(SEED)?.parse().ok()).collect())
+    Ok(names.iter().filter_map(|name| whole(name.strip_prefix(SEED)?)).collect())
 }
 
 /// The strategies in a run folder, or in a variant's folder below one; nothing for other folders.

@@ -1,5 +1,6 @@
 //! [`ValuesError`]: why there are no values of a model, and what to do.
 
+use fedlayer_core::excerpt;
 use thiserror::Error;
 
 use super::FileKind;
@@ -178,6 +179,11 @@ impl ValuesError {
         }
     }
 
+    /// Whether the file is nowhere or cannot be opened: who names it may be right.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Absent { .. })
+    }
+
     /// The message and, below it, what to do.
     pub(crate) fn with_help(&self) -> String {
         let help = self.help().map_or(String::new(), |help| format!("\nhint: {help}"));
@@ -185,28 +191,10 @@ impl ValuesError {
     }
 }
 
-/// Names in backticks, the first of them where they are many.
-pub(crate) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
-    const MOST: usize = 10;
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    match names.len() {
-        0 => "none".to_owned(),
-        count if count > MOST => format!("{}, … ({count} in all)", names[..MOST].join(", ")),
-        _ => names.join(", "),
-    }
-}
+/// The most characters of a name out of a file that a message repeats.
+const LONGEST: usize = 80;
 
-/// A name out of a file as messages show it: without control characters, and cut.
-pub(super) fn shown(name: &str) -> String {
-    const LONGEST: usize = 80;
-    let plain: String = name.chars().flat_map(char::escape_debug).collect();
-    match plain.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &plain[..end]),
-        None => plain,
-    }
-}
-
-/// A name as Python writes it: JSON's escapes are Python's.
-pub(super) fn quoted(name: &str) -> String {
-    serde_json::Value::from(name).to_string()
+/// A name out of a file as messages repeat it: escaped, and cut.
+pub(super) fn excerpt_of(name: &str) -> String {
+    excerpt(name, LONGEST)
 }

@@ -1,13 +1,13 @@
 //! [`Faults`]: how the tensors of a file differ from those of a model, and the line of Python that
 //! mends it.
 
-use fedlayer_core::{Layout, TensorSpec};
+use fedlayer_core::{Layout, TensorSpec, in_backticks, quoted};
 use fedlayer_scenario::nearest;
 use safetensors::Dtype;
 
 use super::{
     ValuesError,
-    error::{TensorError, list, quoted, shown},
+    error::{TensorError, excerpt_of},
     names::tied_to,
 };
 
@@ -73,7 +73,12 @@ impl Faults<'_> {
     pub(super) fn error(&self, file: &str, layout: &Layout) -> Option<ValuesError> {
         let (tensor, found, expected, help) = if let Some(unknown) = self.unknown.first() {
             let nothing = "no such tensor".to_owned();
-            (shown(unknown), "it in the file".to_owned(), nothing, self.unknown_help(file, layout))
+            (
+                excerpt_of(unknown),
+                "it in the file".to_owned(),
+                nothing,
+                self.unknown_help(file, layout),
+            )
         } else if let Some(missing) = self.missing.first() {
             (
                 missing.name.clone(),
@@ -82,7 +87,7 @@ impl Faults<'_> {
                 self.missing_help(file),
             )
         } else if let Some(Different { spec, shape, dtype }) = self.different.first() {
-            let found = format!("shape {shape:?} of {dtype:?}");
+            let found = format!("shape {shape:?} of {dtype}");
             (spec.name.clone(), found, model_has(spec), self.different_help(file))
         } else {
             return None;
@@ -95,7 +100,7 @@ impl Faults<'_> {
 
     /// How many more there are, of each kind.
     fn others(&self) -> String {
-        let unknown: Vec<String> = self.unknown.iter().map(|name| shown(name)).collect();
+        let unknown: Vec<String> = self.unknown.iter().map(|name| excerpt_of(name)).collect();
         let missing: Vec<String> = self.missing.iter().map(|spec| spec.name.clone()).collect();
         let different: Vec<String> =
             self.different.iter().map(|different| different.spec.name.clone()).collect();
@@ -107,7 +112,7 @@ impl Faults<'_> {
             let rest = &names[usize::from(first && !names.is_empty())..];
             first &= names.is_empty();
             if !rest.is_empty() {
-                words.push_str(&format!("; also {what}: {}", list(rest)));
+                words.push_str(&format!("; also {what}: {}", in_backticks(rest)));
             }
         }
         words
@@ -125,12 +130,15 @@ impl Faults<'_> {
             let rename = format!(
                 "names = {{{names}}}; state = {{names.get(k, k): v for k, v in state.items()}}"
             );
-            let name = shown(name);
+            let name = excerpt_of(name);
             return format!("did you mean `{meant}` by `{name}`? {}", mended(file, &rename));
         }
         if self.none_known {
             let names = layout.tensors().map(|tensor| &tensor.name);
-            return format!("these are the values of another model; this one has {}", list(names));
+            return format!(
+                "these are the values of another model; this one has {}",
+                in_backticks(names)
+            );
         }
         let names: Vec<String> = self.unknown.iter().map(|name| quoted(name)).collect();
         let left = format!(

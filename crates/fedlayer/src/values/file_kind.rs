@@ -7,7 +7,7 @@ use std::{
 
 use zip::ZipArchive;
 
-use super::error::quoted;
+use fedlayer_core::quoted;
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]

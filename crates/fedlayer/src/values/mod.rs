@@ -22,14 +22,11 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
-use fedlayer_core::{Layout, Params};
+use fedlayer_core::{Layout, Params, in_backticks};
 use safetensors::{SafeTensorError, SafeTensors};
 
-use self::{address::Address, error::shown, run_model::check_shared, state_dict::StateDict};
-pub(crate) use self::{
-    error::{ValuesError, list},
-    file_kind::FileKind,
-};
+use self::{address::Address, error::excerpt_of, run_model::check_shared, state_dict::StateDict};
+pub(crate) use self::{error::ValuesError, file_kind::FileKind};
 use crate::{
     files,
     locator::{FileName, Locator},
@@ -62,7 +59,7 @@ impl Source {
     pub(crate) fn find(reference: &str, locator: &Locator) -> Result<Self, ValuesError> {
         if reference.contains(char::is_control) {
             let (reference, searched) =
-                (shown(reference), list(locator.searched(&FileName::own(""))));
+                (excerpt_of(reference), in_backticks(locator.searched(&FileName::own(""))));
             return Err(ValuesError::Absent { reference, searched });
         }
         if let Some(path) = locator.find(&FileName::own(reference)) {
@@ -78,7 +75,7 @@ impl Source {
         Err(match folder {
             Some(_) => ValuesError::Folder { folder: reference },
             None => {
-                let searched = list(locator.searched(&name));
+                let searched = in_backticks(locator.searched(&name));
                 ValuesError::Absent { reference, searched }
             }
         })
@@ -121,7 +118,7 @@ fn damage(error: &SafeTensorError, bytes: usize) -> String {
         }
         SafeTensorError::InvalidOffset(tensor) => format!(
             "tensor `{}` does not begin where another ends; is one there twice?",
-            shown(tensor)
+            excerpt_of(tensor)
         ),
         error => error.to_string(),
     }

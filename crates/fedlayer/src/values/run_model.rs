@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use fedlayer_core::{ClientId, Federation, Layer, Layout, Params, ParamsError};
+use fedlayer_core::{ClientId, Federation, Layer, Layout, Params, ParamsError, in_backticks};
 use safetensors::SafeTensors;
 
 use super::{
     Values, ValuesError,
     address::{Address, address_of},
     deserialize,
-    error::{list, shown},
+    error::excerpt_of,
     state_dict::StateDict,
 };
 use crate::{
@@ -68,7 +68,7 @@ impl Address {
         if file.clients().any(|known| known == client) {
             return Ok(());
         }
-        let there = list(file.clients().map(|client| client.to_string()));
+        let there = in_backticks(file.clients().map(|client| client.to_string()));
         Err(ValuesError::Unknown {
             address: self.text.clone(),
             what: "client",
@@ -108,7 +108,9 @@ fn check_wordless(file: &str, tensors: &SafeTensors<'_>) -> Result<(), ValuesErr
     names.sort_unstable();
     match names.into_iter().find(|name| is_of_client(name) && !name.contains("/optimizer/")) {
         None => Ok(()),
-        Some(tensor) => Err(ValuesError::Wordless { file: file.to_owned(), tensor: shown(tensor) }),
+        Some(tensor) => {
+            Err(ValuesError::Wordless { file: file.to_owned(), tensor: excerpt_of(tensor) })
+        }
     }
 }
 
@@ -135,7 +137,7 @@ fn one_model(
     let layers = layers.flat_map(|layer| names(layer, &own));
     Err(ValuesError::Unshared {
         file: file.to_owned(),
-        layers: list(layers),
+        layers: in_backticks(layers),
         example: example(client),
     })
 }

@@ -7,7 +7,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::{
     Values, ValuesError,
-    error::shown,
+    error::excerpt_of,
     faults::{Different, Faults},
     names::Naming,
     numbers::{beyond_f32, floats, is_converted},
@@ -118,8 +118,8 @@ impl<'f> StateDict<'f> {
             if !same {
                 return Err(ValuesError::Tied {
                     file: self.file.to_owned(),
-                    first: shown(known[*here]),
-                    second: shown(other),
+                    first: excerpt_of(known[*here]),
+                    second: excerpt_of(other),
                 });
             }
         }
@@ -145,8 +145,8 @@ impl Changes {
 
     fn notes(&self) -> Vec<String> {
         let converted = self.converted.iter();
-        let converted = converted
-            .map(|(kind, count)| format!("{kind:?} is converted to F32 (tensors: {count})"));
+        let converted =
+            converted.map(|(kind, count)| format!("{kind} is converted to F32 (tensors: {count})"));
         let uncounted = (self.uncounted > 0).then(|| {
             let count = self.uncounted;
             format!("`num_batches_tracked` is missing, and taken as 0 (tensors: {count})")

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
+use fedlayer_core::quoted;
 
 use super::super::{
     DecodeError, Fault, Place, Source,
@@ -54,9 +55,9 @@ pub(super) fn separator<R: Read>(
     let found =
         format!("{here} column{plural} between {} and {there} between {name}", called(used));
     let expected = format!("columns between {}", called(used));
-    let other = char::from(other).to_string();
+    let other = quoted(&char::from(other).to_string());
     let help = format!(
-        "write `separator = {other:?}` beside `train`; decimal commas besides: `pandas.read_csv(\"train.csv\", sep={other:?}, decimal=\",\").to_csv(\"train.csv\", index=False)`"
+        "write `separator = {other}` beside `train`; decimal commas besides: `pandas.read_csv(\"train.csv\", sep={other}, decimal=\",\").to_csv(\"train.csv\", index=False)`"
     );
     Err(source.fault_at(Place::Line(1), Fault::Shape, found, expected).with_help(help))
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use ::csv::StringRecord;
+use fedlayer_core::{in_backticks, quoted};
 
 use super::{
     super::{DecodeError, Fault, Place, Source},
@@ -51,7 +52,7 @@ pub(super) fn names<R: Read>(
         _ => first.iter().map(|name| name.trim().to_owned()).collect(),
     };
     if columns.header.is_none() && !is_heading(&names, columns) {
-        let error = fault(source, list(&names), "the names of the columns");
+        let error = fault(source, in_backticks(&names), "the names of the columns");
         return Err(error.with_help(match training {
             Some(_) => "the training file has a line of names: write it above the numbers of this file, too",
             None => "write a line of names above the numbers; or `header = false` beside `train` where the first line is an example (columns are then called `1`, `2`, …), `header = true` where these are names",
@@ -113,12 +114,12 @@ pub(super) fn of_test<R: Read>(
     if !missing.is_empty() || !extra.is_empty() {
         let part = |what: &str, names: &[String]| match names {
             [] => String::new(),
-            names => format!("; {what} {}", list(names)),
+            names => format!("; {what} {}", in_backticks(names)),
         };
         let parts = part("missing:", &missing) + &part("not in training:", &extra);
         let wanted: Vec<String> = wanted().cloned().collect();
-        let expected = format!("those of the training file: {}{parts}", list(&wanted));
-        let error = fault(source, format!("the columns {}", list(names)), expected);
+        let expected = format!("those of the training file: {}{parts}", in_backticks(&wanted));
+        let error = fault(source, format!("the columns {}", in_backticks(names)), expected);
         return Err(error.with_help(
             "give both files the same columns, in any order; `ignore = [\"…\"]` beside `train` leaves columns out",
         ));
@@ -192,7 +193,8 @@ fn all_named<R: Read>(
     };
     let error = fault(source, found, "a name for every column");
     Err(error.with_help(format!(
-        "row numbers are no feature: write the file without them, `df.to_csv(\"train.csv\", index=False)`, or leave the column out: `ignore = [{name:?}]` beside `train`"
+        "row numbers are no feature: write the file without them, `df.to_csv(\"train.csv\", index=False)`, or leave the column out: `ignore = [{}]` beside `train`",
+        quoted(name)
     )))
 }
 
@@ -214,9 +216,10 @@ fn label<R: Read>(
             _ => "one column called `label`, `target`, `class` or `y`",
         };
         let such = labels.last().or(last.as_ref()).map_or("", |&at| names[at].as_str());
-        let error = fault(source, format!("the columns {}", list(names)), called);
+        let error = fault(source, format!("the columns {}", in_backticks(names)), called);
         return Err(error.with_help(format!(
-            "say beside `train` which column holds the class, such as `label = {such:?}`"
+            "say beside `train` which column holds the class, such as `label = {}`",
+            quoted(such)
         )));
     };
     Ok(label)
@@ -239,7 +242,7 @@ fn group<R: Read>(
         [] => Ok(None),
         [group] => Ok(Some(group)),
         [first, ..] => {
-            let found = format!("the columns {}", list(names));
+            let found = format!("the columns {}", in_backticks(names));
             let error = fault(source, found, "one column called `group` or `groups`");
             Err(error.with_help(format!(
                 "say beside `train` which column names the natural client, such as `group = {:?}`",
@@ -257,7 +260,7 @@ fn place<R: Read>(
     name: &str,
 ) -> Result<usize, DecodeError> {
     names.iter().position(|column| column == name).ok_or_else(|| {
-        let found = format!("the columns {}", list(names));
+        let found = format!("the columns {}", in_backticks(names));
         fault(source, found, format!("a column `{name}`")).with_help(format!(
             "`{key}` beside `train` names a column that the file does not have: name one that it has, as it is written there, or leave the key out"
         ))
@@ -286,21 +289,6 @@ fn count_up(names: &[&String]) -> bool {
     [0, 1]
         .iter()
         .any(|first| (*first..).zip(names).all(|(number, name)| number.to_string() == **name))
-}
-
-/// Names as a message lists them.
-fn list(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    const LONGEST: usize = 40;
-    let short = |name: &String| match name.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("`{}…`", &name[..end]),
-        None => format!("`{name}`"),
-    };
-    let shown: Vec<String> = names.iter().take(SHOWN).map(short).collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} … and {more} more", shown.join(", ")),
-    }
 }
 
 fn fault<R: Read>(

@@ -8,6 +8,7 @@ mod row_numbers;
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
+use fedlayer_core::quoted;
 
 use super::{
     DecodeError, Fault, Place, Source,
@@ -198,7 +199,8 @@ fn no_number(field: &str, name: &str) -> String {
     if field.is_empty() {
         return NoFeature::NotFinite.help().to_owned();
     }
+    let name = quoted(name);
     format!(
-        "every column but the label's holds numbers: beside `train`, `label = {name:?}` makes it the label, `ignore = [{name:?}]` leaves it out; `pandas.get_dummies(df, columns=[{name:?}], dtype=int)` makes numbers of it"
+        "every column but the label's holds numbers: beside `train`, `label = {name}` makes it the label, `ignore = [{name}]` leaves it out; `pandas.get_dummies(df, columns=[{name}], dtype=int)` makes numbers of it"
     )
 }

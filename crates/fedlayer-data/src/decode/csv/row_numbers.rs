@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use fedlayer_core::quoted;
+
 use super::{
     super::{DecodeError, Fault, Place, Source, numbers::Numbers},
     heading::Heading,
@@ -34,7 +36,8 @@ pub(super) fn refuse<R: Read>(
     let found = format!("row numbers in the column `{name}`");
     let error = source.fault_at(Place::Line(1), Fault::Shape, found, "features and a label");
     Err(error.with_help(format!(
-        "leave the column out: `ignore = [{name:?}]` beside `train`; or give it another name where it is a feature"
+        "leave the column out: `ignore = [{}]` beside `train`; or give it another name where it is a feature",
+        quoted(name)
     )))
 }
 

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fs};
 
 use fedlayer_core::Role;
+use proptest::prelude::*;
 
 use super::*;
 use crate::folders::Folders;
@@ -93,6 +94,41 @@ fn a_part_of_an_address_that_is_not_there_is_named_with_what_there_is() {
         error.with_help().replace(&folder(), "FOLDER")
     });
     insta::assert_snapshot!("addresses", said.join("\n\n"));
+}
+
+/// Other forms of a number named the same model, so that one model had many names.
+#[test]
+fn a_number_of_an_address_has_the_one_form_that_the_program_writes() {
+    for (address, what, found) in [
+        ("run:all:+1:5:0", "seed", "+1"),
+        ("run:all:01:5:0", "seed", "01"),
+        ("run:all:1:+5:0", "round", "+5"),
+        ("run:all:1:0005:0", "round", "0005"),
+        ("run:all:1:5:+0", "client", "+0"),
+        ("run:all:1:5:000", "client", "000"),
+        ("run:all:1: 5:0", "round", " 5"),
+    ] {
+        let said = read_address(address).unwrap_err().to_string();
+        let words = format!("the run has no {what} `{found}`; it has ");
+        assert!(said.contains(&words), "{address}: {said}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_other_form_of_a_number_names_a_model(
+        part in 0_usize..3,
+        odd in "[-+ 0]{1,4}|[0-9]{0,2}[ ._]|[a-z]{1,3}",
+        after in any::<bool>(),
+    ) {
+        let mut parts = ["1".to_owned(), "5".to_owned(), "0".to_owned()];
+        let number = parts[part].clone();
+        parts[part] = if after { number.clone() + &odd } else { odd + &number };
+        let is_a_number = parts[part].parse::<u64>().is_ok_and(|found| found.to_string() == parts[part]);
+        prop_assume!(!is_a_number);
+        let address = format!("run:all:{}", parts.join(":"));
+        prop_assert!(read_address(&address).is_err(), "{}", address);
+    }
 }
 
 fn checkpoint(strategy: &str) -> PathBuf {

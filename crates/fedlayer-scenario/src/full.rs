@@ -1,0 +1,113 @@
+//! [`Scenario::in_full`]: a scenario with the values of the keys that it does not give.
+
+use fedlayer_core::spec::{
+    DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale, ScaleWord,
+    Synthetic,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Scenario;
+
+impl Scenario {
+    /// Returns the scenario as JSON with every key that it does not give at the value that the key then has, and with seeds in ascending
+    /// order: two scenarios that mean the same are equal. A key stays `null` or absent where no value says what it means
+    /// (`clients.deadline`, which is none), or where the data decides (`data.scale` of one's own files).
+    ///
+    /// # Errors
+    /// When a value cannot be written as JSON.
+    pub fn in_full(&self) -> Result<Value, serde_json::Error> {
+        let mut full = self.clone();
+        full.seeds.sort_unstable();
+        full.clients.per_round.get_or_insert(full.clients.count);
+        data(&mut full.data);
+        model(&mut full.model);
+        let mut value = serde_json::to_value(&full)?;
+        // What plans leave out at its default, so that their hashes stay as they were.
+        put(&mut value, "/local", "last_batch", &full.local.last_batch)?;
+        put(&mut value, "/data", "label_noise", &full.data.label_noise)?;
+        if let DataSet::Files(files) = &full.data.set {
+            put(&mut value, "/data/set/files", "ignore", &files.ignore)?;
+        }
+        Ok(value)
+    }
+}
+
+/// Writes a key into the table at a pointer.
+fn put(
+    value: &mut Value,
+    table: &str,
+    key: &str,
+    said: &impl Serialize,
+) -> Result<(), serde_json::Error> {
+    if let Some(Value::Object(table)) = value.pointer_mut(table) {
+        table.insert(key.to_owned(), serde_json::to_value(said)?);
+    }
+    Ok(())
+}
+
+fn data(spec: &mut DataSpec) {
+    let (scale, normalize) = (Scale::Word, Normalize::Word);
+    match spec.set {
+        DataSet::Digits => {
+            spec.scale.get_or_insert(scale(ScaleWord::Unit));
+            spec.normalize.get_or_insert(normalize(NormalizeWord::None));
+        }
+        DataSet::Mnist | DataSet::FashionMnist | DataSet::Cifar10 | DataSet::Cifar100 => {
+            spec.scale.get_or_insert(scale(ScaleWord::Unit));
+            spec.normalize.get_or_insert(normalize(NormalizeWord::Set));
+        }
+        DataSet::Synthetic(_) => {
+            spec.scale.get_or_insert(scale(ScaleWord::None));
+            spec.normalize.get_or_insert(normalize(NormalizeWord::None));
+        }
+        DataSet::Files(_) => {
+            spec.normalize.get_or_insert(normalize(NormalizeWord::None));
+        }
+        DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_) => {
+            spec.context = Some(spec.context());
+        }
+    }
+    if has_no_test_part(&spec.set) {
+        spec.test_share = Some(spec.test_share());
+    }
+    match &mut spec.set {
+        DataSet::Synthetic(Synthetic { examples, per_client: None, .. }) => {
+            examples.get_or_insert(Synthetic::EXAMPLES);
+        }
+        DataSet::Files(files) if files.train.contains(".csv") => {
+            files.separator.get_or_insert(',');
+            files.header.get_or_insert(true);
+        }
+        _ => {}
+    }
+}
+
+/// Whether the common test set is set apart from the training examples.
+fn has_no_test_part(set: &DataSet) -> bool {
+    match set {
+        DataSet::Digits | DataSet::TinyShakespeare | DataSet::Text(_) => true,
+        DataSet::Synthetic(synthetic) => synthetic.per_client.is_none(),
+        DataSet::Files(files) => files.test.is_none(),
+        _ => false,
+    }
+}
+
+fn model(model: &mut ModelSpec) {
+    match model {
+        ModelSpec::Mlp(form) => {
+            if let MlpForm::Full(full) = form
+                && full.activation == Default::default()
+            {
+                *form = MlpForm::Hidden(std::mem::take(&mut full.hidden));
+            }
+        }
+        ModelSpec::Resnet18(residual) if residual.norm == NormKind::Group => {
+            residual.groups.get_or_insert(ModelSpec::RESNET_18_GROUPS);
+        }
+        ModelSpec::Resnet20(residual) if residual.norm == NormKind::Group => {
+            residual.groups.get_or_insert(ModelSpec::RESNET_20_GROUPS);
+        }
+        _ => {}
+    }
+}

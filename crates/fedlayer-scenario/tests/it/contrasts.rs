@@ -1,0 +1,317 @@
+//! Whatever key two scenarios differ in, a comparison of their runs names it with both values: tested for every key of the schema.
+
+use fedlayer_core::{Contrast, Effect, contrasts};
+use fedlayer_scenario::{said, schema};
+use serde_json::{Map, Value, json};
+
+/// A scenario that gives no more than it must.
+fn base() -> Value {
+    json!({
+        "seeds": [1, 2],
+        "rounds": 20,
+        "data": { "set": "digits" },
+        "clients": { "count": 8 },
+        "model": "linear",
+        "local": { "epochs": 1, "batch": 16, "optimizer": { "sgd": { "lr": 0.1 } } },
+        "strategy": [{ "name": "all", "average": "all" }],
+    })
+}
+
+/// Tables that are not gone through: strategies and variants are told apart by name, analyses change no number of a comparison.
+const LEFT_OUT: [&str; 3] = ["analysis", "strategy", "sweep"];
+
+/// Keys that change no number of a comparison.
+const WITHOUT_EFFECT: [&str; 9] = [
+    "barriers.alpha",
+    "barriers.baselines",
+    "barriers.every",
+    "barriers.sets",
+    "barriers.splits",
+    "barriers.twins",
+    "checkpoints.every",
+    "checkpoints.keep",
+    "evaluate.every",
+];
+
+fn in_full(scenario: &Value) -> Value {
+    let text = toml_of(scenario);
+    let said = said("scenario.toml", &text, &[]).map_err(|report| format!("{report}\n{text}"));
+    said.unwrap().in_full().unwrap()
+}
+
+/// A scenario in one line of TOML a key.
+fn toml_of(scenario: &Value) -> String {
+    let entries = scenario.as_object().unwrap().iter();
+    entries.map(|(key, value)| format!("{key} = {}\n", inline(value))).collect()
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(table) => {
+            let entries = table.iter().map(|(key, value)| format!("{key} = {}", inline(value)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+/// The JSON Schema of scenarios.
+struct Schema(Value);
+
+impl Schema {
+    /// A node, with what it refers to.
+    fn resolved(&self, node: &Value) -> Value {
+        let Some(name) = node["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/"))
+        else {
+            return node.clone();
+        };
+        let mut whole = self.0["$defs"][name].as_object().unwrap().clone();
+        whole.extend(
+            node.as_object().unwrap().iter().map(|(key, said)| (key.clone(), said.clone())),
+        );
+        whole.remove("$ref");
+        self.resolved(&Value::Object(whole))
+    }
+
+    /// The forms that a value may have, all but `null`.
+    fn forms(&self, node: &Value) -> Vec<Value> {
+        let node = self.resolved(node);
+        let choices = ["oneOf", "anyOf"].iter().filter_map(|word| node[word].as_array()).flatten();
+        let forms: Vec<Value> = choices.flat_map(|form| self.forms(form)).collect();
+        if forms.is_empty() { vec![node] } else { forms }
+            .into_iter()
+            .filter(|form| form["type"] != "null")
+            .collect()
+    }
+
+    /// The smallest value of a form, and another one.
+    fn two_values(&self, form: &Value) -> (Value, Value) {
+        if !form["const"].is_null() {
+            return (form["const"].clone(), form["const"].clone());
+        }
+        let least = form["minimum"].as_f64().or(form["exclusiveMinimum"].as_f64()).unwrap_or(0.0);
+        let is = |word: &str| {
+            form["type"] == word || form["type"].as_array().is_some_and(|all| all[0] == word)
+        };
+        if let Some(words) = form["enum"].as_array() {
+            (words[0].clone(), words[words.len() - 1].clone())
+        } else if is("integer") {
+            (json!(least as u64 + 5), json!(least as u64 + 6))
+        } else if is("number") {
+            (json!(least + 0.25), json!(least + 0.375))
+        } else if is("boolean") {
+            (json!(true), json!(false))
+        } else if is("string") {
+            (json!("a"), json!("b"))
+        } else if is("array") {
+            let item = &self.forms(&form["items"])[0];
+            let (first, second) = match item["properties"].is_object() {
+                true => (self.smallest(item), self.smallest(&self.forms(&form["items"])[1])),
+                false => self.two_values(item),
+            };
+            (json!([first]), json!([second]))
+        } else {
+            let smallest = self.smallest(form);
+            (smallest.clone(), smallest)
+        }
+    }
+
+    /// A value with what it must have alone.
+    fn smallest(&self, node: &Value) -> Value {
+        let form = &self.forms(node)[0];
+        let Some(properties) = form["properties"].as_object() else {
+            return self.two_values(form).0;
+        };
+        let required = form["required"].as_array().cloned().unwrap_or_default();
+        let needed = properties.iter().filter(|(key, _)| required.contains(&json!(key)));
+        Value::Object(needed.map(|(key, inner)| (key.clone(), self.smallest(inner))).collect())
+    }
+
+    /// Pairs of scenarios that differ in one key each, for every key at or below a node: the key's path, and what is put at `place`.
+    fn pairs(&self, node: &Value, place: &[String], pairs: &mut Vec<Pair>) {
+        let forms = self.forms(node);
+        let values: Vec<Value> = forms.iter().map(|form| self.smallest(form)).collect();
+        for pair in values.windows(2) {
+            pairs.push(Pair::of(place, Some(&pair[0]), &pair[1]));
+        }
+        for (form, smallest) in forms.iter().zip(&values) {
+            match form["properties"].as_object() {
+                None => {
+                    let (one, other) = self.two_values(form);
+                    pairs.extend((one != other).then(|| Pair::of(place, Some(&one), &other)));
+                }
+                Some(properties) => {
+                    for (key, inner) in properties {
+                        self.inner_pairs(place, key, (inner, smallest), pairs);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The pairs of a key in a table, which has what it must have besides.
+    fn inner_pairs(
+        &self,
+        place: &[String],
+        key: &str,
+        (inner, table): (&Value, &Value),
+        pairs: &mut Vec<Pair>,
+    ) {
+        let mut found = Vec::new();
+        let at: Vec<String> = place.iter().cloned().chain([key.to_owned()]).collect();
+        self.pairs(inner, &at, &mut found);
+        let is_required = !table[key].is_null();
+        if !is_required {
+            // What the key is where it is not given, against a value of it.
+            let (one, other) = self.two_values(&self.forms(inner)[0]);
+            let default = &self.resolved(inner)["default"];
+            let given = if *default == one { other } else { one };
+            found.push(Pair::of(&at, None, &given));
+        }
+        let within = |value: &Value| {
+            let mut table = table.as_object().cloned().unwrap_or_default();
+            table.insert(key.to_owned(), value.clone());
+            Value::Object(table)
+        };
+        pairs.extend(found.into_iter().map(|pair| Pair {
+            one: Some(pair.one.map_or(table.clone(), |value| within(&value))),
+            other: within(&pair.other),
+            ..pair
+        }));
+    }
+}
+
+/// Two values of one key.
+struct Pair {
+    /// The path of the key.
+    key: Vec<String>,
+    /// What the first scenario has in its place; nothing where it does not give it.
+    one: Option<Value>,
+    /// What the second one has there.
+    other: Value,
+}
+
+impl Pair {
+    fn of(key: &[String], one: Option<&Value>, other: &Value) -> Self {
+        Self { key: key.to_vec(), one: one.cloned(), other: other.clone() }
+    }
+
+    /// The two scenarios.
+    fn scenarios(&self) -> [Value; 2] {
+        let with = |value: Option<&Value>| {
+            let mut scenario = base();
+            let table: &mut Map<String, Value> = scenario.as_object_mut().unwrap();
+            match value {
+                Some(value) => table.insert(self.key[0].clone(), value.clone()),
+                None => None,
+            };
+            scenario
+        };
+        [with(self.one.as_ref()), with(Some(&self.other))]
+    }
+}
+
+/// Every pair of every key of the schema.
+fn all() -> Vec<Pair> {
+    let schema = Schema(schema());
+    let mut pairs = Vec::new();
+    for (key, node) in schema.0["properties"].as_object().unwrap() {
+        if LEFT_OUT.contains(&key.as_str()) {
+            continue;
+        }
+        // What a table of the base must have, its parts have too.
+        let before = pairs.len();
+        schema.pairs(node, std::slice::from_ref(key), &mut pairs);
+        if let Value::Object(own) = &base()[key] {
+            for pair in &mut pairs[before..] {
+                for value in pair.one.iter_mut().chain([&mut pair.other]) {
+                    let Value::Object(table) = value else { continue };
+                    for (key, value) in own {
+                        table.entry(key.clone()).or_insert_with(|| value.clone());
+                    }
+                }
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn every_key_of_the_schema_is_named_with_both_values_and_withholds_what_it_must() {
+    let mut keys = 0;
+    for pair in all() {
+        let [one, other] = pair.scenarios();
+        let found = contrasts(&in_full(&one), &in_full(&other));
+        let key = pair.key.join(".");
+        if WITHOUT_EFFECT.iter().any(|known| key.starts_with(known)) {
+            assert_eq!(found, [], "{key}");
+            continue;
+        }
+        let about = format!("{key}: {one} and {other}: {found:?}");
+        // A choice in which both have no key in common is named whole.
+        let names =
+            |found: &Contrast| key == found.key || key.starts_with(&format!("{}.", found.key));
+        assert!(!found.is_empty() && found.iter().all(names), "{about}");
+        for Contrast { reference, other, .. } in &found {
+            assert!(!reference.is_empty() && !other.is_empty() && reference != other, "{about}");
+        }
+        let is_training = key.starts_with("local")
+            || key.starts_with("data.augment")
+            || key == "barriers.between";
+        let expected = match pair.key[0].as_str() {
+            _ if is_training => Effect::Training,
+            "seeds" | "rounds" => Effect::Extent,
+            _ => Effect::Setup,
+        };
+        assert!(found.iter().all(|found| found.effect == expected), "{about}");
+        keys += 1;
+    }
+    assert!(keys > 100, "{keys} keys");
+}
+
+/// What a run is compared with most: one that leaves a key at its default.
+#[test]
+fn a_key_that_is_not_given_has_the_value_that_it_then_has() {
+    let with = |key: &str, value: Value| {
+        let mut scenario = base();
+        let path = format!("/{}", key.replace('.', "/"));
+        let (table, name) = path.rsplit_once('/').unwrap();
+        let table = scenario.pointer_mut(table).unwrap().as_object_mut().unwrap();
+        table.insert(name.to_owned(), value);
+        contrasts(&in_full(&base()), &in_full(&scenario))
+    };
+    for (key, value, default) in [
+        ("clients.per_round", json!(5), "8"),
+        ("clients.deadline", json!(5.0), "no deadline"),
+        ("clients.dropout", json!(0.5), "0.0"),
+        ("data.train", json!(100), "all examples"),
+        ("data.keep_classes", json!(5), "all classes"),
+        ("data.label_noise", json!(0.5), "0.0"),
+        ("data.scale", json!("none"), "\"unit\""),
+        ("data.normalize", json!("set"), "\"none\""),
+        ("data.test_share", json!(0.5), "0.2"),
+        ("data.partition", json!("whole"), "\"iid\""),
+        ("initial", json!("a"), "drawn from the seed"),
+        ("local.last_batch", json!("drop"), "\"keep\""),
+        ("local.clip", json!(1.0), "no clipping"),
+        ("local.warmup", json!({ "steps": 5 }), "no warm-up"),
+    ] {
+        let found = with(key, value);
+        assert_eq!(found.len(), 1, "{key}: {found:?}");
+        assert_eq!((found[0].key.as_str(), found[0].reference.as_str()), (key, default));
+    }
+    // The default, written out, is the same scenario.
+    for (key, value) in [
+        ("clients.per_round", json!(8)),
+        ("data.scale", json!("unit")),
+        ("data.test_share", json!(0.2)),
+        ("data.label_noise", json!(0.0)),
+        ("local.last_batch", json!("keep")),
+        ("seeds", json!([2, 1])),
+    ] {
+        assert_eq!(with(key, value), [], "{key}");
+    }
+}
