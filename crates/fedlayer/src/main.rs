@@ -26,19 +26,23 @@ mod inputs;
 mod list;
 mod locator;
 mod module_speed;
+mod open_files;
 mod progress;
 mod reopen;
 mod run;
 mod run_folder;
+mod runtime;
 mod scenario;
 mod screen;
 mod security;
 mod shelf;
 mod short_forms;
+mod shortage;
 mod signals;
 mod table;
 mod trainers;
 mod turns;
+mod validity;
 mod values;
 mod worker;
 
@@ -55,6 +59,8 @@ fn main() {
         Ok(cli) => cli,
         Err(code) => std::process::exit(code),
     };
+    open_files::raise_limit();
+    signals::survive_file_limits();
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let code = match perform(&cli.command, &screen) {
