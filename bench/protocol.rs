@@ -26,8 +26,8 @@ use fedlayer_core::{
 use fedlayer_runtime::{
     Committed, Journal, Link, Reply, Task, TrainerFactory, Work, WorkerPool,
     remote::{
-        Briefing, Digest, End, Hub, Identity, Listening, Metrics, Post, Prepared, Security, limits,
-        serve, work,
+        Briefing, Capacity, Digest, End, Hub, Identity, Listening, Metrics, Post, Prepared,
+        Security, limits, serve, work,
     },
     run, shutdown,
 };
@@ -182,7 +182,7 @@ impl Place {
         let hub = Arc::new(Hub::new(briefing, limits::GRACE, metrics.clone(), |_| {}).unwrap());
         let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listening.address().unwrap().to_string();
-        tokio::spawn(serve(listening, hub.clone(), Security::default()));
+        tokio::spawn(serve(listening, hub.clone(), Security::default(), Capacity::within(4096)));
         Self { hub, plan, metrics, address }
     }
 

@@ -79,7 +79,7 @@ fn a_coordinator_whose_disk_is_full_goes_on_once_there_is_room() {
     assert_eq!(federation.coordinator.ended(), Some(6), "{}", federation.said());
     let said = federation.said();
     assert!(said.contains("could not write `several/"), "{said}");
-    assert!(said.contains("once there is room, go on with"), "{said}");
+    assert!(said.contains("once it can be written, go on with"), "{said}");
     federation.restart();
     federation.finish_like_one_process();
     assert_eq!(worker.ended(), Some(0));

@@ -80,8 +80,12 @@ pub(crate) const PHASES: [&str; 5] =
 pub(crate) struct Setting {
     /// No file of it may grow past so many KiB: that stands in for a full disk. It holds for the first life only.
     pub(crate) kib: Option<u32>,
+    /// How many files it may have open; for the first life only, too.
+    pub(crate) open_files: Option<u32>,
     /// Whether its log names the phases of every round.
     pub(crate) phases: bool,
+    /// Whether its log and its workers' hold every detail.
+    pub(crate) traces: bool,
 }
 
 /// A run folder in the making.
@@ -126,8 +130,11 @@ impl Federation {
             "coordinator scenario.toml --listen 127.0.0.1:{port} --out several --go-on {arguments}"
         );
         let mut command = place.command(&command);
-        if let Some(kib) = setting.kib {
-            let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+        let limits = setting.kib.map(|kib| format!("ulimit -f {kib};")).into_iter();
+        let limits: String =
+            limits.chain(setting.open_files.map(|count| format!("ulimit -n {count};"))).collect();
+        if !limits.is_empty() {
+            let script = format!("{limits} exec \"$0\" \"$@\"");
             let mut limited = Command::new("bash");
             limited.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
             limited.current_dir(place.path("")).env("NO_COLOR", "1").stdin(Stdio::null());
@@ -136,6 +143,9 @@ impl Federation {
         if setting.phases {
             let parts = "fedlayer_runtime::coordinator=debug,fedlayer_runtime::measure=debug";
             command.env("RUST_LOG", parts);
+        }
+        if setting.traces {
+            command.env("RUST_LOG", "trace");
         }
         command.stdout(fs::File::create(place.path("table")).unwrap());
         command.stderr(fs::File::create(&log).unwrap());
@@ -160,6 +170,9 @@ impl Federation {
         let command = format!("worker --connect 127.0.0.1:{port} --patience 600 {arguments}");
         let mut command = self.place.command(&command);
         command.stdout(Stdio::null()).stderr(fs::File::create(log).unwrap());
+        if self.setting.traces {
+            command.env("RUST_LOG", "trace");
+        }
         Process(command.spawn().unwrap())
     }
 
@@ -170,7 +183,7 @@ impl Federation {
     /// The same coordinator again, on the same port and the same run folder.
     pub(crate) fn restart(&mut self) {
         self.lives += 1;
-        let setting = Setting { kib: None, ..self.setting };
+        let setting = Setting { kib: None, open_files: None, ..self.setting };
         let (process, _) =
             Self::coordinate(&self.place, &self.arguments, self.port, self.lives, setting);
         self.coordinator = process;

@@ -5,11 +5,15 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
 mod coordinator;
+mod crowds;
 mod disk;
 mod federation;
+mod limits;
 mod network;
 mod proxy;
 mod refused;
+mod secrets;
+mod signals;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "shared with the other tests of the program")]
 mod support;

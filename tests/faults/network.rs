@@ -106,9 +106,9 @@ fn a_thousand_half_open_connections_keep_neither_rounds_nor_a_worker_from_going_
     let _second = federation.worker();
     until("the second worker", || federation.said().contains("(workers: 2, slots: 4)"));
     federation.until_round(before + 20);
-    // One address may have 256 that have not shown what they are.
+    // 512 may not have shown what they are, and fewer where the limit of open files is low.
     let crowded = "fedlayer_refusals_total{reason=\"Crowded\"}";
-    until("the oldest being closed", || federation.counted(crowded) >= 1000 - 256);
+    until("the oldest being closed", || federation.counted(crowded) >= 1000 - 512);
     let took = began.elapsed();
     // The others' time is over after 10 s.
     let silent_ones = "fedlayer_refusals_total{reason=\"Silent\"}";

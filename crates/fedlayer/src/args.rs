@@ -322,9 +322,26 @@ pub(crate) struct CertsArgs {
     /// A name or address by which workers call the coordinator, beside `localhost`, `127.0.0.1`, `::1` and `coordinator`. May be repeated.
     #[arg(long = "name", value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) names: Vec<String>,
+    /// A worker that gets a key of its own, in `FOLDER/workers/NAME`: everything that its machine needs, and nothing else. May be repeated. Where it is
+    /// not given, all workers use the one key in `FOLDER`.
+    #[arg(long = "worker", value_name = "NAME", value_parser = worker_name)]
+    pub(crate) workers: Vec<String>,
+    /// How many days the certificates are valid, from an hour before now.
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    pub(crate) days: u32,
     /// Do nothing where they are there already.
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+/// A worker's name, which becomes the name of its folder.
+fn worker_name(name: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let fits = (1..=64).contains(&name.len()) && name.chars().all(is_plain);
+    match fits && !name.starts_with(['.', '-']) {
+        true => Ok(name.to_owned()),
+        false => Err("1 to 64 letters, digits, `-`, `_` and `.` are allowed, the first a letter, a digit or `_`".to_owned()),
+    }
 }
 
 /// `fedlayer health`.

@@ -12,6 +12,7 @@ use crate::{
     run_folder::{Beginning, RunFolder},
     run_note::RunNote,
     screen::Screen,
+    shortage,
     trainers::Trainers,
 };
 
@@ -119,13 +120,10 @@ pub(crate) fn try_out(trainers: &Arc<Trainers>, plans: &[Plan]) -> Result<(), Fa
         reasons.push(run_reason(&plan.title(), plan.seed, &reason));
         tried.push((plan, reason));
     }
-    Err(Failure::Run {
-        failed: plans.len(),
-        plans: plans.len(),
-        reasons: reasons.join("\n"),
-        folder: RUNS.into(),
-        cause: Cause::Start,
-    })
+    let reasons = reasons.join("\n");
+    let cause = if shortage::is_in(&reasons) { Cause::Shortage } else { Cause::Start };
+    let (failed, folder) = (plans.len(), RUNS.into());
+    Err(Failure::Run { failed, plans: plans.len(), reasons, folder, cause })
 }
 
 /// Makes a trainer on a thread of its own, as a worker has one, and drops it.
@@ -134,8 +132,11 @@ fn make_trainer(trainers: &Arc<Trainers>, plan: &Plan) -> Result<(), String> {
         trainers.enter_thread();
         trainers.trainer(plan).map(drop)
     };
-    thread::scope(|scope| scope.spawn(make).join())
-        .unwrap_or_else(|_| Err("a fault of fedlayer: its trainer broke".to_owned()))
+    let broken = |_| Err("a fault of fedlayer: its trainer broke".to_owned());
+    thread::scope(|scope| match thread::Builder::new().spawn_scoped(scope, make) {
+        Ok(trying) => trying.join().unwrap_or_else(broken),
+        Err(error) => Err(format!("no more threads: {error}")),
+    })
 }
 
 impl NewRun<'_> {

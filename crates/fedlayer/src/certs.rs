@@ -1,6 +1,6 @@
-//! `fedlayer certs`: an authority, a certificate for each side, and a token.
+//! `fedlayer certs`: an authority, certificates for both sides, and a token.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fedlayer_runtime::remote::Token;
 use rcgen::{
@@ -11,13 +11,17 @@ use rcgen::{
 use crate::{
     args::CertsArgs,
     exit::Failure,
-    files::{self, FileError},
+    files::{self, SecretError},
     screen::Screen,
     security::{Side, TOKEN},
+    validity::{Validity, minute},
 };
 
 /// Names of a coordinator that are always in its certificate.
 const NAMES: [&str; 4] = ["localhost", "127.0.0.1", "::1", "coordinator"];
+
+/// The folder with a folder for each worker that has a key of its own.
+const WORKERS: &str = "workers";
 
 /// `fedlayer certs`.
 pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
@@ -34,7 +38,8 @@ pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
     }
     let names = NAMES.iter().map(ToString::to_string).chain(args.names.iter().cloned());
     let names: Vec<String> = names.collect();
-    let made = made(&names).map_err(|error| {
+    let validity = Validity::of_days(args.days);
+    let made = made(&names, &args.workers, validity).map_err(|error| {
         Failure::Security(format!(
             "no certificate could be made for {}: {error}\nhint: `--name` takes a host's name or an IP address",
             names.join(", ")
@@ -42,69 +47,211 @@ pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
     })?;
     let token = Token::draw().map_err(Failure::Security)?;
     let absent = files::absent_folders(folder);
-    let written = write(folder, &made, token.secret());
-    written.inspect_err(|_| files::remove_empty_folders(&absent))?;
+    let written = write(folder, &made, &args.workers, token.secret());
+    written.map_err(|error| {
+        files::remove_empty_folders(&absent);
+        Failure::Secret(error)
+    })?;
     screen.talk(&format!(
         "certificates and token in {}, for a coordinator called {}",
         folder.display(),
         names.join(", ")
     ));
+    for name in &args.workers {
+        let folder = worker_folder(name);
+        screen.talk(&format!("for worker {name}: {}", args.folder.join(folder).display()));
+    }
+    screen.talk(&format!("valid until {}", minute(validity.until)));
     Ok(())
 }
 
-/// A file of the folder: its name, its text, and whether only its owner may read it.
+/// Where a worker that has a key of its own finds it.
+fn worker_folder(name: &str) -> PathBuf {
+    Path::new(WORKERS).join(name)
+}
+
+/// A file of the folder: its path there, its text, and whether only its owner may read it.
 struct Made {
-    name: String,
+    path: PathBuf,
     text: String,
     is_secret: bool,
 }
 
 impl Made {
-    fn new(name: impl Into<String>, text: String, is_secret: bool) -> Self {
-        Self { name: name.into(), text, is_secret }
+    fn new(path: impl Into<PathBuf>, text: String, is_secret: bool) -> Self {
+        Self { path: path.into(), text, is_secret }
     }
 }
 
-/// The authority, and a certificate for each side, for a coordinator of these names. Nothing is written.
-fn made(names: &[String]) -> Result<Vec<Made>, rcgen::Error> {
-    let authority = authority()?;
-    let mut made = vec![
-        Made::new("ca.pem", authority.pem(), false),
-        Made::new("ca.key", authority.key().serialize_pem(), true),
-    ];
-    for (side, names, usage) in [
-        (Side::Coordinator, names.to_owned(), ExtendedKeyUsagePurpose::ServerAuth),
-        (Side::Worker, vec!["worker".to_owned()], ExtendedKeyUsagePurpose::ClientAuth),
-    ] {
-        let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name.push(DnType::CommonName, format!("fedlayer {}", side.name()));
-        params.key_usages.push(KeyUsagePurpose::DigitalSignature);
-        params.extended_key_usages.push(usage);
-        let certificate = params.signed_by(&key, &authority)?;
-        made.push(Made::new(format!("{}.pem", side.name()), certificate.pem(), false));
-        made.push(Made::new(format!("{}.key", side.name()), key.serialize_pem(), true));
+/// The authority, and certificates for a coordinator of these names and for its workers: one for them all, or one for each that has a name.
+/// Nothing is written.
+fn made(
+    names: &[String],
+    workers: &[String],
+    validity: Validity,
+) -> Result<Vec<Made>, rcgen::Error> {
+    let authority = Authority::new(validity)?;
+    let mut made = vec![authority.file("ca.pem"), authority.key()];
+    made.extend(authority.pair(Side::Coordinator, Path::new(""), names, "fedlayer coordinator")?);
+    let worker = |folder: &Path, called: &str| {
+        authority.pair(Side::Worker, folder, &["worker".to_owned()], called)
+    };
+    if workers.is_empty() {
+        made.extend(worker(Path::new(""), "fedlayer worker")?);
+    }
+    for name in workers {
+        let folder = worker_folder(name);
+        made.push(authority.file(folder.join("ca.pem")));
+        made.extend(worker(&folder, &format!("fedlayer worker {name}"))?);
     }
     Ok(made)
 }
 
-/// Writes everything into the folder, the token last: where it is, everything is.
-fn write(folder: &Path, made: &[Made], token: &str) -> Result<(), FileError> {
-    files::create_folders(folder)?;
-    for Made { name, text, is_secret } in made {
-        let path = folder.join(name);
+/// Writes everything into the folder, the tokens last: where the folder's own is, everything is.
+fn write(folder: &Path, made: &[Made], workers: &[String], token: &str) -> Result<(), SecretError> {
+    files::private_folder(folder)?;
+    let own = workers.iter().map(|name| folder.join(worker_folder(name)));
+    let own: Vec<PathBuf> = own.collect();
+    if !own.is_empty() {
+        files::private_folder(&folder.join(WORKERS))?;
+    }
+    own.iter().try_for_each(|folder| files::private_folder(folder))?;
+    for Made { path, text, is_secret } in made {
+        let path = folder.join(path);
         match is_secret {
             true => files::write_secret(&path, text.as_bytes())?,
             false => files::write_atomically(&path, text.as_bytes())?,
         }
     }
-    files::write_secret(&folder.join(TOKEN), token.as_bytes())
+    let places = own.iter().map(PathBuf::as_path).chain([folder]);
+    places
+        .into_iter()
+        .try_for_each(|place| files::write_secret(&place.join(TOKEN), token.as_bytes()))
 }
 
-fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.distinguished_name.push(DnType::CommonName, "fedlayer authority");
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+/// Who signs the certificates of both sides.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    validity: Validity,
+}
+
+impl Authority {
+    fn new(validity: Validity) -> Result<Self, rcgen::Error> {
+        let mut params = params(Vec::new(), "fedlayer authority", validity)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        Ok(Self { issuer, validity })
+    }
+
+    /// Its certificate, which both sides need.
+    fn file(&self, path: impl Into<PathBuf>) -> Made {
+        Made::new(path, self.issuer.pem(), false)
+    }
+
+    fn key(&self) -> Made {
+        Made::new("ca.key", self.issuer.key().serialize_pem(), true)
+    }
+
+    /// A certificate and its key for a side.
+    fn pair(
+        &self,
+        side: Side,
+        folder: &Path,
+        names: &[String],
+        called: &str,
+    ) -> Result<[Made; 2], rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let mut params = params(names.to_owned(), called, self.validity)?;
+        params.key_usages.push(KeyUsagePurpose::DigitalSignature);
+        params.extended_key_usages.push(match side {
+            Side::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
+            Side::Worker => ExtendedKeyUsagePurpose::ClientAuth,
+        });
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        let file = |ending| folder.join(format!("{}.{ending}", side.name()));
+        Ok([
+            Made::new(file("pem"), certificate.pem(), false),
+            Made::new(file("key"), key.serialize_pem(), true),
+        ])
+    }
+}
+
+fn params(
+    names: Vec<String>,
+    called: &str,
+    validity: Validity,
+) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, called);
+    params.not_before = validity.from;
+    params.not_after = validity.until;
+    Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+    use crate::security;
+
+    /// A folder of certificates that are valid from and until so many days from now.
+    fn folder(from: i64, until: i64) -> tempfile::TempDir {
+        let now = OffsetDateTime::now_utc();
+        let validity =
+            Validity { from: now + Duration::days(from), until: now + Duration::days(until) };
+        let names = ["localhost".to_owned()];
+        let place = tempfile::tempdir().unwrap();
+        let made = made(&names, &[], validity).unwrap();
+        write(place.path(), &made, &[], "0123456789abcdef").unwrap();
+        place
+    }
+
+    #[test]
+    fn certificates_that_are_over_or_not_yet_valid_are_named_on_both_sides_with_what_to_do() {
+        for (from, until, words, hint) in [
+            (-30, -3, "was valid until ", "hint: make new ones in another folder"),
+            (3, 30, "is valid from ", "hint: see that the clock of this machine is right"),
+        ] {
+            let place = folder(from, until);
+            for side in [Side::Coordinator, Side::Worker] {
+                let failure = security::tls(place.path(), side).unwrap_err();
+                let said = failure.to_string();
+                assert_eq!(failure.code(), 12);
+                assert!(
+                    said.contains(&format!("the certificate `{}", place.path().display())),
+                    "{said}"
+                );
+                assert!(said.contains(words) && said.contains(hint), "{said}");
+            }
+        }
+        let place = folder(-1, 1);
+        assert!(security::tls(place.path(), Side::Worker).is_ok());
+    }
+
+    #[test]
+    fn a_year_is_valid_from_an_hour_ago_on() {
+        let Validity { from, until } = Validity::of_days(365);
+        assert_eq!(until - from, Duration::days(365) + Duration::HOUR);
+        assert!(from < OffsetDateTime::now_utc());
+    }
+
+    #[test]
+    fn every_worker_with_a_name_has_a_key_of_its_own_and_no_other() {
+        let place = tempfile::tempdir().unwrap();
+        let workers = ["a".to_owned(), "b".to_owned()];
+        let made = made(&["localhost".to_owned()], &workers, Validity::of_days(1)).unwrap();
+        write(place.path(), &made, &workers, "0123456789abcdef").unwrap();
+        let keys = workers.map(|name| {
+            let folder = place.path().join("workers").join(name);
+            let files = ["ca.pem", "token", "worker.key", "worker.pem"];
+            assert_eq!(files::names_in(&folder).unwrap(), files);
+            assert!(security::tls(&folder, Side::Worker).is_ok());
+            files::read_text(&folder.join("worker.key")).unwrap()
+        });
+        assert_ne!(keys[0], keys[1]);
+        assert!(!files::exists(&place.path().join("worker.key")));
+        assert!(security::tls(place.path(), Side::Coordinator).is_ok());
+    }
 }

@@ -10,7 +10,9 @@ use std::{
 use fedlayer_core::{Plan, Split, printable};
 use fedlayer_runtime::{
     Shutdown,
-    remote::{self, Briefing, End, Hub, ListenError, Listening, Metrics, Security, serve},
+    remote::{
+        self, Briefing, Capacity, End, Hub, ListenError, Listening, Metrics, Security, serve,
+    },
 };
 use fedlayer_scenario::Read;
 use fedlayer_torch::Device;
@@ -25,6 +27,7 @@ use crate::{
     folders::Folders,
     identity::identity,
     input_files::Search,
+    open_files,
     reopen::{self, Damage, Reopened, absolute},
     run::{Again, Job, Workplace, note, shared},
     run_folder::RunFolder,
@@ -37,7 +40,7 @@ use crate::{
 
 /// `fedlayer coordinator`.
 pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(), Failure> {
-    let security = security::read(&args.security, Side::Coordinator)?;
+    let security = security::read(&args.security, Side::Coordinator, screen)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
     let StartingPoint { again, name, data, data_folder, read } = open(args, screen)?;
@@ -209,9 +212,10 @@ impl Workplace for Port {
         ));
         let (hub, security, failed) =
             (self.hub.clone(), self.security.clone(), self.failed.clone());
+        let capacity = Capacity::within(open_files::limit());
         let (broken, mut breaks) = tokio::sync::oneshot::channel();
         self.tasks.spawn(async move {
-            if let Err(error) = serve(listening, hub, security).await {
+            if let Err(error) = serve(listening, hub, security, capacity).await {
                 let _first = failed.set(error);
                 let _heard = broken.send(());
             }

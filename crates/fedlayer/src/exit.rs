@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::{
     fetch::FetchError,
-    files::{self, FileError},
+    files::{self, FileError, SecretError},
+    shortage::{self, MORE},
 };
 
 /// Everything that can end the program before its work is done.
@@ -122,6 +123,9 @@ pub(crate) enum Failure {
     /// Certificates or a token are missing, wrong, or would be needed.
     #[error("{0}")]
     Security(String),
+    /// A key or a token could not be kept.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A worker cannot do what the coordinator's scenario says.
     #[error("{reason}")]
     Unprepared {
@@ -134,9 +138,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Refused(String),
     /// The system would not give what a program needs.
-    #[error(
-        "the system refused: {0}\nhint: see that stdout can be written to, and that threads are not limited (`ulimit -u`)"
-    )]
+    #[error("the system refused: {error}\nhint: {hint}", error = .0, hint = shortage::advice(.0))]
     System(#[from] std::io::Error),
     /// A record could not be turned into text, or a thread broke: a fault of the program.
     #[error("a fault of fedlayer itself: {0}\nhint: please report it, with the scenario")]
@@ -173,13 +175,17 @@ impl Failure {
             Self::RunForScenario(_) | Self::NoStdin => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
-            Self::Run { cause: Cause::Files | Cause::Moved, .. } => 6,
-            Self::Run { cause: Cause::Training | Cause::Start, .. } | Self::Foreseen { .. } => 9,
+            Self::Run { cause, .. } => match cause {
+                Cause::Files | Cause::Moved | Cause::Machine | Cause::Shortage => 6,
+                Cause::Training | Cause::Start => 9,
+            },
+            Self::Foreseen { .. } => 9,
             Self::Unprepared { code, .. } => *code,
             Self::Fetch(error) if error.is_local() => 6,
             Self::Fetch(_) => 10,
             Self::Address(_) => 11,
-            Self::Security(_) => 12,
+            Self::Secret(SecretError::File(_)) => 6,
+            Self::Security(_) | Self::Secret(_) => 12,
             Self::Refused(_) => 13,
             Self::Analysis { .. } | Self::Models(_) => 14,
             Self::Fault(_) => 70,
@@ -201,6 +207,10 @@ pub(crate) enum Cause {
     Files,
     /// The run folder was moved or replaced meanwhile.
     Moved,
+    /// The machine was short of threads or memory.
+    Machine,
+    /// The same before anything was begun.
+    Shortage,
     /// Their clients could not be trained, or too few of them.
     Training,
     /// No round of any of them came to its end, and nothing was kept.
@@ -211,10 +221,14 @@ impl Cause {
     fn hint(self, folder: &Path) -> String {
         let folder = folder.display();
         match self {
-            Self::Files => format!("once there is room, go on with `fedlayer resume {folder}`"),
+            Self::Files => {
+                format!("once it can be written, go on with `fedlayer resume {folder}`")
+            }
             Self::Moved => format!(
                 "leave the folder of a run where it is until it ends; every committed round is kept where `{folder}` is now: go on there with `fedlayer resume`"
             ),
+            Self::Machine => format!("{MORE}, then go on with `fedlayer resume {folder}`"),
+            Self::Shortage => format!("{MORE}; no run folder was made"),
             Self::Start => {
                 "change the scenario; no round was finished, and no run folder is left".to_owned()
             }

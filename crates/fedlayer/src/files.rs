@@ -4,17 +4,25 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
+use rustix::{fs::OFlags, io::Errno};
 use thiserror::Error;
 
-pub(crate) use self::{line_file::LineFile, lock::FolderLock, place::Place};
+pub(crate) use self::{
+    line_file::LineFile,
+    lock::FolderLock,
+    place::Place,
+    secret::{SecretError, exposure, private_folder, write_secret},
+};
 
 mod line_file;
 mod lock;
 mod place;
+mod secret;
 
 /// What went wrong with a file or a folder.
 #[derive(Debug, Error)]
@@ -46,6 +54,11 @@ impl FileError {
         self.source.to_string()
     }
 
+    /// Whether the file could not be opened because too many are open.
+    pub(crate) fn is_of_too_many_files(&self) -> bool {
+        matches!(Errno::from_io_error(&self.source), Some(Errno::MFILE | Errno::NFILE))
+    }
+
     /// What it was.
     pub(crate) fn kind(&self) -> io::ErrorKind {
         self.source.kind()
@@ -53,9 +66,21 @@ impl FileError {
 }
 
 fn hint(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            return "\nhint: this process may not open more files: raise the limit (`ulimit -n`), then go on with `fedlayer resume`";
+        }
+        Some(Errno::NFILE) => {
+            return "\nhint: the machine may not open more files: end other programs or raise its limit (`fs.file-max`), then go on with `fedlayer resume`";
+        }
+        _ => {}
+    }
     match error.kind() {
-        io::ErrorKind::StorageFull => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "\nhint: make room on that disk, then go on with `fedlayer resume`"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "\nhint: files may not grow that long: raise the limit (`ulimit -f`), then go on with `fedlayer resume`"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "\nhint: choose another folder with `--out`, or allow writing there"
@@ -285,7 +310,7 @@ pub(crate) fn write_atomically_if(
 ) -> Result<()> {
     let beside = path.with_added_extension("tmp");
     let write = || {
-        let mut file = File::create(&beside)?;
+        let mut file = through_no_link().write(true).truncate(true).open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         may().map_err(|error| error.source)?;
@@ -299,20 +324,10 @@ pub(crate) fn write_atomically_if(
     })
 }
 
-/// As [`write_atomically`], for what only its owner may read.
-pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let beside = path.with_added_extension("tmp");
-    let write = || {
-        let options =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
-        let mut file = options.open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        sync_folder(path)
-    };
-    write().map_err(at("write", path))
+/// How a file is opened that is made where it is absent: one that somebody put a symbolic link in the place of is refused, and a pipe is not waited for.
+fn through_no_link() -> OpenOptions {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    OpenOptions::new().create(true).custom_flags(flags.bits() as i32).to_owned()
 }
 
 /// What the machine calls itself, where the system says it in a file.
@@ -342,6 +357,19 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// What is said of a link, a pipe or a device where a file is to be made.
+const NOT_OURS: &str = "a link, a pipe or a device has that name, and none is written to";
+
+/// Whether something is an ordinary file without a second name.
+fn is_of_one_name(found: &fs::Metadata) -> bool {
+    found.is_file() && found.nlink() == 1
+}
+
+/// Whether a symbolic link was refused, or a pipe or device that nobody is at the other end of.
+fn refused_link(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::MLINK | Errno::NXIO))
+}
+
 /// A file in the making: it grows under a name of its own, and gets its real one when it is whole. No two processes make the same one.
 #[derive(Debug)]
 pub(crate) struct PartFile {
@@ -352,9 +380,16 @@ pub(crate) struct PartFile {
 
 impl PartFile {
     /// Opens what there is of a file, or begins it; nothing where another process is at it.
+    ///
+    /// Fails where something else than a file of this name alone is there: what is written must not get anywhere else.
     pub(crate) fn open(path: PathBuf) -> Result<Option<Self>> {
-        let options = OpenOptions::new().append(true).create(true).to_owned();
-        let file = options.open(&path).map_err(at("write", &path))?;
+        let options = through_no_link().append(true).to_owned();
+        let open = || match options.open(&path) {
+            Ok(file) if is_of_one_name(&file.metadata()?) => Ok(file),
+            Err(error) if !refused_link(&error) => Err(error),
+            _ => Err(io::Error::new(io::ErrorKind::AlreadyExists, NOT_OURS)),
+        };
+        let file = open().map_err(at("write", &path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),

@@ -31,6 +31,7 @@ mod locator;
 mod memory;
 mod module_speed;
 mod numbers;
+mod open_files;
 mod plan_folder;
 mod progress;
 mod rebuild;
@@ -38,17 +39,20 @@ mod reopen;
 mod run;
 mod run_folder;
 mod run_note;
+mod runtime;
 mod scenario;
 mod screen;
 mod sealed;
 mod security;
 mod shelf;
 mod short_forms;
+mod shortage;
 mod signals;
 mod table;
 mod timings;
 mod trainers;
 mod turns;
+mod validity;
 mod values;
 mod verify;
 mod worker;
@@ -67,6 +71,8 @@ fn main() {
         Ok(cli) => cli,
         Err(code) => std::process::exit(code),
     };
+    open_files::raise_limit();
+    signals::survive_file_limits();
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let code = match perform(&cli.command, &screen) {

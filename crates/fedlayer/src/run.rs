@@ -29,9 +29,9 @@ use crate::{
     reopen::{Damage, Reopened, absolute},
     run_folder::RunFolder,
     run_note::{Provenance, RunNote, RunState},
-    scenario,
+    runtime, scenario,
     screen::Screen,
-    signals, table,
+    shortage, signals, table,
     trainers::Trainers,
     turns::{PlanEnd, Progress, Waiting, in_turn},
     written,
@@ -218,8 +218,7 @@ impl Job {
         screen: &Screen,
     ) -> Result<(), Failure> {
         let began = Instant::now();
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = runtime::start().inspect_err(|_| self.folder.discard())?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
@@ -248,7 +247,9 @@ impl Job {
                 // Somebody will go on with it.
                 Err(
                     Failure::Interrupted(_)
-                    | Failure::Run { cause: Cause::Files | Cause::Moved, .. },
+                    | Failure::Run {
+                        cause: Cause::Files | Cause::Moved | Cause::Machine, ..
+                    },
                 ) => End::Stopped,
                 _ => End::Finished,
             };
@@ -265,11 +266,9 @@ impl Job {
         let ended = ended.map_err(|failure| self.at_once(failure));
         let reported = match &ended {
             Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Moved, .. }) => Ok(()),
-            Err(Failure::Run { cause: Cause::Training | Cause::Start, .. })
-                if !self.has_rounds() =>
-            {
-                Ok(())
-            }
+            Err(Failure::Run {
+                cause: Cause::Training | Cause::Start | Cause::Machine, ..
+            }) if !self.has_rounds() => Ok(()),
             _ => self.report(screen, &note),
         };
         let analysed = match (&ended, &reported) {
@@ -440,16 +439,14 @@ impl Job {
         if reasons.is_empty() {
             return Ok(());
         }
-        let unwritten = |(_, end): &PlanEnd| matches!(end, Err(RunError::Journal(_)));
         Err(Failure::Run {
             failed: reasons.len(),
             plans: ends.len(),
             reasons: reasons.join("\n"),
             folder: folder.to_owned(),
-            cause: match ends.iter().any(unwritten) {
-                true if self.folder.check_place().is_err() => Cause::Moved,
-                true => Cause::Files,
-                false => Cause::Training,
+            cause: match cause(&ends) {
+                Cause::Files if self.folder.check_place().is_err() => Cause::Moved,
+                cause => cause,
             },
         })
     }
@@ -467,19 +464,31 @@ impl Job {
     }
 }
 
+/// What it was, on the whole, that plans could not be finished for.
+fn cause(ends: &[PlanEnd]) -> Cause {
+    let errors = || ends.iter().filter_map(|(_, end)| end.as_ref().err());
+    if errors().any(|error| matches!(error, RunError::Journal(_))) {
+        Cause::Files
+    } else if errors().any(|error| shortage::is_in(&error.to_string())) {
+        Cause::Machine
+    } else {
+        Cause::Training
+    }
+}
+
 /// The plans that came to their last round.
 fn finished_plans(ends: &[PlanEnd]) -> Vec<Arc<Plan>> {
     ends.iter().filter(|(_, end)| end.is_ok()).map(|(plan, _)| plan.clone()).collect()
 }
 
-/// The word is given at the first ctrl-c (or SIGTERM); at the second the program ends at once.
+/// The word is given at the first ctrl-c (or SIGTERM, or SIGHUP); at the second the program ends at once.
 fn interruption(screen: Screen) -> Shutdown {
     let (stopper, word) = shutdown();
     tokio::spawn(async move {
         signals::end().await;
         screen.talk("interrupted: the round in training is abandoned");
         stopper.stop();
-        signals::end().await;
+        signals::end_again().await;
         signal_hook::low_level::exit(130);
     });
     word

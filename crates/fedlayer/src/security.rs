@@ -2,12 +2,14 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use fedlayer_runtime::remote::{Security, Tls, Token};
 
-use crate::{address::Address, args::SecurityArgs, exit::Failure, files};
+use time::OffsetDateTime;
+
+use crate::{address::Address, args::SecurityArgs, exit::Failure, files, screen::Screen, validity};
 
 /// The file of the token in a folder of certificates.
 pub(crate) const TOKEN: &str = "token";
@@ -30,26 +32,57 @@ impl Side {
 }
 
 /// The certificates in a folder that `fedlayer certs` made.
+///
+/// # Errors
+/// When one of them cannot be read, is no certificate, does not fit its key, or is not valid now.
 pub(crate) fn tls(folder: &Path, side: Side) -> Result<Tls, Failure> {
     let wrong = |words: String| {
         Failure::Security(format!("{words}\nhint: `fedlayer certs FOLDER` makes certificates"))
     };
     let read =
         |name: String| files::read_text(&folder.join(name)).map_err(|error| wrong(error.bare()));
+    let own = format!("{}.pem", side.name());
     let tls = Tls {
-        authority: read("ca.pem".to_owned())?,
-        certificate: read(format!("{}.pem", side.name()))?,
-        key: read(format!("{}.key", side.name()))?,
+        authority: read(AUTHORITY.to_owned())?,
+        certificate: read(own.clone())?,
+        key: read(key_file(side))?,
     };
     tls.check().map_err(|error| {
         wrong(format!("the certificates in `{}` cannot be used: {error}", folder.display()))
     })?;
+    let now = OffsetDateTime::now_utc();
+    for (pem, name) in [(&tls.certificate, &*own), (&tls.authority, AUTHORITY)] {
+        if let Some(fault) = validity::fault(pem, &folder.join(name), now) {
+            return Err(Failure::Security(fault));
+        }
+    }
     Ok(tls)
 }
 
-/// What the command line asks for.
-pub(crate) fn read(args: &SecurityArgs, side: Side) -> Result<Security, Failure> {
+/// The authority's certificate in a folder of certificates.
+const AUTHORITY: &str = "ca.pem";
+
+fn key_file(side: Side) -> String {
+    format!("{}.key", side.name())
+}
+
+/// Warns of every secret that somebody else may read: all that are in a folder of certificates, and the file of the token.
+fn warn_of_exposed(args: &SecurityArgs, screen: &Screen) {
+    let keys = [key_file(Side::Coordinator), key_file(Side::Worker)];
+    let names = ["ca.key", TOKEN].into_iter().chain(keys.iter().map(String::as_str));
+    let in_folder = |folder: &PathBuf| names.map(|name| folder.join(name)).collect::<Vec<_>>();
+    let secrets = args.certs.as_ref().map(in_folder).unwrap_or_default();
+    for secret in secrets.iter().chain(&args.token_file) {
+        if let Some(warning) = files::exposure(secret) {
+            screen.talk(&warning);
+        }
+    }
+}
+
+/// What the command line asks for. Warns of secrets that others may read.
+pub(crate) fn read(args: &SecurityArgs, side: Side, screen: &Screen) -> Result<Security, Failure> {
     let tls = args.certs.as_deref().map(|folder| tls(folder, side)).transpose()?;
+    warn_of_exposed(args, screen);
     let in_certs = args.certs.as_ref().map(|folder| folder.join(TOKEN));
     let secret = |file: &Path| {
         files::read_text(file).map_err(|error| {

@@ -24,7 +24,7 @@ use crate::{
     folders::Folders,
     identity::{identity, processor},
     run::shared,
-    scenario,
+    runtime, scenario,
     screen::Screen,
     security::{self, Side},
     signals,
@@ -33,7 +33,7 @@ use crate::{
 
 /// `fedlayer worker`.
 pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> {
-    let security = security::read(&args.security, Side::Worker)?;
+    let security = security::read(&args.security, Side::Worker, screen)?;
     if security.token.is_some() && security.tls.is_none() && !args.connect.is_near() {
         if !args.security.insecure {
             return Err(Failure::Security(format!(
@@ -73,8 +73,7 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
             failure.words()
         })
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = runtime::start()?;
     let (talk, has_tls) = (screen.clone(), post.security.tls.is_some());
     let ended = runtime.block_on(async {
         let (stopper, word) = shutdown();
@@ -83,7 +82,7 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
             signals::end().await;
             said.talk("told to end: what is in training is finished soon or handed back");
             stopper.stop();
-            signals::end().await;
+            signals::end_again().await;
             signal_hook::low_level::exit(130);
         });
         work(&post, Arc::new(prepare), word, move |notice| {
@@ -117,6 +116,9 @@ fn advice(error: &str, has_tls: bool) -> &'static str {
     let answered = ["transport error", "http2 error", "h2 protocol error"];
     let unreached = ["tcp connect error", "dns error"];
     let is_in = |words: &&str| error.contains(words);
+    if error.contains("expired") || error.contains("CertificateExpired") {
+        return "a certificate is over: make new ones in another folder with `fedlayer certs FOLDER --days DAYS`, and give them to the coordinator and all workers";
+    }
     match (has_tls, answered.iter().any(is_in) && !unreached.iter().any(is_in)) {
         (false, true) => "the coordinator may ask for TLS: give `--certs`",
         (true, true) => {
@@ -153,6 +155,16 @@ fn host() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_on_a_certificate_that_is_over_is_to_make_a_new_one() {
+        for error in [
+            "transport error: invalid peer certificate: certificate expired: verification time 1764331200 (UNIX), but certificate is not valid after 1764000000",
+            "transport error: received fatal alert: CertificateExpired",
+        ] {
+            assert!(advice(error, true).contains("--days"), "{error}");
+        }
+    }
 
     #[test]
     fn advice_is_about_tls_where_somebody_answers_in_another_way() {

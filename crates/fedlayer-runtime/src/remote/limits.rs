@@ -29,11 +29,24 @@ pub const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The most requests at once on one connection.
 pub const STREAMS: u32 = 1024;
 
-/// The most connections at once, of all peers.
+/// The most connections at once, of all peers. Where the limit of open files is lower, [`FILES`] fewer than that.
 pub const CONNECTIONS: usize = 4096;
 
-/// The most connections of one address that have not shown the token yet. The oldest of them is closed for a new one.
-pub const STRANGERS: usize = 256;
+/// The open files that connections leave to the run, but at most half of all.
+pub const FILES: usize = 256;
+
+/// The most connections at once that have not made a worker's call with the token yet, of all peers together, but at most half of the connections.
+/// One of them is closed for a new one.
+pub const STRANGERS: usize = 512;
+
+/// The most bytes that a connection may send before its first call with the token: a TLS handshake with certificates and a call's headers.
+pub const FIRST_BYTES: usize = 64 << 10;
+
+/// The most requests for health or counts on a connection that shows no worker's call.
+pub const QUESTIONS: u32 = 16;
+
+/// The most bytes of a request's headers.
+pub const HEADER_BYTES: u32 = 16 << 10;
 
 /// The most worker slots of one worker.
 pub const SLOTS: u32 = 1024;

@@ -4,13 +4,14 @@
 //! * `translate`: tasks and replies as messages and back; `pieces`: values in a stream; `asked`: what a job may
 //!   ask for; `expected`: what a reply must look like.
 //! * `ledger`: which jobs are open and who holds each; [`Hub`]: the link over it.
-//! * `service`: what a coordinator answers; `serve`, `connections`, `security`: who may ask; [`Metrics`]: what is counted.
+//! * `service`: what a coordinator answers; `serve`, `connections`, `crowd`, `security`: who may ask; [`Metrics`]: what is counted.
 //! * [`work`]: a worker's life; `slot`: one job of it; `cache`: values that it has seen.
 
 mod asked;
 mod cache;
 mod codec;
 mod connections;
+mod crowd;
 mod expected;
 mod hub;
 mod ledger;
@@ -33,6 +34,7 @@ mod wire {
     include!(concat!(env!("OUT_DIR"), "/fedlayer.v1.Workers.rs"));
 }
 
+pub use crowd::Capacity;
 pub use hub::{Briefing, End, Hub, Notice, SplitLengths};
 pub use message::{Digest, Identity};
 pub use metrics::Metrics;

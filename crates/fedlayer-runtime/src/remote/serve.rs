@@ -20,6 +20,7 @@ use tonic::{Status, service::Routes, transport::Server};
 
 use super::{
     connections::{Caller, Door},
+    crowd::Capacity,
     hub::{End, Hub, Notice},
     limits,
     metrics::Reason,
@@ -33,6 +34,9 @@ pub(crate) const VERSION_HEADER: &str = "fedlayer-protocol";
 
 /// Where the counts are.
 const METRICS: &str = "/metrics";
+
+/// The health service.
+const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Why a coordinator cannot listen.
 #[derive(Debug, Error)]
@@ -79,7 +83,7 @@ impl Listening {
     }
 }
 
-/// Serves a hub's workers until it is dropped.
+/// Serves a hub's workers until it is dropped. Peers together never hold more connections than `capacity` says.
 ///
 /// # Errors
 /// When the certificates cannot be used, or the port cannot be taken over by this runtime.
@@ -87,12 +91,14 @@ pub async fn serve(
     listening: Listening,
     hub: Arc<Hub>,
     security: Security,
+    capacity: Capacity,
 ) -> Result<(), ListenError> {
     let tls = |error: tonic::transport::Error| ListenError::Tls(words(&error));
     let mut server = Server::builder()
         .initial_stream_window_size(limits::STREAM_WINDOW)
         .initial_connection_window_size(limits::CONNECTION_WINDOW)
         .max_concurrent_streams(limits::STREAMS)
+        .http2_max_header_list_size(limits::HEADER_BYTES)
         .http2_keepalive_interval(Some(hub.grace / 3))
         .http2_keepalive_timeout(Some(hub.grace))
         .accept_http1(true);
@@ -113,7 +119,7 @@ pub async fn serve(
         .layer(from_fn_with_state(guard, admit));
     let idle = 2 * hub.grace + limits::PULL;
     let listener = TcpListener::from_std(listening.listener).map_err(ListenError::Runtime)?;
-    let door = Door::new(listener, idle, hub.metrics.clone());
+    let door = Door::new(listener, idle, capacity, hub.metrics.clone());
     let mut end = hub.end.subscribe();
     let ended = async move {
         // Workers wait for a stopped coordinator, and go after a finished one: either way nobody new comes in.
@@ -168,12 +174,17 @@ impl Guard {
     /// Whether a request shows the token and asks for the same version of the protocol.
     fn look_at(&self, request: &Request<Body>) -> Result<(), Box<Response>> {
         let path = request.uri().path();
+        let caller = request.extensions().get::<Caller>();
+        let is_health = path.starts_with(HEALTH);
+        if (is_health || path == METRICS) && caller.is_some_and(|caller| !caller.may_ask()) {
+            self.hub.metrics.refused(Reason::Crowded);
+            return Err(Box::new(StatusCode::TOO_MANY_REQUESTS.into_response()));
+        }
         // Says whether somebody serves, and nothing else.
-        if path.starts_with("/grpc.health.v1.Health/") {
+        if is_health {
             return Ok(());
         }
         let header = |name| request.headers().get(name).map_or(&b""[..], |value| value.as_bytes());
-        let caller = request.extensions().get::<Caller>();
         let shown = header("authorization");
         if self.security.token.as_ref().is_some_and(|token| !token.is_in(shown)) {
             let found = if shown.is_empty() { "none" } else { "another" };
@@ -185,11 +196,11 @@ impl Guard {
                 _ => status.into_http(),
             }));
         }
-        if let Some(caller) = caller {
-            caller.admit();
+        if path == METRICS {
+            return Ok(());
         }
         let found = String::from_utf8_lossy(header(VERSION_HEADER));
-        if path != METRICS && found != limits::PROTOCOL.to_string() {
+        if found != limits::PROTOCOL.to_string() {
             let why = format!(
                 "protocol: the worker speaks version {}, the coordinator version {}; use the same program for both",
                 if found.is_empty() {
@@ -202,12 +213,15 @@ impl Guard {
             let why = self.refuse(caller, Reason::Version, why);
             return Err(Box::new(Status::failed_precondition(why).into_http()));
         }
+        if let Some(caller) = caller {
+            caller.admit();
+        }
         Ok(())
     }
 
     /// Counts a refusal and tells of it; returns its words.
     fn refuse(&self, caller: Option<&Caller>, reason: Reason, why: String) -> String {
-        let address = caller.map_or("an unknown address".to_owned(), |c| c.address.to_string());
+        let address = caller.map_or("an unknown address".to_owned(), |c| c.address().to_string());
         self.hub.metrics.refused(reason);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| told.elapsed() >= QUIET) {

@@ -34,7 +34,7 @@ impl Workers for Desk {
         request: Request<Streaming<WorkerNote>>,
     ) -> Result<Response<Notes>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
-        let address = caller.map_or("an unknown address".to_owned(), |c| c.address.to_string());
+        let address = caller.map_or("an unknown address".to_owned(), |c| c.address().to_string());
         let (tell, told) = mpsc::channel(8);
         let session = Session { hub: self.0.clone(), notes: request.into_inner(), tell, address };
         tokio::spawn(session.run());

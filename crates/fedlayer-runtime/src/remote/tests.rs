@@ -3,6 +3,7 @@
 mod form;
 mod lying;
 mod messages;
+mod slow;
 mod strangers;
 
 use std::{sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status, Streaming, transport::Channel};
 
 use super::{
+    crowd::Capacity,
     hub::{Briefing, Hub},
     limits,
     message::{
@@ -107,7 +109,7 @@ async fn port() -> Port {
     let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = format!("http://{}", listening.address().unwrap());
     let security = Security { token: Token::new(TOKEN), ..Security::default() };
-    let served = serve(listening, hub.clone(), security);
+    let served = serve(listening, hub.clone(), security, Capacity::within(1024));
     Port { hub, plan, address, _serving: tokio::spawn(async move { served.await.unwrap() }) }
 }
 
@@ -408,6 +410,7 @@ fn the_page_on_the_protocol_has_every_limit_and_timeout_with_its_default() {
         .filter_map(|line| line.strip_prefix("pub const ")?.split(':').next())
         .collect();
     let mib = |bytes: usize| format!("{} MiB", bytes >> 20);
+    let kib = |bytes: usize| format!("{} KiB", bytes >> 10);
     let seconds = |time: Duration| format!("{} s", time.as_secs());
     let (first, last) = limits::RETRY;
     let defaults = [
@@ -421,7 +424,11 @@ fn the_page_on_the_protocol_has_every_limit_and_timeout_with_its_default() {
         ("CONNECTION_WINDOW", mib(limits::CONNECTION_WINDOW as usize)),
         ("STREAMS", limits::STREAMS.to_string()),
         ("CONNECTIONS", limits::CONNECTIONS.to_string()),
+        ("FILES", limits::FILES.to_string()),
         ("STRANGERS", limits::STRANGERS.to_string()),
+        ("FIRST_BYTES", kib(limits::FIRST_BYTES)),
+        ("QUESTIONS", limits::QUESTIONS.to_string()),
+        ("HEADER_BYTES", kib(limits::HEADER_BYTES as usize)),
         ("SLOTS", limits::SLOTS.to_string()),
         ("KEPT_BYTES", mib(limits::KEPT_BYTES)),
         ("ADMISSION", seconds(limits::ADMISSION)),

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use fedlayer_core::{Plan, spec::Rule};
 use fedlayer_runtime::{
     remote::{
-        Briefing, Digest, End, Hub, Identity, Listening, Metrics, Notice, Post, Prepared, Retired,
-        Security, serve, work,
+        Briefing, Capacity, Digest, End, Hub, Identity, Listening, Metrics, Notice, Post, Prepared,
+        Retired, Security, serve, work,
     },
     run, shutdown,
 };
@@ -58,7 +58,7 @@ async fn two_hundred_workers_at_once_are_let_in_and_none_is_refused_or_lost() {
     let hub = Arc::new(hub.unwrap());
     let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let coordinator = listening.address().unwrap().to_string();
-    tokio::spawn(serve(listening, hub.clone(), Security::default()));
+    tokio::spawn(serve(listening, hub.clone(), Security::default(), Capacity::within(4096)));
     let mut workers = JoinSet::new();
     for number in 0..WORKERS {
         let (post, plan) = (post(coordinator.clone(), number), plan.clone());

@@ -170,7 +170,7 @@ pub(crate) fn show(made: &[Made], json: bool, screen: &Screen) -> Result<(), Fai
     Ok(())
 }
 
-/// At ctrl-c (or SIGTERM) the program ends at once: what was written is whole, and the rest can be made again.
+/// At ctrl-c (or SIGTERM, or SIGHUP) the program ends at once: what was written is whole, and the rest can be made again.
 pub(crate) fn end_at_once(screen: &Screen, words: String) {
     let screen = screen.clone();
     // Without the thread the program would end without these words.

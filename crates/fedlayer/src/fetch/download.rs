@@ -1,6 +1,10 @@
 //! [`Client`]: fetches a file over HTTP, goes on where an earlier attempt was cut off, and tries again a few times.
 
-use std::{io::Read, path::PathBuf, time::Duration};
+use std::{
+    io::Read,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use ureq::{
     Agent, Body,
@@ -17,14 +21,18 @@ use crate::{
 pub(crate) const PAUSES: &[Duration] =
     &[Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 
-/// A connection that stays silent for so long is cut.
-const SILENCE: Duration = Duration::from_secs(60);
+/// A connection that stays silent for so long is cut, and one that brings less than [`LEAST`] in that time.
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+
+/// The fewest bytes in a time of [`SILENCE`]: a server that sends a byte now and then would never end.
+const LEAST: u64 = 64 << 10;
 
 /// Fetches files over HTTP.
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
     pauses: &'static [Duration],
+    silence: Duration,
 }
 
 /// Why an attempt ended early.
@@ -42,15 +50,17 @@ impl From<FileError> for Stop {
 }
 
 impl Client {
-    /// That tries once more after each of these pauses.
-    pub(crate) fn new(pauses: &'static [Duration]) -> Self {
+    /// That tries once more after each of these pauses, and cuts a connection that is silent or slow for longer than `silence`.
+    pub(crate) fn new(pauses: &'static [Duration], silence: Duration) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_connect(Some(SILENCE))
-            .timeout_per_read(Some(SILENCE))
+            .timeout_resolve(Some(silence))
+            .timeout_connect(Some(silence))
+            .timeout_recv_response(Some(silence))
+            .timeout_per_read(Some(silence))
             .user_agent(concat!("fedlayer/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { agent: config.into(), pauses }
+        Self { agent: config.into(), pauses, silence }
     }
 
     /// Fetches until `part` has all `bytes` of the file.
@@ -125,6 +135,13 @@ impl Client {
                         "the server sent another part than the one asked for".to_owned(),
                     ));
                 }
+                let (known, found) = (known_version(part)?, version(response.headers()));
+                if known.is_some() && found.is_some() && known != found {
+                    part.restart()?;
+                    return Err(Stop::Cut(
+                        "the file on the server has changed meanwhile".to_owned(),
+                    ));
+                }
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 part.restart()?;
@@ -132,7 +149,7 @@ impl Client {
             }
             status => return Err(refusal(url, status)),
         }
-        receive(url, response, bytes, part, transfer)
+        receive(url, response, bytes, part, transfer, Pace::new(self.silence))
     }
 }
 
@@ -143,6 +160,7 @@ fn receive(
     bytes: u64,
     part: &mut PartFile,
     transfer: &mut Transfer,
+    mut pace: Pace,
 ) -> Result<(), Stop> {
     let mut body = response.into_body().into_reader();
     let mut piece = vec![0; 1 << 16];
@@ -165,11 +183,41 @@ fn receive(
         }
         part.append(&piece[..count])?;
         transfer.at(part.bytes());
+        if part.bytes() < bytes {
+            pace.check(count)?;
+        }
     }
     if part.bytes() < bytes {
         return Err(Stop::Cut("the connection ended early".to_owned()));
     }
     Ok(())
+}
+
+/// How fast a body comes.
+struct Pace {
+    silence: Duration,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(silence: Duration) -> Self {
+        Self { silence, since: Instant::now(), bytes: 0 }
+    }
+
+    /// Counts bytes that came; an error where too few came in a time of [`SILENCE`].
+    fn check(&mut self, count: usize) -> Result<(), Stop> {
+        self.bytes += count as u64;
+        if self.since.elapsed() < self.silence {
+            return Ok(());
+        }
+        if self.bytes < LEAST {
+            let (bytes, seconds) = (self.bytes, self.silence.as_secs_f64());
+            return Err(Stop::Cut(format!("the server sent {bytes} bytes in {seconds} s")));
+        }
+        *self = Self::new(self.silence);
+        Ok(())
+    }
 }
 
 /// What a request that got no answer means. Its own words may hold the address with its secrets, so that they are not repeated where they do.
@@ -233,10 +281,14 @@ fn known_version(part: &PartFile) -> Result<Option<String>, FileError> {
 }
 
 /// A strong ETag, or else the time of the last change: what `If-Range` takes.
-fn remember_version(part: &PartFile, headers: &HeaderMap) -> Result<(), FileError> {
+fn version(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let tag = text(header::ETAG).filter(|tag| !tag.starts_with("W/"));
-    match tag.or_else(|| text(header::LAST_MODIFIED)) {
+    tag.or_else(|| text(header::LAST_MODIFIED)).map(str::to_owned)
+}
+
+fn remember_version(part: &PartFile, headers: &HeaderMap) -> Result<(), FileError> {
+    match version(headers) {
         Some(version) => files::write_atomically(&version_file(part), version.as_bytes()),
         None => forget_version(part),
     }

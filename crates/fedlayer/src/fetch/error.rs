@@ -73,12 +73,21 @@ fn bytes(bytes: u64) -> String {
 }
 
 fn hint(error: &FileError) -> &'static str {
+    if error.is_of_too_many_files() {
+        return "\nhint: raise the limit of open files (`ulimit -n`); the same command goes on from there";
+    }
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded => {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "\nhint: make room on that disk; the same command goes on from there. `--to` takes another folder"
+        }
+        ErrorKind::FileTooLarge => {
+            "\nhint: raise the limit of a file's length (`ulimit -f`); the same command goes on from there"
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
             "\nhint: choose another folder with `--to`, or allow writing there"
+        }
+        ErrorKind::AlreadyExists => {
+            "\nhint: see what it is and remove it; `--to` takes another folder"
         }
         _ => "",
     }

@@ -51,7 +51,7 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
         set,
         source: args.from.clone().unwrap_or(Source::Home),
         into: into.join(set.name),
-        client: Client::new(download::PAUSES),
+        client: Client::new(download::PAUSES, download::SILENCE),
         screen: screen.clone(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

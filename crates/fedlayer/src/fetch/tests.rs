@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
+mod hostile;
+
 use std::{
     fs,
     io::{Read, Write},
@@ -120,8 +122,12 @@ impl Place {
 
     /// Fetches, trying again at once as often as there are pauses.
     fn fetch(&self, source: Source, pauses: &'static [Duration]) -> Result<(), FetchError> {
+        self.fetch_with(source, Client::new(pauses, Duration::from_secs(60)))
+    }
+
+    fn fetch_with(&self, source: Source, client: Client) -> Result<(), FetchError> {
         let (set, into) = (self.set, self.path("sonnets"));
-        Job { set, source, into, client: Client::new(pauses), screen: Screen::silent() }.perform()
+        Job { set, source, into, client, screen: Screen::silent() }.perform()
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -1,0 +1,190 @@
+//! Files that only their owner may read: keys and tokens. They are made under a name that nobody can guess, never through a link, and
+//! only where nobody else can put something in their place.
+
+use std::{
+    fs::{self, DirBuilder, Metadata},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::geteuid;
+use tempfile::NamedTempFile;
+use thiserror::Error;
+
+use super::{FileError, at};
+
+/// Why a secret is not written.
+#[derive(Debug, Error)]
+pub(crate) enum SecretError {
+    /// The system would not.
+    #[error("{}\nhint: choose another folder, or allow writing there", .0.bare())]
+    File(#[from] FileError),
+    /// Others may change what is in the folder.
+    #[error(
+        "others may write in `{}`: its mode is {mode:04o}, and no secret is kept where somebody else can put another file in its place\nhint: `chmod go-w {}`, or name a folder that is not there yet",
+        folder.display(), folder.display()
+    )]
+    Writable {
+        /// The folder.
+        folder: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The folder is somebody else's.
+    #[error(
+        "`{}` belongs to another user (number {owner}; this one has {me}), who can read and change what is in it\nhint: name a folder of your own, or one that is not there yet",
+        folder.display()
+    )]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        me: u32,
+    },
+    /// Something that is no folder has its name.
+    #[error("`{}` is no folder\nhint: name a folder, or one that is not there yet", .0.display())]
+    NoFolder(PathBuf),
+}
+
+/// Makes a folder for secrets, with mode 0700, or sees that one that is there belongs to this user alone.
+///
+/// # Errors
+/// When others may write in it, when it is another user's, or when it cannot be made.
+pub(crate) fn private_folder(folder: &Path) -> Result<(), SecretError> {
+    if let Some(around) = folder.parent().filter(|around| !around.as_os_str().is_empty()) {
+        fs::create_dir_all(around).map_err(at("make the folder", around))?;
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(at("make the folder", folder)(error).into())
+        }
+        _ => is_private(folder, &fs::metadata(folder).map_err(at("look at", folder))?),
+    }
+}
+
+fn is_private(folder: &Path, found: &Metadata) -> Result<(), SecretError> {
+    let (mode, owner, me) = (found.mode() & 0o7777, found.uid(), geteuid().as_raw());
+    let folder = folder.to_owned();
+    if !found.is_dir() {
+        return Err(SecretError::NoFolder(folder));
+    }
+    if owner != me {
+        return Err(SecretError::Foreign { folder, owner, me });
+    }
+    match mode & 0o022 {
+        0 => Ok(()),
+        _ => Err(SecretError::Writable { folder, mode }),
+    }
+}
+
+/// Writes a file with mode 0600, whole or not at all. A link of its name is replaced, not followed.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), SecretError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let write = || {
+        // A name of random letters that did not exist before, mode 0600; it is removed where anything fails.
+        let mut file = NamedTempFile::with_prefix_in(".fedlayer-", folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    Ok(write().map_err(at("write", path))?)
+}
+
+/// Says what is wrong where others than its owner may read a secret, or write it.
+pub(crate) fn exposure(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).ok()?.mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        format!(
+            "warning: others than its owner may use the secret in `{}`: its mode is {mode:04o}\nhint: `chmod 600 {}`; if somebody may have read it, make new ones with `fedlayer certs`",
+            path.display(),
+            path.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_secret_keeps_no_mode_of_a_file_that_was_put_there_before() {
+        let place = tempfile::tempdir().unwrap();
+        let token = place.path().join("token");
+        for planted in ["token", "token.tmp"] {
+            fs::write(place.path().join(planted), "").unwrap();
+            let open = fs::Permissions::from_mode(0o666);
+            fs::set_permissions(place.path().join(planted), open).unwrap();
+        }
+        write_secret(&token, b"secret").unwrap();
+        assert_eq!((fs::read(&token).unwrap(), mode(&token)), (b"secret".to_vec(), 0o600));
+        assert_eq!(fs::read(place.path().join("token.tmp")).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_secret_goes_through_no_link() {
+        let place = tempfile::tempdir().unwrap();
+        let (token, elsewhere) = (place.path().join("token"), place.path().join("elsewhere"));
+        fs::write(&elsewhere, "as it was").unwrap();
+        symlink(&elsewhere, &token).unwrap();
+        symlink(&elsewhere, place.path().join("token.tmp")).unwrap();
+        write_secret(&token, b"secret").unwrap();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"as it was");
+        assert!(fs::symlink_metadata(&token).unwrap().is_file());
+        assert_eq!(mode(&token), 0o600);
+    }
+
+    #[test]
+    fn a_folder_for_secrets_is_made_private_and_one_that_others_write_in_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("deep/certs");
+        private_folder(&folder).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+        for wrong in [0o777, 0o770, 0o702, 0o1777] {
+            fs::set_permissions(&folder, fs::Permissions::from_mode(wrong)).unwrap();
+            let words = private_folder(&folder).unwrap_err().to_string();
+            assert!(words.contains(&format!("its mode is {wrong:04o}")), "{words}");
+            assert!(words.contains("hint: `chmod go-w "), "{words}");
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        private_folder(&folder).unwrap();
+        let file = folder.join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(private_folder(&file), Err(SecretError::NoFolder(_))));
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_refused() {
+        // Nobody but root owns `/`; root's own is somebody else's for everybody else.
+        let root = fs::metadata("/").unwrap();
+        let refused = is_private(Path::new("/"), &root);
+        assert_eq!(refused.is_err(), !geteuid().is_root(), "{refused:?}");
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_warned_of() {
+        let place = tempfile::tempdir().unwrap();
+        let key = place.path().join("worker.key");
+        write_secret(&key, b"secret").unwrap();
+        assert_eq!(exposure(&key), None);
+        for wrong in [0o644, 0o640, 0o602] {
+            fs::set_permissions(&key, fs::Permissions::from_mode(wrong)).unwrap();
+            let words = exposure(&key).unwrap();
+            assert!(words.contains(&format!("its mode is {wrong:04o}")), "{words}");
+        }
+        assert_eq!(exposure(&place.path().join("absent")), None);
+    }
+}

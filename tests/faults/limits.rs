@@ -1,0 +1,84 @@
+//! | what is short | what happens |
+//! |---|---|
+//! | the length that a file may have (`ulimit -f`) | the file and the limit are named, exit code 6; with a higher limit it goes on to the same bytes |
+//! | open files (`ulimit -n`) | the limit is named, exit code 6; nobody is told to make room on a disk |
+//! | threads (`ulimit -u`) | the limit is named, exit code 6; nobody is told to change the scenario, and nothing waits for ever |
+
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+use rustix::process::geteuid;
+
+use crate::{
+    federation::{in_one_process, long},
+    support::{DIGITS, Done, Place, assert_same_bytes},
+};
+
+/// A run in a shell that sets its limits, or takes its rights, with `before`.
+fn run_after(place: &Place, before: &str) -> Done {
+    let script = format!("{before}; exec \"$0\" \"$@\"");
+    let run = place.command("run scenario.toml --out run --workers 2");
+    let mut limited = Command::new("bash");
+    limited.args(["-c", &script]).arg(run.get_program()).args(run.get_args());
+    limited.current_dir(place.path("")).env("NO_COLOR", "1").env_remove("RUST_LOG");
+    Done::of(&mut limited)
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_that_names_the_limit() {
+    let place = Place::with(&long());
+    let done = run_after(&place, "ulimit -f 60");
+    assert_eq!(done.code, Some(6), "{}", done.stderr);
+    assert!(done.stderr.contains("could not write `run/"), "{}", done.stderr);
+    assert!(done.stderr.contains("raise the limit (`ulimit -f`)"), "{}", done.stderr);
+    assert!(!done.stderr.contains("room"), "{}", done.stderr);
+    place.fedlayer("resume run").ok();
+    assert_same_bytes(&in_one_process(long()), &place.records("run"));
+}
+
+#[test]
+fn too_few_open_files_name_their_limit_and_no_disk() {
+    let mut refused = 0;
+    for limit in [5, 8, 11, 14, 17, 20] {
+        let place = Place::with(DIGITS);
+        let done = run_after(&place, &format!("ulimit -n {limit}"));
+        if done.code == Some(0) {
+            continue;
+        }
+        refused += 1;
+        assert_eq!(done.code, Some(6), "{limit}: {}", done.stderr);
+        assert!(done.stderr.contains("`ulimit -n`"), "{limit}: {}", done.stderr);
+        assert!(!done.stderr.contains("room"), "{limit}: {}", done.stderr);
+        assert!(!done.stderr.contains("panicked"), "{limit}: {}", done.stderr);
+    }
+    assert!(refused > 0, "every limit was high enough");
+}
+
+#[test]
+fn too_few_threads_are_not_the_scenarios_fault() {
+    for limit in [1, 4, 6, 8] {
+        let place = Place::with(DIGITS);
+        let Some(done) = run_with_threads(&place, limit) else { continue };
+        if done.code == Some(0) {
+            continue;
+        }
+        assert_eq!(done.code, Some(6), "{limit}: {}", done.stderr);
+        assert!(done.stderr.contains("`ulimit -u`"), "{limit}: {}", done.stderr);
+        assert!(!done.stderr.contains("change the scenario"), "{limit}: {}", done.stderr);
+        assert!(!done.stderr.contains("panicked"), "{limit}: {}", done.stderr);
+    }
+}
+
+/// A run that may have so many threads. Root may always have more: then it is run as somebody who has no other process. For everybody
+/// else the limit counts all of their processes, so that only the first one says something.
+fn run_with_threads(place: &Place, limit: u32) -> Option<Done> {
+    if !geteuid().is_root() {
+        return (limit == 1).then(|| run_after(place, "ulimit -u 1"));
+    }
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    // A number of a user of its own for each limit, because tests run side by side.
+    let user = 64_300 + limit;
+    let command = format!(
+        "exec setpriv --reuid {user} --regid {user} --clear-groups bash -c 'ulimit -u {limit}; exec \"$0\" \"$@\"' \"$0\" \"$@\""
+    );
+    Some(run_after(place, &command))
+}
