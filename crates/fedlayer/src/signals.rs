@@ -1,6 +1,9 @@
 //! Signals: [`end`] and [`end_again`] are the user's word that the program should end; a file that may not grow any more is an error and no end.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use signal_hook::consts::SIGXFSZ;
 use tokio::signal::unix::{Signal, SignalKind, signal};
