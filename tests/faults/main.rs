@@ -7,6 +7,7 @@
 mod coordinator;
 mod disk;
 mod federation;
+mod matrix;
 mod network;
 mod proxy;
 mod refused;
