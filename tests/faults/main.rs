@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
+mod chaos;
+mod clock;
 mod coordinator;
 mod disk;
 mod federation;
@@ -11,6 +13,7 @@ mod matrix;
 mod network;
 mod proxy;
 mod refused;
+mod replayed;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "shared with the other tests of the program")]
 mod support;

@@ -53,7 +53,8 @@ fn try_all(runs: &Runs, state: State, counts: &mut Counts, wrong: &mut Vec<Strin
     let undamaged = Undamaged::of(state, runs);
     let (other, own) = (runs.other(), runs.of(state));
     // Files that only a finished run has could be put into one that is not.
-    let mut names: Vec<String> = copy_of(&runs.of(State::Finished)).files("run").into_keys().collect();
+    let mut names: Vec<String> =
+        copy_of(&runs.of(State::Finished)).files("run").into_keys().collect();
     names.retain(|name| !name.starts_with(PLANS.1));
     let tries: Vec<_> = names.iter().flat_map(|name| ALL.map(|damage| (name, damage))).collect();
     let (next, found) = (AtomicUsize::new(0), Mutex::new((counts, wrong)));

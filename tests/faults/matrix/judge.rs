@@ -15,17 +15,21 @@ pub(super) enum Reader {
     Compare,
     Analyze,
     Resume,
+    /// Only where `resume` refused: it goes on from what is whole.
+    Previous,
 }
 
-/// In the order in which they read the same copy: the one that writes comes last.
-pub(super) const READERS: [Reader; 4] =
-    [Reader::Verify, Reader::Compare, Reader::Analyze, Reader::Resume];
+/// In the order in which they read the same copy: those that write come last.
+pub(super) const READERS: [Reader; 5] =
+    [Reader::Verify, Reader::Compare, Reader::Analyze, Reader::Resume, Reader::Previous];
 
 /// What a command may make of a damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
     /// It names the file, and the line where there is one, and leaves everything as it is.
     Named,
+    /// It names the file, which stays as it is, and answers as it does for the undamaged run.
+    Warned,
     /// It ends with the bytes of the undamaged run.
     Healed,
     /// It answers as it does for the undamaged run: it does not need the file.
@@ -36,6 +40,7 @@ impl Outcome {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Named => "named",
+            Self::Warned => "warned",
             Self::Healed => "healed",
             Self::Unharmed => "unharmed",
         }
@@ -49,6 +54,7 @@ impl Reader {
             Self::Compare => "compare",
             Self::Analyze => "analyze",
             Self::Resume => "resume",
+            Self::Previous => "resume --previous",
         }
     }
 
@@ -62,6 +68,7 @@ impl Reader {
                 format!("analyze flatness run --variant {} --out rows --json", super::PLANS.0)
             }
             Self::Resume => "resume run".to_owned(),
+            Self::Previous => "resume run --previous".to_owned(),
         })
     }
 }
@@ -97,23 +104,29 @@ impl Try<'_> {
     pub(super) fn judge(&self) -> Vec<Result<(Reader, Outcome), String>> {
         let place = copy_of(&self.runs.of(self.state));
         self.damaged.put(&place.path("run").join(self.name));
-        let outcomes = READERS.iter().zip(&self.undamaged.answers).map(|(&reader, undamaged)| {
+        let mut outcomes = Vec::new();
+        for (&reader, undamaged) in READERS.iter().zip(&self.undamaged.answers) {
+            let is_whole = |outcome: &Result<_, _>| !matches!(outcome, Ok((_, Outcome::Named)));
+            if reader == Reader::Previous && outcomes.last().is_some_and(is_whole) {
+                break;
+            }
             let before = files(&place);
             let done = reader.read(&place, self.runs);
-            let outcome = match reader {
-                Reader::Resume if done.code == Some(0) => self.judge_resumed(&place),
-                _ => self.judge_answer(reader, &done, undamaged, &before, &files(&place)),
+            let is_resumed = reader >= Reader::Resume && done.code == Some(0);
+            let outcome = match is_resumed {
+                true => self.judge_resumed(&place, &done),
+                false => self.judge_answer(reader, &done, undamaged, &before, &files(&place)),
             };
-            let said = format!("\n    code {:?}: {}{}", done.code, done.stdout, done.stderr);
-            outcome.map(|outcome| (reader, outcome)).map_err(|wrong| {
+            let said = format!("\ncode {:?}: {}{}", done.code, done.stdout, done.stderr);
+            outcomes.push(outcome.map(|outcome| (reader, outcome)).map_err(|wrong| {
                 format!("`{}`: {wrong}{}", reader.word(), said.replace('\n', "\n    "))
-            })
-        });
-        outcomes.collect()
+            }));
+        }
+        outcomes
     }
 
     /// A resume that ended well must have made the undamaged run whole.
-    fn judge_resumed(&self, place: &Place) -> Result<Outcome, String> {
+    fn judge_resumed(&self, place: &Place, resumed: &Done) -> Result<Outcome, String> {
         let records = place.records("run");
         let different: Vec<_> = names_of_both(&records, &self.undamaged.records)
             .filter(|name| records.get(*name) != self.undamaged.records.get(*name))
@@ -122,8 +135,9 @@ impl Try<'_> {
             return Err(format!("silently wrong: {different:?} differ"));
         }
         let verified = Reader::Verify.read(place, self.runs);
-        match verified.code {
-            Some(0) => Ok(Outcome::Healed),
+        match (verified.code, self.is_named(resumed) && self.is_named(&verified)) {
+            (Some(0), _) => Ok(Outcome::Healed),
+            (_, true) => Ok(Outcome::Warned),
             _ => Err(format!("resumed, and then `verify` says: {}", verified.stderr)),
         }
     }
@@ -144,13 +158,14 @@ impl Try<'_> {
         }
         let is_same = (done.code, &done.stdout) == (undamaged.code, &undamaged.stdout);
         match self.is_named(done) {
-            true => Ok(Outcome::Named),
+            true if done.code != Some(0) => Ok(Outcome::Named),
+            true if is_same => Ok(Outcome::Warned),
             // What cannot change a result need not be known to whoever reads results.
             false if is_same && (reader != Reader::Verify || self.may_pass()) => {
                 Ok(Outcome::Unharmed)
             }
-            false if done.code == Some(0) => Err("silently wrong".to_owned()),
-            false => Err(format!("not named: lines {:?}", self.damaged.lines)),
+            _ if done.code == Some(0) => Err("silently wrong".to_owned()),
+            _ => Err(format!("not named: lines {:?}", self.damaged.lines)),
         }
     }
 
@@ -172,9 +187,8 @@ impl Try<'_> {
 
 /// Whether a text has these words, and no digit behind them.
 fn says_number(text: &str, words: &str) -> bool {
-    text.match_indices(words).any(|(at, _)| {
-        !text[at + words.len()..].starts_with(|next: char| next.is_ascii_digit())
-    })
+    text.match_indices(words)
+        .any(|(at, _)| !text[at + words.len()..].starts_with(|next: char| next.is_ascii_digit()))
 }
 
 /// Every file of the run folder but its lock.

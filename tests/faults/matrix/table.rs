@@ -25,15 +25,16 @@ impl Counts {
         let of = |outcome: Outcome| -> usize {
             cells().filter(|(found, _)| **found == outcome).map(|(_, count)| count).sum()
         };
-        let [named, healed, unharmed] =
-            [Outcome::Named, Outcome::Healed, Outcome::Unharmed].map(of);
-        format!("{all} tries: {named} named, {healed} healed, {unharmed} unharmed, 0 wrong")
+        let outcomes = [Outcome::Named, Outcome::Warned, Outcome::Healed, Outcome::Unharmed];
+        let counts = outcomes.map(|outcome| format!("{} {}", of(outcome), outcome.word()));
+        format!("{all} answers: {}, 0 wrong", counts.join(", "))
     }
 
     /// A row a kind of file, a column a command.
     pub(super) fn table(&self) -> String {
         let states = [(false, "finished"), (true, "interrupted")];
-        let columns = states.map(|(_, word)| READERS.map(|reader| format!("{word}: `{}`", reader.word())));
+        let columns =
+            states.map(|(_, word)| READERS.map(|reader| format!("{word}: `{}`", reader.word())));
         let mut text = format!("| file | {} |\n", columns.concat().join(" | "));
         text.push_str(&format!("|---|{}\n", "---|".repeat(2 * READERS.len())));
         for (kind, cells) in &self.0 {
