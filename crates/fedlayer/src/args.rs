@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Compare the strategies of finished runs in one table. Keys in which the runs differ are named below it.
     #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-slow")]
     Compare(CompareArgs),
+    /// Check every file of a run against what was written, and name each fault with its file and line. Nothing is changed.
+    #[command(after_help = "Example:\n  fedlayer verify runs/digits")]
+    Verify(VerifyArgs),
     /// List the data sets, or fetch one.
     #[command(
         subcommand,
@@ -432,6 +435,16 @@ pub(crate) struct CompareArgs {
     /// common, they are not paired.
     #[arg(long)]
     pub(crate) anyway: bool,
+    /// Print JSON on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fedlayer verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The run folder, whether the run is finished, interrupted or under way.
+    pub(crate) run: PathBuf,
     /// Print JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,

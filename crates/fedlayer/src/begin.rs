@@ -8,7 +8,8 @@ use fedlayer_runtime::TrainerFactory;
 use crate::{
     exit::{Cause, Failure, run_reason},
     input_files::{InputsNote, ambiguities},
-    run_folder::{Beginning, RunFolder, RunNote},
+    run_folder::{Beginning, RunFolder},
+    run_note::RunNote,
     screen::Screen,
     trainers::Trainers,
 };

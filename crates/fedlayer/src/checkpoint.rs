@@ -4,6 +4,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::Arc,
 };
 
@@ -15,6 +16,8 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::content::Content;
+
 /// The state of a run after a committed round.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
@@ -22,12 +25,32 @@ pub(crate) struct Checkpoint {
     pub(crate) plan: PlanHash,
     /// The round after which it was taken.
     pub(crate) round: u32,
-    /// The length of `rounds.jsonl` then.
-    pub(crate) rounds_bytes: u64,
-    /// The length of `barriers.jsonl` then.
-    pub(crate) barriers_bytes: u64,
+    /// How far the record files went then.
+    pub(crate) records: Records,
     /// The models of all clients then.
     pub(crate) federation: Arc<Federation>,
+}
+
+/// How far the record files of a plan went when a checkpoint was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Records {
+    /// The length of `rounds.jsonl`.
+    pub(crate) rounds_bytes: u64,
+    /// The length of `barriers.jsonl`.
+    pub(crate) barriers_bytes: u64,
+    /// The hashes of the files up to there; a checkpoint of an earlier version has none.
+    pub(crate) hashes: Option<RecordHashes>,
+}
+
+/// The BLAKE3 hashes of the record files up to where they went, and the length and hash of `checksums.jsonl`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordHashes {
+    /// Of `rounds.jsonl`.
+    pub(crate) rounds: String,
+    /// Of `barriers.jsonl`.
+    pub(crate) barriers: String,
+    /// Of `checksums.jsonl`.
+    pub(crate) checksums: Content,
 }
 
 /// Tells plans apart: everything that decides a result is in it.
@@ -35,7 +58,19 @@ pub(crate) struct Checkpoint {
 #[serde(transparent)]
 pub(crate) struct PlanHash(String);
 
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl PlanHash {
+    /// Of no plan.
+    #[cfg(test)]
+    pub(crate) fn test() -> Self {
+        Self("0".repeat(64))
+    }
+
     /// Of a plan.
     pub(crate) fn of(plan: &Plan) -> Result<Self, serde_json::Error> {
         Ok(Self(blake3::hash(&serde_json::to_vec(plan)?).to_hex().to_string()))
@@ -112,6 +147,8 @@ struct Head {
     round: u32,
     rounds_bytes: u64,
     barriers_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record_hashes: Option<RecordHashes>,
     averaged_in: Vec<u32>,
     clients: BTreeMap<u32, ClientHead>,
 }
@@ -212,8 +249,9 @@ impl Checkpoint {
         Head {
             plan: self.plan.clone(),
             round: self.round,
-            rounds_bytes: self.rounds_bytes,
-            barriers_bytes: self.barriers_bytes,
+            rounds_bytes: self.records.rounds_bytes,
+            barriers_bytes: self.records.barriers_bytes,
+            record_hashes: self.records.hashes.clone(),
             averaged_in: self.federation.averaged_in().to_vec(),
             clients: self.federation.clients().iter().map(client).collect(),
         }
@@ -226,13 +264,8 @@ impl Checkpoint {
             return Err(CheckpointError::Plan);
         }
         let federation = file.federation(&plan.layout)?;
-        Ok(Self {
-            plan: file.head.plan,
-            round: file.head.round,
-            rounds_bytes: file.head.rounds_bytes,
-            barriers_bytes: file.head.barriers_bytes,
-            federation: Arc::new(federation),
-        })
+        let (round, records) = (file.round(), file.records());
+        Ok(Self { plan: file.head.plan, round, records, federation: Arc::new(federation) })
     }
 }
 
@@ -269,6 +302,17 @@ impl<'a> CheckpointFile<'a> {
     /// The round after which it was taken.
     pub(crate) fn round(&self) -> u32 {
         self.head.round
+    }
+
+    /// The plan that it belongs to.
+    pub(crate) fn plan(&self) -> &PlanHash {
+        &self.head.plan
+    }
+
+    /// How far the record files went then.
+    pub(crate) fn records(&self) -> Records {
+        let Head { rounds_bytes, barriers_bytes, .. } = self.head;
+        Records { rounds_bytes, barriers_bytes, hashes: self.head.record_hashes.clone() }
     }
 
     /// The clients that have taken part in a round, ascending.

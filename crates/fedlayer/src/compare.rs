@@ -14,13 +14,21 @@ use fedlayer_scenario::Setting;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{args::CompareArgs, exit::Failure, files, run_folder, screen::Screen, table};
+use crate::{
+    args::CompareArgs,
+    exit::Failure,
+    files,
+    run_folder::{self, INPUTS, RunFolder, SUMMARY},
+    screen::Screen,
+    table,
+    verify::{self, Depth},
+};
 
 /// `fedlayer compare`. Of several runs, the folder stands before the strategy's name, and of a sweep its variant: each variant of a strategy
 /// is then one to be compared.
 pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure> {
     let summaries: Result<Vec<Summary>, Failure> =
-        args.runs.iter().map(|run| run_folder::read_summary(run)).collect();
+        args.runs.iter().map(|run| checked_summary(run, screen)).collect();
     let summaries = summaries?;
     if let [summary] = &summaries[..] {
         return Ok(screen.data(&table::render(summary, args.json)?)?);
@@ -41,6 +49,19 @@ pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     Ok(screen.data(&text)?)
 }
 
+/// The summary of a run whose records and tables are what was written.
+///
+/// # Errors
+/// When there is no run, it is not finished, or something of it is damaged.
+fn checked_summary(run: &Path, screen: &Screen) -> Result<Summary, Failure> {
+    if !RunFolder::is_one(run) && files::exists(&run.join(SUMMARY)) {
+        // The summary alone, put somewhere by its owner.
+        return run_folder::read_summary(run);
+    }
+    verify::check(run, Depth::Tables, |_, _| {})?.demand(run, screen)?;
+    run_folder::read_summary(run)
+}
+
 /// What the strategies of each of several runs are called after: the folders' names, or their whole paths where names meet.
 fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let paths: Result<Vec<PathBuf>, _> = runs.iter().map(std::path::absolute).collect();
@@ -56,9 +77,6 @@ fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
     };
     Ok(paths.iter().zip(runs).map(label).collect())
 }
-
-/// What a run folder calls the note of the files that the run was made from; older ones have none.
-const INPUTS: &str = "inputs.json";
 
 /// The files that a run was made from: what tells the content of each, by the name that the scenario or a data set calls it.
 fn inputs(note: &str) -> BTreeMap<String, String> {

@@ -24,10 +24,11 @@ use crate::{
     files,
     folders::Folders,
     identity::identity,
-    input_files::{InputsNote, Search},
-    reopen::{self, Reopened, absolute},
-    run::{Job, Workplace, note, shared},
-    run_folder::{RunFolder, RunNote},
+    input_files::Search,
+    reopen::{self, Damage, Reopened, absolute},
+    run::{Again, Job, Workplace, note, shared},
+    run_folder::RunFolder,
+    run_note::{Provenance, RunNote},
     scenario,
     screen::Screen,
     security::{self, Side},
@@ -45,7 +46,16 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     begin::read_data(&trainers, &read.plans)?;
     let kind = kind(args.device).to_owned();
     let slots = args.min_workers as usize;
-    let note = RunNote { data: data_folder, ..note(&name, &read.plans, kind.clone(), slots) };
+    let before = again.as_ref().map(|(_, again)| &again.before);
+    let note = RunNote {
+        data: data_folder,
+        inputs: before.and_then(|before| before.inputs.clone()),
+        provenance: Some(match before {
+            Some(before) => before.provenance_or(&read.text, &read.plans)?,
+            None => Provenance::of(&read.text, &read.plans)?,
+        }),
+        ..note(&name, &read.plans, kind.clone(), slots)
+    };
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let lengths = trainers.clone();
     let briefing = Briefing {
@@ -66,15 +76,12 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
         talk.talk(&printable(&notice.to_string()));
     });
     let hub = Arc::new(hub.map_err(Failure::Fault)?);
-    let folder = match again {
-        Some((folder, inputs)) => {
-            inputs.map_or(Ok(()), |inputs| folder.write_inputs(&inputs))?;
-            folder
-        }
+    let (folder, again) = match again {
+        Some((folder, again)) => (folder, Some(again)),
         None => {
             let (scenario, out) = (&args.scenario.scenario, args.out.as_deref());
             let new = NewRun { scenario, text: &read.text, out, note: &note };
-            new.folder(&trainers, screen)?
+            (new.folder(&trainers, screen)?, None)
         }
     };
     let port = Port {
@@ -89,8 +96,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
         tasks: JoinSet::new(),
         failed: Arc::default(),
     };
-    let (json, previous) = (args.scenario.json, args.previous);
-    let job = Job { folder, plans, analyses, trainers, json, previous };
+    let job = Job { folder, plans, analyses, trainers, json: args.scenario.json, again };
     job.execute(note, port, screen)
 }
 
@@ -103,8 +109,8 @@ fn kind(kind: Kind) -> &'static str {
 
 /// A scenario, read, and what it is read from.
 struct StartingPoint {
-    /// The run folder and its files, where the run in it goes on.
-    again: Option<(RunFolder, Option<InputsNote>)>,
+    /// The run folder, where the run in it goes on.
+    again: Option<(RunFolder, Again)>,
     name: String,
     data: Data,
     /// The folder that `--data` names, now or when the run began.
@@ -117,16 +123,16 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<StartingPoint, Failur
     let ScenarioArgs { scenario: path, data, .. } = &args.scenario;
     let settings = &args.scenario.changes()?;
     let option = data.data.as_deref();
+    let damage = Damage::of(args.previous);
     if files::is_folder(path) {
-        let run = Reopened::open(path, option, settings, screen)?;
+        let run = Reopened::open(path, option, settings, damage, screen)?;
         let Reopened { folder, before, inputs, data, read } = run;
-        let again = Some((folder, inputs));
         return Ok(StartingPoint {
-            again,
-            name: before.scenario,
+            name: before.scenario.clone(),
             data,
-            data_folder: before.data,
+            data_folder: before.data.clone(),
             read,
+            again: Some((folder, Again { before, inputs, damage })),
         });
     }
     let folders = Folders::existing(option)?.beside(path);
@@ -143,8 +149,11 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<StartingPoint, Failur
     if folder.scenario()?.1 != read.text {
         return Err(Failure::OtherScenario(out.clone()));
     }
-    let (data, inputs) = reopen::data_in(out, folders, Search::InFolders)?;
-    Ok(StartingPoint { again: Some((folder, inputs)), name, data, data_folder, read })
+    let before = reopen::checked(&folder, damage, screen)?;
+    let (data, inputs) = reopen::data_in(out, &before, folders, Search::InFolders)?;
+    reopen::check_plans(out, &read.plans, &before)?;
+    let again = Some((folder, Again { before, inputs, damage }));
+    Ok(StartingPoint { again, name, data, data_folder, read })
 }
 
 /// Takes the port, so that its number is known and nobody else has it.

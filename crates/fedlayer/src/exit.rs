@@ -38,6 +38,9 @@ pub(crate) enum Failure {
         /// What is wrong with it.
         reason: String,
     },
+    /// Files of a run do not hold what they should. The words are a line for each, and what to do.
+    #[error("{0}")]
+    Faults(String),
     /// A run is to be put where something is already.
     #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`; if a run is in there, `fedlayer resume {}` goes on with it", .0.display(), .0.display())]
     FolderExists(PathBuf),
@@ -145,10 +148,10 @@ impl Failure {
             Self::Scenario(_) => 3,
             Self::Data(_) | Self::Absent(_) => 4,
             Self::Device(_) => 5,
-            Self::File(_) | Self::Damaged { .. } | Self::System(_) => 6,
+            Self::File(_) | Self::Damaged { .. } | Self::Faults(_) | Self::System(_) => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
-            Self::Run { cause: Cause::Files, .. } => 6,
+            Self::Run { cause: Cause::Files | Cause::Moved, .. } => 6,
             Self::Run { cause: Cause::Training | Cause::Start, .. } => 9,
             Self::Unprepared { code, .. } => *code,
             Self::Fetch(error) if error.is_local() => 6,
@@ -174,6 +177,8 @@ impl From<serde_json::Error> for Failure {
 pub(crate) enum Cause {
     /// Their records could not be written.
     Files,
+    /// The run folder was moved or replaced meanwhile.
+    Moved,
     /// Their clients could not be trained, or too few of them.
     Training,
     /// No round of any of them came to its end, and nothing was kept.
@@ -185,6 +190,9 @@ impl Cause {
         let folder = folder.display();
         match self {
             Self::Files => format!("once there is room, go on with `fedlayer resume {folder}`"),
+            Self::Moved => format!(
+                "leave the folder of a run where it is until it ends; every committed round is kept where `{folder}` is now: go on there with `fedlayer resume`"
+            ),
             Self::Start => {
                 "change the scenario; no round was finished, and no run folder is left".to_owned()
             }

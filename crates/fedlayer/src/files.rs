@@ -4,11 +4,17 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, BufReader, Read, Write},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use thiserror::Error;
+
+pub(crate) use self::{line_file::LineFile, lock::FolderLock, place::Place};
+
+mod line_file;
+mod lock;
+mod place;
 
 /// What went wrong with a file or a folder.
 #[derive(Debug, Error)]
@@ -28,6 +34,11 @@ impl FileError {
     /// A file that was opened and then could not be read.
     pub(crate) fn reading(path: &Path, source: io::Error) -> Self {
         at("read", path)(source)
+    }
+
+    /// The file or the folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What the system said, without the path.
@@ -71,6 +82,30 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
 /// The text of a file that may not be there yet: then it is empty.
 pub(crate) fn read_text_if_any(path: &Path) -> Result<String> {
     if exists(path) { read_text(path) } else { Ok(String::new()) }
+}
+
+/// The bytes of a file that may not be there yet: then there are none.
+pub(crate) fn read_bytes_if_any(path: &Path) -> Result<Vec<u8>> {
+    if exists(path) { read_bytes(path) } else { Ok(Vec::new()) }
+}
+
+/// The first bytes of a file, or all where there are fewer.
+pub(crate) fn read_first(path: &Path, bytes: u64) -> Result<Vec<u8>> {
+    let mut first = Vec::new();
+    let mut reader = open(path)?.take(bytes);
+    reader.read_to_end(&mut first).map_err(at("read", path))?;
+    Ok(first)
+}
+
+/// The bytes of a file behind the first so many; none where it is absent or shorter.
+pub(crate) fn read_behind(path: &Path, bytes: u64) -> Result<Vec<u8>> {
+    let mut rest = Vec::new();
+    if exists(path) {
+        let mut file = File::open(path).map_err(at("read", path))?;
+        file.seek(SeekFrom::Start(bytes)).map_err(at("read", path))?;
+        file.read_to_end(&mut rest).map_err(at("read", path))?;
+    }
+    Ok(rest)
 }
 
 /// The bytes of a file.
@@ -188,13 +223,31 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Writes a file as [`write_atomically`] does, unless it holds these bytes already; returns whether it was written.
+pub(crate) fn write_if_other(path: &Path, bytes: &[u8]) -> Result<bool> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(false);
+    }
+    write_atomically(path, bytes).map(|()| true)
+}
+
 /// Writes a file whole or not at all: beside it, synced, renamed.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_if(path, bytes, || Ok(()))
+}
+
+/// As [`write_atomically`], if `may` still allows it once everything but the rename is done.
+pub(crate) fn write_atomically_if(
+    path: &Path,
+    bytes: &[u8],
+    may: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let beside = path.with_added_extension("tmp");
     let write = || {
         let mut file = File::create(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
+        may().map_err(|error| error.source)?;
         fs::rename(&beside, path)?;
         sync_folder(path)
     };
@@ -240,57 +293,6 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),
         _ => Ok(()),
-    }
-}
-
-/// A file of lines that grows at its end.
-#[derive(Debug)]
-pub(crate) struct LineFile {
-    path: PathBuf,
-    file: File,
-    bytes: u64,
-}
-
-impl LineFile {
-    /// Opens a file, or makes it, and cuts off what lies past `keep` bytes: lines of rounds that were not committed.
-    ///
-    /// Fails where the file is shorter than that.
-    pub(crate) fn open(path: PathBuf, keep: u64) -> Result<Self> {
-        let open = || {
-            let options = OpenOptions::new().append(true).create(true).to_owned();
-            let file = options.open(&path)?;
-            let found = file.metadata()?.len();
-            if found < keep {
-                let text = format!("it has {found} bytes, the checkpoint speaks of {keep}");
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
-            }
-            file.set_len(keep)?;
-            sync_folder(&path)?;
-            Ok(file)
-        };
-        let file = open().map_err(at("go on with", &path))?;
-        Ok(Self { path, file, bytes: keep })
-    }
-
-    /// Appends whole lines, or nothing.
-    pub(crate) fn append(&mut self, lines: &[u8]) -> Result<()> {
-        if let Err(error) = self.file.write_all(lines) {
-            // A torn line is of no use; that it cannot be cut off either changes nothing: the next process cuts it off.
-            let _torn = self.file.set_len(self.bytes);
-            return Err(at("write", &self.path)(error));
-        }
-        self.bytes += lines.len() as u64;
-        Ok(())
-    }
-
-    /// Returns when everything is on the disk.
-    pub(crate) fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(at("write", &self.path))
-    }
-
-    /// The length of the file.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
     }
 }
 
@@ -357,24 +359,5 @@ impl PartFile {
     /// Removes it.
     pub(crate) fn discard(self) -> Result<()> {
         remove(&self.path)
-    }
-}
-
-/// Keeps a folder for one process, as long as it lives.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes a lock file; nothing where another process holds it.
-    pub(crate) fn take(path: &Path) -> Result<Option<Self>> {
-        let options = OpenOptions::new().write(true).create(true).truncate(false).to_owned();
-        let file = options.open(path).map_err(at("open", path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(at("lock", path)(error)),
-        }
     }
 }

@@ -2,16 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
-    io::Read,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    content::Content,
     exit::Failure,
-    files::{self, FileError},
+    files,
     folders::Folders,
     locator::{FileName, Locator},
 };
@@ -34,37 +33,6 @@ struct Input {
     path: PathBuf,
     #[serde(flatten)]
     content: Content,
-}
-
-/// What is in a file, as far as it matters whether it is the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Content {
-    bytes: u64,
-    blake3: String,
-}
-
-impl Content {
-    /// Reads the whole file.
-    fn of(path: &Path) -> Result<Self, FileError> {
-        let mut reader = files::open(path)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut piece = vec![0; 1 << 18];
-        loop {
-            match reader.read(&mut piece).map_err(|error| FileError::reading(path, error))? {
-                0 => break,
-                read => hasher.update(&piece[..read]),
-            };
-        }
-        Ok(Self { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
-    }
-}
-
-/// The beginning of the hash is enough to tell two files apart by eye.
-impl fmt::Display for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = self.blake3.get(..16).unwrap_or(&self.blake3);
-        write!(f, "{} bytes, blake3 {hash}…", self.bytes)
-    }
 }
 
 impl InputsNote {

@@ -11,6 +11,7 @@ mod checkpoint;
 mod classes;
 mod clean;
 mod compare;
+mod content;
 mod coordinator;
 mod cost;
 mod data;
@@ -23,24 +24,33 @@ mod heartbeat;
 mod identity;
 mod input_files;
 mod inputs;
+mod journal;
+mod line_checks;
 mod list;
 mod locator;
 mod module_speed;
+mod plan_folder;
 mod progress;
+mod rebuild;
 mod reopen;
 mod run;
 mod run_folder;
+mod run_note;
 mod scenario;
 mod screen;
+mod sealed;
 mod security;
 mod shelf;
 mod short_forms;
 mod signals;
 mod table;
+mod timings;
 mod trainers;
 mod turns;
 mod values;
+mod verify;
 mod worker;
+mod written;
 
 use clap::CommandFactory;
 
@@ -79,6 +89,7 @@ fn perform(command: &Command, screen: &Screen) -> Result<(), Failure> {
         Command::Certs(args) => certs::certs(args, screen),
         Command::Health(args) => coordinator::health(args, screen),
         Command::Compare(args) => compare::compare(args, screen),
+        Command::Verify(args) => verify::command(args, screen),
         Command::Data(DataCommand::List(args)) => list::list(args, screen),
         Command::Data(DataCommand::Fetch(args)) => fetch::fetch(args, screen),
         Command::Schema => {

@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use fedlayer_core::Plan;
 use fedlayer_scenario::{Read, Setting};
 
 use crate::{
+    checkpoint::PlanHash,
     data::Data,
     exit::Failure,
     folders::Folders,
     input_files::{InputsNote, Search},
-    run_folder::{self, RunFolder, RunNote},
+    run_folder::{self, RunFolder},
+    run_note::{PlanNote, RunNote, says},
     scenario,
     screen::Screen,
+    verify::{self, Cure, Depth},
 };
 
 /// A run folder, and what it was made from.
@@ -25,50 +29,143 @@ pub(crate) struct Reopened {
     pub(crate) read: Read,
 }
 
+/// Whether damage of a plan's checkpoints and records ends a resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// It is named, and nothing is touched.
+    Refused,
+    /// The rounds are computed anew, from the last checkpoint before it: `--previous`.
+    ComputedAnew,
+}
+
+impl Damage {
+    /// What `--previous` says of it.
+    pub(crate) fn of(previous: bool) -> Self {
+        if previous { Self::ComputedAnew } else { Self::Refused }
+    }
+}
+
 impl Reopened {
-    /// Opens a run folder and keeps it for this process. `option` is `--data`.
+    /// Opens a run folder, keeps it for this process and checks it. `option` is `--data`. Nothing of it is changed.
     ///
     /// # Errors
-    /// When there is no run, another process is at it, or a file that it was made from changed or is gone.
+    /// When there is no run, another process is at it, a file of it is damaged, or a file that it was made from changed or is gone.
     pub(crate) fn open(
         run: &Path,
         option: Option<&Path>,
         settings: &[Setting],
+        damage: Damage,
         screen: &Screen,
     ) -> Result<Self, Failure> {
         let folder = RunFolder::open(run.to_owned())?;
-        let mut before = folder.note()?;
-        let (data, inputs) = data_of(run, option, before.data.as_deref())?;
+        let mut before = checked(&folder, damage, screen)?;
+        let (data, inputs) = data_of(run, &before, option)?;
         if let Some(option) = option {
             before.data = Some(std::path::absolute(option)?);
         }
         let (path, text) = folder.scenario()?;
         let read = scenario::read_text(&path, &text, settings, &data, screen)?;
+        if !settings.is_empty() {
+            check_settings(&path, &read.text, &before)?;
+        }
+        check_plans(run, &read.plans, &before)?;
         Ok(Self { folder, before, inputs, data, read })
     }
 }
 
+/// Checks everything that a run goes on from or would print, and returns its note. What no result depends on, and what is made anew by itself, is
+/// said on the screen.
+///
+/// # Errors
+/// When something is damaged. Nothing of the run has been touched then.
+pub(crate) fn checked(
+    folder: &RunFolder,
+    damage: Damage,
+    screen: &Screen,
+) -> Result<RunNote, Failure> {
+    let found = verify::check(folder.path(), Depth::Company, |_, _| {})?;
+    found.refuse(
+        folder.path(),
+        match damage {
+            Damage::Refused => Cure::Previous,
+            Damage::ComputedAnew => Cure::Restore,
+        },
+    )?;
+    for fault in &found.faults {
+        let then = match fault.cure {
+            Cure::Nothing | Cure::Restore => "",
+            Cure::Resume => "; it is made anew",
+            Cure::Previous => "; its rounds are computed anew",
+        };
+        screen.talk(&format!("warning: {fault}{then}"));
+    }
+    found.say_changed_text(screen);
+    folder.note()
+}
+
+/// Checks that `--set` leaves the plans of a run as they are.
+fn check_settings(path: &Path, text: &str, before: &RunNote) -> Result<(), Failure> {
+    let Some(provenance) = &before.provenance else { return Ok(()) };
+    let now = says(text).map_err(Failure::Scenario)?;
+    let differ = verify::differences(&provenance.scenario_says, &now);
+    let words = differ
+        .iter()
+        .map(|difference| format!("`{}` would change with `--set`: {difference}", path.display()));
+    let words: Vec<String> = words.collect();
+    match words.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Faults(format!(
+            "{}\nhint: leave `--set` out; a changed scenario is a new run, in another folder",
+            words.join("\n")
+        ))),
+    }
+}
+
+/// Checks that a scenario still means the plans that a run began with.
+pub(crate) fn check_plans(run: &Path, plans: &[Plan], before: &RunNote) -> Result<(), Failure> {
+    let Some(provenance) = &before.provenance else { return Ok(()) };
+    let now = plans.iter().map(|plan| Ok((plan, PlanHash::of(plan)?)));
+    let now: Vec<(&Plan, PlanHash)> = now.collect::<Result<_, Failure>>()?;
+    let is_same = |((plan, hash), then): (&(&Plan, PlanHash), &PlanNote)| {
+        plan.folder() == then.folder && *hash == then.blake3
+    };
+    let first = now.iter().zip(&provenance.plans).find(|pair| !is_same(*pair));
+    let reason = match (first, now.len() == provenance.plans.len()) {
+        (None, true) => return Ok(()),
+        (None, false) => format!("{} plans then, {} now", provenance.plans.len(), now.len()),
+        (Some(((plan, _), _)), _) => {
+            format!("the plan `{}`, seed {} is another one", plan.title(), plan.seed)
+        }
+    };
+    Err(Failure::Faults(format!(
+        "the scenario in `{}` says what it said when the run began, and means other plans: {reason}\nhint: go on with the version of fedlayer that began it ({}), or begin a new run in another folder",
+        run.display(),
+        before.fedlayer
+    )))
+}
+
 /// The data of a run that is there already. Its files are searched for where they were when it began; with `--data`, in the folders alone. Either way
-/// each must be what it was. `before` is the data folder that the run began with.
+/// each must be what it was. `before` is the run's note.
 pub(crate) fn data_of(
     run: &Path,
+    before: &RunNote,
     option: Option<&Path>,
-    before: Option<&Path>,
 ) -> Result<(Data, Option<InputsNote>), Failure> {
     let (folders, search) = match option {
         Some(_) => (Folders::existing(option)?, Search::InFolders),
-        None => (Folders::new(before), Search::WhereTheyWere),
+        None => (Folders::new(before.data.as_deref()), Search::WhereTheyWere),
     };
-    data_in(run, folders, search)
+    data_in(run, before, folders, search)
 }
 
 /// As [`data_of`], for a search that is settled.
 pub(crate) fn data_in(
     run: &Path,
+    before: &RunNote,
     folders: Folders,
     search: Search,
 ) -> Result<(Data, Option<InputsNote>), Failure> {
-    let Some(inputs) = run_folder::read_inputs(run)? else {
+    let Some(inputs) = run_folder::read_inputs(run, before)? else {
         return Ok((Data::new(folders), None));
     };
     let folders = folders.else_beside(&inputs.scenario);

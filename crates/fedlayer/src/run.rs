@@ -1,7 +1,7 @@
 //! `fedlayer run` and `fedlayer resume`: every plan of a scenario, several at once over the same workers.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::Arc,
     thread::available_parallelism,
@@ -24,15 +24,18 @@ use crate::{
     data::Data,
     exit::{Cause, Failure, run_reason},
     folders::Folders,
+    input_files::InputsNote,
     inputs::Inputs,
     progress::{Begin, RunProgress},
-    reopen::{Reopened, absolute},
-    run_folder::{RunFolder, RunNote, RunState},
+    reopen::{Damage, Reopened, absolute},
+    run_folder::RunFolder,
+    run_note::{Provenance, RunNote, RunState},
     scenario,
     screen::Screen,
     signals, table,
     trainers::Trainers,
     turns::{PlanEnd, Progress, Waiting, in_turn},
+    written,
 };
 
 /// `fedlayer run`.
@@ -47,6 +50,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let note = RunNote {
         data: absolute(args.scenario.data.data.as_deref())?,
         inputs: read.plans.first().and_then(|plan| data.inputs(plan)),
+        provenance: Some(Provenance::of(&read.text, &read.plans)?),
         ..note(&name, &read.plans, device.to_string(), workers(&args.means)?)
     };
     let trainers = Arc::new(Trainers::new(device, data));
@@ -62,7 +66,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let folder = new.folder(&trainers, screen)?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let json = args.scenario.json;
-    let job = Job { folder, plans, analyses, trainers, json, previous: false };
+    let job = Job { folder, plans, analyses, trainers, json, again: None };
     job.execute(note, threads, screen)
 }
 
@@ -78,17 +82,18 @@ fn warn_of_inputs(plans: &[Plan], trainers: &Trainers, screen: &Screen) -> Resul
 
 /// `fedlayer resume`.
 pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> {
-    let option = args.data.data.as_deref();
+    let (option, damage) = (args.data.data.as_deref(), Damage::of(args.previous));
     let Reopened { folder, before, inputs, data, read } =
-        Reopened::open(&args.run, option, &[], screen)?;
+        Reopened::open(&args.run, option, &[], damage, screen)?;
     let choice = match args.means.device {
         Some(choice) => choice,
         None => before.device.parse().map_err(|error| Failure::Device(format!("{error}")))?,
     };
     let device = open(choice)?;
     let note = RunNote {
-        data: before.data,
-        inputs: before.inputs,
+        data: before.data.clone(),
+        inputs: before.inputs.clone(),
+        provenance: Some(before.provenance_or(&read.text, &read.plans)?),
         ..note(&before.scenario, &read.plans, device.to_string(), workers(&args.means)?)
     };
     if note.device != before.device {
@@ -99,10 +104,9 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     }
     let trainers = Arc::new(Trainers::new(device, data));
     let threads = Threads::start(note.workers, &trainers)?;
-    inputs.map_or(Ok(()), |inputs| folder.write_inputs(&inputs))?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
-    let (json, previous) = (args.json, args.previous);
-    let job = Job { folder, plans, analyses, trainers, json, previous };
+    let again = Some(Again { before, inputs, damage });
+    let job = Job { folder, plans, analyses, trainers, json: args.json, again };
     job.execute(note, threads, screen)
 }
 
@@ -134,6 +138,8 @@ pub(crate) fn note(name: &str, plans: &[Plan], device: String, workers: usize) -
         seconds: 0.0,
         training_seconds: 0.0,
         analysis_seconds: 0.0,
+        provenance: None,
+        files: BTreeMap::new(),
     }
 }
 
@@ -150,8 +156,18 @@ pub(crate) struct Job {
     pub(crate) analyses: Vec<AnalysisSpec>,
     pub(crate) trainers: Arc<Trainers>,
     pub(crate) json: bool,
-    /// Whether a damaged checkpoint may be passed over for the one before.
-    pub(crate) previous: bool,
+    /// The run that goes on; nothing where one begins.
+    pub(crate) again: Option<Again>,
+}
+
+/// A run that is there already, and goes on.
+pub(crate) struct Again {
+    /// What was noted of it last.
+    pub(crate) before: RunNote,
+    /// Its files where they are now.
+    pub(crate) inputs: Option<InputsNote>,
+    /// What becomes of its damage.
+    pub(crate) damage: Damage,
 }
 
 /// Where the clients of a run train.
@@ -212,6 +228,7 @@ impl Job {
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
+        let is_complete = self.is_complete(&plans);
         let mut has_begun = false;
         let mut finished = Vec::new();
         let ended = runtime.block_on(async {
@@ -221,8 +238,12 @@ impl Job {
                 return Err(Failure::Interrupted(place.hint(folder)));
             };
             // Whatever can fail cheaply is behind; a run that is there already was not touched so far.
-            self.folder.remove_summary()?;
-            self.folder.write_note(&note)?;
+            if !is_complete {
+                self.folder.remove_summary()?;
+                self.folder.write_note(&note)?;
+            }
+            let inputs = self.again.as_ref().and_then(|again| again.inputs.as_ref());
+            inputs.map_or(Ok(()), |inputs| self.folder.write_inputs(inputs))?;
             classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
             has_begun = true;
             let ends = in_turn(plans, &link, &progress, &word).await;
@@ -230,9 +251,10 @@ impl Job {
             let ended = self.ended(ends, &place);
             let end = match &ended {
                 // Somebody will go on with it.
-                Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => {
-                    End::Stopped
-                }
+                Err(
+                    Failure::Interrupted(_)
+                    | Failure::Run { cause: Cause::Files | Cause::Moved, .. },
+                ) => End::Stopped,
                 _ => End::Finished,
             };
             place.close(end).await;
@@ -247,7 +269,7 @@ impl Job {
         note.training_seconds = began.elapsed().as_secs_f64();
         let ended = ended.map_err(|failure| self.at_once(failure));
         let reported = match &ended {
-            Err(Failure::Interrupted(_)) => Ok(()),
+            Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Moved, .. }) => Ok(()),
             Err(Failure::Run { cause: Cause::Training | Cause::Start, .. })
                 if !self.has_rounds() =>
             {
@@ -274,16 +296,43 @@ impl Job {
                 self.folder.discard();
                 Ok(())
             }
+            Err(Failure::Run { cause: Cause::Moved, .. }) => Ok(()),
             _ => {
                 if note.state != RunState::Interrupted {
                     let folder = self.folder.path().display();
                     screen.talk(&format!("{}; records in {folder}", self.spent(&note)));
                 }
-                self.folder.write_note(&note)
+                self.note_end(note, is_complete)
             }
         };
         // What ended the run is the news; that a full disk takes the summary too is not.
         ended.and(noted).and(reported).and(analysed)
+    }
+
+    /// Whether every round of a finished run is there.
+    fn is_complete(&self, plans: &[Waiting]) -> bool {
+        let was_finished =
+            self.again.as_ref().is_some_and(|again| again.before.state == RunState::Finished);
+        was_finished && plans.iter().all(|waiting| waiting.from == Some(waiting.plan.rounds))
+    }
+
+    /// Writes what became of the run, with the length and hash of every file. A run that was finished before keeps what was noted of its records, and
+    /// its whole note where nothing was made.
+    fn note_end(&self, mut note: RunNote, was_complete: bool) -> Result<(), Failure> {
+        let before = self.again.as_ref().map(|again| &again.before).filter(|_| was_complete);
+        note.files = match before {
+            Some(before) => before.files.clone(),
+            None => written::records(self.folder.path(), &self.plans)?,
+        };
+        note.files.extend(written::results(self.folder.path(), &self.plans)?);
+        let is_same = |before: &RunNote| {
+            before.provenance.is_none()
+                || (before.files == note.files && before.state == note.state)
+        };
+        if before.is_some_and(is_same) {
+            return Ok(());
+        }
+        self.folder.write_note(&note)
     }
 
     /// A new run that waits for workers is kept where the user ends it, and else leaves nothing; a run that was there is as it was.
@@ -363,19 +412,16 @@ impl Job {
         screen: &Screen,
         counts: Option<Arc<Metrics>>,
     ) -> Result<(Vec<Waiting>, Progress), Failure> {
-        let of = |plan: &Arc<Plan>| Waiting {
-            plan: plan.clone(),
-            folder: self.folder.plan(plan),
-            previous: self.previous,
-            trainers: self.trainers.clone(),
-        };
-        let all: Vec<Waiting> = self.plans.iter().map(of).collect();
+        let damage = self.again.as_ref().map_or(Damage::Refused, |again| again.damage);
+        let of = |plan: &Arc<Plan>| Waiting::of(plan, &self.folder, damage, &self.trainers);
+        let all: Vec<Waiting> = self.plans.iter().map(of).collect::<Result<_, Failure>>()?;
         let costs = cost::of_rounds(&self.plans, &self.trainers).map_err(Failure::Data)?;
-        let mut begins = Vec::new();
-        for (waiting, cost) in all.iter().zip(costs) {
-            let committed = waiting.look(screen)?;
-            begins.push(Begin { plan: waiting.plan.clone(), committed, cost });
-        }
+        let begin = |(waiting, cost): (&Waiting, _)| Begin {
+            plan: waiting.plan.clone(),
+            committed: waiting.from.unwrap_or(0),
+            cost,
+        };
+        let begins: Vec<Begin> = all.iter().zip(costs).map(begin).collect();
         let done: u64 = begins.iter().map(|begin| u64::from(begin.committed)).sum();
         let rounds: u64 = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
         if done > 0 {
@@ -405,7 +451,11 @@ impl Job {
             plans: ends.len(),
             reasons: reasons.join("\n"),
             folder: folder.to_owned(),
-            cause: if ends.iter().any(unwritten) { Cause::Files } else { Cause::Training },
+            cause: match ends.iter().any(unwritten) {
+                true if self.folder.check_place().is_err() => Cause::Moved,
+                true => Cause::Files,
+                false => Cause::Training,
+            },
         })
     }
 

@@ -1,23 +1,21 @@
-//! The run folder: which file lies where, and how one plan's part of it is written and read.
+//! [`RunFolder`]: everything of one run; which file lies where.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use fedlayer_core::{
-    Federation, Plan, RoundRecord, Summary, SummaryRow,
-    spec::{CheckpointSpec, Keep},
-};
-use fedlayer_runtime::{Committed, Journal};
-use serde::{Deserialize, Serialize};
+use fedlayer_core::{Plan, Summary};
+use serde::Serialize;
 
 use crate::{
-    checkpoint::{Checkpoint, PlanHash},
     classes::NamedClasses,
     exit::Failure,
-    files::{self, FileError, LineFile, Lock},
+    files::{self, FileError, FolderLock},
     input_files::InputsNote,
+    plan_folder::PlanFolder,
+    run_note::RunNote,
+    sealed::{Sealed, seal},
 };
 
 /// A folder that holds everything of one run, kept for this process.
@@ -26,7 +24,7 @@ pub(crate) struct RunFolder {
     path: PathBuf,
     /// The folders that were made for it by this process, the innermost first; none where it was there.
     made: Vec<PathBuf>,
-    _lock: Lock,
+    lock: Arc<FolderLock>,
 }
 
 /// What a run folder begins with.
@@ -40,61 +38,18 @@ pub(crate) struct Beginning<'a> {
     pub(crate) inputs: &'a InputsNote,
 }
 
-/// `run.json`: what a run was, and how far it came. It may depend on time and machine.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct RunNote {
-    /// The version of the program that wrote the folder.
-    pub(crate) fedlayer: String,
-    /// The scenario's name.
-    pub(crate) scenario: String,
-    /// The device that clients trained on.
-    pub(crate) device: String,
-    /// The version of libtorch.
-    pub(crate) libtorch: String,
-    /// The folder that `--data` named, if it did.
-    #[serde(default)]
-    pub(crate) data: Option<PathBuf>,
-    /// What becomes of a number x of the data before the model sees it, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) inputs: Option<String>,
-    /// Workers.
-    pub(crate) workers: usize,
-    /// The scenario's seeds.
-    pub(crate) seeds: Vec<u64>,
-    /// How far it came.
-    pub(crate) state: RunState,
-    /// When it was begun or resumed last, in seconds since 1970 (UTC).
-    pub(crate) started: u64,
-    /// Seconds that the last process spent on it, analyses included.
-    pub(crate) seconds: f64,
-    /// Seconds of them for the rounds.
-    #[serde(default)]
-    pub(crate) training_seconds: f64,
-    /// Seconds of them for the analyses.
-    #[serde(default)]
-    pub(crate) analysis_seconds: f64,
-}
-
-/// How far a run came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum RunState {
-    /// A process is at it, or was killed.
-    Running,
-    /// Every plan is finished.
-    Finished,
-    /// It was ended early.
-    Interrupted,
-    /// At least one plan could not be finished.
-    Failed,
-}
-
-const SCENARIO: &str = "scenario.toml";
-const NOTE: &str = "run.json";
-const INPUTS: &str = "inputs.json";
-const SUMMARY: &str = "summary.json";
-const SWEEP: &str = "sweep.csv";
-const DATA: &str = "data.json";
+/// The scenario, as it was given.
+pub(crate) const SCENARIO: &str = "scenario.toml";
+/// The note on the run.
+pub(crate) const NOTE: &str = "run.json";
+/// The note on the files that it was made from.
+pub(crate) const INPUTS: &str = "inputs.json";
+/// The table's rows.
+pub(crate) const SUMMARY: &str = "summary.json";
+/// The same for other programs, of a sweep.
+pub(crate) const SWEEP: &str = "sweep.csv";
+/// What classes are called.
+pub(crate) const DATA: &str = "data.json";
 
 impl RunFolder {
     /// Makes a new folder, whole or not at all. It is a run's as soon as the scenario is in it; the notes are there before.
@@ -118,7 +73,12 @@ impl RunFolder {
         if files::exists(path) { Err(Failure::FolderExists(path.to_owned())) } else { Ok(()) }
     }
 
+    /// Every plan's folder is there from the beginning, so that one that was deleted is missed.
     fn begin(&self, beginning: Beginning<'_>) -> Result<(), Failure> {
+        let plans = beginning.note.provenance.iter().flat_map(|provenance| &provenance.plans);
+        for plan in plans {
+            files::create_folders(&PlanFolder::at(self.path.join(&plan.folder)).checkpoints())?;
+        }
         self.write_note(beginning.note)?;
         self.write_inputs(beginning.inputs)?;
         let scenario = beginning.scenario.as_bytes();
@@ -169,8 +129,8 @@ impl RunFolder {
     }
 
     fn keep(path: PathBuf) -> Result<Self, Failure> {
-        match Lock::take(&path.join(".lock"))? {
-            Some(lock) => Ok(Self { path, made: Vec::new(), _lock: lock }),
+        match FolderLock::take(&path)? {
+            Some(lock) => Ok(Self { path, made: Vec::new(), lock: Arc::new(lock) }),
             None => Err(Failure::FolderBusy(path)),
         }
     }
@@ -187,40 +147,60 @@ impl RunFolder {
         Ok((path, text))
     }
 
+    /// The lock that keeps it for this process.
+    pub(crate) fn lock(&self) -> &Arc<FolderLock> {
+        &self.lock
+    }
+
+    /// Checks that it is where it was opened.
+    ///
+    /// # Errors
+    /// When it was moved or replaced.
+    pub(crate) fn check_place(&self) -> Result<(), FileError> {
+        self.lock.check()
+    }
+
     /// Writes `run.json`.
     pub(crate) fn write_note(&self, note: &RunNote) -> Result<(), Failure> {
-        Ok(files::write_atomically(&self.path.join(NOTE), &pretty(note)?)?)
+        self.write(NOTE, &seal(note)?).map(drop)
     }
 
     /// Reads `run.json`.
     pub(crate) fn note(&self) -> Result<RunNote, Failure> {
-        read_json(&self.path.join(NOTE))
+        read_note(&self.path)
     }
 
     /// Writes `inputs.json`.
     pub(crate) fn write_inputs(&self, inputs: &InputsNote) -> Result<(), Failure> {
-        Ok(files::write_atomically(&self.path.join(INPUTS), &pretty(inputs)?)?)
+        self.write(INPUTS, &seal(inputs)?).map(drop)
     }
 
     /// Takes the summary of an earlier, unfinished end away.
     pub(crate) fn remove_summary(&self) -> Result<(), FileError> {
+        self.check_place()?;
         files::remove(&self.path.join(SWEEP))?;
         files::remove(&self.path.join(SUMMARY))
     }
 
-    /// Writes `summary.json`.
-    pub(crate) fn write_summary(&self, summary: &Summary) -> Result<(), Failure> {
-        Ok(files::write_atomically(&self.path.join(SUMMARY), &pretty(summary)?)?)
+    /// Writes `summary.json`; returns whether it was another one before.
+    pub(crate) fn write_summary(&self, summary: &Summary) -> Result<bool, Failure> {
+        self.write(SUMMARY, &pretty(summary)?)
     }
 
-    /// Writes `data.json`.
-    pub(crate) fn write_data(&self, sets: &[NamedClasses]) -> Result<(), Failure> {
-        Ok(files::write_atomically(&self.path.join(DATA), &pretty(&sets)?)?)
+    /// Writes `data.json`; returns whether it was another one before.
+    pub(crate) fn write_data(&self, sets: &[NamedClasses]) -> Result<bool, Failure> {
+        self.write(DATA, &pretty(&sets)?)
     }
 
-    /// Writes `sweep.csv`.
-    pub(crate) fn write_sweep(&self, sheet: &str) -> Result<(), FileError> {
-        files::write_atomically(&self.path.join(SWEEP), sheet.as_bytes())
+    /// Writes `sweep.csv`; returns whether it was another one before.
+    pub(crate) fn write_sweep(&self, sheet: &str) -> Result<bool, Failure> {
+        self.write(SWEEP, sheet.as_bytes())
+    }
+
+    /// Writes a file of the folder, if the folder is where it was and the file has other bytes; returns whether it was written.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<bool, Failure> {
+        self.check_place()?;
+        Ok(files::write_if_other(&self.path.join(name), bytes)?)
     }
 
     /// The part of the folder that belongs to a plan.
@@ -245,14 +225,27 @@ pub(crate) fn scenario_file(folder: &Path) -> PathBuf {
 }
 
 /// Reads the `run.json` of a run folder without keeping the folder.
+///
+/// # Errors
+/// When it is not there, or not as it was written.
 pub(crate) fn read_note(folder: &Path) -> Result<RunNote, Failure> {
-    read_json(&folder.join(NOTE))
+    let path = folder.join(NOTE);
+    let note = Sealed::read(&path)?.checked(|note: &RunNote| note.provenance.is_some());
+    note.map_err(|reason| Failure::damaged(&path, reason))
 }
 
-/// Reads the `inputs.json` of a run folder without keeping the folder; a run of an older version has none.
-pub(crate) fn read_inputs(folder: &Path) -> Result<Option<InputsNote>, Failure> {
+/// Reads the `inputs.json` of a run folder without keeping the folder; a run of an older version may have none.
+///
+/// # Errors
+/// When it is not there though the run's note has a checksum, or is not as it was written.
+pub(crate) fn read_inputs(folder: &Path, note: &RunNote) -> Result<Option<InputsNote>, Failure> {
     let path = folder.join(INPUTS);
-    if files::exists(&path) { read_json(&path).map(Some) } else { Ok(None) }
+    let is_old = note.provenance.is_none();
+    if is_old && !files::exists(&path) {
+        return Ok(None);
+    }
+    let inputs = Sealed::read(&path)?.checked(|_| !is_old);
+    inputs.map(Some).map_err(|reason| Failure::damaged(&path, reason))
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
@@ -265,205 +258,6 @@ pub(crate) fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-/// The part of a run folder that belongs to one strategy and seed.
-#[derive(Debug)]
-pub(crate) struct PlanFolder {
-    path: PathBuf,
-}
-
-impl PlanFolder {
-    /// The part of a run folder that belongs to a plan.
-    pub(crate) fn of(run: &Path, plan: &Plan) -> Self {
-        Self::at(run.join(plan.folder()))
-    }
-
-    /// The part of a run folder that is in this folder of it.
-    pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
-    }
-
-    /// The file of the checkpoint of a round.
-    pub(crate) fn checkpoint_file(&self, round: u32) -> PathBuf {
-        self.checkpoints().join(checkpoint_name(round))
-    }
-
-    /// The rounds whose checkpoints are there, ascending.
-    pub(crate) fn kept_rounds(&self) -> Result<Vec<u32>, FileError> {
-        checkpoint_rounds(&self.checkpoints())
-    }
-
-    /// The checkpoint of a round.
-    pub(crate) fn checkpoint(&self, round: u32, plan: &Plan) -> Result<Checkpoint, Failure> {
-        let path = self.checkpoint_file(round);
-        let bytes = files::read_bytes(&path)?;
-        Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))
-    }
-
-    /// The latest checkpoint, if there is one.
-    pub(crate) fn latest(&self, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
-        self.last_but(0, plan)
-    }
-
-    /// The checkpoint before the latest, if there is one.
-    pub(crate) fn previous(&self, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
-        self.last_but(1, plan)
-    }
-
-    /// The last checkpoint but so many.
-    fn last_but(&self, later: usize, plan: &Plan) -> Result<Option<Checkpoint>, Failure> {
-        let rounds = self.kept_rounds()?;
-        let Some(round) = rounds.into_iter().rev().nth(later) else { return Ok(None) };
-        self.checkpoint(round, plan).map(Some)
-    }
-
-    /// Goes on writing after a checkpoint, or from the start; lines past it are cut off.
-    pub(crate) fn journal(
-        &self,
-        plan: &Arc<Plan>,
-        after: Option<&Checkpoint>,
-    ) -> Result<FileJournal, Failure> {
-        files::create_folders(&self.checkpoints())?;
-        let (rounds, barriers) = after.map_or((0, 0), |c| (c.rounds_bytes, c.barriers_bytes));
-        let timings = self.timings_up_to(after.map_or(0, |checkpoint| checkpoint.round))?;
-        let lines = |name: &str, keep| LineFile::open(self.path.join(name), keep);
-        Ok(FileJournal {
-            rounds: lines("rounds.jsonl", rounds)?,
-            barriers: lines("barriers.jsonl", barriers)?,
-            timings: lines("timings.jsonl", timings)?,
-            checkpoints: self.checkpoints(),
-            hash: PlanHash::of(plan)?,
-            plan: plan.clone(),
-        })
-    }
-
-    /// The length of `timings.jsonl` up to a round. Checkpoints do not speak of it, because it differs from run to run.
-    fn timings_up_to(&self, round: u32) -> Result<u64, FileError> {
-        let text = files::read_text_if_any(&self.path.join("timings.jsonl"))?;
-        let is_kept =
-            |line: &&str| serde_json::from_str(line).is_ok_and(|row: TimingRow| row.round <= round);
-        Ok(text.split_inclusive('\n').take_while(is_kept).map(|line| line.len() as u64).sum())
-    }
-
-    /// The summary of what is committed.
-    pub(crate) fn summary(&self, plan: &Plan) -> Result<SummaryRow, Failure> {
-        let path = self.path.join("rounds.jsonl");
-        let text = files::read_text_if_any(&path)?;
-        let records: Result<Vec<RoundRecord>, _> = text.lines().map(serde_json::from_str).collect();
-        let records = records.map_err(|error| Failure::damaged(&path, error))?;
-        let row = SummaryRow::new(&plan.strategy.name, plan.seed, &records);
-        Ok(SummaryRow { variant: plan.variant.clone(), ..row })
-    }
-
-    fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
-    }
-}
-
-/// The name of a round's checkpoint.
-fn checkpoint_name(round: u32) -> String {
-    format!("round-{round:07}.safetensors")
-}
-
-/// The rounds of the checkpoints in a folder, ascending.
-fn checkpoint_rounds(folder: &Path) -> Result<Vec<u32>, FileError> {
-    let round =
-        |name: &String| name.strip_prefix("round-")?.strip_suffix(".safetensors")?.parse().ok();
-    let mut rounds: Vec<u32> = files::names_in(folder)?.iter().filter_map(round).collect();
-    rounds.sort_unstable();
-    Ok(rounds)
-}
-
-/// Writes committed rounds into a plan's folder.
-#[derive(Debug)]
-pub(crate) struct FileJournal {
-    rounds: LineFile,
-    barriers: LineFile,
-    timings: LineFile,
-    checkpoints: PathBuf,
-    hash: PlanHash,
-    plan: Arc<Plan>,
-}
-
-/// One line of `timings.jsonl`, in seconds.
-#[derive(Serialize, Deserialize)]
-struct TimingRow {
-    round: u32,
-    train: f64,
-    barriers: f64,
-    average: f64,
-    evaluate: f64,
-}
-
-impl FileJournal {
-    fn write(&mut self, committed: &Committed<'_>) -> Result<(), Failure> {
-        let round = committed.record.round;
-        self.rounds.append(&json_lines([committed.record])?)?;
-        if !committed.barriers.is_empty() {
-            self.barriers.append(&json_lines(committed.barriers)?)?;
-        }
-        let spent = committed.timings;
-        self.timings.append(&json_lines([&TimingRow {
-            round,
-            train: spent.train.as_secs_f64(),
-            barriers: spent.barriers.as_secs_f64(),
-            average: spent.average.as_secs_f64(),
-            evaluate: spent.evaluate.as_secs_f64(),
-        }])?)?;
-        if self.plan.is_due(self.plan.checkpoints.every, round) {
-            self.checkpoint(round, committed.federation)?;
-        }
-        Ok(())
-    }
-
-    /// The checkpoint's rename is the moment at which everything before it is committed.
-    fn checkpoint(&self, round: u32, federation: &Arc<Federation>) -> Result<(), Failure> {
-        self.rounds.sync()?;
-        self.barriers.sync()?;
-        let checkpoint = Checkpoint {
-            plan: self.hash.clone(),
-            round,
-            rounds_bytes: self.rounds.bytes(),
-            barriers_bytes: self.barriers.bytes(),
-            federation: federation.clone(),
-        };
-        let path = self.checkpoints.join(checkpoint_name(round));
-        let bytes = checkpoint.to_bytes().map_err(|error| Failure::damaged(&path, error))?;
-        files::write_atomically(&path, &bytes)?;
-        self.prune(round)
-    }
-
-    /// Removes the checkpoints that the scenario does not want: those before the latest ones, and what an interruption left in between.
-    fn prune(&self, latest: u32) -> Result<(), Failure> {
-        let CheckpointSpec { every, keep } = &self.plan.checkpoints;
-        let mut wanted = Vec::new();
-        for round in checkpoint_rounds(&self.checkpoints)?.into_iter().rev() {
-            let fits = match keep {
-                Keep::All(_) => true,
-                Keep::Latest(keep) => wanted.len() < *keep as usize,
-            };
-            if round == latest || (fits && self.plan.is_due(*every, round)) {
-                wanted.push(round);
-            } else {
-                files::remove(&self.checkpoints.join(checkpoint_name(round)))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Journal for FileJournal {
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
-        self.write(committed).map_err(|failure| failure.to_string())
-    }
-
-    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
-        if committed == 0 || self.plan.is_due(self.plan.checkpoints.every, committed) {
-            return Ok(());
-        }
-        self.checkpoint(committed, federation).map_err(|failure| failure.to_string())
-    }
 }
 
 /// Values as lines of JSON.

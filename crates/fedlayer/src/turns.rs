@@ -9,21 +9,27 @@ use fedlayer_runtime::{Committed, Journal, Link, Origin, RunError, Shutdown, rem
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, PlanHash},
     estimate::Parts,
     exit::Failure,
+    files::FolderLock,
+    journal::FileJournal,
+    plan_folder::PlanFolder,
     progress::RunProgress,
-    run_folder::{FileJournal, PlanFolder},
-    screen::Screen,
+    reopen::Damage,
+    run_folder::RunFolder,
     trainers::Trainers,
+    verify,
 };
 
 /// A plan that waits for its turn.
 pub(crate) struct Waiting {
     pub(crate) plan: Arc<Plan>,
     pub(crate) folder: PlanFolder,
-    /// Whether a damaged checkpoint may be passed over for the one before.
-    pub(crate) previous: bool,
+    /// The round whose checkpoint it goes on from; nothing at the start.
+    pub(crate) from: Option<u32>,
+    /// The lock on the run folder.
+    pub(crate) lock: Arc<FolderLock>,
     pub(crate) trainers: Arc<Trainers>,
 }
 
@@ -45,20 +51,37 @@ struct Begun {
 }
 
 impl Waiting {
-    /// Sees that the plan can begin, or go on, before any plan does. Gives the rounds that are committed.
-    pub(crate) fn look(&self, screen: &Screen) -> Result<u32, Failure> {
-        let (checkpoint, damaged) = self.checkpoint()?;
-        if let Some(damaged) = damaged {
-            screen.talk(&format!("warning: {}", damaged.first_line()));
-        }
-        self.folder.journal(&self.plan, checkpoint.as_ref())?;
-        Ok(checkpoint.map_or(0, |checkpoint| checkpoint.round))
+    /// A plan of a run folder. What is damaged in it was refused before, or is computed anew: then it goes on from the last checkpoint that is
+    /// whole and whose records are.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the checkpoint is not one of the plan's model.
+    pub(crate) fn of(
+        plan: &Arc<Plan>,
+        folder: &RunFolder,
+        damage: Damage,
+        trainers: &Arc<Trainers>,
+    ) -> Result<Self, Failure> {
+        let own = folder.plan(plan);
+        let from = match damage {
+            Damage::Refused => own.kept_rounds()?.last().copied(),
+            Damage::ComputedAnew => verify::last_whole(&own, &PlanHash::of(plan)?)?,
+        };
+        let waiting = Self {
+            plan: plan.clone(),
+            folder: own,
+            from,
+            lock: folder.lock().clone(),
+            trainers: trainers.clone(),
+        };
+        // What is wrong is found before any plan begins.
+        waiting.checkpoint().map(|_| waiting)
     }
 
     /// Reads where the plan goes on, and opens its files.
     fn begin(&self) -> Result<Begun, Failure> {
-        let (checkpoint, _) = self.checkpoint()?;
-        let journal = self.folder.journal(&self.plan, checkpoint.as_ref())?;
+        let checkpoint = self.checkpoint()?;
+        let journal = self.folder.journal(&self.plan, checkpoint.as_ref(), self.lock.clone())?;
         let from = checkpoint.map(|checkpoint| Origin {
             committed: checkpoint.round,
             federation: checkpoint.federation,
@@ -66,14 +89,8 @@ impl Waiting {
         Ok(Begun { data: self.trainers.data(&self.plan).map_err(Failure::Data)?, from, journal })
     }
 
-    /// The checkpoint that the plan goes on from; the one before a damaged one, where the user allows it, and what is wrong with that.
-    fn checkpoint(&self) -> Result<(Option<Checkpoint>, Option<Failure>), Failure> {
-        match self.folder.latest(&self.plan) {
-            Err(damaged @ Failure::Damaged { .. }) if self.previous => {
-                Ok((self.folder.previous(&self.plan)?, Some(damaged)))
-            }
-            latest => Ok((latest?, None)),
-        }
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, Failure> {
+        self.from.map(|round| self.folder.checkpoint(round, &self.plan)).transpose()
     }
 }
 

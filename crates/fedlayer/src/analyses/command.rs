@@ -26,13 +26,16 @@ use crate::{
     files,
     folders::Folders,
     locator::FileName,
+    plan_folder::PlanFolder,
     reopen::data_of,
     run::{open, shared, workers},
-    run_folder::{self, PlanFolder, RunFolder, RunNote},
+    run_folder::{self, RunFolder},
+    run_note::RunNote,
     scenario,
     screen::Screen,
     trainers::Trainers,
     values,
+    verify::{self, Depth},
 };
 
 /// The measurements that say something about each model alone.
@@ -54,7 +57,10 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
         _ => None,
     };
     let (path, note) = match (run, &args.scenario) {
-        (Some(run), None) => (run_folder::scenario_file(run), Some(run_folder::read_note(run)?)),
+        (Some(run), None) => {
+            verify::check(run, Depth::Records, |_, _| {})?.demand(run, screen)?;
+            (run_folder::scenario_file(run), Some(run_folder::read_note(run)?))
+        }
         (Some(_), Some(_)) => {
             let words = "a run has its scenario in its folder; leave `--scenario` out";
             return Err(Failure::Models(words.to_owned()));
@@ -106,9 +112,8 @@ fn data(
     note: Option<&RunNote>,
 ) -> Result<Data, Failure> {
     let option = args.data.data.as_deref();
-    if let Some(run) = run {
-        let before = note.and_then(|note| note.data.as_deref());
-        return Ok(data_of(run, option, before)?.0);
+    if let (Some(run), Some(note)) = (run, note) {
+        return Ok(data_of(run, note, option)?.0);
     }
     let given = args.models.iter().chain(&args.initial);
     let here = given.filter(|path| files::length_if_any(path).is_some());

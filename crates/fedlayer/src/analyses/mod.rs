@@ -20,11 +20,12 @@ use fedlayer_runtime::{Team, WorkerPool};
 pub(crate) use self::{
     command::analyze as command,
     cost::{AnalysisLine, lines, operations},
+    results::{Results, name as file_name},
 };
 use self::{
     models::Source,
     progress::{AnalysisProgress, Watched},
-    results::{Made, Results},
+    results::Made,
 };
 use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, signals, trainers::Trainers};
 
@@ -142,7 +143,7 @@ fn missing<'a>(
     };
     let task = |spec: &'a AnalysisSpec| {
         let (name, results) = (results::name(spec), results());
-        let plan = plan_of(spec, plans).filter(|_| !results.has(&name))?;
+        let plan = plan_of(spec, plans).filter(|_| !results.is_whole(&name))?;
         Some(Task { spec, name, plan, results })
     };
     specs.iter().filter_map(task).collect()

@@ -7,7 +7,7 @@ use fedlayer_core::{
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
-use crate::{exit::Failure, run_folder::PlanFolder, trainers::Trainers, values::list};
+use crate::{exit::Failure, plan_folder::PlanFolder, trainers::Trainers, values::list};
 
 /// Where the models come from.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use super::{ValuesError, error::list};
 use crate::{
     files,
     locator::{FileName, Locator},
-    run_folder::{self, PlanFolder, RunFolder},
+    plan_folder::PlanFolder,
+    run_folder::{self, RunFolder},
 };
 
 /// A model in a run folder.

@@ -1,0 +1,75 @@
+//! [`LineFile`]: a file of lines that grows at its end.
+
+#![allow(clippy::disallowed_methods, reason = "a part of `files.rs`")]
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::PathBuf,
+};
+
+use super::{Place, Result, at, sync_folder};
+use crate::content::{Content, Hash};
+
+/// A file of lines that grows at its end. It knows its length and its hash at any time.
+#[derive(Debug)]
+pub(crate) struct LineFile {
+    place: Place,
+    file: File,
+    hash: Hash,
+}
+
+impl LineFile {
+    /// Opens a file, or makes it, and cuts off what lies past `keep` bytes: lines of rounds that were not committed.
+    ///
+    /// Fails where the file is shorter than that.
+    pub(crate) fn open(path: PathBuf, keep: u64) -> Result<Self> {
+        let open = || {
+            let options = OpenOptions::new().read(true).append(true).create(true).to_owned();
+            let mut file = options.open(&path)?;
+            let found = file.metadata()?.len();
+            if found < keep {
+                let text = format!("it has {found} bytes, the checkpoint speaks of {keep}");
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+            let mut hash = Hash::default();
+            hash.read(&mut (&mut file).take(keep))?;
+            if found > keep {
+                file.set_len(keep)?;
+            }
+            file.seek(SeekFrom::End(0))?;
+            sync_folder(&path)?;
+            Ok(Self { place: Place::of(&path, &file)?, file, hash })
+        };
+        open().map_err(at("go on with", &path))
+    }
+
+    /// Appends whole lines, or nothing.
+    pub(crate) fn append(&mut self, lines: &[u8]) -> Result<()> {
+        if let Err(error) = self.file.write_all(lines) {
+            // A torn line is of no use; that it cannot be cut off either changes nothing: the next process cuts it off.
+            let _torn = self.file.set_len(self.hash.bytes());
+            return Err(at("write", self.place.path())(error));
+        }
+        self.hash.add(lines);
+        Ok(())
+    }
+
+    /// Returns when everything is on the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(at("write", self.place.path()))
+    }
+
+    /// The length and the hash of the file.
+    pub(crate) fn content(&self) -> Content {
+        self.hash.content()
+    }
+
+    /// Checks that the file's path still leads to it.
+    ///
+    /// # Errors
+    /// When it was moved, replaced or removed.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.place.check()
+    }
+}

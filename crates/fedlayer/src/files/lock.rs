@@ -1,0 +1,129 @@
+//! [`FolderLock`]: a run folder that one process keeps for itself.
+
+#![allow(clippy::disallowed_methods, reason = "a part of `files.rs`")]
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::{Place, Result, at, exists};
+
+/// Keeps a folder for one process, as long as it lives.
+///
+/// The lock is on the folder itself: no file of it can be deleted to get past the lock, and a folder that is renamed takes its
+/// lock along. A copy is another folder. Where the file system does not lock folders (NFS), the file `.lock` stands in for it.
+#[derive(Debug)]
+pub(crate) struct FolderLock {
+    held: Vec<File>,
+    places: Vec<Place>,
+    /// Whether something was not where it was: then nothing is written any more.
+    is_lost: AtomicBool,
+}
+
+/// Why nothing is written any more.
+const LOST: &str = "files in it were moved or replaced while the run went on";
+
+/// The file that stands in for a folder that cannot be locked. Earlier versions locked it alone.
+const STAND_IN: &str = ".lock";
+
+impl FolderLock {
+    /// Locks a folder; nothing where another process holds it.
+    pub(crate) fn take(folder: &Path) -> Result<Option<Self>> {
+        let opened = File::open(folder).map_err(at("open", folder))?;
+        let is_lost = AtomicBool::new(false);
+        let mut lock = Self { held: Vec::new(), places: Vec::new(), is_lost };
+        let stand_in = folder.join(STAND_IN);
+        let needs_stand_in = match opened.try_lock() {
+            Ok(()) => false,
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(_)) => true,
+        };
+        lock.keep(folder, opened)?;
+        if needs_stand_in || exists(&stand_in) {
+            let options = OpenOptions::new().write(true).create(true).truncate(false).to_owned();
+            let file = options.open(&stand_in).map_err(at("open", &stand_in))?;
+            match file.try_lock() {
+                Ok(()) => lock.keep(&stand_in, file)?,
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(at("lock", &stand_in)(error)),
+            }
+        }
+        // The folder may have been moved between its opening and its lock.
+        lock.check()?;
+        if !needs_stand_in {
+            // A folder that is locked itself does not depend on a file that somebody may delete.
+            lock.places.truncate(1);
+        }
+        Ok(Some(lock))
+    }
+
+    fn keep(&mut self, path: &Path, file: File) -> Result<()> {
+        self.places.push(Place::of(path, &file).map_err(at("read", path))?);
+        self.held.push(file);
+        Ok(())
+    }
+
+    /// Checks that the folder's path still leads to the folder that is locked.
+    ///
+    /// # Errors
+    /// When it was moved or replaced.
+    pub(crate) fn check(&self) -> Result<()> {
+        let checked = self.places.iter().try_for_each(Place::check);
+        if checked.is_err() {
+            self.give_up();
+        }
+        match self.is_lost.load(Ordering::Relaxed) {
+            false => checked,
+            true => checked.and(Err(at("go on with", self.folder())(io::Error::other(LOST)))),
+        }
+    }
+
+    /// From now on [`check`](Self::check) fails: a file in the folder is not the one that this process writes.
+    pub(crate) fn give_up(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    fn folder(&self) -> &Path {
+        self.places.first().map_or(Path::new(""), Place::path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_kept_whatever_is_deleted_in_it() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join(STAND_IN), "").unwrap();
+        let held = FolderLock::take(place.path()).unwrap().unwrap();
+        fs::remove_file(place.path().join(STAND_IN)).unwrap();
+        assert!(FolderLock::take(place.path()).unwrap().is_none());
+        held.check().unwrap();
+        drop(held);
+        assert!(FolderLock::take(place.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_folder_that_is_renamed_takes_its_lock_along_and_is_missed() {
+        let place = tempfile::tempdir().unwrap();
+        let (before, after) = (place.path().join("before"), place.path().join("after"));
+        fs::create_dir(&before).unwrap();
+        let held = FolderLock::take(&before).unwrap().unwrap();
+        fs::rename(&before, &after).unwrap();
+        assert!(FolderLock::take(&after).unwrap().is_none());
+        let words = held.check().unwrap_err().to_string();
+        assert!(
+            words.contains("moved or replaced") && words.contains("nothing is there"),
+            "{words}"
+        );
+        fs::create_dir(&before).unwrap();
+        let words = held.check().unwrap_err().to_string();
+        assert!(words.contains("another one is there"), "{words}");
+    }
+}

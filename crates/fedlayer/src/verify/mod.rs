@@ -1,0 +1,191 @@
+//! What a run folder holds, held against what was written: `fedlayer verify`, and the checks of whatever reads a run.
+//!
+//! * `fault`: what can be wrong with a file, and what mends it.
+//! * `scenario`: `scenario.toml` against what the run began with.
+//! * `plan`: a plan's checkpoints, and how far its records go.
+//! * `records`: a plan's record files, line by line where one is not what was written.
+//! * `tables`: `summary.json`, `sweep.csv`, `data.json`.
+//! * `analyses`: the files of analyses.
+//! * `folders`: folders of plans, known and strange.
+//! * `command`: `fedlayer verify`.
+//!
+//! Every file has one voucher: `run.json`, `inputs.json`, checkpoints and the questions of analyses carry checksums of their own; a checkpoint
+//! vouches for the records up to it, `run.json` for the scenario and the tables, the question of an analysis for its results.
+
+mod analyses;
+mod command;
+mod fault;
+mod folders;
+mod plan;
+mod records;
+mod scenario;
+mod tables;
+
+use std::path::Path;
+
+pub(crate) use self::{
+    command::verify as command,
+    fault::{Cure, Fault},
+    plan::last_whole,
+    scenario::differences,
+};
+use crate::{
+    exit::Failure,
+    plan_folder::PlanFolder,
+    run_folder::{INPUTS, NOTE, RunFolder, SCENARIO, read_inputs, read_note},
+    run_note::{RunNote, RunState},
+    screen::Screen,
+};
+
+/// How much of a run is checked; each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Depth {
+    /// The notes, the scenario, every plan's latest checkpoint and its records.
+    Records,
+    /// The tables that were made of the records.
+    Tables,
+    /// Timings, analyses, which older checkpoints are there.
+    Company,
+    /// The older checkpoints themselves.
+    Everything,
+}
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// What is wrong.
+    pub(crate) faults: Vec<Fault>,
+    /// What is worth saying, and right.
+    pub(crate) notes: Vec<String>,
+    /// That the text of the scenario is another one with the same plans.
+    pub(crate) changed_text: Option<String>,
+    /// The rounds that are committed, over all plans.
+    pub(crate) rounds: u64,
+    /// The plans.
+    pub(crate) plans: usize,
+}
+
+impl Findings {
+    /// Adds a fault.
+    fn add(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Ends `fedlayer verify`.
+    ///
+    /// # Errors
+    /// When something is wrong.
+    fn end(&self, run: &Path) -> Result<(), Failure> {
+        let Some(cure) = self.faults.iter().map(|fault| fault.cure).max() else { return Ok(()) };
+        let (count, hint) = (self.faults.len(), cure.hint(run));
+        let faults = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
+        Err(Failure::Faults(format!("{faults} in `{}`\nhint: {hint}", run.display())))
+    }
+
+    /// Ends a command that reads the run where something is wrong that only `cure` or a harder one mends, naming all of that.
+    ///
+    /// # Errors
+    /// When there is something.
+    pub(crate) fn refuse(&self, run: &Path, cure: Cure) -> Result<(), Failure> {
+        let faults: Vec<&Fault> = self.faults.iter().filter(|fault| fault.cure >= cure).collect();
+        let Some(worst) = faults.iter().map(|fault| fault.cure).max() else { return Ok(()) };
+        let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Err(Failure::Faults(format!("{}\nhint: {}", words.join("\n"), worst.hint(run))))
+    }
+
+    /// As [`refuse`](Self::refuse) for a command that mends nothing: what no result depends on is said, everything else ends it.
+    ///
+    /// # Errors
+    /// When a result depends on what is wrong.
+    pub(crate) fn demand(&self, run: &Path, screen: &Screen) -> Result<(), Failure> {
+        self.refuse(run, Cure::Resume)?;
+        self.faults.iter().for_each(|fault| screen.talk(&format!("warning: {fault}")));
+        self.say_changed_text(screen);
+        Ok(())
+    }
+
+    /// Says that the text of the scenario has changed, where it has.
+    pub(crate) fn say_changed_text(&self, screen: &Screen) {
+        self.changed_text.iter().for_each(|note| screen.talk(&format!("note: {note}")));
+    }
+
+    /// Adds the fault that a reader met; another failure is passed on.
+    fn add_damage(&mut self, failure: Failure, cure: Cure) {
+        match failure {
+            Failure::Damaged { path, reason } => self.add(Fault::damaged(path, reason, cure)),
+            failure => self.faults.push(Fault::unreadable(&failure, cure)),
+        }
+    }
+}
+
+/// Checks a run folder without writing anything, whatever state the run is in. `shown` is told after each plan how many of how many
+/// are checked.
+///
+/// # Errors
+/// When there is no run folder. What is wrong with its files is in the findings.
+pub(crate) fn check(
+    run: &Path,
+    depth: Depth,
+    mut shown: impl FnMut(usize, usize),
+) -> Result<Findings, Failure> {
+    if !RunFolder::is_one(run) {
+        return Err(Failure::NoRun(run.to_owned()));
+    }
+    let mut found = Findings::default();
+    let note = match read_note(run) {
+        Ok(note) => Some(note),
+        Err(failure) => {
+            found.add_damage(failure, Cure::Restore);
+            None
+        }
+    };
+    if let Some(note) = &note {
+        check_origin(run, note, &mut found);
+    }
+    let plans = folders::plans(run, note.as_ref(), &mut found);
+    found.plans = plans.len();
+    for (index, known) in plans.iter().enumerate() {
+        let folder = PlanFolder::at(run.join(&known.folder));
+        plan::check(&folder, known, depth, &mut found);
+        shown(index + 1, plans.len());
+    }
+    if let Some(note) = &note {
+        if depth >= Depth::Tables {
+            tables::check(run, note, &mut found);
+        }
+        if depth >= Depth::Company {
+            analyses::check(run, note, &mut found);
+        }
+        say_state(note, &mut found);
+    }
+    Ok(found)
+}
+
+/// Checks the scenario and the note on the files that the run was made from.
+fn check_origin(run: &Path, note: &RunNote, found: &mut Findings) {
+    match &note.provenance {
+        None => found.notes.push(format!(
+            "`{}` was written by an earlier version: it carries no checksums of its scenario and its records",
+            run.join(NOTE).display()
+        )),
+        Some(provenance) => scenario::check(&run.join(SCENARIO), provenance, found),
+    }
+    if let Err(failure) = read_inputs(run, note) {
+        match crate::files::exists(&run.join(INPUTS)) {
+            true => found.add_damage(failure, Cure::Restore),
+            false => found.add(Fault::absent(run.join(INPUTS), Cure::Restore)),
+        }
+    }
+}
+
+fn say_state(note: &RunNote, found: &mut Findings) {
+    let words = match note.state {
+        RunState::Finished => return,
+        RunState::Running => "a process is at it, or was killed",
+        RunState::Interrupted => "it was interrupted",
+        RunState::Failed => "some of its plans failed",
+    };
+    found.notes.push(format!(
+        "the run is not finished ({words}): it is checked up to the last checkpoint of each plan"
+    ));
+}

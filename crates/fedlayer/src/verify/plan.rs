@@ -1,0 +1,161 @@
+//! A plan's folder: its checkpoints, and which of them vouches for the records.
+
+use super::{Cure, Depth, Fault, Findings, folders::Known, records};
+use crate::{
+    checkpoint::{CheckpointFile, PlanHash, RecordHashes, Records},
+    files::{self, FileError},
+    plan_folder::{PlanFolder, RecordFile},
+    timings,
+};
+
+/// What a checkpoint says beside its models.
+struct Mark {
+    round: u32,
+    records: Records,
+}
+
+/// Checks the folder of a plan.
+pub(super) fn check(folder: &PlanFolder, known: &Known, depth: Depth, found: &mut Findings) {
+    if !files::is_folder(folder.path()) {
+        return found.add(Fault::absent(folder.path().to_owned(), Cure::Previous));
+    }
+    let kept = match folder.kept_rounds() {
+        Ok(kept) => kept,
+        Err(error) => return found.add(Fault::unreadable(&error.into(), Cure::Previous)),
+    };
+    let latest = latest(folder, known, &kept, found);
+    let listed = known.files.as_ref().and_then(|_| listed(known));
+    let mark = latest.or(listed).or_else(|| earlier(folder, known, &kept));
+    if let Some(mark) = &mark {
+        records::check(folder, &mark.records, known, found);
+        found.rounds += u64::from(mark.round);
+    }
+    let committed = mark.as_ref().map_or(0, |mark| mark.round);
+    absent_checkpoints(folder, known, &kept, depth, found);
+    lost_checkpoint(folder, known, mark.as_ref(), found);
+    if depth >= Depth::Company {
+        check_timings(folder, known, committed, found);
+    }
+    if depth >= Depth::Everything {
+        for &round in kept.iter().rev().skip(1) {
+            if let Err(reason) = read(folder, round, known.plan.as_ref()) {
+                found.add(Fault::damaged(folder.checkpoint_file(round), reason, Cure::Nothing));
+            }
+        }
+    }
+}
+
+/// The round of the last checkpoint that is whole and whose records are whole up to it, if there is one.
+///
+/// # Errors
+/// When the folder of the checkpoints cannot be read.
+pub(crate) fn last_whole(folder: &PlanFolder, plan: &PlanHash) -> Result<Option<u32>, FileError> {
+    let kept = folder.kept_rounds()?;
+    let is_whole = |round: &u32| {
+        read(folder, *round, Some(plan)).is_ok_and(|mark| records::are_whole(folder, &mark.records))
+    };
+    Ok(kept.into_iter().rev().find(is_whole))
+}
+
+/// Reads a checkpoint without its models.
+fn read(folder: &PlanFolder, round: u32, plan: Option<&PlanHash>) -> Result<Mark, String> {
+    let bytes = files::read_bytes(&folder.checkpoint_file(round)).map_err(|e| e.reason())?;
+    let file = CheckpointFile::read(&bytes).map_err(|error| error.to_string())?;
+    if plan.is_some_and(|plan| plan != file.plan()) {
+        return Err("it was made by another plan than this folder's".to_owned());
+    }
+    match file.round() {
+        found if found == round => Ok(Mark { round, records: file.records() }),
+        found => Err(format!("it is the checkpoint of round {found}")),
+    }
+}
+
+/// The latest checkpoint. A process that is at the run may remove one that has just been listed; then there is a later one.
+fn latest(folder: &PlanFolder, known: &Known, kept: &[u32], found: &mut Findings) -> Option<Mark> {
+    let &round = kept.last()?;
+    match read(folder, round, known.plan.as_ref()) {
+        Ok(mark) => Some(mark),
+        Err(_) if !files::exists(&folder.checkpoint_file(round)) => {
+            let now = folder.kept_rounds().ok()?;
+            let &later = now.last().filter(|later| **later > round)?;
+            read(folder, later, known.plan.as_ref()).ok()
+        }
+        Err(reason) => {
+            found.add(Fault::damaged(folder.checkpoint_file(round), reason, Cure::Previous));
+            None
+        }
+    }
+}
+
+/// The last checkpoint before the latest that is whole.
+fn earlier(folder: &PlanFolder, known: &Known, kept: &[u32]) -> Option<Mark> {
+    let before = kept.iter().rev().skip(1);
+    before.copied().find_map(|round| read(folder, round, known.plan.as_ref()).ok())
+}
+
+/// How far the records went when the last process ended, as `run.json` has it.
+fn listed(known: &Known) -> Option<Mark> {
+    let files = known.files.as_ref()?;
+    let of = |file: RecordFile| files.get(file.name());
+    let (rounds, barriers) = (of(RecordFile::Rounds)?, of(RecordFile::Barriers)?);
+    let round = listed_checkpoints(known).last().copied().unwrap_or(0);
+    let checksums = of(RecordFile::Checksums)?.clone();
+    let hashes = RecordHashes {
+        rounds: rounds.blake3.clone(),
+        barriers: barriers.blake3.clone(),
+        checksums,
+    };
+    let (rounds_bytes, barriers_bytes) = (rounds.bytes, barriers.bytes);
+    Some(Mark { round, records: Records { rounds_bytes, barriers_bytes, hashes: Some(hashes) } })
+}
+
+/// The rounds whose checkpoints were there when the last process ended, ascending.
+fn listed_checkpoints(known: &Known) -> Vec<u32> {
+    let names = known.files.iter().flat_map(|files| files.keys());
+    let round = |name: &String| {
+        let name = name.strip_prefix("checkpoints/round-")?;
+        name.strip_suffix(".safetensors")?.parse().ok()
+    };
+    names.filter_map(round).collect()
+}
+
+/// Names the checkpoints that are gone. The latest one is missed by whoever goes on.
+fn absent_checkpoints(
+    folder: &PlanFolder,
+    known: &Known,
+    kept: &[u32],
+    depth: Depth,
+    found: &mut Findings,
+) {
+    let listed = listed_checkpoints(known);
+    for round in listed.iter().filter(|round| !kept.contains(round)) {
+        let is_latest = listed.last() == Some(round);
+        let cure = if is_latest { Cure::Previous } else { Cure::Nothing };
+        if is_latest || depth >= Depth::Company {
+            found.add(Fault::absent(folder.checkpoint_file(*round), cure));
+        }
+    }
+}
+
+/// Of a run that was killed: names a checkpoint that must have been there, because later rounds are written.
+fn lost_checkpoint(folder: &PlanFolder, known: &Known, mark: Option<&Mark>, found: &mut Findings) {
+    let (Some(every), None) = (known.every, &known.files) else { return };
+    let (round, bytes) = mark.map_or((0, 0), |mark| (mark.round, mark.records.rounds_bytes));
+    let Some(last) = records::last_round_behind(folder, bytes) else { return };
+    let due = round - round % every + every;
+    if last > due && !files::exists(&folder.checkpoint_file(due)) {
+        found.add(Fault::absent(folder.checkpoint_file(due), Cure::Previous));
+    }
+}
+
+fn check_timings(folder: &PlanFolder, known: &Known, committed: u32, found: &mut Findings) {
+    let path = folder.record_file(RecordFile::Timings);
+    if committed > 0 && !files::exists(&path) {
+        return found.add(Fault::absent(path, Cure::Nothing));
+    }
+    match timings::fault(&path, known.plan.as_ref(), committed) {
+        Ok(None) => {}
+        Ok(Some(reason)) => found.add(Fault::damaged(path, reason, Cure::Nothing)),
+        Err(error) => found.add(Fault::unreadable(&error.into(), Cure::Nothing)),
+    }
+}

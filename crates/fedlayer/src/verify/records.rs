@@ -1,0 +1,242 @@
+//! A plan's record files against what a checkpoint says of them.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{Cure, Fault, Findings, folders::Known};
+use crate::{
+    checkpoint::Records,
+    content::Content,
+    files::{self, FileError},
+    line_checks::{LineChecks, RoundChecks},
+    plan_folder::{PlanFolder, RecordFile},
+};
+
+/// Lines that are named; the others are counted.
+const NAMED: usize = 4;
+
+/// How a file must begin.
+struct Expected<'a> {
+    file: RecordFile,
+    bytes: u64,
+    /// Its hash; a checkpoint of an earlier version has none.
+    blake3: Option<&'a str>,
+}
+
+/// A file's beginning is not what was written.
+struct Wrong {
+    /// The bytes that it has, where they are too few.
+    short: Option<u64>,
+}
+
+/// Checks the record files of a plan up to where a checkpoint says they went.
+pub(super) fn check(folder: &PlanFolder, records: &Records, known: &Known, found: &mut Findings) {
+    let lines = whole_line_checks(folder, records);
+    let mut are_whole = true;
+    for expected in files_of(records) {
+        let path = folder.record_file(expected.file);
+        let cure = match expected.file {
+            RecordFile::Checksums if are_whole => Cure::Resume,
+            _ => Cure::Previous,
+        };
+        match compare(&path, &expected) {
+            Err(error) => {
+                are_whole = false;
+                let absent = !files::exists(&path);
+                found.add(match absent {
+                    true => Fault::absent(path, cure),
+                    false => Fault::unreadable(&error.into(), cure),
+                });
+            }
+            Ok(Some(wrong)) => {
+                are_whole = false;
+                let reason = reason(&path, &expected, &wrong, lines.as_ref());
+                found.add(Fault::damaged(path, reason, cure));
+            }
+            Ok(None) => behind(&path, &expected, known, found),
+        }
+    }
+}
+
+/// Whether `rounds.jsonl` and `barriers.jsonl` are whole up to where a checkpoint says they went.
+pub(super) fn are_whole(folder: &PlanFolder, records: &Records) -> bool {
+    let is_whole = |expected: &Expected<'_>| {
+        let path = folder.record_file(expected.file);
+        compare(&path, expected).is_ok_and(|wrong| wrong.is_none())
+    };
+    files_of(records).iter().filter(|expected| expected.file != RecordFile::Checksums).all(is_whole)
+}
+
+fn files_of(records: &Records) -> Vec<Expected<'_>> {
+    let hashes = records.hashes.as_ref();
+    let mut all = vec![
+        Expected {
+            file: RecordFile::Rounds,
+            bytes: records.rounds_bytes,
+            blake3: hashes.map(|hashes| &*hashes.rounds),
+        },
+        Expected {
+            file: RecordFile::Barriers,
+            bytes: records.barriers_bytes,
+            blake3: hashes.map(|hashes| &*hashes.barriers),
+        },
+    ];
+    all.extend(hashes.map(|hashes| Expected {
+        file: RecordFile::Checksums,
+        bytes: hashes.checksums.bytes,
+        blake3: Some(&hashes.checksums.blake3),
+    }));
+    all
+}
+
+/// Compares the beginning of a file with what was written; nothing where it is the same.
+fn compare(path: &Path, expected: &Expected<'_>) -> Result<Option<Wrong>, FileError> {
+    let now = Content::of_first(path, expected.bytes)?;
+    if now.bytes < expected.bytes {
+        return Ok(Some(Wrong { short: Some(now.bytes) }));
+    }
+    let is_same = match expected.blake3 {
+        Some(blake3) => now.blake3 == blake3,
+        None => by_form(expected.file, &files::read_first(path, expected.bytes)?).is_none(),
+    };
+    Ok((!is_same).then_some(Wrong { short: None }))
+}
+
+/// What is wrong with a file's beginning, with the lines where they can be told.
+fn reason(path: &Path, expected: &Expected<'_>, wrong: &Wrong, lines: Option<&Lines>) -> String {
+    let text = files::read_first(path, expected.bytes).unwrap_or_default();
+    let checks = lines.and_then(|lines| lines.of(expected.file));
+    let numbers = match checks {
+        Some(checks) => checks.wrong_lines(&mut &*text).unwrap_or_default(),
+        None => by_form(expected.file, &text).into_iter().collect(),
+    };
+    let place = named(&numbers);
+    match (wrong.short, numbers.len()) {
+        (Some(short), 0) => format!("it has {short} bytes, {} were committed", expected.bytes),
+        (Some(short), _) => {
+            format!(
+                "it has {short} bytes, {} were committed: from {place} on they are missing",
+                expected.bytes
+            )
+        }
+        (None, 0) => {
+            format!("its first {} bytes are not the ones that were written", expected.bytes)
+        }
+        (None, 1) => format!("{place} is not the line that was written"),
+        (None, _) => format!("{place} are not the lines that were written"),
+    }
+}
+
+/// `line 3`, `lines 3 and 4`, `lines 3, 4, 5, 6 and 12 more`.
+fn named(numbers: &[usize]) -> String {
+    let (first, rest) = numbers.split_at(numbers.len().min(NAMED));
+    let list =
+        |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    match (first, rest.len()) {
+        ([one], 0) => format!("line {one}"),
+        ([before @ .., last], 0) => format!("lines {} and {last}", list(before)),
+        (first, more) => format!("lines {} and {more} more", list(first)),
+    }
+}
+
+/// Says what lies behind the last checkpoint: in a finished run nothing should.
+fn behind(path: &Path, expected: &Expected<'_>, known: &Known, found: &mut Findings) {
+    let length = files::length_if_any(path).unwrap_or_default();
+    let more = length.saturating_sub(expected.bytes);
+    if more == 0 {
+        return;
+    }
+    let words = format!("{more} bytes behind the last committed round");
+    match known.is_finished {
+        true => found.add(Fault::damaged(path.to_owned(), format!("it has {words}"), Cure::Resume)),
+        false => found
+            .notes
+            .push(format!("`{}` has {words}: `fedlayer resume` cuts them off", path.display())),
+    }
+}
+
+/// The hashes of all lines of the records.
+struct Lines {
+    rounds: LineChecks,
+    barriers: LineChecks,
+}
+
+impl Lines {
+    fn of(&self, file: RecordFile) -> Option<&LineChecks> {
+        match file {
+            RecordFile::Rounds => Some(&self.rounds),
+            RecordFile::Barriers => Some(&self.barriers),
+            RecordFile::Checksums | RecordFile::Timings => None,
+        }
+    }
+}
+
+/// What `checksums.jsonl` says of the lines up to a checkpoint, if the file itself is whole.
+fn whole_line_checks(folder: &PlanFolder, records: &Records) -> Option<Lines> {
+    let expected = &records.hashes.as_ref()?.checksums;
+    let bytes =
+        files::read_first(&folder.record_file(RecordFile::Checksums), expected.bytes).ok()?;
+    if Content::of_bytes(&bytes) != *expected {
+        return None;
+    }
+    let mut lines = Lines { rounds: LineChecks::default(), barriers: LineChecks::default() };
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let round: RoundChecks = serde_json::from_slice(line).ok()?;
+        lines.rounds.extend(&round.rounds);
+        lines.barriers.extend(&round.barriers);
+    }
+    Some(lines)
+}
+
+/// What tells which round a line belongs to.
+#[derive(Deserialize)]
+struct Line {
+    round: u32,
+}
+
+/// The first line that cannot be one of the file's: no whole JSON, or of a round that is not its turn.
+fn by_form(file: RecordFile, text: &[u8]) -> Option<usize> {
+    let mut before = 0;
+    let mut is_wrong = |line: &[u8]| {
+        let Some(line) = line.strip_suffix(b"\n") else { return true };
+        let Ok(Line { round }) = serde_json::from_slice(line) else { return true };
+        let is_next = round == before + 1 || (file == RecordFile::Barriers && round >= before);
+        before = round;
+        !is_next
+    };
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
+    lines.position(|line| is_wrong(line)).map(|index| index + 1)
+}
+
+/// The last round that has a line behind the first `bytes` of `rounds.jsonl`.
+pub(super) fn last_round_behind(folder: &PlanFolder, bytes: u64) -> Option<u32> {
+    let path = folder.record_file(RecordFile::Rounds);
+    let tail = files::read_behind(&path, bytes).ok()?;
+    let lines = tail.split(|&byte| byte == b'\n');
+    let rounds = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+    rounds.map(|line| line.round).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_named_and_counted() {
+        assert_eq!(named(&[3]), "line 3");
+        assert_eq!(named(&[3, 4]), "lines 3 and 4");
+        assert_eq!(named(&[1, 2, 3, 4]), "lines 1, 2, 3 and 4");
+        assert_eq!(named(&[1, 2, 3, 4, 9, 10]), "lines 1, 2, 3, 4 and 2 more");
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_the_files_is_found_without_checksums() {
+        let rounds = b"{\"round\":1}\n{\"round\":2}\n";
+        assert_eq!(by_form(RecordFile::Rounds, rounds), None);
+        assert_eq!(by_form(RecordFile::Rounds, b"{\"round\":2}\n{\"round\":1}\n"), Some(1));
+        assert_eq!(by_form(RecordFile::Rounds, b"{\"round\":1}\n{\"round\""), Some(2));
+        assert_eq!(by_form(RecordFile::Barriers, b"{\"round\":2}\n{\"round\":2}\n"), None);
+        assert_eq!(by_form(RecordFile::Barriers, b"{\"round\":4}\n{\"round\":2}\n"), Some(2));
+    }
+}

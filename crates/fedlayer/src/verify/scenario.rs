@@ -1,0 +1,117 @@
+//! `scenario.toml` of a run folder against what the run began with. Comments and analyses may change, plans may not.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Cure, Fault, Findings};
+use crate::{
+    content::Content,
+    files,
+    run_note::{Provenance, says},
+};
+
+/// Keys that are named; a file that has nothing to do with the run would differ in all.
+const NAMED: usize = 8;
+
+/// Checks that a scenario still has the plans that the run began with.
+pub(super) fn check(path: &Path, provenance: &Provenance, found: &mut Findings) {
+    if Content::of(path).is_ok_and(|now| now == provenance.scenario_file) {
+        return;
+    }
+    let text = match files::read_text(path) {
+        Ok(text) => text,
+        Err(error) => return found.add_damage(error.into(), Cure::Restore),
+    };
+    let differ = match says(&text) {
+        Ok(now) => differences(&provenance.scenario_says, &now),
+        Err(report) => {
+            let reason = report.lines().next().unwrap_or_default();
+            let words = format!("it is no scenario any more: {reason}");
+            return found.add(Fault::damaged(path.to_owned(), words, Cure::Restore));
+        }
+    };
+    if differ.is_empty() {
+        found.changed_text = Some(format!(
+            "the text of `{}` has changed since the run began; its plans are the same",
+            path.display()
+        ));
+    }
+    for difference in differ {
+        let words = format!("has changed since the run began: {difference}");
+        found.add(Fault { path: path.to_owned(), words, cure: Cure::Restore });
+    }
+}
+
+/// The keys in which two scenarios differ, each with both values. Both are as [`says`] gives them.
+pub(crate) fn differences(began: &Value, now: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    visit("", began, now, &mut all);
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("{more} more keys"));
+    }
+    all
+}
+
+fn visit(key: &str, began: &Value, now: &Value, found: &mut Vec<String>) {
+    let inner = |name: &str| match key {
+        "" => name.to_owned(),
+        key => format!("{key}.{name}"),
+    };
+    match (began, now) {
+        (began, now) if began == now => {}
+        (Value::Object(a), Value::Object(b)) => {
+            let only_b = b.keys().filter(|name| !a.contains_key(*name));
+            for name in a.keys().chain(only_b) {
+                let [a, b] = [a, b].map(|table| table.get(name).unwrap_or(&Value::Null));
+                visit(&inner(name), a, b, found);
+            }
+        }
+        (Value::Array(a), Value::Array(b))
+            if a.len() == b.len() && a.iter().all(Value::is_object) =>
+        {
+            for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                visit(&inner(&index.to_string()), a, b, found);
+            }
+        }
+        (began, now) => found.push(format!("`{key}` was {} and is {}", shown(began), shown(now))),
+    }
+}
+
+/// A value in a message: short enough for a line.
+fn shown(value: &Value) -> String {
+    const LONGEST: usize = 200;
+    if value.is_null() {
+        return "not given".to_owned();
+    }
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_key_that_changed_is_named_with_both_values() {
+        let began =
+            json!({ "seeds": [1], "strategy": [{ "name": "all" }], "local": { "lr": 0.1 } });
+        let now = json!({ "seeds": [1, 2], "strategy": [{ "name": "none" }], "local": { "lr": 0.1 }, "initial": "x" });
+        assert_eq!(differences(&began, &began), Vec::<String>::new());
+        assert_eq!(
+            differences(&began, &now),
+            [
+                "`seeds` was [1] and is [1,2]",
+                "`strategy.0.name` was \"all\" and is \"none\"",
+                "`initial` was not given and is \"x\"",
+            ]
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! The files that a run consists of, each with its length and hash: what `run.json` says of them once the run has ended.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use fedlayer_core::Plan;
+
+use crate::{
+    analyses::Results,
+    content::Content,
+    files::{self, FileError},
+    plan_folder::{PlanFolder, RecordFile},
+    run_folder::{DATA, SUMMARY, SWEEP},
+};
+
+/// Files by their path in the run folder.
+type Files = BTreeMap<String, Content>;
+
+/// The records and checkpoints of all plans.
+pub(crate) fn records(run: &Path, plans: &[Arc<Plan>]) -> Result<Files, FileError> {
+    let mut found = Files::new();
+    for plan in plans {
+        let folder = PlanFolder::of(run, plan);
+        for file in RecordFile::ALL {
+            add(&mut found, run, &folder.record_file(file))?;
+        }
+        for round in folder.kept_rounds()? {
+            add(&mut found, run, &folder.checkpoint_file(round))?;
+        }
+    }
+    Ok(found)
+}
+
+/// The tables, and the questions of the analyses, which speak for their results.
+pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Files, FileError> {
+    let mut found = Files::new();
+    for name in [SUMMARY, SWEEP, DATA] {
+        add(&mut found, run, &run.join(name))?;
+    }
+    let variants = plans.iter().map(|plan| plan.variant.as_ref().map(|variant| &variant.folder));
+    let mut folders: Vec<_> =
+        variants.map(|folder| folder.map_or(run.to_owned(), |f| run.join(f))).collect();
+    folders.dedup();
+    for folder in folders {
+        let results = Results::of(&folder);
+        for name in results.names() {
+            add(&mut found, run, &results.question(&name))?;
+        }
+    }
+    Ok(found)
+}
+
+/// Adds a file, if it is there.
+fn add(found: &mut Files, run: &Path, path: &Path) -> Result<(), FileError> {
+    if files::exists(path) {
+        let name = path.strip_prefix(run).unwrap_or(path).to_string_lossy().into_owned();
+        found.insert(name, Content::of(path)?);
+    }
+    Ok(())
+}
