@@ -1,9 +1,6 @@
 //! [`Engine`]: everything of a plan that training and evaluation share, on one device.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use fedlayer_core::{
     Architecture, DataFacts, Examples, FederatedData, Layout, Plan, Role, TensorSpec,
@@ -12,7 +9,7 @@ use fedlayer_core::{
 use tch::{TchError, Tensor};
 
 use crate::{
-    Device, TorchError,
+    Device, Module, TorchError,
     graph::{Graph, Mode},
     loss::Criterion,
     network::Network,
@@ -79,12 +76,12 @@ pub(crate) struct Table {
 }
 
 impl Engine {
-    /// `module` is the file of a TorchScript module, where the plan's model is one.
+    /// `module` is the TorchScript module, where the plan's model is one.
     pub(crate) fn new(
         plan: &Plan,
         data: Arc<FederatedData>,
         device: Device,
-        module: Option<&Path>,
+        module: Option<&Module>,
     ) -> Result<Self, TorchError> {
         let facts = data.facts();
         let body = Body::new(plan, &data, device, module)?;
@@ -130,7 +127,7 @@ impl Body {
         plan: &Plan,
         data: &FederatedData,
         device: Device,
-        module: Option<&Path>,
+        module: Option<&Module>,
     ) -> Result<Self, TorchError> {
         let facts = data.facts();
         if let ModelSpec::Torchscript(file) = &plan.model {

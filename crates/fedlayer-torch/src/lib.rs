@@ -8,8 +8,9 @@
 //! * `stack`: the clients of a call trained in lockstep; `batches` and `feed`: what each of their steps sees.
 //! * `network`: forward and backward of K networks at once; `dense` and `diagonal` are its two forms.
 //! * `alone`: one client after the other by autograd; `gather`: its batches, images cut and mirrored; `dropout`: what is dropped.
-//! * `program`: a list of operations one after another; `graph`: their forward pass; `script`: that of a TorchScript module ([`module_layout`]).
-//! * [`try_module`]: a module is run once, forward and backward, before a run is begun; `module_code`: what its code says of dropout and buffers.
+//! * `program`: a list of operations one after another; `graph`: their forward pass; `script`: that of a TorchScript module.
+//! * [`Module`]: the file of a TorchScript module, its code held against the list of pure operators.
+//! * [`try_module`]: a module is run once, forward and backward, before a run is begun.
 //! * `passage`: any forward pass layer by layer, so that it can go on from between two of them.
 //! * `init` draws initial weights.
 //! * `loss`: the loss of each example and its gradient; `optimizer`: SGD and Adam as PyTorch defines them.
@@ -35,7 +36,7 @@ mod gather;
 mod graph;
 mod init;
 mod loss;
-mod module_code;
+mod module;
 mod network;
 mod optimizer;
 mod passage;
@@ -59,7 +60,7 @@ mod setup;
 
 pub use device::{Device, DeviceChoice, one_thread};
 pub use error::TorchError;
-pub use script::module_layout;
+pub use module::Module;
 pub use statistics::measured_examples;
 pub use trainer::TorchTrainer;
 pub use trial::{Trial, try_module};

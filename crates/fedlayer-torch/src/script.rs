@@ -2,14 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use fedlayer_core::{DataFacts, Layout};
 use tch::{CModule, Kind, TchError, Tensor};
 
-use crate::{Device, TorchError, graph::Mode, trial};
+use crate::{Device, Module, TorchError, graph::Mode, trial};
 
 /// A module, whose parameters are laid over views of the flat ones before each use.
 #[derive(Debug)]
@@ -18,30 +17,22 @@ pub(crate) struct Script {
     values: Vec<f32>,
 }
 
-/// The layers of a module, named as its parameters are, in the order in which it registers them.
-///
-/// # Errors
-/// When the file is no module that this libtorch reads, or its parameters are not trained floating-point numbers, each of its own, that make layers.
-pub fn module_layout(file: &Path) -> Result<Layout, TorchError> {
-    layout_of(file, &open(file, Device::Cpu)?)
-}
-
 impl Script {
     /// Opens a module for a plan's layout and data.
     ///
     /// # Errors
-    /// As [`module_layout`]; when the file has changed; when the module does not make logits of the data's shape, has a parameter without a part in them, keeps running statistics or draws random numbers:
+    /// As [`Module::layout`]; when the file has changed; when the module does not make logits of the data's shape, has a parameter without a part in them, keeps running statistics or draws random numbers:
     /// what it does then depends on more than its parameters and its input.
     pub(crate) fn open(
-        file: &Path,
+        file: &Module,
         layout: &Layout,
         facts: &DataFacts,
         device: Device,
     ) -> Result<Self, TorchError> {
-        let mut module = open(file, device)?;
+        let mut module = file.open(device)?;
         let found = layout_of(file, &module)?;
         if found.layers() != layout.layers() {
-            return Err(refused(file, "its parameters are not those that the plan was made for"));
+            return Err(file.refused("its parameters are not those that the plan was made for"));
         }
         let mut values = Vec::with_capacity(layout.parameters());
         for (_, parameter) in module.named_parameters()? {
@@ -88,18 +79,7 @@ fn lay(module: &CModule, views: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
     laid.collect()
 }
 
-pub(crate) fn refused(file: &Path, reason: &str) -> TorchError {
-    TorchError::Module { file: file.display().to_string(), reason: reason.to_owned() }
-}
-
-pub(crate) fn open(file: &Path, device: Device) -> Result<CModule, TorchError> {
-    CModule::load_on_device(file, device.into()).map_err(|error| {
-        let words = TorchError::from(error);
-        refused(file, &format!("it is no module that `torch.jit.save` wrote: {words}"))
-    })
-}
-
-fn layout_of(file: &Path, module: &CModule) -> Result<Layout, TorchError> {
+pub(crate) fn layout_of(file: &Module, module: &CModule) -> Result<Layout, TorchError> {
     let mut places = BTreeMap::new();
     let mut tensors = Vec::new();
     for (name, tensor) in module.named_parameters()? {
@@ -109,25 +89,25 @@ fn layout_of(file: &Path, module: &CModule) -> Result<Layout, TorchError> {
             let reason = format!(
                 "its parameter `{name}` is {found}; parameters are float32: save it after `module.float()`"
             );
-            return Err(refused(file, &reason));
+            return Err(file.refused(&reason));
         }
         if !tensor.requires_grad() {
             let reason = format!(
                 "its parameter `{name}` is frozen; let it be trained, or save it as a buffer"
             );
-            return Err(refused(file, &reason));
+            return Err(file.refused(&reason));
         }
         if let Some(other) = places.insert(tensor.data_ptr() as usize, name.clone()) {
             let reason =
                 format!("its parameters `{other}` and `{name}` are one tensor; give each its own");
-            return Err(refused(file, &reason));
+            return Err(file.refused(&reason));
         }
         tensors.push((name, tensor.size().iter().map(|&length| length as usize).collect()));
     }
     if tensors.is_empty() {
-        return Err(refused(file, NO_PARAMETERS));
+        return Err(file.refused(NO_PARAMETERS));
     }
-    Layout::new(tensors).map_err(|error| refused(file, &error.to_string()))
+    Layout::new(tensors).map_err(|error| file.refused(&error.to_string()))
 }
 
 const NO_PARAMETERS: &str = "it has no parameters, so that there is nothing to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \

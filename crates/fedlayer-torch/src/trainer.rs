@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
     sync::Arc,
 };
 
@@ -15,7 +14,7 @@ use fedlayer_core::{
 use tch::TchError;
 
 use crate::{
-    Device, TorchError, alone,
+    Device, Module, TorchError, alone,
     batches::Batches,
     derivative,
     engine::{Body, Engine},
@@ -60,7 +59,7 @@ impl TorchTrainer {
         Self::with_module(plan, data, device, None)
     }
 
-    /// [`new`](Self::new), for a plan whose model is the TorchScript module in the file `module`.
+    /// [`new`](Self::new), for a plan whose model is the TorchScript module `module`.
     ///
     /// # Errors
     /// As [`new`](Self::new); when the module cannot be used.
@@ -68,7 +67,7 @@ impl TorchTrainer {
         plan: &Plan,
         data: Arc<FederatedData>,
         device: Device,
-        module: Option<&Path>,
+        module: Option<&Module>,
     ) -> Result<Self, TorchError> {
         one_thread();
         let engine = caught(|| Engine::new(plan, data, device, module))??;

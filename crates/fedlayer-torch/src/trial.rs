@@ -1,18 +1,11 @@
 //! [`try_module`]: a TorchScript module is run once, forward and backward, so that what training
 //! would stumble over is said before a run is begun.
 
-use std::path::Path;
-
 use fedlayer_core::{DataFacts, spec::Loss};
 use tch::{CModule, IValue, Kind, TchError, Tensor};
 
 use crate::{
-    Device, TorchError,
-    loss::Criterion,
-    module_code::ModuleCode,
-    one_thread,
-    script::{open, refused},
-    trainer::caught,
+    Device, Module, TorchError, loss::Criterion, module::list, one_thread, trainer::caught,
 };
 
 /// What a module is tried for.
@@ -26,22 +19,18 @@ pub struct Trial<'a> {
     pub twice: bool,
 }
 
-/// Runs the module in `file` on the processor, on two inputs of zeros and ones. `bytes` are the file's, read where a refusal names what is in it.
+/// Runs a module on the processor, on two inputs of zeros and ones.
 ///
 /// # Errors
 /// When the module does not make logits of the data's shape, has a parameter without a part in them, keeps running statistics or draws random
 /// numbers; when its loss or a gradient is not finite, or it cannot be differentiated as often as is asked.
-pub fn try_module(
-    file: &Path,
-    trial: &Trial<'_>,
-    bytes: &dyn Fn() -> Option<Vec<u8>>,
-) -> Result<(), TorchError> {
+pub fn try_module(file: &Module, trial: &Trial<'_>) -> Result<(), TorchError> {
     one_thread();
     caught(|| {
-        let mut module = open(file, Device::Cpu)?;
+        let mut module = file.open(Device::Cpu)?;
         let logits = match logits(&mut module, file, trial.facts, Device::Cpu) {
-            Err(TorchError::Module { file, reason }) => {
-                return Err(TorchError::Module { file, reason: named(reason, bytes) });
+            Err(TorchError::Module { reason, .. }) => {
+                return Err(file.refused(&named(reason, file)));
             }
             logits => logits?,
         };
@@ -61,12 +50,11 @@ const NOT_FINITE: &str =
     "its logits on inputs of zeros and ones are not finite numbers, as it was saved";
 
 /// A refusal with the names of what is at fault in the module, where its code tells them.
-fn named(reason: String, bytes: &dyn Fn() -> Option<Vec<u8>>) -> String {
+fn named(reason: String, file: &Module) -> String {
     if reason != RANDOM && reason != STATEFUL {
         return reason;
     }
-    let Some(code) = bytes().and_then(|bytes| ModuleCode::read(&bytes)) else { return reason };
-    let (random, buffers) = (code.random(), code.buffers());
+    let (random, buffers) = (file.random(), file.buffers());
     if reason == RANDOM && !random.is_empty() {
         return reason.replace("(dropout?)", &format!("({})", list(&random)));
     }
@@ -78,17 +66,11 @@ fn named(reason: String, bytes: &dyn Fn() -> Option<Vec<u8>>) -> String {
     STATEFUL.replace("(batch normalisation?)", &found)
 }
 
-/// Names in backticks.
-fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
-}
-
 /// Runs a module and sees that it makes logits, that they depend on every parameter, and that nothing but parameters and input decides them. Returns
 /// what it makes in training: `(2, C)` or `(2, T, C)`.
 pub(crate) fn logits(
     module: &mut CModule,
-    file: &Path,
+    file: &Module,
     facts: &DataFacts,
     device: Device,
 ) -> Result<Tensor, TorchError> {
@@ -104,7 +86,7 @@ pub(crate) fn logits(
     let failed = |error, when| match error {
         TorchError::Torch(words) => {
             let (shape, why) = (inputs.size(), explained(&words, facts));
-            refused(file, &format!("it does not take inputs of shape {shape:?}{when}: {why}"))
+            file.refused(&format!("it does not take inputs of shape {shape:?}{when}: {why}"))
         }
         error => error,
     };
@@ -115,16 +97,16 @@ pub(crate) fn logits(
     // What is no number is not even equal to itself.
     for logits in [&before, &first] {
         if logits.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
-            return Err(refused(file, NOT_FINITE));
+            return Err(file.refused(NOT_FINITE));
         }
     }
     for _ in 1..TRIALS {
         if !run(true)?.f_equal(&first)? {
-            return Err(refused(file, RANDOM));
+            return Err(file.refused(RANDOM));
         }
     }
     if !run(false)?.f_equal(&before)? {
-        return Err(refused(file, STATEFUL));
+        return Err(file.refused(STATEFUL));
     }
     check_parts(file, module, &first)?;
     Ok(first)
@@ -160,7 +142,7 @@ fn sample(facts: &DataFacts, device: Device) -> Result<Tensor, TchError> {
 }
 
 /// The tensor that a module returns, and nothing but it.
-fn one_tensor(file: &Path, returned: IValue) -> Result<Tensor, TorchError> {
+fn one_tensor(file: &Module, returned: IValue) -> Result<Tensor, TorchError> {
     let found = match returned {
         IValue::Tensor(logits) => return Ok(logits),
         IValue::None => "nothing".to_owned(),
@@ -171,12 +153,12 @@ fn one_tensor(file: &Path, returned: IValue) -> Result<Tensor, TorchError> {
         _ => "no tensor".to_owned(),
     };
     let reason = format!("it returns {found}; let `forward` return the logits alone, one tensor");
-    Err(refused(file, &reason))
+    Err(file.refused(&reason))
 }
 
 /// Checks that what a module makes of `inputs` are logits.
 fn check_logits(
-    file: &Path,
+    file: &Module,
     facts: &DataFacts,
     inputs: &Tensor,
     logits: &Tensor,
@@ -190,16 +172,13 @@ fn check_logits(
     if found == expected && kind == Kind::Float {
         return Ok(());
     }
-    Err(refused(
-        file,
-        &format!(
-            "it makes {found:?} ({kind:?}) of inputs {shape:?}; logits are {expected:?} (Float)"
-        ),
-    ))
+    Err(file.refused(&format!(
+        "it makes {found:?} ({kind:?}) of inputs {shape:?}; logits are {expected:?} (Float)"
+    )))
 }
 
 /// Checks that every parameter has a part in the logits: without a gradient there is nothing to train.
-fn check_parts(file: &Path, module: &CModule, logits: &Tensor) -> Result<(), TorchError> {
+fn check_parts(file: &Module, module: &CModule, logits: &Tensor) -> Result<(), TorchError> {
     let sum = logits.f_sum(Kind::Float)?;
     for (name, parameter) in module.named_parameters()? {
         // Without a part there is no gradient, or an error where nothing has one.
@@ -207,7 +186,7 @@ fn check_parts(file: &Path, module: &CModule, logits: &Tensor) -> Result<(), Tor
         if !gradients.is_ok_and(|gradients| gradients.iter().all(Tensor::defined)) {
             let reason =
                 format!("its parameter `{name}` has no part in the logits; save it without");
-            return Err(refused(file, &reason));
+            return Err(file.refused(&reason));
         }
     }
     Ok(())
@@ -216,7 +195,7 @@ fn check_parts(file: &Path, module: &CModule, logits: &Tensor) -> Result<(), Tor
 /// Checks that the loss and its derivatives are finite numbers that can be had.
 fn derivatives(
     module: &CModule,
-    file: &Path,
+    file: &Module,
     trial: &Trial<'_>,
     logits: &Tensor,
 ) -> Result<(), TorchError> {
@@ -228,25 +207,21 @@ fn derivatives(
     let loss = losses.f_mean(Kind::Float)?;
     let value = loss.f_double_value(&[])?;
     if !value.is_finite() {
-        return Err(refused(
-            file,
-            &format!("its loss on inputs of zeros and ones is {value}, as it was saved"),
-        ));
+        return Err(file.refused(&format!(
+            "its loss on inputs of zeros and ones is {value}, as it was saved"
+        )));
     }
     let (names, parameters): (Vec<String>, Vec<Tensor>) =
         module.named_parameters()?.into_iter().unzip();
     let slopes =
         Tensor::f_run_backward(&[&loss], &parameters, true, trial.twice).map_err(|error| {
-            refused(file, &format!("it cannot be trained: {}", TorchError::from(error)))
+            file.refused(&format!("it cannot be trained: {}", TorchError::from(error)))
         })?;
     for (name, slope) in names.iter().zip(&slopes) {
         if slope.defined() && slope.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
-            return Err(refused(
-                file,
-                &format!(
-                    "the gradient by its parameter `{name}` is not finite on inputs of zeros and ones"
-                ),
-            ));
+            return Err(file.refused(&format!(
+                "the gradient by its parameter `{name}` is not finite on inputs of zeros and ones"
+            )));
         }
     }
     if trial.twice { second_derivatives(file, &slopes, &parameters) } else { Ok(()) }
@@ -254,7 +229,7 @@ fn derivatives(
 
 /// Checks that gradients can be differentiated: as products of the Hessian are had.
 fn second_derivatives(
-    file: &Path,
+    file: &Module,
     slopes: &[Tensor],
     parameters: &[Tensor],
 ) -> Result<(), TorchError> {
@@ -266,9 +241,8 @@ fn second_derivatives(
     let sum = Tensor::f_stack(&sums, 0)?.f_sum(Kind::Float)?;
     Tensor::f_run_backward(&[sum], parameters, true, false).map(drop).map_err(|error| {
         let words = TorchError::from(error);
-        refused(
-            file,
-            &format!("it cannot be differentiated twice, as `hessian`, `flatness` and `predict` do: {words}"),
-        )
+        file.refused(&format!(
+            "it cannot be differentiated twice, as `hessian`, `flatness` and `predict` do: {words}"
+        ))
     })
 }

@@ -12,7 +12,7 @@ use fedlayer_core::{
 };
 use fedlayer_data::Library;
 use fedlayer_scenario::{ClientSizes, DataFault, Outside, ValuesFault};
-use fedlayer_torch::{Trial, try_module};
+use fedlayer_torch::{Module, Trial, try_module};
 
 use crate::{
     files,
@@ -29,6 +29,8 @@ pub(crate) struct Data {
     locator: Arc<Locator>,
     /// What was done to the values of files, and is not said yet.
     notes: Mutex<Vec<String>>,
+    /// The modules that were read, by their files.
+    modules: Mutex<BTreeMap<PathBuf, Arc<Module>>>,
     /// What came of trying modules.
     tried: Mutex<BTreeMap<String, Result<(), String>>>,
 }
@@ -43,7 +45,13 @@ impl Data {
     pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         let locator = Arc::new(Locator::new(folders, known));
         let library = Library::new(Box::new(FolderShelf::new(locator.clone())));
-        Self { library, locator, notes: Mutex::default(), tried: Mutex::default() }
+        Self {
+            library,
+            locator,
+            notes: Mutex::default(),
+            modules: Mutex::default(),
+            tried: Mutex::default(),
+        }
     }
 
     /// Where files are, and which were used.
@@ -108,13 +116,40 @@ impl Data {
         layout: &Arc<Layout>,
     ) -> Result<Params, ValuesError> {
         let Values { params, notes } = self.source(reference)?.read(layout)?;
+        self.note(notes);
+        Ok(params)
+    }
+
+    /// The TorchScript module in a file, as the scenario names it. Its code was held against the list of pure operators; nothing of it has run.
+    ///
+    /// # Errors
+    /// When the file is nowhere, or is no such module.
+    pub(crate) fn module(&self, file: &str) -> Result<Arc<Module>, String> {
+        let path = self.find(file)?;
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(module) = modules.get(&path) {
+            return Ok(module.clone());
+        }
+        let name = path.display().to_string();
+        let bytes = files::read_bytes(&path).map_err(|error| error.bare())?;
+        if let Some(reason) = FileKind::of(&bytes).no_module(&name) {
+            return Err(format!("module `{name}`: {reason}"));
+        }
+        let module = Module::read(&name, &bytes).map_err(|error| error.to_string())?;
+        self.note(module.notes());
+        let module = Arc::new(module);
+        modules.insert(path, module.clone());
+        Ok(module)
+    }
+
+    /// Keeps notes until they are said, each once.
+    fn note(&self, notes: Vec<String>) {
         let mut waiting = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         for note in notes {
             if !waiting.contains(&note) {
                 waiting.push(note);
             }
         }
-        Ok(params)
     }
 
     /// The file, or the model of a run, that a scenario or a command names.
@@ -154,13 +189,7 @@ impl Outside for Data {
     }
 
     fn module(&self, file: &str) -> Result<Layout, String> {
-        let path = self.find(file)?;
-        let name = path.display().to_string();
-        let bytes = files::read_bytes(&path).map_err(|error| error.bare())?;
-        if let Some(reason) = FileKind::of(&bytes).no_module(&name) {
-            return Err(format!("module `{name}`: {reason}"));
-        }
-        fedlayer_torch::module_layout(&path).map_err(|error| error.to_string())
+        Self::module(self, file)?.layout().map_err(|error| error.to_string())
     }
 
     fn try_module(
@@ -170,16 +199,15 @@ impl Outside for Data {
         loss: Loss,
         twice: bool,
     ) -> Result<(), String> {
-        let path = self.find(file)?;
+        let module = Self::module(self, file)?;
         // Variants of a sweep, and the scenario that they are made of, ask for the same.
-        let key = format!("{path:?} {facts:?} {loss:?} {twice}");
+        let key = format!("{} {facts:?} {loss:?} {twice}", module.name());
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = tried.get(&key) {
             return known.clone();
         }
-        let bytes = || files::read_bytes(&path).ok();
         let trial = Trial { facts, loss, twice };
-        let result = try_module(&path, &trial, &bytes).map_err(|error| error.to_string());
+        let result = try_module(&module, &trial).map_err(|error| error.to_string());
         tried.insert(key, result.clone());
         result
     }

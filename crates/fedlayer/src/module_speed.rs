@@ -73,7 +73,7 @@ fn seconds_per_example(
     (trial.local.epochs, trial.local.steps) = (None, Some(STEPS));
     trial.local.optimizer_state = OptimizerMemory::Reset;
     fedlayer_torch::one_thread();
-    let module = known.find(file)?;
+    let module = known.module(file)?;
     let trainer = TorchTrainer::with_module(&trial, data.clone(), Device::Cpu, Some(&module));
     let mut trainer = trainer.map_err(|error| error.to_string())?;
     let start = trainer.initial(plan.root_seed()).map_err(|error| error.to_string())?;

@@ -89,7 +89,7 @@ impl TrainerFactory for Trainers {
                 let trainer = ToyTrainer::new(plan, data).map_err(|error| error.to_string())?;
                 return Ok(Box::new(trainer));
             }
-            ModelSpec::Torchscript(file) => Some(self.data.find(file)?),
+            ModelSpec::Torchscript(file) => Some(self.data.module(file)?),
             _ => None,
         };
         let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref())

@@ -1,6 +1,6 @@
 //! Every network held to `tests/oracle/fixtures/networks.json` at the root: tensors, logits, gradients, ten steps of SGD.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use fedlayer_core::{
     Examples, FederatedData, Plan, Role, Seed, TensorSpec, Values,
@@ -10,14 +10,14 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::{
-    alone,
+    Module, alone,
     batches::Batches,
     device::one_thread,
     dropout::Dropout,
     engine::{Alone, Body, Engine},
     gather::Batch,
     graph::Mode,
-    module_layout, setup,
+    setup,
     stack::Member,
 };
 
@@ -129,10 +129,10 @@ impl Case {
         all
     }
 
-    fn module(&self) -> Option<PathBuf> {
+    fn module(&self) -> Option<Module> {
         let ModelSpec::Torchscript(file) = &self.model else { return None };
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/fixtures");
-        Some(PathBuf::from(root).join(file))
+        Some(setup::module(&Path::new(root).join(file)).unwrap())
     }
 
     fn plan(&self, data: &FederatedData) -> Plan {
@@ -144,7 +144,7 @@ impl Case {
             None => setup::plan(self.model.clone(), data, local),
             Some(file) => {
                 let stand_in = setup::plan(ModelSpec::Linear, data, local);
-                let layout = Arc::new(module_layout(&file).unwrap());
+                let layout = Arc::new(file.layout().unwrap());
                 Plan { model: self.model.clone(), layout, ..stand_in }
             }
         }
@@ -198,7 +198,7 @@ fn check(case: &Case) {
         layout.tensors().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
     assert_eq!(tensors, case.tensors, "{}: tensors", case.name);
     let device = super::device();
-    let mut engine = Engine::new(&plan, data, device, case.module().as_deref()).unwrap();
+    let mut engine = Engine::new(&plan, data, device, case.module().as_ref()).unwrap();
     if let Body::Stacked(_) = engine.body {
         engine.body = Body::graph(&plan, &engine.facts, device).unwrap();
     }

@@ -6,7 +6,7 @@ use fedlayer_core::{
     ClientId, Derivatives, FederatedData, LayerSet, Mix, Params, Plan, Point, Seed, Split, Trainer,
     TrainerError, spec::*,
 };
-use fedlayer_torch::{Device, TorchTrainer, module_layout};
+use fedlayer_torch::{Device, TorchTrainer};
 use rand::RngExt;
 
 use crate::{archive::net, setup::*};
@@ -167,9 +167,10 @@ fn a_module_is_differentiated_twice() {
     let data = images();
     let mut plan = plan(ModelSpec::Linear, &data, local(sgd(0.1)));
     plan.model = ModelSpec::Torchscript("net.pt".into());
-    plan.layout = Arc::new(module_layout(&net()).unwrap());
+    plan.layout = Arc::new(module(&net()).unwrap().layout().unwrap());
     let mut trainer =
-        TorchTrainer::with_module(&plan, data.clone(), Device::Cpu, Some(&net())).unwrap();
+        TorchTrainer::with_module(&plan, data.clone(), Device::Cpu, Some(&module(&net()).unwrap()))
+            .unwrap();
     let params = initial(&mut trainer);
     let mut module = Case { name: "net.pt".into(), trainer, params };
     module.check_consistency();

@@ -10,6 +10,7 @@ mod derivative;
 mod evaluation;
 mod landscape;
 mod oracle;
+mod purity;
 mod refusals;
 mod repair;
 mod script;

@@ -1,15 +1,21 @@
 //! Plans, data and jobs for tests.
 #![allow(dead_code, reason = "two test crates take what they need")]
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use fedlayer_core::{
     ClientId, Examples, FederatedData, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer,
     Update, spec::*,
 };
 
-use fedlayer_torch::{Device, TorchTrainer};
+use fedlayer_torch::{Device, Module, TorchError, TorchTrainer};
 use rand::RngExt;
+
+/// The module in a file.
+#[allow(clippy::disallowed_methods, reason = "a test reads its fixture")]
+pub(crate) fn module(file: &Path) -> Result<Module, TorchError> {
+    Module::read(&file.display().to_string(), &std::fs::read(file).unwrap())
+}
 
 /// A client per entry, with that many training examples and two of its own for tests; a test set of `test`. Labels can be learnt.
 pub(crate) fn data(

@@ -6,7 +6,7 @@ use fedlayer_core::{
     Evaluation, FederatedData, LayerSet, Layout, Mix, Params, Plan, Point, Probe, Seed, Split,
     Trainer, spec::*,
 };
-use fedlayer_torch::{Device, TorchTrainer, module_layout};
+use fedlayer_torch::{Device, TorchTrainer};
 
 use crate::{archive::net, setup::*};
 
@@ -131,9 +131,11 @@ fn a_module_shares_nothing_and_still_answers_equal_probes_once() {
     let data = shaped(&[1, 8, 8], 3, 1, [40, 300]);
     let mut plan = plan(ModelSpec::Linear, &data, local(sgd(0.1)));
     plan.model = ModelSpec::Torchscript("net.pt".into());
-    plan.layout = Arc::new(module_layout(&net()).unwrap());
-    let make =
-        || TorchTrainer::with_module(&plan, data.clone(), Device::Cpu, Some(&net())).unwrap();
+    plan.layout = Arc::new(module(&net()).unwrap().layout().unwrap());
+    let make = || {
+        TorchTrainer::with_module(&plan, data.clone(), Device::Cpu, Some(&module(&net()).unwrap()))
+            .unwrap()
+    };
     let models = |layout: &Arc<Layout>, scale: f32| {
         let values = (0..layout.parameters()).map(|at| scale * (at as f32).sin()).collect();
         Arc::new(Params::new(layout.clone(), values).unwrap())

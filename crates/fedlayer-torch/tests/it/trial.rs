@@ -1,12 +1,11 @@
 //! A module is tried before a run: what keeps it from being trained is said in a sentence, with what to do.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use fedlayer_core::{DataFacts, spec::Loss};
-use fedlayer_torch::{TorchError, Trial, module_layout, try_module};
+use fedlayer_torch::{TorchError, Trial, try_module};
+
+use crate::setup::module;
 
 /// A module that the oracle saved.
 fn odd(name: &str) -> PathBuf {
@@ -19,11 +18,10 @@ fn facts() -> DataFacts {
     DataFacts { shape: vec![1, 4, 4], classes: 3, targets: 1, pool: 30, test: 10 }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a test reads its fixture")]
 fn tried(name: &str, facts: &DataFacts, loss: Loss, twice: bool) -> Result<(), TorchError> {
-    let file = odd(name);
-    module_layout(&file)?;
-    try_module(&file, &Trial { facts, loss, twice }, &|| fs::read(&file).ok())
+    let module = module(&odd(name))?;
+    module.layout()?;
+    try_module(&module, &Trial { facts, loss, twice })
 }
 
 /// Why a module is refused.

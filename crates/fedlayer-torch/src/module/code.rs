@@ -1,14 +1,11 @@
 //! [`ModuleCode`]: what the code in a TorchScript archive says of a module's parts.
 //!
-//! An archive is a ZIP file: `data.pkl` begins with the module's class, and the files below `code/`
+//! In an archive `data.pkl` begins with the module's class, and the files below `code/`
 //! declare each class with its buffers and the classes of its parts.
 
-use std::{
-    collections::BTreeMap,
-    io::{Cursor, Read},
-};
+use std::collections::BTreeMap;
 
-use zip::ZipArchive;
+use super::archive::Archive;
 
 /// The classes of a module's code.
 #[derive(Debug)]
@@ -26,6 +23,8 @@ struct Class {
     parts: Vec<(String, String)>,
     /// Whether its methods draw random numbers.
     draws: bool,
+    /// Whether its methods drop nothing and normalise by saved statistics, in training too.
+    is_frozen: bool,
 }
 
 /// What stands in code that draws random numbers.
@@ -39,26 +38,14 @@ const RANDOM: [&str; 7] = [
     "rrelu",
 ];
 
-/// The most that a file of code may have, unpacked.
-const LARGEST: u64 = 1 << 24;
-
 impl ModuleCode {
-    /// Reads the code in an archive; nothing where it is none of `torch.jit.save`.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
-        let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
-        let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
-        let mut content = |name: &str| {
-            let mut bytes = Vec::new();
-            archive.by_name(name).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
-            Some(bytes)
-        };
-        let values = names.iter().find(|name| name.ends_with("/data.pkl"))?;
-        let root = root(&content(values)?)?;
+    /// Reads the code in an archive; nothing where its values name no class.
+    pub(super) fn of(archive: &Archive) -> Option<Self> {
+        let root = root(archive.get("data.pkl")?)?;
         let mut classes = BTreeMap::new();
-        for name in names.iter().filter(|name| name.ends_with(".py")) {
-            let (_, path) = name.split_once("/code/")?;
-            let module = path.strip_suffix(".py")?.replace('/', ".");
-            declared(&String::from_utf8(content(name)?).ok()?, &module, &mut classes);
+        for (name, content) in archive.code() {
+            let path = name.strip_prefix("code/")?.strip_suffix(".py")?;
+            declared(std::str::from_utf8(content).ok()?, &path.replace('/', "."), &mut classes);
         }
         Some(Self { root, classes })
     }
@@ -74,9 +61,19 @@ impl ModuleCode {
 
     /// The full names of the parts whose code draws random numbers; the whole module's is `forward`.
     pub(crate) fn random(&self) -> Vec<String> {
+        self.named(|class| class.draws)
+    }
+
+    /// The full names of the parts that are in eval mode for good, as a trace of a module in eval mode is.
+    pub(crate) fn frozen(&self) -> Vec<String> {
+        self.named(|class| class.is_frozen)
+    }
+
+    /// The full names of the parts of a kind; the whole module's is `forward`.
+    fn named(&self, is_of_kind: impl Fn(&Class) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {
-            if class.draws {
+            if is_of_kind(class) {
                 let name = prefix.trim_end_matches('.');
                 found.push(if name.is_empty() { "forward" } else { name }.to_owned());
             }
@@ -134,6 +131,7 @@ fn declare(line: &str, class: &mut Class) {
         class.parts.push((name, part));
     } else {
         class.draws |= RANDOM.iter().any(|word| line.contains(word));
+        class.is_frozen |= is_frozen(line);
     }
 }
 
@@ -145,4 +143,70 @@ fn part(line: &str) -> Option<(String, String)> {
     };
     let is_part = class.starts_with("__torch__.") && !name.contains(['(', ' ']);
     is_part.then(|| (name.to_owned(), class.to_owned()))
+}
+
+/// Operators that do something else in training, with the place of the argument that says so.
+const SWITCHED: [(&str, usize); 8] = [
+    ("torch.alpha_dropout", 2),
+    ("torch.alpha_dropout_", 2),
+    ("torch.batch_norm", 5),
+    ("torch.dropout", 2),
+    ("torch.dropout_", 2),
+    ("torch.feature_alpha_dropout", 2),
+    ("torch.feature_dropout", 2),
+    ("torch.feature_dropout_", 2),
+];
+
+/// Whether a line calls one of them with the word `False` for training, as a trace in eval mode does.
+fn is_frozen(line: &str) -> bool {
+    let is_false = |(name, place): &(&str, usize)| {
+        let call = format!("{name}(");
+        let mut calls = line.match_indices(&call);
+        calls.any(|(at, call)| argument(&line[at + call.len()..], *place) == Some("False"))
+    };
+    SWITCHED.iter().any(is_false)
+}
+
+/// An argument of a call, whose text begins behind its bracket.
+fn argument(arguments: &str, place: usize) -> Option<&str> {
+    let (mut depth, mut begin, mut passed) = (0_usize, 0, 0);
+    for (at, c) in arguments.char_indices() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' if depth > 0 => depth -= 1,
+            ',' | ')' if depth == 0 && passed == place => return Some(arguments[begin..at].trim()),
+            ')' if depth == 0 => return None,
+            ',' if depth == 0 => {
+                passed += 1;
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_was_traced_in_eval_mode_is_known_by_its_call() {
+        for line in [
+            "x = torch.dropout(input, 0.5, False)",
+            "return torch.relu(torch.dropout_((fc).forward(x, ), 0.5, False))",
+            "x = torch.batch_norm(input, weight, bias, mean, var, False, 0.10000000000000001, 1.0000000000000001e-05, True)",
+        ] {
+            assert!(is_frozen(line), "{line}");
+        }
+        for line in [
+            "x = torch.dropout(input, 0.5, training)",
+            "x = torch.dropout(input, 0.5, True)",
+            "x = torch.batch_norm(input, weight, bias, mean, var, True, 0.1, 1e-05, False)",
+            "x = torch.softmax(input, 1, False)",
+            "x = torch.dropout(input,",
+        ] {
+            assert!(!is_frozen(line), "{line}");
+        }
+    }
 }

@@ -1,0 +1,184 @@
+//! [`tokens`]: the words of a TorchScript source, as libtorch's own lexer takes it apart.
+//!
+//! Only the form in which `torch.jit.save` writes code is taken: texts in one pair of double quotes,
+//! no comments, no lines that are continued by a backslash. In another form libtorch could read
+//! something else than this does.
+
+/// A word of a source and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Token<'s> {
+    pub(super) kind: Kind<'s>,
+    /// Counted from 1.
+    pub(super) line: usize,
+    /// Whether nothing, not even a blank, stands before it in its line.
+    pub(super) is_outermost: bool,
+}
+
+/// What a word is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind<'s> {
+    /// A name or a keyword.
+    Name(&'s str),
+    /// A text, its escapes resolved.
+    Text(String),
+    /// A number.
+    Number,
+    /// One character of punctuation.
+    Mark(char),
+}
+
+/// A character that stands in no source that `torch.jit.save` wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub(super) found: char,
+    pub(super) line: usize,
+}
+
+/// Splits a source into its words.
+///
+/// # Errors
+/// When the source has a character, a text or a comment that `torch.jit.save` does not write.
+pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Foreign> {
+    let mut tokens = Vec::new();
+    let mut rest = source;
+    let mut line = 1;
+    while let Some(first) = rest.chars().next() {
+        let (kind, length) = match first {
+            '\n' | ' ' => {
+                line += usize::from(first == '\n');
+                rest = &rest[1..];
+                continue;
+            }
+            '"' => text(rest).ok_or(Foreign { found: first, line })?,
+            'a'..='z' | 'A'..='Z' | '_' => name(rest),
+            '0'..='9' => (Kind::Number, number(rest)),
+            '\'' | '#' | '\\' | '`' | '$' | '?' | ';' => {
+                return Err(Foreign { found: first, line });
+            }
+            mark if mark.is_ascii_punctuation() => (Kind::Mark(mark), 1),
+            found => return Err(Foreign { found, line }),
+        };
+        let is_outermost = source[..source.len() - rest.len()].ends_with('\n') || tokens.is_empty();
+        tokens.push(Token { kind, line, is_outermost });
+        rest = &rest[length..];
+    }
+    Ok(tokens)
+}
+
+fn name(rest: &str) -> (Kind<'_>, usize) {
+    let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    (Kind::Name(&rest[..length]), length)
+}
+
+/// The length of a number: `3`, `0.5`, `1.0000000000000001e-05`, `2j`.
+fn number(rest: &str) -> usize {
+    let digits = |from: usize| {
+        rest[from..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |length| from + length)
+    };
+    let mut end = digits(0);
+    if rest[end..].starts_with('.') {
+        end = digits(end + 1);
+    }
+    if let Some(exponent) = rest[end..].strip_prefix(['e', 'E']) {
+        let signed = usize::from(exponent.starts_with(['+', '-']));
+        end = digits(end + 1 + signed);
+    }
+    if rest[end..].starts_with('j') { end + 1 } else { end }
+}
+
+/// A text in double quotes with its length in the source; nothing where it is not closed in its line,
+/// or opened by three quotes.
+fn text(rest: &str) -> Option<(Kind<'_>, usize)> {
+    if rest.starts_with("\"\"\"") {
+        return None;
+    }
+    let bytes = rest.as_bytes();
+    let mut content = Vec::new();
+    let mut at = 1;
+    loop {
+        match *bytes.get(at)? {
+            b'"' => break,
+            b'\n' => return None,
+            b'\\' => {
+                let (byte, length) = escape(&bytes[at + 1..])?;
+                content.push(byte);
+                at += 1 + length;
+            }
+            byte => {
+                content.push(byte);
+                at += 1;
+            }
+        }
+    }
+    Some((Kind::Text(String::from_utf8_lossy(&content).into_owned()), at + 1))
+}
+
+/// The byte that an escape stands for, with the length of what follows the backslash.
+fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
+    let digits =
+        |bytes: &[u8], radix| u8::from_str_radix(std::str::from_utf8(bytes).ok()?, radix).ok();
+    Some(match *bytes.first()? {
+        b'n' => (b'\n', 1),
+        b't' => (b'\t', 1),
+        b'r' => (b'\r', 1),
+        b'a' => (7, 1),
+        b'b' => (8, 1),
+        b'f' => (12, 1),
+        b'v' => (11, 1),
+        b'x' => (digits(bytes.get(1..3)?, 16)?, 3),
+        b'0'..=b'3' => (digits(bytes.get(..3)?, 8)?, 3),
+        byte @ (b'\\' | b'"' | b'\'') => (byte, 1),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(source: &str) -> Vec<Kind<'_>> {
+        tokens(source).unwrap().into_iter().map(|token| token.kind).collect()
+    }
+
+    #[test]
+    fn names_numbers_texts_and_marks_are_told_apart() {
+        use Kind::{Mark, Name, Number, Text};
+        assert_eq!(
+            kinds("x0 = torch.mul(x, 1.0e-05, \"a\\\"\\303\\274\\x1b\")"),
+            [
+                Name("x0"),
+                Mark('='),
+                Name("torch"),
+                Mark('.'),
+                Name("mul"),
+                Mark('('),
+                Name("x"),
+                Mark(','),
+                Number,
+                Mark(','),
+                Text("a\"ü\u{1b}".to_owned()),
+                Mark(')'),
+            ]
+        );
+        assert_eq!(kinds("\"\""), [Text(String::new())]);
+        let lines: Vec<usize> = tokens("a\n\n b\nc").unwrap().iter().map(|t| t.line).collect();
+        assert_eq!(lines, [1, 3, 4]);
+    }
+
+    #[test]
+    fn another_form_than_that_of_saved_code_is_foreign() {
+        for (source, found, line) in [
+            ("x = 'a'", '\'', 1),
+            ("x\n# type: ignore", '#', 2),
+            ("torch.\\\n  add", '\\', 1),
+            ("\"\"\"a\"\"\"", '"', 1),
+            ("\"a\n\"", '"', 1),
+            ("\"a", '"', 1),
+            ("\"\\8\"", '"', 1),
+            ("sav\u{435}", '\u{435}', 1),
+            ("a\r\n", '\r', 1),
+        ] {
+            assert_eq!(tokens(source), Err(Foreign { found, line }), "{source:?}");
+        }
+    }
+}
