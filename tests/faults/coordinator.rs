@@ -2,14 +2,10 @@
 //! |---|---|---|---|
 //! | the coordinator is killed before a worker came | workers wait for it, and say so; started again it goes on | as soon as it is back | |
 //! | the coordinator is killed in training, while it measures barriers, averages, evaluates or commits | the worker waits for it and comes back by itself; started again it goes on after the last committed round | as soon as it is back | `workers`, `rounds` anew |
-//! | workers and the coordinator are killed 20 times, at random | the bytes of one process | | |
 //! | the coordinator is told to end | it keeps what is committed and says how to go on; workers wait for it | at once | |
 //! | a second coordinator on the same run folder | it refuses, exit code 7 | at once | |
 //! | the port is taken | it says so, exit code 11 | at once | |
 //! | there is no coordinator | a worker waits and says so once, then exit code 11 | `--patience` | |
-
-use fedlayer_core::Seed;
-use rand::RngExt;
 
 use crate::{
     federation::{Federation, NO_GRACE, PHASES, Setting, in_one_process, long, until},
@@ -52,36 +48,6 @@ fn a_coordinator_killed_in_any_phase_goes_on_and_its_worker_comes_back_by_itself
     assert_eq!(federation.said().matches("going on after").count(), PHASES.len());
     federation.finish_like_one_process();
     assert_eq!(worker.ended(), Some(0));
-}
-
-#[test]
-fn twenty_kills_at_random_change_no_byte() {
-    let mut random = Seed::new(7).generator();
-    let scenario = long().replace("rounds = 40", "rounds = 200");
-    let mut federation = Federation::start(&scenario, "--min-workers 1");
-    let mut workers: Vec<_> = (0..3).map(|_| federation.worker()).collect();
-    let mut coordinators = 0;
-    for kill in 0..20 {
-        // Somewhere in the middle of a round: whatever phase it is in then.
-        let round = federation.rounds() + random.random_range(2..8);
-        until(&format!("round {round} before kill {kill}"), || federation.rounds() >= round);
-        let spin = random.random_range(0..200_000);
-        (0..spin).for_each(|_| std::hint::spin_loop());
-        if random.random_bool(0.4) {
-            federation.kill();
-            federation.restart();
-            coordinators += 1;
-        } else {
-            let victim = random.random_range(0..workers.len());
-            workers.swap_remove(victim).kill();
-            workers.push(federation.worker());
-        }
-    }
-    assert!((3..=17).contains(&coordinators), "{coordinators} of 20 kills were the coordinator's");
-    federation.finish_like_one_process();
-    for worker in &mut workers {
-        assert_eq!(worker.ended(), Some(0));
-    }
 }
 
 #[test]

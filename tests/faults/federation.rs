@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
@@ -76,7 +77,7 @@ pub(crate) const PHASES: [&str; 5] =
     ["training round", "measuring barriers", "averaging", "evaluating", "committing"];
 
 /// What is special about a coordinator's process.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Setting {
     /// No file of it may grow past so many KiB: that stands in for a full disk. It holds for the first life only.
     pub(crate) kib: Option<u32>,
@@ -86,6 +87,29 @@ pub(crate) struct Setting {
     pub(crate) phases: bool,
     /// Whether its log and its workers' hold every detail.
     pub(crate) traces: bool,
+    /// The clock that it goes by, where it is not the machine's.
+    pub(crate) clock: Option<Clock>,
+}
+
+/// A clock that a test sets: libfaketime's.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock {
+    /// The library.
+    pub(crate) library: PathBuf,
+    /// The file that says how far it is off.
+    pub(crate) offset: PathBuf,
+}
+
+impl Clock {
+    /// Lets a program go by it. What measures durations is left alone, as where a machine's clock is set.
+    fn give(&self, command: &mut Command) {
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("FAKETIME_TIMESTAMP_FILE", &self.offset)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("DONT_FAKE_MONOTONIC", "1");
+    }
 }
 
 /// A run folder in the making.
@@ -114,7 +138,7 @@ impl Federation {
             format!("--grace {}", GRACE.as_secs_f64())
         };
         let arguments = format!("{grace} {arguments}");
-        let (coordinator, port) = Self::coordinate(&place, &arguments, 0, 1, setting);
+        let (coordinator, port) = Self::coordinate(&place, &arguments, 0, 1, &setting);
         Self { place, coordinator, port, arguments, setting, lives: 1, workers: 0 }
     }
 
@@ -123,7 +147,7 @@ impl Federation {
         arguments: &str,
         port: u16,
         life: u32,
-        setting: Setting,
+        setting: &Setting,
     ) -> (Process, u16) {
         let log = place.path(&format!("coordinator-{life}.log"));
         let command = format!(
@@ -147,6 +171,9 @@ impl Federation {
         if setting.traces {
             command.env("RUST_LOG", "trace");
         }
+        if let Some(clock) = &setting.clock {
+            clock.give(&mut command);
+        }
         command.stdout(fs::File::create(place.path("table")).unwrap());
         command.stderr(fs::File::create(&log).unwrap());
         let mut process = Process(command.spawn().unwrap());
@@ -163,8 +190,19 @@ impl Federation {
         (process, found.unwrap())
     }
 
-    /// A worker with two slots that connects to `port`.
+    /// A worker that connects to `port`.
     pub(crate) fn worker_at(&mut self, port: u16, arguments: &str) -> Process {
+        Process(self.worker_command(port, arguments).spawn().unwrap())
+    }
+
+    /// A worker that goes by a clock of its own.
+    pub(crate) fn worker_by(&mut self, clock: &Clock) -> Process {
+        let mut command = self.worker_command(self.port, "--slots 2");
+        clock.give(&mut command);
+        Process(command.spawn().unwrap())
+    }
+
+    fn worker_command(&mut self, port: u16, arguments: &str) -> Command {
         self.workers += 1;
         let log = self.place.path(&format!("worker-{}.log", self.workers));
         let command = format!("worker --connect 127.0.0.1:{port} --patience 600 {arguments}");
@@ -173,7 +211,7 @@ impl Federation {
         if self.setting.traces {
             command.env("RUST_LOG", "trace");
         }
-        Process(command.spawn().unwrap())
+        command
     }
 
     pub(crate) fn worker(&mut self) -> Process {
@@ -183,9 +221,9 @@ impl Federation {
     /// The same coordinator again, on the same port and the same run folder.
     pub(crate) fn restart(&mut self) {
         self.lives += 1;
-        let setting = Setting { kib: None, open_files: None, ..self.setting };
+        let setting = Setting { kib: None, open_files: None, ..self.setting.clone() };
         let (process, _) =
-            Self::coordinate(&self.place, &self.arguments, self.port, self.lives, setting);
+            Self::coordinate(&self.place, &self.arguments, self.port, self.lives, &setting);
         self.coordinator = process;
     }
 

@@ -4,14 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
+mod chaos;
+mod clock;
 mod coordinator;
 mod crowds;
 mod disk;
 mod federation;
 mod limits;
+mod matrix;
 mod network;
 mod proxy;
 mod refused;
+mod replayed;
 mod secrets;
 mod signals;
 #[path = "../it/support.rs"]

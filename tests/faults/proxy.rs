@@ -1,4 +1,4 @@
-//! A way to a coordinator that can be cut, stalled and slowed down.
+//! A way to a coordinator that can be cut, stalled and slowed down, that listens, and that can forge.
 
 use std::{
     io::{Read, Write},
@@ -28,15 +28,34 @@ pub(crate) enum Way {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     way: Arc<(Mutex<Way>, Condvar)>,
+    /// What every connection brought from its worker, piece by piece, in the order in which they began.
+    heard: Arc<Mutex<Vec<Vec<Vec<u8>>>>>,
+    /// Bytes from a worker that are sent on as others, of the same length.
+    forged: Option<(&'static [u8], &'static [u8])>,
 }
+
+/// The most pieces that are kept of what a connection brings.
+const HEARD_PIECES: usize = 200;
 
 impl Proxy {
     /// To a port of this machine.
     pub(crate) fn to(port: u16) -> Self {
+        Self::start(port, None)
+    }
+
+    /// As [`to`](Self::to), with the first bytes sent on as the second ones wherever a worker says them.
+    pub(crate) fn forging(port: u16, said: &'static str, heard: &'static str) -> Self {
+        assert_eq!(said.len(), heard.len());
+        Self::start(port, Some((said.as_bytes(), heard.as_bytes())))
+    }
+
+    fn start(port: u16, forged: Option<(&'static [u8], &'static [u8])>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
             way: Arc::new((Mutex::new(Way::Open), Condvar::new())),
+            heard: Arc::default(),
+            forged,
         };
         let shared = proxy.clone();
         thread::spawn(move || {
@@ -45,11 +64,39 @@ impl Proxy {
                 let pair = || (worker.try_clone().unwrap(), coordinator.try_clone().unwrap());
                 let ((from, to), (back, into)) = (pair(), pair());
                 let (up, down) = (shared.clone(), shared.clone());
-                thread::spawn(move || up.copy(from, to, true));
-                thread::spawn(move || down.copy(into, back, false));
+                let number = shared.begin();
+                thread::spawn(move || up.copy(from, to, Some(number)));
+                thread::spawn(move || down.copy(into, back, None));
             }
         });
         proxy
+    }
+
+    /// What every connection brought from its worker so far, as it was sent on.
+    pub(crate) fn heard(&self) -> Vec<Vec<Vec<u8>>> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// Begins to listen to a connection; its number.
+    fn begin(&self) -> usize {
+        let mut heard = self.heard.lock().unwrap();
+        heard.push(Vec::new());
+        heard.len() - 1
+    }
+
+    /// Forges bytes of a worker and keeps them.
+    fn hear(&self, number: usize, bytes: &mut [u8]) {
+        if let Some((said, forged)) = self.forged {
+            let is_said = |at: &usize| bytes[*at..].starts_with(said);
+            let places: Vec<usize> = (0..bytes.len()).filter(is_said).collect();
+            for at in places {
+                bytes[at..at + said.len()].copy_from_slice(forged);
+            }
+        }
+        let heard = &mut self.heard.lock().unwrap()[number];
+        if heard.len() < HEARD_PIECES {
+            heard.push(bytes.to_vec());
+        }
     }
 
     pub(crate) fn set(&self, way: Way) {
@@ -65,13 +112,16 @@ impl Proxy {
         self.way.0.lock().unwrap()
     }
 
-    /// Copies until either side ends.
-    fn copy(&self, mut from: TcpStream, mut to: TcpStream, up: bool) {
+    /// Copies until either side ends; a number is that of the connection whose worker speaks.
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream, worker: Option<usize>) {
         let mut buffer = [0; 16 << 10];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
+            if let Some(number) = worker {
+                self.hear(number, &mut buffer[..count]);
+            }
             let mut bytes = &buffer[..count];
             while !bytes.is_empty() {
-                let Some(now) = self.pass(bytes.len(), up) else {
+                let Some(now) = self.pass(bytes.len(), worker.is_some()) else {
                     bytes = &[];
                     let _gone = from.shutdown(Shutdown::Both);
                     continue;

@@ -45,11 +45,13 @@ average = { rotate = 1 }
 const NOTES: [&str; 3] = ["run.json", "inputs.json", ".lock"];
 
 /// A folder with a scenario in it, gone when the test ends.
+#[derive(Debug)]
 pub(crate) struct Place {
     folder: TempDir,
 }
 
 /// What a finished program left behind.
+#[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -93,11 +95,17 @@ impl Place {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// The files of a run folder that may depend on nothing but the scenario.
-    pub(crate) fn records(&self, run: &str) -> BTreeMap<String, Vec<u8>> {
-        let root = self.path(run);
+    /// Every file below a folder, by its path there.
+    pub(crate) fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let root = self.path(folder);
         let mut files = BTreeMap::new();
         collect(&root, &root, &mut files);
+        files
+    }
+
+    /// The files of a run folder that may depend on nothing but the scenario.
+    pub(crate) fn records(&self, run: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.files(run);
         files.retain(|name, _| !name.ends_with("timings.jsonl") && !NOTES.contains(&name.as_str()));
         files
     }

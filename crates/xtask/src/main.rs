@@ -2,6 +2,7 @@
 //!
 //! * [`libtorch`] finds or fetches the library that everything else links to
 //! * [`demo`], [`mod@test`] and [`mod@bench`] are the three things to do with a checkout; [`cuda_check`] is for a machine with a CUDA device
+//! * [`fuzz`] and [`deny`]: hostile bytes, and what the project depends on
 //! * [`image`] and [`compose_test`] are for containers
 //! * [`process`] runs other programs; [`workspace`] knows where things are
 //!
@@ -20,6 +21,8 @@ mod bench;
 mod compose_test;
 mod cuda_check;
 mod demo;
+mod deny;
+mod fuzz;
 mod image;
 mod libtorch;
 mod process;
@@ -41,7 +44,7 @@ struct Command {
     run: fn(&[String]) -> Result,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "libtorch",
         arguments: "",
@@ -65,6 +68,18 @@ const COMMANDS: [Command; 7] = [
         arguments: "",
         about: "run every benchmark, each a ratio to something measured in the same run",
         run: bench::run,
+    },
+    Command {
+        name: "fuzz",
+        arguments: "[--seconds N] [TARGET…]",
+        about: "fuzz every decoder, message and reader, or those that are named, for 10 s each",
+        run: fuzz::run,
+    },
+    Command {
+        name: "deny",
+        arguments: "",
+        about: "licences, sources and advisories of everything that this depends on",
+        run: deny::run,
     },
     Command {
         name: "image",

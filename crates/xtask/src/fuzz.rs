@@ -1,0 +1,145 @@
+//! `cargo xtask fuzz`: every decoder and message under libFuzzer, and every reader of the program under random changes.
+//!
+//! The targets are built as `cargo fuzz` builds them, but without its sanitizers, which need a nightly compiler: whatever makes the code take
+//! another way is kept in `fuzz/corpus/`, and nothing has to be installed.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread::available_parallelism;
+
+use crate::process::{cargo, line, run as run_process, stdout};
+use crate::workspace::{at, entries, root, target};
+use crate::{Result, libtorch};
+
+/// Tells libFuzzer which ways the code takes and what it compares.
+const INSTRUMENTED: [&str; 6] = [
+    "--cfg=fuzzing",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+];
+
+/// What libFuzzer may take: memory for all, seconds for one input, bytes of one input.
+const LIMITS: [&str; 3] = ["-rss_limit_mb=1024", "-timeout=20", "-max_len=16384"];
+
+/// Fuzzes each of the named targets, or all, for a number of seconds.
+pub(crate) fn run(arguments: &[String]) -> Result {
+    let (seconds, names) = wishes(arguments)?;
+    let all = targets()?;
+    if let Some(unknown) = names.iter().find(|name| !all.contains(name) && *name != READERS) {
+        return Err(format!("no target `{unknown}`; there are: {}, {READERS}", all.join(", ")));
+    }
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    let wanted: Vec<String> = all.into_iter().filter(|name| is_wanted(name)).collect();
+    let mut failed = Vec::new();
+    if !wanted.is_empty() {
+        let programs = build()?;
+        let cores = available_parallelism().map_or(1, usize::from);
+        for names in wanted.chunks(cores) {
+            failed.extend(fuzz_together(&programs, names, seconds)?);
+        }
+    }
+    if is_wanted(READERS) && read_hostile_files(seconds).is_err() {
+        failed.push(READERS.to_string());
+    }
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("found by: {}; see above", failed.join(", "))),
+    }
+}
+
+/// The seconds for each target, 10 where nothing is said, and the names of targets.
+fn wishes(arguments: &[String]) -> Result<(u32, Vec<String>)> {
+    let (mut seconds, mut names) = (10, Vec::new());
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        if argument != "--seconds" {
+            names.push(argument.clone());
+            continue;
+        }
+        let given = arguments.next().map_or("nothing", String::as_str);
+        seconds = given.parse().map_err(|_| {
+            format!("`--seconds` takes a whole number of seconds for each target, found {given}")
+        })?;
+    }
+    Ok((seconds, names))
+}
+
+/// The targets of libFuzzer: one a file in `fuzz/fuzz_targets/`.
+fn targets() -> Result<Vec<String>> {
+    let files = entries(&root().join("fuzz/fuzz_targets"))?;
+    let name = |file: &PathBuf| Some(file.file_stem()?.to_string_lossy().into_owned());
+    Ok(files.iter().filter_map(name).collect())
+}
+
+/// Builds all targets; the folder in which they are then.
+fn build() -> Result<PathBuf> {
+    let version = stdout(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("`rustc -vV` names no host")?;
+    let folder = target().join("fuzz");
+    // With a target of their own, build scripts and macros are not instrumented.
+    let mut command = cargo(&["build", "--release", "--bins", "--locked", "--target", host]);
+    command
+        .current_dir(root().join("fuzz"))
+        .env("RUSTFLAGS", INSTRUMENTED.join(" "))
+        .env("CARGO_TARGET_DIR", &folder);
+    run_process(&mut command)?;
+    Ok(folder.join(host).join("release"))
+}
+
+/// Lets targets run side by side; the names of those that found something.
+fn fuzz_together(programs: &Path, names: &[String], seconds: u32) -> Result<Vec<String>> {
+    let begun: Result<Vec<(Child, String)>> =
+        names.iter().map(|name| begin(programs, name, seconds)).collect();
+    let mut failed = Vec::new();
+    for (mut child, line) in begun? {
+        let status = child.wait().map_err(|error| format!("`{line}`: {error}"))?;
+        if !status.success() {
+            println!("FAILED: `{line}`: {status}");
+            failed.push(line.split(' ').next().unwrap_or_default().to_string());
+        }
+    }
+    Ok(failed)
+}
+
+/// Begins to fuzz one target. What it finds new is added to its corpus; an input that fails is put beside the corpora.
+fn begin(programs: &Path, name: &str, seconds: u32) -> Result<(Child, String)> {
+    let fuzz = root().join("fuzz");
+    let (corpus, failures) = (fuzz.join("corpus").join(name), fuzz.join("artifacts").join(name));
+    for folder in [&corpus, &failures] {
+        at(folder, fs::create_dir_all(folder))?;
+    }
+    let log = target().join("fuzz").join(format!("{name}.log"));
+    let log_file = at(&log, fs::File::create(&log))?;
+    let mut command = Command::new(programs.join(name));
+    command
+        .arg(format!("-max_total_time={seconds}"))
+        .args(LIMITS)
+        .arg(format!("-artifact_prefix={}/", failures.display()))
+        .arg(corpus)
+        .env("RUST_BACKTRACE", "1")
+        .stdout(at(&log, log_file.try_clone())?)
+        .stderr(log_file);
+    println!("{name}: {seconds} s, told in {}", log.display());
+    let child = command.spawn().map_err(|error| format!("cannot start `{name}`: {error}"))?;
+    Ok((child, line(&command)))
+}
+
+/// The readers of the program itself, which is no library: they run in its own tests.
+const READERS: &str = "readers";
+
+fn read_hostile_files(seconds: u32) -> Result {
+    println!("{READERS}: {seconds} s each");
+    libtorch::ready()?;
+    let mut command = cargo(&["test", "--package", "fedlayer", "--bins", "--locked", "hostile::"]);
+    // What was given before this program wins.
+    if env::var_os("FEDLAYER_FUZZ_SECONDS").is_none() {
+        command.env("FEDLAYER_FUZZ_SECONDS", seconds.to_string());
+    }
+    run_process(&mut command)
+}

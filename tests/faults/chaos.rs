@@ -1,0 +1,131 @@
+//! | what fails | what happens |
+//! |---|---|
+//! | the coordinator and workers are killed and paused, and a worker's network is cut and stalled, at random | the bytes of one process |
+//!
+//! `FEDLAYER_CHAOS` says how many faults; without it there are 20.
+
+use std::time::{Duration, Instant};
+
+use fedlayer_core::{Generator, Seed};
+use rand::RngExt;
+
+use crate::{
+    federation::{Federation, GRACE, Process, long, until},
+    proxy::{Proxy, Way},
+};
+
+/// Faults where the environment does not say how many.
+const FAULTS: usize = 20;
+
+/// Workers that are near; one more is behind a proxy.
+const NEAR: usize = 2;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fault {
+    CoordinatorKilled,
+    CoordinatorPaused,
+    WorkerKilled,
+    WorkerPaused,
+    NetworkCut,
+    NetworkStalled,
+}
+
+const ALL: [Fault; 6] = [
+    Fault::CoordinatorKilled,
+    Fault::CoordinatorPaused,
+    Fault::WorkerKilled,
+    Fault::WorkerPaused,
+    Fault::NetworkCut,
+    Fault::NetworkStalled,
+];
+
+/// A run with everything that can be done to it.
+struct Chaos {
+    federation: Federation,
+    proxy: Proxy,
+    /// The last one is behind the proxy.
+    workers: Vec<Process>,
+    random: Generator,
+}
+
+impl Chaos {
+    /// Rounds enough that no run is over before the last fault.
+    fn begin(faults: usize) -> Self {
+        let rounds = format!("rounds = {}", 20 + 8 * faults);
+        let scenario = long().replace("rounds = 40", &rounds);
+        let mut federation = Federation::start(&scenario, "--min-workers 1");
+        let proxy = Proxy::to(federation.port);
+        let mut workers: Vec<_> = (0..NEAR).map(|_| federation.worker()).collect();
+        workers.push(federation.worker_at(proxy.port, "--slots 1"));
+        Self { federation, proxy, workers, random: Seed::new(7).generator() }
+    }
+
+    /// Somewhere in the middle of a round: whatever phase it is in then.
+    fn go_on_for_a_while(&mut self, before: &str) {
+        let round = self.federation.rounds() + self.random.random_range(2..8);
+        until(&format!("round {round} before {before}"), || self.federation.rounds() >= round);
+        let spin = self.random.random_range(0..200_000);
+        (0..spin).for_each(|_| std::hint::spin_loop());
+    }
+
+    fn inject(&mut self, fault: Fault) {
+        match fault {
+            Fault::CoordinatorKilled => {
+                self.federation.kill();
+                self.federation.restart();
+            }
+            Fault::CoordinatorPaused => {
+                self.federation.coordinator.signal("-STOP");
+                self.pause();
+                self.federation.coordinator.signal("-CONT");
+            }
+            Fault::WorkerKilled => {
+                let victim = self.random.random_range(0..self.workers.len());
+                let next = match victim < NEAR {
+                    true => self.federation.worker(),
+                    false => self.federation.worker_at(self.proxy.port, "--slots 1"),
+                };
+                std::mem::replace(&mut self.workers[victim], next).kill();
+            }
+            Fault::WorkerPaused => {
+                let victim = self.random.random_range(0..self.workers.len());
+                self.workers[victim].signal("-STOP");
+                self.pause();
+                self.workers[victim].signal("-CONT");
+            }
+            Fault::NetworkCut => {
+                self.proxy.set(Way::CutAfter(self.random.random_range(0..20_000)));
+            }
+            Fault::NetworkStalled => {
+                self.proxy.set(Way::Stalled);
+                self.pause();
+                self.proxy.set(Way::Open);
+            }
+        }
+    }
+
+    /// Up to twice the grace: half of the pauses lose their worker.
+    fn pause(&mut self) {
+        let pause =
+            Duration::from_millis(self.random.random_range(0..2 * GRACE.as_millis() as u64));
+        let began = Instant::now();
+        until("the end of a pause", || began.elapsed() > pause);
+    }
+}
+
+#[test]
+fn kills_pauses_and_cuts_at_random_change_no_byte() {
+    let faults = std::env::var("FEDLAYER_CHAOS").map_or(FAULTS, |count| count.parse().unwrap());
+    let mut chaos = Chaos::begin(faults);
+    for number in 0..faults {
+        // Each kind equally often, whatever the number.
+        let fault = ALL[(number + number / ALL.len()) % ALL.len()];
+        chaos.go_on_for_a_while(&format!("fault {number}: {fault:?}"));
+        chaos.inject(fault);
+    }
+    chaos.proxy.set(Way::Open);
+    chaos.federation.finish_like_one_process();
+    for worker in &mut chaos.workers {
+        assert_eq!(worker.ended(), Some(0));
+    }
+}

@@ -1,0 +1,79 @@
+//! Every kind of file of a run folder with every damage, for a finished and for an interrupted run, read by `verify`, `compare`, `analyze` and
+//! `resume`: the damage is named with file and line and everything stays as it was, or the run is made whole, to the same bytes, or the answer
+//! is the undamaged run's. Nothing is silently wrong, and no refused command loses what was there.
+//!
+//! * `damage`: what can happen to a file.
+//! * `runs`: the run folders.
+//! * `judge`: what a command made of it.
+//! * `table`: how often; `docs/reliability.md` has it.
+
+mod damage;
+mod judge;
+mod runs;
+mod table;
+
+use std::{
+    fs,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use self::{
+    damage::{ALL, Others},
+    judge::{Try, Undamaged},
+    runs::{Runs, State, copy_of},
+    table::Counts,
+};
+
+/// The folders of the plan whose files are damaged, and of the other one.
+const PLANS: (&str, &str) = ("lr-0.1", "lr-0.05");
+
+/// The page that has the table.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reliability.md");
+
+#[test]
+fn every_damage_to_every_file_is_named_or_healed_and_none_loses_what_was_there() {
+    let runs = Runs::make();
+    let (mut counts, mut wrong) = (Counts::default(), Vec::new());
+    for state in [State::Finished, State::Interrupted] {
+        try_all(&runs, state, &mut counts, &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{} outcomes must not be:\n{}", wrong.len(), wrong.join("\n"));
+    let page = fs::read_to_string(PAGE).unwrap();
+    for held in [counts.table(), counts.sentence()] {
+        assert!(page.contains(&held), "docs/reliability.md lacks:\n{held}");
+    }
+}
+
+/// Tries every damage to every file in one state of the run, on all cores.
+fn try_all(runs: &Runs, state: State, counts: &mut Counts, wrong: &mut Vec<String>) {
+    let undamaged = Undamaged::of(state, runs);
+    let (other, own) = (runs.other(), runs.of(state));
+    // Files that only a finished run has could be put into one that is not.
+    let mut names: Vec<String> =
+        copy_of(&runs.of(State::Finished)).files("run").into_keys().collect();
+    names.retain(|name| !name.starts_with(PLANS.1));
+    let tries: Vec<_> = names.iter().flat_map(|name| ALL.map(|damage| (name, damage))).collect();
+    let (next, found) = (AtomicUsize::new(0), Mutex::new((counts, wrong)));
+    let work = || {
+        while let Some(&(name, damage)) = tries.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let others = Others { run: &other, own: &own };
+            let Some(damaged) = damage.of(name, others) else { continue };
+            let judged = Try { runs, state, undamaged: &undamaged, name, damaged }.judge();
+            let mut found = found.lock().unwrap();
+            for outcome in judged {
+                match outcome {
+                    Ok((reader, outcome)) => found.0.add(name, state, reader, outcome),
+                    Err(fault) => {
+                        found.1.push(format!("{state:?} run, `{name}` {damage:?}: {fault}"));
+                    }
+                }
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+}
