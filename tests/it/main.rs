@@ -20,6 +20,7 @@ mod left_behind;
 mod million;
 mod models;
 mod own_files;
+mod own_limits;
 mod paths;
 mod printable;
 mod progress;

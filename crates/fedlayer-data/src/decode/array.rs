@@ -39,6 +39,15 @@ impl Kind {
         }
     }
 
+    /// The bytes of memory of a number once it is read: 32 bits where they hold it, 64 bits and a
+    /// rounded copy otherwise.
+    pub(super) fn size_in_memory(self) -> u64 {
+        match self {
+            Self::F64 | Self::U32 | Self::I32 | Self::U64 | Self::I64 => 12,
+            _ => 4,
+        }
+    }
+
     /// A number of [`size`](Self::size) bytes; whole numbers beyond 2⁵³ are rounded.
     fn number(self, bytes: &[u8]) -> f64 {
         let mut eight = [0; 8];
@@ -102,9 +111,14 @@ impl Array {
             let help = "`x.reshape(len(x), -1)` makes one number an example of one feature";
             return Err(self.wrong_shape("features [N, …], at least one").with_help(help));
         }
+        if self.kind == Kind::U8 {
+            // Images: millions of numbers, each of which is good.
+            return Ok(Numbers::Single(self.bytes.iter().map(|&byte| byte.into()).collect()));
+        }
         let mut features = Numbers::default();
         for (index, number) in self.numbers().enumerate() {
-            if let Some(no) = NoFeature::of(number) {
+            let rounded = || self.is_rounded(index, number).then_some(NoFeature::Rounded);
+            if let Some(no) = NoFeature::of(number).or_else(rounded) {
                 let found = number_text(number);
                 let error = self.fault_at(index, Fault::Value, found, no.expected());
                 return Err(error.with_help(no.help()));
@@ -112,6 +126,20 @@ impl Array {
             features.push(number);
         }
         Ok(features)
+    }
+
+    /// Whether a number of 64 bits was rounded when it became a float.
+    fn is_rounded(&self, index: usize, number: f64) -> bool {
+        if number.abs() < EXACT || !matches!(self.kind, Kind::I64 | Kind::U64) {
+            return false;
+        }
+        let mut eight = [0; 8];
+        eight.copy_from_slice(&self.bytes[index * 8..][..8]);
+        let whole = match self.kind {
+            Kind::U64 => u64::from_le_bytes(eight).into(),
+            _ => i64::from_le_bytes(eight).into(),
+        };
+        is_other(whole, number)
     }
 
     /// Its numbers as labels of `count` examples: `(N)` or `(N, 1)`.
@@ -165,6 +193,14 @@ impl Array {
     }
 }
 
+/// The whole number up to which every one is a 64-bit float, 2⁵³.
+pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Whether a whole number is another one as a 64-bit float.
+pub(super) fn is_other(whole: i128, float: f64) -> bool {
+    float as i128 != whole
+}
+
 /// Why a number is no feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoFeature {
@@ -172,6 +208,8 @@ pub(super) enum NoFeature {
     NotFinite,
     /// A number beyond those of 32 bits.
     TooLarge,
+    /// A whole number with more digits than 64 bits hold.
+    Rounded,
 }
 
 impl NoFeature {
@@ -191,6 +229,9 @@ impl NoFeature {
             Self::TooLarge => {
                 "a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"
             }
+            Self::Rounded => {
+                "a whole number that a 64-bit float holds, as all up to 9007199254740992"
+            }
         }
     }
 
@@ -202,6 +243,9 @@ impl NoFeature {
             }
             Self::TooLarge => {
                 "write the feature in a larger unit, as `x / 1e30` does, or as its logarithm"
+            }
+            Self::Rounded => {
+                "take away what the examples of both files have in common, as `x - 1700000000000000000` does; an identifier is no feature: leave it out"
             }
         }
     }
@@ -264,6 +308,11 @@ mod tests {
             error.to_string(),
             "`a`, byte 108: found 1e39; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"
         );
+        // Nanoseconds since 1970: whole seconds are floats, 7 ns more are not.
+        let times =
+            |ns: i64| array(Kind::I64, &[1, 1], &(1_700_000_000_000_000_000 + ns).to_le_bytes());
+        assert!(times(3_000_000_000).features().is_ok());
+        assert!(times(7).features().unwrap_err().expected.contains("64-bit float"));
         let error = array(Kind::U8, &[2], &[1, 2]).features().unwrap_err();
         assert_eq!(error.fault, Fault::Shape);
         assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(3).unwrap(), [0, 0, 1]);

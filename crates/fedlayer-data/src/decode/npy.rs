@@ -48,8 +48,7 @@ pub fn array<R: Read>(source: &mut Source<R>) -> Result<Array, DecodeError> {
     let bytes = sizes.map(|size| size as u64).try_fold(1_u64, u64::checked_mul);
     let bytes = bytes.filter(|&bytes| bytes <= LARGEST_FILE);
     let bytes = bytes.ok_or_else(|| wrong("at most 8 GiB of numbers"))?;
-    // The file's own bytes, and its numbers in 64 bits.
-    source.has_room_for(bytes + bytes / kind.size() as u64 * 8)?;
+    source.has_room_for(bytes + bytes / kind.size() as u64 * kind.size_in_memory())?;
     let (file, start) = (source.file().to_owned(), source.offset());
     let mut data = source.take(bytes, "the numbers of the array")?;
     source.end()?;

@@ -30,8 +30,8 @@ const NAMES: [&str; 3] = ["features", "labels", "groups"];
 /// When the file is no safetensors file, lacks a tensor, has another one besides, or one of a kind that is not read.
 pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> {
     let bytes = source.rest()?;
-    // A copy of each tensor, and its numbers in 64 bits.
-    source.has_room_for(2 * bytes.len() as u64)?;
+    // A copy of each tensor.
+    source.has_room_for(bytes.len() as u64)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| {
         let found = format!("`{error}`");
         source.fault_at(Place::Byte(0), Fault::Magic, found, "a safetensors file")
@@ -56,6 +56,8 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
                 .with_help(format!("`{name}.float()` makes numbers that are read"))
         })?;
         let data = tensor.data();
+        let numbers = (data.len() / kind.size()) as u64 * kind.size_in_memory();
+        source.has_room_for(bytes.len() as u64 + numbers)?;
         let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
         Ok(Array {
             file: format!("{}: {name}", source.file()),

@@ -86,3 +86,15 @@ fn a_number_beyond_32_bits_was_called_not_finite() {
     let (message, help) = fault("x,label\n1,0\ninf,1\n", files("a.csv"));
     assert!(message.ends_with("expected a finite number") && help.contains("fill what is missing"));
 }
+
+#[test]
+fn a_number_of_more_digits_than_64_bits_hold_lost_the_last_ones() {
+    let table = |x: &str| format!("x,label\n{x},0\n3,1\n");
+    let (message, help) = fault(&table("1700000000000000007"), files("a.csv"));
+    assert!(message.contains("found `1700000000000000007`; expected a whole number that a 64-bit"));
+    assert!(help.contains("an identifier is no feature"), "{help}");
+    let shelf = |x| MemoryShelf::of([("a.csv", table(x).into())]);
+    for good in ["1700000000000000000", "9007199254740992", "1.7e18", "1e30"] {
+        shelf(good).facts(&spec(files("a.csv"))).unwrap();
+    }
+}

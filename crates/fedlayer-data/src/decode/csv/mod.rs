@@ -12,7 +12,7 @@ use fedlayer_core::quoted;
 
 use super::{
     DecodeError, Fault, Place, Source,
-    array::{NoFeature, in_order_of_appearance},
+    array::{EXACT, NoFeature, in_order_of_appearance, is_other},
     label::Label,
     numbers::Numbers,
 };
@@ -183,8 +183,14 @@ fn feature(field: &str) -> Result<f64, Option<NoFeature>> {
             Err(Some(NoFeature::TooLarge))
         }
         Some(no) => Err(Some(no)),
+        None if number.abs() >= EXACT && is_rounded(field, number) => Err(Some(NoFeature::Rounded)),
         None => Ok(number),
     }
+}
+
+/// Whether a whole number that is written out was rounded when it became a float.
+fn is_rounded(field: &str, number: f64) -> bool {
+    field.parse().is_ok_and(|whole: i128| is_other(whole, number))
 }
 
 /// What to do about a line of names where there should be none.
