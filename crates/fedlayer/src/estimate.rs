@@ -212,11 +212,21 @@ mod tests {
     fn a_strategys_own_rounds_tell_more_than_those_of_others() {
         let work = |train| Parts { train, ..Parts::default() };
         let mut estimate =
-            Estimate::new([("a".to_owned(), work(10.0)), ("b".to_owned(), work(10.0))]);
+            Estimate::new([("a".to_owned(), work(10.0)), ("b".to_owned(), work(20.0))]);
         estimate.committed(0, work(1.0), work(1.0));
-        near(estimate.left().unwrap(), 9.0 + 10.0);
+        near(estimate.left().unwrap(), 9.0 + 20.0);
         estimate.committed(1, work(1.0), work(5.0));
-        near(estimate.left().unwrap(), 9.0 + 45.0);
+        // At the mean price of 3 seconds it would be 28 · 3.
+        near(estimate.left().unwrap(), 9.0 + 95.0);
+    }
+
+    #[test]
+    fn more_rounds_than_were_reckoned_with_leave_no_time_below_zero() {
+        let work = |train| Parts { train, ..Parts::default() };
+        let mut estimate =
+            Estimate::new([("a".to_owned(), work(1.0)), ("a".to_owned(), work(4.0))]);
+        estimate.committed(0, work(3.0), work(3.0));
+        near(estimate.left().unwrap(), 4.0);
     }
 
     #[test]
