@@ -137,6 +137,16 @@ pub(crate) enum Failure {
     /// The coordinator does not want this worker.
     #[error("{0}")]
     Refused(String),
+    /// The limit of open files is too low to begin with.
+    #[error(
+        "this process may have {found} files open, and needs at least {least}\nhint: raise the limit of open files (`ulimit -n`)"
+    )]
+    TooFewFiles {
+        /// The limit.
+        found: u64,
+        /// What is needed.
+        least: u64,
+    },
     /// The system would not give what a program needs.
     #[error("the system refused: {error}\nhint: {hint}", error = .0, hint = shortage::advice(.0))]
     System(#[from] std::io::Error),
@@ -172,7 +182,7 @@ impl Failure {
             Self::Data(_) | Self::Absent(_) => 4,
             Self::Device(_) => 5,
             Self::File(_) | Self::Damaged { .. } | Self::Faults(_) | Self::System(_) => 6,
-            Self::RunForScenario(_) | Self::NoStdin => 6,
+            Self::RunForScenario(_) | Self::NoStdin | Self::TooFewFiles { .. } => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
             Self::Run { cause, .. } => match cause {

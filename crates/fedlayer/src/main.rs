@@ -71,11 +71,11 @@ fn main() {
         Ok(cli) => cli,
         Err(code) => std::process::exit(code),
     };
-    open_files::raise_limit();
     signals::survive_file_limits();
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    let code = match perform(&cli.command, &screen) {
+    let done = open_files::raise_limit().and_then(|()| perform(&cli.command, &screen));
+    let code = match done {
         Ok(()) => 0,
         Err(failure) => {
             screen.error(&failure.words());
