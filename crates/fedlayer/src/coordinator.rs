@@ -31,6 +31,7 @@ use crate::{
     scenario,
     screen::Screen,
     security::{self, Side},
+    signals,
     trainers::Trainers,
 };
 
@@ -39,6 +40,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let security = security::read(&args.security, Side::Coordinator)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
+    let preparing = signals::while_preparing(screen);
     let StartingPoint { again, name, data, data_folder, read } = open(args, screen)?;
     let listening = listen(address)?;
     let trainers = Arc::new(Trainers::new(Device::Cpu, data));
@@ -91,6 +93,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     };
     let (json, previous) = (args.scenario.json, args.previous);
     let job = Job { folder, plans, analyses, trainers, json, previous };
+    drop(preparing);
     job.execute(note, port, screen)
 }
 

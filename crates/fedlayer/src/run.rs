@@ -37,6 +37,7 @@ use crate::{
 
 /// `fedlayer run`.
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
+    let preparing = signals::while_preparing(screen);
     let folders = Folders::existing(args.scenario.data.data.as_deref())?;
     let data = Data::new(folders.beside(&args.scenario.scenario));
     let settings = args.scenario.changes()?;
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     warn_of_inputs(&read.plans, &trainers, screen)?;
     begin::try_out(&trainers, &read.plans)?;
     if args.dry_run {
+        drop(preparing);
         return check::check(&args.scenario, screen);
     }
     let threads = Threads::start(note.workers, &trainers)?;
@@ -63,6 +65,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, previous: false };
+    drop(preparing);
     job.execute(note, threads, screen)
 }
 
@@ -78,6 +81,7 @@ fn warn_of_inputs(plans: &[Plan], trainers: &Trainers, screen: &Screen) -> Resul
 
 /// `fedlayer resume`.
 pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> {
+    let preparing = signals::while_preparing(screen);
     let option = args.data.data.as_deref();
     let Reopened { folder, before, inputs, data, read } =
         Reopened::open(&args.run, option, &[], screen)?;
@@ -103,6 +107,7 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let (json, previous) = (args.json, args.previous);
     let job = Job { folder, plans, analyses, trainers, json, previous };
+    drop(preparing);
     job.execute(note, threads, screen)
 }
 
@@ -210,12 +215,14 @@ impl Job {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
+        let preparing = signals::while_preparing(screen);
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
         let mut has_begun = false;
         let mut finished = Vec::new();
         let ended = runtime.block_on(async {
             let word = interruption(screen.clone());
+            drop(preparing);
             let Some(link) = place.open(&word).await? else {
                 let folder = self.folder.path();
                 return Err(Failure::Interrupted(place.hint(folder)));
@@ -339,7 +346,7 @@ impl Job {
             return Ok(());
         }
         let folder = self.folder.path();
-        analyses::end_at_once(
+        let _at_once = signals::end_at_once(
             screen,
             format!(
                 "interrupted; every round and every finished analysis is kept\nhint: `fedlayer resume {}` makes the rest",
