@@ -21,7 +21,7 @@ use std::{fs, path::Path};
 use crate::support::{DIGITS, Place};
 
 /// 30 images of one channel and 4 × 4 pixels, of 3 classes.
-fn images() -> String {
+pub(crate) fn images() -> String {
     let names: Vec<String> = (0..16).map(|pixel| format!("p{pixel}")).collect();
     let line = |example: usize| {
         let pixels = (0..16).map(|pixel| ((pixel * 7 + example * 5) % 11) as f64 / 10.0);
@@ -32,7 +32,7 @@ fn images() -> String {
 }
 
 /// A scenario of a module on these images.
-const MODULE: &str = r#"rounds = 2
+pub(crate) const MODULE: &str = r#"rounds = 2
 [data]
 set = { files = { train = "images.csv", label = "label", shape = [1, 4, 4] } }
 [clients]
@@ -51,7 +51,7 @@ name = "none"
 average = "none"
 "#;
 
-fn module(name: &str) -> Vec<u8> {
+pub(crate) fn module(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle/fixtures/odd");
     fs::read(folder.join(format!("{name}.pt"))).unwrap()
 }

@@ -160,7 +160,7 @@ fn a_signal(place: &Place) -> Option<i32> {
 }
 
 /// The first line on stderr with these words.
-fn said_until(child: &mut Child, words: &str) -> String {
+pub(crate) fn said_until(child: &mut Child, words: &str) -> String {
     let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
     lines.find_map(|line| line.ok().filter(|line| line.contains(words))).unwrap()
 }

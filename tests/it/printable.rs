@@ -6,11 +6,11 @@ use safetensors::{Dtype, tensor::TensorView};
 
 use crate::support::{DIGITS, Done, Place};
 
-/// A sequence that empties a terminal, and an override of direction.
-const WILD: &str = "a\u{1b}[2J\u{202e}b";
+/// A sequence that empties a terminal, an override of direction, the beginning of a sequence in one character, an isolate, and a space without width.
+const WILD: &str = "a\u{1b}[2J\u{202e}\u{9b}\u{2066}\u{200b}b";
 
 /// The same as it is shown.
-const SHOWN: &str = r"a\u001b[2J\u202eb";
+const SHOWN: &str = r"a\u001b[2J\u202e\u009b\u2066\u200bb";
 
 /// Ends the test where the program said something that a terminal obeys.
 #[track_caller]
@@ -43,12 +43,22 @@ fn a_file_and_a_folder_of_a_wild_name_are_shown_tame() {
         format!("check {scenario} --set {WILD}=1"),
         format!("check {scenario} --{WILD}"),
         WILD.to_owned(),
+        format!("data list --data {WILD}"),
+        format!("data fetch {WILD}"),
+        format!("worker --connect {WILD}:1"),
+        format!("worker --connect 127.0.0.1:1 --certs {WILD}"),
+        format!("coordinator no{scenario}"),
+        format!("health {WILD}"),
+        format!("certs {WILD} --host {WILD}"),
+        format!("analyze barriers {folder} --strategy {WILD}"),
+        format!("analyze barriers no{WILD}.safetensors no{WILD} --scenario {scenario}"),
+        format!("run {scenario} --data no{WILD}"),
     ] {
         let done = place.fedlayer(&command);
         tame(&done);
         let said = done.stdout + &done.stderr;
         // Where the command line itself is wrong, clap leaves the sequence out.
-        assert!(said.contains(r"\u202eb"), "{command}: {said}");
+        assert!(said.contains(r"\u202e"), "{command}: {said}");
     }
 }
 
@@ -74,6 +84,10 @@ fn names_in_a_scenario_are_refused_with_their_place() {
         ("name = \"all\"", "name = \"a\\u001b[2Jb\"", "strategy.0.name"),
         ("name = \"all\"", "name = \"a\\nb\"", "strategy.0.name"),
         ("name = \"all\"", "name = \"a\\u202eb\"", "strategy.0.name"),
+        ("name = \"all\"", "name = \"a\\u0085b\"", "strategy.0.name"),
+        ("name = \"all\"", "name = \"a\\u2066b\"", "strategy.0.name"),
+        ("name = \"all\"", "name = \"a\\u200bll\"", "strategy.0.name"),
+        ("name = \"all\"", "name = \"a\\u2028b\"", "strategy.0.name"),
         (
             "set = \"digits\"",
             "set = { files = { train = \"a\\u0007.csv\" } }",
@@ -162,4 +176,29 @@ fn a_byte_order_mark_is_no_part_of_a_token() {
     let done = place.fedlayer("worker --connect far.example:7878 --token-file token");
     assert_eq!(done.code, Some(12), "{}", done.stderr);
     assert!(done.stderr.contains("in the clear"), "{}", done.stderr);
+}
+
+/// The folder of the environment, and the logs at their most talkative.
+#[test]
+fn the_environment_and_logs_are_shown_tame() {
+    let place = Place::with(&DIGITS.replace("rounds = 6", "rounds = 1"));
+    let scenario = format!("{WILD}.toml");
+    fs::rename(place.path("scenario.toml"), place.path(&scenario)).unwrap();
+    for command in [
+        "data list".to_owned(),
+        format!("check {scenario} --set data.set=mnist"),
+        format!("run {scenario} --out runs/{WILD}"),
+        format!("--log json run {scenario} --out json"),
+    ] {
+        let mut program = place.command(&command);
+        program.env("FEDLAYER_DATA", place.path(WILD)).env("RUST_LOG", "trace");
+        program.env("HOSTNAME", WILD);
+        let done = Done::of(&mut program);
+        tame(&done);
+        if command.contains("json") {
+            for line in done.stderr.lines() {
+                serde_json::from_str::<serde_json::Value>(line).unwrap();
+            }
+        }
+    }
 }

@@ -3,10 +3,11 @@
 
 use std::borrow::Cow;
 
-/// Whether a character can be shown as it is: no control character, none that breaks a line, and
-/// none that reverses the direction of the text around it.
+/// Whether a character can be shown as it is: no control character, none that breaks a line, none that
+/// reverses the direction of the text around it, and none that takes no room, by which two names that
+/// differ would look alike.
 pub fn is_printable(c: char) -> bool {
-    !c.is_control() && !breaks_a_line(c) && !turns_text(c)
+    !c.is_control() && !breaks_a_line(c) && !turns_text(c) && !takes_no_room(c)
 }
 
 /// Line separator, paragraph separator.
@@ -17,6 +18,12 @@ fn breaks_a_line(c: char) -> bool {
 /// The marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm.
 fn turns_text(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Soft hyphen, zero-width space, joiners, invisible operators, byte order mark. Accents, which change
+/// the letter before them, are none of these.
+fn takes_no_room(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Writes every character that cannot be shown as `\u001b`, as JSON and TOML do.
@@ -103,6 +110,8 @@ mod tests {
             ("\u{2028}\u{2029}\u{85}", r"\u2028\u2029\u0085"),
             ("\u{202e}gpj.exe", r"\u202egpj.exe"),
             ("\u{2066}\u{200f}\u{061c}", r"\u2066\u200f\u061c"),
+            ("a\u{200b}ll\u{feff}", r"a\u200bll\ufeff"),
+            ("\u{200d}\u{2060}\u{ad}", r"\u200d\u2060\u00ad"),
         ] {
             assert_eq!(printable(text), shown);
             assert!(!text.chars().all(is_printable));
@@ -111,8 +120,7 @@ mod tests {
 
     #[test]
     fn what_can_be_read_stays_as_it_is() {
-        for text in ["", "one layer, rotating", "größe.π", "شبكة", "👩‍🔬", "e\u{301}"]
-        {
+        for text in ["", "one layer, rotating", "größe.π", "شبكة", "👩", "e\u{301}"] {
             assert_eq!(printable(text), text);
         }
     }

@@ -80,11 +80,42 @@ fn baseline(baseline: Baseline) -> &'static str {
     }
 }
 
-/// A cell in quotes where its text could be taken for more than one cell.
+/// A cell in quotes where its text could be taken for more than one cell. A text that a spreadsheet would
+/// take for a formula gets a `'` before it.
 pub(crate) fn quoted(cell: &str) -> String {
+    if is_formula(cell) {
+        return quoted(&format!("'{cell}"));
+    }
     if cell.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {
         cell.to_owned()
+    }
+}
+
+/// Whether a spreadsheet would compute a cell: `=`, `+`, `-` or `@` at its beginning, and no number.
+fn is_formula(cell: &str) -> bool {
+    cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_no_formula_of_a_spreadsheet() {
+        for (cell, written) in [
+            ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
+            ("@sum", "'@sum"),
+            ("+head", "'+head"),
+            ("-1+1", "'-1+1"),
+            ("-0.5", "-0.5"),
+            ("-inf", "-inf"),
+            ("+1e-5", "+1e-5"),
+            ("one layer", "one layer"),
+            ("", ""),
+        ] {
+            assert_eq!(quoted(cell), written);
+        }
     }
 }

@@ -24,6 +24,11 @@ impl Stopper {
 }
 
 impl Shutdown {
+    /// Whether the word is given.
+    pub fn is_given(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits until the word is given; for ever if it never is.
     pub async fn wait(&mut self) {
         if self.0.wait_for(|stopped| *stopped).await.is_err() {

@@ -9,6 +9,7 @@
 //! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
 //! * `shape`: what may stand where, read from the schema; `walk` and `scalar`: hold the text against it.
 //! * `meaning`: values that must fit one another, the model and the data, of which [`Outside`] knows.
+//! * `limits`: the most of everything that a scenario may have ([`SCENARIO_BYTES`]).
 //! * `sweep`: the variants of a scenario, each read and checked as the scenario is.
 //! * `problem`: one thing that is wrong, at a path; `place`: from paths to bytes of the file or of a `--set`; `words`: how messages say it.
 //! * [`Report`]: everything that is wrong, in the form of rustc's messages.
@@ -28,6 +29,7 @@
 
 mod asking;
 mod full;
+mod limits;
 mod meaning;
 mod place;
 mod problem;
@@ -44,6 +46,7 @@ mod walk;
 mod words;
 
 pub use asking::asking;
+pub use limits::SCENARIO_BYTES;
 pub use meaning::{ClientSizes, DataFault, FileFault, Outside};
 pub use read::{Read, read, said};
 pub use report::{Color, Report};

@@ -3,7 +3,7 @@
 use fedlayer_core::Plan;
 
 use crate::{
-    Outside, Report, Scenario, Setting, meaning,
+    Outside, Report, Scenario, Setting, limits, meaning,
     place::Origin,
     problem::{At, Problem},
     setting,
@@ -36,6 +36,7 @@ pub fn read(
     settings: &[Setting],
     outside: &dyn Outside,
 ) -> Result<Read, Report> {
+    short_enough(name, text)?;
     let (tree, errors) = Tree::document(text);
     let origin = Origin { name, text, tree: &tree, settings };
     let refuse = |problems| origin.report(problems);
@@ -59,6 +60,7 @@ pub fn read(
 /// # Errors
 /// As [`read`], but for the last of its steps.
 pub fn said(name: &str, text: &str, settings: &[Setting]) -> Result<Scenario, Report> {
+    short_enough(name, text)?;
     let (tree, errors) = Tree::document(text);
     let origin = Origin { name, text, tree: &tree, settings };
     let refuse = |problems| origin.report(problems);
@@ -67,6 +69,14 @@ pub fn said(name: &str, text: &str, settings: &[Setting]) -> Result<Scenario, Re
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
     parse(&effective, &Shape::of_schema(&crate::schema())).map_err(refuse)
+}
+
+/// Refuses a text that is too long before anything is made of it; the report shows its first line.
+fn short_enough(name: &str, text: &str) -> Result<(), Report> {
+    let Some(problem) = limits::too_long(text) else { return Ok(()) };
+    let text: String = text.lines().next().unwrap_or_default().chars().take(100).collect();
+    let (tree, _) = Tree::document("");
+    Err(Origin { name, text: &text, tree: &tree, settings: &[] }.report(vec![problem]))
 }
 
 /// The scenario that a text without errors of syntax says.

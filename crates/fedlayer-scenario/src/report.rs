@@ -6,6 +6,8 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str,
 };
 
+use crate::limits::MOST_PROBLEMS;
+
 /// The most problems that are written out.
 const MOST: usize = 50;
 
@@ -103,8 +105,11 @@ impl Report {
         let shown = self.problems.iter().take(MOST);
         let mut parts: Vec<String> =
             shown.map(|problem| renderer.render(&[self.group(problem)])).collect();
-        if self.problems.len() > MOST {
-            parts.push(format!("… and {} more problems", self.problems.len() - MOST));
+        let more = self.problems.len().saturating_sub(MOST);
+        match self.problems.len() {
+            0..=MOST => {}
+            MOST_PROBLEMS.. => parts.push(format!("… and at least {more} more problems")),
+            _ => parts.push(format!("… and {more} more problems")),
         }
         parts.join("\n\n") + "\n"
     }

@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 #[schemars(title = "A fedlayer scenario")]
 pub struct Scenario {
-    /// The seeds. Every strategy is run once with each, on the same data, initial weights, cohorts and batches.
+    /// The seeds, at most 10,000. Every strategy is run once with each, on the same data, initial weights, cohorts and batches.
     #[serde(default = "one_seed")]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 10_000))]
     pub seeds: Vec<u64>,
     /// The number of rounds.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -53,8 +53,8 @@ pub struct Scenario {
     /// Other values of some keys: every choice of them is a variant, run with every strategy and seed. None where the table is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepSpec>,
-    /// The strategies that are compared.
-    #[schemars(length(min = 1))]
+    /// The strategies that are compared, at most 10,000.
+    #[schemars(length(min = 1, max = 10_000))]
     pub strategy: Vec<StrategySpec>,
 }
 

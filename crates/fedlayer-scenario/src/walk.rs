@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use crate::{
+    limits::MOST_PROBLEMS,
     problem::{At, Problem},
     scalar,
     shape::{Field, Shape},
@@ -30,12 +31,23 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
+    /// Whether so much is wrong that no more is looked for.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MOST_PROBLEMS
+    }
+
     fn value(&mut self, path: &Path, found: &DeValue<'_>, shape: &Shape) {
+        if self.is_full() {
+            return;
+        }
         match (shape, found) {
             (Shape::Anything, _) | (Shape::Boolean, DeValue::Boolean(_)) => {}
             (Shape::Table(fields), DeValue::Table(table)) => self.table(path, table, fields),
             (Shape::Map(item), DeValue::Table(table)) => {
                 for (key, found) in table {
+                    if self.is_full() {
+                        return;
+                    }
                     let path = path.join(key.get_ref());
                     if accepts(item, found.get_ref()) {
                         self.value(&path, found.get_ref(), item);
@@ -54,6 +66,8 @@ impl Walk<'_> {
                     };
                     let label = format!("found {}", count(items.len(), "item"));
                     self.problems.push(Problem::new(At::Value(path.clone()), title).label(label));
+                    // One problem is enough for a list of a million items.
+                    return;
                 }
                 for (index, found) in items.iter().enumerate() {
                     self.value(&path.join(index), found.get_ref(), item);
@@ -88,6 +102,9 @@ impl Walk<'_> {
     fn table(&mut self, path: &Path, table: &DeTable<'_>, fields: &BTreeMap<String, Field>) {
         let mut meant = Vec::new();
         for (key, found) in table {
+            if self.is_full() {
+                return;
+            }
             match fields.get(key.get_ref().as_ref()) {
                 Some(field) => self.value(&path.join(key.get_ref()), found.get_ref(), &field.shape),
                 None => {
@@ -202,6 +219,9 @@ impl Walk<'_> {
     ) {
         let mut chosen: Vec<Path> = Vec::new();
         for (key, found) in table {
+            if self.is_full() {
+                return;
+            }
             let key = key.get_ref().as_ref();
             if let Some((_, shape)) = forms.iter().find(|(form, _)| form == key) {
                 chosen.push(path.join(key));

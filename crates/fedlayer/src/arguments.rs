@@ -17,21 +17,23 @@ const WRONG: i32 = 2;
 /// Reads the command line, or says what is wrong with it and gives the exit code.
 pub(crate) fn parse() -> Result<Cli, i32> {
     if let Some(broken) = broken(std::env::args_os().skip(1)) {
-        screen::raw_error(&format!(
+        let text = format!(
             "error: the argument `{}` has a line break in it\nhint: rename the file or the folder",
             printable(&broken)
-        ));
+        );
+        screen::raw_error(&clean(&text, Colours::Escaped));
         return Err(WRONG);
     }
     Cli::try_parse().map_err(|error| {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             error.exit();
         }
-        let text = match screen::stderr_is_coloured() {
-            true => clean(&error.render().ansi().to_string(), Colours::Kept).into_owned(),
-            false => clean(&error.render().to_string(), Colours::Escaped).into_owned(),
-        };
-        screen::raw_error(&text);
+        match screen::stderr_is_coloured() {
+            true => {
+                screen::raw_error(&clean(&error.render().ansi().to_string(), Colours::Kept));
+            }
+            false => screen::raw_error(&clean(&error.render().to_string(), Colours::Escaped)),
+        }
         error.exit_code()
     })
 }

@@ -24,6 +24,7 @@ use crate::{
     module_speed::ModuleSpeed,
     scenario,
     screen::Screen,
+    signals,
     trainers::Trainers,
 };
 
@@ -38,6 +39,7 @@ const SHOWN_CLASSES: usize = 20;
 
 /// `fedlayer check`.
 pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure> {
+    let _at_once = signals::end_at_once(screen, "interrupted".to_owned());
     let folders = Folders::existing(args.data.data.as_deref())?;
     let data = Data::new(folders.beside(&args.scenario));
     let read = scenario::read(&args.scenario, &args.changes()?, &data, screen)?;
@@ -135,13 +137,13 @@ fn variants(plans: &[Plan]) -> Vec<Variant> {
 fn cost(plans: &[Plan], specs: &[AnalysisSpec], trainers: &Trainers) -> Result<Cost, Failure> {
     let Some(seed) = plans.first().map(|plan| plan.seed) else { return Ok(Cost::default()) };
     let (mut sum, mut speed) = (Cost::default(), ModuleSpeed::default());
-    for plan in plans {
+    for (index, plan) in plans.iter().enumerate() {
         let data = trainers.data(&Plan { seed, ..plan.clone() }).map_err(Failure::Data)?;
         let forward = match cost::forward(plan, &data) {
             Some(forward) => forward,
             None => speed.forward(plan, &data, trainers.files())?,
         };
-        let is_first_of_variant = plans.iter().find(|of| of.variant == plan.variant) == Some(plan);
+        let is_first_of_variant = index == 0 || plans[index - 1].variant != plan.variant;
         let analysis_flops = match is_first_of_variant {
             true => analyses::operations(specs, plan, &data, forward),
             false => 0.0,
@@ -168,15 +170,12 @@ fn layers(plan: &Plan) -> Vec<LayerLine> {
     plan.layout.layers().iter().map(line).collect()
 }
 
+/// The strategies of a variant, whose plans come one strategy after the other.
 fn strategies(plans: &[Plan]) -> Vec<StrategyLine> {
-    let mut lines: Vec<StrategyLine> = Vec::new();
-    for plan in plans {
-        let name = &plan.strategy.name;
-        if lines.iter().all(|line| line.name != *name) {
-            lines.push(StrategyLine { name: name.clone(), averages: averages(plan) });
-        }
-    }
-    lines
+    let of_each = plans.chunk_by(|a, b| a.strategy.name == b.strategy.name);
+    let line =
+        |plan: &Plan| StrategyLine { name: plan.strategy.name.clone(), averages: averages(plan) };
+    of_each.filter_map(<[Plan]>::first).map(line).collect()
 }
 
 /// The layers of each stretch of rounds; a rule that changes from round to round is shown by its first rounds.

@@ -1,4 +1,6 @@
-//! [`clean`]: what a terminal is shown of a text, whoever wrote the names in it.
+//! [`Clean`]: what a terminal is shown of a text, whoever wrote the names in it.
+//!
+//! `screen.rs` prints nothing else: a text gets to the terminal through [`clean`] alone.
 
 use std::borrow::Cow;
 
@@ -11,11 +13,21 @@ pub(crate) enum Colours {
     Escaped,
 }
 
+/// A text without characters that a terminal obeys. Only [`clean`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Clean<'t>(Cow<'t, str>);
+
+impl Clean<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Escapes every character that a terminal obeys, but for line feeds, tabs and, where they are
 /// kept, sequences that set a colour. A line may end as those of Windows do.
-pub(crate) fn clean(text: &str, colours: Colours) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str, colours: Colours) -> Clean<'_> {
     if text.chars().all(is_shown) {
-        return Cow::Borrowed(text);
+        return Clean(Cow::Borrowed(text));
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -36,7 +48,7 @@ pub(crate) fn clean(text: &str, colours: Colours) -> Cow<'_, str> {
         }
         rest = &rest[c.len_utf8()..];
     }
-    Cow::Owned(shown)
+    Clean(Cow::Owned(shown))
 }
 
 fn is_shown(c: char) -> bool {
@@ -65,17 +77,17 @@ mod tests {
             ("\u{9b}31m", r"\u009b31m"),
             ("\u{202e}txt.exe", r"\u202etxt.exe"),
         ] {
-            assert_eq!(clean(text, Colours::Escaped), shown);
-            assert_eq!(clean(text, Colours::Kept), shown);
+            assert_eq!(clean(text, Colours::Escaped).as_str(), shown);
+            assert_eq!(clean(text, Colours::Kept).as_str(), shown);
         }
     }
 
     #[test]
     fn colours_stay_where_they_are_the_programs_own() {
         let red = "\u{1b}[1;31merror\u{1b}[0m: no";
-        assert_eq!(clean(red, Colours::Kept), red);
-        assert_eq!(clean(red, Colours::Escaped), r"\u001b[1;31merror\u001b[0m: no");
-        assert_eq!(clean("\u{1b}[", Colours::Kept), r"\u001b[");
-        assert_eq!(clean("\u{1b}[12", Colours::Kept), r"\u001b[12");
+        assert_eq!(clean(red, Colours::Kept).as_str(), red);
+        assert_eq!(clean(red, Colours::Escaped).as_str(), r"\u001b[1;31merror\u001b[0m: no");
+        assert_eq!(clean("\u{1b}[", Colours::Kept).as_str(), r"\u001b[");
+        assert_eq!(clean("\u{1b}[12", Colours::Kept).as_str(), r"\u001b[12");
     }
 }

@@ -35,6 +35,7 @@ use crate::{
     scenario,
     screen::Screen,
     security::{self, Side},
+    signals,
     trainers::Trainers,
 };
 
@@ -43,6 +44,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let security = security::read(&args.security, Side::Coordinator, screen)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
+    let preparing = signals::while_preparing(screen);
     let StartingPoint { again, name, data, data_folder, read } = open(args, screen)?;
     if again.is_none() {
         begin::foresee(&read.plans, screen)?;
@@ -103,6 +105,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
         failed: Arc::default(),
     };
     let job = Job { folder, plans, analyses, trainers, json: args.scenario.json, again };
+    drop(preparing);
     job.execute(note, port, screen)
 }
 

@@ -137,7 +137,6 @@ impl Data {
             return Err(wrong(format!("module `{name}`: {reason}")));
         }
         let module = Module::read(&name, &bytes).map_err(|error| wrong(error.to_string()))?;
-        self.note(module.notes());
         let module = Arc::new(module);
         modules.insert(path, module.clone());
         Ok(module)
@@ -208,8 +207,12 @@ impl Outside for Data {
         if let Some(known) = tried.get(&key) {
             return known.clone();
         }
+        tracing::info!("trying the module `{}`", module.name());
         let trial = Trial { facts, loss, twice };
         let result = try_module(&module, &trial).map_err(|error| error.to_string());
+        if result.is_ok() {
+            self.note(module.notes());
+        }
         tried.insert(key, result.clone());
         result
     }

@@ -7,14 +7,13 @@ use std::{
 
 use fedlayer_core::{Plan, RoundRecord};
 use fedlayer_report::quantity;
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use crate::{
     cost::RoundCost,
     estimate::{Estimate, Parts},
     heartbeat::{Heartbeat, Ticker},
-    screen::Screen,
+    screen::{Bar, Screen},
 };
 
 /// A plan of a run, before the run begins.
@@ -30,7 +29,7 @@ pub(crate) struct Begin {
 #[derive(Clone)]
 pub(crate) struct RunProgress {
     screen: Screen,
-    bar: ProgressBar,
+    bar: Bar,
     clock: Clock,
     state: Arc<Mutex<State>>,
 }
@@ -89,7 +88,7 @@ impl RunProgress {
     fn beat(&self) {
         let now = (self.clock)();
         if !self.bar.is_hidden() {
-            self.bar.set_message(self.with(|state| state.short(now)));
+            self.bar.set_message(&self.with(|state| state.short(now)));
             return;
         }
         if let Some((text, fields)) = self.with(|state| state.due_line(now)) {

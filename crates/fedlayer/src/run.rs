@@ -39,6 +39,7 @@ use crate::{
 
 /// `fedlayer run`.
 pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
+    let preparing = signals::while_preparing(screen);
     let folders = Folders::existing(args.scenario.data.data.as_deref())?;
     let data = Data::new(folders.beside(&args.scenario.scenario));
     let settings = args.scenario.changes()?;
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     begin::read_data(&trainers, &read.plans)?;
     begin::try_out(&trainers, &read.plans)?;
     if args.dry_run {
+        drop(preparing);
         return check::show(&read, &trainers, args.scenario.json, screen);
     }
     begin::warn_of_inputs(&trainers, &read.plans, screen)?;
@@ -66,11 +68,13 @@ pub(crate) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let json = args.scenario.json;
     let job = Job { folder, plans, analyses, trainers, json, again: None };
+    drop(preparing);
     job.execute(note, threads, screen)
 }
 
 /// `fedlayer resume`.
 pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> {
+    let preparing = signals::while_preparing(screen);
     let (option, damage) = (args.data.data.as_deref(), Damage::of(args.previous));
     let Reopened { folder, before, inputs, data, read } =
         Reopened::open(&args.run, option, &[], damage, screen)?;
@@ -96,6 +100,7 @@ pub(crate) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let again = Some(Again { before, inputs, damage });
     let job = Job { folder, plans, analyses, trainers, json: args.json, again };
+    drop(preparing);
     job.execute(note, threads, screen)
 }
 
@@ -220,6 +225,7 @@ impl Job {
         let began = Instant::now();
         let runtime = runtime::start().inspect_err(|_| self.folder.discard())?;
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
+        let preparing = signals::while_preparing(screen);
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
         let is_complete = self.is_complete(&plans);
@@ -227,6 +233,7 @@ impl Job {
         let mut finished = Vec::new();
         let ended = runtime.block_on(async {
             let word = interruption(screen.clone());
+            drop(preparing);
             let Some(link) = place.open(&word).await? else {
                 let folder = self.folder.path();
                 return Err(Failure::Interrupted(place.hint(folder)));
@@ -382,7 +389,7 @@ impl Job {
             return Ok(());
         }
         let folder = self.folder.path();
-        analyses::end_at_once(
+        let _at_once = signals::end_at_once(
             screen,
             format!(
                 "interrupted; every round and every finished analysis is kept\nhint: `fedlayer resume {}` makes the rest",

@@ -10,7 +10,7 @@ use tracing_subscriber::{
 
 use crate::{
     args::LogForm,
-    clean::{Colours, clean},
+    clean::{Clean, Colours, clean},
 };
 
 /// Where the program speaks.
@@ -82,7 +82,7 @@ impl Screen {
         let text = clean(text, Colours::Escaped);
         let written = self.bars.suspend(|| {
             let mut stdout = io::stdout().lock();
-            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+            stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush())
         });
         written.or_else(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Ok(()),
@@ -143,13 +143,44 @@ impl Screen {
     }
 
     /// A bar of so many steps, of which some are done; hidden where nobody would see it move: off a terminal, in a log of JSON, when quiet.
-    pub(crate) fn bar(&self, steps: u64, done: u64) -> ProgressBar {
+    pub(crate) fn bar(&self, steps: u64, done: u64) -> Bar {
         let is_shown = !self.quiet && self.log == LogForm::Text;
         let bar = if is_shown { ProgressBar::new(steps) } else { ProgressBar::hidden() };
         let bar = self.bars.add(bar);
         bar.set_style(line_style());
         bar.set_position(done);
-        bar
+        Bar(bar)
+    }
+}
+
+/// A progress bar. The words beside it are cleaned as all text is.
+#[derive(Debug, Clone)]
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    /// Whether nobody sees it.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.0.is_hidden()
+    }
+
+    /// Some more steps are done.
+    pub(crate) fn inc(&self, steps: u64) {
+        self.0.inc(steps);
+    }
+
+    /// So many steps are done.
+    pub(crate) fn set_position(&self, steps: u64) {
+        self.0.set_position(steps);
+    }
+
+    /// The words beside the bar.
+    pub(crate) fn set_message(&self, text: &str) {
+        self.0.set_message(clean(text, Colours::Escaped).as_str().to_owned());
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish_and_clear(&self) {
+        self.0.finish_and_clear();
     }
 }
 
@@ -168,9 +199,10 @@ impl Screen {
             "{bar:24} {decimal_bytes}/{decimal_total_bytes} · {msg} · {decimal_bytes_per_sec} · {eta} left",
         );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(name.to_owned());
         bar.set_position(there);
         bar.reset_eta();
+        let bar = Bar(bar);
+        bar.set_message(name);
         let begun = if there > 0 { ", the rest" } else { "" };
         self.talk(&format!("{name} ({}{begun})", quantity::bytes((bytes - there) as f64)));
         let quarters = quarters(there, bytes);
@@ -181,7 +213,7 @@ impl Screen {
 /// A file on its way: a bar on a terminal, elsewhere a line for each quarter.
 #[derive(Debug)]
 pub(crate) struct Transfer {
-    bar: ProgressBar,
+    bar: Bar,
     screen: Screen,
     name: String,
     bytes: u64,
@@ -216,9 +248,9 @@ pub(crate) fn stderr_is_coloured() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
-/// A line on stderr, as it is: for text that is clean already. Nobody is told that stderr is closed.
-pub(crate) fn raw_error(text: &str) {
-    let _closed = writeln!(io::stderr().lock(), "{}", text.trim_end());
+/// A line on stderr. Nobody is told that stderr is closed.
+pub(crate) fn raw_error(text: &Clean<'_>) {
+    let _closed = writeln!(io::stderr().lock(), "{}", text.as_str().trim_end());
 }
 
 /// The log's way to stderr, above the progress bar.
@@ -226,7 +258,7 @@ impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let text = clean(&text, self.colours());
-        self.bars.suspend(|| io::stderr().lock().write_all(text.as_bytes()))?;
+        self.bars.suspend(|| io::stderr().lock().write_all(text.as_str().as_bytes()))?;
         Ok(bytes.len())
     }
 

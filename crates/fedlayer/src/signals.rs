@@ -1,4 +1,5 @@
-//! Signals: [`end`] and [`end_again`] are the user's word that the program should end; a file that may not grow any more is an error and no end.
+//! Signals: [`end`] and [`end_again`] are the user's word that the program should end, [`AtOnce`] has it end without further ado; a file that may not grow any
+//! more is an error and no end.
 
 use std::{
     path::Path,
@@ -6,9 +7,12 @@ use std::{
 };
 
 use signal_hook::consts::SIGXFSZ;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 
-use crate::files;
+use crate::{files, screen::Screen};
 
 /// Waits for ctrl-c, SIGTERM or SIGHUP (the terminal was closed). Under `nohup` SIGHUP is ignored, as it was meant.
 pub(crate) async fn end() {
@@ -56,6 +60,40 @@ fn is_ignored(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// For as long as it lives, ctrl-c (or SIGTERM, or SIGHUP) ends the program at once, whatever its threads are at: a
+/// TorchScript module may be in a loop without an end.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct AtOnce(
+    #[allow(dead_code, reason = "dropping it is its word")] oneshot::Sender<()>,
+);
+
+/// Says `words` and ends the program with the code of an interruption when its user says so.
+pub(crate) fn end_at_once(screen: &Screen, words: String) -> AtOnce {
+    let screen = screen.clone();
+    let (alive, over) = oneshot::channel::<()>();
+    // Without the thread the program would end without these words.
+    let _watch = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            tokio::select! {
+                () = end() => {
+                    screen.error(&words);
+                    signal_hook::low_level::exit(130);
+                }
+                _ = over => {}
+            }
+        });
+    });
+    AtOnce(alive)
+}
+
+/// [`end_at_once`] while a scenario is read and tried: nothing of it is there yet.
+pub(crate) fn while_preparing(screen: &Screen) -> AtOnce {
+    end_at_once(screen, "interrupted before the first round; nothing was changed".to_owned())
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub enum LayerSpec {
     Dropout(#[schemars(range(min = 0), extend("exclusiveMaximum" = 1))] f64),
     /// x + f(x), f being these layers; where they change the number of channels or of places, x goes through a convolution of 1×1 without bias,
     /// called `shortcut1` in the first residual, `shortcut2` in the second, ….
-    Residual(#[schemars(length(min = 1))] Vec<Block>),
+    Residual(#[schemars(length(min = 1, max = 10_000))] Vec<Block>),
 }
 
 /// One layer of a residual.

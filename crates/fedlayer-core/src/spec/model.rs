@@ -38,8 +38,8 @@ pub enum ModelSpec {
     Resnet20(Residual),
     /// A causal transformer over the tokens of a text: learned positions, normalisation before each block, GELU.
     Gpt(Gpt),
-    /// A network spelt out, from input to output.
-    Layers(#[schemars(length(min = 1))] Vec<LayerSpec>),
+    /// A network spelt out, from input to output: at most 10,000 layers.
+    Layers(#[schemars(length(min = 1, max = 10_000))] Vec<LayerSpec>),
     /// A module that was saved by `torch.jit.save`: inputs `(B, …)` in, logits `(B, classes)` out. Its layers are those of its parameters.
     /// The file is looked for beside the scenario, in the data folders, then where the program was started.
     Torchscript(#[schemars(length(min = 1))] String),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use fedlayer_core::is_printable;
+
 use crate::draw::{
     colour::{BLACK, Rgb, WHITE},
     letters::{LARGE, MEDIUM, SMALL, TITLE},
@@ -262,7 +264,7 @@ fn px(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// Text that may stand between tags; characters that XML does not allow are replaced.
+/// Text that may stand between tags; characters that XML does not allow, or that cannot be seen, are replaced.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -272,7 +274,7 @@ fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '\t' | '\n' | '\r' => escaped.push(' '),
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            letter if letter < ' ' => escaped.push('\u{fffd}'),
+            letter if !is_printable(letter) => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }
     }
@@ -286,9 +288,9 @@ mod tests {
     #[test]
     fn names_cannot_break_the_text() {
         let mut canvas = Canvas::default();
-        canvas.text((1.0, 2.5), "a<b> & \u{0}c", Font::SMALL);
+        canvas.text((1.0, 2.5), "a<b> & \u{0}c\u{9b}\u{202e}", Font::SMALL);
         let svg = canvas.finish("t", 10.0, 10.0);
-        assert!(svg.contains(">a&lt;b&gt; &amp; \u{fffd}c</text>"), "{svg}");
+        assert!(svg.contains(">a&lt;b&gt; &amp; \u{fffd}c\u{fffd}\u{fffd}</text>"), "{svg}");
         assert!(!svg.contains("<defs>"), "nothing is hatched");
     }
 

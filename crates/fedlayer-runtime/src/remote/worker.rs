@@ -173,6 +173,7 @@ where
             end = visit => match end {
                 Ok(retired) => return Ok(retired),
                 Err(Trouble::Fatal(error)) => return Err(error),
+                Err(Trouble::Passing(_)) if shutdown.is_given() => return Ok(Retired::Drained),
                 Err(Trouble::Passing(why)) => why,
             },
             () = async { word.wait().await; sleep(limits::DRAIN + limits::FAREWELL).await } => return Ok(Retired::Drained),
@@ -363,7 +364,7 @@ where
     let grace = Duration::from_millis(welcome.grace);
     let held = Arc::new(Mutex::new(BTreeSet::new()));
     let _beats = Beats::start(tell.clone(), held.clone(), grace / 5);
-    settle(post, &welcome, prepare, home, &tell).await?;
+    settle(post, &welcome, prepare, home, shutdown, &tell).await?;
     let Some(home) = home else { return Err(Trouble::Passing("it has no scenario".to_owned())) };
     // It may have forgotten us, if that took long; then the session is over already.
     let _queued = tell.send(WorkerNote::Ready(home.identity)).await;
@@ -444,12 +445,13 @@ async fn hear(
     }
 }
 
-/// Reads the scenario, unless it is the one of the stay before.
+/// Reads the scenario, unless it is the one of the stay before; a worker that is told to end meanwhile leaves.
 async fn settle<P>(
     post: &Post,
     welcome: &Welcome,
     prepare: &Arc<P>,
     home: &mut Option<Home>,
+    shutdown: &Shutdown,
     tell: &mpsc::Sender<WorkerNote>,
 ) -> Result<(), Trouble>
 where
@@ -460,7 +462,12 @@ where
     }
     *home = None;
     let (prepare, name, text) = (prepare.clone(), welcome.name.clone(), welcome.scenario.clone());
-    let prepared = spawn_blocking(move || prepare(&name, &text)).await;
+    let mut word = shutdown.clone();
+    let prepared = tokio::select! {
+        prepared = spawn_blocking(move || prepare(&name, &text)) => prepared,
+        // There is nothing to hand back yet, and a module may be in a loop without an end.
+        () = word.wait() => return Err(Trouble::Passing("it was told to end".to_owned())),
+    };
     let prepared = prepared.map_err(|broken| broken.to_string()).and_then(|prepared| prepared);
     let Prepared { plans, identity, factory } = match prepared {
         Ok(prepared) => prepared,

@@ -9,6 +9,7 @@ use fedlayer_core::{
 
 use crate::{
     Scenario,
+    limits::MOST_PROBLEMS,
     problem::{At, Problem},
     tree::Path,
     words::{count, did_you_mean, name, names},
@@ -17,6 +18,9 @@ use crate::{
 pub(super) fn check(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, strategy) in scenario.strategy.iter().enumerate() {
+        if problems.len() >= MOST_PROBLEMS {
+            return problems;
+        }
         let average = Path::from("strategy").join(index).join("average");
         match &strategy.average {
             Average::Always(rule) => problems.extend(check_rule(&average, rule, layout)),
@@ -82,7 +86,7 @@ pub(super) fn check_baselines(path: &Path, baselines: &[Baseline]) -> Vec<Proble
 }
 
 /// What a layer set means: two named sets of the same layers are one.
-#[derive(PartialEq)]
+#[derive(Debug)]
 enum Meant<'s> {
     Family(&'s SetSpec),
     Layers(BTreeSet<usize>),
@@ -123,7 +127,7 @@ pub(super) fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) 
             }
         }
     };
-    patterns.iter().enumerate().filter_map(problem).collect()
+    patterns.iter().enumerate().filter_map(problem).take(MOST_PROBLEMS).collect()
 }
 
 fn too_many(path: &Path, word: &str, k: u32, layout: &Layout) -> Vec<Problem> {

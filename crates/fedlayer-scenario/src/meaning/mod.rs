@@ -14,7 +14,7 @@ mod needs;
 mod rounds;
 mod strategies;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use fedlayer_core::{
     DataFacts, Layout,
@@ -23,6 +23,7 @@ use fedlayer_core::{
 
 use crate::{
     Scenario,
+    limits::{self, MOST_PROBLEMS},
     problem::{At, Problem},
     tree::Path,
 };
@@ -162,6 +163,7 @@ pub(crate) fn check(
             return Err(problems);
         }
     };
+    problems.extend(limits::too_many_plans(scenario, &layout));
     problems.extend(model::statistics(scenario, &layout));
     problems.extend(layers::check(scenario, &layout));
     problems.extend(analysis::check(scenario, &layout));
@@ -179,17 +181,21 @@ fn distinct_seeds(seeds: &[u64]) -> Vec<Problem> {
     repeated(&Path::from("seeds"), seeds, |seed| format!("seed {seed} is given twice"))
 }
 
-/// A problem for every item of a list that is equal to one before it.
-fn repeated<T: PartialEq>(list: &Path, items: &[T], title: impl Fn(&T) -> String) -> Vec<Problem> {
+/// A problem for every item of a list that is equal to one before it, which is found by how it is written.
+fn repeated<T: Debug>(list: &Path, items: &[T], title: impl Fn(&T) -> String) -> Vec<Problem> {
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let again = items.iter().enumerate().filter_map(|(index, item)| {
-        let first = items[..index].iter().position(|earlier| earlier == item)?;
+        let first = *known.entry(format!("{item:?}")).or_insert(index);
+        if first == index {
+            return None;
+        }
         let problem = Problem::new(At::Value(list.join(index)), title(item))
             .label("again here")
             .also(At::Value(list.join(first)), "first here")
             .help("leave one of them out".to_owned());
         Some(problem)
     });
-    again.collect()
+    again.take(MOST_PROBLEMS).collect()
 }
 
 /// The most parameters of a model: 16 GB of them.

@@ -1,5 +1,7 @@
 //! The names of strategies: each is a row of the table and a folder.
 
+use std::collections::BTreeMap;
+
 use fedlayer_core::{slug, spec::StrategySpec};
 
 use crate::{
@@ -17,9 +19,12 @@ const ANALYSES: &str = "analyses";
 pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
     let at = |index: usize| At::Value(Path::from("strategy").join(index).join("name"));
     let mut problems = Vec::new();
+    // The first strategy of each folder.
+    let mut firsts: BTreeMap<String, usize> = BTreeMap::new();
     for (index, strategy) in strategies.iter().enumerate() {
         let folder = slug(&strategy.name);
-        let earlier = strategies[..index].iter().position(|other| slug(&other.name) == folder);
+        let first = *firsts.entry(folder.clone()).or_insert(index);
+        let earlier = (first < index).then_some(first);
         if folder.is_empty() {
             let problem = Problem::new(at(index), "a strategy's name needs a letter or a digit")
                 .label("its folder would have no name");

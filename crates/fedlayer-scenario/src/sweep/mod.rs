@@ -8,13 +8,15 @@ use fedlayer_core::Plan;
 use toml_edit::DocumentMut;
 
 use crate::{
-    Outside, Setting, meaning,
+    Outside, Setting,
+    limits::MOST_PLANS,
+    meaning,
     problem::{At, Problem},
     read::parse,
     setting,
     shape::Shape,
     tree::{Path, Tree},
-    words::{count, name},
+    words::{count, name, number},
 };
 use choices::{Choice, choices};
 
@@ -53,8 +55,19 @@ pub(crate) fn plans(
         if faults.0.len() >= ENOUGH {
             break;
         }
+        if plans.len() > MOST_PLANS {
+            return Err(vec![too_many_plans()]);
+        }
     }
     if faults.0.is_empty() { Ok(plans) } else { Err(faults.problems()) }
+}
+
+fn too_many_plans() -> Problem {
+    let most = number(MOST_PLANS as f64);
+    let title = format!("variants times strategies times seeds are at most {most}");
+    Problem::new(At::Key(Path::from(SWEEP)), title)
+        .label("found more")
+        .help("give fewer of them, in several scenarios".to_owned())
 }
 
 /// Settings of keys to which every variant gives another value: they would have no effect.

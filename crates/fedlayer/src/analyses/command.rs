@@ -13,7 +13,7 @@ use fedlayer_scenario::{Read, Scenario, Setting};
 use fedlayer_torch::DeviceChoice;
 
 use super::{
-    Laboratory, end_at_once,
+    Laboratory,
     models::Source,
     plan_of,
     results::{self, Made, Results},
@@ -33,6 +33,7 @@ use crate::{
     run_note::RunNote,
     scenario,
     screen::Screen,
+    signals,
     trainers::Trainers,
     verify::{self, Depth},
 };
@@ -42,6 +43,8 @@ const ALONE: [&str; 3] = ["hessian", "flatness", "criticality"];
 
 /// `fedlayer analyze`.
 pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
+    let words = "interrupted; nothing of this analysis was written";
+    let _at_once = signals::end_at_once(screen, words.to_owned());
     let run = match &args.models[..] {
         [run] if RunFolder::is_one(run) => Some(run.as_path()),
         [one] if files::is_folder(one) || is_nothing(one) => {
@@ -95,7 +98,6 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     trainers.data(&plan).map_err(Failure::Data)?;
     let (source, results) = places(args, run, &spec, &plan);
     results.check()?;
-    end_at_once(screen, "interrupted; nothing of this analysis was written".to_owned());
     let laboratory = Laboratory { trainers: &trainers, workers: workers(&args.means)?, screen };
     let name = results.free(&results::name(&spec));
     let made = laboratory.make(&spec, &name, &plan, &source, &results)?;

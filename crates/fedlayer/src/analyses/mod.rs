@@ -27,7 +27,7 @@ use self::{
     progress::{AnalysisProgress, Watched},
     results::Made,
 };
-use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, signals, trainers::Trainers};
+use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, trainers::Trainers};
 
 /// What analyses are made with.
 pub(crate) struct Laboratory<'a> {
@@ -168,18 +168,4 @@ pub(crate) fn show(made: &[Made], json: bool, screen: &Screen) -> Result<(), Fai
         }
     }
     Ok(())
-}
-
-/// At ctrl-c (or SIGTERM, or SIGHUP) the program ends at once: what was written is whole, and the rest can be made again.
-pub(crate) fn end_at_once(screen: &Screen, words: String) {
-    let screen = screen.clone();
-    // Without the thread the program would end without these words.
-    let _watch = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        if let Ok(runtime) = runtime {
-            runtime.block_on(signals::end());
-            screen.error(&words);
-            signal_hook::low_level::exit(130);
-        }
-    });
 }

@@ -13,13 +13,12 @@ use fedlayer_core::{
     TrainerError, Update, spec::AnalysisSpec,
 };
 use fedlayer_report::quantity;
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::cost::{self, PRODUCT};
 use crate::{
     heartbeat::{Heartbeat, Ticker},
-    screen::Screen,
+    screen::{Bar, Screen},
 };
 
 /// Says how far an analysis is, from its beginning until it is dropped: on a bar, or off a terminal in a line now and then.
@@ -31,7 +30,7 @@ pub(super) struct AnalysisProgress {
 #[derive(Clone)]
 struct Shown {
     screen: Screen,
-    bar: ProgressBar,
+    bar: Bar,
     began: Instant,
     name: String,
     /// Evaluations that are expected; an upper bound.
@@ -90,7 +89,7 @@ impl Shown {
             format!("analysis `{}`: {evaluations} of about {expected} evaluations", self.name);
         if !self.bar.is_hidden() {
             self.bar.set_position(done);
-            self.bar.set_message(text);
+            self.bar.set_message(&text);
             return;
         }
         let now = self.began.elapsed();
