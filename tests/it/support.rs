@@ -66,6 +66,13 @@ impl Place {
         Self { folder }
     }
 
+    /// The same in a folder below `above`.
+    pub(crate) fn below(above: &str, scenario: &str) -> Self {
+        let folder = tempfile::tempdir_in(above).unwrap();
+        fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
+        Self { folder }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
