@@ -21,6 +21,8 @@ mod fetch;
 mod files;
 mod folders;
 mod heartbeat;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod input_files;
 mod inputs;

@@ -9,7 +9,7 @@ mod local;
 mod source;
 #[cfg(test)]
 mod tests;
-mod unpack;
+pub(crate) mod unpack;
 mod verify;
 
 use std::path::PathBuf;
