@@ -193,8 +193,15 @@ impl Workplace for Threads {
     }
 }
 
+/// What the rounds came to.
+struct Trained {
+    ended: Result<(), Failure>,
+    /// The plans that came to their last round.
+    finished: Vec<Arc<Plan>>,
+}
+
 impl Job {
-    /// Runs every plan to its end, writes the summary and prints the table.
+    /// Runs every plan to its end, writes the summary, prints the table and makes the analyses.
     pub(crate) fn execute(
         &self,
         mut note: RunNote,
@@ -207,78 +214,95 @@ impl Job {
         screen.talk(&format!("run folder: {}", self.folder.path().display()));
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
-        let mut has_begun = false;
-        let mut finished = Vec::new();
-        let ended = runtime.block_on(async {
-            let word = interruption(screen.clone());
-            let Some(link) = place.open(&word).await? else {
-                let folder = self.folder.path();
-                return Err(Failure::Interrupted(place.hint(folder)));
-            };
-            // Whatever can fail cheaply is behind; a run that is there already was not touched so far.
-            self.folder.remove_summary()?;
-            self.folder.write_note(&note)?;
-            classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
-            has_begun = true;
-            let ends = in_turn(plans, &link, &progress, &word).await;
-            finished = finished_plans(&ends);
-            let ended = self.ended(ends, &place);
-            let end = match &ended {
-                // Somebody will go on with it.
-                Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => {
-                    End::Stopped
-                }
-                _ => End::Finished,
-            };
-            place.close(end).await;
-            ended
-        });
+        let trained = runtime.block_on(self.train(plans, &progress, &mut place, &note, screen));
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
         progress.shown.close();
-        if !has_begun {
-            return ended.inspect_err(|failure| self.not_begun(failure, note));
-        }
+        let Trained { ended, finished } = match trained {
+            Ok(trained) => trained,
+            Err(failure) => {
+                self.not_begun(&failure, note);
+                return Err(failure);
+            }
+        };
         note.training_seconds = began.elapsed().as_secs_f64();
         let ended = ended.map_err(|failure| self.at_once(failure));
-        let reported = match &ended {
-            Err(Failure::Interrupted(_)) => Ok(()),
-            Err(Failure::Run { cause: Cause::Training | Cause::Start, .. })
-                if !self.has_rounds() =>
-            {
-                Ok(())
-            }
-            _ => self.report(screen, &note),
+        let reported = self.report_where_due(&ended, &note, screen);
+        let analysed = match reported.is_ok() && leaves_models(&ended) {
+            true => self.analyse(&finished, &note, screen),
+            false => Ok(()),
         };
-        let analysed = match (&ended, &reported) {
-            // One plan that failed does not take the analyses of the others along.
-            (Ok(()) | Err(Failure::Run { cause: Cause::Training, .. }), Ok(())) => {
-                self.analyse(&finished, &note, screen)
-            }
-            _ => Ok(()),
-        };
-        note.state = match (&ended, &analysed) {
-            (Ok(()), Ok(())) => RunState::Finished,
-            (Err(Failure::Interrupted(_)), _) => RunState::Interrupted,
-            _ => RunState::Failed,
-        };
+        note.state = state(&ended, &analysed);
         note.seconds = began.elapsed().as_secs_f64();
         note.analysis_seconds = note.seconds - note.training_seconds;
-        let noted = match &ended {
-            Err(Failure::Run { cause: Cause::Start, .. }) => {
-                self.folder.discard();
-                Ok(())
-            }
-            _ => {
-                if note.state != RunState::Interrupted {
-                    let folder = self.folder.path().display();
-                    screen.talk(&format!("{}; records in {folder}", self.spent(&note)));
-                }
-                self.folder.write_note(&note)
-            }
-        };
+        let noted = self.note_end(&ended, &note, screen);
         // What ended the run is the news; that a full disk takes the summary too is not.
         ended.and(noted).and(reported).and(analysed)
+    }
+
+    /// Opens the workplace and runs every plan there.
+    ///
+    /// # Errors
+    /// When no plan could begin.
+    async fn train(
+        &self,
+        plans: Vec<Waiting>,
+        progress: &Progress,
+        place: &mut impl Workplace,
+        note: &RunNote,
+        screen: &Screen,
+    ) -> Result<Trained, Failure> {
+        let word = interruption(screen.clone());
+        let Some(link) = place.open(&word).await? else {
+            return Err(Failure::Interrupted(place.hint(self.folder.path())));
+        };
+        // Whatever can fail cheaply is behind; a run that is there already was not touched so far.
+        self.folder.remove_summary()?;
+        self.folder.write_note(note)?;
+        classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
+        let ends = in_turn(plans, &link, progress, &word).await;
+        let finished = finished_plans(&ends);
+        let ended = self.ended(ends, place);
+        let end = match &ended {
+            // Somebody will go on with it.
+            Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Files, .. }) => End::Stopped,
+            _ => End::Finished,
+        };
+        place.close(end).await;
+        Ok(Trained { ended, finished })
+    }
+
+    /// Writes the summary and prints the table, unless the user ended the run or there is nothing to show.
+    fn report_where_due(
+        &self,
+        ended: &Result<(), Failure>,
+        note: &RunNote,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let is_due = match ended {
+            Err(Failure::Interrupted(_)) => false,
+            Err(Failure::Run { cause: Cause::Training | Cause::Start, .. }) => self.has_rounds(),
+            _ => true,
+        };
+        if is_due { self.report(screen, note) } else { Ok(()) }
+    }
+
+    /// Writes down what became of the run, and says how long it took; takes the folder away where nothing is kept.
+    fn note_end(
+        &self,
+        ended: &Result<(), Failure>,
+        note: &RunNote,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        if let Err(Failure::Run { cause: Cause::Start, .. }) = ended {
+            self.folder.discard();
+            return Ok(());
+        }
+        if note.state != RunState::Interrupted {
+            let folder = self.folder.path().display();
+            screen.talk(&format!("{}; records in {folder}", self.spent(note)));
+        }
+        self.folder.write_note(note)
     }
 
     /// A new run that waits for workers is kept where the user ends it, and else leaves nothing; a run that was there is as it was.
@@ -414,6 +438,20 @@ impl Job {
             self.folder.write_sweep(&sheet)?;
         }
         Ok(screen.data(&table::render(&summary, self.json)?)?)
+    }
+}
+
+/// Whether analyses are made: one plan that failed does not take those of the others along.
+fn leaves_models(ended: &Result<(), Failure>) -> bool {
+    matches!(ended, Ok(()) | Err(Failure::Run { cause: Cause::Training, .. }))
+}
+
+/// How far a run came.
+fn state(ended: &Result<(), Failure>, analysed: &Result<(), Failure>) -> RunState {
+    match (ended, analysed) {
+        (Ok(()), Ok(())) => RunState::Finished,
+        (Err(Failure::Interrupted(_)), _) => RunState::Interrupted,
+        _ => RunState::Failed,
     }
 }
 
