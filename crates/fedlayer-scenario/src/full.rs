@@ -1,8 +1,11 @@
-//! [`Scenario::in_full`]: a scenario with the values of the keys that it does not give.
+//! [`Scenario::contrasts`]: the keys in which two scenarios differ, those that one does not give at their defaults.
 
-use fedlayer_core::spec::{
-    DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale, ScaleWord,
-    Synthetic,
+use fedlayer_core::{
+    Contrast, contrasts,
+    spec::{
+        DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale,
+        ScaleWord, Synthetic,
+    },
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -10,13 +13,27 @@ use serde_json::Value;
 use crate::Scenario;
 
 impl Scenario {
-    /// Returns the scenario as JSON with every key that it does not give at the value that the key then has, and with seeds in ascending
-    /// order: two scenarios that mean the same are equal. A key stays `null` or absent where no value says what it means
-    /// (`clients.deadline`, which is none), or where the data decides (`data.scale` of one's own files).
+    /// Returns every key in which this scenario, the reference, and another one differ and that matters to a comparison of their results;
+    /// see [`contrasts`]. A key that one of them does not give has the value that it then has; one that neither gives is not named.
     ///
     /// # Errors
     /// When a value cannot be written as JSON.
-    pub fn in_full(&self) -> Result<Value, serde_json::Error> {
+    pub fn contrasts(&self, other: &Self) -> Result<Vec<Contrast>, serde_json::Error> {
+        let given = contrasts(&serde_json::to_value(self)?, &serde_json::to_value(other)?);
+        let mut found = contrasts(&self.in_full()?, &other.in_full()?);
+        let lies_within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        found.retain(|Contrast { key, .. }| {
+            given.iter().any(|given| lies_within(key, &given.key) || lies_within(&given.key, key))
+        });
+        Ok(found)
+    }
+
+    /// Returns the scenario as JSON with every key that it does not give at the value that the key then has, and with seeds in ascending
+    /// order: two scenarios that mean the same are equal. A key stays `null` or absent where no value says what it means
+    /// (`clients.deadline`, which is none), or where the data decides (`data.scale` of one's own files).
+    fn in_full(&self) -> Result<Value, serde_json::Error> {
         let mut full = self.clone();
         full.seeds.sort_unstable();
         full.clients.per_round.get_or_insert(full.clients.count);

@@ -5,7 +5,7 @@
 //! * [`Scenario`]: what a file says; its JSON Schema ([`schema`]) is the one source of keys, types and ranges.
 //! * [`read`]: the steps from text to plans ([`Read`]); [`said`]: those that need no data.
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
-//! * [`asking`]: a text that asks for one analysis; [`Scenario::in_full`]: a scenario with every default written out.
+//! * [`asking`]: a text that asks for one analysis; [`Scenario::contrasts`]: the keys in which two scenarios differ.
 //! * `tree`: a parsed text that knows where everything stands; `syntax`: what the parser complains of, in our words.
 //! * `shape`: what may stand where, read from the schema; `walk` and `scalar`: hold the text against it.
 //! * `meaning`: values that must fit one another, the model and the data, of which [`Outside`] knows.

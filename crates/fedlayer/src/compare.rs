@@ -6,11 +6,10 @@ use std::{
 };
 
 use fedlayer_core::{
-    Against, Candidate, Contrast, Effect, Summary, SummaryRow, compare_candidates, contrasts,
-    spec::Variant,
+    Against, Candidate, Contrast, Effect, Summary, SummaryRow, compare_candidates, spec::Variant,
 };
 use fedlayer_report::{Differing, differing};
-use fedlayer_scenario::Setting;
+use fedlayer_scenario::{Scenario, Setting};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -44,7 +43,7 @@ pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
     let text = match args.json {
         true => as_json(names.join(", "), &parts, args.anyway)?,
-        false => as_table(&parts, args.anyway),
+        false => as_table(&parts, args.anyway)?,
     };
     Ok(screen.data(&text)?)
 }
@@ -107,8 +106,8 @@ fn changed_files(reference: &Part<'_>, other: &Part<'_>) -> Vec<Contrast> {
 struct Part<'r> {
     label: String,
     rows: &'r [SummaryRow],
-    /// What its scenario says, every default written out; nothing where the scenario is not there or not understood.
-    setup: Option<Value>,
+    /// What its scenario says; nothing where that is not there or not understood.
+    setup: Option<Scenario>,
     /// See [`inputs`].
     inputs: BTreeMap<String, String>,
 }
@@ -143,27 +142,27 @@ impl<'r> Part<'r> {
 }
 
 /// What a scenario says in a variant of its sweep. What it says of data is not looked up: a comparison needs no data.
-fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Value> {
+fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
     let settings = variant.into_iter().flat_map(|variant| &variant.settings);
     let settings = settings.map(|set| format!("{}={}", set.key, set.value).parse());
     let settings: Vec<Setting> = settings.collect::<Result<_, _>>().ok()?;
-    let scenario = fedlayer_scenario::said("scenario.toml", scenario, &settings).ok()?;
-    scenario.in_full().ok()
+    fedlayer_scenario::said("scenario.toml", scenario, &settings).ok()
 }
 
 /// How each part's set-up differs from the first one's; parts that are set up alike are left out.
-fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Vec<Differing> {
-    let Some((first, others)) = parts.split_first() else { return Vec::new() };
-    let part = |part: &Part<'_>| {
+fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Result<Vec<Differing>, Failure> {
+    let Some((first, others)) = parts.split_first() else { return Ok(Vec::new()) };
+    let part = |part: &Part<'_>| -> Result<Option<Differing>, Failure> {
         let mut keys = match (&first.setup, &part.setup) {
-            (Some(reference), Some(other)) => contrasts(reference, other),
+            (Some(reference), Some(other)) => reference.contrasts(other)?,
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
         };
         keys.extend(changed_files(first, part));
         let against = against(&keys, anyway);
-        (!keys.is_empty()).then(|| Differing { run: part.label.clone(), keys, against })
+        let differing = Differing { run: part.label.clone(), keys, against };
+        Ok((!differing.keys.is_empty()).then_some(differing))
     };
-    others.iter().filter_map(part).collect()
+    others.iter().filter_map(|other| part(other).transpose()).collect()
 }
 
 /// Stands for the keys of scenarios that could not be read.
@@ -187,8 +186,8 @@ fn against(keys: &[Contrast], anyway: bool) -> Against {
     }
 }
 
-fn as_table(parts: &[Part<'_>], anyway: bool) -> String {
-    let notes = differing_parts(parts, anyway);
+fn as_table(parts: &[Part<'_>], anyway: bool) -> Result<String, Failure> {
+    let notes = differing_parts(parts, anyway)?;
     let against = |part: &Part<'_>| {
         let note = notes.iter().find(|note| note.run == part.label);
         note.map_or(Against::Paired, |note| note.against)
@@ -196,7 +195,7 @@ fn as_table(parts: &[Part<'_>], anyway: bool) -> String {
     let candidates: Vec<Candidate<'_>> =
         parts.iter().flat_map(|part| part.candidates(against(part))).collect();
     let reference = parts.first().map_or("", |first| &first.label);
-    fedlayer_report::table(&compare_candidates(&candidates)) + &differing(reference, &notes)
+    Ok(fedlayer_report::table(&compare_candidates(&candidates)) + &differing(reference, &notes))
 }
 
 /// The rows of all runs, and what the runs differ in.
@@ -214,6 +213,6 @@ fn as_json(scenario: String, parts: &[Part<'_>], anyway: bool) -> Result<String,
     };
     let rows = parts.iter().flat_map(|part| part.rows.iter().map(move |of| row(part, of)));
     let summary = Summary { scenario, rows: rows.collect() };
-    let merged = Merged { summary, differing: differing_parts(parts, anyway) };
+    let merged = Merged { summary, differing: differing_parts(parts, anyway)? };
     Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
 }

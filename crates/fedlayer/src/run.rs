@@ -31,7 +31,9 @@ use crate::{
     run_note::{Provenance, RunNote, RunState},
     runtime, scenario,
     screen::Screen,
-    shortage, signals, table,
+    shortage,
+    signals::{self, AtOnce},
+    table,
     trainers::Trainers,
     turns::{PlanEnd, Progress, Waiting, in_turn},
     written,
@@ -214,8 +216,25 @@ impl Workplace for Threads {
     }
 }
 
+/// Plans that are about to be trained.
+struct Ready<'a> {
+    plans: Vec<Waiting>,
+    progress: &'a Progress,
+    /// Whether every round of them is there already.
+    is_complete: bool,
+    /// Ends the program at ctrl-c until the rounds listen to it.
+    preparing: AtOnce,
+}
+
+/// What the rounds came to.
+struct Trained {
+    ended: Result<(), Failure>,
+    /// The plans that came to their last round.
+    finished: Vec<Arc<Plan>>,
+}
+
 impl Job {
-    /// Runs every plan to its end, writes the summary and prints the table.
+    /// Runs every plan to its end, writes the summary, prints the table and makes the analyses.
     pub(crate) fn execute(
         &self,
         mut note: RunNote,
@@ -229,85 +248,63 @@ impl Job {
         let looked = self.waiting(screen, place.counts());
         let (plans, progress) = looked.inspect_err(|_| self.folder.discard())?;
         let is_complete = self.is_complete(&plans);
-        let mut has_begun = false;
-        let mut finished = Vec::new();
-        let ended = runtime.block_on(async {
-            let word = interruption(screen.clone());
-            drop(preparing);
-            let Some(link) = place.open(&word).await? else {
-                let folder = self.folder.path();
-                return Err(Failure::Interrupted(place.hint(folder)));
-            };
-            // Whatever can fail cheaply is behind; a run that is there already was not touched so far.
-            if !is_complete {
-                self.folder.remove_summary()?;
-                self.folder.write_note(&note)?;
-            }
-            let inputs = self.again.as_ref().and_then(|again| again.inputs.as_ref());
-            inputs.map_or(Ok(()), |inputs| self.folder.write_inputs(inputs))?;
-            classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
-            has_begun = true;
-            let ends = in_turn(plans, &link, &progress, &word).await;
-            finished = finished_plans(&ends);
-            let ended = self.ended(ends, &place);
-            let end = match &ended {
-                // Somebody will go on with it.
-                Err(
-                    Failure::Interrupted(_)
-                    | Failure::Run {
-                        cause: Cause::Files | Cause::Moved | Cause::Machine, ..
-                    },
-                ) => End::Stopped,
-                _ => End::Finished,
-            };
-            place.close(end).await;
-            ended
-        });
+        let ready = Ready { plans, progress: &progress, is_complete, preparing };
+        let trained = runtime.block_on(self.train(ready, &mut place, &note, screen));
         // A worker in the middle of a long training does not keep the program from ending.
         runtime.shutdown_background();
         progress.shown.close();
-        if !has_begun {
-            return ended.inspect_err(|failure| self.not_begun(failure, note));
-        }
+        let Trained { ended, finished } = match trained {
+            Ok(trained) => trained,
+            Err(failure) => {
+                self.not_begun(&failure, note);
+                return Err(failure);
+            }
+        };
         note.training_seconds = began.elapsed().as_secs_f64();
         let ended = ended.map_err(|failure| self.at_once(failure));
-        let reported = match &ended {
-            Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Moved, .. }) => Ok(()),
-            Err(Failure::Run {
-                cause: Cause::Training | Cause::Start | Cause::Machine, ..
-            }) if !self.has_rounds() => Ok(()),
-            _ => self.report(screen, &note),
+        let reported = self.report_where_due(&ended, &note, screen);
+        let analysed = match reported.is_ok() && leaves_models(&ended) {
+            true => self.analyse(&finished, &note, screen),
+            false => Ok(()),
         };
-        let analysed = match (&ended, &reported) {
-            // One plan that failed does not take the analyses of the others along.
-            (Ok(()) | Err(Failure::Run { cause: Cause::Training, .. }), Ok(())) => {
-                self.analyse(&finished, &note, screen)
-            }
-            _ => Ok(()),
-        };
-        note.state = match (&ended, &analysed) {
-            (Ok(()), Ok(())) => RunState::Finished,
-            (Err(Failure::Interrupted(_)), _) => RunState::Interrupted,
-            _ => RunState::Failed,
-        };
+        note.state = state(&ended, &analysed);
         note.seconds = began.elapsed().as_secs_f64();
         note.analysis_seconds = note.seconds - note.training_seconds;
-        let noted = match &ended {
-            Err(Failure::Run { cause: Cause::Start, .. }) => {
-                self.folder.discard();
-                Ok(())
-            }
-            Err(Failure::Run { cause: Cause::Moved, .. }) => Ok(()),
-            _ => {
-                if note.state != RunState::Interrupted {
-                    let folder = self.folder.path().display();
-                    screen.talk(&format!("{}; records in {folder}", self.spent(&note)));
-                }
-                self.note_end(note, is_complete)
-            }
-        };
+        let noted = self.end(&ended, note, is_complete, screen);
         // What ended the run is the news; that a full disk takes the summary too is not.
         ended.and(noted).and(reported).and(analysed)
+    }
+
+    /// Opens the workplace and runs every plan there.
+    ///
+    /// # Errors
+    /// When no plan could begin.
+    async fn train(
+        &self,
+        ready: Ready<'_>,
+        place: &mut impl Workplace,
+        note: &RunNote,
+        screen: &Screen,
+    ) -> Result<Trained, Failure> {
+        let Ready { plans, progress, is_complete, preparing } = ready;
+        let word = interruption(screen.clone());
+        drop(preparing);
+        let Some(link) = place.open(&word).await? else {
+            return Err(Failure::Interrupted(place.hint(self.folder.path())));
+        };
+        // Whatever can fail cheaply is behind; a run that is there already was not touched so far.
+        if !is_complete {
+            self.folder.remove_summary()?;
+            self.folder.write_note(note)?;
+        }
+        let inputs = self.again.as_ref().and_then(|again| again.inputs.as_ref());
+        inputs.map_or(Ok(()), |inputs| self.folder.write_inputs(inputs))?;
+        classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
+        let ends = in_turn(plans, &link, progress, &word).await;
+        let finished = finished_plans(&ends);
+        let ended = self.ended(ends, place);
+        place.close(if goes_on(&ended) { End::Stopped } else { End::Finished }).await;
+        Ok(Trained { ended, finished })
     }
 
     /// Whether every round of a finished run is there.
@@ -315,6 +312,46 @@ impl Job {
         let was_finished =
             self.again.as_ref().is_some_and(|again| again.before.state == RunState::Finished);
         was_finished && plans.iter().all(|waiting| waiting.from == Some(waiting.plan.rounds))
+    }
+
+    /// Writes the summary and prints the table, unless the user ended the run or there is nothing to show.
+    fn report_where_due(
+        &self,
+        ended: &Result<(), Failure>,
+        note: &RunNote,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let is_due = match ended {
+            Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Moved, .. }) => false,
+            Err(Failure::Run {
+                cause: Cause::Training | Cause::Start | Cause::Machine, ..
+            }) => self.has_rounds(),
+            _ => true,
+        };
+        if is_due { self.report(screen, note) } else { Ok(()) }
+    }
+
+    /// Writes down what became of the run, and says how long it took; takes the folder away where nothing is kept.
+    fn end(
+        &self,
+        ended: &Result<(), Failure>,
+        note: RunNote,
+        was_complete: bool,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        match ended {
+            Err(Failure::Run { cause: Cause::Start, .. }) => {
+                self.folder.discard();
+                return Ok(());
+            }
+            Err(Failure::Run { cause: Cause::Moved, .. }) => return Ok(()),
+            _ => {}
+        }
+        if note.state != RunState::Interrupted {
+            let folder = self.folder.path().display();
+            screen.talk(&format!("{}; records in {folder}", self.spent(&note)));
+        }
+        self.note_end(note, was_complete)
     }
 
     /// Writes what became of the run, with the length and hash of every file. A run that was finished before keeps what was noted of its records, and
@@ -480,6 +517,29 @@ fn cause(ends: &[PlanEnd]) -> Cause {
         Cause::Machine
     } else {
         Cause::Training
+    }
+}
+
+/// Whether somebody will go on with a run that ended like this.
+fn goes_on(ended: &Result<(), Failure>) -> bool {
+    matches!(
+        ended,
+        Err(Failure::Interrupted(_)
+            | Failure::Run { cause: Cause::Files | Cause::Moved | Cause::Machine, .. })
+    )
+}
+
+/// Whether analyses are made: one plan that failed does not take those of the others along.
+fn leaves_models(ended: &Result<(), Failure>) -> bool {
+    matches!(ended, Ok(()) | Err(Failure::Run { cause: Cause::Training, .. }))
+}
+
+/// How far a run came.
+fn state(ended: &Result<(), Failure>, analysed: &Result<(), Failure>) -> RunState {
+    match (ended, analysed) {
+        (Ok(()), Ok(())) => RunState::Finished,
+        (Err(Failure::Interrupted(_)), _) => RunState::Interrupted,
+        _ => RunState::Failed,
     }
 }
 

@@ -26,23 +26,39 @@ pub(super) fn subjects(
     trainers: &Trainers,
     trainer: &mut dyn Trainer,
 ) -> Result<Vec<Subject>, Failure> {
-    let wrong = |reason: String| Failure::Analysis { name: spec.name().to_owned(), reason };
+    let wrong = |reason: String| wrong(spec, reason);
+    match source {
+        Source::Run(folder) => {
+            let start = trainer.initial(plan.root_seed().child("initial parameters"));
+            let start = start.map_err(|error| wrong(error.to_string()))?;
+            of_run(spec, plan, folder, trainers, &Arc::new(start))
+        }
+        Source::Given(models) => {
+            let data = trainers.data(plan).map_err(Failure::Data)?;
+            let models = given(models, plan, trainers).map_err(wrong)?;
+            let initial = plan.initial.as_ref().map(|file| trainers.values(file, &plan.layout));
+            let initial = initial.transpose().map_err(wrong)?.map(Arc::new);
+            let architecture = Architecture::new(&plan.model, &data.facts()).ok();
+            Ok(vec![Subject { round: 0, models, initial, architecture }])
+        }
+    }
+}
+
+fn wrong(spec: &AnalysisSpec, reason: String) -> Failure {
+    Failure::Analysis { name: spec.name().to_owned(), reason }
+}
+
+/// The models of a run's clients in its checkpoints, which began at `initial`.
+fn of_run(
+    spec: &AnalysisSpec,
+    plan: &Arc<Plan>,
+    folder: &PlanFolder,
+    trainers: &Trainers,
+    initial: &Arc<Params>,
+) -> Result<Vec<Subject>, Failure> {
+    let wrong = |reason: String| wrong(spec, reason);
     let data = trainers.data(plan).map_err(Failure::Data)?;
     let architecture = Architecture::new(&plan.model, &data.facts()).ok();
-    let folder = match source {
-        Source::Run(folder) => folder,
-        Source::Given(models) => {
-            let models = given(models, plan, trainers).map_err(wrong)?;
-            let initial = match &plan.initial {
-                Some(file) => Some(trainers.values(file, &plan.layout).map_err(wrong)?),
-                None => None,
-            };
-            let initial = initial.map(Arc::new);
-            return Ok(vec![Subject { round: 0, models, initial, architecture }]);
-        }
-    };
-    let start = trainer.initial(plan.root_seed().child("initial parameters"));
-    let initial = Arc::new(start.map_err(|error| wrong(error.to_string()))?);
     let kept = folder.kept_rounds()?;
     let wanted = wanted(&spec.rounds, &kept).map_err(wrong)?;
     let last = wanted.iter().copied().max().unwrap_or(0);
