@@ -1,6 +1,6 @@
 //! What to do about a [`DataError`].
 
-use crate::{DataError, shelf::ShelfError};
+use crate::{DataError, decode::Fault, shelf::ShelfError};
 
 impl DataError {
     /// What to do, where there is more to say than the message does.
@@ -45,12 +45,18 @@ impl DataError {
             Self::Unopened { set: None, error: ShelfError::Missing { .. }, .. } => {
                 "it is looked for beside the scenario, in the data folders (`--data FOLDER`), then where the program was started".into()
             }
-            Self::Unopened { .. } => "allow reading it".into(),
+            Self::Unopened { .. } => "name a plain file, and allow reading it".into(),
             Self::Decode(error) => error.help.map_or(
                 "get the file again (`fedlayer data fetch NAME` checks its SHA-256), or correct it".to_owned(),
                 String::from,
             ),
-            Self::OwnFile(error) => error.help.map_or("correct the file".to_owned(), String::from),
+            Self::OwnFile(error) => match (error.help, error.fault) {
+                (Some(help), _) => help.into(),
+                (None, Fault::Truncated | Fault::TooLong | Fault::Magic | Fault::Gzip) => {
+                    "the file is damaged, or is of another format than its name says: write or copy it again".into()
+                }
+                (None, _) => "correct the file".into(),
+            },
             Self::NoClasses { different, .. } => format!(
                 "fedlayer trains classifiers, no regression: name another column, or put the targets into bins first (`pandas.qcut(df[\"y\"], 4, labels=False)`); if they are classes, number them from 0 and write `classes = {different}` beside `train`"
             ),

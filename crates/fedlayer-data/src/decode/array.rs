@@ -175,7 +175,9 @@ impl Array {
     fn one_each(&self, count: usize) -> Result<(), DecodeError> {
         match self.shape[..] {
             [n] | [n, 1] if n == count => Ok(()),
-            _ => Err(self.wrong_shape(&format!("[{count}], one for each example"))),
+            _ => Err(self
+                .wrong_shape(&format!("[{count}], one for each example"))
+                .with_help("write one number for each example, in the order of the examples")),
         }
     }
 

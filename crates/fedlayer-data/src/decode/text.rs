@@ -25,7 +25,8 @@ pub fn utf8<R: Read>(source: &mut Source<R>, bytes: Option<u64>) -> Result<Strin
     // Characters as tokens, windows and labels of 4 bytes each.
     source.has_room_for(12 * bytes.len() as u64)?;
     if bytes.is_empty() {
-        return Err(source.fault(Fault::Truncated, "an empty file", "text"));
+        let error = source.fault(Fault::Truncated, "an empty file", "text");
+        return Err(error.with_help("name another file, or write the text into this one"));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let place = Place::Byte(error.utf8_error().valid_up_to() as u64);

@@ -98,3 +98,16 @@ fn a_number_of_more_digits_than_64_bits_hold_lost_the_last_ones() {
         shelf(good).facts(&spec(files("a.csv"))).unwrap();
     }
 }
+
+#[test]
+fn columns_between_blanks_were_taken_for_one_name() {
+    said("x z label\n1 2 0\n3 4 1\n", "line 1", "sep=r\"\\s+\"");
+    said("x,label\n\"1,000\",0\n2,1\n", "line 2, column 1", "thousands without a comma");
+}
+
+/// Every fault of a user's own file says more than that it is to be corrected.
+#[test]
+fn files_without_examples_were_said_to_be_corrected() {
+    said("", "line 1", "one a line");
+    said("x,label\n", "line 1", "one a line");
+}

@@ -217,6 +217,11 @@ fn label<R: Read>(
         };
         let such = labels.last().or(last.as_ref()).map_or("", |&at| names[at].as_str());
         let error = fault(source, format!("the columns {}", in_backticks(names)), called);
+        if let [only] = names
+            && only.contains(char::is_whitespace)
+        {
+            return Err(error.with_help(BLANKS));
+        }
         return Err(error.with_help(format!(
             "say beside `train` which column holds the class, such as `label = {}`",
             quoted(such)
@@ -224,6 +229,9 @@ fn label<R: Read>(
     };
     Ok(label)
 }
+
+/// What to do about columns between blanks, of which there may be several in a row.
+const BLANKS: &str = "columns between blanks are not read: `pandas.read_csv(\"train.csv\", sep=r\"\\s+\").to_csv(\"train.csv\", index=False)` writes commas";
 
 /// The owner among the columns, where the scenario does not name it.
 fn group<R: Read>(

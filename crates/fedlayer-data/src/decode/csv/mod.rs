@@ -68,7 +68,8 @@ pub fn table<R: Read>(
     };
     if !next(&mut record)? {
         let expected = "a line of names and at least one example";
-        return Err(source.fault_at(Place::Line(1), Fault::Truncated, "an empty file", expected));
+        let error = source.fault_at(Place::Line(1), Fault::Truncated, "an empty file", expected);
+        return Err(error.with_help(NO_EXAMPLES));
     }
     let names = heading::names(source, &record, columns, training)?;
     let (roles, heading) = match training {
@@ -85,7 +86,8 @@ pub fn table<R: Read>(
     }
     if rows.labels.is_empty() {
         let expected = "at least one line below the names";
-        return Err(source.fault_at(Place::Line(1), Fault::Truncated, "names alone", expected));
+        let error = source.fault_at(Place::Line(1), Fault::Truncated, "names alone", expected);
+        return Err(error.with_help(NO_EXAMPLES));
     }
     row_numbers::refuse(source, &heading, &rows.values, has_names)?;
     let Rows { values, labels, owners, .. } = rows;
@@ -193,6 +195,9 @@ fn is_rounded(field: &str, number: f64) -> bool {
     field.parse().is_ok_and(|whole: i128| is_other(whole, number))
 }
 
+/// What to do about a file without examples.
+const NO_EXAMPLES: &str = "name another file, or write examples into this one, one a line";
+
 /// What to do about a line of names where there should be none.
 const NAMES_WITHOUT_HEADER: &str = "this looks like a line of names, and `header = false` beside `train` says that the first line of both files is an example: delete the line, or leave the key out where both files have one";
 
@@ -200,7 +205,7 @@ const NAMES_WITHOUT_HEADER: &str = "this looks like a line of names, and `header
 fn no_number(field: &str, name: &str) -> String {
     let with_point = field.replacen(',', ".", 1);
     if field.contains(',') && with_point.parse::<f32>().is_ok() {
-        return "write numbers with a point: `pandas.read_csv(\"train.csv\", sep=\";\", decimal=\",\").to_csv(\"train.csv\", index=False)`".to_owned();
+        return "write numbers with a point, and thousands without a comma (`thousands=\",\"` of `pandas.read_csv`): `pandas.read_csv(\"train.csv\", sep=\";\", decimal=\",\").to_csv(\"train.csv\", index=False)`".to_owned();
     }
     if field.is_empty() {
         return NoFeature::NotFinite.help().to_owned();
