@@ -79,8 +79,9 @@ fn silent_strangers_do_not_end_a_run_with_tls_and_a_token() {
 fn a_port_without_a_free_descriptor_goes_on_once_there_is_one() {
     let mut federation = Federation::start(DIGITS, NO_GRACE);
     let pid = Pid::from_child(&federation.coordinator.0);
-    let before = prlimit(Some(pid), Resource::Nofile, Rlimit { current: Some(3), maximum: None });
-    let Ok(before) = before else { panic!("its limit cannot be set: {before:?}") };
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let none_free = Rlimit { current: Some(3), maximum };
+    let before = prlimit(Some(pid), Resource::Nofile, none_free).unwrap();
     let stranger = TcpStream::connect(("127.0.0.1", federation.port)).unwrap();
     until("the words", || federation.said().contains("connections cannot be accepted for now"));
     prlimit(Some(pid), Resource::Nofile, before).unwrap();
