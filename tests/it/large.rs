@@ -25,9 +25,9 @@ fn what_passes_a_limit_is_refused_with_it() {
         (strategies(100_000), "a scenario has at most 1_048_576 bytes"),
         (layers(100_000), "a scenario has at most 1_048_576 bytes"),
         (seeds(1_000_000), "a scenario has at most 1_048_576 bytes"),
-        (strategies(20_000), "`strategy` must have 1 to 10_000 items"),
-        (layers(20_000), "`model.layers` must have 1 to 10_000 items"),
-        (seeds(20_000), "`seeds` must have 1 to 10_000 items"),
+        (strategies(20_000), "`strategy` must have between 1 and 10_000 items"),
+        (layers(20_000), "`model.layers` must have between 1 and 10_000 items"),
+        (seeds(20_000), "`seeds` must have between 1 and 10_000 items"),
         (
             strategies(11).replace("seeds = [1]", &first_line(&seeds(10_000))),
             "strategies times seeds are at most 100_000",

@@ -45,7 +45,8 @@ fn place(module: &[u8]) -> Place {
 
 #[test]
 fn a_module_that_touches_files_is_refused_by_check_and_run() {
-    let place = place(&with_line("y = torch.from_file(\"touched\", True, 4)"));
+    let place =
+        place(&with_line("x = torch.add(x, torch.sum(torch.from_file(\"touched\", True, 4)))"));
     for command in
         ["check scenario.toml", "run scenario.toml --out run", "run scenario.toml --dry-run"]
     {

@@ -66,8 +66,10 @@ impl Walk<'_> {
                     };
                     let label = format!("found {}", count(items.len(), "item"));
                     self.problems.push(Problem::new(At::Value(path.clone()), title).label(label));
-                    // One problem is enough for a list of a million items.
-                    return;
+                    if items.len() > MOST_PROBLEMS {
+                        // One problem is enough for a list of a million items.
+                        return;
+                    }
                 }
                 for (index, found) in items.iter().enumerate() {
                     self.value(&path.join(index), found.get_ref(), item);

@@ -72,7 +72,7 @@ pub(super) fn check_sets(path: &Path, sets: &[SetSpec], layout: &Layout) -> Vec<
             _ => Vec::new(),
         });
     }
-    let meant: Vec<Meant<'_>> = sets.iter().map(|set| Meant::of(set, layout)).collect();
+    let meant: Vec<String> = sets.iter().map(|set| meaning(set, layout)).collect();
     problems.extend(super::repeated(path, &meant, |_| "a layer set is given twice".to_owned()));
     problems
 }
@@ -85,21 +85,13 @@ pub(super) fn check_baselines(path: &Path, baselines: &[Baseline]) -> Vec<Proble
     super::repeated(path, baselines, |_| "a baseline is given twice".to_owned())
 }
 
-/// What a layer set means: two named sets of the same layers are one.
-#[derive(Debug)]
-enum Meant<'s> {
-    Family(&'s SetSpec),
-    Layers(BTreeSet<usize>),
-}
-
-impl<'s> Meant<'s> {
-    fn of(set: &'s SetSpec, layout: &Layout) -> Self {
-        let SetSpec::Named(patterns) = set else { return Self::Family(set) };
-        let found = patterns.iter().map(|pattern| matching(layout, pattern).unwrap_or_default());
-        let layers: BTreeSet<usize> = found.flatten().collect();
-        // Names that match nothing are a problem of their own.
-        if layers.is_empty() { Self::Family(set) } else { Self::Layers(layers) }
-    }
+/// What a layer set means, in words: two named sets of the same layers are one.
+fn meaning(set: &SetSpec, layout: &Layout) -> String {
+    let SetSpec::Named(patterns) = set else { return format!("{set:?}") };
+    let found = patterns.iter().map(|pattern| matching(layout, pattern).unwrap_or_default());
+    let layers: BTreeSet<usize> = found.flatten().collect();
+    // Names that match nothing are a problem of their own.
+    if layers.is_empty() { format!("{set:?}") } else { format!("layers {layers:?}") }
 }
 
 pub(super) fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) -> Vec<Problem> {
