@@ -11,6 +11,7 @@ mod disk;
 mod federation;
 mod matrix;
 mod network;
+mod page;
 mod proxy;
 mod refused;
 mod replayed;

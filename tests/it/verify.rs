@@ -152,7 +152,9 @@ fn an_edited_seed_strategy_or_key_is_named_with_both_values() {
 fn a_comment_or_an_analysis_may_be_added_to_the_scenario_of_a_run() {
     let place = finished();
     edit(&place.path("run/scenario.toml"), |text| {
-        format!("{text}# Flat?\n[[analysis]]\nmeasure = {{ barriers = {{}} }}\nstrategy = \"one layer, rotating\"\n")
+        format!(
+            "{text}# Flat?\n[[analysis]]\nmeasure = {{ barriers = {{}} }}\nstrategy = \"one layer, rotating\"\n"
+        )
     });
     for command in ["verify run", "compare run", "resume run"] {
         let done = place.fedlayer(command).ok();
@@ -167,7 +169,9 @@ fn a_comment_or_an_analysis_may_be_added_to_the_scenario_of_a_run() {
 fn notes_that_changed_are_named() {
     for note in ["run.json", "inputs.json"] {
         let place = finished();
-        edit(&place.path(&format!("run/{note}")), |text| text.replacen("fedlayer", "fedlager", 1).replacen("scenario", "scenarie", 1));
+        edit(&place.path(&format!("run/{note}")), |text| {
+            text.replacen("fedlayer", "fedlager", 1).replacen("scenario", "scenarie", 1)
+        });
         all_refuse(&place, &[note, "its checksum is"]);
     }
 }
@@ -294,7 +298,11 @@ fn the_files_of_an_analysis_are_checked_and_made_anew() {
         change_digit(&place.path(&format!("run/analyses/{name}")), 3);
         let verified = place.fedlayer("verify run");
         assert_eq!(verified.code, Some(6), "{name}");
-        assert!(verified.stdout.contains(&format!("analyses/{name}` is damaged")), "{}", verified.stdout);
+        assert!(
+            verified.stdout.contains(&format!("analyses/{name}` is damaged")),
+            "{}",
+            verified.stdout
+        );
         place.fedlayer("resume run").ok();
         assert_same_bytes(&before, &place.records("run"));
         place.fedlayer("verify run").ok();
