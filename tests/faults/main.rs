@@ -13,6 +13,7 @@ mod federation;
 mod limits;
 mod matrix;
 mod network;
+mod page;
 mod proxy;
 mod refused;
 mod replayed;

@@ -1,0 +1,53 @@
+//! `docs/reliability.md` promises nothing that no test holds.
+
+use std::{fs, path::Path};
+
+/// The repository.
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Folders that hold tests.
+const TESTS: [&str; 2] = ["crates", "tests"];
+
+/// The page as it is now.
+pub(crate) fn page() -> String {
+    fs::read_to_string(Path::new(ROOT).join("docs/reliability.md")).unwrap()
+}
+
+#[test]
+fn every_test_that_the_page_on_reliability_names_exists() {
+    let page = page();
+    let (_, promises) = page.split_once("| promise | test | figure |").unwrap();
+    let rows: Vec<Vec<&str>> = promises
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() >= 10, "{rows:?}");
+    let sources: Vec<String> =
+        TESTS.into_iter().flat_map(|folder| sources(folder.as_ref())).collect();
+    for row in &rows {
+        let [_, promise, tests, figure, _] = row[..] else { panic!("{row:?}") };
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty() && !figure.is_empty(), "`{promise}` has no test or no figure");
+        for name in names {
+            let test = format!("fn {name}(");
+            let is_there = sources.iter().any(|source| source.contains(&test));
+            assert!(is_there, "docs/reliability.md names the test `{name}`, which does not exist");
+        }
+    }
+}
+
+/// The text of every Rust file below a folder of the repository.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension().is_some_and(|ending| ending == "rs") {
+            true => found.push(fs::read_to_string(&path).unwrap()),
+            false if path.is_dir() => found.extend(sources(&path)),
+            false => {}
+        }
+    }
+    found
+}
