@@ -26,6 +26,7 @@ mod hostile;
 mod identity;
 mod input_files;
 mod inputs;
+mod job;
 mod journal;
 mod line_checks;
 mod list;

@@ -96,7 +96,7 @@ impl TrainerFactory for Trainers {
             }
             ModelSpec::Torchscript(file) => {
                 Some(self.data.module(file).map_err(|fault| fault.message)?)
-            },
+            }
             _ => None,
         };
         let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref())
