@@ -91,6 +91,17 @@ fn a_pipe_in_place_of_a_file_was_waited_for() {
 fn one_class_was_trained_without_a_word() {
     let place = place("");
     fs::write(place.path("train.csv"), table((0..20).map(|x| (x, "lily")))).unwrap();
+    let warning = "all training examples are of one class, `lily`: there is nothing to learn";
+    let check = place.fedlayer("check scenario.toml").ok();
+    assert!(check.stdout.contains(warning), "{}", check.stdout);
+    let run = place.fedlayer("run scenario.toml --out one").ok();
+    assert!(run.stderr.contains(warning), "{}", run.stderr);
+    // The first examples of a sorted file are a mistake.
+    let sorted = table((0..20).map(|x| (x, if x < 10 { "lily" } else { "rose" })));
+    fs::write(place.path("train.csv"), sorted).unwrap();
+    let scenario = fs::read_to_string(place.path("scenario.toml")).unwrap();
+    let first = scenario.replace("[data]", "[data]\ntrain = 10");
+    fs::write(place.path("scenario.toml"), first).unwrap();
     let said = refused(&place, 3);
     assert!(said.contains("are of one class, `lily`"), "{said}");
 }

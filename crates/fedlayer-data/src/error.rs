@@ -164,7 +164,7 @@ pub enum DataError {
         /// The shape of an example.
         shape: Vec<usize>,
     },
-    /// Training examples of one class alone.
+    /// Training examples of one class alone, of a set that has more.
     #[error("all {examples} training examples of `{set}` are of one class, {class}")]
     OneClass {
         /// The set or the file.

@@ -189,7 +189,7 @@ pub struct Files {
     /// The number of classes: labels are then whole numbers from 0 to one less, and a class may have no example. Where it is not given, the different
     /// labels of the training file are the classes, in ascending order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub classes: Option<u32>,
     /// The shape of an example, `[channels, height, width]`, where a file holds it as one row of numbers.
     #[serde(default)]

@@ -75,8 +75,8 @@ fn scale(
 /// Checks the keys by themselves.
 fn check(files: &Files) -> Result<(), DataError> {
     if let Some(count) = files.classes {
-        let allowed = "from 2 to 1000000";
-        in_range((2..=1_000_000).contains(&count), "data.set.files.classes", count, allowed)?;
+        let allowed = "from 1 to 1000000";
+        in_range((1..=1_000_000).contains(&count), "data.set.files.classes", count, allowed)?;
     }
     if let Some(separator) = files.separator {
         let is_good = separator.is_ascii()
