@@ -41,7 +41,7 @@ const ALONE: [&str; 3] = ["hessian", "flatness", "criticality"];
 pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
     let run = match &args.models[..] {
         [run] if RunFolder::is_one(run) => Some(run.as_path()),
-        [one] if files::is_folder(one) || is_nothing(one) => {
+        [one] if files::is_folder(one) || (args.scenario.is_none() && is_nothing(one)) => {
             return Err(Failure::NoRun(one.clone()));
         }
         [_] => {
