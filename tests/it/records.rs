@@ -15,9 +15,9 @@ partition = "natural"
 [clients]
 count = 3
 [model]
-mlp = [4]
+mlp = { hidden = [4], activation = "identity" }
 [local]
-epochs = 2
+epochs = 6
 batch = 4
 optimizer = { sgd = { lr = 0.1 } }
 [barriers]

@@ -47,7 +47,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     let _at_once = signals::end_at_once(screen, words.to_owned());
     let run = match &args.models[..] {
         [run] if RunFolder::is_one(run) => Some(run.as_path()),
-        [one] if files::is_folder(one) || is_nothing(one) => {
+        [one] if files::is_folder(one) || (args.scenario.is_none() && is_nothing(one)) => {
             return Err(Failure::NoRun(one.clone()));
         }
         [_] => {
