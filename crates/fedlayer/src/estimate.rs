@@ -221,12 +221,11 @@ mod tests {
     }
 
     #[test]
-    fn more_rounds_than_were_reckoned_with_leave_no_time_below_zero() {
-        let work = |train| Parts { train, ..Parts::default() };
-        let mut estimate =
-            Estimate::new([("a".to_owned(), work(1.0)), ("a".to_owned(), work(4.0))]);
-        estimate.committed(0, work(3.0), work(3.0));
-        near(estimate.left().unwrap(), 4.0);
+    fn work_beyond_the_reckoning_is_not_taken_off_other_work() {
+        let work = |train, evaluate| Parts { train, evaluate, ..Parts::default() };
+        let mut estimate = Estimate::new([("a".to_owned(), work(1.0, 4.0))]);
+        estimate.committed(0, work(3.0, 1.0), work(3.0, 1.0));
+        near(estimate.left().unwrap(), 3.0);
     }
 
     #[test]
