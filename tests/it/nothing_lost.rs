@@ -23,7 +23,7 @@ const STARTS: [(&str, &str, i32); 11] = [
 ];
 
 /// Damage to a run: what it is, the file, and what becomes of its bytes.
-type Damage = (&'static str, &'static str, fn(&mut Vec<u8>));
+type Damage = (&'static str, &'static str, fn(&[u8]) -> Vec<u8>);
 
 const DAMAGES: [Damage; 8] = [
     ("a torn checkpoint", "all/seed-1/checkpoints/round-0000004.safetensors", half),
@@ -31,18 +31,19 @@ const DAMAGES: [Damage; 8] = [
     ("a changed round", "all/seed-1/rounds.jsonl", flip),
     ("a torn record", "all/seed-1/rounds.jsonl", half),
     ("changed barriers of the second plan", "one-layer-rotating/seed-1/barriers.jsonl", flip),
-    ("an emptied note", "run.json", Vec::clear),
+    ("an emptied note", "run.json", |_| Vec::new()),
     ("a changed note", "inputs.json", flip),
     ("a scenario cut in half", "scenario.toml", half),
 ];
 
-fn half(bytes: &mut Vec<u8>) {
-    bytes.truncate(bytes.len() / 2);
+fn half(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len() / 2].to_vec()
 }
 
-fn flip(bytes: &mut Vec<u8>) {
-    let middle = bytes.len() / 3;
-    bytes[middle] ^= 1;
+fn flip(bytes: &[u8]) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    flipped[bytes.len() / 3] ^= 1;
+    flipped
 }
 
 fn both() -> [(&'static str, Place); 2] {
@@ -86,9 +87,8 @@ fn damage_that_is_named_is_all_that_is_wrong_afterwards() {
             } else {
                 path
             };
-            let mut bytes = fs::read(&path).unwrap();
-            damage(&mut bytes);
-            fs::write(&path, bytes).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, damage(&bytes)).unwrap();
             let before = everything(&place.path("run"));
             for command in ["resume run", "coordinator run --listen 127.0.0.1:0"] {
                 let done = place.fedlayer(command);

@@ -141,6 +141,10 @@ fn lost_checkpoint(folder: &PlanFolder, known: &Known, mark: Option<&Mark>, foun
     let (Some(every), None) = (known.every, &known.files) else { return };
     let (round, bytes) = mark.map_or((0, 0), |mark| (mark.round, mark.records.rounds_bytes));
     let Some(last) = records::last_round_behind(folder, bytes) else { return };
+    // A process that is at the run may have written a later one meanwhile, and removed those before.
+    if folder.kept_rounds().is_ok_and(|kept| kept.last().is_some_and(|&later| later > round)) {
+        return;
+    }
     let due = round - round % every + every;
     if last > due && !files::exists(&folder.checkpoint_file(due)) {
         found.add(Fault::absent(folder.checkpoint_file(due), Cure::Previous));
