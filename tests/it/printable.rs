@@ -45,7 +45,7 @@ fn a_file_and_a_folder_of_a_wild_name_are_shown_tame() {
         WILD.to_owned(),
         format!("data list --data {WILD}"),
         format!("data fetch {WILD}"),
-        format!("worker --connect {WILD}:1"),
+        format!("worker --connect {WILD}:1 --patience 1"),
         format!("worker --connect 127.0.0.1:1 --certs {WILD}"),
         format!("coordinator no{scenario}"),
         format!("health {WILD}"),
