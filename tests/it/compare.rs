@@ -104,7 +104,14 @@ fn strategies_of_the_same_name_stay_apart_and_an_unknown_set_up_is_no_pair() {
     assert!(differences(&table, "b/run: all").starts_with("+0.0 [+0.0, +0.0]"), "{table}");
     let twice = runs.0.fedlayer("compare a/run ./a/run");
     assert_eq!(twice.code, Some(8), "{}", twice.stderr);
-    fs::remove_file(runs.0.path("b/run/scenario.toml")).unwrap();
+    let refused = {
+        fs::remove_file(runs.0.path("b/run/scenario.toml")).unwrap();
+        runs.0.fedlayer("compare a/run b/run")
+    };
+    assert_eq!(refused.code, Some(8), "{}", refused.stderr);
+    assert!(refused.stderr.contains("it lacks `scenario.toml`"), "{}", refused.stderr);
+    // The summary alone is what somebody kept of a run.
+    fs::remove_file(runs.0.path("b/run/run.json")).unwrap();
     let table = runs.compare("a/run b/run");
     assert_eq!(differences(&table, "b/run: all"), NOTHING, "{table}");
     assert!(table.contains("`scenario.toml`: not understood against understood"), "{table}");
@@ -132,16 +139,21 @@ fn variants_of_a_sweep_are_compared_by_what_they_set() {
     assert!(differences(&table, "swept: batch=16: all").starts_with("+0.0"), "{table}");
 }
 
+/// Makes a run's note what earlier versions wrote: without the given keys, and without checksums.
+fn as_earlier_versions_wrote_it(runs: &Runs, run: &str, without: &[&str]) {
+    let path = runs.0.path(run).join("run.json");
+    let mut note: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for key in without.iter().chain(&["provenance", "files", "checksum"]) {
+        assert!(note.as_object_mut().unwrap().remove(*key).is_some(), "{key}");
+    }
+    fs::write(path, serde_json::to_vec(&note).unwrap()).unwrap();
+}
+
 /// What a folder of an earlier version holds: no times of analyses in `run.json`, no count of clients in the summary.
 #[test]
 fn a_run_folder_of_an_earlier_version_is_compared() {
     let runs = Runs::of(&[("old", "")]);
-    let note = runs.0.path("old/run.json");
-    let mut old: Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
-    for key in ["training_seconds", "analysis_seconds"] {
-        assert!(old.as_object_mut().unwrap().remove(key).is_some());
-    }
-    fs::write(&note, serde_json::to_vec(&old).unwrap()).unwrap();
+    as_earlier_versions_wrote_it(&runs, "old", &["training_seconds", "analysis_seconds"]);
     let summary = fs::read_to_string(runs.0.path("old/summary.json")).unwrap();
     assert!(!summary.contains("clients_without_test"), "{summary}");
     let table = runs.compare("base old");
@@ -152,6 +164,9 @@ fn a_run_folder_of_an_earlier_version_is_compared() {
 #[test]
 fn files_of_the_same_name_with_another_content_are_no_pair() {
     let runs = Runs::of(&[("other", "")]);
+    for run in ["base", "other"] {
+        as_earlier_versions_wrote_it(&runs, run, &[]);
+    }
     let note = |run: &str, hash: &str| {
         let file =
             format!("{{\"name\":\"d.csv\",\"path\":\"/d.csv\",\"bytes\":7,\"blake3\":\"{hash}\"}}");

@@ -34,7 +34,8 @@ fn edit(path: &Path, change: impl Fn(&str) -> String) {
 fn change_digit(path: &Path, line: usize) {
     edit(path, |text| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let at = lines[line - 1].rfind(|c: char| c.is_ascii_digit()).unwrap();
+        let at = lines[line - 1].rfind(|c: char| c.is_ascii_digit());
+        let at = at.unwrap_or_else(|| panic!("no digit in `{}`", lines[line - 1]));
         let digit = if lines[line - 1][at..].starts_with('1') { "2" } else { "1" };
         lines[line - 1].replace_range(at..=at, digit);
         lines.join("\n") + "\n"
@@ -264,6 +265,37 @@ fn a_checkpoint_of_another_plan_is_named() {
 }
 
 #[test]
+fn an_older_checkpoint_that_is_damaged_is_named_and_keeps_nobody_from_going_on() {
+    let place = finished();
+    let older = LATEST.replace("0000006", "0000004");
+    let bytes = fs::read(place.path(&older)).unwrap();
+    fs::write(place.path(&older), &bytes[..bytes.len() / 2]).unwrap();
+    for (command, code) in [("verify run", 6), ("resume run", 0), ("verify run", 6)] {
+        let named = place.fedlayer(command);
+        assert_eq!(named.code, Some(code), "{command}: {}", said(&named));
+        assert!(said(&named).contains("round-0000004.safetensors` is damaged"), "{}", said(&named));
+    }
+}
+
+#[test]
+fn a_model_of_a_run_that_was_damaged_or_changed_is_not_taken() {
+    let address = "run:all:1:6:0";
+    let command = format!("run scenario.toml --out new --set initial=\"{address}\"");
+    finished().fedlayer(&command).ok();
+    let place = finished();
+    let other = LATEST.replace("/all/", "/one-layer-rotating/");
+    fs::copy(place.path(&other), place.path(LATEST)).unwrap();
+    let refused = place.fedlayer(&command);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains("made by another plan"), "{}", refused.stderr);
+    let place = finished();
+    edit(&place.path("run/scenario.toml"), |text| text.replacen("lr = 0.1", "lr = 0.2", 1));
+    let refused = place.fedlayer(&command);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains("`local.optimizer.sgd.lr` was 0.1"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_checkpoint_that_is_gone_is_named() {
     let place = finished();
     fs::remove_file(place.path(LATEST)).unwrap();
@@ -294,8 +326,12 @@ fn the_files_of_an_analysis_are_checked_and_made_anew() {
     place.fedlayer("run scenario.toml --out run").ok();
     let before = place.records("run");
     place.fedlayer("verify run").ok();
-    for name in ["barriers.csv", "barriers.jsonl", "barriers.json"] {
-        change_digit(&place.path(&format!("run/analyses/{name}")), 3);
+    for (name, line) in [("barriers.csv", 3), ("barriers.jsonl", 3), ("barriers.json", 1)] {
+        let path = place.path(&format!("run/analyses/{name}"));
+        match line {
+            1 => edit(&path, |text| text.replacen("barriers", "barrierz", 1)),
+            line => change_digit(&path, line),
+        }
         let verified = place.fedlayer("verify run");
         assert_eq!(verified.code, Some(6), "{name}");
         assert!(

@@ -98,7 +98,7 @@ pub(crate) enum CheckpointError {
         expected: String,
     },
     /// Of another plan.
-    #[error("it was made by another scenario: the run folder's `scenario.toml` has changed since")]
+    #[error("it was made by another plan: of another strategy, seed or scenario")]
     Plan,
     /// With other tensors than the plan's model.
     #[error("tensor `{name}`: found {found}, the scenario's model has shape {expected:?}")]

@@ -18,7 +18,7 @@ use crate::{
     args::CompareArgs,
     exit::Failure,
     files,
-    run_folder::{self, INPUTS, RunFolder, SUMMARY},
+    run_folder::{self, INPUTS, NOTE, SCENARIO, SUMMARY},
     screen::Screen,
     table,
     verify::{self, Depth},
@@ -54,8 +54,9 @@ pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
 /// # Errors
 /// When there is no run, it is not finished, or something of it is damaged.
 fn checked_summary(run: &Path, screen: &Screen) -> Result<Summary, Failure> {
-    if !RunFolder::is_one(run) && files::exists(&run.join(SUMMARY)) {
-        // The summary alone, put somewhere by its owner.
+    let is_alone = [NOTE, SCENARIO].iter().all(|name| !files::exists(&run.join(name)));
+    if is_alone && files::exists(&run.join(SUMMARY)) {
+        // Somebody kept the summary and nothing else of the run.
         return run_folder::read_summary(run);
     }
     verify::check(run, Depth::Tables, |_, _| {})?.demand(run, screen)?;

@@ -83,7 +83,7 @@ pub(crate) fn checked(
     damage: Damage,
     screen: &Screen,
 ) -> Result<RunNote, Failure> {
-    let found = verify::check(folder.path(), Depth::Company, |_, _| {})?;
+    let found = verify::check(folder.path(), Depth::Everything, |_, _| {})?;
     found.refuse(
         folder.path(),
         match damage {

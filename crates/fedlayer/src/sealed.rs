@@ -33,8 +33,8 @@ pub(crate) struct Sealed {
 }
 
 /// What a file's checksum says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seal {
+#[derive(Debug, PartialEq, Eq)]
+enum Seal {
     /// The file is as it was written.
     Whole,
     /// The file has changed since.
@@ -61,11 +61,6 @@ impl Sealed {
             },
         };
         Self { text, seal }
-    }
-
-    /// What the file's checksum says.
-    pub(crate) fn seal(&self) -> &Seal {
-        &self.seal
     }
 
     /// The value, if the file is JSON of that form.
@@ -117,7 +112,7 @@ mod tests {
     #[test]
     fn any_byte_that_changes_breaks_the_seal() {
         let text = sealed();
-        assert_eq!(Sealed::of(text.clone()).seal(), &Seal::Whole);
+        assert_eq!(Sealed::of(text.clone()).seal, Seal::Whole);
         for at in 0..text.len() {
             for bit in 0..7 {
                 let mut bytes = text.clone().into_bytes();

@@ -141,6 +141,7 @@ fn missing<'a>(
         Some(variant) => Results::of(&folder.path().join(&variant.folder)),
         None => Results::of(folder.path()),
     };
+    let results = || results().kept(folder.lock());
     let task = |spec: &'a AnalysisSpec| {
         let (name, results) = (results::name(spec), results());
         let plan = plan_of(spec, plans).filter(|_| !results.is_whole(&name))?;

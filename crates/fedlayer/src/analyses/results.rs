@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use fedlayer_core::{AnalysisRow, LayerName, Layout, slug, spec::AnalysisSpec};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     content::Content,
     exit::Failure,
-    files::{self, FileError},
+    files::{self, FileError, FolderLock},
     run_folder::json_lines,
     sealed::{Sealed, seal},
 };
@@ -21,6 +22,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Results {
     folder: PathBuf,
+    /// The lock on the run folder, where results come into one that this process keeps.
+    lock: Option<Arc<FolderLock>>,
 }
 
 /// An analysis that was made.
@@ -65,7 +68,12 @@ impl Results {
 
     /// In any folder.
     pub(crate) fn in_folder(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, lock: None }
+    }
+
+    /// In a run folder that this process keeps: nothing is written once it was moved or replaced.
+    pub(crate) fn kept(self, lock: &Arc<FolderLock>) -> Self {
+        Self { lock: Some(lock.clone()), ..self }
     }
 
     /// Checks that files can be written in the folder, and leaves nothing behind.
@@ -150,6 +158,7 @@ impl Results {
     ) -> Result<Made, Failure> {
         let layers: Vec<LayerName> = layout.names().cloned().collect();
         let word = spec.measure.word();
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.check())?;
         files::create_folders(&self.folder)?;
         let mut written = Vec::new();
         let mut vouched = BTreeMap::new();

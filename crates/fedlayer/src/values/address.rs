@@ -7,10 +7,12 @@ use fedlayer_scenario::{Scenario, did_you_mean};
 
 use super::{ValuesError, error::list};
 use crate::{
+    checkpoint::PlanHash,
     files,
     locator::{FileName, Locator},
     plan_folder::PlanFolder,
     run_folder::{self, RunFolder},
+    verify,
 };
 
 /// A model in a run folder.
@@ -100,6 +102,16 @@ impl Address {
 }
 
 impl Address {
+    /// The hash of the plan that the checkpoint belongs to, where the run's note says so.
+    pub(super) fn plan(&self) -> Option<PlanHash> {
+        let above = [Some(&*self.folder), self.folder.parent()];
+        let run = above.into_iter().flatten().find(|folder| RunFolder::is_one(folder))?;
+        let own = self.checkpoint.parent()?.parent()?.strip_prefix(run).ok()?;
+        let plans = verify::provenance(run).ok()??.plans;
+        let plan = plans.into_iter().find(|plan| Path::new(&plan.folder) == own);
+        plan.map(|plan| plan.blake3)
+    }
+
     /// What a scenario would call the checkpoint's file.
     pub(super) fn file_name(&self) -> String {
         let below = self.checkpoint.strip_prefix(&self.folder).unwrap_or(&self.checkpoint);
@@ -256,6 +268,10 @@ fn begun(folder: &Path) -> Vec<String> {
 
 /// The scenario of a run.
 fn scenario(run: &Path) -> Result<Scenario, ValuesError> {
+    verify::provenance(run).map_err(|fault| ValuesError::Value {
+        file: fault.path.display().to_string(),
+        reason: fault.words,
+    })?;
     let path = run_folder::scenario_file(run);
     let text = files::read_text(&path)?;
     toml::from_str(&text).map_err(|error| ValuesError::Value {

@@ -33,6 +33,9 @@ impl Address {
         StateDict::new(&self.text, &tensors).values(layout)?;
         let wrong = |reason| ValuesError::Checkpoint { file: self.text.clone(), reason };
         let file = CheckpointFile::read(&bytes).map_err(wrong)?;
+        if self.plan().is_some_and(|plan| plan != *file.plan()) {
+            return Err(wrong(CheckpointError::Plan));
+        }
         let ownership = file.ownership(layout).unwrap_or(self.ownership);
         let owned = Arc::new(layout.owned_by(ownership));
         let federation = file.federation(&owned).map_err(wrong)?;

@@ -27,7 +27,7 @@ pub(crate) use self::{
     command::verify as command,
     fault::{Cure, Fault},
     plan::last_whole,
-    scenario::differences,
+    scenario::{differences, provenance},
 };
 use crate::{
     exit::Failure,
@@ -44,9 +44,7 @@ pub(crate) enum Depth {
     Records,
     /// The tables that were made of the records.
     Tables,
-    /// Timings, analyses, which older checkpoints are there.
-    Company,
-    /// The older checkpoints themselves.
+    /// Timings, analyses, older checkpoints.
     Everything,
 }
 
@@ -153,7 +151,7 @@ pub(crate) fn check(
         if depth >= Depth::Tables {
             tables::check(run, note, &mut found);
         }
-        if depth >= Depth::Company {
+        if depth >= Depth::Everything {
             analyses::check(run, note, &mut found);
         }
         say_state(note, &mut found);

@@ -2,7 +2,8 @@
 
 use super::{Cure, Depth, Fault, Findings, folders::Known, records};
 use crate::{
-    checkpoint::{CheckpointFile, PlanHash, RecordHashes, Records},
+    checkpoint::{CheckpointError, CheckpointFile, PlanHash, RecordHashes, Records},
+    content::Content,
     files::{self, FileError},
     plan_folder::{PlanFolder, RecordFile},
     timings,
@@ -33,10 +34,8 @@ pub(super) fn check(folder: &PlanFolder, known: &Known, depth: Depth, found: &mu
     let committed = mark.as_ref().map_or(0, |mark| mark.round);
     absent_checkpoints(folder, known, &kept, depth, found);
     lost_checkpoint(folder, known, mark.as_ref(), found);
-    if depth >= Depth::Company {
-        check_timings(folder, known, committed, found);
-    }
     if depth >= Depth::Everything {
+        check_timings(folder, known, committed, found);
         for &round in kept.iter().rev().skip(1) {
             if let Err(reason) = read(folder, round, known.plan.as_ref()) {
                 found.add(Fault::damaged(folder.checkpoint_file(round), reason, Cure::Nothing));
@@ -62,7 +61,7 @@ fn read(folder: &PlanFolder, round: u32, plan: Option<&PlanHash>) -> Result<Mark
     let bytes = files::read_bytes(&folder.checkpoint_file(round)).map_err(|e| e.reason())?;
     let file = CheckpointFile::read(&bytes).map_err(|error| error.to_string())?;
     if plan.is_some_and(|plan| plan != file.plan()) {
-        return Err("it was made by another plan than this folder's".to_owned());
+        return Err(CheckpointError::Plan.to_string());
     }
     match file.round() {
         found if found == round => Ok(Mark { round, records: file.records() }),
@@ -131,7 +130,7 @@ fn absent_checkpoints(
     for round in listed.iter().filter(|round| !kept.contains(round)) {
         let is_latest = listed.last() == Some(round);
         let cure = if is_latest { Cure::Previous } else { Cure::Nothing };
-        if is_latest || depth >= Depth::Company {
+        if is_latest || depth >= Depth::Everything {
             found.add(Fault::absent(folder.checkpoint_file(*round), cure));
         }
     }
@@ -153,8 +152,18 @@ fn check_timings(folder: &PlanFolder, known: &Known, committed: u32, found: &mut
     if committed > 0 && !files::exists(&path) {
         return found.add(Fault::absent(path, Cure::Nothing));
     }
+    let expected = known.files.as_ref().filter(|_| known.is_finished);
+    let expected = expected.and_then(|files| files.get(RecordFile::Timings.name()));
     match timings::fault(&path, known.plan.as_ref(), committed) {
-        Ok(None) => {}
+        Ok(None) => {
+            let now = expected.and_then(|_| Content::of(&path).ok());
+            if let (Some(now), Some(expected)) = (now, expected)
+                && now != *expected
+            {
+                let reason = format!("{expected} were written, it has {now} now");
+                found.add(Fault::damaged(path, reason, Cure::Nothing));
+            }
+        }
         Ok(Some(reason)) => found.add(Fault::damaged(path, reason, Cure::Nothing)),
         Err(error) => found.add(Fault::unreadable(&error.into(), Cure::Nothing)),
     }

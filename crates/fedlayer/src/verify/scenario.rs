@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Cure, Fault, Findings};
 use crate::{
     content::Content,
+    exit::Failure,
     files,
+    run_folder::{NOTE, SCENARIO},
     run_note::{Provenance, says},
+    sealed::Sealed,
 };
 
 /// Keys that are named; a file that has nothing to do with the run would differ in all.
@@ -26,8 +30,9 @@ pub(super) fn check(path: &Path, provenance: &Provenance, found: &mut Findings) 
     let differ = match says(&text) {
         Ok(now) => differences(&provenance.scenario_says, &now),
         Err(report) => {
-            let reason = report.lines().next().unwrap_or_default();
-            let words = format!("it is no scenario any more: {reason}");
+            // What is wrong, and where.
+            let reason: Vec<&str> = report.lines().take(2).map(str::trim).collect();
+            let words = format!("it is no scenario any more: {}", reason.join(" "));
             return found.add(Fault::damaged(path.to_owned(), words, Cure::Restore));
         }
     };
@@ -38,9 +43,31 @@ pub(super) fn check(path: &Path, provenance: &Provenance, found: &mut Findings) 
         ));
     }
     for difference in differ {
-        let words = format!("has changed since the run began: {difference}");
+        let words = format!("is not the scenario that `{NOTE}` speaks of: {difference}");
         found.add(Fault { path: path.to_owned(), words, cure: Cure::Restore });
     }
+}
+
+/// What a run began with, where its note says so and its scenario still is that; for whoever takes a single model of the run.
+///
+/// # Errors
+/// When one of the two is not what was written.
+pub(crate) fn provenance(run: &Path) -> Result<Option<Provenance>, Fault> {
+    let note = run.join(NOTE);
+    let damaged = |reason: String| Fault::damaged(note.clone(), reason, Cure::Restore);
+    let sealed = Sealed::read(&note).map_err(|failure: Failure| damaged(failure.first_line()))?;
+    let began = sealed.checked(|began: &Began| began.provenance.is_some()).map_err(damaged)?;
+    let Some(provenance) = began.provenance else { return Ok(None) };
+    let mut found = Findings::default();
+    check(&run.join(SCENARIO), &provenance, &mut found);
+    found.faults.into_iter().next().map_or(Ok(Some(provenance)), Err)
+}
+
+/// The part of a run's note that says what it began with.
+#[derive(Deserialize)]
+struct Began {
+    #[serde(default)]
+    provenance: Option<Provenance>,
 }
 
 /// The keys in which two scenarios differ, each with both values. Both are as [`says`] gives them.
