@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn plans_or_report(text: &str, settings: &[Setting]) {
     let facts = DataFacts { shape: vec![64], classes: 10, targets: 1, pool: 1438, test: 359 };
-    let data = |_: &DataSpec, _: u64| Ok(facts.clone());
+    let data = |_: &DataSpec, _: u32| Ok(facts.clone());
     match read("scenario.toml", text, settings, &data) {
         Ok(read) => {
             let plain = read.scenario.seeds.len() * read.scenario.strategy.len();

@@ -3,19 +3,30 @@
 use std::{fs, path::Path};
 
 /// The repository.
-pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Folders that hold tests.
 const TESTS: [&str; 2] = ["crates", "tests"];
 
-/// The page as it is now.
-pub(crate) fn page() -> String {
-    fs::read_to_string(Path::new(ROOT).join("docs/reliability.md")).unwrap()
+/// The page.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reliability.md");
+
+/// Compares a part of the page, between two comments, with what a test found. `INSTA_UPDATE=always` writes it there.
+pub(crate) fn hold(part: &str, found: &str) {
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (begin, end) = (format!("<!-- {part} -->\n\n"), format!("\n<!-- end of {part} -->"));
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (held, behind) = rest.split_once(&end).unwrap();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(PAGE, format!("{before}{begin}{found}{end}{behind}")).unwrap();
+        return;
+    }
+    assert_eq!(held, found, "docs/reliability.md has another `{part}` than the test");
 }
 
 #[test]
 fn every_test_that_the_page_on_reliability_names_exists() {
-    let page = page();
+    let page = fs::read_to_string(PAGE).unwrap();
     let (_, promises) = page.split_once("| promise | test | figure |").unwrap();
     let rows: Vec<Vec<&str>> = promises
         .lines()

@@ -261,9 +261,14 @@ impl SummaryRow {
             max_layer_barrier: barriers.max_layer_barrier,
             max_layer: barriers.max_layer,
             end_loss_spread: barriers.end_loss_spread,
-            bytes_up: records.iter().map(|record| record.bytes_up).sum(),
-            bytes_down: records.iter().map(|record| record.bytes_down).sum(),
+            bytes_up: total(records.iter().map(|record| record.bytes_up)),
+            bytes_down: total(records.iter().map(|record| record.bytes_down)),
             refused: Refusals::of(records),
         }
     }
+}
+
+/// The sum of counts, or the largest number that there is: records may be of another program.
+fn total(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }

@@ -76,6 +76,18 @@ fn what_cannot_be_measured_is_absent() {
     );
 }
 
+/// Records may be another program's, and say anything.
+#[test]
+fn bytes_beyond_the_largest_number_are_the_largest_number() {
+    let record = || RoundRecord {
+        bytes_up: u64::MAX,
+        bytes_down: 1,
+        ..round_record(EvaluationRecord::default())
+    };
+    let row = SummaryRow::new("all", 1, &[record(), record()]);
+    assert_eq!((row.bytes_up, row.bytes_down), (u64::MAX, 2));
+}
+
 fn round_record(evaluation: EvaluationRecord) -> RoundRecord {
     RoundRecord {
         round: 1,
