@@ -131,4 +131,40 @@ mod tests {
         assert_eq!(clients_in_words(&ids[..3], 3), "clients 0, 1 and 2");
         assert_eq!(clients_in_words(&ids, 9), "clients 0, 1, 2, 3 and 5 more");
     }
+
+    /// A round in which these clients do not count, for these reasons.
+    fn round(round: u32, missing: impl IntoIterator<Item = (u32, &'static str)>) -> RoundRecord {
+        let missing = missing.into_iter().map(|(client, reason)| MissingRecord {
+            client: ClientId(client),
+            reason: reason.to_owned(),
+        });
+        RoundRecord {
+            round,
+            attempt: 1,
+            reported: vec![ClientId(99)],
+            missing: missing.collect(),
+            averaged: "all".to_owned(),
+            examples: 1,
+            steps: 1,
+            train_loss: 1.0,
+            evaluation: None,
+            barriers: None,
+            bytes_up: 0,
+            bytes_down: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn of_many_causes_and_clients_the_most_frequent_and_the_first_are_kept() {
+        let rare = [(1, "a"), (2, "b"), (3, "c"), (4, "d")];
+        let records = [round(1, rare), round(2, (0..6).rev().map(|client| (client, "often")))];
+        let found = Refusals::of(&records).unwrap();
+        assert_eq!((found.client_rounds, found.of), (10, 12));
+        let reasons: Vec<&str> = found.causes.iter().map(|cause| &*cause.reason).collect();
+        assert_eq!(reasons, ["often", "a", "b", "c"]);
+        let often = &found.causes[0];
+        assert_eq!((often.client_count, often.clients.len()), (6, 4));
+        assert_eq!(often.clients, (0..4).map(ClientId).collect::<Vec<_>>());
+    }
 }

@@ -190,6 +190,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_no_line_names_is_part_of_the_set_up_though_it_begins_like_another() {
+        for pointer in ["/locality", "/barriers_of", "/analysis2", "/evaluate/everyone"] {
+            assert_eq!(changed(pointer, json!(1))[0].3, Effect::Setup, "{pointer}");
+        }
+    }
+
+    #[test]
     fn strategies_and_what_changes_no_number_are_not_named() {
         for (pointer, value) in [
             ("/strategy", json!([{ "name": "none" }])),
@@ -198,6 +205,7 @@ mod tests {
             ("/barriers", Value::Null),
             ("/barriers/every", json!(1)),
             ("/sweep", json!({ "grid": {} })),
+            ("/analysis", json!([{ "measure": { "hessian": {} } }])),
         ] {
             assert_eq!(changed(pointer, value), [], "{pointer}");
         }

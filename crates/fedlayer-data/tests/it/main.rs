@@ -4,6 +4,7 @@
 
 mod arrays;
 mod catalogue;
+mod close_calls;
 mod columns;
 mod decoders;
 mod dialects;

@@ -1,6 +1,12 @@
 //! Analyses that lack what they need.
 
-use crate::base::read_text;
+use fedlayer_core::{
+    DataFacts, Layout,
+    spec::{DataSpec, Loss},
+};
+use fedlayer_scenario::{DataFault, Outside, ValuesFault, read};
+
+use crate::base::{data, read_text};
 
 /// What a measurement would be refused for once all rounds are over is refused before the first.
 #[test]
@@ -103,4 +109,95 @@ fn an_analysis_that_cannot_be_made_is_refused() {
             panic!("{about}: {report}");
         }
     }
+}
+
+/// Five rounds of a small network, and an analysis.
+fn analysed(checkpoints: &str, analysis: &str) -> String {
+    format!(
+        "rounds = 5\n{checkpoints}\n[data]\nset = \"digits\"\n[clients]\ncount = 4\n[model]\nmlp = [4]\n\
+         [local]\nepochs = 1\nbatch = 4\noptimizer = {{ sgd = {{ lr = 0.1 }} }}\n\
+         [[strategy]]\nname = \"a\"\naverage = \"none\"\n[[analysis]]\n{analysis}\n"
+    )
+}
+
+#[track_caller]
+fn subspace(checkpoints: &str, rounds: &str, refused: Option<&str>) {
+    let text = analysed(checkpoints, &format!("measure = {{ subspace = {{}} }}\n{rounds}"));
+    let report = read_text(&text).err().map_or(String::new(), |report| report.to_string());
+    match refused {
+        Some(words) => assert!(report.contains(words), "{report}"),
+        None => assert_eq!(report, ""),
+    }
+}
+
+/// The states of a subspace are the kept rounds up to the analysed one; the last round is always kept.
+#[test]
+fn the_rounds_that_are_kept_decide_whether_a_subspace_has_states() {
+    let every = |every: u32| format!("checkpoints = {{ every = {every}, keep = \"all\" }}");
+    // Kept: 4 and 5.
+    subspace(&every(4), "", None);
+    subspace(&every(4), "rounds = \"last\"", None);
+    // Kept: 5 alone.
+    subspace(&every(9), "", Some("1 checkpoint up to round 5"));
+    // The first of all kept rounds has one state.
+    subspace(&every(4), "rounds = \"all\"", Some("1 checkpoint up to round 4"));
+    subspace(&every(4), "rounds = [4]", Some("1 checkpoint up to round 4"));
+}
+
+#[test]
+fn units_of_a_module_are_not_known() {
+    struct Modules;
+    impl Outside for Modules {
+        fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+            data(spec, clients)
+        }
+
+        fn module(&self, _: &str) -> Result<Layout, String> {
+            Ok(Layout::new([("fc.weight".to_owned(), vec![10, 64])]).unwrap())
+        }
+
+        fn try_module(&self, _: &str, _: &DataFacts, _: Loss, _: bool) -> Result<(), String> {
+            Ok(())
+        }
+    }
+    let text = analysed("", "measure = { align = {} }");
+    let text = text.replace("mlp = [4]", "torchscript = \"net.pt\"");
+    let report = read("x.toml", &text, &[], &Modules).unwrap_err().to_string();
+    assert!(report.contains("`align` permutes the units"), "{report}");
+}
+
+/// `initial` names the common start of models of one's own, and a plane's third model.
+#[test]
+fn an_initial_model_is_what_values_lack() {
+    struct Values;
+    impl Outside for Values {
+        fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+            data(spec, clients)
+        }
+
+        fn values(&self, _: &str, _: &Layout) -> Result<(), ValuesFault> {
+            Ok(())
+        }
+    }
+    for measure in ["criticality = {}", "surface = { through = \"models\" }"] {
+        let analysis = format!(
+            "measure = {{ {measure} }}\nmodels = {{ files = [\"a.safetensors\", \"b.safetensors\"] }}"
+        );
+        let read = |head: &str| read("x.toml", &analysed(head, &analysis), &[], &Values);
+        assert!(read("").is_err(), "{measure}");
+        if let Err(report) = read("initial = \"start.safetensors\"") {
+            panic!("{measure}: {report}");
+        }
+    }
+}
+
+#[test]
+fn a_layer_is_on_one_axis_of_a_plane() {
+    let through = |first: &str, second: &str| {
+        let through = format!("through = {{ layers = [[\"{first}\"], [\"{second}\"]] }}");
+        let text = analysed("", &format!("measure = {{ surface = {{ {through} }} }}"));
+        read_text(&text).err().map_or(String::new(), |report| report.to_string())
+    };
+    assert_eq!(through("fc1", "out"), "");
+    assert!(through("*", "out").contains("layer `out` is on both axes"));
 }
