@@ -212,11 +212,20 @@ mod tests {
     fn a_strategys_own_rounds_tell_more_than_those_of_others() {
         let work = |train| Parts { train, ..Parts::default() };
         let mut estimate =
-            Estimate::new([("a".to_owned(), work(10.0)), ("b".to_owned(), work(10.0))]);
+            Estimate::new([("a".to_owned(), work(10.0)), ("b".to_owned(), work(20.0))]);
         estimate.committed(0, work(1.0), work(1.0));
-        near(estimate.left().unwrap(), 9.0 + 10.0);
+        near(estimate.left().unwrap(), 9.0 + 20.0);
         estimate.committed(1, work(1.0), work(5.0));
-        near(estimate.left().unwrap(), 9.0 + 45.0);
+        // At the mean price of 3 seconds it would be 28 · 3.
+        near(estimate.left().unwrap(), 9.0 + 95.0);
+    }
+
+    #[test]
+    fn work_beyond_the_reckoning_is_not_taken_off_other_work() {
+        let work = |train, evaluate| Parts { train, evaluate, ..Parts::default() };
+        let mut estimate = Estimate::new([("a".to_owned(), work(1.0, 4.0))]);
+        estimate.committed(0, work(3.0, 1.0), work(3.0, 1.0));
+        near(estimate.left().unwrap(), 3.0);
     }
 
     #[test]

@@ -83,12 +83,7 @@ impl RunProgress {
             self.bar.set_message(self.with(|state| state.short(now)));
             return;
         }
-        let line = self.with(|state| {
-            // A beat may come while the run is being closed.
-            let is_due = state.heartbeat.is_some() && state.ticker.due(now);
-            is_due.then(|| state.line(now))
-        });
-        if let Some((text, fields)) = line {
+        if let Some((text, fields)) = self.with(|state| state.due_line(now)) {
             self.screen.talk_of(&text, fields);
         }
     }
@@ -194,6 +189,13 @@ impl State {
         Some((text, fields))
     }
 
+    /// The line, where one is due now.
+    fn due_line(&mut self, now: Duration) -> Option<Line> {
+        // A beat may come while the run is being closed.
+        let is_due = self.heartbeat.is_some() && self.ticker.due(now);
+        is_due.then(|| self.line(now))
+    }
+
     /// `37 of 150 rounds, 2 min left: …`.
     fn line(&self, now: Duration) -> Line {
         let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
@@ -268,14 +270,19 @@ mod tests {
 
     /// Two plans of two rounds, of one strategy with a long name; training alone costs something.
     fn state() -> State {
+        resumed([0, 0])
+    }
+
+    /// The same plans with these numbers of rounds committed before.
+    fn resumed(committed: [u32; 2]) -> State {
         let text = "rounds = 2\nseeds = [1, 2]\ndata.set = \"digits\"\nclients.count = 2\nmodel = \"linear\"\n\
                     local = { epochs = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }\n\
                     strategy = [{ name = \"a strategy of a rather long name\", average = \"all\" }]";
         let data = crate::data::Data::new(crate::folders::Folders::new(None));
         let plans = fedlayer_scenario::read("test", text, &[], &data).unwrap().plans;
         let cost = RoundCost(Parts { train: 1.0, ..Parts::default() });
-        let begin = |plan| Begin { plan: Arc::new(plan), committed: 0, cost };
-        State::new(plans.into_iter().map(begin).collect())
+        let begin = |(plan, committed)| Begin { plan: Arc::new(plan), committed, cost };
+        State::new(plans.into_iter().zip(committed).map(begin).collect())
     }
 
     fn record(round: u32) -> RoundRecord {
@@ -336,9 +343,31 @@ mod tests {
 
     #[test]
     fn a_plan_that_had_ended_before_says_nothing() {
+        assert!(resumed([2, 0]).ended(0, None, second(1)).is_none());
+    }
+
+    #[test]
+    fn a_resumed_run_counts_what_was_there_before() {
+        let mut state = resumed([2, 1]);
+        assert!(state.line(second(1)).0.starts_with("3 of 4 rounds; no round"));
+        state.committed(1, &record(2), Parts { train: 8.0, ..Parts::default() }, second(8));
+        assert_eq!(state.line(second(8)).1["seconds_left"], 0.0);
+        let (text, _) = state.ended(1, None, second(8)).unwrap();
+        assert!(text.ends_with("seed 2: finished (2 of 2 runs)"), "{text}");
+    }
+
+    #[test]
+    fn a_line_is_due_after_a_while_of_silence_until_the_run_is_closed() {
         let mut state = state();
-        state.plans[0].committed = 2;
-        assert!(state.ended(0, None, second(1)).is_none());
+        assert!(state.due_line(second(25)).is_none(), "nobody is told before the run begins");
+        state.heartbeat = Some(Heartbeat::start(|| ()));
+        assert!(state.due_line(second(25)).unwrap().0.starts_with("0 of 4 rounds"));
+        assert!(state.due_line(second(30)).is_none());
+        state.ended(0, None, second(40)).unwrap();
+        assert!(state.due_line(second(64)).is_none(), "the line of a plan counts as one");
+        assert!(state.due_line(second(65)).is_some());
+        state.heartbeat = None;
+        assert!(state.due_line(second(100)).is_none());
     }
 
     /// A terminal that keeps what is written to it.
