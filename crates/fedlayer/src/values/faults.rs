@@ -117,7 +117,7 @@ impl Faults<'_> {
     fn unknown_help(&self, file: &str, layout: &Layout) -> String {
         let renamed = self.unknown.iter().take(MOST_COMPARED);
         let renamed = renamed.filter_map(|name| Some((name, self.meant(name)?)));
-        let renamed: Vec<(&String, &str)> = renamed.collect();
+        let (renamed, doubtful) = sure(renamed.collect());
         if let Some((name, meant)) = renamed.first() {
             let pairs =
                 renamed.iter().map(|(name, meant)| format!("{}: {}", quoted(name), quoted(meant)));
@@ -127,6 +127,13 @@ impl Faults<'_> {
             );
             let name = shown(name);
             return format!("did you mean `{meant}` by `{name}`? {}", mended(file, &rename));
+        }
+        if let Some((_, meant)) = doubtful.first() {
+            let like = doubtful.iter().filter(|(_, other)| other == meant);
+            let like = list(like.map(|(name, _)| shown(name)));
+            return format!(
+                "`{meant}` may be any of {like}, or be made of them: save the network with that one tensor; weight normalisation is taken out by `torch.nn.utils.remove_weight_norm`, or `torch.nn.utils.parametrize.remove_parametrizations`"
+            );
         }
         if self.none_known {
             let names = layout.tensors().map(|tensor| &tensor.name);
@@ -205,6 +212,16 @@ impl Faults<'_> {
 /// The most names that are compared with those of the model: a long list would take long, and
 /// says nothing more.
 const MOST_COMPARED: usize = 50;
+
+/// A name in a file, and the tensor of the model that it probably means.
+type Meant<'n> = (&'n String, &'n str);
+
+/// Tells names that alone mean their tensor from those that share it with another. Renaming these
+/// would make another model, as with `weight_g` and `weight_v` of a weight normalisation.
+fn sure(renamed: Vec<Meant<'_>>) -> (Vec<Meant<'_>>, Vec<Meant<'_>>) {
+    let claims = |meant: &str| renamed.iter().filter(|(_, other)| *other == meant).count();
+    renamed.iter().copied().partition(|(_, meant)| claims(meant) == 1)
+}
 
 /// A line of Python that changes the tensors of a file and writes them to another.
 fn mended(file: &str, statement: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::Role;
+use fedlayer_core::{Role, TensorSpec};
 
 use super::*;
 
@@ -90,6 +90,23 @@ fn a_model_with_a_head_of_its_own_says_how_to_copy_a_tied_one() {
     assert!(help.contains("tied = true") && help.contains(copy), "{help}");
     let both = read(fixture("tied-both.safetensors"), &untied).unwrap();
     assert_eq!((both.params.values().len(), both.notes.len()), (36, 0));
+}
+
+/// One tensor for two names is what is left of the last of them: another model, without a word.
+#[test]
+fn two_tensors_are_never_renamed_to_one() {
+    let zeros = |tensor: &TensorSpec| {
+        let values = vec![0; 4 * tensor.range.len()];
+        (tensor.name.clone(), "F32", tensor.shape.clone(), values)
+    };
+    let mut tensors: Vec<Tensor> = net().tensors().map(zeros).collect();
+    tensors[0].0 = "fc1.weight_v".to_owned();
+    tensors.push(("fc1.weight_g".to_owned(), "F32", vec![2, 1], vec![0; 8]));
+    let (said, help) = refused(Written::new(written(&tensors)).path(), &net());
+    assert!(said.contains("also not in the file: `fc1.weight`"), "{said}");
+    assert!(help.contains("`fc1.weight` may be any of `fc1.weight_"), "{help}");
+    assert!(help.contains("`fc1.weight_v`") && help.contains("`fc1.weight_g`"), "{help}");
+    assert!(help.contains("remove_weight_norm") && !help.contains("names = "), "{help}");
 }
 
 #[test]
