@@ -116,7 +116,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::Seed;
+    use fedlayer_core::{Affine, Seed, Values};
 
     use super::*;
 
@@ -136,6 +136,24 @@ mod tests {
         assert_eq!(seen(view(-1, -2, false)), [0., 0., 0., 0., 0., 1.]);
         assert_eq!(seen(view(0, 1, true)), [0., 3., 2., 0., 6., 5.]);
         assert_eq!(seen(view(2, 3, false)), [0.; 6]);
+    }
+
+    /// torchvision's `RandomCrop` in front of `Normalize` has black there, which is −mean / std.
+    #[test]
+    fn the_border_of_a_crop_is_the_zero_that_the_model_sees() {
+        let white = Affine { factor: 1.0 / 255.0, offset: -0.5 };
+        let examples = Examples {
+            shape: vec![1, 2, 2],
+            values: Values::Bytes { bytes: vec![255; 4], channels: vec![white] },
+            ..Examples::new(vec![1], 2, vec![0.0], vec![1])
+        };
+        let augment = Augment { crop: 2, flip: false };
+        let mut generator = Seed::new(3).generator();
+        let rows = [0; 64];
+        let batch = Batch::augmented(&examples, &rows, augment, &mut generator, Device::Cpu);
+        let seen = Vec::<f32>::try_from(batch.unwrap().inputs.flatten(0, -1)).unwrap();
+        assert!(seen.contains(&0.0) && seen.contains(&0.5));
+        assert!(seen.iter().all(|&value| value == 0.0 || value == 0.5), "{seen:?}");
     }
 
     #[test]

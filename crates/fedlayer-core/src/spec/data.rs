@@ -87,7 +87,8 @@ impl DataSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
-    /// Pixels of zeros around the image, out of which a piece of the image's size is cut at a random place.
+    /// Pixels of zeros around the image, out of which a piece of the image's size is cut at a random place. They are zeros of what the model sees, after
+    /// `normalize`: the mean colour of a normalised set, where torchvision's `RandomCrop` in front of `Normalize` has black.
     #[schemars(range(max = 1_000))]
     pub crop: u32,
     /// Whether left and right change places in one half of the images.
