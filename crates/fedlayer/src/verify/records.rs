@@ -198,7 +198,7 @@ struct Line {
 /// The first line that cannot be one of the file's: no whole JSON, or of a round that is not its turn.
 fn by_form(file: RecordFile, text: &[u8]) -> Option<usize> {
     let mut before = 0;
-    let mut is_wrong = |line: &[u8]| {
+    let is_wrong = |line: &[u8]| {
         let Some(line) = line.strip_suffix(b"\n") else { return true };
         let Ok(Line { round }) = serde_json::from_slice(line) else { return true };
         let is_next = round == before + 1 || (file == RecordFile::Barriers && round >= before);
@@ -206,7 +206,7 @@ fn by_form(file: RecordFile, text: &[u8]) -> Option<usize> {
         !is_next
     };
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
-    lines.position(|line| is_wrong(line)).map(|index| index + 1)
+    lines.position(is_wrong).map(|index| index + 1)
 }
 
 /// The last round that has a line behind the first `bytes` of `rounds.jsonl`.
