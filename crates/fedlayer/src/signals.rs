@@ -91,9 +91,9 @@ pub(crate) fn end_at_once(screen: &Screen, words: String) -> AtOnce {
     AtOnce(alive)
 }
 
-/// [`end_at_once`] while a scenario is read and tried: nothing of it is there yet.
+/// [`end_at_once`] while a scenario is read and tried, before its first round.
 pub(crate) fn while_preparing(screen: &Screen) -> AtOnce {
-    end_at_once(screen, "interrupted before the first round; nothing was changed".to_owned())
+    end_at_once(screen, "interrupted before the first round".to_owned())
 }
 
 #[cfg(test)]
