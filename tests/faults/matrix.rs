@@ -72,7 +72,9 @@ fn try_all(runs: &Runs, state: State, counts: &mut Counts, wrong: &mut Vec<Strin
                 match outcome {
                     Ok((reader, outcome)) => found.0.add(name, state, reader, outcome),
                     Err(fault) => {
-                        found.1.push(format!("{state:?} run, `{name}` {damage:?}: {fault}"));
+                        let fault = format!("{state:?} run, `{name}` {damage:?}: {fault}");
+                        eprintln!("{fault}");
+                        found.1.push(fault);
                     }
                 }
             }

@@ -89,7 +89,11 @@ impl Damaged {
     /// Puts it in the place of the file.
     pub(super) fn put(&self, path: &Path) {
         match &self.bytes {
-            Some(bytes) => fs::write(path, bytes).unwrap(),
+            Some(bytes) => {
+                // The folder of analyses is not there before the rounds are over.
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, bytes).unwrap();
+            }
             None => fs::remove_file(path).unwrap(),
         }
     }
