@@ -179,8 +179,10 @@ impl Try<'_> {
         let said = format!("{}{}", done.stdout, done.stderr);
         let file = Path::new(self.name).file_name().unwrap().to_str().unwrap();
         let is_record = ["rounds.jsonl", "barriers.jsonl"].contains(&file);
-        let names_line =
-            || self.damaged.lines.iter().any(|line| says_number(&said, &format!("line {line}")));
+        let says = |line: &usize| {
+            ["line", "lines"].iter().any(|word| says_number(&said, &format!("{word} {line}")))
+        };
+        let names_line = || self.damaged.lines.iter().any(says);
         said.contains(file) && (!is_record || self.damaged.lines.is_empty() || names_line())
     }
 }
