@@ -73,7 +73,6 @@ fn try_all(runs: &Runs, state: State, counts: &mut Counts, wrong: &mut Vec<Strin
                     Ok((reader, outcome)) => found.0.add(name, state, reader, outcome),
                     Err(fault) => {
                         let fault = format!("{state:?} run, `{name}` {damage:?}: {fault}");
-                        eprintln!("{fault}");
                         found.1.push(fault);
                     }
                 }

@@ -273,7 +273,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use fedlayer_core::EvaluationRecord;
-    use indicatif::{ProgressDrawTarget, TermLike};
+    use indicatif::{ProgressBar, ProgressDrawTarget, TermLike};
 
     use super::*;
     use crate::screen::line_style;
@@ -411,7 +411,7 @@ mod tests {
     fn a_line_is_due_after_a_while_of_silence_until_the_run_is_closed() {
         let mut state = state();
         assert!(state.due_line(second(25)).is_none(), "nobody is told before the run begins");
-        state.heartbeat = Some(Heartbeat::start(|| ()));
+        state.heartbeat = Some(Heartbeat::start(Duration::from_secs(3600), || ()));
         assert!(state.due_line(second(25)).unwrap().0.starts_with("0 of 4 rounds"));
         assert!(state.due_line(second(30)).is_none());
         state.ended(0, None, second(40)).unwrap();

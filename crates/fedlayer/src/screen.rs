@@ -132,7 +132,7 @@ impl Screen {
             #[cfg(test)]
             Lines::Kept(lines) => {
                 let mut lines = lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                lines.push(text.into_owned());
+                lines.push(text.as_str().to_owned());
             }
         }
     }
@@ -166,6 +166,11 @@ impl Bar {
     /// Some more steps are done.
     pub(crate) fn inc(&self, steps: u64) {
         self.0.inc(steps);
+    }
+
+    /// There are this many steps in all.
+    pub(crate) fn set_length(&self, steps: u64) {
+        self.0.set_length(steps);
     }
 
     /// So many steps are done.

@@ -9,7 +9,9 @@ use super::{
 
 /// How often each outcome was seen, by the kind of file, the state of the run and the command.
 #[derive(Debug, Default)]
-pub(super) struct Counts(BTreeMap<String, BTreeMap<(bool, Reader), BTreeMap<Outcome, usize>>>);
+pub(super) struct Counts(BTreeMap<String, BTreeMap<(bool, Reader), Tally>>);
+
+type Tally = BTreeMap<Outcome, usize>;
 
 impl Counts {
     pub(super) fn add(&mut self, name: &str, state: State, reader: Reader, outcome: Outcome) {

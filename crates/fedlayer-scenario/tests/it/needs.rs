@@ -4,7 +4,7 @@ use fedlayer_core::{
     DataFacts, Layout,
     spec::{DataSpec, Loss},
 };
-use fedlayer_scenario::{DataFault, Outside, ValuesFault, read};
+use fedlayer_scenario::{DataFault, FileFault, Outside, read};
 
 use crate::base::{data, read_text};
 
@@ -152,7 +152,7 @@ fn units_of_a_module_are_not_known() {
             data(spec, clients)
         }
 
-        fn module(&self, _: &str) -> Result<Layout, String> {
+        fn module(&self, _: &str) -> Result<Layout, FileFault> {
             Ok(Layout::new([("fc.weight".to_owned(), vec![10, 64])]).unwrap())
         }
 
@@ -175,7 +175,7 @@ fn an_initial_model_is_what_values_lack() {
             data(spec, clients)
         }
 
-        fn values(&self, _: &str, _: &Layout) -> Result<(), ValuesFault> {
+        fn values(&self, _: &str, _: &Layout) -> Result<(), FileFault> {
             Ok(())
         }
     }

@@ -135,7 +135,7 @@ impl Faults<'_> {
         }
         if let Some((_, meant)) = doubtful.first() {
             let like = doubtful.iter().filter(|(_, other)| other == meant);
-            let like = list(like.map(|(name, _)| shown(name)));
+            let like = in_backticks(like.map(|(name, _)| name));
             return format!(
                 "`{meant}` may be any of {like}, or be made of them: save the network with that one tensor; weight normalisation is taken out by `torch.nn.utils.remove_weight_norm`, or `torch.nn.utils.parametrize.remove_parametrizations`"
             );

@@ -15,7 +15,7 @@ pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Failure> 
     let found = check(&args.run, Depth::Everything, |done, plans| {
         bar.set_length(plans as u64);
         bar.set_position(done as u64);
-        bar.set_message(format!("{done} of {plans} plans checked"));
+        bar.set_message(&format!("{done} of {plans} plans checked"));
         if bar.is_hidden() && ticker.due(began.elapsed()) {
             screen.talk(&format!("{done} of {plans} plans checked"));
         }

@@ -1,6 +1,6 @@
 //! Servers and folders that mean harm: each ends in its documented time with an error that says what happened, and nothing wrong is kept.
 
-use std::{os::unix::fs::symlink, time::Instant};
+use std::{os::unix::fs::symlink, path::Path, time::Instant};
 
 use super::*;
 
@@ -96,7 +96,8 @@ fn parts_of_two_versions_are_never_put_together() {
 
 #[test]
 fn nothing_is_written_through_a_link_that_is_called_like_a_part() {
-    let plant: [(&str, fn(&std::path::Path, &std::path::Path)); 2] = [
+    type Plant = fn(&Path, &Path);
+    let plant: [(&str, Plant); 2] = [
         ("a symbolic link", |to, part| symlink(to, part).unwrap()),
         ("a second name", |to, part| fs::hard_link(to, part).unwrap()),
     ];
