@@ -53,7 +53,7 @@ const SAID: &[(&str, i32, &[&str])] = &[
         ],
     ),
     ("run scenario.toml --out file/x/y", 6, &["folder `file/x/y`: `file` is a file"]),
-    ("certs file/x", 6, &["could not make the folder `file/x`: `file` is a file"]),
+    ("certs file/x", 6, &["could not make the folder `file`: `file` is a file"]),
     ("data fetch mnist --from . --to file/x", 6, &["`file` is a file"]),
     // A name that stands for a stream elsewhere.
     ("check -", 6, &["`-`: a scenario is read from a file, not from stdin"]),

@@ -87,11 +87,11 @@ fn initial_and_analyze_take_a_clients_model_and_no_checkpoint_that_is_not_one_mo
     found.extend(tensors(&place, end, "out."));
     assert_eq!(found, expected);
 
-    // A run that is gone on with from its beginning finds the model again.
+    // A run that is computed anew from its beginning finds the model again.
     let whole = place.records("next");
     fs::remove_dir_all(place.path("next/all")).unwrap();
     fs::remove_file(place.path("next/summary.json")).unwrap();
-    place.fedlayer("resume next --quiet").ok();
+    place.fedlayer("resume next --previous --quiet").ok();
     assert_same_bytes(&place.records("next"), &whole);
 }
 

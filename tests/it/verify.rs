@@ -346,7 +346,7 @@ fn the_files_of_an_analysis_are_checked_and_made_anew() {
 }
 
 /// A run that version 0.1.0 wrote before records had checksums.
-fn of_an_earlier_version() -> Place {
+pub(crate) fn of_an_earlier_version() -> Place {
     let place = Place::with(DIGITS);
     let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/fixtures/earlier-run");
     copy(&run, &place.path("run"));

@@ -133,7 +133,7 @@ fn record_lines_that_are_gone_are_missed() {
     fs::write(&rounds, "").unwrap();
     let done = place.fedlayer("resume run");
     assert_eq!(done.code, Some(6));
-    let words = format!("it has 0 bytes, the checkpoint speaks of {length}");
+    let words = format!("it has 0 bytes, {length} were committed: lines 1 and 2 are missing");
     assert!(
         done.stderr.contains(&words) && done.stderr.contains("rounds.jsonl"),
         "{}",

@@ -152,8 +152,9 @@ mod tests {
         let rows = [0; 64];
         let batch = Batch::augmented(&examples, &rows, augment, &mut generator, Device::Cpu);
         let seen = Vec::<f32>::try_from(batch.unwrap().inputs.flatten(0, -1)).unwrap();
-        assert!(seen.contains(&0.0) && seen.contains(&0.5));
-        assert!(seen.iter().all(|&value| value == 0.0 || value == 0.5), "{seen:?}");
+        let inside = white.of(255);
+        assert!(seen.contains(&0.0) && seen.contains(&inside));
+        assert!(seen.iter().all(|&value| value == 0.0 || value == inside), "{seen:?}");
     }
 
     #[test]

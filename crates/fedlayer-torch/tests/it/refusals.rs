@@ -35,7 +35,7 @@ fn a_job_that_does_not_fit_fails_alone_and_says_why() {
             "found client 7; the plan has 2, counted from 0",
             "found a model of 73 parameters in other layers; the plan's model has 83",
             "client 0: found round 0; rounds count from 1",
-            "client 0: found optimizer state of [3] values; the plan's optimizer has [83]",
+            "client 0: found optimizer state of [3] values, a number for each slot; the plan's optimizer has [83]",
         ]
     );
     let probes = [probe(&start, Split::ClientTest(ClientId(2)))];

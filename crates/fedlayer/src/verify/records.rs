@@ -114,9 +114,10 @@ fn reason(path: &Path, expected: &Expected<'_>, wrong: &Wrong, lines: Option<&Li
     let place = named(&numbers);
     match (wrong.short, numbers.len()) {
         (Some(short), 0) => format!("it has {short} bytes, {} were committed", expected.bytes),
-        (Some(short), _) => {
+        (Some(short), lines) => {
+            let are = if lines == 1 { "is" } else { "are" };
             format!(
-                "it has {short} bytes, {} were committed: from {place} on they are missing",
+                "it has {short} bytes, {} were committed: {place} {are} missing",
                 expected.bytes
             )
         }
