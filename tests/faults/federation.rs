@@ -205,7 +205,8 @@ impl Federation {
     fn worker_command(&mut self, port: u16, arguments: &str) -> Command {
         self.workers += 1;
         let log = self.place.path(&format!("worker-{}.log", self.workers));
-        let command = format!("worker --connect 127.0.0.1:{port} --patience 600 {arguments}");
+        let patience = if arguments.contains("--patience") { "" } else { "--patience 600" };
+        let command = format!("worker --connect 127.0.0.1:{port} {patience} {arguments}");
         let mut command = self.place.command(&command);
         command.stdout(Stdio::null()).stderr(fs::File::create(log).unwrap());
         if self.setting.traces {

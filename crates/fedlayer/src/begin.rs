@@ -10,7 +10,7 @@ use crate::{
     input_files::{InputsNote, ambiguities},
     inputs::Inputs,
     run_folder::{Beginning, RunFolder},
-    run_note::RunNote,
+    run_note::{Provenance, RunNote},
     screen::Screen,
     shortage,
     trainers::Trainers,
@@ -147,7 +147,9 @@ impl NewRun<'_> {
     pub(crate) fn folder(self, trainers: &Trainers, screen: &Screen) -> Result<RunFolder, Failure> {
         let locator = trainers.locator();
         ambiguities(locator).iter().for_each(|warning| screen.talk(warning));
-        let inputs = InputsNote::of(self.scenario, locator)?;
+        let provenance = self.note.provenance.as_ref();
+        let provenance = provenance.map(Provenance::blake3).transpose()?;
+        let inputs = InputsNote::of(self.scenario, provenance, locator)?;
         let beginning = Beginning { scenario: self.text, note: self.note, inputs: &inputs };
         match self.out {
             Some(path) => RunFolder::create(path.to_owned(), beginning),

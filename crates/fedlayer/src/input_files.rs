@@ -21,6 +21,9 @@ use crate::{
 pub(crate) struct InputsNote {
     /// The scenario file.
     pub(crate) scenario: PathBuf,
+    /// The hash of what `run.json` says the run began with, by which the two belong together; a run of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provenance: Option<String>,
     /// The files of its data sets, its models and its values.
     files: Vec<Input>,
 }
@@ -37,14 +40,18 @@ struct Input {
 }
 
 impl InputsNote {
-    /// Describes the files that a locator found for the scenario in the file `scenario`.
-    pub(crate) fn of(scenario: &Path, locator: &Locator) -> Result<Self, Failure> {
+    /// Describes the files that a locator found for the scenario in the file `scenario`; `provenance` is the hash of what the run begins with.
+    pub(crate) fn of(
+        scenario: &Path,
+        provenance: Option<String>,
+        locator: &Locator,
+    ) -> Result<Self, Failure> {
         let input = |(name, path): (FileName, PathBuf)| -> Result<Input, Failure> {
             let content = Content::of(&path)?;
             Ok(Input { name, path: files::absolute(&path)?, content })
         };
         let files: Result<Vec<Input>, Failure> = locator.used().into_iter().map(input).collect();
-        Ok(Self { scenario: files::absolute(scenario)?, files: files? })
+        Ok(Self { scenario: files::absolute(scenario)?, provenance, files: files? })
     }
 
     /// Where each file was.

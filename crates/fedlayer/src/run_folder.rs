@@ -14,7 +14,7 @@ use crate::{
     files::{self, FileError, FolderLock},
     input_files::InputsNote,
     plan_folder::PlanFolder,
-    run_note::RunNote,
+    run_note::{Provenance, RunNote},
     sealed::{Sealed, seal},
 };
 
@@ -244,8 +244,16 @@ pub(crate) fn read_inputs(folder: &Path, note: &RunNote) -> Result<Option<Inputs
     if is_old && !files::exists(&path) {
         return Ok(None);
     }
-    let inputs = Sealed::read(&path)?.checked(|_| !is_old);
-    inputs.map(Some).map_err(|reason| Failure::damaged(&path, reason))
+    let inputs: Result<InputsNote, _> = Sealed::read(&path)?.checked(|_| !is_old);
+    let inputs = inputs.map_err(|reason| Failure::damaged(&path, reason))?;
+    let of_run = note.provenance.as_ref().map(Provenance::blake3).transpose()?;
+    if inputs.provenance.is_some() && inputs.provenance != of_run {
+        return Err(Failure::damaged(
+            &path,
+            "it is another run's: `run.json` began with another scenario",
+        ));
+    }
+    Ok(Some(inputs))
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {

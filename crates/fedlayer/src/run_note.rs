@@ -95,6 +95,11 @@ pub(crate) struct PlanNote {
 }
 
 impl Provenance {
+    /// Its hash, which tells runs of different scenarios apart.
+    pub(crate) fn blake3(&self) -> Result<String, Failure> {
+        Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
+    }
+
     /// Of a run that begins, or of one of an earlier version that goes on, with the scenario's text `--set` included.
     pub(crate) fn of<'p>(
         text: &str,
