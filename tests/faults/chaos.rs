@@ -24,6 +24,12 @@ const NEAR: usize = 2;
 const NEARBY: &str = "--slots 2 --patience 30";
 const BEHIND_THE_PROXY: &str = "--slots 1 --patience 30";
 
+/// Rounds before each fault.
+const MOST_BEFORE: usize = 8;
+
+/// Rounds while one of them is paused.
+const MOST_MEANWHILE: usize = 60;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
     CoordinatorKilled,
@@ -53,9 +59,9 @@ struct Chaos {
 }
 
 impl Chaos {
-    /// Rounds enough that no run is over before the last fault.
+    /// Rounds enough, of both strategies together, that no run is over before the last fault.
     fn begin(faults: usize) -> Self {
-        let rounds = format!("rounds = {}", 20 + 8 * faults);
+        let rounds = format!("rounds = {}", 20 + faults * (MOST_BEFORE + MOST_MEANWHILE));
         let scenario = long().replace("rounds = 40", &rounds);
         let mut federation = Federation::start(&scenario, "--min-workers 1");
         let proxy = Proxy::to(federation.port);
@@ -66,9 +72,9 @@ impl Chaos {
     }
 
     /// Somewhere in the middle of a round: whatever phase it is in then.
-    fn go_on_for_a_while(&mut self, before: &str) {
-        let round = self.federation.rounds() + self.random.random_range(2..8);
-        until(&format!("round {round} before {before}"), || self.federation.rounds() >= round);
+    fn go_on_for_a_while(&mut self) {
+        let round = self.federation.rounds() + self.random.random_range(2..MOST_BEFORE);
+        self.federation.until_round(round);
         let spin = self.random.random_range(0..200_000);
         (0..spin).for_each(|_| std::hint::spin_loop());
     }
@@ -109,12 +115,13 @@ impl Chaos {
         }
     }
 
-    /// Up to twice the grace: half of the pauses lose their worker.
+    /// Up to twice the grace, so that half of the pauses lose their worker; fewer where the others get on fast.
     fn pause(&mut self) {
         let pause =
             Duration::from_millis(self.random.random_range(0..2 * GRACE.as_millis() as u64));
-        let began = Instant::now();
-        until("the end of a pause", || began.elapsed() > pause);
+        let (began, round) = (Instant::now(), self.federation.rounds() + MOST_MEANWHILE);
+        let is_over = || began.elapsed() > pause || self.federation.rounds() >= round;
+        until("the end of a pause", is_over);
     }
 }
 
@@ -125,7 +132,7 @@ fn kills_pauses_and_cuts_at_random_change_no_byte() {
     for number in 0..faults {
         // Each kind equally often, whatever the number.
         let fault = ALL[(number + number / ALL.len()) % ALL.len()];
-        chaos.go_on_for_a_while(&format!("fault {number}: {fault:?}"));
+        chaos.go_on_for_a_while();
         chaos.inject(fault);
     }
     chaos.proxy.set(Way::Open);

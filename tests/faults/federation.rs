@@ -276,10 +276,14 @@ impl Federation {
         line.map_or(0, |count| count.parse().unwrap())
     }
 
+    /// Waits for a round of the coordinator's; it must not be the last one.
     pub(crate) fn until_round(&mut self, round: usize) {
-        until(&format!("round {round}: {}", self.said()), || self.rounds() >= round);
-        let ended = self.coordinator.0.try_wait().unwrap();
-        assert!(ended.is_none(), "the run was over before: {}", self.said());
+        let mut ended = None;
+        until(&format!("round {round}: {}", self.said()), || {
+            ended = self.coordinator.0.try_wait().unwrap();
+            ended.is_some() || self.rounds() >= round
+        });
+        assert!(ended.is_none(), "the run was over before round {round}: {}", self.said());
     }
 
     /// The phase that the coordinator is in, where its log names them.

@@ -13,6 +13,7 @@ mod runs;
 mod table;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -56,8 +57,8 @@ fn try_all(runs: &Runs, state: State, counts: &mut Counts, wrong: &mut Vec<Strin
     let undamaged = Undamaged::of(state, runs);
     let (other, own) = (runs.other(), runs.of(state));
     // Files that only a finished run has could be put into one that is not.
-    let mut names: Vec<String> =
-        copy_of(&runs.of(State::Finished)).files("run").into_keys().collect();
+    let names_of = |state| copy_of(&runs.of(state)).files("run").into_keys();
+    let mut names: BTreeSet<String> = names_of(state).chain(names_of(State::Finished)).collect();
     let is_wanted = |name: &str| only().is_none_or(|only| name.contains(&only));
     names.retain(|name| !name.starts_with(PLANS.1) && is_wanted(name));
     let tries: Vec<_> = names.iter().flat_map(|name| ALL.map(|damage| (name, damage))).collect();
