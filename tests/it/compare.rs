@@ -142,12 +142,16 @@ fn variants_of_a_sweep_are_compared_by_what_they_set() {
 
 /// Makes a run's note what earlier versions wrote: without the given keys, and without checksums.
 fn as_earlier_versions_wrote_it(runs: &Runs, run: &str, without: &[&str]) {
-    let path = runs.0.path(run).join("run.json");
-    let mut note: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    for key in without.iter().chain(&["provenance", "files", "checksum"]) {
-        assert!(note.as_object_mut().unwrap().remove(*key).is_some(), "{key}");
-    }
-    fs::write(path, serde_json::to_vec(&note).unwrap()).unwrap();
+    let take = |file: &str, keys: &[&str]| {
+        let path = runs.0.path(run).join(file);
+        let mut note: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for key in keys {
+            assert!(note.as_object_mut().unwrap().remove(*key).is_some(), "{key}");
+        }
+        fs::write(path, serde_json::to_vec(&note).unwrap()).unwrap();
+    };
+    take("run.json", &[without, &["provenance", "files", "checksum"]].concat());
+    take("inputs.json", &["provenance", "checksum"]);
 }
 
 /// What a folder of an earlier version holds: no times of analyses in `run.json`, no count of clients in the summary.

@@ -1,4 +1,4 @@
-//! [`Content`]: the length and the hash of a file; [`Hash`]: how they are found.
+//! [`Content`]: the length and the hash of a file; [`Hash`](struct@Hash): how they are found.
 
 use std::{
     fmt,

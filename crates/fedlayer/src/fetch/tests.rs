@@ -13,8 +13,10 @@ use std::{
     time::Duration,
 };
 
+use fedlayer_core::Seed;
 use fedlayer_data::{Download, KnownSet, Unpack};
 use flate2::{Compression, write::GzEncoder};
+use rand::RngExt;
 use tempfile::TempDir;
 
 use super::{FetchError, Job, Source, download::Client, verify::hash_of};
@@ -372,6 +374,18 @@ fn an_archive_without_a_file_is_refused_whole() {
     let (place, fetched) = fetch_archive(&tar_gz(&[("all/one.txt", b"1")]));
     let words = fetched.unwrap_err().to_string();
     assert!(words.contains("there is no `all/two.txt` in it"), "{words}");
+    assert_eq!(place.files(), []);
+}
+
+#[test]
+fn an_archive_that_breaks_off_in_a_file_leaves_nothing_of_it() {
+    // Bytes that do not get shorter, so that half of the archive ends in the middle of them.
+    let mut bytes = [0; 10_000];
+    Seed::new(1).generator().fill(&mut bytes[..]);
+    let whole = tar_gz(&[("all/one.txt", b"1"), ("all/two.txt", &bytes)]);
+    let (place, fetched) = fetch_archive(&whole[..whole.len() / 2]);
+    let words = fetched.unwrap_err().to_string();
+    assert!(words.contains("`all.tar.gz` cannot be unpacked"), "{words}");
     assert_eq!(place.files(), []);
 }
 

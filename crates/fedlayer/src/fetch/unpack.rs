@@ -81,15 +81,30 @@ fn member(
     let beside = to.with_added_extension("part");
     let mut part =
         PartFile::open(beside.clone())?.ok_or_else(|| FetchError::Busy(beside.clone()))?;
+    match fill(&mut part, entry, broken, to) {
+        Ok(()) => Ok(part),
+        Err(error) => {
+            part.discard()?;
+            Err(error)
+        }
+    }
+}
+
+/// Writes a member into its part.
+fn fill(
+    part: &mut PartFile,
+    entry: &mut impl Read,
+    broken: &impl Fn(String) -> FetchError,
+    to: &Path,
+) -> Result<(), FetchError> {
     part.restart()?;
     let mut piece = vec![0; 1 << 18];
     loop {
         let count = entry.read(&mut piece).map_err(|error| broken(error.to_string()))?;
         if count == 0 {
-            return Ok(part);
+            return Ok(());
         }
         if part.bytes() + count as u64 > LARGEST_MEMBER {
-            part.discard()?;
             let name = to.file_name().unwrap_or_default().display();
             return Err(broken(format!("`{name}` unpacks to more than {LARGEST_MEMBER} bytes")));
         }
