@@ -151,6 +151,56 @@ class Twofold(Plain):
         return torch.cat([logits, logits], 1) if self.training else logits
 
 
+class Rarely(Plain):
+    """Few values are dropped: on two inputs mostly none."""
+
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout(0.01)
+
+    def forward(self, x):
+        return self.fc(self.drop(x.flatten(1)))
+
+
+class Nothing(Rarely):
+    def __init__(self):
+        super().__init__()
+        self.drop = nn.Dropout(0.0)
+
+
+class Sometimes(Plain):
+    def forward(self, x):
+        logits = self.fc(x.flatten(1))
+        if bool(x.sum() > 1e9):
+            logits = logits + torch.randn_like(logits)
+        return logits
+
+
+class Ages(Plain):
+    """Does something else from the hundredth call on."""
+
+    def __init__(self):
+        super().__init__()
+        self.age = 0
+
+    def forward(self, x):
+        self.age += 1
+        return self.fc(x.flatten(1)) * (2.0 if self.age > 100 else 1.0)
+
+
+class Shrinks(Plain):
+    def forward(self, x):
+        logits = self.fc(x.flatten(1))
+        if self.training:
+            self.fc.weight.detach().mul_(0.5)
+        return logits
+
+
+class Couple(Plain):
+    def forward(self, x):
+        return self.fc(x.reshape(2, 16))
+
+
 def main():
     warnings.simplefilter("ignore")
     FOLDER.mkdir(exist_ok=True)
@@ -159,7 +209,7 @@ def main():
         kind.__name__.lower(): kind()
         for kind in [
             Plain, Pair, Names, Parts, Wide, Raises, Cuda, Tokens, Masked, Nan, Steep, Drops, Norms, Counts,
-            Attends, Fussy, Twofold,
+            Attends, Fussy, Twofold, Rarely, Nothing, Sometimes, Ages, Shrinks, Couple,
         ]
     }
     modules |= {"double": Plain().double(), "half": Plain().half(), "brain": Plain().bfloat16()}

@@ -23,20 +23,20 @@ struct Class {
     parts: Vec<(String, String)>,
     /// Whether its methods draw random numbers.
     draws: bool,
+    /// Whether they do so by an operator that always draws.
+    draws_always: bool,
+    /// The attributes that its methods set.
+    assigned: Vec<String>,
     /// Whether its methods drop nothing and normalise by saved statistics, in training too.
     is_frozen: bool,
 }
 
-/// What stands in code that draws random numbers.
-const RANDOM: [&str; 7] = [
-    "dropout",
-    "torch.rand",
-    "torch.bernoulli",
-    "torch.normal",
-    "torch.multinomial",
-    "uniform_(",
-    "rrelu",
-];
+/// What stands in code that draws random numbers, if it is told to.
+const SOMETIMES_RANDOM: [&str; 2] = ["dropout", "rrelu"];
+
+/// What stands in code that always draws them.
+const RANDOM: [&str; 5] =
+    ["torch.rand", "torch.bernoulli", "torch.normal", "torch.multinomial", "uniform_("];
 
 impl ModuleCode {
     /// Reads the code in an archive; nothing where its values name no class.
@@ -62,6 +62,20 @@ impl ModuleCode {
     /// The full names of the parts whose code draws random numbers; the whole module's is `forward`.
     pub(crate) fn random(&self) -> Vec<String> {
         self.named(|class| class.draws)
+    }
+
+    /// Whether a part draws random numbers whatever an argument says.
+    pub(crate) fn draws_on_some_inputs(&self) -> bool {
+        !self.named(|class| class.draws_always).is_empty()
+    }
+
+    /// The full names of the attributes that methods set.
+    pub(crate) fn assigned(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        self.visit(&mut |prefix, class| {
+            found.extend(class.assigned.iter().map(|name| format!("{prefix}{name}")));
+        });
+        found
     }
 
     /// The full names of the parts that are in eval mode for good, as a trace of a module in eval mode is.
@@ -130,9 +144,18 @@ fn declare(line: &str, class: &mut Class) {
     } else if let Some((name, part)) = part(line) {
         class.parts.push((name, part));
     } else {
-        class.draws |= RANDOM.iter().any(|word| line.contains(word));
+        let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+        class.draws_always |= has(&RANDOM);
+        class.draws |= has(&RANDOM) || has(&SOMETIMES_RANDOM);
+        class.assigned.extend(assigned(line));
         class.is_frozen |= is_frozen(line);
     }
+}
+
+/// The attribute that a line sets: `self.calls = torch.add(…)`.
+fn assigned(line: &str) -> Option<String> {
+    let (name, _) = line.strip_prefix("self.")?.split_once(" = ")?;
+    name.chars().all(|c| c.is_alphanumeric() || c == '_').then(|| name.to_owned())
 }
 
 /// A part that a line declares: `fc : __torch__.Linear`, or `__annotations__["0"] = __torch__.Linear`.
@@ -189,6 +212,14 @@ fn argument(arguments: &str, place: usize) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_that_are_set_are_found_and_those_that_are_read_are_not() {
+        assert_eq!(assigned("self.c = torch.add(c, 1)"), Some("c".to_owned()));
+        for line in ["training = self.training", "self.fc.x = y", "return self.fc", "self.c == 1"] {
+            assert_eq!(assigned(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn a_part_that_was_traced_in_eval_mode_is_known_by_its_call() {

@@ -99,6 +99,21 @@ impl Module {
         self.code.as_ref().map(ModuleCode::random).unwrap_or_default()
     }
 
+    /// Whether its code draws random numbers whatever an argument says, as dropout does not; perhaps on some inputs alone.
+    pub(crate) fn draws_on_some_inputs(&self) -> bool {
+        self.code.as_ref().is_some_and(ModuleCode::draws_on_some_inputs)
+    }
+
+    /// The attributes that its methods set, by its code.
+    pub(crate) fn assigned(&self) -> Vec<String> {
+        self.code.as_ref().map(ModuleCode::assigned).unwrap_or_default()
+    }
+
+    /// Whether there is code that says what it does.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.code.is_some()
+    }
+
     /// The names of the module's buffers, by its code.
     pub(crate) fn buffers(&self) -> Vec<String> {
         self.code.as_ref().map(ModuleCode::buffers).unwrap_or_default()

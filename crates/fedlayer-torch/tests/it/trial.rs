@@ -169,3 +169,30 @@ fn other_classes_are_refused() {
     let end = "it makes [2, 3] (float32) of inputs [2, 1, 4, 4]; logits are [2, 5] (float32)";
     assert!(found.ends_with(end), "{found}");
 }
+
+#[test]
+fn random_numbers_that_two_inputs_hardly_show_are_refused_and_a_dropout_of_nothing_is_not() {
+    let words = "which could not be repeated; save it without them";
+    assert_eq!(reason("rarely"), format!("it draws random numbers in training (`drop`), {words}"));
+    assert_eq!(
+        reason("sometimes"),
+        format!("it draws random numbers in training (`forward`), {words}")
+    );
+    assert_eq!(tried("nothing", &facts(), Loss::CrossEntropy, true), Ok(()));
+}
+
+#[test]
+fn what_depends_on_the_calls_before_is_refused_for_what_it_is() {
+    assert_eq!(
+        reason("ages"),
+        "it sets `age` when it is called, so that what it does depends on the calls before; save it without"
+    );
+    let found = reason("shrinks");
+    assert!(found.contains("its code draws no random numbers: it changes values"), "{found}");
+}
+
+#[test]
+fn a_module_for_batches_of_two_is_refused() {
+    let found = reason("couple");
+    assert!(found.starts_with("it does not take inputs of shape [64, 1, 4, 4]"), "{found}");
+}
