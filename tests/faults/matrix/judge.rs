@@ -65,7 +65,7 @@ impl Reader {
             Self::Verify => "verify run".to_owned(),
             Self::Compare => format!("compare run {}", other.display()),
             Self::Analyze => {
-                format!("analyze barriers run --variant {} --out rows --json", super::PLANS.0)
+                format!("analyze cumulative run --variant {} --out rows --json", super::PLANS.0)
             }
             Self::Resume => "resume run".to_owned(),
             Self::Previous => "resume run --previous".to_owned(),
