@@ -310,26 +310,10 @@ impl Table {
 
 /// Checks that the plan's layers are those that the forward pass will take apart.
 fn check_layout(found: &Layout, expected: &Layout) -> Result<(), TorchError> {
-    let mut tensors = found.tensors();
-    for tensor in expected.tensors() {
-        let shape = |shape: &[usize]| shape.to_vec();
-        match tensors.next() {
-            Some(other) if other == tensor => {}
-            other => {
-                return Err(TorchError::Shape {
-                    tensor: tensor.name.clone(),
-                    found: other.map_or_else(Vec::new, |other| shape(&other.shape)),
-                    expected: shape(&tensor.shape),
-                });
-            }
-        }
-    }
-    match tensors.next() {
-        None => Ok(()),
-        Some(extra) => Err(TorchError::Shape {
-            tensor: extra.name.clone(),
-            found: extra.shape.clone(),
-            expected: Vec::new(),
-        }),
-    }
+    let Some(difference) = expected.first_difference(found) else { return Ok(()) };
+    Err(TorchError::Shape {
+        tensor: difference.name().to_owned(),
+        found: difference.found.map_or_else(Vec::new, |tensor| tensor.shape.clone()),
+        expected: difference.expected_shape(),
+    })
 }
