@@ -125,7 +125,6 @@ fn noise_has_its_length_and_its_subspace() {
             let rank = one(&found, "rank", set, base).value.unwrap();
             assert_eq!(rank, basis.len() as f64, "{set}");
             assert_eq!(rank, if set == "c" { 4.0 } else { 9.0 });
-            let here = range(set);
             for kind in ["training", "null", "interpolation", "extrapolation"] {
                 let key = (kind.to_owned(), set.to_owned(), base.to_owned());
                 let Some(draws) = noises.get(&key) else {
@@ -135,23 +134,27 @@ fn noise_has_its_length_and_its_subspace() {
                 };
                 assert_eq!(draws.len(), 8);
                 for (sigma, noise) in draws {
-                    let most = if set == "all" { 10.0 } else { 5.0 };
-                    assert!((0.001..=most).contains(sigma));
-                    assert!((norm(noise) - sigma).abs() <= 1e-6 * sigma.max(1.0), "{key:?}");
-                    assert!(
-                        noise.iter().enumerate().all(|(at, n)| here.contains(&at) || *n == 0.0)
-                    );
-                    let inside = share(&noise[here.clone()], &basis);
-                    match kind {
-                        "null" => assert!(inside < 1e-10, "{key:?}: {inside}"),
-                        // Both ends of the way are states, so it is in the span.
-                        _ => assert!((inside - 1.0).abs() < 1e-8, "{key:?}: {inside}"),
-                    }
+                    check_noise(kind, set, *sigma, noise, &basis);
                 }
             }
         }
     }
     assert_eq!(of(&found, "clean", "none", "0").len(), 1);
+}
+
+/// Checks the length of a noise, and which subspace of which layers it is in.
+fn check_noise(kind: &str, set: &str, sigma: f64, noise: &[f64], basis: &[Vector]) {
+    let here = range(set);
+    let most = if set == "all" { 10.0 } else { 5.0 };
+    assert!((0.001..=most).contains(&sigma));
+    assert!((norm(noise) - sigma).abs() <= 1e-6 * sigma.max(1.0), "{kind} {set}");
+    assert!(noise.iter().enumerate().all(|(at, n)| here.contains(&at) || *n == 0.0));
+    let inside = share(&noise[here], basis);
+    match kind {
+        "null" => assert!(inside < 1e-10, "{kind} {set}: {inside}"),
+        // Both ends of the segment are states, so its direction is in the span.
+        _ => assert!((inside - 1.0).abs() < 1e-8, "{kind} {set}: {inside}"),
+    }
 }
 
 /// Towards the other model, and away from it.
