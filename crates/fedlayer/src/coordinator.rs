@@ -11,7 +11,8 @@ use fedlayer_core::{Plan, Split, printable};
 use fedlayer_runtime::{
     Shutdown,
     remote::{
-        self, Briefing, Capacity, End, Hub, ListenError, Listening, Metrics, Security, serve,
+        self, BoundPort, ConnectionLimits, Hub, ListenError, Metrics, RunEnd, RunOffer, Security,
+        serve,
     },
 };
 use fedlayer_scenario::Read;
@@ -67,7 +68,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     begin::warn_of_inputs(&trainers, &read.plans, screen)?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let lengths = trainers.clone();
-    let briefing = Briefing {
+    let briefing = RunOffer {
         name,
         scenario: read.text.clone(),
         identity: identity(&plans, &trainers).map_err(Failure::Data)?,
@@ -167,9 +168,9 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<StartingPoint, Failur
 }
 
 /// Takes the port, so that its number is known and nobody else has it.
-fn listen(address: SocketAddr) -> Result<Listening, Failure> {
+fn listen(address: SocketAddr) -> Result<BoundPort, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(Listening::open(address)).map_err(|error| {
+    runtime.block_on(BoundPort::open(address)).map_err(|error| {
         Failure::Address(format!(
             "{error}\nhint: another process may be listening there: choose another port with `--listen`"
         ))
@@ -181,7 +182,7 @@ struct Port {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     /// The port, until it is served.
-    listening: Option<Listening>,
+    listening: Option<BoundPort>,
     security: Security,
     min_workers: usize,
     deadline: Option<Duration>,
@@ -216,7 +217,7 @@ impl Workplace for Port {
         ));
         let (hub, security, failed) =
             (self.hub.clone(), self.security.clone(), self.failed.clone());
-        let capacity = Capacity::within(open_files::limit());
+        let capacity = ConnectionLimits::within(open_files::limit());
         let (broken, mut breaks) = tokio::sync::oneshot::channel();
         self.tasks.spawn(async move {
             if let Err(error) = serve(listening, hub, security, capacity).await {
@@ -226,13 +227,13 @@ impl Workplace for Port {
         });
         if let Some(deadline) = self.deadline {
             let hub = self.hub.clone();
-            self.tasks.spawn(async move { hub.watch(deadline).await });
+            self.tasks.spawn(async move { hub.reissue_overdue(deadline).await });
         }
         let mut word = word.clone();
         tokio::select! {
-            () = self.hub.wait_for(self.min_workers) => Ok(Some(self.hub.clone())),
+            () = self.hub.wait_for_workers(self.min_workers) => Ok(Some(self.hub.clone())),
             () = word.wait() => {
-                self.hub.farewell(End::Stopped).await;
+                self.hub.farewell(RunEnd::Stopped).await;
                 Ok(None)
             }
             Ok(()) = &mut breaks => {
@@ -252,7 +253,7 @@ impl Workplace for Port {
         format!("go on with `{again}`, or in one process with `fedlayer resume {folder}`")
     }
 
-    async fn close(&mut self, end: End) {
+    async fn close(&mut self, end: RunEnd) {
         self.hub.farewell(end).await;
     }
 }
@@ -263,7 +264,7 @@ pub(crate) fn health(args: &HealthArgs, screen: &Screen) -> Result<(), Failure> 
         args.certs.as_deref().map(|folder| security::tls(folder, Side::Worker)).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let address = args.connect.to_string();
-    let asked = runtime.block_on(remote::health(&address, Security { tls, token: None }));
+    let asked = runtime.block_on(remote::check_health(&address, Security { tls, token: None }));
     asked.map_err(|why| {
         Failure::Address(format!("the coordinator at {} does not serve: {why}", args.connect))
     })?;

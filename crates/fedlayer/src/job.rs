@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 use fedlayer_core::{Plan, Summary, spec::AnalysisSpec};
 use fedlayer_runtime::{
     Link, RunError, Shutdown,
-    remote::{End, Metrics},
+    remote::{Metrics, RunEnd},
     shutdown,
 };
 
@@ -69,7 +69,7 @@ pub(crate) trait Workplace {
     }
 
     /// Every plan came to its end, or the user ended them.
-    async fn close(&mut self, _end: End) {}
+    async fn close(&mut self, _end: RunEnd) {}
 }
 
 /// Plans that are about to be trained.
@@ -159,7 +159,7 @@ impl Job {
         let ends = in_turn(plans, &link, progress, &word).await;
         let finished = finished_plans(&ends);
         let ended = self.ended(ends, place);
-        place.close(if goes_on(&ended) { End::Stopped } else { End::Finished }).await;
+        place.close(if goes_on(&ended) { RunEnd::Stopped } else { RunEnd::Finished }).await;
         Ok(Trained { ended, finished })
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use fedlayer_core::Plan;
-use fedlayer_runtime::{Shutdown, WorkerPool};
+use fedlayer_runtime::{LocalPool, Shutdown};
 use fedlayer_torch::{Device, DeviceChoice};
 
 use crate::{
@@ -142,21 +142,21 @@ pub(crate) fn shared(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
 /// Threads of this process.
 struct Threads {
     /// Until they are given away: they end with their last task.
-    pool: Option<Arc<WorkerPool>>,
+    pool: Option<Arc<LocalPool>>,
 }
 
 impl Threads {
     /// Starts them.
     fn start(workers: usize, trainers: &Arc<Trainers>) -> Result<Self, Failure> {
-        let pool = WorkerPool::start(workers, trainers.clone())?;
+        let pool = LocalPool::start(workers, trainers.clone())?;
         Ok(Self { pool: Some(Arc::new(pool)) })
     }
 }
 
 impl Workplace for Threads {
-    type Link = WorkerPool;
+    type Link = LocalPool;
 
-    async fn open(&mut self, _word: &Shutdown) -> Result<Option<Arc<WorkerPool>>, Failure> {
+    async fn open(&mut self, _word: &Shutdown) -> Result<Option<Arc<LocalPool>>, Failure> {
         Ok(self.pool.take())
     }
 }

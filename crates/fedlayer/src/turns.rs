@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{ClientId, FederatedData, Federation, Plan, stacks};
-use fedlayer_runtime::{Committed, Journal, Link, Origin, RunError, Shutdown, remote::Metrics};
+use fedlayer_runtime::{
+    CommittedRound, Journal, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
+};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
@@ -46,7 +48,7 @@ pub(crate) struct Progress {
 /// A plan with everything that it needs to go on.
 struct Begun {
     data: Arc<FederatedData>,
-    from: Option<Origin>,
+    from: Option<ResumePoint>,
     journal: FileJournal,
 }
 
@@ -82,7 +84,7 @@ impl Waiting {
     fn begin(&self) -> Result<Begun, Failure> {
         let checkpoint = self.checkpoint()?;
         let journal = self.folder.journal(&self.plan, checkpoint.as_ref(), self.lock.clone())?;
-        let from = checkpoint.map(|checkpoint| Origin {
+        let from = checkpoint.map(|checkpoint| ResumePoint {
             committed: checkpoint.round,
             federation: checkpoint.federation,
         });
@@ -154,7 +156,7 @@ async fn run<L: Link>(
     let Begun { data, from, journal } = begun;
     let journal = Reporting { journal, index, progress };
     let examples = move |client| data.train_examples(client);
-    fedlayer_runtime::run(plan, examples, link, journal, from, word).await
+    fedlayer_runtime::run_plan(plan, examples, link, journal, from, word).await
 }
 
 /// A round of few stacks leaves workers idle; another plan's round fills them. Where a deadline runs, a plan has the workers to itself.
@@ -179,7 +181,7 @@ struct Reporting {
 }
 
 impl Journal for Reporting {
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), String> {
         self.journal.commit(committed)?;
         if let Some(counts) = &self.progress.counts {
             counts.committed(committed);
@@ -194,7 +196,7 @@ impl Journal for Reporting {
         Ok(())
     }
 
-    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
-        self.journal.keep(committed, federation)
+    fn persist(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+        self.journal.persist(committed, federation)
     }
 }

@@ -15,7 +15,7 @@ mod results;
 use std::sync::Arc;
 
 use fedlayer_core::{Plan, analyze, spec::AnalysisSpec};
-use fedlayer_runtime::{Team, WorkerPool};
+use fedlayer_runtime::{LocalPool, PooledTrainer};
 
 pub(crate) use self::{
     command::analyze as command,
@@ -108,8 +108,8 @@ impl Laboratory<'_> {
         place: (usize, usize),
     ) -> Result<Made, Failure> {
         let progress = AnalysisProgress::begin(self.screen, spec, name, plan, place);
-        let pool = WorkerPool::start(self.workers, self.trainers.clone())?;
-        let mut team = Watched::new(Team::new(pool, plan.clone()), &progress);
+        let pool = LocalPool::start(self.workers, self.trainers.clone())?;
+        let mut team = Watched::new(PooledTrainer::new(pool, plan.clone()), &progress);
         let mut rows = Vec::new();
         for subject in models::subjects(spec, plan, source, self.trainers, &mut team)? {
             let seed = plan.root_seed();
