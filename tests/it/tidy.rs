@@ -11,8 +11,14 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The libraries around the core.
-const STAR: [&str; 5] =
-    ["fedlayer-scenario", "fedlayer-data", "fedlayer-torch", "fedlayer-runtime", "fedlayer-report"];
+const STAR: [&str; 6] = [
+    "fedlayer-analysis",
+    "fedlayer-scenario",
+    "fedlayer-data",
+    "fedlayer-torch",
+    "fedlayer-runtime",
+    "fedlayer-report",
+];
 
 /// Dependencies that few packages may name: which, and who.
 const RESERVED: [(&str, &[&str]); 6] = [

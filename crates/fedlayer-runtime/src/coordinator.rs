@@ -8,8 +8,8 @@ use std::{
 
 use fedlayer_core::{
     Action, AverageError, ClientId, CohortUpdates, Event, Failure, Federation, LayerSchedule,
-    Machine, MissingCause, Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory,
-    stacks,
+    Machine, MissingCause, Params, Phase, Plan, ScheduleError, Ticket, TrainJob, Update,
+    spec::OptimizerMemory, stacks,
 };
 use thiserror::Error;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -46,7 +46,7 @@ pub enum RunError {
     Journal(String),
     /// The strategy's layers are not the model's: the plan was not validated.
     #[error("the strategy does not fit the model: {0}")]
-    Strategy(String),
+    Strategy(ScheduleError),
     /// The caller ended the run; the round in training is abandoned.
     #[error("interrupted in round {round}")]
     Interrupted {

@@ -6,7 +6,7 @@ use fedlayer_core::{
     BarrierKind, BarrierStudy, Evaluation, LayerSet, Layout, Metric, Mix, Params, Point, Probe,
     Seed, named_layers,
     spec::{BarrierSpec, Baseline, SetSpec, Weighting},
-    weighted_mean, weights,
+    update_weights, weighted_mean,
 };
 use serde::Deserialize;
 
@@ -122,7 +122,7 @@ fn averages_are_the_oracles() {
         clients.map(|(client, (model, &n))| update(client as u32, model, n)).collect();
     assert_eq!((oracle.averages.len(), oracle.mixes.len()), (10, 20));
     for average in &oracle.averages {
-        let weights = weights(average.weighting, &updates);
+        let weights = update_weights(average.weighting, &updates);
         let weighted: Vec<_> = weights.into_iter().zip(models.iter().map(|m| &**m)).collect();
         let mut target = (*models[average.into]).clone();
         weighted_mean(&mut target, &set(&layout, &average.layers), &weighted).unwrap();

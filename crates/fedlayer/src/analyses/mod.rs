@@ -14,7 +14,8 @@ mod results;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, analyze, spec::AnalysisSpec};
+use fedlayer_analysis::analyze;
+use fedlayer_core::{Plan, spec::AnalysisSpec};
 use fedlayer_runtime::{LocalPool, PooledTrainer};
 
 pub(crate) use self::{

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use fedlayer_analysis::{ModelSet, TrainedModel};
 use fedlayer_core::{
-    Architecture, ClientId, Federation, ModelSet, Params, Plan, TrainedModel, Trainer,
-    in_backticks,
+    Architecture, ClientId, Federation, Params, Plan, Trainer, in_backticks,
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
