@@ -1,5 +1,10 @@
 //! [`TorchError`]: what libtorch could not do, or was asked for and cannot be.
 
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
 use thiserror::Error;
 
 /// Why a trainer or a device could not be had, or why libtorch failed.
@@ -105,7 +110,24 @@ impl From<TorchError> for fedlayer_core::TrainerError {
     }
 }
 
-/// What the trace of an exception inside a module begins with.
+/// Runs libtorch code. A panic becomes an error.
+pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic: Box<dyn Any + Send>| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        TorchError::Torch(format!("panic: {}", words.unwrap_or("without a message")))
+    })
+}
+
+/// Runs libtorch code. Its errors and its panics become an error of the trainer.
+pub(crate) fn guarded<T>(
+    body: impl FnOnce() -> Result<T, tch::TchError>,
+) -> Result<T, fedlayer_core::TrainerError> {
+    let result = caught(body).and_then(|result| result.map_err(TorchError::from));
+    result.map_err(|error| fedlayer_core::TrainerError(error.to_string()))
+}
+
+/// The first words of the trace of an exception inside a module.
 const INTERPRETER: &str = "The following operation failed in the TorchScript interpreter";
 
 /// The sentence in a message of libtorch: its first line, before libtorch's own stack trace; of an exception inside a module the last line,

@@ -1,6 +1,8 @@
-//! [`differentiate`]: the gradient of a split's mean loss, and products of its Hessian with directions, by autograd.
+//! [`differentiate`]: the gradient of a split's mean loss, and products of its Hessian with
+//! directions, by autograd.
 //!
-//! H·v is the gradient of ⟨g, v⟩, g being the gradient (Pearlmutter 1994). Batches are an evaluation's; each adds to sums in f64.
+//! H·v is the gradient of ⟨g, v⟩ with the gradient g (Pearlmutter 1994). The batches are those of an
+//! evaluation. Their derivatives are summed in f64.
 
 use std::ops::Range;
 
@@ -8,53 +10,55 @@ use fedlayer_core::{Derivatives, Point, Role};
 use tch::{Kind, TchError, Tensor};
 
 use crate::{
-    engine::{Body, Engine},
-    evaluate::Seen,
-    graph::Mode,
-    passage::Laid,
-    prefix,
+    engine::Engine,
+    network::{LayerTensors, Mode},
 };
 
-/// A trained tensor that collects gradients, and where it lies in the flat parameters.
-struct Leaf {
+use super::{point::layers_of, split_data::SplitData};
+
+/// A trained tensor that collects gradients, and its range in the flat parameters.
+struct LeafTensor {
     tensor: Tensor,
     range: Range<usize>,
 }
 
-/// The derivatives of the mean loss at a point; nothing where the split has no example. Directions are as long as the parameters.
+/// Returns the derivatives of the mean loss at a point; `None` if the split has no examples. Each
+/// direction has a value per parameter.
 pub(crate) fn differentiate(
     engine: &Engine,
     point: &Point,
-    seen: &Seen,
-    along: &[Vec<f32>],
+    data: &SplitData,
+    directions: &[Vec<f32>],
 ) -> Result<Option<Derivatives>, TchError> {
-    let (layers, leaves) = leaves(engine, &prefix::laid(engine, point)?)?;
+    let labels = data.len() * engine.facts.targets;
+    if labels == 0 {
+        return Ok(None);
+    }
+    let (layers, leaves) = leaves(engine, &layers_of(engine, point)?)?;
     let tensors: Vec<&Tensor> = leaves.iter().map(|leaf| &leaf.tensor).collect();
-    let directions: Vec<Vec<Tensor>> =
-        along.iter().map(|direction| cut(engine, direction, &leaves)).collect::<Result<_, _>>()?;
+    let directions: Vec<Vec<Tensor>> = directions
+        .iter()
+        .map(|direction| by_leaf(engine, direction, &leaves))
+        .collect::<Result<_, _>>()?;
+    let twice = !directions.is_empty();
     let mut loss = 0.0;
-    let mut gradient = Sum::new(engine, &leaves)?;
-    let mut products: Vec<Sum<'_>> =
-        along.iter().map(|_| Sum::new(engine, &leaves)).collect::<Result<_, _>>()?;
-    for (start, count) in seen.batches(engine) {
-        let batch = seen.batch(engine, start, count)?;
-        let logits = engine.logits(&layers, &batch.inputs, &mut Mode::Differentiate)?;
+    let mut gradient = GradientSum::new(engine, &leaves)?;
+    let mut products: Vec<GradientSum<'_>> =
+        directions.iter().map(|_| GradientSum::new(engine, &leaves)).collect::<Result<_, _>>()?;
+    for (start, count) in data.batches(engine) {
+        let batch = data.batch(engine, start, count)?;
+        let logits = engine.network.logits(&layers, &batch.inputs, &mut Mode::Differentiate)?;
         let total = engine.criterion.each(&logits, &batch.labels)?.f_sum(Kind::Double)?;
         loss += total.f_double_value(&[])?;
-        let again = !along.is_empty();
-        let slopes = Tensor::f_run_backward(&[&total], &tensors, again, again)?;
-        gradient.add(&slopes)?;
+        let of_batch = Tensor::f_run_backward(&[&total], &tensors, twice, twice)?;
+        gradient.add(&of_batch)?;
         for (direction, product) in directions.iter().zip(&mut products) {
-            if let Some(slope) = slope_along(&slopes, direction)? {
+            if let Some(slope) = slope_along(&of_batch, direction)? {
                 product.add(&Tensor::f_run_backward(&[slope], &tensors, true, false)?)?;
             }
         }
     }
-    let labels = seen.len() * engine.facts.targets;
-    if labels == 0 {
-        return Ok(None);
-    }
-    let mean = |sum: Sum<'_>| sum.over(labels);
+    let mean = |sum: GradientSum<'_>| sum.divided_by(labels);
     Ok(Some(Derivatives {
         loss: loss / labels as f64,
         gradient: mean(gradient)?,
@@ -62,64 +66,63 @@ pub(crate) fn differentiate(
     }))
 }
 
-/// The layers with tensors that collect gradients where they are trained, and these.
-fn leaves(engine: &Engine, laid: &[Laid]) -> Result<(Vec<Laid>, Vec<Leaf>), TchError> {
-    let script = match &engine.body {
-        Body::Alone(alone) => alone.script(),
-        Body::Stacked(_) => None,
-    };
-    let mut leaves = Vec::new();
-    let layers = laid.iter().zip(engine.layout.layers()).map(|(laid, layer)| {
-        let tensors = laid.iter().zip(&layer.tensors).map(|(tensor, spec)| {
+/// Returns the layers with trained tensors that collect gradients, and these tensors.
+fn leaves(
+    engine: &Engine,
+    layers: &[LayerTensors],
+) -> Result<(Vec<LayerTensors>, Vec<LeafTensor>), TchError> {
+    let (mut tensors, mut ranges) = (Vec::new(), Vec::new());
+    let with_leaves = layers.iter().zip(engine.layout.layers()).map(|(layer, specs)| {
+        let pairs = layer.iter().zip(&specs.tensors);
+        let leaves = pairs.map(|(tensor, spec)| {
             if spec.role == Role::Statistic {
                 return Ok(tensor.shallow_clone());
             }
-            let tensor = tensor.f_detach()?.f_set_requires_grad(true)?;
-            leaves.push(Leaf { tensor: tensor.shallow_clone(), range: spec.range.clone() });
-            Ok(tensor)
+            let leaf = tensor.f_detach()?.f_set_requires_grad(true)?;
+            tensors.push(leaf.shallow_clone());
+            ranges.push(spec.range.clone());
+            Ok(leaf)
         });
-        tensors.collect::<Result<Laid, TchError>>()
+        leaves.collect::<Result<LayerTensors, TchError>>()
     });
-    let layers = layers.collect::<Result<Vec<_>, _>>()?;
-    if let Some(script) = script {
-        // A module has tensors of its own: the values are laid under them.
-        let flat: Vec<Tensor> = leaves.iter().map(|leaf| leaf.tensor.shallow_clone()).collect();
-        for (leaf, tensor) in leaves.iter_mut().zip(script.lay(&flat)?) {
-            leaf.tensor = tensor;
-        }
-    }
-    Ok((layers, leaves))
+    let with_leaves = with_leaves.collect::<Result<Vec<_>, _>>()?;
+    let pairs = engine.network.gradient_targets(tensors)?.into_iter().zip(ranges);
+    Ok((with_leaves, pairs.map(|(tensor, range)| LeafTensor { tensor, range }).collect()))
 }
 
-/// A direction in the shapes of the leaves.
-fn cut(engine: &Engine, direction: &[f32], leaves: &[Leaf]) -> Result<Vec<Tensor>, TchError> {
-    let leaf = |leaf: &Leaf| {
+/// Cuts a direction into tensors of the shapes of the leaves.
+fn by_leaf(
+    engine: &Engine,
+    direction: &[f32],
+    leaves: &[LeafTensor],
+) -> Result<Vec<Tensor>, TchError> {
+    let part = |leaf: &LeafTensor| {
         let values = Tensor::f_from_slice(&direction[leaf.range.clone()])?;
         values.f_view(leaf.tensor.size().as_slice())?.f_to_device(engine.device.into())
     };
-    leaves.iter().map(leaf).collect()
+    leaves.iter().map(part).collect()
 }
 
-/// Gradients of batches, summed in f64; 0 where no gradient comes.
-struct Sum<'a> {
-    leaves: &'a [Leaf],
-    parts: Vec<Tensor>,
+/// The sum of the gradients of batches, in f64.
+struct GradientSum<'a> {
+    leaves: &'a [LeafTensor],
+    sums: Vec<Tensor>,
     parameters: usize,
 }
 
-impl<'a> Sum<'a> {
-    fn new(engine: &Engine, leaves: &'a [Leaf]) -> Result<Self, TchError> {
-        let zeros = |leaf: &Leaf| {
+impl<'a> GradientSum<'a> {
+    fn new(engine: &Engine, leaves: &'a [LeafTensor]) -> Result<Self, TchError> {
+        let zeros = |leaf: &LeafTensor| {
             let kind = (Kind::Double, leaf.tensor.device());
             Tensor::f_zeros(leaf.tensor.size().as_slice(), kind)
         };
-        let parts = leaves.iter().map(zeros).collect::<Result<_, _>>()?;
-        Ok(Self { leaves, parts, parameters: engine.parameters })
+        let sums = leaves.iter().map(zeros).collect::<Result<_, _>>()?;
+        Ok(Self { leaves, sums, parameters: engine.parameters() })
     }
 
     fn add(&mut self, gradients: &[Tensor]) -> Result<(), TchError> {
-        for (sum, gradient) in self.parts.iter_mut().zip(gradients) {
-            // What a derivative does not reach has none.
+        for (sum, gradient) in self.sums.iter_mut().zip(gradients) {
+            // The gradient of a leaf without influence is undefined, and counts as 0.
             if gradient.defined() {
                 let _ = sum.f_add_(&gradient.f_detach()?.f_to_kind(Kind::Double)?)?;
             }
@@ -127,12 +130,11 @@ impl<'a> Sum<'a> {
         Ok(())
     }
 
-    /// The sums over `count`, in the layout's order.
-    fn over(self, count: usize) -> Result<Vec<f64>, TchError> {
+    /// Divides the sums by `count`. Returns them in the layout's order, 0 for running statistics.
+    fn divided_by(self, count: usize) -> Result<Vec<f64>, TchError> {
         let mut flat = vec![0.0; self.parameters];
-        for (leaf, part) in self.leaves.iter().zip(&self.parts) {
-            let part = part.f_reshape(-1)?.f_to_device(tch::Device::Cpu)?;
-            let values: Vec<f64> = part.try_into()?;
+        for (leaf, sum) in self.leaves.iter().zip(&self.sums) {
+            let values: Vec<f64> = sum.f_reshape(-1)?.f_to_device(tch::Device::Cpu)?.try_into()?;
             for (target, value) in flat[leaf.range.clone()].iter_mut().zip(values) {
                 *target = value / count as f64;
             }
@@ -141,13 +143,13 @@ impl<'a> Sum<'a> {
     }
 }
 
-/// ⟨g, v⟩; nothing where no gradient depends on the parameters.
-fn slope_along(slopes: &[Tensor], direction: &[Tensor]) -> Result<Option<Tensor>, TchError> {
-    let pairs = slopes.iter().zip(direction);
-    let depends = |slope: &Tensor| slope.defined() && slope.requires_grad();
-    let terms = pairs.filter(|(slope, _)| depends(slope));
-    let terms: Vec<Tensor> = terms
-        .map(|(slope, direction)| slope.f_mul(direction)?.f_sum(Kind::Double))
+/// Returns ⟨g, v⟩ for the gradient g and the direction v; `None` if no gradient depends on the
+/// parameters.
+fn slope_along(gradient: &[Tensor], direction: &[Tensor]) -> Result<Option<Tensor>, TchError> {
+    let depends = |gradient: &Tensor| gradient.defined() && gradient.requires_grad();
+    let pairs = gradient.iter().zip(direction).filter(|(gradient, _)| depends(gradient));
+    let terms: Vec<Tensor> = pairs
+        .map(|(gradient, direction)| gradient.f_mul(direction)?.f_sum(Kind::Double))
         .collect::<Result<_, _>>()?;
     match terms.is_empty() {
         true => Ok(None),

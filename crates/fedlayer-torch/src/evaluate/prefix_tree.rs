@@ -1,7 +1,9 @@
-//! [`Branch`]es: points in the order in which what their first layers share is computed once. No tensor is touched here.
+//! [`PrefixNode`]s: the points of a call in the order in which common prefixes are computed once. No
+//! tensor is touched here.
 //!
-//! Points are the leaves of a tree whose nodes are the different beginnings, layer after layer, that they have. Sorted by their parts they stand in depth-first
-//! order: a point goes on from the deepest node that it shares with the one before it, and only the nodes on the way to it are ever kept.
+//! The points are the leaves of a tree: its nodes are the different prefixes of layers. Sorted by
+//! the ids of their parts, the points are in depth-first order. A point continues from the deepest
+//! node that it shares with the point before it, so that only the nodes on the path to it are kept.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,88 +12,91 @@ use std::{
 
 use fedlayer_core::{Part, Point};
 
-/// A number for each different part, in the order in which they are met: an order that is the same in every run.
+/// An id per different part, in the order of first use. This order is the same in every run, unlike
+/// the order of the parts themselves.
 #[derive(Debug, Default)]
-pub(crate) struct Numbers(BTreeMap<Part, usize>);
+pub(super) struct PartIds(BTreeMap<Part, usize>);
 
-/// A point, the numbers of its parts from the input on, and where the probes stand that ask for it.
+/// A point, the ids of its parts from the input on, and the indices of the probes that ask for it.
 #[derive(Debug)]
-pub(crate) struct Branch<'a> {
-    pub(crate) point: &'a Point,
-    pub(crate) parts: Vec<usize>,
-    pub(crate) probes: Vec<usize>,
+pub(super) struct PrefixNode<'a> {
+    pub(super) point: &'a Point,
+    pub(super) parts: Vec<usize>,
+    pub(super) probes: Vec<usize>,
 }
 
-/// Where a branch goes on from, and where its pass is kept for later ones. A depth is a number of layers that a pass has gone through.
+/// The depths at which a pass begins and at which its activations are kept for later passes. A depth
+/// is a number of layers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stops {
-    /// The layers that it has in common with the branch before it: its pass was kept there.
-    pub(crate) shared: usize,
-    /// The depths, ascending, at which its own pass is kept.
-    pub(crate) kept: Vec<usize>,
+pub(super) struct Checkpoints {
+    /// The number of layers in common with the node before. Its activations were kept there.
+    pub(super) shared: usize,
+    /// The depths, ascending, at which this node's activations are kept.
+    pub(super) kept: Vec<usize>,
 }
 
-impl Numbers {
-    /// The different ones of some points of `layers` layers, in depth-first order.
-    pub(crate) fn branches<'a>(
+impl PartIds {
+    /// Returns the different points among `points`, of `layers` layers, in depth-first order.
+    pub(super) fn nodes<'a>(
         &mut self,
         points: impl Iterator<Item = (usize, &'a Point)>,
         layers: usize,
-    ) -> Vec<Branch<'a>> {
-        let mut branches: BTreeMap<Vec<usize>, (&Point, Vec<usize>)> = BTreeMap::new();
+    ) -> Vec<PrefixNode<'a>> {
+        let mut nodes: BTreeMap<Vec<usize>, (&Point, Vec<usize>)> = BTreeMap::new();
         for (probe, point) in points {
-            let parts = (0..layers).map(|layer| self.of(point.part(layer))).collect();
-            branches.entry(parts).or_insert_with(|| (point, Vec::new())).1.push(probe);
+            let parts = (0..layers).map(|layer| self.id(point.part(layer))).collect();
+            nodes.entry(parts).or_insert_with(|| (point, Vec::new())).1.push(probe);
         }
-        let branch = |(parts, (point, probes))| Branch { point, parts, probes };
-        branches.into_iter().map(branch).collect()
+        let node = |(parts, (point, probes))| PrefixNode { point, parts, probes };
+        nodes.into_iter().map(node).collect()
     }
 
-    fn of(&mut self, part: Part) -> usize {
+    fn id(&mut self, part: Part) -> usize {
         let next = self.0.len();
         *self.0.entry(part).or_insert(next)
     }
 }
 
-/// The stops of branches that are computed in this order.
-pub(crate) fn stops(branches: &[Branch<'_>]) -> Vec<Stops> {
-    let common = |pair: &[Branch<'_>]| {
+/// Returns the checkpoints of nodes that are computed in this order.
+pub(super) fn checkpoints(nodes: &[PrefixNode<'_>]) -> Vec<Checkpoints> {
+    let common = |pair: &[PrefixNode<'_>]| {
         let parts = pair[0].parts.iter().zip(&pair[1].parts);
         parts.take_while(|(before, own)| before == own).count()
     };
-    let shared: Vec<usize> = std::iter::once(0).chain(branches.windows(2).map(common)).collect();
-    // From the end: the depths, ascending, that later branches go on from; a shallower one in between cuts off the deeper ones.
+    let shared: Vec<usize> = std::iter::once(0).chain(nodes.windows(2).map(common)).collect();
+    // From the end: the depths, ascending, that later nodes go on from; a shallower one in between cuts off the deeper ones.
     let mut wanted: Vec<usize> = Vec::new();
-    let mut stops = Vec::with_capacity(branches.len());
-    for (index, &shared) in shared.iter().enumerate().take(branches.len()).rev() {
-        // Up to where a branch goes on from, everything was kept before; but for the first, nothing was.
+    let mut checkpoints = Vec::with_capacity(nodes.len());
+    for (index, &shared) in shared.iter().enumerate().take(nodes.len()).rev() {
+        // Up to where a node goes on from, everything was kept before; but for the first, nothing was.
         let new = |depth: &usize| index == 0 || *depth > shared;
-        stops.push(Stops { shared, kept: wanted.iter().copied().filter(new).collect() });
+        checkpoints.push(Checkpoints { shared, kept: wanted.iter().copied().filter(new).collect() });
         wanted.retain(|&depth| depth < shared);
         wanted.push(shared);
     }
-    stops.reverse();
-    stops
+    checkpoints.reverse();
+    checkpoints
 }
 
-/// Cuts branches into groups whose different parts take at most `most` bytes, and at least one branch each. `bytes` are those of each layer.
-pub(crate) fn groups(branches: &[Branch<'_>], bytes: &[usize], most: usize) -> Vec<Range<usize>> {
+/// Cuts nodes into groups of at least one node. The different parts of a group have at most `limit`
+/// bytes. `bytes` are the bytes of each layer.
+pub(super) fn groups(nodes: &[PrefixNode<'_>], bytes: &[usize], limit: usize) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let (mut start, mut known, mut total) = (0, BTreeSet::new(), 0);
-    for (index, branch) in branches.iter().enumerate() {
+    for (index, node) in nodes.iter().enumerate() {
         let size = |known: &BTreeSet<usize>| -> usize {
-            let parts = branch.parts.iter().zip(bytes);
+            let parts = node.parts.iter().zip(bytes);
             parts.filter(|(part, _)| !known.contains(*part)).map(|(_, bytes)| bytes).sum()
         };
-        if index > start && total + size(&known) > most {
+        if index > start && total + size(&known) > limit {
             groups.push(start..index);
             (start, known, total) = (index, BTreeSet::new(), 0);
         }
         total += size(&known);
-        known.extend(branch.parts.iter().copied());
+        known.extend(node.parts.iter().copied());
     }
-    if start < branches.len() {
-        groups.push(start..branches.len());
+    if start < nodes.len() {
+        groups.push(start..nodes.len());
     }
     groups
 }
@@ -104,9 +109,9 @@ mod tests {
 
     use super::*;
 
-    fn branches<'a>(point: &'a Point, parts: &[[usize; 3]]) -> Vec<Branch<'a>> {
-        let branch = |parts: &[usize; 3]| Branch { point, parts: parts.to_vec(), probes: vec![] };
-        parts.iter().map(branch).collect()
+    fn nodes<'a>(point: &'a Point, parts: &[[usize; 3]]) -> Vec<PrefixNode<'a>> {
+        let node = |parts: &[usize; 3]| PrefixNode { point, parts: parts.to_vec(), probes: vec![] };
+        parts.iter().map(node).collect()
     }
 
     fn point() -> Point {
@@ -115,38 +120,38 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_kept_where_a_later_one_goes_on_from_it() {
+    fn activations_are_kept_where_a_later_node_continues_from_them() {
         let point = point();
-        let branches =
-            branches(&point, &[[0, 1, 2], [0, 1, 3], [0, 4, 2], [0, 4, 3], [5, 1, 2], [5, 1, 3]]);
-        let found: Vec<_> = stops(&branches).into_iter().map(|s| (s.shared, s.kept)).collect();
+        let nodes =
+            nodes(&point, &[[0, 1, 2], [0, 1, 3], [0, 4, 2], [0, 4, 3], [5, 1, 2], [5, 1, 3]]);
+        let found: Vec<_> = checkpoints(&nodes).into_iter().map(|s| (s.shared, s.kept)).collect();
         let expected =
             [(0, vec![0, 1, 2]), (2, vec![]), (1, vec![2]), (2, vec![]), (0, vec![2]), (2, vec![])];
         assert_eq!(found, expected);
-        assert_eq!(stops(&[]), []);
+        assert_eq!(checkpoints(&[]), []);
     }
 
     #[test]
-    fn groups_hold_what_fits_and_at_least_one_branch() {
+    fn a_group_fits_the_limit_or_has_one_node() {
         let point = point();
-        let branches = branches(&point, &[[0, 1, 2], [0, 1, 3], [0, 4, 2], [5, 6, 7]]);
+        let nodes = nodes(&point, &[[0, 1, 2], [0, 1, 3], [0, 4, 2], [5, 6, 7]]);
         let bytes = [4, 2, 1];
-        assert_eq!(groups(&branches, &bytes, 100), vec![0..4; 1]);
-        assert_eq!(groups(&branches, &bytes, 10), [0..3, 3..4]);
-        assert_eq!(groups(&branches, &bytes, 8), [0..2, 2..3, 3..4]);
-        assert_eq!(groups(&branches, &bytes, 0), [0..1, 1..2, 2..3, 3..4]);
+        assert_eq!(groups(&nodes, &bytes, 100), vec![0..4; 1]);
+        assert_eq!(groups(&nodes, &bytes, 10), [0..3, 3..4]);
+        assert_eq!(groups(&nodes, &bytes, 8), [0..2, 2..3, 3..4]);
+        assert_eq!(groups(&nodes, &bytes, 0), [0..1, 1..2, 2..3, 3..4]);
         assert!(groups(&[], &bytes, 0).is_empty());
     }
 
     #[test]
-    fn points_stand_in_depth_first_order_and_equal_ones_once() {
+    fn different_points_are_in_depth_first_order_and_equal_ones_are_merged() {
         let (a, b) = (point(), point());
-        let mut numbers = Numbers::default();
+        let mut ids = PartIds::default();
         let points = [&b, &a, &b].into_iter().enumerate();
-        let branches = numbers.branches(points, 3);
-        let found: Vec<_> = branches.iter().map(|branch| branch.probes.clone()).collect();
+        let nodes = ids.nodes(points, 3);
+        let found: Vec<_> = nodes.iter().map(|node| node.probes.clone()).collect();
         assert_eq!(found, [vec![0, 2], vec![1]]);
-        assert_eq!(branches[0].parts, [0, 1, 2]);
-        assert_eq!(branches[1].parts, [3, 4, 5]);
+        assert_eq!(nodes[0].parts, [0, 1, 2]);
+        assert_eq!(nodes[1].parts, [3, 4, 5]);
     }
 }

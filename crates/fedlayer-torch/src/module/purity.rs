@@ -1,4 +1,4 @@
-//! [`Purity`]: sees that a module's code does nothing but compute.
+//! [`PurityCheck`]: sees that a module's code does nothing but compute.
 //!
 //! The code of an archive is a program: what its operators do, loading and running it does. Whatever
 //! libtorch would resolve to an operator must be on the list of pure ones. The check is made on the
@@ -10,13 +10,13 @@ use fedlayer_core::is_printable;
 
 use super::{
     operators::{is_impure, is_impure_alone, is_pure},
-    tokens::{Foreign, Kind, Token, tokens},
+    tokens::{ForeignCharacter, TokenKind, CodeToken, tokens},
 };
 
 /// Sees that files of code are pure, all of one archive.
 #[derive(Debug, Default)]
-pub(super) struct Purity<'s> {
-    files: Vec<(&'s str, Vec<Token<'s>>)>,
+pub(super) struct PurityCheck<'s> {
+    files: Vec<(&'s str, Vec<CodeToken<'s>>)>,
     /// The attributes and methods of all classes.
     declared: BTreeSet<String>,
 }
@@ -27,27 +27,27 @@ pub(super) struct Impurity {
     /// What is refused, and why.
     what: String,
     /// Where it stands: `forward` of `Net`, with the line of a file of the archive.
-    place: String,
+    location: String,
 }
 
 impl std::fmt::Display for Impurity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.what, self.place)
+        write!(f, "{} ({})", self.what, self.location)
     }
 }
 
-impl<'s> Purity<'s> {
+impl<'s> PurityCheck<'s> {
     /// Adds a file of code; `name` is its name in the archive.
     ///
     /// # Errors
     /// When the file is not written as `torch.jit.save` writes it.
     pub(super) fn add(&mut self, name: &'s str, source: &'s str) -> Result<(), Impurity> {
-        let tokens = tokens(source).map_err(|Foreign { found, line }| Impurity {
+        let tokens = tokens(source).map_err(|ForeignCharacter { found, line }| Impurity {
             what: format!(
                 "its code has a `{}` that `torch.jit.save` does not write",
                 found.escape_default()
             ),
-            place: format!("line {line} of `{name}`"),
+            location: format!("line {line} of `{name}`"),
         })?;
         self.declared.extend(declared(&tokens));
         self.files.push((name, tokens));
@@ -62,26 +62,26 @@ impl<'s> Purity<'s> {
         self.files.iter().try_for_each(|(name, tokens)| self.file(name, tokens))
     }
 
-    fn file(&self, file: &str, tokens: &[Token<'_>]) -> Result<(), Impurity> {
+    fn file(&self, file: &str, tokens: &[CodeToken<'_>]) -> Result<(), Impurity> {
         let mut scope = Scope::default();
         for at in 0..tokens.len() {
             scope.enter(tokens, at);
             let refused = match &tokens[at].kind {
-                Kind::Text(text) => text_problem(text),
-                Kind::Name("getattr") if !follows_point(tokens, at) => self.getattr(tokens, at),
-                Kind::Name(name) => self.name(tokens, at, name),
-                Kind::Number | Kind::Mark(_) => None,
+                TokenKind::Text(text) => text_problem(text),
+                TokenKind::Name("getattr") if !follows_point(tokens, at) => self.getattr(tokens, at),
+                TokenKind::Name(name) => self.name(tokens, at, name),
+                TokenKind::Number | TokenKind::Mark(_) => None,
             };
             if let Some(what) = refused {
-                let place = scope.place(file, tokens[at].line);
-                return Err(Impurity { what, place });
+                let location = scope.location(file, tokens[at].line);
+                return Err(Impurity { what, location });
             }
         }
         Ok(())
     }
 
     /// What is wrong with a name: an operator, an attribute or a name that stands alone.
-    fn name(&self, tokens: &[Token<'_>], at: usize, name: &str) -> Option<String> {
+    fn name(&self, tokens: &[CodeToken<'_>], at: usize, name: &str) -> Option<String> {
         if !follows_point(tokens, at) {
             return match name {
                 "torch" => operator("aten", &path(tokens, at, 1)),
@@ -105,17 +105,17 @@ impl<'s> Purity<'s> {
     }
 
     /// What is wrong with `getattr(x, "name")`, which is `x.name`.
-    fn getattr(&self, tokens: &[Token<'_>], at: usize) -> Option<String> {
+    fn getattr(&self, tokens: &[CodeToken<'_>], at: usize) -> Option<String> {
         let mut depth = 0_usize;
         for (index, token) in tokens.iter().enumerate().skip(at + 1) {
             match token.kind {
-                Kind::Mark('(' | '[' | '{') => depth += 1,
-                Kind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
-                Kind::Mark(',') if depth == 1 => {
-                    let after: Vec<&Kind<'_>> =
+                TokenKind::Mark('(' | '[' | '{') => depth += 1,
+                TokenKind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
+                TokenKind::Mark(',') if depth == 1 => {
+                    let after: Vec<&TokenKind<'_>> =
                         tokens[index + 1..].iter().take(2).map(|token| &token.kind).collect();
                     return match after[..] {
-                        [Kind::Text(name), Kind::Mark(')')] => self.attribute(name),
+                        [TokenKind::Text(name), TokenKind::Mark(')')] => self.attribute(name),
                         _ => Some(
                             "`getattr` takes an attribute that is not named in one text".to_owned(),
                         ),
@@ -131,34 +131,34 @@ impl<'s> Purity<'s> {
     }
 }
 
-fn follows_point(tokens: &[Token<'_>], at: usize) -> bool {
-    at > 0 && tokens[at - 1].kind == Kind::Mark('.')
+fn follows_point(tokens: &[CodeToken<'_>], at: usize) -> bool {
+    at > 0 && tokens[at - 1].kind == TokenKind::Mark('.')
 }
 
 /// Whether a name after a point belongs to `torch.…`, `ops.…` or `__torch__.…`, which are looked at from their first name.
-fn is_part_of_a_path(tokens: &[Token<'_>], at: usize) -> bool {
+fn is_part_of_a_path(tokens: &[CodeToken<'_>], at: usize) -> bool {
     let mut first = at;
     while first >= 2
         && follows_point(tokens, first)
-        && matches!(tokens[first - 2].kind, Kind::Name(_))
+        && matches!(tokens[first - 2].kind, TokenKind::Name(_))
     {
         first -= 2;
     }
     match tokens[first].kind {
         _ if follows_point(tokens, first) => false,
-        Kind::Name("torch") => at <= first + 2,
-        Kind::Name("ops") => at <= first + 4,
+        TokenKind::Name("torch") => at <= first + 2,
+        TokenKind::Name("ops") => at <= first + 4,
         // A class or a function of the archive.
-        Kind::Name("__torch__") => true,
+        TokenKind::Name("__torch__") => true,
         _ => false,
     }
 }
 
 /// The names that follow a name, each after a point: at most so many.
-fn path<'s>(tokens: &[Token<'s>], at: usize, most: usize) -> Vec<&'s str> {
+fn path<'s>(tokens: &[CodeToken<'s>], at: usize, most: usize) -> Vec<&'s str> {
     let pairs = tokens[at + 1..].chunks(2).take(most);
     let names = pairs.map_while(|pair| match pair {
-        [Token { kind: Kind::Mark('.'), .. }, Token { kind: Kind::Name(name), .. }] => Some(*name),
+        [CodeToken { kind: TokenKind::Mark('.'), .. }, CodeToken { kind: TokenKind::Name(name), .. }] => Some(*name),
         _ => None,
     });
     names.collect()
@@ -200,17 +200,17 @@ pub(super) fn text_problem(text: &str) -> Option<String> {
 }
 
 /// The attributes and methods that classes declare: `name : type`, `__annotations__["0"] = …`, `def name(`.
-fn declared(tokens: &[Token<'_>]) -> Vec<String> {
+fn declared(tokens: &[CodeToken<'_>]) -> Vec<String> {
     let begins_line = |at: usize| at == 0 || tokens[at - 1].line < tokens[at].line;
     let mut names = Vec::new();
     for at in 0..tokens.len() {
-        let kinds: Vec<&Kind<'_>> = tokens[at..].iter().take(3).map(|token| &token.kind).collect();
+        let kinds: Vec<&TokenKind<'_>> = tokens[at..].iter().take(3).map(|token| &token.kind).collect();
         match kinds[..] {
-            [Kind::Name("def"), Kind::Name(name), _] => names.push((*name).to_owned()),
-            [Kind::Name(name), Kind::Mark(':'), _] if begins_line(at) => {
+            [TokenKind::Name("def"), TokenKind::Name(name), _] => names.push((*name).to_owned()),
+            [TokenKind::Name(name), TokenKind::Mark(':'), _] if begins_line(at) => {
                 names.push((*name).to_owned());
             }
-            [Kind::Name("__annotations__"), Kind::Mark('['), Kind::Text(name)] => {
+            [TokenKind::Name("__annotations__"), TokenKind::Mark('['), TokenKind::Text(name)] => {
                 names.push(name.clone());
             }
             _ => {}
@@ -228,19 +228,19 @@ struct Scope<'s> {
 
 impl<'s> Scope<'s> {
     /// Takes note of a `class` or a `def` that begins at a token.
-    fn enter(&mut self, tokens: &[Token<'s>], at: usize) {
-        let Some(Token { kind: Kind::Name(name), .. }) = tokens.get(at + 1) else { return };
+    fn enter(&mut self, tokens: &[CodeToken<'s>], at: usize) {
+        let Some(CodeToken { kind: TokenKind::Name(name), .. }) = tokens.get(at + 1) else { return };
         match tokens[at].kind {
-            Kind::Name("class") => *self = Self { class: Some(name), method: None },
-            Kind::Name("def") if tokens[at].is_outermost => {
+            TokenKind::Name("class") => *self = Self { class: Some(name), method: None },
+            TokenKind::Name("def") if tokens[at].is_outermost => {
                 *self = Self { class: None, method: Some(name) };
             }
-            Kind::Name("def") => self.method = Some(name),
+            TokenKind::Name("def") => self.method = Some(name),
             _ => {}
         }
     }
 
-    fn place(&self, file: &str, line: usize) -> String {
+    fn location(&self, file: &str, line: usize) -> String {
         let within = match (self.method, self.class) {
             (Some(method), Some(class)) => format!("`{method}` of `{class}`, "),
             (Some(name), None) | (None, Some(name)) => format!("`{name}`, "),
@@ -259,7 +259,7 @@ mod tests {
         let source = format!(
             "class Net(Module):\n  fc : __torch__.Linear\n  save : Tensor\n  __annotations__[\"0\"] = __torch__.Linear\n  def forward(self: __torch__.Net,\n    x: Tensor) -> Tensor:\n    {lines}\n"
         );
-        let mut purity = Purity::default();
+        let mut purity = PurityCheck::default();
         purity.add("code/net.py", &source).map_err(|found| found.to_string())?;
         purity.check().map_err(|found| found.to_string())
     }

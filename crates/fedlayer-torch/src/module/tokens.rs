@@ -6,8 +6,8 @@
 
 /// A word of a source and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Token<'s> {
-    pub(super) kind: Kind<'s>,
+pub(super) struct CodeToken<'s> {
+    pub(super) kind: TokenKind<'s>,
     /// Counted from 1.
     pub(super) line: usize,
     /// Whether nothing, not even a blank, stands before it in its line.
@@ -16,7 +16,7 @@ pub(super) struct Token<'s> {
 
 /// What a word is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind<'s> {
+pub(super) enum TokenKind<'s> {
     /// A name or a keyword.
     Name(&'s str),
     /// A text, its escapes resolved.
@@ -29,7 +29,7 @@ pub(super) enum Kind<'s> {
 
 /// A character that stands in no source that `torch.jit.save` wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Foreign {
+pub(super) struct ForeignCharacter {
     pub(super) found: char,
     pub(super) line: usize,
 }
@@ -38,7 +38,7 @@ pub(super) struct Foreign {
 ///
 /// # Errors
 /// When the source has a character, a text or a comment that `torch.jit.save` does not write.
-pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Foreign> {
+pub(super) fn tokens(source: &str) -> Result<Vec<CodeToken<'_>>, ForeignCharacter> {
     let mut tokens = Vec::new();
     let mut rest = source;
     let mut line = 1;
@@ -49,25 +49,25 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Foreign> {
                 rest = &rest[1..];
                 continue;
             }
-            '"' => text(rest).ok_or(Foreign { found: first, line })?,
+            '"' => text(rest).ok_or(ForeignCharacter { found: first, line })?,
             'a'..='z' | 'A'..='Z' | '_' => name(rest),
-            '0'..='9' => (Kind::Number, number(rest)),
+            '0'..='9' => (TokenKind::Number, number(rest)),
             '\'' | '#' | '\\' | '`' | '$' | '?' | ';' => {
-                return Err(Foreign { found: first, line });
+                return Err(ForeignCharacter { found: first, line });
             }
-            mark if mark.is_ascii_punctuation() => (Kind::Mark(mark), 1),
-            found => return Err(Foreign { found, line }),
+            mark if mark.is_ascii_punctuation() => (TokenKind::Mark(mark), 1),
+            found => return Err(ForeignCharacter { found, line }),
         };
         let is_outermost = source[..source.len() - rest.len()].ends_with('\n') || tokens.is_empty();
-        tokens.push(Token { kind, line, is_outermost });
+        tokens.push(CodeToken { kind, line, is_outermost });
         rest = &rest[length..];
     }
     Ok(tokens)
 }
 
-fn name(rest: &str) -> (Kind<'_>, usize) {
+fn name(rest: &str) -> (TokenKind<'_>, usize) {
     let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-    (Kind::Name(&rest[..length]), length)
+    (TokenKind::Name(&rest[..length]), length)
 }
 
 /// The length of a number: `3`, `0.5`, `1.0000000000000001e-05`, `2j`.
@@ -88,7 +88,7 @@ fn number(rest: &str) -> usize {
 
 /// A text in double quotes with its length in the source; nothing where it is not closed in its line,
 /// or opened by three quotes.
-fn text(rest: &str) -> Option<(Kind<'_>, usize)> {
+fn text(rest: &str) -> Option<(TokenKind<'_>, usize)> {
     if rest.starts_with("\"\"\"") {
         return None;
     }
@@ -110,7 +110,7 @@ fn text(rest: &str) -> Option<(Kind<'_>, usize)> {
             }
         }
     }
-    Some((Kind::Text(String::from_utf8_lossy(&content).into_owned()), at + 1))
+    Some((TokenKind::Text(String::from_utf8_lossy(&content).into_owned()), at + 1))
 }
 
 /// The byte that an escape stands for, with the length of what follows the backslash.
@@ -136,13 +136,13 @@ fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
 mod tests {
     use super::*;
 
-    fn kinds(source: &str) -> Vec<Kind<'_>> {
+    fn kinds(source: &str) -> Vec<TokenKind<'_>> {
         tokens(source).unwrap().into_iter().map(|token| token.kind).collect()
     }
 
     #[test]
     fn names_numbers_texts_and_marks_are_told_apart() {
-        use Kind::{Mark, Name, Number, Text};
+        use TokenKind::{Mark, Name, Number, Text};
         assert_eq!(
             kinds("x0 = torch.mul(x, 1.0e-05, \"a\\\"\\303\\274\\x1b\")"),
             [
@@ -178,7 +178,7 @@ mod tests {
             ("sav\u{435}", '\u{435}', 1),
             ("a\r\n", '\r', 1),
         ] {
-            assert_eq!(tokens(source), Err(Foreign { found, line }), "{source:?}");
+            assert_eq!(tokens(source), Err(ForeignCharacter { found, line }), "{source:?}");
         }
     }
 }

@@ -1,77 +1,95 @@
-//! [`train`]: one client by itself, differentiated by autograd: networks of convolutions, residuals and attention.
+//! [`train`]: trains one client by autograd: convolutions, residuals, attention, modules.
 
 use fedlayer_core::spec::Precision;
 use tch::{Kind, TchError, Tensor};
 
 use crate::{
-    dropout::Dropout,
-    engine::{Alone, Engine},
-    gather::Batch,
-    graph::Mode,
-    stack::{Member, Trained},
+    engine::Engine,
+    network::{Dropout, LayerTensors, Leaves, Mode, trained_views},
 };
 
-/// Trains a member.
-pub(crate) fn train(
-    engine: &Engine,
-    alone: &Alone,
-    member: &Member<'_>,
-) -> Result<Trained, TchError> {
-    let mut params = engine.rows(member.params, engine.parameters)?; // (1, P)
-    let mut gradients = params.f_zeros_like()?; // (1, P); zero for good where nothing is trained
-    let mut slots = memory(engine, member, &params)?;
-    let views = alone.leaves(&params)?;
-    let (trained, gradient_views) = (alone.trained(&views), alone.views(&gradients)?);
-    let mut gradient_views = alone.trained(&gradient_views);
-    let steps = member.batches.steps();
-    let device = engine.device.into();
-    let mut sums: Vec<Tensor> = Vec::with_capacity(steps);
+use super::{augment::augmented, task::{LocalResult, LocalTask}};
+
+/// Trains one client.
+pub(crate) fn train(engine: &Engine, task: &LocalTask<'_>) -> Result<LocalResult, TchError> {
+    let mut params = engine.rows(task.params, engine.parameters())?; // (1, P)
+    let mut gradients = params.f_zeros_like()?; // (1, P); those of running statistics stay 0
+    let mut slots = optimizer_state(engine, task, &params)?;
+    let leaves = Leaves::new(&engine.network, &engine.layout, &params)?;
+    let layers = leaves.layers(&engine.layout);
+    let trained = leaves.trained(&engine.layout);
+    let mut gradient_views = trained_views(&engine.network, &engine.layout, &gradients)?;
+    let steps = task.batches.steps();
+    let mut losses: Vec<Tensor> = Vec::with_capacity(steps);
     for step in 0..steps {
-        let drawn = |name| member.seed.child(name).index(step as u64);
-        let (rows, augment) = (member.batches.of(step), alone.augment);
-        let mut generator = drawn("augment").generator();
-        let batch = Batch::augmented(&member.examples, rows, augment, &mut generator, device)?;
-        let mut dropout = Dropout::new(drawn("dropout"), device);
-        let kind = match engine.local.precision {
-            Precision::F32 => Kind::Float,
-            Precision::Bf16 => Kind::BFloat16,
-        };
-        let mut mode = Mode::Train { dropout: &mut dropout, kind };
-        let logits = alone.logits(&views, &batch.inputs, &mut mode)?; // (B·T, C)
-        let losses = engine.criterion.each(&logits, &batch.labels)?; // (B·T)
-        let by_params =
-            Tensor::f_run_backward(&[losses.f_mean(Kind::Float)?], &trained, false, false)?;
+        let of_labels = step_losses(engine, task, &layers, step)?; // (B·T)
+        let mean = of_labels.f_mean(Kind::Float)?;
+        let by_params = Tensor::f_run_backward(&[mean], &trained, false, false)?;
         for (view, gradient) in gradient_views.iter_mut().zip(&by_params) {
             view.f_copy_(gradient)?;
         }
-        sums.push(losses.f_detach()?.f_sum(Kind::Double)?);
-        let coefficients = engine.stepper.coefficients(&engine.local, member.moment(step));
+        losses.push(of_labels.f_detach()?.f_sum(Kind::Double)?);
+        let coefficients = engine.stepper.coefficients(&engine.local, task.position(step));
         let coefficients: Vec<Tensor> =
             coefficients.iter().map(|&value| engine.rows(&[value], 1)).collect::<Result<_, _>>()?; // each (1, 1)
         let _guard = tch::no_grad_guard();
         engine.stepper.step(&mut params, &mut gradients, &mut slots, &coefficients)?;
     }
-    alone.keep(&views, &params)?;
-    let losses: Vec<f64> = match sums.is_empty() {
-        true => Vec::new(),
-        false => Tensor::f_stack(&sums, 0)?.f_to_device(tch::Device::Cpu)?.try_into()?,
-    };
-    let labels = (member.batches.seen() * member.examples.targets).max(1);
-    let flat = |tensor: &Tensor| tensor.f_view(-1)?.f_to_device(tch::Device::Cpu)?.try_into();
-    let kept: &[Tensor] = if engine.keeps_memory() { &slots } else { &[] };
-    Ok(Trained {
-        params: flat(&params)?,
-        slots: kept.iter().map(flat).collect::<Result<_, _>>()?,
+    leaves.write_back_statistics(&engine.network, &engine.layout, &params)?;
+    let labels = (task.batches.seen() * task.examples.targets).max(1);
+    let kept: &[Tensor] = if engine.keeps_optimizer_state() { &slots } else { &[] };
+    Ok(LocalResult {
+        params: downloaded(&params)?,
+        slots: kept.iter().map(downloaded).collect::<Result<_, _>>()?,
         steps: steps as u64,
-        loss: losses.iter().sum::<f64>() / labels as f64,
+        loss: total(&losses)? / labels as f64,
     })
 }
 
-/// What the member's optimizer remembers, each `(1, P)`; zeros where it begins anew.
-fn memory(engine: &Engine, member: &Member<'_>, params: &Tensor) -> Result<Vec<Tensor>, TchError> {
-    let slot = |slot: usize| match member.slots.get(slot) {
-        Some(values) => engine.rows(values, engine.parameters),
+/// Runs the forward pass of a training step. Returns the loss of each label of the batch, `(B·T)`.
+fn step_losses(
+    engine: &Engine,
+    task: &LocalTask<'_>,
+    layers: &[LayerTensors],
+    step: usize,
+) -> Result<Tensor, TchError> {
+    let device = engine.device.into();
+    let seed = |name| task.seed.child(name).index(step as u64);
+    let (rows, augment) = (task.batches.of(step), engine.augment);
+    let mut generator = seed("augment").generator();
+    let batch = augmented(&task.examples, rows, augment, &mut generator, device)?;
+    let mut dropout = Dropout::new(seed("dropout"), device);
+    let kind = match engine.local.precision {
+        Precision::F32 => Kind::Float,
+        Precision::Bf16 => Kind::BFloat16,
+    };
+    let mut mode = Mode::Train { dropout: &mut dropout, kind };
+    let logits = engine.network.logits(layers, &batch.inputs, &mut mode)?; // (B·T, C)
+    engine.criterion.each(&logits, &batch.labels)
+}
+
+/// Copies the optimizer's state to the device, each tensor `(1, P)`; zeros for a new optimizer.
+fn optimizer_state(
+    engine: &Engine,
+    task: &LocalTask<'_>,
+    params: &Tensor,
+) -> Result<Vec<Tensor>, TchError> {
+    let slot = |slot: usize| match task.slots.get(slot) {
+        Some(values) => engine.rows(values, engine.parameters()),
         None => params.f_zeros_like(),
     };
     (0..engine.stepper.slots()).map(slot).collect()
+}
+
+/// The sum of the losses of all steps.
+fn total(losses: &[Tensor]) -> Result<f64, TchError> {
+    let losses: Vec<f64> = match losses.is_empty() {
+        true => Vec::new(),
+        false => Tensor::f_stack(losses, 0)?.f_to_device(tch::Device::Cpu)?.try_into()?,
+    };
+    Ok(losses.iter().sum())
+}
+
+fn downloaded(row: &Tensor) -> Result<Vec<f32>, TchError> {
+    row.f_view(-1)?.f_to_device(tch::Device::Cpu)?.try_into()
 }

@@ -1,179 +1,176 @@
-//! [`Feed`]: the examples of several steps of a stack, gathered at once, and what each step takes of them.
+//! [`StepBatches`]: the batches of several steps of a stack, gathered at once.
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::{
-    Device,
-    engine::{Engine, Stacked, Table},
-    stack::Member,
-};
+use crate::{engine::Engine, examples::DeviceExamples};
 
-/// Once a feed holds this many bytes of examples, it takes no further step.
+use super::task::LocalTask;
+
+/// The size of the gathered examples in bytes at which no further step is added.
 const BYTES: usize = 16 << 20;
 
-/// The examples and coefficients of some consecutive steps, step after step, within a step client after client.
+/// The batches and coefficients of some consecutive steps: step after step, and within a step
+/// client after client.
 ///
-/// Clients whose batch is smaller than the largest of the step are padded with their own last example at share 0, so that a padded row
-/// never is anybody else's and counts for nothing.
+/// A batch that is smaller than the largest one of its step is padded with the client's own last
+/// example at weight 0. Padding therefore changes nothing, and shows no client another's examples.
 #[derive(Debug)]
-pub(crate) struct Feed {
-    pub(crate) steps: Vec<Step>,
-    table: Table,
-    /// See [`Criterion::pulls`](crate::loss::Criterion::pulls). `(N, C)` or `(N, 1)`
-    pulls: Tensor,
+pub(crate) struct StepBatches {
+    pub(crate) spans: Vec<StepSpan>,
+    examples: DeviceExamples,
+    /// See [`Criterion::target_terms`](crate::loss::Criterion::target_terms). `(N, C)` or `(N, 1)`
+    target_terms: Tensor,
     /// One-hot rows. `(N, C)`
     targets: Tensor,
     /// See [`Criterion::residual`](crate::loss::Criterion::residual). `(N, C)`
     residual: Tensor,
     coefficients: Tensor,
-    /// How many coefficients a client has in a step.
-    width: usize,
+    /// The number of coefficients of a client in a step.
+    coefficient_count: usize,
 }
 
-/// The examples of all members of a stack.
+/// The examples of all clients of a stack.
 #[derive(Debug)]
-pub(crate) struct Source {
-    table: Table,
-    /// Per member: where its examples begin.
+pub(crate) struct StackExamples {
+    examples: DeviceExamples,
+    /// The row of each client's first example.
     offsets: Vec<i64>,
 }
 
-impl Source {
-    /// The pool, or the members' own examples one below the other where clients are drawn.
-    pub(crate) fn of(
-        stacked: &Stacked,
-        members: &[Member<'_>],
-        device: Device,
-    ) -> Result<Self, TchError> {
-        if let Some(pool) = &stacked.pool {
-            return Ok(Self { table: pool.share(), offsets: vec![0; members.len()] });
+impl StackExamples {
+    /// The pool; or, if each client draws its own examples, those of all clients of the stack.
+    pub(crate) fn new(engine: &Engine, tasks: &[LocalTask<'_>]) -> Result<Self, TchError> {
+        if let Some(pool) = &engine.pool {
+            return Ok(Self { examples: pool.share(), offsets: vec![0; tasks.len()] });
         }
-        let own = members.iter().map(|member| Table::new(&member.examples, device));
-        let own: Vec<Table> = own.collect::<Result<_, _>>()?;
+        let own = tasks.iter().map(|task| DeviceExamples::new(&task.examples, engine.device));
+        let own: Vec<DeviceExamples> = own.collect::<Result<_, _>>()?;
         let mut next = 0;
-        let offsets = own.iter().map(|table| {
+        let offsets = own.iter().map(|examples| {
             let offset = next;
-            next += table.len() as i64;
+            next += examples.len() as i64;
             offset
         });
-        Ok(Self { offsets: offsets.collect(), table: Table::joined(&own)? })
+        Ok(Self { offsets: offsets.collect(), examples: DeviceExamples::concatenated(&own)? })
     }
 }
 
-/// One step of a stack: K clients, of which each sees B examples at most.
+/// The rows and coefficients of one step of a stack.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    /// The clients that take part, K: the first of the stack.
+pub(crate) struct StepSpan {
+    /// The number of clients that make this step, K: the first of the stack.
     pub(crate) active: usize,
-    /// The largest of their batches, B.
+    /// The size of their largest batch, B.
     batch: usize,
-    /// The first row of the step.
+    /// The first row.
     row: usize,
-    /// Its first coefficient.
+    /// The first coefficient.
     coefficient: usize,
 }
 
-/// What one step sees.
+/// The tensors of one step, as views.
 #[derive(Debug)]
-pub(crate) struct Sight {
+pub(crate) struct StepView {
     /// `(K, B, F)`
     pub(crate) inputs: Tensor,
     /// `(K, B, C)` or `(K, B, 1)`
-    pub(crate) pulls: Tensor,
+    pub(crate) target_terms: Tensor,
     /// `(K, B, C)`
     pub(crate) targets: Tensor,
-    /// Where the residual goes. `(K, B, C)`
+    /// Memory for the residual. `(K, B, C)`
     pub(crate) residual: Tensor,
     /// Each `(K, 1)`
     pub(crate) coefficients: Vec<Tensor>,
 }
 
-impl Feed {
-    /// Gathers the steps from `first` on, as many as fit and as the stack takes. `members` have their steps in descending order.
+impl StepBatches {
+    /// Gathers the steps from `first` on, as many as fit into the memory limit. `tasks` are sorted
+    /// by their number of steps in descending order.
     pub(crate) fn gather(
         engine: &Engine,
-        source: &Source,
-        members: &[Member<'_>],
+        stack: &StackExamples,
+        tasks: &[LocalTask<'_>],
         first: usize,
     ) -> Result<Self, TchError> {
         let limit = BYTES / (4 * (engine.facts.features() + 3 * engine.facts.classes));
-        let last = members.first().map_or(0, |member| member.batches.steps());
-        let (mut steps, mut rows, mut shares, mut coefficients) = (vec![], vec![], vec![], vec![]);
+        let last = tasks.first().map_or(0, |task| task.batches.steps());
+        let (mut spans, mut rows, mut weights, mut coefficients) = (vec![], vec![], vec![], vec![]);
         for step in first..last {
             if rows.len() > limit {
                 break;
             }
-            let active = members.partition_point(|member| member.batches.steps() > step);
-            let active = &members[..active];
-            let sizes = active.iter().map(|member| member.batches.of(step).len());
+            let active = tasks.partition_point(|task| task.batches.steps() > step);
+            let active = &tasks[..active];
+            let sizes = active.iter().map(|task| task.batches.of(step).len());
             let batch = sizes.max().unwrap_or(0);
-            steps.push(Step {
+            spans.push(StepSpan {
                 active: active.len(),
                 batch,
                 row: rows.len(),
                 coefficient: coefficients.len(),
             });
-            for (member, offset) in active.iter().zip(&source.offsets) {
-                let seen = member.batches.of(step);
-                let padding = std::iter::repeat_n(&seen[seen.len() - 1], batch - seen.len());
-                rows.extend(seen.iter().chain(padding).map(|&row| offset + i64::from(row)));
-                shares.extend(std::iter::repeat_n(1.0 / seen.len() as f32, seen.len()));
-                shares.resize(rows.len(), 0.0);
-                let moment = member.moment(step);
-                coefficients.extend(engine.stepper.coefficients(&engine.local, moment));
+            for (task, offset) in active.iter().zip(&stack.offsets) {
+                let own = task.batches.of(step);
+                let padding = std::iter::repeat_n(&own[own.len() - 1], batch - own.len());
+                rows.extend(own.iter().chain(padding).map(|&row| offset + i64::from(row)));
+                weights.extend(std::iter::repeat_n(1.0 / own.len() as f32, own.len()));
+                weights.resize(rows.len(), 0.0);
+                let position = task.position(step);
+                coefficients.extend(engine.stepper.coefficients(&engine.local, position));
             }
         }
-        let table = source.table.select(&rows)?;
-        let targets = engine.criterion.targets(&table.labels)?; // (N, C)
+        let examples = stack.examples.select(&rows)?;
+        let targets = engine.criterion.targets(&examples.labels)?; // (N, C)
+        let weights = engine.rows(&weights, 1)?; // (N, 1)
         Ok(Self {
-            steps,
-            pulls: engine.criterion.pulls(&targets, &engine.rows(&shares, 1)?)?,
+            spans,
+            target_terms: engine.criterion.target_terms(&targets, &weights)?,
             residual: targets.f_empty_like()?, // (N, C)
             targets,
-            table,
+            examples,
             coefficients: engine.rows(&coefficients, 1)?,
-            width: engine.stepper.width(),
+            coefficient_count: engine.stepper.coefficient_count(),
         })
     }
 
-    /// What `step` sees, as views.
-    pub(crate) fn sight(&self, step: Step) -> Result<Sight, TchError> {
-        let (clients, batch) = (step.active as i64, step.batch as i64);
+    /// Returns the tensors of a step, as views.
+    pub(crate) fn view(&self, span: StepSpan) -> Result<StepView, TchError> {
+        let (clients, batch) = (span.active as i64, span.batch as i64);
         let view = |tensor: &Tensor| {
             let columns = tensor.size()[1];
             let strides = [batch * columns, columns, 1];
-            tensor.f_as_strided([clients, batch, columns], strides, step.row as i64 * columns) // (K, B, columns)
+            tensor.f_as_strided([clients, batch, columns], strides, span.row as i64 * columns) // (K, B, columns)
         };
-        let width = self.width as i64;
+        let count = self.coefficient_count as i64;
         let coefficient = |index| {
-            let start = step.coefficient as i64 + index;
-            self.coefficients.f_as_strided([clients, 1], [width, 1], start) // (K, 1)
+            let start = span.coefficient as i64 + index;
+            self.coefficients.f_as_strided([clients, 1], [count, 1], start) // (K, 1)
         };
-        Ok(Sight {
-            inputs: view(&self.table.inputs)?,
-            pulls: view(&self.pulls)?,
+        Ok(StepView {
+            inputs: view(&self.examples.inputs)?,
+            target_terms: view(&self.target_terms)?,
             targets: view(&self.targets)?,
             residual: view(&self.residual)?,
-            coefficients: (0..width).map(coefficient).collect::<Result<_, _>>()?,
+            coefficients: (0..count).map(coefficient).collect::<Result<_, _>>()?,
         })
     }
 
-    /// Adds to each client's sum the losses that its steps saw, once all residuals are there. Sums run in step order.
+    /// Adds the losses of the steps to each client's sum, in the order of the steps. Call it after
+    /// all residuals have been computed.
     pub(crate) fn add_losses(
         &self,
         engine: &Engine,
-        members: &[Member<'_>],
+        tasks: &[LocalTask<'_>],
         first: usize,
         sums: &mut [f64],
     ) -> Result<(), TchError> {
-        let losses = engine.criterion.losses(&self.residual, &self.table.labels)?; // (N)
+        let losses = engine.criterion.losses(&self.residual, &self.examples.labels)?; // (N)
         let losses: Vec<f32> = losses.f_to_kind(Kind::Float)?.try_into()?;
-        for (at, step) in self.steps.iter().enumerate() {
-            let clients = losses[step.row..].chunks(step.batch);
-            for ((sum, member), losses) in sums.iter_mut().zip(&members[..step.active]).zip(clients)
-            {
-                let seen = member.batches.of(first + at).len();
-                *sum += losses[..seen].iter().map(|&loss| f64::from(loss)).sum::<f64>();
+        for (index, span) in self.spans.iter().enumerate() {
+            let clients = losses[span.row..].chunks(span.batch);
+            for ((sum, task), losses) in sums.iter_mut().zip(&tasks[..span.active]).zip(clients) {
+                let size = task.batches.of(first + index).len();
+                *sum += losses[..size].iter().map(|&loss| f64::from(loss)).sum::<f64>();
             }
         }
         Ok(())

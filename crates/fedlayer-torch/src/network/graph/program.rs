@@ -1,18 +1,23 @@
-//! [`Program`]: a network's operations one after another, cut at its layers, so that a forward pass can stop between two of them and go on from there.
+//! [`Program`]: the operations of a network as a flat list of instructions, cut at the layers.
+//!
+//! A forward pass can stop between two layers and continue from there.
 
-use fedlayer_core::{Architecture, Attention, Conv, Linear, Norm, Op, Pool, spec::Activation};
+use fedlayer_core::{Architecture, Conv, Linear, Norm, Op, Pool, spec::Activation};
 
-/// The steps of a forward pass. What stands inside a residual stands in the list itself, between steps that keep the other branch's tensor aside.
+/// The instructions of a forward pass.
+///
+/// A residual is not nested: its body and its shortcut are part of the list, and instructions
+/// between them save the tensor of the other branch.
 #[derive(Debug, Clone)]
-pub(crate) struct Program {
-    steps: Vec<Step>,
-    /// Per layer, in the layout's order: the step that takes its tensors.
+pub(super) struct Program {
+    instructions: Vec<Instruction>,
+    /// Per layer, in the layout's order: the index of the instruction that uses its tensors.
     starts: Vec<usize>,
 }
 
-/// One step, which takes the tensors of one layer or of none.
+/// One instruction. It uses the tensors of one layer or of none.
 #[derive(Debug, Clone)]
-pub(crate) enum Step {
+pub(super) enum Instruction {
     Conv(Conv),
     Linear(Linear),
     Norm(Norm),
@@ -24,111 +29,116 @@ pub(crate) enum Step {
         stride: usize,
         channels: usize,
     },
-    /// A residual begins: its input is kept aside for the shortcut.
-    Fork,
-    /// Its body is done: what it made changes places with the input.
-    Turn,
-    /// Its shortcut is done: both are added.
-    Join,
-    /// Tokens become their embeddings.
-    Tokens,
-    /// The embeddings of the places are added.
-    Places,
-    /// Query, key and value are made, and mixed; what is made of the heads' outputs is a linear step.
-    Attend(Attention),
+    /// Begins a residual: saves its input for the shortcut.
+    SaveInput,
+    /// Ends a residual's body: saves its output, and restores the input for the shortcut.
+    SwapBranches,
+    /// Ends a residual's shortcut: adds the output of the body.
+    AddBranches,
+    /// Replaces tokens by their embeddings.
+    TokenEmbedding,
+    /// Adds the embeddings of the positions.
+    PositionEmbedding,
+    /// Projects to query, key and value, and applies attention. The projection of the heads'
+    /// outputs is the [`Linear`](Self::Linear) instruction that follows.
+    Attention {
+        qkv: Linear,
+        heads: usize,
+    },
     TiedHead,
 }
 
-impl Step {
-    fn takes_a_layer(&self) -> bool {
+impl Instruction {
+    fn has_layer(&self) -> bool {
         match self {
             Self::Conv(_)
             | Self::Linear(_)
             | Self::Norm(_)
-            | Self::Tokens
-            | Self::Places
-            | Self::Attend(_) => true,
+            | Self::TokenEmbedding
+            | Self::PositionEmbedding
+            | Self::Attention { .. } => true,
             Self::Activation(_)
             | Self::Pool(_)
             | Self::Dropout(_)
             | Self::Flatten
             | Self::Subsample { .. }
-            | Self::Fork
-            | Self::Turn
-            | Self::Join
+            | Self::SaveInput
+            | Self::SwapBranches
+            | Self::AddBranches
             | Self::TiedHead => false,
         }
     }
 }
 
 impl Program {
-    /// The steps of a network.
-    pub(crate) fn new(architecture: &Architecture) -> Self {
-        let mut steps = Vec::new();
-        architecture.ops.iter().for_each(|op| add(op, &mut steps));
-        Self::of(steps)
+    /// Compiles the operations of an architecture.
+    pub(super) fn new(architecture: &Architecture) -> Self {
+        let mut instructions = Vec::new();
+        architecture.ops.iter().for_each(|op| compile(op, &mut instructions));
+        Self::of(instructions)
     }
 
-    fn of(steps: Vec<Step>) -> Self {
-        let takes = |(at, step): (usize, &Step)| step.takes_a_layer().then_some(at);
-        Self { starts: steps.iter().enumerate().filter_map(takes).collect(), steps }
+    fn of(instructions: Vec<Instruction>) -> Self {
+        let indices = instructions.iter().enumerate();
+        let starts = indices.filter(|(_, instruction)| instruction.has_layer());
+        Self { starts: starts.map(|(index, _)| index).collect(), instructions }
     }
 
-    /// The same without its dropouts, so that a fixture can be met.
+    /// The same program without dropout, which the fixtures of the tests do not have.
     #[cfg(test)]
-    pub(crate) fn without_dropout(&self) -> Self {
-        let stays = |step: &&Step| !matches!(step, Step::Dropout(_));
-        Self::of(self.steps.iter().filter(stays).cloned().collect())
+    pub(super) fn without_dropout(&self) -> Self {
+        let is_kept = |instruction: &&Instruction| !matches!(instruction, Instruction::Dropout(_));
+        Self::of(self.instructions.iter().filter(is_kept).cloned().collect())
     }
 
-    /// Every step.
-    pub(crate) fn all(&self) -> &[Step] {
-        &self.steps
+    /// The instructions before the first layer.
+    pub(super) fn before_first_layer(&self) -> &[Instruction] {
+        &self.instructions[..self.start(0)]
     }
 
-    /// The steps before the first layer.
-    pub(crate) fn lead(&self) -> &[Step] {
-        &self.steps[..self.starts.first().copied().unwrap_or(self.steps.len())]
+    /// The instruction of a layer and those behind it, up to the next layer. Empty for an index
+    /// past the last layer.
+    pub(super) fn of_layer(&self, layer: usize) -> &[Instruction] {
+        &self.instructions[self.start(layer)..self.start(layer + 1)]
     }
 
-    /// The step of a layer, and those behind it up to the next layer's; nothing where there is no such layer.
-    pub(crate) fn of_layer(&self, layer: usize) -> &[Step] {
-        let start = |layer: usize| self.starts.get(layer).copied().unwrap_or(self.steps.len());
-        &self.steps[start(layer)..start(layer + 1)]
+    fn start(&self, layer: usize) -> usize {
+        self.starts.get(layer).copied().unwrap_or(self.instructions.len())
     }
 }
 
-/// Appends an operation's steps, its layers in the order in which the layout has them.
-fn add(op: &Op, steps: &mut Vec<Step>) {
+/// Appends the instructions of an operation, its layers in the layout's order.
+fn compile(op: &Op, instructions: &mut Vec<Instruction>) {
     let last = match op {
-        Op::Conv(conv) => Step::Conv(conv.clone()),
-        Op::Linear(linear) => Step::Linear(linear.clone()),
-        Op::Norm(norm) => Step::Norm(norm.clone()),
-        Op::Activation(activation) => Step::Activation(*activation),
-        Op::Pool(pool) => Step::Pool(pool.clone()),
-        Op::Dropout(share) => Step::Dropout(*share),
-        Op::Flatten => Step::Flatten,
+        Op::Conv(conv) => Instruction::Conv(conv.clone()),
+        Op::Linear(linear) => Instruction::Linear(linear.clone()),
+        Op::Norm(norm) => Instruction::Norm(norm.clone()),
+        Op::Activation(activation) => Instruction::Activation(*activation),
+        Op::Pool(pool) => Instruction::Pool(pool.clone()),
+        Op::Dropout(probability) => Instruction::Dropout(*probability),
+        Op::Flatten => Instruction::Flatten,
         Op::Subsample { stride, channels } => {
-            Step::Subsample { stride: *stride, channels: *channels }
+            Instruction::Subsample { stride: *stride, channels: *channels }
         }
         Op::Residual { body, shortcut } => {
-            steps.push(Step::Fork);
-            body.iter().for_each(|op| add(op, steps));
-            steps.push(Step::Turn);
-            shortcut.iter().for_each(|op| add(op, steps));
-            Step::Join
+            instructions.push(Instruction::SaveInput);
+            body.iter().for_each(|op| compile(op, instructions));
+            instructions.push(Instruction::SwapBranches);
+            shortcut.iter().for_each(|op| compile(op, instructions));
+            Instruction::AddBranches
         }
         Op::Embedding(_) => {
-            steps.push(Step::Tokens);
-            Step::Places
+            instructions.push(Instruction::TokenEmbedding);
+            Instruction::PositionEmbedding
         }
         Op::Attention(attention) => {
-            steps.push(Step::Attend(attention.clone()));
-            Step::Linear(attention.out.clone())
+            let (qkv, heads) = (attention.qkv.clone(), attention.heads);
+            instructions.push(Instruction::Attention { qkv, heads });
+            Instruction::Linear(attention.out.clone())
         }
-        Op::TiedHead => Step::TiedHead,
+        Op::TiedHead => Instruction::TiedHead,
     };
-    steps.push(last);
+    instructions.push(last);
 }
 
 #[cfg(test)]
@@ -141,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_layer_has_one_step_and_no_step_is_lost() {
+    fn every_layer_has_one_instruction_and_no_instruction_is_lost() {
         let images =
             DataFacts { shape: vec![3, 32, 32], classes: 10, targets: 1, pool: 1, test: 1 };
         let texts = DataFacts { shape: vec![8], classes: 11, targets: 8, pool: 1, test: 1 };
@@ -155,7 +165,7 @@ mod tests {
             assert_eq!(program.starts.len(), layers, "{model:?}");
             assert_eq!(model.layout(facts).unwrap().layers().len(), layers);
             let cut = (0..layers).map(|layer| program.of_layer(layer).len()).sum::<usize>();
-            assert_eq!(program.lead().len() + cut, program.all().len());
+            assert_eq!(program.before_first_layer().len() + cut, program.instructions.len());
             assert!(program.of_layer(layers).is_empty());
         }
     }
