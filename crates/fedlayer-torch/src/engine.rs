@@ -65,7 +65,7 @@ impl Engine {
 
     /// The number of parameters P.
     pub(crate) fn parameters(&self) -> usize {
-        self.layout.parameters()
+        self.layout.value_count()
     }
 
     /// Whether a client's optimizer state is kept between rounds.

@@ -77,9 +77,12 @@ impl Criterion {
     ) -> Result<Tensor, TchError> {
         match self.loss {
             // With term = −weight · target: term − softmax · Σ_c term = weight · (softmax − target).
-            Loss::CrossEntropy => {
-                Tensor::f_internal_log_softmax_backward_data(target_terms, residual, -1, Kind::Float)
-            }
+            Loss::CrossEntropy => Tensor::f_internal_log_softmax_backward_data(
+                target_terms,
+                residual,
+                -1,
+                Kind::Float,
+            ),
             Loss::Squared => residual.f_mul(target_terms),
         }
     }

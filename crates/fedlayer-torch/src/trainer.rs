@@ -146,8 +146,7 @@ impl TorchTrainer {
 
     /// Refuses a result that is not finite if the client's inputs are so large that they explain it.
     fn check_divergence(&self, client: ClientId, result: &LocalResult) -> Result<(), TrainerError> {
-        let finite =
-            result.loss.is_finite() && result.params.iter().all(|value| value.is_finite());
+        let finite = result.loss.is_finite() && result.params.iter().all(|value| value.is_finite());
         if finite {
             return Ok(());
         }
@@ -172,7 +171,7 @@ impl TorchTrainer {
         if Arc::ptr_eq(params.layout(), &self.layout) || **params.layout() == *self.layout {
             return Ok(());
         }
-        let (found, expected) = (params.layout().parameters(), self.layout.parameters());
+        let (found, expected) = (params.layout().value_count(), self.layout.value_count());
         Err(TrainerError(format!(
             "found a model of {found} parameters in other layers; the plan's model has {expected}"
         )))

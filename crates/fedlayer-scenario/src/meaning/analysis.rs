@@ -304,7 +304,7 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
         }
         Some(GivenModels::Values(models)) => {
             let list = path.join("values");
-            let expected = layout.parameters();
+            let expected = layout.value_count();
             let wrong = |(index, values): (usize, &Vec<f64>)| {
                 let found = values.len();
                 if found != expected {

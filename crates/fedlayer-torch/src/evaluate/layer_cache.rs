@@ -14,7 +14,7 @@ use super::prefix_tree::PrefixNode;
 /// The size in bytes from which layers that are not needed are dropped.
 const FULL: usize = 256 << 20;
 
-/// Layers on the device, by the ids of their parts.
+/// Layers on the device, by the id of the layer.
 #[derive(Debug, Default)]
 pub(super) struct LayerCache(BTreeMap<usize, LayerTensors>);
 
@@ -27,11 +27,11 @@ impl LayerCache {
         group: &[PrefixNode<'_>],
     ) -> Result<Vec<Vec<LayerTensors>>, TchError> {
         let needed: BTreeSet<usize> =
-            group.iter().flat_map(|node| node.parts.iter().copied()).collect();
+            group.iter().flat_map(|node| node.layer_ids.iter().copied()).collect();
         let bytes =
             |layer: &LayerTensors| layer.iter().map(|tensor| 4 * tensor.numel()).sum::<usize>();
         if self.0.values().map(bytes).sum::<usize>() > FULL {
-            self.0.retain(|part, _| needed.contains(part));
+            self.0.retain(|id, _| needed.contains(id));
         }
         group.iter().map(|node| self.node_layers(engine, node)).collect()
     }
@@ -43,21 +43,21 @@ impl LayerCache {
     ) -> Result<Vec<LayerTensors>, TchError> {
         // A twin is drawn as a whole: once for all of its layers.
         let mut twin = None;
-        let mut layers = Vec::with_capacity(node.parts.len());
-        for (index, id) in node.parts.iter().enumerate() {
-            if let Some(layer) = self.0.get(id) {
-                layers.push(Rc::clone(layer));
+        let mut layers = Vec::with_capacity(node.layer_ids.len());
+        for (index, id) in node.layer_ids.iter().enumerate() {
+            if let Some(tensors) = self.0.get(id) {
+                layers.push(Rc::clone(tensors));
                 continue;
             }
-            let part = node.point.part(index);
-            let layer = if part.is_drawn() {
+            let layer = node.point.layer(index);
+            let tensors = if layer.is_drawn() {
                 let twin = twin.get_or_insert_with(|| node.point.params());
                 engine.upload_layer(index, twin.range(&engine.layout.layers()[index].range))?
             } else {
-                engine.upload_layer(index, &part.values())?
+                engine.upload_layer(index, &layer.values())?
             };
-            self.0.insert(*id, Rc::clone(&layer));
-            layers.push(layer);
+            self.0.insert(*id, Rc::clone(&tensors));
+            layers.push(tensors);
         }
         Ok(layers)
     }

@@ -29,7 +29,7 @@ use crate::{
 };
 use accumulator::Accumulator;
 use layer_cache::LayerCache;
-use prefix_tree::PartIds;
+use prefix_tree::LayerIds;
 
 pub(crate) use point::layers_of;
 pub use running_statistics::measured_examples;
@@ -80,7 +80,7 @@ fn evaluate_recalibrated(
 ) -> Result<Vec<Evaluation>, TchError> {
     let mut evaluations = vec![Evaluation::default(); probes.len()];
     let points = probes.iter().map(|probe| &probe.point).enumerate();
-    for node in PartIds::default().nodes(points, engine.layout.layers().len()) {
+    for node in LayerIds::default().nodes(points, engine.layout.layers().len()) {
         let layers = layers_of(engine, node.point)?;
         for probe in node.probes {
             let data = splits.get(engine, probes[probe].split)?;
@@ -98,7 +98,7 @@ fn evaluate_shared(
     computed: &mut u64,
 ) -> Result<Vec<Evaluation>, TchError> {
     let mut evaluations = vec![Evaluation::default(); probes.len()];
-    let (mut ids, mut cache) = (PartIds::default(), LayerCache::default());
+    let (mut ids, mut cache) = (LayerIds::default(), LayerCache::default());
     let different: BTreeSet<Split> = probes.iter().map(|probe| probe.split).collect();
     for split in different {
         let data = splits.get(engine, split)?;

@@ -78,11 +78,7 @@ impl Pass {
 }
 
 /// Evaluates a batch with each pass of a group. Returns the number of computed layers.
-fn evaluate_batch(
-    engine: &Engine,
-    batch: &Batch,
-    passes: &mut [Pass],
-) -> Result<usize, TchError> {
+fn evaluate_batch(engine: &Engine, batch: &Batch, passes: &mut [Pass]) -> Result<usize, TchError> {
     let network = &engine.network;
     let mut computed = 0;
     // The kept activations with their depths, the deepest one last.

@@ -2,7 +2,7 @@
 //! tensor is touched here.
 //!
 //! The points are the leaves of a tree: its nodes are the different prefixes of layers. Sorted by
-//! the ids of their parts, the points are in depth-first order. A point continues from the deepest
+//! the ids of their layers, the points are in depth-first order. A point continues from the deepest
 //! node that it shares with the point before it, so that only the nodes on the path to it are kept.
 
 use std::{
@@ -10,18 +10,18 @@ use std::{
     ops::Range,
 };
 
-use fedlayer_core::{Part, Point};
+use fedlayer_core::{Point, PointLayer};
 
-/// An id per different part, in the order of first use. This order is the same in every run, unlike
-/// the order of the parts themselves.
+/// An id per different layer, in the order of first use. This order is the same in every run, unlike
+/// the order of the layers themselves.
 #[derive(Debug, Default)]
-pub(super) struct PartIds(BTreeMap<Part, usize>);
+pub(super) struct LayerIds(BTreeMap<PointLayer, usize>);
 
-/// A point, the ids of its parts from the input on, and the indices of the probes that ask for it.
+/// A point, the ids of its layers from the input on, and the indices of the probes that ask for it.
 #[derive(Debug)]
 pub(super) struct PrefixNode<'a> {
     pub(super) point: &'a Point,
-    pub(super) parts: Vec<usize>,
+    pub(super) layer_ids: Vec<usize>,
     pub(super) probes: Vec<usize>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Checkpoints {
     pub(super) kept: Vec<usize>,
 }
 
-impl PartIds {
+impl LayerIds {
     /// Returns the different points among `points`, of `layers` layers, in depth-first order.
     pub(super) fn nodes<'a>(
         &mut self,
@@ -44,33 +44,35 @@ impl PartIds {
     ) -> Vec<PrefixNode<'a>> {
         let mut nodes: BTreeMap<Vec<usize>, (&Point, Vec<usize>)> = BTreeMap::new();
         for (probe, point) in points {
-            let parts = (0..layers).map(|layer| self.id(point.part(layer))).collect();
-            nodes.entry(parts).or_insert_with(|| (point, Vec::new())).1.push(probe);
+            let ids = (0..layers).map(|layer| self.id(point.layer(layer))).collect();
+            nodes.entry(ids).or_insert_with(|| (point, Vec::new())).1.push(probe);
         }
-        let node = |(parts, (point, probes))| PrefixNode { point, parts, probes };
+        let node = |(layer_ids, (point, probes))| PrefixNode { point, layer_ids, probes };
         nodes.into_iter().map(node).collect()
     }
 
-    fn id(&mut self, part: Part) -> usize {
+    fn id(&mut self, layer: PointLayer) -> usize {
         let next = self.0.len();
-        *self.0.entry(part).or_insert(next)
+        *self.0.entry(layer).or_insert(next)
     }
 }
 
 /// Returns the checkpoints of nodes that are computed in this order.
 pub(super) fn checkpoints(nodes: &[PrefixNode<'_>]) -> Vec<Checkpoints> {
     let common = |pair: &[PrefixNode<'_>]| {
-        let parts = pair[0].parts.iter().zip(&pair[1].parts);
-        parts.take_while(|(before, own)| before == own).count()
+        let pairs = pair[0].layer_ids.iter().zip(&pair[1].layer_ids);
+        pairs.take_while(|(before, own)| before == own).count()
     };
     let shared: Vec<usize> = std::iter::once(0).chain(nodes.windows(2).map(common)).collect();
-    // From the end: the depths, ascending, that later nodes go on from; a shallower one in between cuts off the deeper ones.
+    // Backwards: the depths, ascending, from which later nodes continue. A node between them that
+    // continues from a shallower depth makes deeper ones useless.
     let mut wanted: Vec<usize> = Vec::new();
     let mut checkpoints = Vec::with_capacity(nodes.len());
     for (index, &shared) in shared.iter().enumerate().take(nodes.len()).rev() {
-        // Up to where a node goes on from, everything was kept before; but for the first, nothing was.
+        // Depths up to `shared` were kept by an earlier node; the first node has none before it.
         let new = |depth: &usize| index == 0 || *depth > shared;
-        checkpoints.push(Checkpoints { shared, kept: wanted.iter().copied().filter(new).collect() });
+        checkpoints
+            .push(Checkpoints { shared, kept: wanted.iter().copied().filter(new).collect() });
         wanted.retain(|&depth| depth < shared);
         wanted.push(shared);
     }
@@ -78,22 +80,22 @@ pub(super) fn checkpoints(nodes: &[PrefixNode<'_>]) -> Vec<Checkpoints> {
     checkpoints
 }
 
-/// Cuts nodes into groups of at least one node. The different parts of a group have at most `limit`
+/// Cuts nodes into groups of at least one node. The different layers of a group have at most `limit`
 /// bytes. `bytes` are the bytes of each layer.
 pub(super) fn groups(nodes: &[PrefixNode<'_>], bytes: &[usize], limit: usize) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let (mut start, mut known, mut total) = (0, BTreeSet::new(), 0);
     for (index, node) in nodes.iter().enumerate() {
         let size = |known: &BTreeSet<usize>| -> usize {
-            let parts = node.parts.iter().zip(bytes);
-            parts.filter(|(part, _)| !known.contains(*part)).map(|(_, bytes)| bytes).sum()
+            let pairs = node.layer_ids.iter().zip(bytes);
+            pairs.filter(|(id, _)| !known.contains(*id)).map(|(_, bytes)| bytes).sum()
         };
         if index > start && total + size(&known) > limit {
             groups.push(start..index);
             (start, known, total) = (index, BTreeSet::new(), 0);
         }
         total += size(&known);
-        known.extend(node.parts.iter().copied());
+        known.extend(node.layer_ids.iter().copied());
     }
     if start < nodes.len() {
         groups.push(start..nodes.len());
@@ -109,9 +111,9 @@ mod tests {
 
     use super::*;
 
-    fn nodes<'a>(point: &'a Point, parts: &[[usize; 3]]) -> Vec<PrefixNode<'a>> {
-        let node = |parts: &[usize; 3]| PrefixNode { point, parts: parts.to_vec(), probes: vec![] };
-        parts.iter().map(node).collect()
+    fn nodes<'a>(point: &'a Point, ids: &[[usize; 3]]) -> Vec<PrefixNode<'a>> {
+        let node = |ids: &[usize; 3]| PrefixNode { point, layer_ids: ids.to_vec(), probes: vec![] };
+        ids.iter().map(node).collect()
     }
 
     fn point() -> Point {
@@ -146,12 +148,12 @@ mod tests {
     #[test]
     fn different_points_are_in_depth_first_order_and_equal_ones_are_merged() {
         let (a, b) = (point(), point());
-        let mut ids = PartIds::default();
+        let mut ids = LayerIds::default();
         let points = [&b, &a, &b].into_iter().enumerate();
         let nodes = ids.nodes(points, 3);
         let found: Vec<_> = nodes.iter().map(|node| node.probes.clone()).collect();
         assert_eq!(found, [vec![0, 2], vec![1]]);
-        assert_eq!(nodes[0].parts, [0, 1, 2]);
-        assert_eq!(nodes[1].parts, [3, 4, 5]);
+        assert_eq!(nodes[0].layer_ids, [0, 1, 2]);
+        assert_eq!(nodes[1].layer_ids, [3, 4, 5]);
     }
 }

@@ -33,8 +33,7 @@ fn stride(all: usize) -> usize {
 /// Whether running statistics are measured anew for every point. Each point then has statistics of
 /// its own in every layer.
 pub(super) fn are_measured(engine: &Engine) -> bool {
-    !engine.network.is_stacked()
-        && engine.layout.statistics().next().is_some()
+    engine.layout.statistics().next().is_some()
         && matches!(engine.statistics, Statistics::Recompute | Statistics::Repair)
 }
 
@@ -88,8 +87,9 @@ fn repair(engine: &Engine, layers: &[LayerTensors], mix: &Mix) -> Result<(), Tch
             continue;
         }
         let ends = mix.base.range(&tensor.range).iter().zip(mix.other.range(&tensor.range));
-        let factors: Vec<f32> =
-            ends.map(|(&base, &other)| variance_ratio(base.into(), other.into(), mix.weight)).collect();
+        let factors: Vec<f32> = ends
+            .map(|(&base, &other)| variance_ratio(base.into(), other.into(), mix.weight))
+            .collect();
         let factors = Tensor::f_from_slice(&factors)?.f_to_device(values.device())?;
         let _ = values.shallow_clone().f_mul_(&factors)?;
     }
@@ -107,7 +107,7 @@ fn variance_ratio(base: f64, other: f64, w: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{measured_examples, variance_ratio, stride};
+    use super::{measured_examples, stride, variance_ratio};
 
     #[test]
     fn statistics_are_measured_on_every_kth_example() {

@@ -100,8 +100,9 @@ impl Archive {
 
     /// Removes source maps that fail the check of pickles: libtorch only needs them for messages.
     pub(super) fn without_wrong_source_maps(mut self) -> Self {
-        let is_kept =
-            |name: &str, content: &[u8]| !name.ends_with(SOURCE_MAP) || pickle::check(content).is_ok();
+        let is_kept = |name: &str, content: &[u8]| {
+            !name.ends_with(SOURCE_MAP) || pickle::check(content).is_ok()
+        };
         self.0.retain(|name, content| is_kept(name, content));
         self
     }
@@ -184,7 +185,10 @@ mod tests {
         let twice = replaced(&twice, b"data.pkm", b"data.pkl");
         assert_eq!(Archive::read(&twice).unwrap_err().to_string(), "it has two files `data.pkl`");
         let folders = zip(&[("net/data.pkl", b"a"), ("nat/code/a.py", b"b")]);
-        assert_eq!(Archive::read(&folders).unwrap_err().to_string(), "its files are in several folders");
+        assert_eq!(
+            Archive::read(&folders).unwrap_err().to_string(),
+            "its files are in several folders"
+        );
         assert!(Archive::read(b"PK").is_err());
     }
 

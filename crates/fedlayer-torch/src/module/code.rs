@@ -65,7 +65,7 @@ impl ModuleCode {
     }
 
     /// Whether a part draws random numbers whatever an argument says.
-    pub(crate) fn draws_on_some_inputs(&self) -> bool {
+    pub(crate) fn always_draws(&self) -> bool {
         !self.named(|class| class.draws_always).is_empty()
     }
 

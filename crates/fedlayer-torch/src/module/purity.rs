@@ -10,7 +10,7 @@ use fedlayer_core::is_printable;
 
 use super::{
     operators::{is_impure, is_impure_alone, is_pure},
-    tokens::{ForeignCharacter, TokenKind, CodeToken, tokens},
+    tokens::{CodeToken, ForeignCharacter, TokenKind, tokens},
 };
 
 /// Sees that files of code are pure, all of one archive.
@@ -58,7 +58,7 @@ impl<'s> PurityCheck<'s> {
     ///
     /// # Errors
     /// Names the first operator that is not pure, with its method and line.
-    pub(super) fn check(&self) -> Result<(), Impurity> {
+    pub(super) fn finish(&self) -> Result<(), Impurity> {
         self.files.iter().try_for_each(|(name, tokens)| self.file(name, tokens))
     }
 
@@ -68,7 +68,9 @@ impl<'s> PurityCheck<'s> {
             scope.enter(tokens, at);
             let refused = match &tokens[at].kind {
                 TokenKind::Text(text) => text_problem(text),
-                TokenKind::Name("getattr") if !follows_point(tokens, at) => self.getattr(tokens, at),
+                TokenKind::Name("getattr") if !follows_point(tokens, at) => {
+                    self.getattr(tokens, at)
+                }
                 TokenKind::Name(name) => self.name(tokens, at, name),
                 TokenKind::Number | TokenKind::Mark(_) => None,
             };
@@ -158,7 +160,10 @@ fn is_part_of_a_path(tokens: &[CodeToken<'_>], at: usize) -> bool {
 fn path<'s>(tokens: &[CodeToken<'s>], at: usize, most: usize) -> Vec<&'s str> {
     let pairs = tokens[at + 1..].chunks(2).take(most);
     let names = pairs.map_while(|pair| match pair {
-        [CodeToken { kind: TokenKind::Mark('.'), .. }, CodeToken { kind: TokenKind::Name(name), .. }] => Some(*name),
+        [
+            CodeToken { kind: TokenKind::Mark('.'), .. },
+            CodeToken { kind: TokenKind::Name(name), .. },
+        ] => Some(*name),
         _ => None,
     });
     names.collect()
@@ -204,7 +209,8 @@ fn declared(tokens: &[CodeToken<'_>]) -> Vec<String> {
     let begins_line = |at: usize| at == 0 || tokens[at - 1].line < tokens[at].line;
     let mut names = Vec::new();
     for at in 0..tokens.len() {
-        let kinds: Vec<&TokenKind<'_>> = tokens[at..].iter().take(3).map(|token| &token.kind).collect();
+        let kinds: Vec<&TokenKind<'_>> =
+            tokens[at..].iter().take(3).map(|token| &token.kind).collect();
         match kinds[..] {
             [TokenKind::Name("def"), TokenKind::Name(name), _] => names.push((*name).to_owned()),
             [TokenKind::Name(name), TokenKind::Mark(':'), _] if begins_line(at) => {
@@ -229,7 +235,9 @@ struct Scope<'s> {
 impl<'s> Scope<'s> {
     /// Takes note of a `class` or a `def` that begins at a token.
     fn enter(&mut self, tokens: &[CodeToken<'s>], at: usize) {
-        let Some(CodeToken { kind: TokenKind::Name(name), .. }) = tokens.get(at + 1) else { return };
+        let Some(CodeToken { kind: TokenKind::Name(name), .. }) = tokens.get(at + 1) else {
+            return;
+        };
         match tokens[at].kind {
             TokenKind::Name("class") => *self = Self { class: Some(name), method: None },
             TokenKind::Name("def") if tokens[at].is_outermost => {
@@ -261,7 +269,7 @@ mod tests {
         );
         let mut purity = PurityCheck::default();
         purity.add("code/net.py", &source).map_err(|found| found.to_string())?;
-        purity.check().map_err(|found| found.to_string())
+        purity.finish().map_err(|found| found.to_string())
     }
 
     #[test]

@@ -41,13 +41,34 @@ pub(crate) fn initial(
     layout: &Layout,
     seed: Seed,
 ) -> Vec<f32> {
+    let distributions = distributions(model, architecture, layout);
+    let mut values = Vec::with_capacity(layout.value_count());
+    for (tensor, distribution) in layout.tensors().zip(distributions) {
+        let mut generator = seed.child(&tensor.name).generator();
+        values.extend(tensor.range.clone().map(|_| distribution.draw(&mut generator)));
+    }
+    values
+}
+
+/// The distribution of each tensor, in the layout's order.
+fn distributions(
+    model: &ModelSpec,
+    architecture: Option<&Architecture>,
+    layout: &Layout,
+) -> Vec<WeightDistribution> {
     let mut distributions = Vec::new();
     match (architecture, model) {
-        (Some(architecture), _) => architecture.ops.iter().for_each(|op| push_op(op, &mut distributions)),
-        (None, ModelSpec::DiagonalLinear(depth)) => distributions.extend(layout.tensors().map(|tensor| {
-            let features = tensor.shape.last().map_or(1.0, |&features| features as f64);
-            WeightDistribution::Uniform(3.0_f64.sqrt() * (3.0 * features).powf(-0.5 / f64::from(*depth)))
-        })),
+        (Some(architecture), _) => {
+            architecture.ops.iter().for_each(|op| push_op(op, &mut distributions))
+        }
+        (None, ModelSpec::DiagonalLinear(depth)) => {
+            distributions.extend(layout.tensors().map(|tensor| {
+                let features = tensor.shape.last().map_or(1.0, |&features| features as f64);
+                WeightDistribution::Uniform(
+                    3.0_f64.sqrt() * (3.0 * features).powf(-0.5 / f64::from(*depth)),
+                )
+            }))
+        }
         (None, _) => {
             for layer in layout.layers() {
                 let inputs = layer.tensors[0].shape.last().map_or(1, |&inputs| inputs);
@@ -55,12 +76,7 @@ pub(crate) fn initial(
             }
         }
     }
-    let mut values = Vec::with_capacity(layout.parameters());
-    for (tensor, distribution) in layout.tensors().zip(distributions) {
-        let mut generator = seed.child(&tensor.name).generator();
-        values.extend(tensor.range.clone().map(|_| distribution.draw(&mut generator)));
-    }
-    values
+    distributions
 }
 
 impl WeightDistribution {
@@ -84,12 +100,13 @@ fn uniform(inputs: usize) -> WeightDistribution {
 fn push_op(op: &Op, distributions: &mut Vec<WeightDistribution>) {
     match op {
         Op::Conv(conv) => {
-            let inputs = conv.input * conv.kernel * conv.kernel;
+            let inputs = conv.in_channels * conv.kernel * conv.kernel;
             push_weights(conv.init, inputs, conv.bias, distributions);
         }
         Op::Linear(linear) => push_linear(linear, distributions),
         Op::Norm(norm) => {
-            distributions.extend([WeightDistribution::Constant(1.0), WeightDistribution::Constant(0.0)]);
+            distributions
+                .extend([WeightDistribution::Constant(1.0), WeightDistribution::Constant(0.0)]);
             if matches!(norm, Norm::Batch { .. }) {
                 distributions.extend([0.0, 1.0, 0.0].map(WeightDistribution::Constant));
             }
@@ -97,10 +114,12 @@ fn push_op(op: &Op, distributions: &mut Vec<WeightDistribution>) {
         Op::Residual { body, shortcut } => {
             body.iter().chain(shortcut).for_each(|op| push_op(op, distributions));
         }
-        Op::Embedding(Embedding { .. }) => distributions.extend([WeightDistribution::Normal(EMBEDDING); 2]),
-        Op::Attention(Attention { qkv, out, .. }) => {
+        Op::Embedding(Embedding { .. }) => {
+            distributions.extend([WeightDistribution::Normal(EMBEDDING); 2])
+        }
+        Op::Attention(Attention { qkv, out_proj, .. }) => {
             push_linear(qkv, distributions);
-            push_linear(out, distributions);
+            push_linear(out_proj, distributions);
         }
         Op::Activation(_)
         | Op::Pool(_)
@@ -112,13 +131,20 @@ fn push_op(op: &Op, distributions: &mut Vec<WeightDistribution>) {
 }
 
 fn push_linear(linear: &Linear, distributions: &mut Vec<WeightDistribution>) {
-    push_weights(linear.init, linear.input, linear.bias, distributions);
+    push_weights(linear.init, linear.in_features, linear.bias, distributions);
 }
 
-fn push_weights(init: Init, inputs: usize, has_bias: bool, distributions: &mut Vec<WeightDistribution>) {
+fn push_weights(
+    init: Init,
+    inputs: usize,
+    has_bias: bool,
+    distributions: &mut Vec<WeightDistribution>,
+) {
     let (weight, bias) = match init {
         Init::Uniform => (uniform(inputs), uniform(inputs)),
-        Init::Normal(deviation) => (WeightDistribution::Normal(deviation), WeightDistribution::Constant(0.0)),
+        Init::Normal(deviation) => {
+            (WeightDistribution::Normal(deviation), WeightDistribution::Constant(0.0))
+        }
     };
     distributions.extend([weight, bias].into_iter().take(1 + usize::from(has_bias)));
 }

@@ -17,11 +17,7 @@ pub(crate) struct Leaves {
 
 impl Leaves {
     /// Creates the leaves of `flat`, `(1, P)`.
-    pub(crate) fn new(
-        network: &Network,
-        layout: &Layout,
-        flat: &Tensor,
-    ) -> Result<Self, TchError> {
+    pub(crate) fn new(network: &Network, layout: &Layout, flat: &Tensor) -> Result<Self, TchError> {
         let leaf = |(view, tensor): (Tensor, &TensorSpec)| match tensor.role {
             Role::Trained => view.f_detach()?.f_set_requires_grad(true),
             Role::Statistic => view.f_detach_copy(),

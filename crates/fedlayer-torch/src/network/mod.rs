@@ -88,6 +88,14 @@ impl Network {
         Ok(Self::Graph(Graph::new(architecture, device)))
     }
 
+    /// Removes dropout, which the fixtures of the tests do not have.
+    #[cfg(test)]
+    pub(crate) fn without_dropout(&mut self) {
+        if let Self::Graph(graph) = self {
+            graph.without_dropout();
+        }
+    }
+
     /// Whether several clients are computed at once.
     pub(crate) fn is_stacked(&self) -> bool {
         matches!(self, Self::Stacked(_))

@@ -38,7 +38,7 @@ impl Script {
             return Err(file.refused("its parameters are not those that the plan was made for"));
         }
         let values = values_of(&module)?;
-        trial_logits(&mut module, file, facts, device)?;
+        let _logits = trial_logits(&mut module, file, facts, device)?;
         Ok(Self { module: Mutex::new(module), values })
     }
 

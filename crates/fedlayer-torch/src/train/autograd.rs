@@ -8,7 +8,10 @@ use crate::{
     network::{Dropout, LayerTensors, Leaves, Mode, trained_views},
 };
 
-use super::{augment::augmented, task::{LocalResult, LocalTask}};
+use super::{
+    augment::augmented,
+    task::{LocalResult, LocalTask},
+};
 
 /// Trains one client.
 pub(crate) fn train(engine: &Engine, task: &LocalTask<'_>) -> Result<LocalResult, TchError> {

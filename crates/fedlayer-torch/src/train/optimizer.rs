@@ -54,7 +54,7 @@ impl Stepper {
         } else if layout.statistics().next().is_none() {
             WeightDecay::All(share)
         } else {
-            let mut shares = vec![share as f32; layout.parameters()];
+            let mut shares = vec![share as f32; layout.value_count()];
             layout.statistics().for_each(|tensor| shares[tensor.range.clone()].fill(0.0));
             WeightDecay::Each(Tensor::f_from_slice(&shares)?.f_unsqueeze(0)?.f_to_device(device)?)
         };
@@ -107,7 +107,7 @@ impl Stepper {
         match &self.decay {
             WeightDecay::None => {}
             WeightDecay::All(share) => drop(gradients.f_add_(&params.f_mul_scalar(*share)?)?), // (K, P)
-            WeightDecay::Each(shares) => drop(gradients.f_addcmul_(params, shares)?),          // (K, P)
+            WeightDecay::Each(shares) => drop(gradients.f_addcmul_(params, shares)?), // (K, P)
         }
         let rate = &coefficients[0]; // (K, 1)
         match (&self.optimizer, slots) {

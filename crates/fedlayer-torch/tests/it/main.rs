@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the message")]
 
 mod align;
-mod alone;
 mod archive;
+mod autograd;
 mod batchnorm;
 mod claims;
 mod derivative;

@@ -55,7 +55,7 @@ fn probes(points: &[Point], splits: &[Split]) -> Vec<Probe> {
 /// Evaluations with and without sharing, bit for bit the same and as asked for; gives the share of layers that were computed.
 #[track_caller]
 fn check(make: impl Fn() -> TorchTrainer, stride: usize, twins: u64, splits: &[Split]) -> f64 {
-    let (mut shared, mut plain) = (make(), make().plainly());
+    let (mut shared, mut plain) = (make(), make().without_sharing());
     let probes = probes(&points(&mut shared, stride, twins), splits);
     let together = shared.evaluate(&probes).unwrap();
     let apart = plain.evaluate(&probes).unwrap();
@@ -137,7 +137,7 @@ fn a_module_shares_nothing_and_still_answers_equal_probes_once() {
             .unwrap()
     };
     let models = |layout: &Arc<Layout>, scale: f32| {
-        let values = (0..layout.parameters()).map(|at| scale * (at as f32).sin()).collect();
+        let values = (0..layout.value_count()).map(|at| scale * (at as f32).sin()).collect();
         Arc::new(Params::new(layout.clone(), values).unwrap())
     };
     let (a, b) = (models(&plan.layout, 0.1), models(&plan.layout, 0.2));
@@ -145,7 +145,7 @@ fn a_module_shares_nothing_and_still_answers_equal_probes_once() {
     let mix = Mix { base: a.clone(), other: b.clone(), set, weight: 0.5 };
     let points = [Point::Model(a.clone()), Point::Mix(mix), Point::Model(b), Point::Model(a)];
     let probes = probes(&points, &[Split::Test]);
-    let (mut shared, mut plain) = (make(), make().plainly());
+    let (mut shared, mut plain) = (make(), make().without_sharing());
     same(&shared.evaluate(&probes).unwrap(), &plain.evaluate(&probes).unwrap());
     assert_eq!(4 * shared.layers_computed(), 3 * plain.layers_computed());
 }
@@ -156,7 +156,7 @@ fn statistics_that_stay_with_the_base_are_not_shared_by_mistake() {
     for statistics in [Statistics::Keep, Statistics::Recompute, Statistics::Repair] {
         let mut plan: Plan = plan(smooth_cnn("batch"), &images, local(sgd(0.1)));
         plan.strategy.statistics = statistics;
-        plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+        plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
         let ratio = check(|| trainer(&plan, &images), 1, 2, &BOTH);
         assert_eq!(ratio < 0.7, statistics == Statistics::Keep, "{statistics:?}: {ratio}");
     }
@@ -168,7 +168,7 @@ fn the_sweeps_of_a_deep_network_cost_half() {
     let data = data(6, 3, &[10], 30);
     for layers in [4, 8, 16, 32_usize] {
         let make = of(mlp(&vec![6; layers - 1]), &data);
-        let (mut shared, mut plain) = (make(), make().plainly());
+        let (mut shared, mut plain) = (make(), make().without_sharing());
         let draw = |seed| Arc::new(shared.initial(Seed::new(seed)).unwrap());
         let [a, b] = [1, 2].map(draw);
         let layout = a.layout().clone();

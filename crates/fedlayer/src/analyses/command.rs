@@ -6,7 +6,7 @@ use std::{
 };
 
 use fedlayer_core::{
-    Plan, Rounds, in_backticks,
+    Plan, RoundRange, in_backticks,
     spec::{AnalysisSpec, Average, GivenModels, Rule, StrategySpec},
 };
 use fedlayer_scenario::{Read, Scenario, Setting};
@@ -159,7 +159,7 @@ fn averages_all(average: &Average, round: u32) -> bool {
     match average {
         Average::Always(rule) => *rule == Rule::All,
         Average::Schedule(entries) => entries.iter().any(|entry| {
-            let holds = Rounds::parse(&entry.rounds).is_ok_and(|rounds| rounds.contains(round));
+            let holds = RoundRange::parse(&entry.rounds).is_ok_and(|rounds| rounds.contains(round));
             holds && entry.average == Rule::All
         }),
     }

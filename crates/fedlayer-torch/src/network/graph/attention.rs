@@ -33,9 +33,7 @@ pub(super) fn mixed(
         return unfused(query, key, value);
     }
     let (mask, dropout, is_causal) = (None::<Tensor>, 0.0, true);
-    Tensor::f_scaled_dot_product_attention(
-        query, key, value, mask, dropout, is_causal, None, false,
-    )
+    Tensor::f_scaled_dot_product_attention(query, key, value, mask, dropout, is_causal, None, false)
 }
 
 /// Attention by plain operations, each with a second derivative.

@@ -171,12 +171,7 @@ impl<'a, 'm> Interpreter<'a, 'm> {
     }
 
     /// Returns the outputs of the heads, side by side. `(B, T, D)`
-    fn attention(
-        &mut self,
-        qkv: &Linear,
-        number: usize,
-        x: &Tensor,
-    ) -> Result<Tensor, TchError> {
+    fn attention(&mut self, qkv: &Linear, number: usize, x: &Tensor) -> Result<Tensor, TchError> {
         let projected = self.linear(qkv, x)?; // (B, T, 3 D)
         let [query, key, value] = heads(&projected, number)?; // each (B, heads, T, D / heads)
         let fused = !matches!(self.mode, Mode::Differentiate);

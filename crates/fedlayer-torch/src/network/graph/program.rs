@@ -134,7 +134,7 @@ fn compile(op: &Op, instructions: &mut Vec<Instruction>) {
         Op::Attention(attention) => {
             let (qkv, heads) = (attention.qkv.clone(), attention.heads);
             instructions.push(Instruction::Attention { qkv, heads });
-            Instruction::Linear(attention.out.clone())
+            Instruction::Linear(attention.out_proj.clone())
         }
         Op::TiedHead => Instruction::TiedHead,
     };
