@@ -68,7 +68,7 @@ impl Engine {
         self.layout.value_count()
     }
 
-    /// Whether a client's optimizer state is kept between rounds.
+    /// Returns whether the optimizer state of a client is kept between rounds.
     pub(crate) fn keeps_optimizer_state(&self) -> bool {
         self.local.optimizer_state == OptimizerMemory::Keep
     }

@@ -31,7 +31,8 @@ impl Criterion {
         self.one_hot.as_ref().ok_or_else(unasked)?.f_index_select(0, labels) // (N, C)
     }
 
-    /// Returns the loss of each label, `(N)`, from the logits `(N, C)`. Autograd can differentiate it.
+    /// Returns the loss of each label, `(N)`, from the logits `(N, C)`. Autograd can differentiate
+    /// it.
     pub(crate) fn each(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor, TchError> {
         let residual = match self.loss {
             Loss::CrossEntropy => logits.f_log_softmax(-1, Kind::Float)?, // (N, C)
@@ -55,8 +56,8 @@ impl Criterion {
         written.map(drop)
     }
 
-    /// Returns the terms of [`gradient`](Self::gradient) that depend on the targets alone. `weights`,
-    /// `(N, 1)`, are the weights of the examples in the loss.
+    /// Returns the terms of [`gradient`](Self::gradient) that depend on the targets alone.
+    /// `weights`, `(N, 1)`, are the weights of the examples in the loss.
     pub(crate) fn target_terms(
         &self,
         targets: &Tensor,
@@ -68,15 +69,16 @@ impl Criterion {
         }
     }
 
-    /// Returns the gradient of Σ weightᵢ·lossᵢ with respect to the logits, from the residual and the
-    /// target terms.
+    /// Returns the gradient of Σ weightᵢ·lossᵢ with respect to the logits, from the residual and
+    /// the target terms.
     pub(crate) fn gradient(
         &self,
         residual: &Tensor,
         target_terms: &Tensor,
     ) -> Result<Tensor, TchError> {
         match self.loss {
-            // With term = −weight · target: term − softmax · Σ_c term = weight · (softmax − target).
+            // With term = −weight · target: term − softmax · Σ_c term = weight · (softmax −
+            // target).
             Loss::CrossEntropy => Tensor::f_internal_log_softmax_backward_data(
                 target_terms,
                 residual,

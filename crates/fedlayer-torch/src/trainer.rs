@@ -20,9 +20,9 @@ use crate::{
 ///
 /// * [`train`](Trainer::train) trains the clients of a call as one stack, if the network is fully
 ///   connected: in lockstep, with a client axis in front of every tensor. Other networks train one
-///   client after the other by autograd. The same call gives the same bytes, on any thread, whatever
-///   other threads do. With other clients in the call, the last bits of a client's result may
-///   differ, because kernels round differently for other shapes.
+///   client after the other by autograd. The same call gives the same bytes, on any thread,
+///   whatever other threads do. With other clients in the call, the last bits of a client's result
+///   may differ, because kernels round differently for other shapes.
 /// * [`evaluate`](Trainer::evaluate) gives the same bytes for a probe whatever other probes are in
 ///   the call. Layers that several probes have in common are computed once, up to the first layer
 ///   that differs. Nothing is shared if running statistics are measured anew.
@@ -91,16 +91,16 @@ impl TorchTrainer {
         Ok(self)
     }
 
-    /// Makes [`evaluate`](Trainer::evaluate) compute every layer of every probe. The reference for the
-    /// benefit of sharing.
+    /// Makes [`evaluate`](Trainer::evaluate) compute every layer of every probe. The reference for
+    /// the benefit of sharing.
     #[must_use = "the trainer is returned"]
     pub fn without_sharing(mut self) -> Self {
         self.sharing = Sharing::Nothing;
         self
     }
 
-    /// The number of layers that [`evaluate`](Trainer::evaluate) has computed so far, one per layer and
-    /// example.
+    /// The number of layers that [`evaluate`](Trainer::evaluate) has computed so far, one per layer
+    /// and example.
     pub fn layers_computed(&self) -> u64 {
         self.computed
     }
@@ -133,8 +133,8 @@ impl TorchTrainer {
         })
     }
 
-    /// Checks that every batch normalisation sees at least two values per channel: the variance of one
-    /// value is 0/0.
+    /// Checks that every batch normalisation sees at least two values per channel: the variance of
+    /// one value is 0/0.
     fn check_batches(&self, batches: &Batches) -> Result<(), TrainerError> {
         match self.engine.network.needs_two_examples() {
             Some(norm) if batches.smallest() == Some(1) => {
@@ -144,7 +144,8 @@ impl TorchTrainer {
         }
     }
 
-    /// Refuses a result that is not finite if the client's inputs are so large that they explain it.
+    /// Refuses a result that is not finite if the client's inputs are so large that they explain
+    /// it.
     fn check_divergence(&self, client: ClientId, result: &LocalResult) -> Result<(), TrainerError> {
         let finite = result.loss.is_finite() && result.params.iter().all(|value| value.is_finite());
         if finite {
@@ -236,8 +237,8 @@ impl Trainer for TorchTrainer {
         &self.layout
     }
 
-    /// Draws from PyTorch's default distributions. The product of diagonal layers has the variance of
-    /// a linear layer's weight. A module has the values that it was saved with.
+    /// Draws from PyTorch's default distributions. The product of diagonal layers has the variance
+    /// of a linear layer's weight. A module has the values that it was saved with.
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
         if let Some(start) = &self.start {
             return Ok(start.clone());

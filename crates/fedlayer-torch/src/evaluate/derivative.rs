@@ -1,8 +1,8 @@
 //! [`differentiate`]: the gradient of a split's mean loss, and products of its Hessian with
 //! directions, by autograd.
 //!
-//! H·v is the gradient of ⟨g, v⟩ with the gradient g (Pearlmutter 1994). The batches are those of an
-//! evaluation. Their derivatives are summed in f64.
+//! H·v is the gradient of ⟨g, v⟩ with the gradient g (Pearlmutter 1994). The batches are those of
+//! an evaluation. Their derivatives are summed in f64.
 
 use std::ops::Range;
 

@@ -3,8 +3,8 @@
 //! In reading order:
 //!
 //! * `split_data`: the examples of a split; `accumulator`: the losses and hits of its batches.
-//! * `point`: the layers of a point on the device; `running_statistics`: measures running statistics
-//!   anew before an evaluation.
+//! * `point`: the layers of a point on the device; `running_statistics`: measures running
+//!   statistics anew before an evaluation.
 //! * `prefix_tree`: the order in which points share their first layers; `prefix_sharing` evaluates
 //!   them in that order; `layer_cache` keeps their layers on the device.
 //! * `derivative`: gradients, and products of the Hessian with directions.

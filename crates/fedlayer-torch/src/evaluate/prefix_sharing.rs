@@ -1,8 +1,8 @@
 //! [`evaluate`]: evaluates the points of a call, and computes their common prefixes once.
 //!
-//! The points are in depth-first order (see `prefix_tree`), and each batch goes through all of them.
-//! Each point continues from the deepest layer up to which it equals the point before it. Every
-//! operation sees the same numbers in the same shapes as without other points. The losses are
+//! The points are in depth-first order (see `prefix_tree`), and each batch goes through all of
+//! them. Each point continues from the deepest layer up to which it equals the point before it.
+//! Every operation sees the same numbers in the same shapes as without other points. The losses are
 //! therefore the same, bit for bit.
 
 use fedlayer_core::Evaluation;
@@ -21,8 +21,8 @@ use super::{
     split_data::SplitData,
 };
 
-/// The largest size in bytes of the different layers of a group of points. More points are evaluated
-/// group by group.
+/// The largest size in bytes of the different layers of a group of points. More points are
+/// evaluated group by group.
 const GROUP_BYTES: usize = 512 << 20;
 
 /// Evaluates nodes in depth-first order. Returns one evaluation per node, in the same order.

@@ -1,5 +1,5 @@
-//! [`PrefixNode`]s: the points of a call in the order in which common prefixes are computed once. No
-//! tensor is touched here.
+//! [`PrefixNode`]s: the points of a call in the order in which common prefixes are computed once.
+//! No tensor is touched here.
 //!
 //! The points are the leaves of a tree: its nodes are the different prefixes of layers. Sorted by
 //! the ids of their layers, the points are in depth-first order. A point continues from the deepest
@@ -12,8 +12,8 @@ use std::{
 
 use fedlayer_core::{Point, PointLayer};
 
-/// An id per different layer, in the order of first use. This order is the same in every run, unlike
-/// the order of the layers themselves.
+/// An id per different layer, in the order of first use. This order is the same in every run,
+/// unlike the order of the layers themselves.
 #[derive(Debug, Default)]
 pub(super) struct LayerIds(BTreeMap<PointLayer, usize>);
 
@@ -25,8 +25,8 @@ pub(super) struct PrefixNode<'a> {
     pub(super) probes: Vec<usize>,
 }
 
-/// The depths at which a pass begins and at which its activations are kept for later passes. A depth
-/// is a number of layers.
+/// The depths at which a pass begins and at which its activations are kept for later passes. A
+/// depth is a number of layers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Checkpoints {
     /// The number of layers in common with the node before. Its activations were kept there.
@@ -80,8 +80,8 @@ pub(super) fn checkpoints(nodes: &[PrefixNode<'_>]) -> Vec<Checkpoints> {
     checkpoints
 }
 
-/// Cuts nodes into groups of at least one node. The different layers of a group have at most `limit`
-/// bytes. `bytes` are the bytes of each layer.
+/// Cuts nodes into groups of at least one node. The different layers of a group have at most
+/// `limit` bytes. `bytes` are the bytes of each layer.
 pub(super) fn groups(nodes: &[PrefixNode<'_>], bytes: &[usize], limit: usize) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let (mut start, mut known, mut total) = (0, BTreeSet::new(), 0);

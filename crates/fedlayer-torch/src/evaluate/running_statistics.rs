@@ -30,15 +30,15 @@ fn stride(all: usize) -> usize {
     all.div_ceil(MEASURED).max(1)
 }
 
-/// Whether running statistics are measured anew for every point. Each point then has statistics of
-/// its own in every layer.
+/// Returns whether running statistics are measured anew for every point. Each point then has
+/// statistics of its own in every layer.
 pub(super) fn are_measured(engine: &Engine) -> bool {
     engine.layout.statistics().next().is_some()
         && matches!(engine.statistics, Statistics::Recompute | Statistics::Repair)
 }
 
-/// Overwrites the running statistics in `layers`, the layers of `point` on the device, as the plan's
-/// policy says.
+/// Overwrites the running statistics in `layers`, the layers of `point` on the device, as the
+/// plan's policy says.
 pub(super) fn measure(
     engine: &Engine,
     layers: &[LayerTensors],
@@ -75,10 +75,10 @@ fn recalibrate(engine: &Engine, layers: &[LayerTensors]) -> Result<(), TchError>
 /// Gives every channel of a mix the standard deviation (1 − w)·σ_base + w·σ_other, between those of
 /// the two models.
 ///
-/// A batch normalisation behind a convolution, with statistics measured anew, gives each channel the
-/// mixed scale and shift. The shift is the mean that REPAIR asks for. The standard deviation is the
-/// mixed scale times σ_t/σ, with the mixed variance σ² and the mixed standard deviation σ_t of the
-/// two models. The measured variance is therefore divided by (σ_t/σ)².
+/// A batch normalisation behind a convolution, with statistics measured anew, gives each channel
+/// the mixed scale and shift. The shift is the mean that REPAIR asks for. The standard deviation is
+/// the mixed scale times σ_t/σ, with the mixed variance σ² and the mixed standard deviation σ_t of
+/// the two models. The measured variance is therefore divided by (σ_t/σ)².
 fn repair(engine: &Engine, layers: &[LayerTensors], mix: &Mix) -> Result<(), TchError> {
     let tensors = layers.iter().flat_map(|layer| layer.iter());
     for (values, tensor) in tensors.zip(engine.layout.tensors()) {

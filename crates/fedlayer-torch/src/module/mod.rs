@@ -1,4 +1,4 @@
-//! [`Module`]: the file of a TorchScript module, whose code is checked before any of it runs.
+//! [`Module`]: the file of a TorchScript module. Its code is checked before any of it runs.
 //!
 //! A module is a program that somebody else wrote. libtorch runs its code without limits, a part of
 //! it while the file is opened. Therefore the file is unpacked here, its code and its values are

@@ -54,8 +54,8 @@ pub(super) enum PickleError {
     Text(String),
 }
 
-/// Checks a pickle in the form that libtorch writes: protocol 2, with the instructions that libtorch
-/// uses.
+/// Checks a pickle in the form that libtorch writes: protocol 2, with the instructions that
+/// libtorch uses.
 ///
 /// # Errors
 /// Names the first call or instruction that is not allowed.

@@ -1,25 +1,25 @@
-//! [`tokens`]: the words of a TorchScript source, as libtorch's own lexer takes it apart.
+//! [`tokens`]: splits a TorchScript source into tokens, as libtorch's own lexer does.
 //!
-//! Only the form in which `torch.jit.save` writes code is taken: texts in one pair of double quotes,
-//! no comments, no lines that are continued by a backslash. In another form libtorch could read
-//! something else than this does.
+//! Only the form that `torch.jit.save` writes is accepted: texts in one pair of double quotes, no
+//! comments, no lines continued by a backslash. Another form might mean something else to libtorch
+//! than to this lexer.
 
-/// A word of a source and where it stands.
+/// A token of a source with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CodeToken<'s> {
     pub(super) kind: TokenKind<'s>,
     /// Counted from 1.
     pub(super) line: usize,
-    /// Whether nothing, not even a blank, stands before it in its line.
+    /// It is the first character of its line: it is not inside a class or a function.
     pub(super) is_outermost: bool,
 }
 
-/// What a word is.
+/// The kind of a token.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TokenKind<'s> {
     /// A name or a keyword.
     Name(&'s str),
-    /// A text, its escapes resolved.
+    /// A text, with its escapes resolved.
     Text(String),
     /// A number.
     Number,
@@ -27,14 +27,14 @@ pub(super) enum TokenKind<'s> {
     Mark(char),
 }
 
-/// A character that stands in no source that `torch.jit.save` wrote.
+/// A character that `torch.jit.save` does not write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForeignCharacter {
     pub(super) found: char,
     pub(super) line: usize,
 }
 
-/// Splits a source into its words.
+/// Splits a source into tokens.
 ///
 /// # Errors
 /// When the source has a character, a text or a comment that `torch.jit.save` does not write.
@@ -86,8 +86,8 @@ fn number(rest: &str) -> usize {
     if rest[end..].starts_with('j') { end + 1 } else { end }
 }
 
-/// A text in double quotes with its length in the source; nothing where it is not closed in its line,
-/// or opened by three quotes.
+/// Reads a text in double quotes. Returns it with its length in the source; `None` if it is not
+/// closed in its line or begins with three quotes.
 fn text(rest: &str) -> Option<(TokenKind<'_>, usize)> {
     if rest.starts_with("\"\"\"") {
         return None;
@@ -113,7 +113,7 @@ fn text(rest: &str) -> Option<(TokenKind<'_>, usize)> {
     Some((TokenKind::Text(String::from_utf8_lossy(&content).into_owned()), at + 1))
 }
 
-/// The byte that an escape stands for, with the length of what follows the backslash.
+/// Resolves an escape. Returns its byte and its length behind the backslash.
 fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
     let digits =
         |bytes: &[u8], radix| u8::from_str_radix(std::str::from_utf8(bytes).ok()?, radix).ok();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn another_form_than_that_of_saved_code_is_foreign() {
+    fn a_form_that_is_not_saved_code_is_refused() {
         for (source, found, line) in [
             ("x = 'a'", '\'', 1),
             ("x\n# type: ignore", '#', 2),

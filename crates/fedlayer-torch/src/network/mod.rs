@@ -96,12 +96,12 @@ impl Network {
         }
     }
 
-    /// Whether several clients are computed at once.
+    /// Returns whether several clients are computed at once.
     pub(crate) fn is_stacked(&self) -> bool {
         matches!(self, Self::Stacked(_))
     }
 
-    /// Whether a pass can continue from between two layers. A module only runs as a whole.
+    /// Returns whether a pass can continue from between two layers. A module only runs as a whole.
     pub(crate) fn can_resume(&self) -> bool {
         !matches!(self, Self::Script(_))
     }

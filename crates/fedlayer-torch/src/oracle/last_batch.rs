@@ -62,7 +62,8 @@ fn a_dropped_last_batch_is_a_dataloaders_drop_last() {
     }
 }
 
-/// PyTorch refuses such a batch. Once the running variance became 0/0 here, and the client diverged.
+/// PyTorch refuses such a batch. Once the running variance became 0/0 here, and the client
+/// diverged.
 #[test]
 fn a_batch_of_one_is_a_typed_error_even_without_the_earlier_checks() {
     let fixture: Value = serde_json::from_str(FIXTURE).unwrap();

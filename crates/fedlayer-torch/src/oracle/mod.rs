@@ -1,7 +1,7 @@
 //! Comparisons with PyTorch's numbers.
 //!
-//! They are unit tests, because the fixtures give values that the public interface draws itself: the
-//! order of examples, and weights. They also remove dropout.
+//! They are unit tests, because the fixtures give values that the public interface draws itself:
+//! the order of examples, and weights. They also remove dropout.
 
 mod last_batch;
 mod networks;

@@ -158,8 +158,8 @@ fn near(found: f64, expected: f64, tolerance: f64, scale: f64, what: &str) {
     assert!(off <= tolerance * scale, "{what}: found {found}, expected {expected}, off by {off:e}");
 }
 
-/// Compares a tensor with `[dot, norm, first, middle, last]`. `start` is subtracted for the first two.
-/// Deviations are relative to `scale`.
+/// Compares a tensor with `[dot, norm, first, middle, last]`. `start` is subtracted for the first
+/// two. Deviations are relative to `scale`.
 #[track_caller]
 fn near_summary(
     name: &str,
@@ -224,9 +224,9 @@ fn check_logits(case: &Case, engine: &Engine, start: &[f32], batch: &Examples) {
     near(loss.double_value(&[]), case.eval_loss, 1e-4, case.eval_loss, &case.name);
 }
 
-/// Computes in f64, as the fixture. In f32, one activation of two million that is close to 0 changes
-/// its sign on some CPUs, so that ReLU moves a gradient by a thousandth. A module is computed in f32,
-/// in which it was saved.
+/// Computes in f64, as the fixture. In f32, one activation of two million that is close to 0
+/// changes its sign on some CPUs, so that ReLU moves a gradient by a thousandth. A module is
+/// computed in f32, in which it was saved.
 fn check_gradients(case: &Case, engine: &Engine, start: &[f32], batch: &Examples) {
     let (kind, tolerance) = match engine.network {
         Network::Script(_) => (Kind::Float, 1e-4),
@@ -270,10 +270,10 @@ fn check_steps(case: &Case, plan: &Plan, engine: &Engine, start: &[f32]) {
     for tensor in plan.layout.tensors() {
         let (found, start) = (&trained.params[tensor.range.clone()], &start[tensor.range.clone()]);
         let expected = &case.steps[&tensor.name];
-        // Ten steps of a deep network carry roundings through its ReLUs. PyTorch's own float32 differs
-        // from its float64 by up to a third of the distance that a residual network moved, and for
-        // VGG-11 by 3 % on an AMD CPU. Residual networks are compared relative to their weights,
-        // others to the distance that they moved.
+        // Ten steps of a deep network carry roundings through its ReLUs. PyTorch's own float32
+        // differs from its float64 by up to a third of the distance that a residual network moved,
+        // and for VGG-11 by 3 % on an AMD CPU. Residual networks are compared relative to their
+        // weights, others to the distance that they moved.
         let whole = found.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
         let (tolerance, scale) = match case.name.as_str() {
             name if name.starts_with("resnet") => (1e-3, whole),

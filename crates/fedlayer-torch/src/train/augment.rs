@@ -44,8 +44,8 @@ struct ImageView {
 }
 
 impl ImageView {
-    /// Draws a crop of the image's size from the image with a border of `crop` zeros, and mirrors it
-    /// with probability ½.
+    /// Draws a crop of the image's size from the image with a border of `crop` zeros, and mirrors
+    /// it with probability ½.
     fn draw(augment: Augment, generator: &mut Generator) -> Self {
         let crop = i64::from(augment.crop);
         let mut offset = || if crop > 0 { generator.random_range(-crop..=crop) } else { 0 };

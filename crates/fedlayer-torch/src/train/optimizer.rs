@@ -136,7 +136,8 @@ impl Stepper {
         Ok(())
     }
 
-    /// Scales each client's whole gradient by min(1, max/(‖g‖₂ + 1e-6)), as `torch.nn.utils.clip_grad_norm_` does.
+    /// Scales each client's whole gradient by min(1, max/(‖g‖₂ + 1e-6)), as
+    /// `torch.nn.utils.clip_grad_norm_` does.
     fn clip(&self, gradients: &mut Tensor) -> Result<(), TchError> {
         let Some(largest) = self.clip else { return Ok(()) };
         let norm = gradients.f_norm_scalaropt_dim(2.0, 1, true)?; // (K, 1)

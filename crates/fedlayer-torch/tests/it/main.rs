@@ -1,4 +1,4 @@
-//! The crate through its public face.
+//! Tests of the crate's public interface.
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the message")]
 
 mod align;

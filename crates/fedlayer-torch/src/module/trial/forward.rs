@@ -180,8 +180,8 @@ fn explained(words: &str, facts: &DataFacts) -> String {
     format!("libtorch: {words}{advice}")
 }
 
-/// Returns two inputs of zeros and ones, which are valid tokens, too. The pattern is uneven, so that
-/// every unit sees a contrast.
+/// Returns two inputs of zeros and ones, which are valid tokens, too. The pattern is uneven, so
+/// that every unit sees a contrast.
 fn sample(facts: &DataFacts, device: Device) -> Result<Tensor, TchError> {
     let shape: Vec<i64> =
         [2].into_iter().chain(facts.shape.iter().map(|&length| length as i64)).collect();

@@ -22,7 +22,7 @@ pub struct Trial<'a> {
     pub facts: &'a DataFacts,
     /// The loss that is differentiated.
     pub loss: Loss,
-    /// Whether second derivatives are needed.
+    /// Second derivatives are needed.
     pub twice: bool,
 }
 
