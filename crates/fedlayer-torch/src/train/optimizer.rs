@@ -6,36 +6,37 @@ use fedlayer_core::{
 };
 use tch::{TchError, Tensor};
 
-/// One optimizer step for a stack: parameters, gradients and memory are `(K, P)`, so that each operation serves all clients and layers.
+/// The optimizer of a plan. Parameters, gradients and optimizer state are `(K, P)`, so that one
+/// operation updates all clients and layers.
 #[derive(Debug)]
 pub(crate) struct Stepper {
     optimizer: Optimizer,
     clip: Option<f64>,
-    decay: Decay,
+    decay: WeightDecay,
 }
 
-/// What weight decay adds to the gradient: so much of the parameters.
+/// The share of the parameters that weight decay adds to the gradient.
 #[derive(Debug)]
-enum Decay {
-    /// Nothing.
+enum WeightDecay {
+    /// No weight decay.
     None,
-    /// The same share of all.
+    /// The same share of all parameters.
     All(f64),
-    /// A share of each, 0 of a running statistic. `(1, P)`
+    /// A share per parameter, 0 for a running statistic. `(1, P)`
     Each(Tensor),
 }
 
-/// What the coefficients of one client's step depend on.
+/// The position of one training step of a client, for learning-rate schedules and Adam.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    /// The step that the learning-rate schedule is at, counted from 0 over the whole run.
+pub(crate) struct StepPosition {
+    /// The index of the step, counted from 0 over the whole run.
     pub(crate) global_step: u64,
-    /// The client's steps per epoch.
+    /// The steps of an epoch of the client.
     pub(crate) per_epoch: u64,
-    /// The steps that the client would take over the whole run.
-    pub(crate) total: u64,
-    /// The steps that its optimizer remembers, this one included.
-    pub(crate) remembered: u64,
+    /// The steps of the client if it takes part in all rounds of the run.
+    pub(crate) total_steps: u64,
+    /// The steps in the optimizer's state, this one included: t in Adam's bias correction.
+    pub(crate) optimizer_steps: u64,
 }
 
 impl Stepper {
@@ -49,32 +50,33 @@ impl Stepper {
             Optimizer::Adam(adam) => adam.weight_decay,
         };
         let decay = if share == 0.0 {
-            Decay::None
+            WeightDecay::None
         } else if layout.statistics().next().is_none() {
-            Decay::All(share)
+            WeightDecay::All(share)
         } else {
             let mut shares = vec![share as f32; layout.value_count()];
             layout.statistics().for_each(|tensor| shares[tensor.range.clone()].fill(0.0));
-            Decay::Each(Tensor::f_from_slice(&shares)?.f_unsqueeze(0)?.f_to_device(device)?)
+            WeightDecay::Each(Tensor::f_from_slice(&shares)?.f_unsqueeze(0)?.f_to_device(device)?)
         };
         Ok(Self { optimizer: local.optimizer.clone(), clip: local.clip, decay })
     }
 
-    /// How many values of memory the optimizer keeps per parameter.
+    /// The number of state values per parameter: 0 for SGD, 1 with momentum, 2 for Adam.
     pub(crate) fn slots(&self) -> usize {
         self.optimizer.slots()
     }
 
-    /// What differs between clients in a step: −η, or for Adam −η/(1 − β₁ᵗ) and 1/√(1 − β₂ᵗ), t being the client's own steps.
-    pub(crate) fn coefficients(&self, local: &LocalSpec, moment: Moment) -> Vec<f32> {
+    /// Returns the coefficients of a step, which differ between clients: −η, and for Adam
+    /// −η/(1 − β₁ᵗ) and 1/√(1 − β₂ᵗ) with the client's own number of steps t.
+    pub(crate) fn coefficients(&self, local: &LocalSpec, position: StepPosition) -> Vec<f32> {
         let rate = |lr| {
-            let Moment { global_step, per_epoch, total, .. } = moment;
-            local.learning_rate(lr, global_step, per_epoch, total)
+            let StepPosition { global_step, per_epoch, total_steps, .. } = position;
+            local.learning_rate(lr, global_step, per_epoch, total_steps)
         };
         match &self.optimizer {
             Optimizer::Sgd(sgd) => vec![-rate(sgd.lr) as f32],
             Optimizer::Adam(adam) => {
-                let steps = moment.remembered as f64;
+                let steps = position.optimizer_steps as f64;
                 let first = 1.0 - adam.beta1.powf(steps);
                 let second = 1.0 - adam.beta2.powf(steps);
                 vec![(-rate(adam.lr) / first) as f32, (1.0 / second.sqrt()) as f32]
@@ -82,17 +84,18 @@ impl Stepper {
         }
     }
 
-    /// How many [`coefficients`](Self::coefficients) a client has.
-    pub(crate) fn width(&self) -> usize {
+    /// The number of [`coefficients`](Self::coefficients) of a client.
+    pub(crate) fn coefficient_count(&self) -> usize {
         match &self.optimizer {
             Optimizer::Sgd(_) => 1,
             Optimizer::Adam(_) => 2,
         }
     }
 
-    /// Changes `params` and `slots` by the gradients, each `(K, P)`; the gradients are used up. `coefficients` are `(K, 1)` each.
+    /// Updates `params` and `slots` by the gradients, each `(K, P)`. Overwrites the gradients. The
+    /// `coefficients` are `(K, 1)` each.
     ///
-    /// Memory that begins at 0 makes PyTorch's first step: 0·μ + g is g.
+    /// A momentum buffer that begins at 0 gives PyTorch's first step: 0·μ + g is g.
     pub(crate) fn step(
         &self,
         params: &mut Tensor,
@@ -102,9 +105,9 @@ impl Stepper {
     ) -> Result<(), TchError> {
         self.clip(gradients)?;
         match &self.decay {
-            Decay::None => {}
-            Decay::All(share) => drop(gradients.f_add_(&params.f_mul_scalar(*share)?)?), // (K, P)
-            Decay::Each(shares) => drop(gradients.f_addcmul_(params, shares)?),          // (K, P)
+            WeightDecay::None => {}
+            WeightDecay::All(share) => drop(gradients.f_add_(&params.f_mul_scalar(*share)?)?), // (K, P)
+            WeightDecay::Each(shares) => drop(gradients.f_addcmul_(params, shares)?), // (K, P)
         }
         let rate = &coefficients[0]; // (K, 1)
         match (&self.optimizer, slots) {
@@ -133,7 +136,8 @@ impl Stepper {
         Ok(())
     }
 
-    /// Scales each client's whole gradient by min(1, max/(‖g‖₂ + 1e-6)), as `torch.nn.utils.clip_grad_norm_` does.
+    /// Scales each client's whole gradient by min(1, max/(‖g‖₂ + 1e-6)), as
+    /// `torch.nn.utils.clip_grad_norm_` does.
     fn clip(&self, gradients: &mut Tensor) -> Result<(), TchError> {
         let Some(largest) = self.clip else { return Ok(()) };
         let norm = gradients.f_norm_scalaropt_dim(2.0, 1, true)?; // (K, 1)

@@ -7,58 +7,80 @@ use fedlayer_core::{
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-/// What the values of a tensor are drawn from.
+/// The distribution of a tensor's initial values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Draw {
+enum WeightDistribution {
     /// U(−bound, bound).
     Uniform(f64),
     /// N(0, deviation²).
     Normal(f64),
-    /// Always this.
+    /// Always this value.
     Constant(f32),
 }
 
 /// The standard deviation of GPT-2's embeddings (Radford et al. 2019).
 const EMBEDDING: f64 = 0.02;
 
-/// Draws the values of every tensor of the layout, each from its own sub-seed, named as the tensor is: another layer changes nothing.
+/// Draws the values of every tensor of the layout.
 ///
-/// * A layer of `in` inputs (a convolution has channels × square of them): weight and bias from U(−1/√in, 1/√in), as `torch.nn.Linear` and `torch.nn.Conv2d`
-///   do (`kaiming_uniform_(a=√5)` is that distribution).
-/// * A normalisation: scale 1, shift 0, mean 0, variance 1.
-/// * A transformer: GPT-2's normal distributions; VGG's convolutions: N(0, 2/(square × channels out)), bias 0, as in torchvision.
-/// * Each of L diagonal layers over F features: U(−b, b), b = √3·(3F)^(−1/2L), so that the product of the layers has the variance of a linear
-///   layer's default weight, 1/(3F), for every depth; for L = 1 it is that distribution.
+/// Each tensor has a generator of its own, seeded with the tensor's name, so that another layer
+/// changes nothing.
+///
+/// * A layer with `in` inputs (a convolution: channels × kernel²): weight and bias from
+///   U(−1/√in, 1/√in), as `torch.nn.Linear` and `torch.nn.Conv2d` do (`kaiming_uniform_(a=√5)` is
+///   that distribution).
+/// * A normalisation: scale 1, shift 0, running mean 0, running variance 1.
+/// * A transformer: GPT-2's normal distributions.
+/// * VGG's convolutions: N(0, 2/(kernel² × channels out)), bias 0, as in torchvision.
+/// * Each of L diagonal layers over F features: U(−b, b) with b = √3·(3F)^(−1/2L). The product of
+///   the layers then has the variance 1/(3F) of a linear layer's default weight at every depth. For
+///   L = 1 it is that distribution.
 pub(crate) fn initial(
     model: &ModelSpec,
     architecture: Option<&Architecture>,
     layout: &Layout,
     seed: Seed,
 ) -> Vec<f32> {
-    let mut draws = Vec::new();
-    match (architecture, model) {
-        (Some(architecture), _) => architecture.ops.iter().for_each(|op| add(op, &mut draws)),
-        (None, ModelSpec::DiagonalLinear(depth)) => draws.extend(layout.tensors().map(|tensor| {
-            let features = tensor.shape.last().map_or(1.0, |&features| features as f64);
-            Draw::Uniform(3.0_f64.sqrt() * (3.0 * features).powf(-0.5 / f64::from(*depth)))
-        })),
-        (None, _) => {
-            for layer in layout.layers() {
-                let inputs = layer.tensors[0].shape.last().map_or(1, |&inputs| inputs);
-                draws.extend(layer.tensors.iter().map(|_| uniform(inputs)));
-            }
-        }
-    }
+    let distributions = distributions(model, architecture, layout);
     let mut values = Vec::with_capacity(layout.value_count());
-    for (tensor, draw) in layout.tensors().zip(draws) {
+    for (tensor, distribution) in layout.tensors().zip(distributions) {
         let mut generator = seed.child(&tensor.name).generator();
-        values.extend(tensor.range.clone().map(|_| draw.value(&mut generator)));
+        values.extend(tensor.range.clone().map(|_| distribution.draw(&mut generator)));
     }
     values
 }
 
-impl Draw {
-    fn value(self, generator: &mut Generator) -> f32 {
+/// The distribution of each tensor, in the layout's order.
+fn distributions(
+    model: &ModelSpec,
+    architecture: Option<&Architecture>,
+    layout: &Layout,
+) -> Vec<WeightDistribution> {
+    let mut distributions = Vec::new();
+    match (architecture, model) {
+        (Some(architecture), _) => {
+            architecture.ops.iter().for_each(|op| push_op(op, &mut distributions))
+        }
+        (None, ModelSpec::DiagonalLinear(depth)) => {
+            distributions.extend(layout.tensors().map(|tensor| {
+                let features = tensor.shape.last().map_or(1.0, |&features| features as f64);
+                WeightDistribution::Uniform(
+                    3.0_f64.sqrt() * (3.0 * features).powf(-0.5 / f64::from(*depth)),
+                )
+            }))
+        }
+        (None, _) => {
+            for layer in layout.layers() {
+                let inputs = layer.tensors[0].shape.last().map_or(1, |&inputs| inputs);
+                distributions.extend(layer.tensors.iter().map(|_| uniform(inputs)));
+            }
+        }
+    }
+    distributions
+}
+
+impl WeightDistribution {
+    fn draw(self, generator: &mut Generator) -> f32 {
         match self {
             Self::Uniform(bound) => ((2.0 * generator.random::<f64>() - 1.0) * bound) as f32,
             Self::Normal(deviation) => {
@@ -70,31 +92,34 @@ impl Draw {
     }
 }
 
-fn uniform(inputs: usize) -> Draw {
-    Draw::Uniform(1.0 / (inputs as f64).sqrt())
+fn uniform(inputs: usize) -> WeightDistribution {
+    WeightDistribution::Uniform(1.0 / (inputs as f64).sqrt())
 }
 
-/// Appends the draws of an operation's tensors, in the order in which it takes them.
-fn add(op: &Op, draws: &mut Vec<Draw>) {
+/// Appends the distributions of an operation's tensors, in the order in which it uses them.
+fn push_op(op: &Op, distributions: &mut Vec<WeightDistribution>) {
     match op {
         Op::Conv(conv) => {
             let inputs = conv.in_channels * conv.kernel * conv.kernel;
-            add_weights(conv.init, inputs, conv.bias, draws);
+            push_weights(conv.init, inputs, conv.bias, distributions);
         }
-        Op::Linear(linear) => add_linear(linear, draws),
+        Op::Linear(linear) => push_linear(linear, distributions),
         Op::Norm(norm) => {
-            draws.extend([Draw::Constant(1.0), Draw::Constant(0.0)]);
+            distributions
+                .extend([WeightDistribution::Constant(1.0), WeightDistribution::Constant(0.0)]);
             if matches!(norm, Norm::Batch { .. }) {
-                draws.extend([0.0, 1.0, 0.0].map(Draw::Constant));
+                distributions.extend([0.0, 1.0, 0.0].map(WeightDistribution::Constant));
             }
         }
         Op::Residual { body, shortcut } => {
-            body.iter().chain(shortcut).for_each(|op| add(op, draws));
+            body.iter().chain(shortcut).for_each(|op| push_op(op, distributions));
         }
-        Op::Embedding(Embedding { .. }) => draws.extend([Draw::Normal(EMBEDDING); 2]),
+        Op::Embedding(Embedding { .. }) => {
+            distributions.extend([WeightDistribution::Normal(EMBEDDING); 2])
+        }
         Op::Attention(Attention { qkv, out_proj, .. }) => {
-            add_linear(qkv, draws);
-            add_linear(out_proj, draws);
+            push_linear(qkv, distributions);
+            push_linear(out_proj, distributions);
         }
         Op::Activation(_)
         | Op::Pool(_)
@@ -105,16 +130,23 @@ fn add(op: &Op, draws: &mut Vec<Draw>) {
     }
 }
 
-fn add_linear(linear: &Linear, draws: &mut Vec<Draw>) {
-    add_weights(linear.init, linear.in_features, linear.bias, draws);
+fn push_linear(linear: &Linear, distributions: &mut Vec<WeightDistribution>) {
+    push_weights(linear.init, linear.in_features, linear.bias, distributions);
 }
 
-fn add_weights(init: Init, inputs: usize, has_bias: bool, draws: &mut Vec<Draw>) {
+fn push_weights(
+    init: Init,
+    inputs: usize,
+    has_bias: bool,
+    distributions: &mut Vec<WeightDistribution>,
+) {
     let (weight, bias) = match init {
         Init::Uniform => (uniform(inputs), uniform(inputs)),
-        Init::Normal(deviation) => (Draw::Normal(deviation), Draw::Constant(0.0)),
+        Init::Normal(deviation) => {
+            (WeightDistribution::Normal(deviation), WeightDistribution::Constant(0.0))
+        }
     };
-    draws.extend([weight, bias].into_iter().take(1 + usize::from(has_bias)));
+    distributions.extend([weight, bias].into_iter().take(1 + usize::from(has_bias)));
 }
 
 #[cfg(test)]
@@ -173,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_is_drawn_alike_whatever_stands_beside_it() {
+    fn a_layer_is_drawn_alike_beside_any_other_layer() {
         let short = ModelSpec::Mlp(MlpForm::Hidden(vec![5]));
         let long = ModelSpec::Mlp(MlpForm::Full(Mlp {
             hidden: vec![5, 7],

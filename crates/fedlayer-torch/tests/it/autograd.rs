@@ -1,4 +1,5 @@
-//! Networks that are computed one client after the other: repeatable whatever is drawn, and right about running statistics.
+//! Networks that are computed one client after the other: repeatable, and with correct running
+//! statistics.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use rand::RngExt;
 
 use crate::setup::*;
 
-/// Images of 8 × 8 pixels in three classes that can be learnt: each class lights another third of the image.
+/// Images of 8 × 8 pixels in three classes that can be learnt: each class lights another third of
+/// the image.
 fn images(clients: &[usize]) -> Arc<FederatedData> {
     let mut generator = Seed::new(4).child("images").generator();
     let mut draw = |count: usize| {
@@ -51,7 +53,7 @@ fn linear(out: u32) -> LayerSpec {
     LayerSpec::Linear(LinearSpec { out_features: out, bias: true, name: None })
 }
 
-/// A convolution, what stands behind it, and a head.
+/// A convolution, the layer `behind` it, and a head.
 fn network(behind: LayerSpec) -> ModelSpec {
     let pool = LayerSpec::MaxPool(PoolSpec { kernel: 2, stride: None });
     ModelSpec::Layers(vec![conv(6), behind, LayerSpec::Relu, pool, LayerSpec::Flatten, linear(3)])
@@ -129,14 +131,15 @@ fn weight_decay_leaves_running_statistics_alone() {
         let start = initial(&mut trainer);
         train(&mut trainer, &[job(0, &start)]).remove(0).params
     };
-    // A step of 1e-12 leaves every weight where it is, so that the statistics are those of the data whatever the decay.
+    // A step of 1e-12 changes no weight, so that the statistics are those of the data with any
+    // decay.
     let (without, with) = (of(0.0), of(0.5));
     assert_eq!(without, with);
     let batches = without.layout().statistics().last().unwrap();
     assert_eq!(without.range(&batches.range), [16.0], "two epochs of eight batches");
 }
 
-/// Two networks of one start, trained on different clients.
+/// Two networks with the same initial values, trained on different clients.
 fn pair(
     statistics: Statistics,
     data: &Arc<FederatedData>,
@@ -196,7 +199,8 @@ fn statistics_that_stay_with_the_model_are_in_no_mix() {
 
 #[test]
 fn statistics_measured_anew_are_those_of_the_training_data() {
-    // Of 63 examples in one batch: the running statistics after measuring are the batch's own, so that evaluation and training agree.
+    // All 63 examples are one batch. The measured statistics are those of the batch, so that
+    // evaluation and training agree.
     let (mut trainer, ends) = pair(Statistics::Recompute, &images(&[30, 33]));
     let mut spoilt: Params = (*ends[0].params).clone();
     let statistics: Vec<_> = spoilt.layout().statistics().map(|t| t.range.clone()).collect();

@@ -1,30 +1,31 @@
-//! Fully connected layers with an activation between them: logistic regression, deep linear networks, multilayer perceptrons.
+//! Fully connected layers with an activation between them: logistic regression, deep linear
+//! networks, multilayer perceptrons.
 //!
 //! The views of a network come in pairs: a weight `(K, out, in)` and a bias `(K, 1, out)`.
 
 use fedlayer_core::spec::Activation;
 use tch::{Kind, TchError, Tensor};
 
-use crate::network::Pass;
+use super::ForwardPass;
 
-/// z_l = a_{l−1} W_lᵀ + b_l, a_l = σ(z_l), a_0 = x; the logits are the last z.
-pub(crate) fn forward(
+/// Computes z_l = a_{l−1} W_lᵀ + b_l and a_l = σ(z_l), with a_0 = x. The logits are the last z.
+pub(super) fn forward(
     activation: Activation,
     views: &[Tensor],
     inputs: &Tensor,
-) -> Result<Pass, TchError> {
-    let mut below: Vec<Tensor> = Vec::with_capacity(views.len() / 2);
+) -> Result<ForwardPass, TchError> {
+    let mut outputs: Vec<Tensor> = Vec::with_capacity(views.len() / 2);
     let (before, last) = views.split_at(views.len() - 2);
     for layer in before.chunks_exact(2) {
-        let input = below.last().unwrap_or(inputs);
-        below.push(hidden(activation, layer, input)?);
+        let input = outputs.last().unwrap_or(inputs);
+        outputs.push(hidden(activation, layer, input)?);
     }
-    let logits = affine(last, below.last().unwrap_or(inputs))?; // (K, B, C)
-    Ok(Pass { hidden: below, logits })
+    let logits = affine(last, outputs.last().unwrap_or(inputs))?; // (K, B, C)
+    Ok(ForwardPass { hidden: outputs, logits })
 }
 
-/// What a layer puts out that is not the last: σ(z_l). `(K, B, out)`
-pub(crate) fn hidden(
+/// Computes a hidden layer: σ(z_l). `(K, B, out)`
+pub(super) fn hidden(
     activation: Activation,
     layer: &[Tensor],
     input: &Tensor,
@@ -39,35 +40,40 @@ pub(crate) fn hidden(
     Ok(output)
 }
 
-/// z_l. `(K, B, out)`
-pub(crate) fn affine(layer: &[Tensor], input: &Tensor) -> Result<Tensor, TchError> {
+/// Computes z_l. `(K, B, out)`
+pub(super) fn affine(layer: &[Tensor], input: &Tensor) -> Result<Tensor, TchError> {
     layer[1].f_baddbmm(input, &layer[0].f_transpose(1, 2)?, 1.0, 1.0)
 }
 
-/// ∂W_l = δ_lᵀ a_{l−1}, ∂b_l = Σ_B δ_l, δ_{l−1} = δ_l W_l ⊙ σ′(a_{l−1}).
-pub(crate) fn backward(
+/// Computes ∂W_l = δ_lᵀ a_{l−1}, ∂b_l = Σ_B δ_l, and δ_{l−1} = δ_l W_l ⊙ σ′(a_{l−1}).
+pub(super) fn backward(
     activation: Activation,
     views: &[Tensor],
     gradients: &[Tensor],
     inputs: &Tensor,
-    pass: Pass,
+    pass: ForwardPass,
     by_logits: Tensor,
 ) -> Result<(), TchError> {
     let mut delta = by_logits; // (K, B, out)
     for layer in (0..views.len() / 2).rev() {
-        let below = if layer == 0 { inputs } else { &pass.hidden[layer - 1] }; // (K, B, in)
-        let _ = delta.f_transpose(1, 2)?.f_bmm_out(&gradients[2 * layer], below)?; // (K, out, in)
+        let input = if layer == 0 { inputs } else { &pass.hidden[layer - 1] }; // (K, B, in)
+        let _ = delta.f_transpose(1, 2)?.f_bmm_out(&gradients[2 * layer], input)?; // (K, out, in)
         let _ = delta.f_sum_intlist_out(&gradients[2 * layer + 1], 1, true, Kind::Float)?; // (K, 1, out)
         if layer > 0 {
             let by_output = delta.f_bmm(&views[2 * layer])?; // (K, B, in)
-            delta = through(activation, by_output, below)?;
+            delta = activation_backward(activation, by_output, input)?;
         }
     }
     Ok(())
 }
 
-/// The gradient by an activation's input, from that by its output and the output itself. It overwrites the one given.
-fn through(activation: Activation, by_output: Tensor, output: &Tensor) -> Result<Tensor, TchError> {
+/// Returns the gradient with respect to an activation's input, from the gradient with respect to
+/// its output and from the output. It overwrites the memory of `by_output`.
+fn activation_backward(
+    activation: Activation,
+    by_output: Tensor,
+    output: &Tensor,
+) -> Result<Tensor, TchError> {
     let by = &by_output;
     match activation {
         Activation::Relu => output.f_threshold_backward_grad_input(by, by, 0.0),

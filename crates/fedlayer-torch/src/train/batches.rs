@@ -1,12 +1,15 @@
-//! [`Batches`]: which examples a client sees in which step of a round.
+//! [`Batches`]: the examples of each training step of a client in a round.
 
 use fedlayer_core::{Seed, spec::LocalSpec};
 use rand::seq::SliceRandom;
 
-/// The batches of one client in one round: each epoch is a permutation of its examples, cut into batches; the last may be smaller, or left out.
+/// The batches of one client in one round.
+///
+/// Each epoch is a permutation of its examples, cut into batches. The last batch of an epoch may be
+/// smaller, or is left out if the plan says so.
 #[derive(Debug, Clone)]
 pub(crate) struct Batches {
-    /// Indices into the pool, epoch after epoch.
+    /// Indices of examples, epoch after epoch.
     order: Vec<u32>,
     examples: usize,
     size: usize,
@@ -15,7 +18,7 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    /// Draws the permutations, each epoch's from its own sub-seed.
+    /// Draws the permutations. Each epoch has a sub-seed of its own.
     pub(crate) fn draw(examples: &[u32], local: &LocalSpec, seed: Seed) -> Self {
         let size = local.batch as usize;
         let per_epoch = local.batches_of(examples.len() as u64) as usize;
@@ -31,7 +34,7 @@ impl Batches {
         Self { order, examples: examples.len(), size, per_epoch, steps }
     }
 
-    /// The plan's batches in a given order, which holds `examples` indices per epoch.
+    /// Cuts a given order of `examples` indices per epoch into the plan's batches.
     #[cfg(test)]
     pub(crate) fn in_order(order: Vec<u32>, examples: usize, local: &LocalSpec) -> Self {
         let per_epoch = local.batches_of(examples as u64) as usize;
@@ -39,27 +42,27 @@ impl Batches {
         Self { order, examples, size: local.batch as usize, per_epoch, steps }
     }
 
-    /// The examples of the smallest batch; nothing where there is none.
+    /// The size of the smallest batch; `None` without a batch.
     pub(crate) fn smallest(&self) -> Option<usize> {
         (0..self.steps).map(|step| self.of(step).len()).min()
     }
 
-    /// The examples that all steps of the round see together, repetitions counted.
+    /// The sum of the sizes of all batches of the round.
     pub(crate) fn seen(&self) -> usize {
         (0..self.steps).map(|step| self.of(step).len()).sum()
     }
 
-    /// Steps of an epoch.
+    /// The steps of an epoch.
     pub(crate) fn per_epoch(&self) -> usize {
         self.per_epoch
     }
 
-    /// Steps of the round.
+    /// The steps of the round.
     pub(crate) fn steps(&self) -> usize {
         self.steps
     }
 
-    /// The examples of a step, which is below [`steps`](Self::steps).
+    /// The examples of a step below [`steps`](Self::steps).
     pub(crate) fn of(&self, step: usize) -> &[u32] {
         let epoch = step / self.per_epoch() * self.examples;
         let start = step % self.per_epoch() * self.size;
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_smaller_last_batch_is_left_out_where_the_plan_says_so() {
+    fn a_smaller_last_batch_is_left_out_if_the_plan_says_so() {
         let local = LocalSpec {
             last_batch: LastBatch::Drop,
             ..LocalSpec::new(2, 10, Optimizer::Sgd(Sgd::new(0.1)))
@@ -83,7 +86,8 @@ mod tests {
         let batches = Batches::draw(&examples, &local, Seed::new(1));
         assert_eq!((batches.per_epoch(), batches.steps(), batches.seen()), (2, 4, 40));
         assert_eq!(batches.smallest(), Some(10));
-        // Other examples are left out in another epoch, and the batches are those of an epoch with its last one.
+        // The batches are those of an epoch with its last batch; each epoch leaves out other
+        // examples.
         let kept = Batches::draw(
             &examples,
             &LocalSpec { last_batch: LastBatch::Keep, ..local },
