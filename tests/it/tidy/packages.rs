@@ -1,18 +1,20 @@
-//! What the house looks like, held by tests: who depends on whom, where versions stand, how long a file may be, how
-//! a scenario begins. Each failure names the file, what was found and what to do.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "tests read the repository itself; `text` and `entries` put the path into the panic"
-)]
+//! Which package may depend on which, and how a package says so.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::{Table, Value};
 
+use super::repository::{entries, none, root, shown, text};
+
 /// The libraries around the core.
-const STAR: [&str; 5] =
-    ["fedlayer-scenario", "fedlayer-data", "fedlayer-torch", "fedlayer-runtime", "fedlayer-report"];
+const STAR: [&str; 6] = [
+    "fedlayer-analysis",
+    "fedlayer-data",
+    "fedlayer-report",
+    "fedlayer-runtime",
+    "fedlayer-scenario",
+    "fedlayer-torch",
+];
 
 /// Dependencies that few packages may name: which, and who.
 const RESERVED: [(&str, &[&str]); 6] = [
@@ -26,18 +28,6 @@ const RESERVED: [(&str, &[&str]); 6] = [
 
 /// The one exception: `bench/` compares with a loop of plain tch.
 const BENCHED: (&str, &str, &str) = ("fedlayer", "dev-dependencies", "tch");
-
-/// Text that no Rust file may hold, written in two halves so that this file does not hold it either.
-const UNFINISHED: [&str; 3] =
-    [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ign", "ore")];
-
-/// Text that no test may hold: a test waits for what it waits for.
-const SLEEPS: [&str; 2] = [concat!("thread::", "sleep"), concat!("time::", "sleep")];
-
-const MAX_LINES: usize = 500;
-
-/// Folders that hold nothing of ours; those that begin with a dot are left out as well.
-const NOT_OURS: [&str; 2] = ["target", "runs"];
 
 #[test]
 fn libraries_depend_on_the_core_alone() {
@@ -61,6 +51,15 @@ fn libraries_depend_on_the_core_alone() {
         }
     }
     none(wrong);
+}
+
+#[test]
+fn every_library_of_the_star_is_a_package() {
+    let packages = packages();
+    let is_missing = |name: &&str| packages.iter().all(|package| package.name() != *name);
+    none(Vec::from_iter(STAR.into_iter().filter(is_missing).map(|name| {
+        format!("crates/{name}: there is no such package; add it, or take it out of `STAR`")
+    })));
 }
 
 #[test]
@@ -97,7 +96,7 @@ fn heavy_dependencies_stay_in_their_crate() {
 }
 
 #[test]
-fn versions_stand_in_the_root_alone() {
+fn versions_are_in_the_root_alone() {
     let mut wrong = Vec::new();
     for package in packages() {
         for (kind, name, value) in package.dependencies() {
@@ -155,53 +154,6 @@ fn every_library_begins_with_a_tour() {
     none(wrong.collect());
 }
 
-#[test]
-fn files_are_short() {
-    let wrong = files("rs").into_iter().filter_map(|file| {
-        let lines = text(&file).lines().count();
-        (lines > MAX_LINES).then(|| {
-            format!("{}: {lines} lines, at most {MAX_LINES} are allowed; give its second idea a file of its own", shown(&file))
-        })
-    });
-    none(wrong.collect());
-}
-
-#[test]
-fn nothing_is_left_unfinished() {
-    none(holding(&UNFINISHED, text, "finish it, or take it out"));
-}
-
-#[test]
-fn tests_do_not_sleep() {
-    none(holding(
-        &SLEEPS,
-        test_text,
-        "wait for the event itself, or pause tokio's clock and advance it",
-    ));
-}
-
-#[test]
-fn a_scenario_begins_with_its_question() {
-    let mut wrong = Vec::new();
-    for file in files("toml").into_iter().filter(|file| file.starts_with(root().join("scenarios")))
-    {
-        let text = text(&file);
-        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
-        let head = head.join("\n");
-        let command = format!("fedlayer run {}", shown(&file));
-        if !head.contains('?') {
-            wrong.push(format!(
-                "{}: no `?` in its first comment; begin with the question that it asks",
-                shown(&file)
-            ));
-        }
-        if !head.contains(&command) {
-            wrong.push(format!("{}: no `{command}` in its first comment; write the command that answers the question", shown(&file)));
-        }
-    }
-    none(wrong);
-}
-
 /// A member of the workspace.
 struct Package {
     folder: PathBuf,
@@ -217,7 +169,8 @@ impl Package {
         shown(&self.folder.join("Cargo.toml"))
     }
 
-    /// Section, name and value of each dependency; those of single targets are in the section of their kind.
+    /// Returns section, name and value of each dependency; those of single targets are in the section
+    /// of their kind.
     fn dependencies(&self) -> Vec<(&'static str, String, Value)> {
         let targets = self.manifest.get("target").and_then(Value::as_table);
         let targets =
@@ -251,77 +204,4 @@ fn packages() -> Vec<Package> {
 /// Whether a manifest's value is `{ workspace = true, … }`.
 fn inherited(value: Option<&Value>) -> bool {
     value.and_then(|value| value.get("workspace")).and_then(Value::as_bool) == Some(true)
-}
-
-/// A complaint for each Rust file in whose `part` one of the `words` stands.
-fn holding(words: &[&str], part: fn(&Path) -> String, advice: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for file in files("rs") {
-        for (number, line) in part(&file).lines().enumerate() {
-            for word in words.iter().filter(|word| line.contains(**word)) {
-                wrong.push(format!("{}:{}: holds `{word}`; {advice}", shown(&file), number + 1));
-            }
-        }
-    }
-    wrong
-}
-
-/// What of a Rust file is test: all of it below a folder `tests` or in `tests.rs`, else what follows its first
-/// test module (above it empty lines, so that line numbers stay).
-fn test_text(file: &Path) -> String {
-    let text = text(file);
-    let path = shown(file);
-    if path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs") {
-        return text;
-    }
-    match text.find("#[cfg(test)]\nmod ") {
-        Some(start) => "\n".repeat(text[..start].lines().count()) + &text[start..],
-        None => String::new(),
-    }
-}
-
-/// All files of the repository with this extension, in order.
-fn files(extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root()];
-    while let Some(folder) = folders.pop() {
-        for path in entries(&folder) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir()
-                && !path.is_symlink()
-                && !name.starts_with('.')
-                && !NOT_OURS.contains(&name.as_str())
-            {
-                folders.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let read = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    read.filter_map(|entry| Some(entry.ok()?.path())).collect()
-}
-
-fn text(file: &Path) -> String {
-    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-/// A path as one would type it in the root.
-fn shown(file: &Path) -> String {
-    file.strip_prefix(root()).unwrap_or(file).display().to_string()
-}
-
-fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).to_path_buf()
-}
-
-/// Fails with every complaint, if there is one.
-fn none(wrong: Vec<String>) {
-    assert!(wrong.is_empty(), "\n\n{}\n", wrong.join("\n\n"));
 }
