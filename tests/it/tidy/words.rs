@@ -1,6 +1,8 @@
 //! The words of comments, and the width of lines: a comment is read by people who know the field and not this house.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
+
+use proc_macro2::{TokenStream, TokenTree};
 
 use super::repository::{files, none, shown, text};
 
@@ -68,7 +70,10 @@ fn hard_words_and_openers_are_counted_in_comments_alone() {
 fn wide_lines_are_found_and_strings_links_tables_and_code_are_not() {
     let wide = "wide ".repeat(30);
     let found = |text: &str| wide_lines(text, Path::new("a.rs")).len();
-    assert_eq!(found(&format!("let a = {wide};\n    // {wide}\nlet b = \"{wide}\";\n")), 2);
+    assert_eq!(
+        found(&format!("let a = {wide};\n    // {wide}\nf(\"{wide}\n{wide}\n{wide}\");\n")),
+        2
+    );
     assert_eq!(found(&format!("// {}", "x".repeat(98))), 1);
     assert_eq!(found(&format!("// {}", "x".repeat(97))), 0);
     let found = |text: &str| wide_prose(text, Path::new("a.md")).len();
@@ -129,24 +134,39 @@ fn opener(line: &str) -> Option<&'static str> {
     OPENERS.into_iter().find(|opener| *opener == first)
 }
 
-/// Returns a complaint for each line of a Rust file that is too wide. Strings may be as wide as they are.
+/// Returns a complaint for each line of a Rust file that is too wide. Lines of strings are exempt.
 fn wide_lines(text: &str, file: &Path) -> Vec<String> {
-    let wide = |(index, line): (usize, &str)| {
-        let width = line.chars().count();
+    let mut strings = BTreeSet::new();
+    let tokens = text.parse().unwrap_or_else(|error| panic!("{}: {error}", shown(file)));
+    lines_of_strings(tokens, &mut strings);
+    let wide = |(number, line): (usize, &str)| {
         let (kind, allowed) = match line.trim_start().starts_with("//") {
             true => ("comment", COMMENT_WIDTH),
+            false if strings.contains(&number) => return None,
             false => ("line", CODE_WIDTH),
         };
-        let is_wide = width > allowed && (kind == "comment" || !line.contains('"'));
-        is_wide.then(|| {
+        let width = line.chars().count();
+        (width > allowed).then(|| {
             format!(
-                "{}:{}: a {kind} of {width} columns, at most {allowed} are allowed; break it",
+                "{}:{number}: a {kind} of {width} columns, at most {allowed} are allowed; break it",
                 shown(file),
-                index + 1
             )
         })
     };
-    text.lines().enumerate().filter_map(wide).collect()
+    (1..).zip(text.lines()).filter_map(wide).collect()
+}
+
+/// Finds the lines that a literal is on: of a long one all lines from its first to its last.
+fn lines_of_strings(tokens: TokenStream, found: &mut BTreeSet<usize>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => lines_of_strings(group.stream(), found),
+            TokenTree::Literal(literal) if literal.to_string().contains('"') => {
+                found.extend(literal.span().start().line..=literal.span().end().line);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Returns a complaint for each line of a Markdown file that is too wide: code, tables and the addresses of links may be.
