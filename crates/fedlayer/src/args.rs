@@ -1,6 +1,8 @@
 //! The command line, as clap reads it.
 
 mod analyze;
+mod parse;
+mod short_forms;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,9 +17,10 @@ use fedlayer_runtime::remote::limits;
 use fedlayer_scenario::Setting;
 use fedlayer_torch::DeviceChoice;
 
-pub(crate) use self::analyze::AnalyzeArgs;
+use self::short_forms::ShortForms;
+pub(crate) use self::{analyze::AnalyzeArgs, parse::parse};
 use crate::{
-    address::Address, exit::Failure, fetch::Source, numbers::within, short_forms::ShortForms,
+    address::Address, exit::Failure, fetch::Source, numbers::within,
 };
 
 /// A federated averaging simulator for people who study which layers to average.
@@ -200,7 +203,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 /// How a run is carried out. The number of workers changes no result; another device changes last bits.
 #[derive(Debug, Args)]
-pub(crate) struct Means {
+pub(crate) struct ComputeArgs {
     /// Where clients train: `auto`, `cpu`, `cuda` or `cuda:1`; `cpu` where it is not given, and for `resume` where the run was.
     #[arg(long)]
     pub(crate) device: Option<DeviceChoice>,
@@ -215,9 +218,9 @@ pub(crate) struct RunArgs {
     /// The scenario.
     #[command(flatten)]
     pub(crate) scenario: ScenarioArgs,
-    /// The means.
+    /// How the run is carried out.
     #[command(flatten)]
-    pub(crate) means: Means,
+    pub(crate) compute: ComputeArgs,
     /// The run folder, which must not exist yet; `runs/NAME` or the next free `runs/NAME-2`, … where it is not given.
     #[arg(long, value_parser = folder())]
     pub(crate) out: Option<PathBuf>,
@@ -263,8 +266,8 @@ pub(crate) struct CoordinatorArgs {
     #[arg(long, value_name = "HOST:PORT", default_value = COORDINATOR, value_parser = Address::to_listen)]
     pub(crate) listen: Address,
     /// What workers must train on.
-    #[arg(long, value_enum, default_value_t = Kind::Cpu)]
-    pub(crate) device: Kind,
+    #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
+    pub(crate) device: DeviceKind,
     /// Begin when so many workers are there.
     #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = within(1..=u32::MAX))]
     pub(crate) min_workers: u32,
@@ -281,7 +284,7 @@ pub(crate) struct CoordinatorArgs {
 
 /// What clients train on, whichever of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum DeviceKind {
     /// Processors.
     Cpu,
     /// CUDA devices.
@@ -376,9 +379,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 pub(crate) struct ResumeArgs {
     /// The run folder.
     pub(crate) run: PathBuf,
-    /// The means.
+    /// How the run is carried out.
     #[command(flatten)]
-    pub(crate) means: Means,
+    pub(crate) compute: ComputeArgs,
     /// Where data is; where it is not given, where it was for the run.
     #[command(flatten)]
     pub(crate) data: DataArgs,

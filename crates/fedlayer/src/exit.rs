@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::{
     fetch::FetchError,
     files::{self, FileError, SecretError},
-    shortage::{self, MORE},
+    process::shortage::{self, MORE},
 };
 
 /// Everything that can end the program before its work is done.

@@ -1,7 +1,8 @@
 //! From a scenario file to plans: reading, changing, checking against the data.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use fedlayer_core::Plan;
 use fedlayer_scenario::{Color, Read, Setting};
 
 use crate::{data::Data, exit::Failure, files, run_folder::RunFolder, screen::Screen};
@@ -46,4 +47,9 @@ pub(crate) fn read_text(
 /// A scenario's name: its file's name without folder and ending.
 pub(crate) fn name(path: &Path) -> String {
     path.file_stem().map_or("scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Shares plans among those that run them.
+pub(crate) fn shared(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
+    plans.into_iter().map(Arc::new).collect()
 }

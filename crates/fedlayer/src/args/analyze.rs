@@ -6,7 +6,7 @@ use clap::{Args, builder::PossibleValuesParser};
 use fedlayer_core::spec::Measurement;
 use fedlayer_scenario::{Setting, SettingError};
 
-use super::{DataArgs, Means, folder};
+use super::{ComputeArgs, DataArgs, folder};
 use crate::numbers::{whole, within};
 
 /// `fedlayer analyze`.
@@ -52,9 +52,9 @@ pub(crate) struct AnalyzeArgs {
     /// The folder for its files; `analyses` in the run folder where it is not given, or `analyses` here for files.
     #[arg(long, value_name = "FOLDER", value_parser = folder())]
     pub(crate) out: Option<PathBuf>,
-    /// The means.
+    /// How it is carried out.
     #[command(flatten)]
-    pub(crate) means: Means,
+    pub(crate) compute: ComputeArgs,
     /// Where data is; where it is not given, where it was for the run.
     #[command(flatten)]
     pub(crate) data: DataArgs,

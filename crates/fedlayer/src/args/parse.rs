@@ -5,11 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, error::ErrorKind};
 use fedlayer_core::printable;
 
-use crate::{
-    args::Cli,
-    clean::{Colours, clean},
-    screen,
-};
+use super::Cli;
+use crate::screen::{self, Colours, clean};
 
 /// The exit code of a wrong command line.
 const WRONG: i32 = 2;

@@ -1,6 +1,6 @@
 //! `fedlayer data list`: which sets there are, under which licence, and where they are found.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fedlayer_data::{KnownSet, catalogue};
 use fedlayer_report::{Align, grid};
@@ -12,41 +12,21 @@ use crate::{
     files,
     folders::{Folder, Folders, Origin},
     screen::Screen,
+    set_files::found_in,
 };
 
 /// `fedlayer data list`.
-pub(crate) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
+pub(super) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::new(args.data.data.as_deref());
     // Those of the environment that are not there are listed as such.
     folders.check(&[Origin::Option])?;
-    let report = Report::new(&folders);
+    let report = DataListing::new(&folders);
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)
     } else {
         report.text()
     };
     Ok(screen.data(&text)?)
-}
-
-/// The first folder that has every file of a set.
-pub(crate) fn whole<'a>(folders: &'a Folders, set: &KnownSet) -> Option<&'a Folder> {
-    let is_whole = |folder: &&Folder| found_in(folder, set) == set.files.len();
-    folders.all().iter().find(is_whole)
-}
-
-fn found_in(folder: &Folder, set: &KnownSet) -> usize {
-    let own = folder.path.join(set.name);
-    set.files.iter().filter(|file| either_form(&own, file.name).is_some()).count()
-}
-
-/// A file of a folder, plain or gzip, whichever of the two its name says.
-pub(crate) fn either_form(folder: &Path, name: &str) -> Option<PathBuf> {
-    let other = match name.strip_suffix(".gz") {
-        Some(plain) => plain.to_owned(),
-        None => format!("{name}.gz"),
-    };
-    let paths = [folder.join(name), folder.join(other)];
-    paths.into_iter().find(|path| files::length_if_any(path).is_some())
 }
 
 /// Sets that need no files: name, what it is, licence.
@@ -57,7 +37,7 @@ const INSIDE: [(&str, &str, &str); 2] = [
 
 /// Everything that `data list` says.
 #[derive(Debug, Serialize)]
-struct Report {
+struct DataListing {
     sets: Vec<SetLine>,
     /// In the order in which they are searched.
     folders: Vec<FolderLine>,
@@ -88,7 +68,7 @@ struct FolderLine {
     exists: bool,
 }
 
-impl Report {
+impl DataListing {
     fn new(folders: &Folders) -> Self {
         let inside = INSIDE.iter().map(|&(name, about, licence)| SetLine {
             name,

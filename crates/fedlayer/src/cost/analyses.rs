@@ -9,7 +9,7 @@ use fedlayer_core::{
 };
 use serde::Serialize;
 
-use crate::cost::barrier_probes;
+use super::barrier_probes;
 
 /// An analysis, and what it will ask of the trainer.
 #[derive(Debug, Serialize)]

@@ -1,5 +1,8 @@
 //! [`Cost`]: what a plan would compute and keep in memory, reckoned without doing it; [`RoundCost`]: what the parts of its rounds compute.
 
+pub(crate) mod analyses;
+mod module_speed;
+
 use std::sync::Arc;
 
 use fedlayer_core::{
@@ -11,7 +14,8 @@ use fedlayer_core::{
 };
 use serde::Serialize;
 
-use crate::{estimate::Parts, trainers::Trainers};
+pub(crate) use self::module_speed::ModuleSpeed;
+use crate::{progress::PerPhase, trainers::Trainers};
 
 /// What a core is taken to compute in a second where time is estimated: about what small networks reach on a core of 2025.
 pub(crate) const FLOPS: f64 = 2.5e10;
@@ -54,8 +58,8 @@ impl Cost {
     /// The cost of one plan on its data; `forward` is what one example costs in a forward pass, in floating-point operations.
     pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
         let cohort = u64::from(plan.clients.cohort());
-        let local = Local::mean(plan, data);
-        let barriers = Barriers::of(plan, data);
+        let local = LocalWork::mean(plan, data);
+        let barriers = BarrierWork::of(plan, data);
         let due = |every: u32| (1..=plan.rounds).filter(|&round| plan.is_due(every, round)).count();
         let measured = plan.barriers.as_ref().map_or(0, |spec| due(spec.every));
         let evaluated = due(plan.evaluate.every);
@@ -77,7 +81,7 @@ impl Cost {
 /// What the parts of a round cost, each where it is due, in floating-point operations. A training step costs three times the forward pass of
 /// its examples (forward, and backward to the inputs and to the weights); an evaluation costs one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RoundCost(pub(crate) Parts);
+pub(crate) struct RoundCost(pub(crate) PerPhase);
 
 /// The cost of the rounds of each plan. A seed changes no size, so that the data of the first plan's seed does for all; a module that is
 /// measured nowhere is as costly for all plans, and what its operations cost is found out by the run itself.
@@ -96,11 +100,11 @@ pub(crate) fn of_rounds(
 impl RoundCost {
     /// Of every round of a plan; `forward` as for [`Cost::of`].
     pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
-        let local = Local::mean(plan, data);
+        let local = LocalWork::mean(plan, data);
         let (common, own) = evaluated_models(plan);
-        let barriers = Barriers::of(plan, data);
+        let barriers = BarrierWork::of(plan, data);
         let measured = measured_examples(plan, data);
-        Self(Parts {
+        Self(PerPhase {
             train: 3.0 * forward * local.examples * f64::from(plan.clients.cohort()),
             barriers: forward * (barriers.examples as f64 + barriers.points as f64 * measured),
             evaluate: forward
@@ -109,10 +113,10 @@ impl RoundCost {
     }
 
     /// The parts that are due in a round.
-    pub(crate) fn in_round(&self, plan: &Plan, round: u32) -> Parts {
+    pub(crate) fn in_round(&self, plan: &Plan, round: u32) -> PerPhase {
         let is_due = |every| plan.is_due(every, round);
         let measures = plan.barriers.as_ref().is_some_and(|spec| is_due(spec.every));
-        Parts {
+        PerPhase {
             train: self.0.train,
             barriers: if measures { self.0.barriers } else { 0.0 },
             evaluate: if is_due(plan.evaluate.every) { self.0.evaluate } else { 0.0 },
@@ -120,7 +124,7 @@ impl RoundCost {
     }
 
     /// All rounds behind those that are committed.
-    pub(crate) fn after(&self, plan: &Plan, committed: u32) -> Parts {
+    pub(crate) fn after(&self, plan: &Plan, committed: u32) -> PerPhase {
         (committed + 1..=plan.rounds).map(|round| self.in_round(plan, round)).sum()
     }
 }
@@ -158,7 +162,7 @@ pub(crate) fn forward(plan: &Plan, data: &FederatedData) -> Option<f64> {
 
 /// What a client does in a round, in the mean over all clients.
 #[derive(Debug, Default)]
-struct Local {
+struct LocalWork {
     /// Optimizer steps.
     steps: f64,
     /// Examples that they see.
@@ -167,7 +171,7 @@ struct Local {
     test: f64,
 }
 
-impl Local {
+impl LocalWork {
     fn mean(plan: &Plan, data: &FederatedData) -> Self {
         // Clients that are drawn are all alike.
         let clients = if data.pool().is_some() { data.clients() } else { 1 };
@@ -189,7 +193,7 @@ impl Local {
 
 /// What the barriers of one round evaluate.
 #[derive(Debug)]
-struct Barriers {
+struct BarrierWork {
     /// Models that are evaluated.
     points: u64,
     /// Models times splits.
@@ -198,7 +202,7 @@ struct Barriers {
     examples: u64,
 }
 
-impl Barriers {
+impl BarrierWork {
     fn of(plan: &Plan, data: &FederatedData) -> Self {
         let mut splits = plan.barriers.as_ref().map_or(Vec::new(), |spec| spec.splits.clone());
         splits.sort_unstable();

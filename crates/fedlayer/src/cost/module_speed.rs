@@ -12,7 +12,8 @@ use fedlayer_core::{
 };
 use fedlayer_torch::{Device, TorchTrainer};
 
-use crate::{cost::FLOPS, data::Data, exit::Failure};
+use super::FLOPS;
+use crate::{data::Data, exit::Failure};
 
 /// Steps of a trial. TorchScript compiles a module in its first steps, so that the first trial is not timed.
 const STEPS: u32 = 2;

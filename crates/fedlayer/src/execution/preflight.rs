@@ -1,46 +1,27 @@
-//! How a new run begins: whatever can fail fails before its folder is made.
+//! Everything that can fail before the folder of a run is made.
 
-use std::{path::Path, sync::Arc, thread};
+use std::{path::PathBuf, sync::Arc, thread};
 
 use fedlayer_core::{Plan, foreseen_failure};
 use fedlayer_runtime::TrainerFactory;
 
 use crate::{
     exit::{Cause, FORESEEN, Failure, run_reason},
-    input_files::{InputsNote, ambiguities},
     inputs::Inputs,
-    run_folder::{Beginning, RunFolder},
-    run_note::{Provenance, RunNote},
+    process::shortage,
     screen::Screen,
-    shortage,
     trainers::Trainers,
 };
-
-/// Where a run goes that is not told where.
-const RUNS: &str = "runs";
-
-/// A new run that needs nothing more but its folder.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NewRun<'a> {
-    /// The scenario file.
-    pub(crate) scenario: &'a Path,
-    /// The scenario's text, with `--set` applied.
-    pub(crate) text: &'a str,
-    /// The folder that `--out` names.
-    pub(crate) out: Option<&'a Path>,
-    /// The note on the run.
-    pub(crate) note: &'a RunNote,
-}
 
 /// Reads the data of every plan.
 ///
 /// # Errors
-/// When that of one cannot be had.
+/// When the data of one plan cannot be had.
 pub(crate) fn read_data(trainers: &Trainers, plans: &[Plan]) -> Result<(), Failure> {
     plans.iter().try_for_each(|plan| trainers.data(plan).map(drop).map_err(Failure::Data))
 }
 
-/// Says what is unusual about the inputs of the first plan's data.
+/// Warns of unusual inputs in the first plan's data.
 ///
 /// # Errors
 /// When the data cannot be had.
@@ -57,13 +38,14 @@ pub(crate) fn warn_of_inputs(
     Ok(())
 }
 
-/// The most draws of clients that are made to foresee rounds that must fail: about a second's work.
+/// The most draws of clients that are made to foresee failing rounds: about a second's work.
 const MOST_DRAWS: u64 = 1_000_000;
 
-/// The most runs that are named where some cannot be finished.
+/// The most runs that are named if some cannot be finished.
 const MOST_NAMED: usize = 10;
 
-/// Looks for rounds that too few clients stay in, as their seed alone says, and warns of the runs that must end there.
+/// Looks for rounds in which too few clients stay, as the seed alone decides, and warns of the runs
+/// that must end there.
 ///
 /// # Errors
 /// When no run can be finished.
@@ -99,7 +81,8 @@ pub(crate) fn foresee(plans: &[Plan], screen: &Screen) -> Result<(), Failure> {
     }
 }
 
-/// Makes a trainer, as the workers will. One that can be made is enough: of a sweep, some networks may be impossible and the others be run.
+/// Makes a trainer, as the workers will. One is enough: some networks of a sweep may be impossible
+/// while the others can be trained.
 ///
 /// # Errors
 /// When no plan has a trainer that can be made, with the reason for each.
@@ -122,11 +105,12 @@ pub(crate) fn try_out(trainers: &Arc<Trainers>, plans: &[Plan]) -> Result<(), Fa
     }
     let reasons = reasons.join("\n");
     let cause = if shortage::is_in(&reasons) { Cause::Shortage } else { Cause::Start };
-    let (failed, folder) = (plans.len(), RUNS.into());
+    // The hint of these causes names no folder.
+    let (failed, folder) = (plans.len(), PathBuf::new());
     Err(Failure::Run { failed, plans: plans.len(), reasons, folder, cause })
 }
 
-/// Makes a trainer on a thread of its own, as a worker has one, and drops it.
+/// Makes a trainer on a thread of its own, as a worker does, and drops it.
 fn make_trainer(trainers: &Arc<Trainers>, plan: &Plan) -> Result<(), String> {
     let make = || {
         trainers.enter_thread();
@@ -139,27 +123,10 @@ fn make_trainer(trainers: &Arc<Trainers>, plan: &Plan) -> Result<(), String> {
     })
 }
 
-impl NewRun<'_> {
-    /// Notes the files that the run was made from, warns of names with two meanings, and makes the folder.
-    ///
-    /// # Errors
-    /// When a file cannot be read, the folder is there already, or it cannot be made. Nothing is left behind then.
-    pub(crate) fn folder(self, trainers: &Trainers, screen: &Screen) -> Result<RunFolder, Failure> {
-        let locator = trainers.locator();
-        ambiguities(locator).iter().for_each(|warning| screen.talk(warning));
-        let provenance = self.note.provenance.as_ref();
-        let provenance = provenance.map(Provenance::blake3).transpose()?;
-        let inputs = InputsNote::of(self.scenario, provenance, locator)?;
-        let beginning = Beginning { scenario: self.text, note: self.note, inputs: &inputs };
-        match self.out {
-            Some(path) => RunFolder::create(path.to_owned(), beginning),
-            None => RunFolder::create_below(Path::new(RUNS), &self.note.scenario, beginning),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use fedlayer_core::spec::ModelSpec;
     use fedlayer_torch::Device;
 

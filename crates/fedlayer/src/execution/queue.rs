@@ -1,6 +1,6 @@
-//! [`in_turn`]: the plans of a run over the same workers, as many at once as keep them busy.
+//! [`run_all`]: the plans of a run over the same workers, as many at once as keep them busy.
 //!
-//! A plan holds its data, its model and its files only while it has its turn: a sweep may have thousands of them.
+//! A plan holds its data, its model and its files only while it runs: a sweep may have thousands.
 
 use std::sync::Arc;
 
@@ -10,53 +10,52 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
     checkpoint::{Checkpoint, PlanHash},
-    estimate::Parts,
     exit::Failure,
     files::FolderLock,
     journal::FileJournal,
     plan_folder::PlanFolder,
-    progress::RunProgress,
+    progress::{PerPhase, RunProgress},
     reopen::Damage,
     run_folder::RunFolder,
     trainers::Trainers,
     verify,
 };
 
-/// A plan that waits for its turn.
-pub(crate) struct Waiting {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) folder: PlanFolder,
-    /// The round whose checkpoint it goes on from; nothing at the start.
-    pub(crate) from: Option<u32>,
+/// A plan that waits until workers are free for it.
+pub(super) struct PendingPlan {
+    pub(super) plan: Arc<Plan>,
+    folder: PlanFolder,
+    /// The round after which it goes on, if it has a checkpoint.
+    pub(super) from: Option<u32>,
     /// The lock on the run folder.
-    pub(crate) lock: Arc<FolderLock>,
-    pub(crate) trainers: Arc<Trainers>,
+    lock: Arc<FolderLock>,
+    trainers: Arc<Trainers>,
 }
 
-/// What a plan came to.
-pub(crate) type PlanEnd = (Arc<Plan>, Result<(), RunError>);
-
-/// Where committed rounds are shown and counted.
-#[derive(Clone)]
-pub(crate) struct Progress {
-    pub(crate) shown: RunProgress,
-    pub(crate) counts: Option<Arc<Metrics>>,
-}
-
-/// A plan with everything that it needs to go on.
-struct Begun {
+/// A plan with its data and its files open.
+struct RunningPlan {
     data: Arc<FederatedData>,
     from: Option<Origin>,
     journal: FileJournal,
 }
 
-impl Waiting {
-    /// A plan of a run folder. What is damaged in it was refused before, or is computed anew: then it goes on from the last checkpoint that is
-    /// whole and whose records are.
+/// A plan, and how its rounds ended.
+pub(super) type PlanEnd = (Arc<Plan>, Result<(), RunError>);
+
+/// The observers of committed rounds.
+#[derive(Clone)]
+pub(super) struct RoundObservers {
+    pub(super) progress: RunProgress,
+    pub(super) metrics: Option<Arc<Metrics>>,
+}
+
+impl PendingPlan {
+    /// Takes a plan of a run folder. A damaged plan was refused before, or goes on from its last
+    /// whole checkpoint with whole records.
     ///
     /// # Errors
-    /// When a file cannot be read, or the checkpoint is not one of the plan's model.
-    pub(crate) fn of(
+    /// When a file cannot be read, or the checkpoint belongs to another model.
+    pub(super) fn new(
         plan: &Arc<Plan>,
         folder: &RunFolder,
         damage: Damage,
@@ -67,26 +66,32 @@ impl Waiting {
             Damage::Refused => own.kept_rounds()?.last().copied(),
             Damage::ComputedAnew => verify::last_whole(&own, &PlanHash::of(plan)?)?,
         };
-        let waiting = Self {
+        let pending = Self {
             plan: plan.clone(),
             folder: own,
             from,
             lock: folder.lock().clone(),
             trainers: trainers.clone(),
         };
-        // What is wrong is found before any plan begins.
-        waiting.checkpoint().map(|_| waiting)
+        // A checkpoint that cannot be read is found before any plan begins.
+        pending.checkpoint().map(|_| pending)
     }
 
-    /// Reads where the plan goes on, and opens its files.
-    fn begin(&self) -> Result<Begun, Failure> {
+    /// Whether all its rounds are committed.
+    pub(super) fn is_complete(&self) -> bool {
+        self.from == Some(self.plan.rounds)
+    }
+
+    /// Reads the checkpoint and the data, and opens the files.
+    fn begin(&self) -> Result<RunningPlan, Failure> {
         let checkpoint = self.checkpoint()?;
         let journal = self.folder.journal(&self.plan, checkpoint.as_ref(), self.lock.clone())?;
         let from = checkpoint.map(|checkpoint| Origin {
             committed: checkpoint.round,
             federation: checkpoint.federation,
         });
-        Ok(Begun { data: self.trainers.data(&self.plan).map_err(Failure::Data)?, from, journal })
+        let data = self.trainers.data(&self.plan).map_err(Failure::Data)?;
+        Ok(RunningPlan { data, from, journal })
     }
 
     fn checkpoint(&self) -> Result<Option<Checkpoint>, Failure> {
@@ -94,70 +99,77 @@ impl Waiting {
     }
 }
 
-/// Runs all plans, as many at once as keep the workers busy; their ends are in the plans' order.
-pub(crate) async fn in_turn<L: Link>(
-    plans: Vec<Waiting>,
+/// Runs all plans, as many at once as keep the workers busy. Returns their ends in the plans' order.
+pub(super) async fn run_all<L: Link>(
+    plans: Vec<PendingPlan>,
     link: &Arc<L>,
-    progress: &Progress,
-    word: &Shutdown,
+    observers: &RoundObservers,
+    stop: &Shutdown,
 ) -> Vec<PlanEnd> {
-    let all: Vec<&Plan> = plans.iter().map(|waiting| &*waiting.plan).collect();
+    let all: Vec<&Plan> = plans.iter().map(|pending| &*pending.plan).collect();
     let at_once = plans_at_once(&all, link.slots());
-    progress.shown.side_by_side(at_once);
-    let at_once = Arc::new(Semaphore::new(at_once));
-    let running: Vec<_> = plans
-        .into_iter()
-        .enumerate()
-        .map(|(index, waiting)| {
-            let plan = waiting.plan.clone();
-            let (link, progress) = (link.clone(), progress.clone());
-            let (mut word, at_once) = (word.clone(), at_once.clone());
-            let turn = tokio::spawn(async move {
-                // The semaphore is never closed; were it, the plan would only start earlier.
-                let _permit = tokio::select! {
-                    biased;
-                    () = word.wait() => return Err(RunError::Interrupted { round: 0 }),
-                    permit = at_once.acquire() => permit,
-                };
-                let shown = progress.shown.clone();
-                let end = run(index, waiting, link, progress, word).await;
-                match &end {
-                    Ok(()) => shown.ended(index, None),
-                    Err(RunError::Interrupted { .. }) => {}
-                    Err(error) => shown.ended(index, Some(&error.to_string())),
-                }
-                end
-            });
-            (plan, turn)
-        })
-        .collect();
+    observers.progress.side_by_side(at_once);
+    let turns = Arc::new(Semaphore::new(at_once));
+    let start = |(index, pending): (usize, PendingPlan)| {
+        let plan = pending.plan.clone();
+        let link = link.clone();
+        let run = run_in_turn(index, pending, link, observers.clone(), turns.clone(), stop.clone());
+        (plan, tokio::spawn(run))
+    };
+    let running: Vec<_> = plans.into_iter().enumerate().map(start).collect();
     let mut ends = Vec::new();
-    for (plan, turn) in running {
-        let end = turn.await.unwrap_or_else(|broken| Err(RunError::Broken(broken)));
+    for (plan, run) in running {
+        let end = run.await.unwrap_or_else(|broken| Err(RunError::Broken(broken)));
         ends.push((plan, end));
     }
     ends
 }
 
-/// Runs a plan whose turn it is; `index` is its place among all plans.
-async fn run<L: Link>(
+/// Waits for a plan's turn, runs it, and shows how it ended. `index` is its number among all plans.
+async fn run_in_turn<L: Link>(
     index: usize,
-    waiting: Waiting,
+    pending: PendingPlan,
     link: Arc<L>,
-    progress: Progress,
-    word: Shutdown,
+    observers: RoundObservers,
+    turns: Arc<Semaphore>,
+    mut stop: Shutdown,
 ) -> Result<(), RunError> {
-    let plan = waiting.plan.clone();
-    let begun = spawn_blocking(move || waiting.begin()).await?;
-    // It was looked at before; what is wrong now happened since.
-    let begun = begun.map_err(|failure| RunError::Journal(failure.to_string()))?;
-    let Begun { data, from, journal } = begun;
-    let journal = Reporting { journal, index, progress };
-    let examples = move |client| data.train_examples(client);
-    fedlayer_runtime::run(plan, examples, link, journal, from, word).await
+    // The semaphore is never closed; if it were, the plan would only start earlier.
+    let _permit = tokio::select! {
+        biased;
+        () = stop.wait() => return Err(RunError::Interrupted { round: 0 }),
+        permit = turns.acquire() => permit,
+    };
+    let progress = observers.progress.clone();
+    let end = run(index, pending, link, observers, stop).await;
+    match &end {
+        Ok(()) => progress.ended(index, None),
+        Err(RunError::Interrupted { .. }) => {}
+        Err(error) => progress.ended(index, Some(&error.to_string())),
+    }
+    end
 }
 
-/// A round of few stacks leaves workers idle; another plan's round fills them. Where a deadline runs, a plan has the workers to itself.
+/// Runs a plan to its last round.
+async fn run<L: Link>(
+    index: usize,
+    pending: PendingPlan,
+    link: Arc<L>,
+    observers: RoundObservers,
+    stop: Shutdown,
+) -> Result<(), RunError> {
+    let plan = pending.plan.clone();
+    let running = spawn_blocking(move || pending.begin()).await?;
+    // The plan was readable before the run began: an error now is one of its files.
+    let running = running.map_err(|failure| RunError::Journal(failure.to_string()))?;
+    let RunningPlan { data, from, journal } = running;
+    let journal = ObservedJournal { journal, index, observers };
+    let examples = move |client| data.train_examples(client);
+    fedlayer_runtime::run(plan, examples, link, journal, from, stop).await
+}
+
+/// Returns the number of plans that run side by side. A round of few stacks leaves workers idle,
+/// which the rounds of other plans fill. With a deadline, a plan has the workers to itself.
 fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
     if plans.iter().any(|plan| plan.clients.deadline.is_some()) {
         return 1;
@@ -170,27 +182,27 @@ fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
     workers.div_ceil(fewest) + 1
 }
 
-/// Writes a round down, then shows it.
-struct Reporting {
+/// A journal that writes a round down, then shows it to the observers.
+struct ObservedJournal {
     journal: FileJournal,
-    /// The plan's place among all plans.
+    /// The number of the plan among all plans.
     index: usize,
-    progress: Progress,
+    observers: RoundObservers,
 }
 
-impl Journal for Reporting {
+impl Journal for ObservedJournal {
     fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
         self.journal.commit(committed)?;
-        if let Some(counts) = &self.progress.counts {
-            counts.committed(committed);
+        if let Some(metrics) = &self.observers.metrics {
+            metrics.committed(committed);
         }
         let spent = committed.timings;
-        let seconds = Parts {
+        let seconds = PerPhase {
             train: (spent.train + spent.average).as_secs_f64(),
             barriers: spent.barriers.as_secs_f64(),
             evaluate: spent.evaluate.as_secs_f64(),
         };
-        self.progress.shown.committed(self.index, committed.record, seconds);
+        self.observers.progress.committed(self.index, committed.record, seconds);
         Ok(())
     }
 

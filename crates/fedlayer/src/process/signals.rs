@@ -1,4 +1,4 @@
-//! Signals: [`end`] and [`end_again`] are the user's word that the program should end, [`AtOnce`] has it end without further ado; a file that may not grow any
+//! Signals: [`end`] and [`end_again`] are the user's word that the program should end, [`EndAtOnce`] has it end without further ado; a file that may not grow any
 //! more is an error and no end.
 
 use std::{
@@ -66,12 +66,12 @@ fn is_ignored(status: &str, signal: i32) -> bool {
 /// TorchScript module may be in a loop without an end.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct AtOnce(
+pub(crate) struct EndAtOnce(
     #[allow(dead_code, reason = "dropping it is its word")] oneshot::Sender<()>,
 );
 
 /// Says `words` and ends the program with the code of an interruption when its user says so.
-pub(crate) fn end_at_once(screen: &Screen, words: String) -> AtOnce {
+pub(crate) fn end_at_once(screen: &Screen, words: String) -> EndAtOnce {
     let screen = screen.clone();
     let (alive, over) = oneshot::channel::<()>();
     // Without the thread the program would end without these words.
@@ -88,11 +88,11 @@ pub(crate) fn end_at_once(screen: &Screen, words: String) -> AtOnce {
             }
         });
     });
-    AtOnce(alive)
+    EndAtOnce(alive)
 }
 
 /// [`end_at_once`] while a scenario is read and tried, before its first round.
-pub(crate) fn while_preparing(screen: &Screen) -> AtOnce {
+pub(crate) fn while_preparing(screen: &Screen) -> EndAtOnce {
     end_at_once(screen, "interrupted before the first round".to_owned())
 }
 

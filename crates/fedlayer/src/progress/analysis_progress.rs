@@ -1,4 +1,4 @@
-//! [`AnalysisProgress`]: how far an analysis is; [`Watched`]: a trainer whose evaluations are counted for it.
+//! [`AnalysisProgress`]: how far an analysis is; [`CountingTrainer`]: a trainer whose evaluations are counted for it.
 
 use std::{
     sync::{
@@ -15,20 +15,20 @@ use fedlayer_core::{
 use fedlayer_report::quantity;
 use serde_json::json;
 
-use super::cost::{self, PRODUCT};
+use super::heartbeat::{Heartbeat, Ticker};
 use crate::{
-    heartbeat::{Heartbeat, Ticker},
+    cost::analyses::{PRODUCT, lines},
     screen::{Bar, Screen},
 };
 
 /// Says how far an analysis is, from its beginning until it is dropped: on a bar, or off a terminal in a line now and then.
-pub(super) struct AnalysisProgress {
-    shown: Shown,
+pub(crate) struct AnalysisProgress {
+    shown: Display,
     _beat: Heartbeat,
 }
 
 #[derive(Clone)]
-struct Shown {
+struct Display {
     screen: Screen,
     bar: Bar,
     began: Instant,
@@ -42,7 +42,7 @@ struct Shown {
 
 impl AnalysisProgress {
     /// Of an analysis that is one of several: `place` is (which, of how many).
-    pub(super) fn begin(
+    pub(crate) fn begin(
         screen: &Screen,
         spec: &AnalysisSpec,
         name: &str,
@@ -52,9 +52,9 @@ impl AnalysisProgress {
         let (which, all) = place;
         let count = if all > 1 { format!(" ({which} of {all})") } else { String::new() };
         screen.talk(&format!("analysis `{name}`: {}{count}", spec.measure.word()));
-        let lines = cost::lines(std::slice::from_ref(spec), plan);
+        let lines = lines(std::slice::from_ref(spec), plan);
         let expected = lines.iter().map(|line| line.evaluations + PRODUCT * line.products).sum();
-        let shown = Shown {
+        let shown = Display {
             screen: screen.clone(),
             bar: screen.bar(expected, 0),
             began: Instant::now(),
@@ -81,7 +81,7 @@ impl Drop for AnalysisProgress {
     }
 }
 
-impl Shown {
+impl Display {
     fn beat(&self) {
         let done = self.done.load(Ordering::Relaxed).min(self.expected);
         let [evaluations, expected] = [done, self.expected].map(quantity::count);
@@ -108,18 +108,18 @@ impl Shown {
 }
 
 /// A trainer whose evaluations are counted.
-pub(super) struct Watched<'a, T> {
+pub(crate) struct CountingTrainer<'a, T> {
     trainer: T,
     progress: &'a AnalysisProgress,
 }
 
-impl<'a, T: Trainer> Watched<'a, T> {
-    pub(super) fn new(trainer: T, progress: &'a AnalysisProgress) -> Self {
+impl<'a, T: Trainer> CountingTrainer<'a, T> {
+    pub(crate) fn new(trainer: T, progress: &'a AnalysisProgress) -> Self {
         Self { trainer, progress }
     }
 }
 
-impl<T: Trainer> Trainer for Watched<'_, T> {
+impl<T: Trainer> Trainer for CountingTrainer<'_, T> {
     fn layout(&self) -> &Arc<Layout> {
         self.trainer.layout()
     }

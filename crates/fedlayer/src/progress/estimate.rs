@@ -1,4 +1,4 @@
-//! [`Estimate`]: the time that is left of a run, from what rounds of each strategy have cost so far.
+//! [`TimeEstimate`]: the time that is left of a run, from what rounds of each strategy have cost so far.
 //!
 //! A round that measures barriers costs more than a plain one, and a strategy whose clients keep models of their own more than one that averages
 //! everything. So each part of a round has a price of its own: seconds per operation, learned from the rounds of the same strategy, from those of
@@ -8,13 +8,13 @@ use std::iter::Sum;
 
 /// A number for each part of a round: operations, or seconds. Averaging counts as training.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Parts {
+pub(crate) struct PerPhase {
     pub(crate) train: f64,
     pub(crate) barriers: f64,
     pub(crate) evaluate: f64,
 }
 
-impl Parts {
+impl PerPhase {
     /// All parts together.
     pub(crate) fn sum(self) -> f64 {
         self.as_array().iter().sum()
@@ -33,7 +33,7 @@ impl Parts {
     }
 }
 
-impl Sum for Parts {
+impl Sum for PerPhase {
     fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
         parts.fold(Self::default(), |sum, part| sum.zip(part, |a, b| a + b))
     }
@@ -41,12 +41,12 @@ impl Sum for Parts {
 
 /// Operations that are done, and the seconds that they took.
 #[derive(Debug, Clone, Copy, Default)]
-struct Done {
-    operations: Parts,
-    seconds: Parts,
+struct CompletedWork {
+    operations: PerPhase,
+    seconds: PerPhase,
 }
 
-impl Sum for Done {
+impl Sum for CompletedWork {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
         let all: Vec<Self> = all.collect();
         Self {
@@ -58,29 +58,29 @@ impl Sum for Done {
 
 /// A plan, and what is known of its rounds.
 #[derive(Debug, Clone)]
-struct Row {
+struct PlanWork {
     /// Plans of the same group cost the same: they are of one strategy.
     group: String,
     /// Operations of the rounds that are not committed.
-    left: Parts,
+    left: PerPhase,
     /// What was committed; the first round only until there is a second.
-    done: Done,
+    done: CompletedWork,
     /// Committed rounds that are known.
     commits: u32,
 }
 
 /// The time that is left, from committed rounds.
 #[derive(Debug, Clone)]
-pub(crate) struct Estimate {
-    plans: Vec<Row>,
+pub(crate) struct TimeEstimate {
+    plans: Vec<PlanWork>,
     /// Plans that run side by side.
     at_once: usize,
 }
 
-impl Estimate {
+impl TimeEstimate {
     /// Of plans one after the other; each with its group and the operations that are left of it.
-    pub(crate) fn new(plans: impl IntoIterator<Item = (String, Parts)>) -> Self {
-        let row = |(group, left)| Row { group, left, done: Done::default(), commits: 0 };
+    pub(crate) fn new(plans: impl IntoIterator<Item = (String, PerPhase)>) -> Self {
+        let row = |(group, left)| PlanWork { group, left, done: CompletedWork::default(), commits: 0 };
         Self { plans: plans.into_iter().map(row).collect(), at_once: 1 }
     }
 
@@ -91,26 +91,26 @@ impl Estimate {
 
     /// A plan has committed a round of these operations, which took these seconds. Its first round makes the trainers and their copies of the
     /// data, too, so that it tells little of the others.
-    pub(crate) fn committed(&mut self, plan: usize, operations: Parts, seconds: Parts) {
+    pub(crate) fn committed(&mut self, plan: usize, operations: PerPhase, seconds: PerPhase) {
         let Some(row) = self.plans.get_mut(plan) else { return };
         row.left = row.left.zip(operations, |left, done| (left - done).max(0.0));
-        let before = if row.commits == 1 { Done::default() } else { row.done };
-        row.done = [before, Done { operations, seconds }].into_iter().sum();
+        let before = if row.commits == 1 { CompletedWork::default() } else { row.done };
+        row.done = [before, CompletedWork { operations, seconds }].into_iter().sum();
         row.commits += 1;
     }
 
     /// Nothing more is to be done for a plan, finished or not.
     pub(crate) fn ended(&mut self, plan: usize) {
         if let Some(row) = self.plans.get_mut(plan) {
-            row.left = Parts::default();
+            row.left = PerPhase::default();
         }
     }
 
     /// Seconds until all plans are finished; nothing before the first round is committed. The plans share the workers, but a plan's own rounds
     /// come one after the other.
     pub(crate) fn left(&self) -> Option<f64> {
-        let all: Done = self.plans.iter().map(|row| row.done).sum();
-        let mut groups: Vec<(&str, Parts)> = Vec::new();
+        let all: CompletedWork = self.plans.iter().map(|row| row.done).sum();
+        let mut groups: Vec<(&str, PerPhase)> = Vec::new();
         let (mut together, mut longest) = (0.0, 0.0_f64);
         for row in self.plans.iter().filter(|row| row.left.sum() > 0.0) {
             let known = groups.iter().find(|(group, _)| *group == row.group);
@@ -130,15 +130,15 @@ impl Estimate {
     }
 
     /// Seconds per operation, part by part, for plans of a group.
-    fn prices(&self, group: &str, all: &Done) -> Option<Parts> {
-        let own: Done =
+    fn prices(&self, group: &str, all: &CompletedWork) -> Option<PerPhase> {
+        let own: CompletedWork =
             self.plans.iter().filter(|row| row.group == group).map(|row| row.done).sum();
-        let price = |done: &Done| done.seconds.zip(done.operations, |s, o| s / o);
+        let price = |done: &CompletedWork| done.seconds.zip(done.operations, |s, o| s / o);
         let whole = all.seconds.sum() / all.operations.sum();
         let first_known = |a: f64, b: f64| if a.is_finite() { a } else { b };
         let known = price(&own).zip(price(all), first_known);
         let known =
-            known.zip(Parts { train: whole, barriers: whole, evaluate: whole }, first_known);
+            known.zip(PerPhase { train: whole, barriers: whole, evaluate: whole }, first_known);
         known.as_array().iter().all(|price| price.is_finite()).then_some(known)
     }
 }
@@ -148,17 +148,17 @@ mod tests {
     use super::*;
 
     /// Ten rounds of a plan: training in all of them, barriers in the fifth and the tenth, evaluations in all.
-    fn rounds(evaluate: f64) -> Vec<Parts> {
+    fn rounds(evaluate: f64) -> Vec<PerPhase> {
         let round = |round| {
             let barriers = if round % 5 == 0 { 60.0 } else { 0.0 };
-            Parts { train: 10.0, barriers, evaluate }
+            PerPhase { train: 10.0, barriers, evaluate }
         };
         (1..=10).map(round).collect()
     }
 
     /// The seconds that a round takes: a training operation costs three times an evaluation's, barriers share layers and cost half.
-    fn seconds(operations: Parts) -> Parts {
-        operations.zip(Parts { train: 0.3, barriers: 0.05, evaluate: 0.1 }, |a, b| a * b)
+    fn seconds(operations: PerPhase) -> PerPhase {
+        operations.zip(PerPhase { train: 0.3, barriers: 0.05, evaluate: 0.1 }, |a, b| a * b)
     }
 
     fn near(found: f64, expected: f64) {
@@ -170,9 +170,9 @@ mod tests {
     fn the_time_left_does_not_drift_when_later_strategies_cost_more() {
         let plans = [rounds(1.0), rounds(20.0), rounds(20.0), rounds(20.0)];
         let group = |plan: usize| if plan == 0 { "all" } else { "none" }.to_owned();
-        let left = |plan: &Vec<Parts>| plan.iter().copied().sum::<Parts>();
+        let left = |plan: &Vec<PerPhase>| plan.iter().copied().sum::<PerPhase>();
         let mut estimate =
-            Estimate::new(plans.iter().enumerate().map(|(index, plan)| (group(index), left(plan))));
+            TimeEstimate::new(plans.iter().enumerate().map(|(index, plan)| (group(index), left(plan))));
         assert_eq!(estimate.left(), None, "nothing is known before the first round");
         let mut remaining: f64 = plans.iter().flatten().map(|&round| seconds(round).sum()).sum();
         for (index, plan) in plans.iter().enumerate() {
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn barriers_that_nobody_measured_yet_are_reckoned_with() {
         let plan = rounds(1.0);
-        let mut estimate = Estimate::new([("all".to_owned(), plan.iter().copied().sum())]);
+        let mut estimate = TimeEstimate::new([("all".to_owned(), plan.iter().copied().sum())]);
         estimate.committed(0, plan[0], seconds(plan[0]));
         // 9 plain rounds at 3.1 s; 120 operations of barriers at what an operation cost so far.
         near(estimate.left().unwrap(), 9.0 * 3.1 + 120.0 * 3.1 / 11.0);
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_slow_first_round_is_forgotten_with_the_second() {
-        let work = |train| Parts { train, ..Parts::default() };
-        let mut estimate = Estimate::new([("all".to_owned(), work(10.0))]);
+        let work = |train| PerPhase { train, ..PerPhase::default() };
+        let mut estimate = TimeEstimate::new([("all".to_owned(), work(10.0))]);
         estimate.committed(0, work(1.0), work(7.0));
         near(estimate.left().unwrap(), 9.0 * 7.0);
         estimate.committed(0, work(1.0), work(1.0));
@@ -210,9 +210,9 @@ mod tests {
 
     #[test]
     fn a_strategys_own_rounds_tell_more_than_those_of_others() {
-        let work = |train| Parts { train, ..Parts::default() };
+        let work = |train| PerPhase { train, ..PerPhase::default() };
         let mut estimate =
-            Estimate::new([("a".to_owned(), work(10.0)), ("b".to_owned(), work(20.0))]);
+            TimeEstimate::new([("a".to_owned(), work(10.0)), ("b".to_owned(), work(20.0))]);
         estimate.committed(0, work(1.0), work(1.0));
         near(estimate.left().unwrap(), 9.0 + 20.0);
         estimate.committed(1, work(1.0), work(5.0));
@@ -222,17 +222,17 @@ mod tests {
 
     #[test]
     fn work_beyond_the_reckoning_is_not_taken_off_other_work() {
-        let work = |train, evaluate| Parts { train, evaluate, ..Parts::default() };
-        let mut estimate = Estimate::new([("a".to_owned(), work(1.0, 4.0))]);
+        let work = |train, evaluate| PerPhase { train, evaluate, ..PerPhase::default() };
+        let mut estimate = TimeEstimate::new([("a".to_owned(), work(1.0, 4.0))]);
         estimate.committed(0, work(3.0, 1.0), work(3.0, 1.0));
         near(estimate.left().unwrap(), 3.0);
     }
 
     #[test]
     fn plans_side_by_side_share_the_time_but_the_last_is_alone() {
-        let work = |train| Parts { train, ..Parts::default() };
+        let work = |train| PerPhase { train, ..PerPhase::default() };
         let plan = |train| ("all".to_owned(), work(train));
-        let mut estimate = Estimate::new([plan(10.0), plan(10.0), plan(10.0)]);
+        let mut estimate = TimeEstimate::new([plan(10.0), plan(10.0), plan(10.0)]);
         estimate.side_by_side(2);
         for plan in 0..2 {
             estimate.committed(plan, work(4.0), work(4.0));

@@ -9,15 +9,17 @@ use fedlayer_core::{Plan, RoundRecord};
 use fedlayer_report::quantity;
 use serde_json::{Value, json};
 
+use super::{
+    estimate::{PerPhase, TimeEstimate},
+    heartbeat::{Heartbeat, Ticker},
+};
 use crate::{
     cost::RoundCost,
-    estimate::{Estimate, Parts},
-    heartbeat::{Heartbeat, Ticker},
     screen::{Bar, Screen},
 };
 
 /// A plan of a run, before the run begins.
-pub(crate) struct Begin {
+pub(crate) struct PlanStart {
     pub(crate) plan: Arc<Plan>,
     /// Rounds that are committed already.
     pub(crate) committed: u32,
@@ -31,7 +33,7 @@ pub(crate) struct RunProgress {
     screen: Screen,
     bar: Bar,
     clock: Clock,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ProgressState>>,
 }
 
 /// Gives the time since the run began.
@@ -39,13 +41,13 @@ type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 impl RunProgress {
     /// Of all plans, in their order. It speaks until [`close`](Self::close).
-    pub(crate) fn new(screen: &Screen, plans: Vec<Begin>) -> Self {
+    pub(crate) fn new(screen: &Screen, plans: Vec<PlanStart>) -> Self {
         let began = Instant::now();
-        Self::timed(screen, State::new(plans), Arc::new(move || began.elapsed()), Heartbeat::EVERY)
+        Self::timed(screen, ProgressState::new(plans), Arc::new(move || began.elapsed()), Heartbeat::EVERY)
     }
 
     /// As [`new`](Self::new), by another clock and with another time between two looks at it.
-    fn timed(screen: &Screen, state: State, clock: Clock, every: Duration) -> Self {
+    fn timed(screen: &Screen, state: ProgressState, clock: Clock, every: Duration) -> Self {
         let bar = screen.bar(state.rounds, state.done);
         let state = Arc::new(Mutex::new(state));
         let progress = Self { screen: screen.clone(), bar, clock, state };
@@ -62,7 +64,7 @@ impl RunProgress {
     }
 
     /// A round of a plan is committed; its parts took these seconds.
-    pub(crate) fn committed(&self, plan: usize, record: &RoundRecord, seconds: Parts) {
+    pub(crate) fn committed(&self, plan: usize, record: &RoundRecord, seconds: PerPhase) {
         let now = (self.clock)();
         self.with(|state| state.committed(plan, record, seconds, now));
         self.bar.inc(1);
@@ -96,15 +98,15 @@ impl RunProgress {
         }
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut ProgressState) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// What is known of a run under way. It reads no clock: every time is given, counted from the start.
-struct State {
-    plans: Vec<Begin>,
-    estimate: Estimate,
+struct ProgressState {
+    plans: Vec<PlanStart>,
+    estimate: TimeEstimate,
     ticker: Ticker,
     heartbeat: Option<Heartbeat>,
     /// All rounds of all plans, and those that are committed.
@@ -113,13 +115,13 @@ struct State {
     /// Plans that have ended.
     ended: usize,
     /// The last committed round of all.
-    last: Option<Last>,
+    last: Option<LastRound>,
     /// Seconds that were left at some time.
     left: Option<(f64, Duration)>,
 }
 
 /// A committed round, as lines show it.
-struct Last {
+struct LastRound {
     plan: usize,
     round: u32,
     train_loss: f64,
@@ -131,19 +133,19 @@ struct Last {
 const RECKONED: Duration = Duration::from_millis(200);
 
 /// A line for people, and its fields for programs.
-type Line = (String, Value);
+type ProgressLine = (String, Value);
 
-impl State {
-    fn new(plans: Vec<Begin>) -> Self {
-        let left = |begin: &Begin| begin.cost.after(&begin.plan, begin.committed);
-        let group = |begin: &Begin| begin.plan.strategy.name.clone();
-        let is_over = |begin: &&Begin| begin.committed >= begin.plan.rounds;
+impl ProgressState {
+    fn new(plans: Vec<PlanStart>) -> Self {
+        let left = |start: &PlanStart| start.cost.after(&start.plan, start.committed);
+        let group = |start: &PlanStart| start.plan.strategy.name.clone();
+        let is_over = |start: &&PlanStart| start.committed >= start.plan.rounds;
         Self {
-            estimate: Estimate::new(plans.iter().map(|begin| (group(begin), left(begin)))),
+            estimate: TimeEstimate::new(plans.iter().map(|start| (group(start), left(start)))),
             ticker: Ticker::default(),
             heartbeat: None,
-            rounds: plans.iter().map(|begin| u64::from(begin.plan.rounds)).sum(),
-            done: plans.iter().map(|begin| u64::from(begin.committed)).sum(),
+            rounds: plans.iter().map(|start| u64::from(start.plan.rounds)).sum(),
+            done: plans.iter().map(|start| u64::from(start.committed)).sum(),
             ended: plans.iter().filter(is_over).count(),
             last: None,
             left: None,
@@ -151,12 +153,12 @@ impl State {
         }
     }
 
-    fn committed(&mut self, plan: usize, record: &RoundRecord, seconds: Parts, now: Duration) {
-        let Some(Begin { plan: of, cost, .. }) = self.plans.get(plan) else { return };
+    fn committed(&mut self, plan: usize, record: &RoundRecord, seconds: PerPhase, now: Duration) {
+        let Some(PlanStart { plan: of, cost, .. }) = self.plans.get(plan) else { return };
         self.estimate.committed(plan, cost.in_round(of, record.round), seconds);
         self.done += 1;
         self.reckon(now, RECKONED);
-        self.last = Some(Last {
+        self.last = Some(LastRound {
             plan,
             round: record.round,
             train_loss: record.train_loss,
@@ -172,8 +174,8 @@ impl State {
     }
 
     /// The line for a plan that ended; none for one that had ended before the run was resumed.
-    fn ended(&mut self, plan: usize, failure: Option<&str>, now: Duration) -> Option<Line> {
-        let Begin { plan: of, committed, .. } = self.plans.get(plan)?;
+    fn ended(&mut self, plan: usize, failure: Option<&str>, now: Duration) -> Option<ProgressLine> {
+        let PlanStart { plan: of, committed, .. } = self.plans.get(plan)?;
         if *committed >= of.rounds {
             return None;
         }
@@ -198,14 +200,14 @@ impl State {
     }
 
     /// The line, where one is due now.
-    fn due_line(&mut self, now: Duration) -> Option<Line> {
+    fn due_line(&mut self, now: Duration) -> Option<ProgressLine> {
         // A beat may come while the run is being closed.
         let is_due = self.heartbeat.is_some() && self.ticker.due(now);
         is_due.then(|| self.line(now))
     }
 
     /// `37 of 150 rounds, 2 min left: …`.
-    fn line(&self, now: Duration) -> Line {
+    fn line(&self, now: Duration) -> ProgressLine {
         let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
             format!("{}: {}", self.name(last), last.numbers())
         });
@@ -222,8 +224,8 @@ impl State {
         format!("{}/{}{}; {last}", self.done, self.rounds, self.time_left(now))
     }
 
-    fn name(&self, last: &Last) -> String {
-        let plan = self.plans.get(last.plan).map(|begin| &begin.plan);
+    fn name(&self, last: &LastRound) -> String {
+        let plan = self.plans.get(last.plan).map(|start| &start.plan);
         plan.map_or(String::new(), |plan| format!("`{}` seed {}", plan.title(), plan.seed))
     }
 
@@ -246,11 +248,11 @@ impl State {
             "runs": self.plans.len(),
             "seconds_left": self.seconds_left(now),
         });
-        if let Some((last, begin)) =
+        if let Some((last, start)) =
             self.last.as_ref().and_then(|last| Some((last, self.plans.get(last.plan)?)))
         {
-            fields["strategy"] = begin.plan.title().into();
-            fields["seed"] = begin.plan.seed.into();
+            fields["strategy"] = start.plan.title().into();
+            fields["seed"] = start.plan.seed.into();
             fields["round"] = last.round.into();
             fields["train_loss"] = last.train_loss.into();
             fields["test_accuracy"] = last.test_accuracy.into();
@@ -259,7 +261,7 @@ impl State {
     }
 }
 
-impl Last {
+impl LastRound {
     /// What was measured, and on what.
     fn numbers(&self) -> String {
         let accuracy = self.test_accuracy;
@@ -279,20 +281,20 @@ mod tests {
     use crate::screen::line_style;
 
     /// Two plans of two rounds, of one strategy with a long name; training alone costs something.
-    fn state() -> State {
+    fn state() -> ProgressState {
         resumed([0, 0])
     }
 
     /// The same plans with these numbers of rounds committed before.
-    fn resumed(committed: [u32; 2]) -> State {
+    fn resumed(committed: [u32; 2]) -> ProgressState {
         let text = "rounds = 2\nseeds = [1, 2]\ndata.set = \"digits\"\nclients.count = 2\nmodel = \"linear\"\n\
                     local = { epochs = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }\n\
                     strategy = [{ name = \"a strategy of a rather long name\", average = \"all\" }]";
         let data = crate::data::Data::new(crate::folders::Folders::new(None));
         let plans = fedlayer_scenario::read("test", text, &[], &data).unwrap().plans;
-        let cost = RoundCost(Parts { train: 1.0, ..Parts::default() });
-        let begin = |(plan, committed)| Begin { plan: Arc::new(plan), committed, cost };
-        State::new(plans.into_iter().zip(committed).map(begin).collect())
+        let cost = RoundCost(PerPhase { train: 1.0, ..PerPhase::default() });
+        let start = |(plan, committed)| PlanStart { plan: Arc::new(plan), committed, cost };
+        ProgressState::new(plans.into_iter().zip(committed).map(start).collect())
     }
 
     fn record(round: u32) -> RoundRecord {
@@ -323,7 +325,7 @@ mod tests {
     fn a_line_says_round_training_test_and_the_time_left() {
         let mut state = state();
         assert_eq!(state.line(second(1)).0, "0 of 4 rounds; no round is committed yet");
-        state.committed(0, &record(1), Parts { train: 40.0, ..Parts::default() }, second(40));
+        state.committed(0, &record(1), PerPhase { train: 40.0, ..PerPhase::default() }, second(40));
         let (text, fields) = state.line(second(50));
         let expected = "1 of 4 rounds, 2 min left; `a strategy of a rather long name` seed 1: round 1, train loss 0.1235, test acc 91.2 %";
         assert_eq!(text, expected);
@@ -377,7 +379,7 @@ mod tests {
     #[test]
     fn a_plan_that_ends_is_named_with_what_became_of_it() {
         let mut state = state();
-        state.committed(0, &record(2), Parts { train: 1.0, ..Parts::default() }, second(1));
+        state.committed(0, &record(2), PerPhase { train: 1.0, ..PerPhase::default() }, second(1));
         let finished = state.ended(0, None, second(1)).unwrap();
         assert!(
             finished.0.ends_with("seed 1: finished (1 of 2 runs, 2.0 s left)"),
@@ -401,7 +403,7 @@ mod tests {
     fn a_resumed_run_counts_what_was_there_before() {
         let mut state = resumed([2, 1]);
         assert!(state.line(second(1)).0.starts_with("3 of 4 rounds; no round"));
-        state.committed(1, &record(2), Parts { train: 8.0, ..Parts::default() }, second(8));
+        state.committed(1, &record(2), PerPhase { train: 8.0, ..PerPhase::default() }, second(8));
         assert_eq!(state.line(second(8)).1["seconds_left"], 0.0);
         let (text, _) = state.ended(1, None, second(8)).unwrap();
         assert!(text.ends_with("seed 2: finished (2 of 2 runs)"), "{text}");
@@ -459,7 +461,7 @@ mod tests {
     #[test]
     fn the_bar_fits_into_80_columns_and_keeps_what_matters() {
         let mut state = state();
-        state.committed(0, &record(1), Parts { train: 40.0, ..Parts::default() }, second(40));
+        state.committed(0, &record(1), PerPhase { train: 40.0, ..PerPhase::default() }, second(40));
         let terminal = Narrow::default();
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
         let bar = ProgressBar::with_draw_target(Some(4), target);
