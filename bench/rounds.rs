@@ -15,7 +15,7 @@ use fedlayer_core::{
     spec::{DataSpec, Optimizer},
 };
 use fedlayer_data::{EmptyShelf, Library};
-use fedlayer_runtime::{Committed, Journal, TrainerFactory, WorkerPool, run, shutdown};
+use fedlayer_runtime::{CommittedRound, Journal, LocalPool, TrainerFactory, run_plan, shutdown};
 use fedlayer_torch::{Device, TorchTrainer};
 use tch::{
     Kind, Tensor,
@@ -85,14 +85,15 @@ fn main() {
         let data = Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let factory = Arc::new(Torch { data: data.clone() });
-        let pool = Arc::new(WorkerPool::start(1, factory).unwrap());
+        let pool = Arc::new(LocalPool::start(1, factory).unwrap());
         let (_stopper, word) = shutdown();
         let measured = ratio::compare(
             9,
             || {
                 let data = data.clone();
                 let examples = move |client| data.train_examples(client);
-                let ours = run(plan.clone(), examples, pool.clone(), Nowhere, None, word.clone());
+                let ours =
+                    run_plan(plan.clone(), examples, pool.clone(), Nowhere, None, word.clone());
                 runtime.block_on(ours).unwrap();
             },
             || plain(&plan, &data),
@@ -191,7 +192,7 @@ impl TrainerFactory for Torch {
 struct Nowhere;
 
 impl Journal for Nowhere {
-    fn commit(&mut self, _: &Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), String> {
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! [`run`]: the coordinator. It performs what the state machine asks for and tells it what happened; it decides nothing itself.
+//! [`run_plan`]: the coordinator. It performs what the state machine asks for and tells it what happened; it decides nothing itself.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,13 +15,13 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
-    Committed, Journal, Link, LinkError, Reply, Shutdown, Task, Work,
+    CommittedRound, Journal, Link, LinkError, Reply, Shutdown, Work, WorkerTask,
     measure::{Measured, measure},
 };
 
 /// Where a run begins: at the start, or after the rounds that a checkpoint holds.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct ResumePoint {
     /// Rounds that are committed.
     pub committed: u32,
     /// The models of all clients after them.
@@ -64,12 +64,12 @@ pub enum RunError {
 ///
 /// # Errors
 /// See [`RunError`]; what was committed before stays in the journal.
-pub async fn run<L: Link, J: Journal>(
+pub async fn run_plan<L: Link, J: Journal>(
     plan: Arc<Plan>,
     examples: impl Fn(ClientId) -> usize + Send,
     link: Arc<L>,
     journal: J,
-    from: Option<Origin>,
+    from: Option<ResumePoint>,
     mut shutdown: Shutdown,
 ) -> Result<(), RunError> {
     let span = info_span!("run", strategy = plan.title(), seed = plan.seed);
@@ -96,7 +96,7 @@ pub async fn run<L: Link, J: Journal>(
             () = shutdown.wait() => {}
             done = coordinator.drive() => return done,
         }
-        coordinator.keep().await?;
+        coordinator.persist().await?;
         Err(RunError::Interrupted { round: coordinator.round })
     };
     work.instrument(span).await
@@ -163,10 +163,10 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
     }
 
     /// Lets the journal keep what is committed, before the run is ended early. A commit under way finishes by itself.
-    async fn keep(&mut self) -> Result<(), RunError> {
+    async fn persist(&mut self) -> Result<(), RunError> {
         if let (Some(mut journal), Some(federation)) = (self.journal.take(), &self.federation) {
             let (committed, federation) = (self.committed, federation.clone());
-            let kept = spawn_blocking(move || journal.keep(committed, &federation)).await?;
+            let kept = spawn_blocking(move || journal.persist(committed, &federation)).await?;
             kept.map_err(RunError::Journal)?;
         }
         Ok(())
@@ -281,7 +281,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
             return Ok(federation.clone());
         }
         let seed = self.plan.root_seed().child("initial parameters");
-        let task = Task { plan: self.plan.clone(), work: Work::Initial(seed) };
+        let task = WorkerTask { plan: self.plan.clone(), work: Work::Initial(seed) };
         let Reply::Initial(params) = self.link.call(task).await? else {
             return Err(LinkError::Mismatch { found: 0, expected: 1 }.into());
         };
@@ -326,7 +326,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         let (journal, written) = spawn_blocking(move || {
             let Measured { record, barriers, federation, timings } = &measured;
             let timings = *timings;
-            let written = journal.commit(&Committed { record, barriers, federation, timings });
+            let written = journal.commit(&CommittedRound { record, barriers, federation, timings });
             (journal, written)
         })
         .await?;
@@ -348,7 +348,7 @@ async fn train_stack<L: Link>(
 ) -> Vec<Report> {
     let ticket = |job: &TrainJob| Ticket { round: job.round, attempt, client: job.client };
     let tickets: Vec<Ticket> = jobs.iter().map(ticket).collect();
-    let results = match link.call(Task { plan, work: Work::Train(jobs) }).await {
+    let results = match link.call(WorkerTask { plan, work: Work::Train(jobs) }).await {
         Ok(Reply::Trained(results)) if results.len() == tickets.len() => results,
         Ok(_) => vec![Err("the worker returned something else".to_owned()); tickets.len()],
         Err(error) => vec![Err(error.to_string()); tickets.len()],

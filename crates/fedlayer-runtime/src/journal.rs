@@ -6,7 +6,7 @@ use fedlayer_core::{BarrierRow, Federation, RoundRecord};
 
 /// A round that is over, with the state after it.
 #[derive(Debug)]
-pub struct Committed<'a> {
+pub struct CommittedRound<'a> {
     /// The round.
     pub record: &'a RoundRecord,
     /// The barriers measured in it; none where none were due.
@@ -36,13 +36,13 @@ pub trait Journal: Send + 'static {
     ///
     /// # Errors
     /// Says what could not be written, and where. The run ends then; what was committed before stays.
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String>;
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), String>;
 
     /// Makes sure that a run which ends early can go on after its last committed round.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    fn keep(&mut self, _committed: u32, _federation: &Arc<Federation>) -> Result<(), String> {
+    fn persist(&mut self, _committed: u32, _federation: &Arc<Federation>) -> Result<(), String> {
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Work for one worker, with everything that it depends on: any worker may do it, and twice is as good as once.
 #[derive(Debug, Clone)]
-pub struct Task {
+pub struct WorkerTask {
     /// The plan that the work belongs to.
     pub plan: Arc<Plan>,
     /// What is to be done.
@@ -64,10 +64,10 @@ pub trait Link: Send + Sync + 'static {
     fn slots(&self) -> usize;
 
     /// The most probes of one task.
-    fn most_probes(&self) -> usize {
+    fn max_probes(&self) -> usize {
         usize::MAX
     }
 
     /// Hands a task to some worker and waits for its reply. Dropping the future gives the task up.
-    fn call(&self, task: Task) -> impl Future<Output = Result<Reply, LinkError>> + Send;
+    fn call(&self, task: WorkerTask) -> impl Future<Output = Result<Reply, LinkError>> + Send;
 }

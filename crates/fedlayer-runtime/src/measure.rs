@@ -15,7 +15,7 @@ use fedlayer_core::{
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug};
 
-use crate::{Link, LinkError, Reply, RunError, Task, Timings, Work};
+use crate::{Link, LinkError, Reply, RunError, Timings, Work, WorkerTask};
 
 /// A round that is measured, averaged, evaluated, and ready to be committed.
 pub(crate) struct Measured {
@@ -140,11 +140,11 @@ async fn evaluate_probes<L: Link>(
     probes: Vec<Probe>,
 ) -> Result<Vec<Evaluation>, RunError> {
     let expected = probes.len();
-    let chunk = expected.div_ceil(link.slots()).clamp(1, link.most_probes());
+    let chunk = expected.div_ceil(link.slots()).clamp(1, link.max_probes());
     let calls: Vec<_> = probes
         .chunks(chunk)
         .map(|probes| {
-            let task = Task { plan: plan.clone(), work: Work::Evaluate(probes.to_vec()) };
+            let task = WorkerTask { plan: plan.clone(), work: Work::Evaluate(probes.to_vec()) };
             let link = link.clone();
             tokio::spawn(async move { link.call(task).await }.in_current_span())
         })

@@ -1,4 +1,4 @@
-//! [`WorkerPool`]: the link inside one process. Threads pull tasks from one queue; libtorch never runs on an async thread.
+//! [`LocalPool`]: the link inside one process. Threads pull tasks from one queue; libtorch never runs on an async thread.
 
 use std::{
     any::Any,
@@ -11,7 +11,7 @@ use fedlayer_core::{Plan, Trainer, TrainerError};
 use tokio::sync::oneshot;
 use tracing::{Span, debug_span};
 
-use crate::{Link, LinkError, Reply, Task, Work};
+use crate::{Link, LinkError, Reply, Work, WorkerTask};
 
 /// Makes trainers for the workers of a pool, each on its own thread.
 pub trait TrainerFactory: Send + Sync + 'static {
@@ -27,7 +27,7 @@ pub trait TrainerFactory: Send + Sync + 'static {
 
 /// Worker threads of this process. They end when the pool is dropped and their current task is done.
 #[derive(Debug)]
-pub struct WorkerPool {
+pub struct LocalPool {
     queue: mpsc::Sender<Request>,
     slots: usize,
 }
@@ -79,7 +79,7 @@ where
 /// So many trainers stay on a worker thread; more are made again when they are needed.
 const KEPT_TRAINERS: usize = 16;
 
-impl WorkerPool {
+impl LocalPool {
     /// Starts `slots` worker threads (at least one) for the plans of one scenario.
     ///
     /// # Errors
@@ -112,13 +112,13 @@ impl WorkerPool {
     }
 }
 
-impl Link for WorkerPool {
+impl Link for LocalPool {
     fn slots(&self) -> usize {
         self.slots
     }
 
-    async fn call(&self, task: Task) -> Result<Reply, LinkError> {
-        let Task { plan, work } = task;
+    async fn call(&self, task: WorkerTask) -> Result<Reply, LinkError> {
+        let WorkerTask { plan, work } = task;
         let answer = self.ask(plan, |trainer| perform(trainer, work))?;
         answer.await.map_err(|_| LinkError::Gone)?
     }

@@ -1,4 +1,4 @@
-//! [`Team`]: the workers of a pool as one trainer, for whoever asks one question after the other instead of running rounds.
+//! [`PooledTrainer`]: the workers of a pool as one trainer, for whoever asks one question after the other instead of running rounds.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use fedlayer_core::{
 };
 use tokio::sync::oneshot::Receiver;
 
-use crate::{Link, LinkError, WorkerPool, pool::refused};
+use crate::{Link, LinkError, LocalPool, pool::refused};
 
 /// The workers of a pool as one [`Trainer`] of a plan: probes and directions are shared out among them.
 ///
 /// Neighbouring probes go to the same worker, where they share the layers that they have in common; what a probe comes to does not depend on
 /// the cut. It blocks, so that it must not be used on an async thread.
 #[derive(Debug)]
-pub struct Team {
-    pool: WorkerPool,
+pub struct PooledTrainer {
+    pool: LocalPool,
     plan: Arc<Plan>,
 }
 
-impl Team {
+impl PooledTrainer {
     /// The workers of `pool`, for `plan`.
-    pub fn new(pool: WorkerPool, plan: Arc<Plan>) -> Self {
+    pub fn new(pool: LocalPool, plan: Arc<Plan>) -> Self {
         Self { pool, plan }
     }
 
@@ -35,7 +35,7 @@ impl Team {
     }
 }
 
-impl Trainer for Team {
+impl Trainer for PooledTrainer {
     fn layout(&self) -> &Arc<Layout> {
         &self.plan.layout
     }

@@ -20,7 +20,7 @@ use tonic::transport::server::Connected;
 use tracing::warn;
 
 use super::{
-    crowd::{Capacity, Crowd, Entry, Standing},
+    crowd::{ConnectionLimits, Crowd, Entry, Standing},
     limits::{ADMISSION, FIRST_BYTES, QUESTIONS},
     metrics::{Metrics, Reason},
 };
@@ -66,7 +66,7 @@ impl Door {
     pub(crate) fn new(
         listener: TcpListener,
         idle: Duration,
-        capacity: Capacity,
+        capacity: ConnectionLimits,
         metrics: Arc<Metrics>,
     ) -> Self {
         let crowd = Arc::new(Mutex::new(Crowd::new(capacity)));

@@ -20,14 +20,14 @@ use super::limits::{CONNECTIONS, FILES, STRANGERS};
 
 /// How many connections a coordinator holds at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capacity {
+pub struct ConnectionLimits {
     /// Connections of workers and strangers together.
     connections: usize,
     /// Strangers among them.
     strangers: usize,
 }
 
-impl Capacity {
+impl ConnectionLimits {
     /// Returns the capacity of a process that may have `open_files` descriptors.
     ///
     /// [`FILES`] of them, but at most half, are left to the run's files. Strangers take at most half of the connections.
@@ -110,7 +110,7 @@ pub(super) enum Entry {
 /// Everybody who is connected.
 #[derive(Debug)]
 pub(super) struct Crowd {
-    capacity: Capacity,
+    capacity: ConnectionLimits,
     /// The oldest first.
     connections: Vec<Arc<Standing>>,
     /// Woken when a connection ends.
@@ -118,7 +118,7 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn new(capacity: Capacity) -> Self {
+    pub(super) fn new(capacity: ConnectionLimits) -> Self {
         Self { capacity, connections: Vec::new(), waiting: None }
     }
 
@@ -198,7 +198,7 @@ mod tests {
 
     /// A crowd that has room for eight connections, four of them strangers, and its guests.
     fn crowd(guests: &[&str]) -> (Crowd, Vec<Arc<Standing>>) {
-        let mut crowd = Crowd::new(Capacity { connections: 8, strangers: 4 });
+        let mut crowd = Crowd::new(ConnectionLimits { connections: 8, strangers: 4 });
         let enter = |(port, host): (usize, &&str)| crowd.enter(from(host, port as u16)).0;
         let standings = guests.iter().enumerate().map(enter).collect();
         (crowd, standings)
@@ -219,8 +219,8 @@ mod tests {
             (1 << 20, CONNECTIONS, STRANGERS),
             (u64::MAX, CONNECTIONS, STRANGERS),
         ] {
-            let expected = Capacity { connections, strangers };
-            assert_eq!(Capacity::within(open_files), expected, "{open_files}");
+            let expected = ConnectionLimits { connections, strangers };
+            assert_eq!(ConnectionLimits::within(open_files), expected, "{open_files}");
         }
     }
 

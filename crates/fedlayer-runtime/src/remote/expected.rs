@@ -9,7 +9,7 @@ use super::{
     limits::OPTIMIZER_SLOTS,
     message::{Outcome, UpdateHead},
 };
-use crate::{LinkError, Reply, Task, Work};
+use crate::{LinkError, Reply, Work, WorkerTask};
 
 /// What an outcome must look like to be taken for a task's.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ enum ExpectedWork {
 
 impl Expected {
     /// For a task, where `examples` says how many examples a split has.
-    pub(crate) fn of(task: &Task, examples: impl Fn(&Plan, Split) -> usize) -> Self {
+    pub(crate) fn of(task: &WorkerTask, examples: impl Fn(&Plan, Split) -> usize) -> Self {
         let work = match &task.work {
             Work::Initial(_) => ExpectedWork::Initial,
             Work::Train(jobs) => {

@@ -16,14 +16,14 @@ use super::{
     expected::Expected,
     ledger::Ledger,
     limits::{PROBES, SCENARIO_BYTES},
-    message::{Identity, JobHead, JobId, RunId, SessionId, Source, Unwanted},
+    message::{JobHead, JobId, RunId, RunIdentity, SessionId, Source, Unwanted},
     metrics::Metrics,
     translate::{Names, head},
 };
-use crate::{Link, LinkError, Reply, Task};
+use crate::{Link, LinkError, Reply, WorkerTask};
 
 /// What a coordinator hands to its workers, and what it asks of them.
-pub struct Briefing {
+pub struct RunOffer {
     /// What the scenario is called in messages.
     pub name: String,
     /// The scenario's text.
@@ -31,7 +31,7 @@ pub struct Briefing {
     /// The plans that a worker makes of it, in order.
     pub plans: Vec<Arc<Plan>>,
     /// What a worker must agree on.
-    pub identity: Identity,
+    pub identity: RunIdentity,
     /// What workers must train on: `cpu` or `cuda`.
     pub device: String,
     /// The version of the program.
@@ -43,15 +43,15 @@ pub struct Briefing {
 /// How many examples a split of a plan has.
 pub type SplitLengths = Box<dyn Fn(&Plan, Split) -> usize + Send + Sync>;
 
-impl fmt::Debug for Briefing {
+impl fmt::Debug for RunOffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Briefing").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("RunOffer").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 /// Something about the workers that a person may want to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum CoordinatorNotice {
     /// A worker joined. How many there are then, and their slots.
     Joined {
         /// What it calls itself, and where it is.
@@ -95,7 +95,7 @@ pub enum Notice {
     },
 }
 
-impl fmt::Display for Notice {
+impl fmt::Display for CoordinatorNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Joined { worker, workers, slots } => {
@@ -121,18 +121,18 @@ impl fmt::Display for Notice {
 
 /// The workers of other processes. Clones of the [`Arc`] around it are the link and the service.
 pub struct Hub {
-    pub(crate) briefing: Briefing,
+    pub(crate) briefing: RunOffer,
     pub(crate) run: RunId,
     pub(crate) grace: Duration,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) notice: Box<dyn Fn(Notice) + Send + Sync>,
+    pub(crate) notice: Box<dyn Fn(CoordinatorNotice) + Send + Sync>,
     names: Arc<Names>,
     ledger: Mutex<Ledger<Job>>,
     /// One permit for each job that waits.
     waiting: Semaphore,
     /// Workers that are there.
     present: watch::Sender<usize>,
-    pub(crate) end: watch::Sender<Option<End>>,
+    pub(crate) end: watch::Sender<Option<RunEnd>>,
     pub(crate) first_processor: Mutex<Option<String>>,
 }
 
@@ -144,7 +144,7 @@ impl fmt::Debug for Hub {
 
 /// How a coordinator ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum RunEnd {
     /// Every plan is finished: workers may go.
     Finished,
     /// It may come back: workers wait for it.
@@ -171,10 +171,10 @@ impl Hub {
     /// # Errors
     /// When the scenario's text is too long to be handed out, or the system gives no random numbers.
     pub fn new(
-        briefing: Briefing,
+        briefing: RunOffer,
         grace: Duration,
         metrics: Arc<Metrics>,
-        notice: impl Fn(Notice) + Send + Sync + 'static,
+        notice: impl Fn(CoordinatorNotice) + Send + Sync + 'static,
     ) -> Result<Self, String> {
         let bytes = briefing.scenario.len();
         if bytes > SCENARIO_BYTES {
@@ -198,7 +198,7 @@ impl Hub {
     }
 
     /// Waits until so many workers are there.
-    pub async fn wait_for(&self, workers: usize) {
+    pub async fn wait_for_workers(&self, workers: usize) {
         let mut present = self.present.subscribe();
         // The sender lives as long as this does.
         let _there = present.wait_for(|present| *present >= workers).await;
@@ -210,7 +210,7 @@ impl Hub {
     }
 
     /// Tells the workers that it is over, and waits a little until they have heard it.
-    pub async fn farewell(&self, end: End) {
+    pub async fn farewell(&self, end: RunEnd) {
         self.end.send_replace(Some(end));
         let mut present = self.present.subscribe();
         let gone = present.wait_for(|present| *present == 0);
@@ -218,13 +218,13 @@ impl Hub {
     }
 
     /// Gives jobs that take longer than `deadline` out again, for ever.
-    pub async fn watch(&self, deadline: Duration) {
+    pub async fn reissue_overdue(&self, deadline: Duration) {
         let mut tick = tokio::time::interval((deadline / 4).max(Duration::from_millis(10)));
         loop {
             tick.tick().await;
             let again = self.ledger().overdue(Instant::now(), deadline);
             if !again.is_empty() {
-                (self.notice)(Notice::Overdue { jobs: again.len() });
+                (self.notice)(CoordinatorNotice::Overdue { jobs: again.len() });
                 self.requeued(&again);
             }
         }
@@ -300,11 +300,11 @@ impl Link for Hub {
         self.present().1.max(1)
     }
 
-    fn most_probes(&self) -> usize {
+    fn max_probes(&self) -> usize {
         PROBES
     }
 
-    async fn call(&self, task: Task) -> Result<Reply, LinkError> {
+    async fn call(&self, task: WorkerTask) -> Result<Reply, LinkError> {
         let same = |plan: &Arc<Plan>| Arc::ptr_eq(plan, &task.plan);
         let Some(plan) = self.briefing.plans.iter().position(same) else {
             return Err(LinkError::Refused("the plan is none of the scenario's".to_owned()));

@@ -43,7 +43,7 @@ pub(crate) enum WorkerNote {
     /// First.
     Hello(Hello),
     /// It has read the scenario and its data.
-    Ready(Identity),
+    Ready(RunIdentity),
     /// It lives, and is at these jobs.
     Beat { held: Vec<JobId> },
     /// It goes. What it holds is handed back.
@@ -67,7 +67,7 @@ pub(crate) struct Hello {
 
 /// What both sides must agree on, or results would differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct RunIdentity {
     /// Of the model's layers.
     pub layout: Digest,
     /// Of everything that the scenario says.

@@ -8,7 +8,7 @@ use prometheus_client::{
 
 use std::sync::atomic::AtomicU64;
 
-use crate::Committed;
+use crate::CommittedRound;
 
 /// Why something was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -103,7 +103,7 @@ impl Metrics {
     }
 
     /// Counts a committed round.
-    pub fn committed(&self, committed: &Committed<'_>) {
+    pub fn committed(&self, committed: &CommittedRound<'_>) {
         self.rounds.inc();
         self.updates.inc_by(committed.record.reported.len() as u64);
         self.missing.inc_by(committed.record.missing.len() as u64);

@@ -5,7 +5,7 @@
 //!   ask for; `expected`: what a reply must look like.
 //! * `ledger`: which jobs are open and who holds each; [`Hub`]: the link over it.
 //! * `service`: what a coordinator answers; `serve`, `connections`, `crowd`, `security`: who may ask; [`Metrics`]: what is counted.
-//! * [`work`]: a worker's life; `slot`: one job of it; `cache`: values that it has seen.
+//! * [`run_worker`]: a worker's life; `slot`: one job of it; `cache`: values that it has seen.
 
 mod asked;
 mod cache;
@@ -34,16 +34,19 @@ mod wire {
     include!(concat!(env!("OUT_DIR"), "/fedlayer.v1.Workers.rs"));
 }
 
-pub use crowd::Capacity;
-pub use hub::{Briefing, End, Hub, Notice, SplitLengths};
-pub use message::{Digest, Identity};
+pub use crowd::ConnectionLimits;
+pub use hub::{CoordinatorNotice, Hub, RunEnd, RunOffer, SplitLengths};
+pub use message::{Digest, RunIdentity};
 pub use metrics::Metrics;
-pub use security::{Security, Tls, Token};
-pub use serve::{ListenError, Listening, serve};
-pub use worker::{Post, Prepared, Retired, WorkerError, WorkerNotice, health, work};
+pub use security::{BearerToken, Security, Tls};
+pub use serve::{BoundPort, ListenError, serve};
+pub use worker::{
+    PreparedScenario, WorkerConfig, WorkerError, WorkerNotice, WorkerOutcome, check_health,
+    run_worker,
+};
 
 /// Reads bytes as every kind of message; returns how many kinds they are. For the fuzzer: whatever comes, it ends, and in little memory.
-pub fn kinds(bytes: &[u8]) -> usize {
+pub fn message_kinds(bytes: &[u8]) -> usize {
     fn is<T: codec::Wire>(bytes: &bytes::Bytes) -> bool {
         T::take(bytes.clone()).is_ok()
     }

@@ -1,4 +1,4 @@
-//! [`Token`], [`Tls`] and [`Security`]: who may talk to whom.
+//! [`BearerToken`], [`Tls`] and [`Security`]: who may talk to whom.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use super::{limits::ADMISSION, serve::words};
 
 /// A secret that both sides know. It is compared in constant time and never shown.
 #[derive(Clone)]
-pub struct Token(String);
+pub struct BearerToken(String);
 
-impl Token {
+impl BearerToken {
     /// Takes a secret, without the blanks around it and without the mark that some editors put before UTF-8. Returns nothing where it is shorter than 16
     /// characters or cannot be part of a header.
     pub fn new(text: &str) -> Option<Self> {
@@ -47,7 +47,7 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }
@@ -101,7 +101,7 @@ pub struct Security {
     /// Mutual TLS, where it is used.
     pub tls: Option<Tls>,
     /// The token, where one is asked for.
-    pub token: Option<Token>,
+    pub token: Option<BearerToken>,
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_whole_or_not_at_all_and_never_shown() {
-        let token = Token::new(" 0123456789abcdef\n").unwrap();
+        let token = BearerToken::new(" 0123456789abcdef\n").unwrap();
         assert!(token.is_in(b"Bearer 0123456789abcdef"));
         for wrong in [
             "",
@@ -123,10 +123,10 @@ mod tests {
         }
         assert_eq!(format!("{token:?}"), "Token(…)");
         for marked in ["\u{feff}0123456789abcdef\r\n", "\u{feff} 0123456789abcdef"] {
-            assert_eq!(Token::new(marked).unwrap().secret(), "0123456789abcdef");
+            assert_eq!(BearerToken::new(marked).unwrap().secret(), "0123456789abcdef");
         }
-        assert!(Token::new("too short").is_none());
-        assert!(Token::new("with a blank inside it").is_none());
-        assert_ne!(Token::draw().unwrap().secret(), Token::draw().unwrap().secret());
+        assert!(BearerToken::new("too short").is_none());
+        assert!(BearerToken::new("with a blank inside it").is_none());
+        assert_ne!(BearerToken::draw().unwrap().secret(), BearerToken::draw().unwrap().secret());
     }
 }

@@ -20,8 +20,8 @@ use tonic::{Status, service::Routes, transport::Server};
 
 use super::{
     connections::{Caller, Door},
-    crowd::Capacity,
-    hub::{End, Hub, Notice},
+    crowd::ConnectionLimits,
+    hub::{CoordinatorNotice, Hub, RunEnd},
     limits,
     metrics::Reason,
     security::Security,
@@ -59,11 +59,11 @@ pub enum ListenError {
 
 /// A port that is open already, so that its number is known.
 #[derive(Debug)]
-pub struct Listening {
+pub struct BoundPort {
     listener: std::net::TcpListener,
 }
 
-impl Listening {
+impl BoundPort {
     /// Opens a port. Whoever connects waits until it is served, by this runtime or by another one.
     ///
     /// # Errors
@@ -88,10 +88,10 @@ impl Listening {
 /// # Errors
 /// When the certificates cannot be used, or the port cannot be taken over by this runtime.
 pub async fn serve(
-    listening: Listening,
+    listening: BoundPort,
     hub: Arc<Hub>,
     security: Security,
-    capacity: Capacity,
+    capacity: ConnectionLimits,
 ) -> Result<(), ListenError> {
     let tls = |error: tonic::transport::Error| ListenError::Tls(words(&error));
     let mut server = Server::builder()
@@ -123,7 +123,8 @@ pub async fn serve(
     let mut end = hub.end.subscribe();
     let ended = async move {
         // Workers wait for a stopped coordinator, and go after a finished one: either way nobody new comes in.
-        let _sent = end.wait_for(|end| matches!(end, Some(End::Finished | End::Stopped))).await;
+        let _sent =
+            end.wait_for(|end| matches!(end, Some(RunEnd::Finished | RunEnd::Stopped))).await;
     };
     server
         .add_routes(Routes::from(router))
@@ -226,7 +227,7 @@ impl Guard {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| told.elapsed() >= QUIET) {
             *told = Some(Instant::now());
-            (self.hub.notice)(Notice::Refused { worker: address, why: why.clone() });
+            (self.hub.notice)(CoordinatorNotice::Refused { worker: address, why: why.clone() });
         }
         why
     }

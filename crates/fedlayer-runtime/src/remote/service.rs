@@ -8,11 +8,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     connections::Caller,
-    hub::{End, Hub, Notice, random},
+    hub::{CoordinatorNotice, Hub, RunEnd, random},
     limits,
     message::{
-        CoordinatorNote, Fetch, Hello, Identity, Piece, Pull, Pulled, Receipt, ReplyHead,
-        ReplyPart, SessionId, Unwanted, Welcome, WorkerNote,
+        CoordinatorNote, Fetch, Hello, Piece, Pull, Pulled, Receipt, ReplyHead, ReplyPart,
+        RunIdentity, SessionId, Unwanted, Welcome, WorkerNote,
     },
     metrics::Reason,
     pieces::{Assembly, pieces},
@@ -213,7 +213,10 @@ impl Session {
                 WorkerNote::Leave { why } => {
                     // The worker shows the whole of it to its own user.
                     let why = why.lines().next().unwrap_or_default().to_owned();
-                    (self.hub.notice)(Notice::Refused { worker: self.address.clone(), why });
+                    (self.hub.notice)(CoordinatorNotice::Refused {
+                        worker: self.address.clone(),
+                        why,
+                    });
                     return Ok(());
                 }
                 WorkerNote::Hello(_) => {
@@ -224,7 +227,7 @@ impl Session {
         self.compare(identity)?;
         let (workers, slots) = self.hub.join(session, hello.slots);
         let worker = self.address.clone();
-        (self.hub.notice)(Notice::Joined { worker: worker.clone(), workers, slots });
+        (self.hub.notice)(CoordinatorNotice::Joined { worker: worker.clone(), workers, slots });
         self.processor(&hello);
         let mut member = Member { hub: self.hub.clone(), session, worker, over: false };
         let parting = match self.say(CoordinatorNote::Accepted).await {
@@ -245,8 +248,8 @@ impl Session {
                 () = async { if ended.is_none() { let _sent = end.changed().await; } } => {
                     let Some(ended) = *end.borrow() else { continue };
                     let note = match ended {
-                        End::Finished => CoordinatorNote::Finished,
-                        End::Stopped => CoordinatorNote::Stopped,
+                        RunEnd::Finished => CoordinatorNote::Finished,
+                        RunEnd::Stopped => CoordinatorNote::Stopped,
                     };
                     // A worker that is gone need not be told. One that heard it closes its side.
                     let _told = self.say(note).await;
@@ -304,7 +307,10 @@ impl Session {
 
     fn refuse(&self, reason: Reason, why: String) -> Status {
         self.hub.metrics.refused(reason);
-        (self.hub.notice)(Notice::Refused { worker: self.address.clone(), why: why.clone() });
+        (self.hub.notice)(CoordinatorNotice::Refused {
+            worker: self.address.clone(),
+            why: why.clone(),
+        });
         Status::failed_precondition(why)
     }
 
@@ -339,7 +345,7 @@ impl Session {
     }
 
     /// Whether the worker's layers, scenario and data are the run's.
-    fn compare(&self, found: Identity) -> Result<(), Status> {
+    fn compare(&self, found: RunIdentity) -> Result<(), Status> {
         let expected = self.hub.briefing.identity;
         for (what, found, expected, help) in [
             (
@@ -376,7 +382,7 @@ impl Session {
             self.hub.first_processor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let first = first.get_or_insert_with(|| hello.processor.clone());
         if *first != hello.processor {
-            (self.hub.notice)(Notice::Processors {
+            (self.hub.notice)(CoordinatorNotice::Processors {
                 worker: self.address.clone(),
                 found: short(&hello.processor),
                 first: first.clone(),
@@ -414,7 +420,12 @@ impl Member {
                 format!("lost, {why}")
             }
         };
-        (self.hub.notice)(Notice::Left { worker: self.worker.clone(), why, jobs, workers });
+        (self.hub.notice)(CoordinatorNotice::Left {
+            worker: self.worker.clone(),
+            why,
+            jobs,
+            workers,
+        });
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
     translate::{Naming, digest, outcome, task},
     worker::{Client, Trouble},
 };
-use crate::{Link, WorkerPool};
+use crate::{Link, LocalPool};
 
 pub(super) type Held = Arc<Mutex<BTreeSet<JobId>>>;
 
@@ -67,7 +67,7 @@ pub(super) struct Slot {
     pub(super) run: RunId,
     pub(super) session: SessionId,
     pub(super) plans: Vec<Arc<Plan>>,
-    pub(super) pool: Arc<WorkerPool>,
+    pub(super) pool: Arc<LocalPool>,
     pub(super) cache: Arc<Mutex<Cache>>,
     /// One slot at a time asks for values, so that none are sent twice.
     pub(super) fetching: Arc<tokio::sync::Mutex<()>>,

@@ -20,20 +20,20 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status, Streaming, transport::Channel};
 
 use super::{
-    crowd::Capacity,
-    hub::{Briefing, Hub},
+    crowd::ConnectionLimits,
+    hub::{Hub, RunOffer},
     limits,
     message::{
-        CoordinatorNote, Digest, Fetch, Hello, Identity, JobHead, JobId, Outcome, Piece, Pull,
-        Pulled, Receipt, ReplyHead, ReplyPart, RunId, SessionId, Source, Unwanted, UpdateHead,
+        CoordinatorNote, Digest, Fetch, Hello, JobHead, JobId, Outcome, Piece, Pull, Pulled,
+        Receipt, ReplyHead, ReplyPart, RunId, RunIdentity, SessionId, Source, Unwanted, UpdateHead,
         WorkerNote,
     },
     metrics::Metrics,
-    security::{Security, Token},
-    serve::{Listening, VERSION_HEADER, serve},
+    security::{BearerToken, Security},
+    serve::{BoundPort, VERSION_HEADER, serve},
     wire::workers_client::WorkersClient,
 };
-use crate::{Link, LinkError, Reply, Task, Work};
+use crate::{Link, LinkError, Reply, Work, WorkerTask};
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -70,9 +70,9 @@ fn plan() -> Arc<Plan> {
     })
 }
 
-fn identity() -> Identity {
+fn identity() -> RunIdentity {
     let digest = |number| Digest([number; 32]);
-    Identity { layout: digest(1), plans: digest(2), data: digest(3) }
+    RunIdentity { layout: digest(1), plans: digest(2), data: digest(3) }
 }
 
 fn hello() -> Hello {
@@ -95,7 +95,7 @@ struct Port {
 
 async fn port() -> Port {
     let plan = plan();
-    let briefing = Briefing {
+    let briefing = RunOffer {
         name: "scenario".into(),
         scenario: "its text".into(),
         plans: vec![plan.clone()],
@@ -106,10 +106,10 @@ async fn port() -> Port {
     };
     let grace = Duration::from_secs(5);
     let hub = Arc::new(Hub::new(briefing, grace, Arc::new(Metrics::new()), |_| {}).unwrap());
-    let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listening = BoundPort::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = format!("http://{}", listening.address().unwrap());
-    let security = Security { token: Token::new(TOKEN), ..Security::default() };
-    let served = serve(listening, hub.clone(), security, Capacity::within(1024));
+    let security = Security { token: BearerToken::new(TOKEN), ..Security::default() };
+    let served = serve(listening, hub.clone(), security, ConnectionLimits::within(1024));
     Port { hub, plan, address, _serving: tokio::spawn(async move { served.await.unwrap() }) }
 }
 
@@ -140,7 +140,7 @@ impl Port {
     }
 
     /// Attends with some first words.
-    async fn attend(&self, hello: Hello, identity: Identity) -> Result<Peer, Status> {
+    async fn attend(&self, hello: Hello, identity: RunIdentity) -> Result<Peer, Status> {
         let mut client = self.client().await;
         let (tell, told) = mpsc::channel(8);
         tell.send(WorkerNote::Hello(hello)).await.unwrap();
@@ -164,7 +164,9 @@ impl Port {
             optimizer: None,
             seed: Seed::new(1),
         };
-        tokio::spawn(async move { hub.call(Task { plan, work: Work::Train(vec![job]) }).await })
+        tokio::spawn(
+            async move { hub.call(WorkerTask { plan, work: Work::Train(vec![job]) }).await },
+        )
     }
 
     fn counted(&self, reason: &str) -> bool {
@@ -241,15 +243,15 @@ async fn another_version_token_program_device_or_identity_is_refused_with_both_v
         (Hello { slots: 0, ..hello() }, identity(), "slots: found 0; 1 to 1024 are allowed"),
         (
             hello(),
-            Identity { layout: Digest([9; 32]), ..identity() },
+            RunIdentity { layout: Digest([9; 32]), ..identity() },
             "layout: the worker has 090909090909, the coordinator 010101010101",
         ),
         (
             hello(),
-            Identity { plans: Digest([9; 32]), ..identity() },
+            RunIdentity { plans: Digest([9; 32]), ..identity() },
             "scenario: the worker has 0909",
         ),
-        (hello(), Identity { data: Digest([9; 32]), ..identity() }, "data: the worker has 0909"),
+        (hello(), RunIdentity { data: Digest([9; 32]), ..identity() }, "data: the worker has 0909"),
     ] {
         let Err(refused) = port.attend(hello, identity).await else { panic!("let in: {words}") };
         assert_eq!(refused.code(), Code::FailedPrecondition);

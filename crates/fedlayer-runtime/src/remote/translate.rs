@@ -17,7 +17,7 @@ use super::{
         SplitHead, TrainHead, UpdateHead, WorkHead,
     },
 };
-use crate::{LinkError, Reply, Task, Work};
+use crate::{LinkError, Reply, Work, WorkerTask};
 
 /// Names values as they come: the name is the hash of their little-endian bytes.
 #[derive(Debug, Clone, Default)]
@@ -113,7 +113,12 @@ impl Blobs<'_> {
 }
 
 /// A task as a head, and the values that it speaks of.
-pub(crate) fn head(task: &Task, plan: u32, job: JobId, names: &Names) -> (JobHead, Vec<Source>) {
+pub(crate) fn head(
+    task: &WorkerTask,
+    plan: u32,
+    job: JobId,
+    names: &Names,
+) -> (JobHead, Vec<Source>) {
     let mut blobs = Blobs { names, index: BTreeMap::new(), sources: Vec::new() };
     let work = match &task.work {
         Work::Initial(seed) => WorkHead::Initial { seed: seed.to_bytes() },
@@ -168,7 +173,7 @@ pub(crate) fn task(
     head: &JobHead,
     plan: &Arc<Plan>,
     blobs: &[Arc<Params>],
-) -> Result<Task, Malformed> {
+) -> Result<WorkerTask, Malformed> {
     let blob = |index: u32| {
         let found = blobs.get(index as usize).cloned();
         found.ok_or_else(|| Malformed(format!("it names blob {index} of {}", blobs.len())))
@@ -220,7 +225,7 @@ pub(crate) fn task(
             Work::Evaluate(probes.iter().map(probe).collect::<Result<_, Malformed>>()?)
         }
     };
-    Ok(Task { plan: plan.clone(), work })
+    Ok(WorkerTask { plan: plan.clone(), work })
 }
 
 /// A reply as an outcome, and its values in order.

@@ -1,4 +1,4 @@
-//! [`work`]: a worker's life: it finds the coordinator, learns the scenario, pulls jobs, and finds the coordinator again when it is lost.
+//! [`run_worker`]: a worker's life: it finds the coordinator, learns the scenario, pulls jobs, and finds the coordinator again when it is lost.
 
 use std::{
     collections::BTreeSet,
@@ -26,17 +26,17 @@ use tracing::debug;
 use super::{
     cache::Cache,
     limits,
-    message::{CoordinatorNote, Hello, Identity, RunId, Welcome, WorkerNote},
+    message::{CoordinatorNote, Hello, RunId, RunIdentity, Welcome, WorkerNote},
     security::Security,
     serve::{VERSION_HEADER, words},
     slot::{Beats, Slot},
     wire::workers_client::WorkersClient,
 };
-use crate::{Shutdown, TrainerFactory, WorkerPool};
+use crate::{LocalPool, Shutdown, TrainerFactory};
 
 /// How a worker works.
 #[derive(Debug, Clone)]
-pub struct Post {
+pub struct WorkerConfig {
     /// The coordinator, as `host:port`.
     pub coordinator: String,
     /// How the connection is secured.
@@ -56,16 +56,16 @@ pub struct Post {
 }
 
 /// What a worker makes of a scenario.
-pub struct Prepared {
+pub struct PreparedScenario {
     /// The scenario's plans, in order.
     pub plans: Vec<Arc<Plan>>,
     /// What both sides must agree on.
-    pub identity: Identity,
+    pub identity: RunIdentity,
     /// Makes the trainers of the plans.
     pub factory: Arc<dyn TrainerFactory>,
 }
 
-impl fmt::Debug for Prepared {
+impl fmt::Debug for PreparedScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared").field("identity", &self.identity).finish_non_exhaustive()
     }
@@ -111,7 +111,7 @@ impl fmt::Display for WorkerNotice {
 
 /// How a worker's life ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retired {
+pub enum WorkerOutcome {
     /// The run is finished.
     Finished,
     /// It was told to end; what it held is handed back.
@@ -126,7 +126,7 @@ pub enum WorkerError {
     Setup(String),
     /// There was no coordinator for too long.
     #[error("no coordinator at {coordinator} for {} s: {why}", patience.as_secs_f64())]
-    Alone {
+    NoCoordinator {
         /// Where.
         coordinator: String,
         /// How long.
@@ -153,18 +153,18 @@ pub enum WorkerError {
 ///
 /// # Errors
 /// See [`WorkerError`]. A lost coordinator is none as long as it comes back in time.
-pub async fn work<P>(
-    post: &Post,
+pub async fn run_worker<P>(
+    post: &WorkerConfig,
     prepare: Arc<P>,
     shutdown: Shutdown,
     notice: impl Fn(WorkerNotice) + Send + Sync,
-) -> Result<Retired, WorkerError>
+) -> Result<WorkerOutcome, WorkerError>
 where
-    P: Fn(&str, &str) -> Result<Prepared, String> + Send + Sync + 'static,
+    P: Fn(&str, &str) -> Result<PreparedScenario, String> + Send + Sync + 'static,
 {
     let endpoint = endpoint(post)?;
     let mut home = None;
-    let mut alone = Alone::new();
+    let mut alone = Outage::new();
     loop {
         let mut word = shutdown.clone();
         let visit = visit(post, &endpoint, &prepare, &mut home, &shutdown, &notice, &mut alone);
@@ -173,15 +173,15 @@ where
             end = visit => match end {
                 Ok(retired) => return Ok(retired),
                 Err(Trouble::Fatal(error)) => return Err(error),
-                Err(Trouble::Passing(_)) if shutdown.is_given() => return Ok(Retired::Drained),
+                Err(Trouble::Passing(_)) if shutdown.is_given() => return Ok(WorkerOutcome::Drained),
                 Err(Trouble::Passing(why)) => why,
             },
-            () = async { word.wait().await; sleep(limits::DRAIN + limits::FAREWELL).await } => return Ok(Retired::Drained),
+            () = async { word.wait().await; sleep(limits::DRAIN + limits::FAREWELL).await } => return Ok(WorkerOutcome::Drained),
         };
         debug!("without a coordinator: {why}");
         if alone.since.elapsed() >= post.patience {
             let (coordinator, patience) = (post.coordinator.clone(), post.patience);
-            return Err(WorkerError::Alone { coordinator, patience, why });
+            return Err(WorkerError::NoCoordinator { coordinator, patience, why });
         }
         if !alone.told {
             alone.told = true;
@@ -189,7 +189,7 @@ where
             notice(WorkerNotice::Waiting { coordinator, why, patience });
         }
         tokio::select! {
-            () = word.wait() => return Ok(Retired::Drained),
+            () = word.wait() => return Ok(WorkerOutcome::Drained),
             () = sleep(alone.pause) => {}
         }
         alone.pause = (2 * alone.pause).min(limits::RETRY.1);
@@ -197,13 +197,13 @@ where
 }
 
 /// How long there was no coordinator.
-struct Alone {
+struct Outage {
     since: Instant,
     pause: Duration,
     told: bool,
 }
 
-impl Alone {
+impl Outage {
     fn new() -> Self {
         Self { since: Instant::now(), pause: limits::RETRY.0, told: false }
     }
@@ -233,7 +233,7 @@ fn said(status: &Status) -> String {
     }
 }
 
-fn endpoint(post: &Post) -> Result<Endpoint, WorkerError> {
+fn endpoint(post: &WorkerConfig) -> Result<Endpoint, WorkerError> {
     let scheme = if post.security.tls.is_some() { "https" } else { "http" };
     let wrong = |why: String| {
         WorkerError::Setup(format!("`{}` cannot be connected to: {why}", post.coordinator))
@@ -257,11 +257,11 @@ fn endpoint(post: &Post) -> Result<Endpoint, WorkerError> {
 ///
 /// # Errors
 /// Says what is in the way.
-pub async fn health(coordinator: &str, security: Security) -> Result<(), String> {
+pub async fn check_health(coordinator: &str, security: Security) -> Result<(), String> {
     use tonic_health::pb::{
         HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
     };
-    let post = Post {
+    let post = WorkerConfig {
         coordinator: coordinator.to_owned(),
         security,
         name: String::new(),
@@ -307,23 +307,23 @@ impl tonic::service::Interceptor for Credentials {
 struct Home {
     run: RunId,
     plans: Vec<Arc<Plan>>,
-    identity: Identity,
-    pool: Arc<WorkerPool>,
+    identity: RunIdentity,
+    pool: Arc<LocalPool>,
     cache: Arc<Mutex<Cache>>,
 }
 
 /// One stay with a coordinator, from the connection to its end.
 async fn visit<P>(
-    post: &Post,
+    post: &WorkerConfig,
     endpoint: &Endpoint,
     prepare: &Arc<P>,
     home: &mut Option<Home>,
     shutdown: &Shutdown,
     notice: &(impl Fn(WorkerNotice) + Send + Sync),
-    alone: &mut Alone,
-) -> Result<Retired, Trouble>
+    alone: &mut Outage,
+) -> Result<WorkerOutcome, Trouble>
 where
-    P: Fn(&str, &str) -> Result<Prepared, String> + Send + Sync + 'static,
+    P: Fn(&str, &str) -> Result<PreparedScenario, String> + Send + Sync + 'static,
 {
     let channel = endpoint.connect().await.map_err(|error| Trouble::Passing(words(&error)))?;
     let mut token = None;
@@ -371,14 +371,14 @@ where
     loop {
         match hear(&mut notes, grace).await.map_err(refused)? {
             Some(CoordinatorNote::Accepted) => break,
-            Some(CoordinatorNote::Finished) => return Ok(Retired::Finished),
+            Some(CoordinatorNote::Finished) => return Ok(WorkerOutcome::Finished),
             Some(CoordinatorNote::Stopped) => {
                 return Err(Trouble::Passing("it stopped".to_owned()));
             }
             _ => {}
         }
     }
-    *alone = Alone::new();
+    *alone = Outage::new();
     let (coordinator, scenario) = (post.coordinator.clone(), welcome.name.clone());
     notice(WorkerNotice::Joined { coordinator, scenario });
     let (drain, draining) = watch::channel(false);
@@ -411,10 +411,10 @@ where
                 drop(tell);
                 // It closes the session when it has heard; what it says until then is of no use.
                 let _rest = timeout(limits::FAREWELL, async { while let Ok(Some(_)) = notes.message().await {} }).await;
-                break Ok(Retired::Drained);
+                break Ok(WorkerOutcome::Drained);
             }
             note = hear(&mut notes, grace) => match note.map_err(refused)? {
-                Some(CoordinatorNote::Finished) => break Ok(Retired::Finished),
+                Some(CoordinatorNote::Finished) => break Ok(WorkerOutcome::Finished),
                 Some(CoordinatorNote::Stopped) => break Err(Trouble::Passing("it stopped, and may come back".to_owned())),
                 Some(_) => {}
                 None => break Err(Trouble::Passing("it closed the session".to_owned())),
@@ -447,7 +447,7 @@ async fn hear(
 
 /// Reads the scenario, unless it is the one of the stay before; a worker that is told to end meanwhile leaves.
 async fn settle<P>(
-    post: &Post,
+    post: &WorkerConfig,
     welcome: &Welcome,
     prepare: &Arc<P>,
     home: &mut Option<Home>,
@@ -455,7 +455,7 @@ async fn settle<P>(
     tell: &mpsc::Sender<WorkerNote>,
 ) -> Result<(), Trouble>
 where
-    P: Fn(&str, &str) -> Result<Prepared, String> + Send + Sync + 'static,
+    P: Fn(&str, &str) -> Result<PreparedScenario, String> + Send + Sync + 'static,
 {
     if home.as_ref().is_some_and(|home| home.run == welcome.run) {
         return Ok(());
@@ -469,7 +469,7 @@ where
         () = word.wait() => return Err(Trouble::Passing("it was told to end".to_owned())),
     };
     let prepared = prepared.map_err(|broken| broken.to_string()).and_then(|prepared| prepared);
-    let Prepared { plans, identity, factory } = match prepared {
+    let PreparedScenario { plans, identity, factory } = match prepared {
         Ok(prepared) => prepared,
         Err(why) => {
             let said: String = why.chars().take(1000).collect();
@@ -478,7 +478,7 @@ where
             return Err(Trouble::Fatal(WorkerError::Unprepared(why)));
         }
     };
-    let pool = WorkerPool::start(post.slots as usize, factory)
+    let pool = LocalPool::start(post.slots as usize, factory)
         .map_err(|error| Trouble::Fatal(WorkerError::Setup(format!("no threads: {error}"))))?;
     *home = Some(Home {
         run: welcome.run,

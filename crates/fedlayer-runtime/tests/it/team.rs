@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{Evaluation, Plan, Point, Probe, Seed, Split, ToyTrainer, Trainer, spec::Rule};
-use fedlayer_runtime::{Team, TrainerFactory, WorkerPool};
+use fedlayer_runtime::{LocalPool, PooledTrainer, TrainerFactory};
 
 use crate::support::{data, plan};
 
@@ -20,8 +20,8 @@ impl TrainerFactory for Toys {
     }
 }
 
-fn team(workers: usize, plan: Plan) -> Team {
-    Team::new(WorkerPool::start(workers, Arc::new(Toys)).unwrap(), Arc::new(plan))
+fn team(workers: usize, plan: Plan) -> PooledTrainer {
+    PooledTrainer::new(LocalPool::start(workers, Arc::new(Toys)).unwrap(), Arc::new(plan))
 }
 
 #[test]

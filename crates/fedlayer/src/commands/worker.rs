@@ -12,7 +12,7 @@ use std::{
 
 use fedlayer_core::printable;
 use fedlayer_runtime::{
-    remote::{Post, Prepared, Retired, WorkerError, work},
+    remote::{PreparedScenario, WorkerConfig, WorkerError, WorkerOutcome, run_worker},
     shutdown,
 };
 use fedlayer_torch::Device;
@@ -50,7 +50,7 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
         (None, Device::Cpu) => available_parallelism()?.get() as u32,
         (None, Device::Cuda(_)) => 1,
     };
-    let post = Post {
+    let post = WorkerConfig {
         coordinator: args.connect.to_string(),
         security,
         name: format!("{}:{}", host(), process::id()),
@@ -85,17 +85,17 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
             signals::end_again().await;
             signal_hook::low_level::exit(130);
         });
-        work(&post, Arc::new(prepare), word, move |notice| {
+        run_worker(&post, Arc::new(prepare), word, move |notice| {
             talk.talk(&printable(&notice.to_string()))
         })
         .await
     });
     runtime.shutdown_background();
     match ended {
-        Ok(Retired::Finished) => screen.talk("the run is finished"),
-        Ok(Retired::Drained) => screen.talk("left"),
+        Ok(WorkerOutcome::Finished) => screen.talk("the run is finished"),
+        Ok(WorkerOutcome::Drained) => screen.talk("left"),
         Err(error @ WorkerError::Setup(_)) => return Err(Failure::Security(error.to_string())),
-        Err(error @ WorkerError::Alone { .. }) => {
+        Err(error @ WorkerError::NoCoordinator { .. }) => {
             let hint = advice(&error.to_string(), has_tls);
             return Err(Failure::Address(format!("{error}\nhint: {hint}")));
         }
@@ -137,13 +137,13 @@ fn prepare(
     folder: Option<&Path>,
     device: Device,
     screen: &Screen,
-) -> Result<Prepared, Failure> {
+) -> Result<PreparedScenario, Failure> {
     let data = Data::new(Folders::new(folder));
     let read = scenario::read_text(&PathBuf::from(name), text, &[], &data, screen)?;
     let plans = shared(read.plans);
     let trainers = Arc::new(Trainers::new(device, data));
     let identity = identity(&plans, &trainers).map_err(Failure::Data)?;
-    Ok(Prepared { plans, identity, factory: trainers })
+    Ok(PreparedScenario { plans, identity, factory: trainers })
 }
 
 /// What this machine calls itself.

@@ -4,12 +4,12 @@
 use super::{
     super::{
         codec::Wire,
-        kinds,
         message::{
             CoordinatorNote, Digest, Fetch, JobHead, JobId, MixHead, OptimizerHead, Piece,
             PointHead, ProbeHead, Pulled, Receipt, ReplyHead, ReplyPart, RunId, SessionId, Source,
             SplitHead, TrainHead, Unwanted, Welcome, WorkHead, WorkerNote,
         },
+        message_kinds,
     },
     hello, identity, update,
 };
@@ -33,7 +33,7 @@ macro_rules! same_as_file {
         let (found, file) =
             ($bytes, include_bytes!(concat!("../../../../../fuzz/corpus/messages/seed-", $name)));
         assert_eq!(found, file, "the form of `{}` is another than in its file", $name);
-        assert!(kinds(file) > 0, "`{}` is no message", $name);
+        assert!(message_kinds(file) > 0, "`{}` is no message", $name);
     };
 }
 

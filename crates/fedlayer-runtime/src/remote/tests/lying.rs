@@ -26,7 +26,7 @@ use super::{
         security::Security,
         translate::digest,
         wire::workers_server::{Workers, WorkersServer},
-        worker::{Post, Prepared, Retired, WorkerNotice, work},
+        worker::{PreparedScenario, WorkerConfig, WorkerNotice, WorkerOutcome, run_worker},
     },
     identity, plan,
 };
@@ -228,17 +228,17 @@ async fn a_coordinator_that_lies_makes_a_worker_neither_fetch_nor_allocate() {
     tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
 
     let said = Mutex::new(Vec::new());
-    let ended = work(
+    let ended = run_worker(
         &post(coordinator),
         Arc::new(|_: &str, _: &str| {
             let (plans, factory) = (vec![plan()], Arc::new(Toys));
-            Ok(Prepared { plans, identity: identity(), factory })
+            Ok(PreparedScenario { plans, identity: identity(), factory })
         }),
         shutdown().1,
         |notice| said.lock().unwrap().push(notice),
     )
     .await;
-    assert_eq!(ended.unwrap(), Retired::Finished);
+    assert_eq!(ended.unwrap(), WorkerOutcome::Finished);
     let said = said.into_inner().unwrap();
     let whys: Vec<&str> = said
         .iter()
@@ -259,8 +259,8 @@ async fn a_coordinator_that_lies_makes_a_worker_neither_fetch_nor_allocate() {
     assert!(matches!(&pushed[0].outcome, Outcome::Trained(results) if results[0].is_ok()));
 }
 
-fn post(coordinator: String) -> Post {
-    Post {
+fn post(coordinator: String) -> WorkerConfig {
+    WorkerConfig {
         coordinator,
         security: Security::default(),
         name: "worker".into(),

@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use super::{
     super::{
         codec::Wire,
-        kinds, limits,
+        limits,
         message::{
             JobId, Piece, Pulled, ReplyHead, ReplyPart, RunId, SessionId, Source, WorkerNote,
         },
+        message_kinds,
         pieces::{Assembly, pieces},
         translate::{Naming, digest},
     },
@@ -18,7 +19,7 @@ use super::{
 proptest! {
     #[test]
     fn any_bytes_are_a_message_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        kinds(&bytes);
+        message_kinds(&bytes);
     }
 
     #[test]
@@ -33,9 +34,9 @@ proptest! {
         ReplyPart::Head(Box::new(head)).put(&mut message).unwrap();
         let at = at % message.len();
         message[at] = to;
-        kinds(&message);
+        message_kinds(&message);
         message.truncate(cut);
-        kinds(&message);
+        message_kinds(&message);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tonic::{Code, Request, Response, Status, transport::Channel};
 use super::{
     super::{
         message::{
-            Digest, Fetch, Identity, JobId, Piece, Pull, Receipt, ReplyHead, ReplyPart, RunId,
+            Digest, Fetch, JobId, Piece, Pull, Receipt, ReplyHead, ReplyPart, RunId, RunIdentity,
             SessionId, Source, WorkerNote,
         },
         wire::workers_client::WorkersClient,
@@ -75,7 +75,7 @@ async fn a_stranger_reads_no_values_and_changes_no_record() {
     let mut guest = Stranger::at(&port, TOKEN, peer.run, SessionId([9; 16])).await;
     assert_eq!(guest.all(job).await, [Code::Ok, NOBODY, Code::Aborted, NOBODY]);
     // With a session that was refused, because it trains on other data.
-    let other = Identity { data: Digest([9; 32]), ..identity() };
+    let other = RunIdentity { data: Digest([9; 32]), ..identity() };
     assert!(port.attend(hello(), other).await.is_err());
     assert_eq!(port.hub.present(), (1, 1));
     // A worker that was let in reads no values of a job that is another's.
