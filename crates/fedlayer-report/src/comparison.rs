@@ -1,9 +1,9 @@
-//! [`table`]: strategies side by side.
+//! [`comparison_table`]: strategies side by side.
 
 use fedlayer_core::{Against, Compared, Difference, MEASURES, Spread};
 
 use crate::{
-    grid::{Align, grid},
+    grid::{ColumnAlign, text_table},
     quantity::{NOTHING, bytes, spread},
     refusals::{self, mark},
 };
@@ -46,14 +46,14 @@ const FLAGGED: [&str; 2] = ["full_barrier", "max_layer_barrier"];
 
 /// Strategies side by side: means ± sample standard deviations over the seeds, and the differences of the accuracies from the first strategy,
 /// each with its 95 % confidence interval in brackets. Barriers are test losses under the `mean` baseline at α = ½.
-pub fn table(strategies: &[Compared]) -> String {
-    let mut heading = vec![("strategy", Align::Left)];
-    heading.extend(COLUMNS.iter().map(|column| (column.title, Align::Right)));
-    heading.insert(6, ("at", Align::Left));
-    heading.insert(1, ("rounds", Align::Right));
-    heading.extend(DIFFERENCES.map(|(title, _)| (title, Align::Right)));
+pub fn comparison_table(strategies: &[Compared]) -> String {
+    let mut heading = vec![("strategy", ColumnAlign::Left)];
+    heading.extend(COLUMNS.iter().map(|column| (column.title, ColumnAlign::Right)));
+    heading.insert(6, ("at", ColumnAlign::Left));
+    heading.insert(1, ("rounds", ColumnAlign::Right));
+    heading.extend(DIFFERENCES.map(|(title, _)| (title, ColumnAlign::Right)));
     let rows: Vec<Vec<String>> = strategies.iter().map(row).collect();
-    grid(&heading, &rows) + &foot(strategies)
+    text_table(&heading, &rows) + &foot(strategies)
 }
 
 /// The titles of the columns of these measures.
@@ -253,7 +253,7 @@ layer barrier: the largest of the single layers, and the layer that most seeds h
 Δ: percentage points against `all`, paired by seed: mean difference [its 95 % interval by Student's t].
 ! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.
 ";
-        assert_eq!(table(&compare(&rows)), expected);
+        assert_eq!(comparison_table(&compare(&rows)), expected);
     }
 
     #[test]
@@ -267,7 +267,7 @@ layer barrier: the largest of the single layers, and the layer that most seeds h
         for (row, accuracy) in rows.iter_mut().zip([0.5, 0.6, 0.7, 0.9]) {
             row.client_accuracy_mean = Some(accuracy);
         }
-        let table = table(&compare(&rows));
+        let table = comparison_table(&compare(&rows));
         let none = table.lines().nth(2).unwrap();
         assert_eq!(none.matches('±').count(), 3, "{none}");
         // Differences 20 and 30 points: 25 ± 12.706 · 7.071 / √2 = 25 ± 63.5.
@@ -284,7 +284,7 @@ layer barrier: the largest of the single layers, and the layer that most seeds h
         ];
         rows[3].rounds = 4;
         rows[2].clients_without_test = 2;
-        let table = table(&compare(&rows));
+        let table = comparison_table(&compare(&rows));
         assert!(table.contains("Δ of `none` leaves out seed 2, "), "{table}");
         assert!(table.contains("client acc: 2 clients have no test data of their own"), "{table}");
         assert!(table.lines().nth(2).unwrap().ends_with("  -10.0             -"), "{table}");
@@ -308,7 +308,7 @@ layer barrier: the largest of the single layers, and the layer that most seeds h
                 candidate("digits: all", digits, Against::Paired),
                 candidate("cifar: all", cifar, against),
             ];
-            table(&compare_candidates(&candidates))
+            comparison_table(&compare_candidates(&candidates))
         };
         let unpaired = run(Against::Independent);
         assert!(unpaired.lines().nth(2).unwrap().contains("  ~-36.0 ["), "{unpaired}");

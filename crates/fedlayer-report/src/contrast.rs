@@ -1,11 +1,11 @@
-//! [`differing`]: what stands below a comparison of runs whose set-ups are not the same.
+//! [`setup_differences`]: what stands below a comparison of runs whose set-ups are not the same.
 
 use fedlayer_core::{Against, Contrast, Effect, excerpt};
 use serde::Serialize;
 
 /// A run, or a variant of one, whose set-up differs from the reference's.
 #[derive(Debug, Clone, Serialize)]
-pub struct Differing {
+pub struct DifferingRun {
     /// What the table calls it.
     pub run: String,
     /// The keys in which it differs; at least one.
@@ -22,7 +22,7 @@ const SHOWN_RUNS: usize = 10;
 const SHOWN_VALUE: usize = 60;
 
 /// Each run with the keys in which it differs from the reference, both values, and what becomes of its differences.
-pub fn differing(reference: &str, runs: &[Differing]) -> String {
+pub fn setup_differences(reference: &str, runs: &[DifferingRun]) -> String {
     let blocks: Vec<String> =
         runs.iter().take(SHOWN_RUNS).map(|run| block(reference, run)).collect();
     let more = match runs.len().saturating_sub(SHOWN_RUNS) {
@@ -32,7 +32,7 @@ pub fn differing(reference: &str, runs: &[Differing]) -> String {
     blocks.concat() + &more
 }
 
-fn block(reference: &str, run: &Differing) -> String {
+fn block(reference: &str, run: &DifferingRun) -> String {
     let line = |key: &Contrast| {
         let [own, other] = [&key.other, &key.reference].map(|value| excerpt(value, SHOWN_VALUE));
         format!("  `{}`: {own} against {other}\n", key.key)
@@ -43,7 +43,7 @@ fn block(reference: &str, run: &Differing) -> String {
 }
 
 /// What the differences in set-up mean for those in results.
-fn verdict(run: &Differing) -> &'static str {
+fn verdict(run: &DifferingRun) -> &'static str {
     let worst = run.keys.iter().map(|key| key.effect).max().unwrap_or(Effect::Training);
     match (worst, run.against) {
         (Effect::Training, _) => {
@@ -64,10 +64,10 @@ fn verdict(run: &Differing) -> &'static str {
 mod tests {
     use super::*;
 
-    fn run(name: &str, key: &str, effect: Effect, against: Against) -> Differing {
+    fn run(name: &str, key: &str, effect: Effect, against: Against) -> DifferingRun {
         let [reference, other] = ["\"digits\"", "not given"].map(str::to_owned);
         let contrast = Contrast { key: key.to_owned(), reference, other, effect };
-        Differing { run: name.to_owned(), keys: vec![contrast], against }
+        DifferingRun { run: name.to_owned(), keys: vec![contrast], against }
     }
 
     #[test]
@@ -84,14 +84,14 @@ mod tests {
   `local.batch`: not given against \"digits\"
   and is paired with it by seed: both have the same examples, initial weights and cohorts
 ";
-        assert_eq!(differing("digits", &runs), expected);
+        assert_eq!(setup_differences("digits", &runs), expected);
     }
 
     #[test]
     fn many_runs_and_long_values_are_cut_short() {
         let mut one = run("a", "model", Effect::Setup, Against::Independent);
         one.keys[0].other = "é".repeat(100);
-        let text = differing("b", &vec![one; 12]);
+        let text = setup_differences("b", &vec![one; 12]);
         assert!(text.contains(&format!("`model`: {}… against", "é".repeat(60))), "{text}");
         assert!(text.ends_with("… and 2 more (`--json` has all)\n"), "{text}");
         assert_eq!(text.matches("by `--anyway`").count(), 10);

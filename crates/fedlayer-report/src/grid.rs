@@ -1,11 +1,11 @@
-//! [`grid`]: aligned columns under a heading, without frames, so that the text can be copied and cut.
+//! [`text_table`]: aligned columns under a heading, without frames, so that the text can be copied and cut.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use fedlayer_core::printable;
 
 /// How a column is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
+pub enum ColumnAlign {
     /// Words.
     Left,
     /// Numbers.
@@ -14,7 +14,7 @@ pub enum Align {
 
 /// Rows under a heading. Every row has as many cells as the heading. A cell is one line: what would
 /// break it, or what a terminal would obey, is escaped.
-pub fn grid(heading: &[(&str, Align)], rows: &[Vec<String>]) -> String {
+pub fn text_table(heading: &[(&str, ColumnAlign)], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(heading.iter().map(|(title, _)| printable(title)));
@@ -25,8 +25,8 @@ pub fn grid(heading: &[(&str, Align)], rows: &[Vec<String>]) -> String {
         if let Some(column) = table.column_mut(index) {
             column.set_padding((0, 2)).set_constraint(ColumnConstraint::ContentWidth);
             column.set_cell_alignment(match align {
-                Align::Left => CellAlignment::Left,
-                Align::Right => CellAlignment::Right,
+                ColumnAlign::Left => CellAlignment::Left,
+                ColumnAlign::Right => CellAlignment::Right,
             });
         }
     }
@@ -40,14 +40,17 @@ mod tests {
 
     #[test]
     fn words_stand_left_and_numbers_right() {
-        let heading = [("name", Align::Left), ("loss", Align::Right)];
+        let heading = [("name", ColumnAlign::Left), ("loss", ColumnAlign::Right)];
         let rows = [vec!["all".into(), "1.25".into()], vec!["no layer".into(), "10.5".into()]];
-        assert_eq!(grid(&heading, &rows), "name      loss\nall       1.25\nno layer  10.5\n");
+        assert_eq!(text_table(&heading, &rows), "name      loss\nall       1.25\nno layer  10.5\n");
     }
 
     #[test]
     fn a_name_of_several_lines_keeps_to_its_row() {
         let rows = [vec!["a\nb\u{1b}[2J".into()], vec!["c".into()]];
-        assert_eq!(grid(&[("name", Align::Left)], &rows), "name\na\\u000ab\\u001b[2J\nc\n");
+        assert_eq!(
+            text_table(&[("name", ColumnAlign::Left)], &rows),
+            "name\na\\u000ab\\u001b[2J\nc\n"
+        );
     }
 }

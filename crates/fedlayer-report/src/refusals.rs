@@ -63,7 +63,7 @@ fn cause(cause: &RefusalCause) -> String {
 mod tests {
     use fedlayer_core::{ClientId, MissingRecord, RoundRecord, SummaryRow, compare};
 
-    use crate::table;
+    use crate::comparison_table;
 
     fn round(round: u32, missing: &[(u32, &str)]) -> RoundRecord {
         let missing = missing.iter().map(|&(client, reason)| MissingRecord {
@@ -100,7 +100,7 @@ mod tests {
             SummaryRow::new("all", 1, &records),
             SummaryRow::new("none", 1, &[round(1, &[(2, "dropped out")])]),
         ];
-        let text = table(&compare(&rows));
+        let text = comparison_table(&compare(&rows));
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].starts_with("all           3* "), "{text}");
         assert!(lines[2].starts_with("none           1 "), "{text}");

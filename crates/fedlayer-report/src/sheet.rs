@@ -1,4 +1,4 @@
-//! [`sheet`]: the rows of an analysis as comma-separated values, one value a line.
+//! [`analysis_csv`]: the rows of an analysis as comma-separated values, one value a line.
 
 use fedlayer_core::AnalysisRow;
 use fedlayer_core::{Metric, spec::Baseline};
@@ -24,7 +24,7 @@ const COLUMNS: [&str; 15] = [
 
 /// The rows as CSV (RFC 4180, but with plain line ends) under a line of column names. A column that says nothing of a row is empty; numbers have as many
 /// digits as they need to be read back the same.
-pub fn sheet(rows: &[AnalysisRow]) -> String {
+pub fn analysis_csv(rows: &[AnalysisRow]) -> String {
     let mut text = COLUMNS.join(",") + "\n";
     for row in rows {
         let cells = cells(row).map(|cell| quoted(&cell));

@@ -1,10 +1,10 @@
-//! [`sweep_table`]: the variants of a scenario side by side; [`sweep_sheet`]: the same seed by seed, for other programs.
+//! [`sweep_table`]: the variants of a scenario side by side; [`sweep_csv`]: the same seed by seed, for other programs.
 
 use fedlayer_core::{Compared, MEASURES, SummaryRow, compare, slug, spec::SweptValue};
 
 use crate::{
     comparison::{cells, explanation, flag, rounds, titles},
-    grid::{Align, grid},
+    grid::{ColumnAlign, text_table},
     quantity::NOTHING,
     refusals::{self, mark},
     sheet::quoted,
@@ -34,12 +34,12 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
     };
     let all = compared.iter().flat_map(|(first, all)| all.iter().map(move |one| (*first, one)));
     let lines: Vec<Vec<String>> = all.map(line).collect();
-    let mut heading: Vec<(&str, Align)> =
+    let mut heading: Vec<(&str, ColumnAlign)> =
         keys.iter().map(|key| (&*key.name, align(rows, key))).collect();
-    heading.extend([("strategy", Align::Left), ("rounds", Align::Right)]);
-    heading.extend(titles(&BEFORE).into_iter().map(|title| (title, Align::Right)));
-    heading.push(("at", Align::Left));
-    heading.extend(titles(&AFTER).into_iter().map(|title| (title, Align::Right)));
+    heading.extend([("strategy", ColumnAlign::Left), ("rounds", ColumnAlign::Right)]);
+    heading.extend(titles(&BEFORE).into_iter().map(|title| (title, ColumnAlign::Right)));
+    heading.push(("at", ColumnAlign::Left));
+    heading.extend(titles(&AFTER).into_iter().map(|title| (title, ColumnAlign::Right)));
     let strategies: Vec<&Compared> = compared.iter().flat_map(|(_, all)| all).collect();
     let swept: Vec<String> = keys
         .iter()
@@ -47,7 +47,7 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
         .map(|key| format!("{} is `{}`", key.name, key.key))
         .collect();
     let swept = if swept.is_empty() { String::new() } else { swept.join(", ") + ".\n" };
-    grid(&heading, &lines)
+    text_table(&heading, &lines)
         + &explanation(&strategies)
         + &swept
         + flag(&strategies)
@@ -56,7 +56,7 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
 
 /// Every row as comma-separated values: the swept keys under their whole paths, empty where the variant leaves them as the scenario has them; strategy and seed;
 /// all measures of the summary, empty where there is none; the layer of the largest barrier; the folder of the records.
-pub fn sweep_sheet(rows: &[SummaryRow]) -> String {
+pub fn sweep_csv(rows: &[SummaryRow]) -> String {
     let keys = keys(rows);
     let mut heading: Vec<String> = keys.iter().map(|key| key.key.clone()).collect();
     heading.extend(["strategy", "seed", "committed_rounds"].map(str::to_owned));
@@ -97,11 +97,11 @@ fn value<'r>(row: &'r SummaryRow, key: &SweptValue) -> Option<&'r str> {
 }
 
 /// Numbers stand right, words left.
-fn align(rows: &[SummaryRow], key: &SweptValue) -> Align {
+fn align(rows: &[SummaryRow], key: &SweptValue) -> ColumnAlign {
     let is_number = |text: &str| text.parse::<f64>().is_ok();
     match rows.iter().filter_map(|row| value(row, key)).all(is_number) {
-        true => Align::Right,
-        false => Align::Left,
+        true => ColumnAlign::Right,
+        false => ColumnAlign::Left,
     }
 }
 
@@ -161,7 +161,7 @@ lr is `local.optimizer.sgd.lr`, partition is `data.partition`.
 
     #[test]
     fn a_sheet_has_a_line_per_seed_and_every_measure() {
-        let sheet = sweep_sheet(&rows());
+        let sheet = sweep_csv(&rows());
         let lines: Vec<&str> = sheet.lines().collect();
         assert_eq!(lines.len(), 7);
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fedlayer_core::Plan;
-use fedlayer_scenario::{Read, Setting};
+use fedlayer_scenario::{Setting, ValidScenario};
 
 use crate::{
     checkpoint::PlanHash,
@@ -27,7 +27,7 @@ pub(crate) struct Reopened {
     /// Its files, as they were and where they are now; a run of an older version has none.
     pub(crate) inputs: Option<InputsNote>,
     pub(crate) data: Data,
-    pub(crate) read: Read,
+    pub(crate) read: ValidScenario,
 }
 
 /// Whether damage of a plan's checkpoints and records ends a resume.

@@ -97,7 +97,7 @@ pub(super) fn window(focus: &Focus<'_>) -> Table {
     let mut widths = windows.distinct(|row| windows.members(&row.set).len());
     widths.sort_unstable();
     let mut table = Table::new(&["width", "base"], ["largest".to_owned(), "full".to_owned()]);
-    table.heading.push(("at".to_owned(), crate::grid::Align::Left));
+    table.heading.push(("at".to_owned(), crate::grid::ColumnAlign::Left));
     for width in widths {
         for base in windows.shown_bases() {
             let of_width = windows.base(base).only(|row| windows.members(&row.set).len() == width);

@@ -1,4 +1,4 @@
-//! [`digest`]: the most important numbers of an analysis, as a short table.
+//! [`analysis_summary`]: the most important numbers of an analysis, as a short table.
 //!
 //! `mixes`: those of barriers; `moves`: those of moved models; `derivatives`: those of derivatives. A digest is of the last round, and of the test split where
 //! there is one; all values are in the files of the analysis.
@@ -11,7 +11,7 @@ use fedlayer_core::{AnalysisRow, LayerName, Metric, spec::SplitSpec};
 
 use crate::{
     draw::number::short,
-    grid::{Align, grid},
+    grid::{ColumnAlign, text_table},
     quantity::spread,
     rows::Rows,
     wording,
@@ -21,7 +21,7 @@ use crate::{
 const MOST: usize = 5;
 
 /// The most important numbers of an analysis under a heading, with what they are below: `measure` is the measurement's word, `layers` the model's layers from the input.
-pub fn digest(measure: &str, rows: &[AnalysisRow], layers: &[LayerName]) -> String {
+pub fn analysis_summary(measure: &str, rows: &[AnalysisRow], layers: &[LayerName]) -> String {
     let Some(focus) = Focus::of(&Rows::new(rows, layers)) else {
         return format!("{measure}: no values\n");
     };
@@ -70,7 +70,7 @@ impl<'a> Focus<'a> {
 /// A table and what is said below it.
 #[derive(Default)]
 struct Table {
-    heading: Vec<(String, Align)>,
+    heading: Vec<(String, ColumnAlign)>,
     rows: Vec<Vec<String>>,
     foot: String,
 }
@@ -78,16 +78,19 @@ struct Table {
 impl Table {
     /// Words first, then numbers.
     fn new(words: &[&str], numbers: impl IntoIterator<Item = String>) -> Self {
-        let words = words.iter().map(|title| ((*title).to_owned(), Align::Left));
-        let numbers = numbers.into_iter().map(|title| (title, Align::Right));
+        let words = words.iter().map(|title| ((*title).to_owned(), ColumnAlign::Left));
+        let numbers = numbers.into_iter().map(|title| (title, ColumnAlign::Right));
         Self { heading: words.chain(numbers).collect(), ..Self::default() }
     }
 
     fn text(&self, focus: &Focus<'_>) -> String {
-        let heading: Vec<(&str, Align)> =
+        let heading: Vec<(&str, ColumnAlign)> =
             self.heading.iter().map(|(title, align)| (title.as_str(), *align)).collect();
-        let table =
-            if self.rows.is_empty() { String::new() } else { grid(&heading, &self.rows) + "\n" };
+        let table = if self.rows.is_empty() {
+            String::new()
+        } else {
+            text_table(&heading, &self.rows) + "\n"
+        };
         let foot = if self.foot.is_empty() { String::new() } else { format!("; {}", self.foot) };
         format!("{table}{}{foot}\n", focus.caption())
     }

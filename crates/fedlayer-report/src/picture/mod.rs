@@ -1,4 +1,4 @@
-//! [`picture`]: the pictures of an analysis, as SVG text.
+//! [`pictures`]: the pictures of an analysis, as SVG text.
 //!
 //! One file a measurement; `curvature` draws `hessian` and `flatness`. `scene` cuts rows into pictures, `parts` into layers and the whole; `lanes` are bars by layer.
 
@@ -43,7 +43,7 @@ type Suffixed = (String, Page);
 /// The pictures of an analysis: `measure` is the measurement's word, `layers` the model's layers from the input.
 ///
 /// The same rows give the same bytes. There is no picture of no rows, nor of a measurement that is not known.
-pub fn picture(
+pub fn pictures(
     measure: &str,
     title: &str,
     rows: &[AnalysisRow],

@@ -1,13 +1,13 @@
 //! Short tables of analyses.
 
-use fedlayer_report::digest;
+use fedlayer_report::analysis_summary;
 
 use crate::made_up;
 
 #[test]
 fn a_digest_of_barriers_names_the_largest_layers_and_flags_unequal_models() {
     let layers = made_up::large();
-    let text = digest("barriers", &made_up::barriers(&layers, &[20, 60]), &layers);
+    let text = analysis_summary("barriers", &made_up::barriers(&layers, &[20, 60]), &layers);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "layers               into model 0 from 1  into model 1 from 0");
     assert!(lines[1].starts_with("full                        !1.816±0.044"), "{text}");
@@ -33,11 +33,11 @@ fn every_measurement_has_a_digest() {
         ("predict", made_up::predict(&layers), "0.930"),
         ("align", made_up::align(&layers), "before     2.100±0.050"),
     ] {
-        let text = digest(measure, &rows, &layers);
+        let text = analysis_summary(measure, &rows, &layers);
         assert!(text.contains(word), "{measure}: {text}");
         assert!(text.ends_with('\n') && text.lines().count() > 3, "{measure}: {text}");
     }
-    assert_eq!(digest("barriers", &[], &layers), "barriers: no values\n");
+    assert_eq!(analysis_summary("barriers", &[], &layers), "barriers: no values\n");
 }
 
 #[test]
@@ -45,6 +45,6 @@ fn a_digest_says_what_is_not_finite() {
     let layers = made_up::small();
     let mut rows = made_up::barriers(&layers, &[20]);
     rows.iter_mut().filter(|row| row.set == "out").for_each(|row| row.value = None);
-    let text = digest("barriers", &rows, &layers);
+    let text = analysis_summary("barriers", &rows, &layers);
     assert!(text.lines().nth(2).unwrap().starts_with("out              not finite"), "{text}");
 }

@@ -4,7 +4,7 @@ use fedlayer_core::{
     AnalysisRow, Metric,
     spec::{Baseline, SplitSpec},
 };
-use fedlayer_report::sheet;
+use fedlayer_report::analysis_csv;
 
 use crate::made_up;
 
@@ -28,7 +28,7 @@ fn rows() -> Vec<AnalysisRow> {
 #[test]
 fn every_column_of_every_row_is_read_back() {
     let rows = rows();
-    let text = sheet(&rows);
+    let text = analysis_csv(&rows);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let columns = reader.headers().unwrap().clone();
     let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -83,7 +83,7 @@ fn the_columns_are_those_of_the_json_lines() {
     let json = serde_json::to_value(&full).unwrap();
     let mut keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    let text = sheet(std::slice::from_ref(&full));
+    let text = analysis_csv(std::slice::from_ref(&full));
     let mut columns: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     columns.sort_unstable();
     assert_eq!(columns, keys);

@@ -9,7 +9,7 @@ use fedlayer_core::{
     Plan, Rounds, in_backticks,
     spec::{AnalysisSpec, Average, GivenModels, Rule, StrategySpec},
 };
-use fedlayer_scenario::{Read, Scenario, Setting};
+use fedlayer_scenario::{Scenario, Setting, ValidScenario};
 use fedlayer_torch::DeviceChoice;
 
 use super::{
@@ -78,7 +78,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     }
     let data = data(args, run, &path, note.as_ref())?;
     let text = files::read_text(&path)?;
-    let asking = fedlayer_scenario::asking(&text, &args.measure);
+    let asking = fedlayer_scenario::with_only_analysis(&text, &args.measure);
     let chosen = strategy(args, run, &text);
     let strategy = chosen.as_ref().map(|(name, _)| name.as_str()).or(args.strategy.as_deref());
     let settings = settings(args, run, strategy)?;
@@ -166,7 +166,7 @@ fn averages_all(average: &Average, round: u32) -> bool {
 }
 
 /// The analysis that was asked for, and the plan whose models it is made on.
-fn asked(read: Read, variant: Option<&str>) -> Result<(AnalysisSpec, Arc<Plan>), Failure> {
+fn asked(read: ValidScenario, variant: Option<&str>) -> Result<(AnalysisSpec, Arc<Plan>), Failure> {
     let nothing = || Failure::Fault("a valid scenario without plans or analysis".to_owned());
     let spec = read.scenario.analysis.first().cloned().ok_or_else(nothing)?;
     let plans = shared(of_variant(read.plans, variant)?);

@@ -6,8 +6,8 @@ use fedlayer_core::{
     ClientData, ClientId, FederatedData, LayerSchedule, Plan, Rounds,
     spec::{AnalysisSpec, Average, Variant},
 };
-use fedlayer_report::{Align, grid, quantity};
-use fedlayer_scenario::Read;
+use fedlayer_report::{ColumnAlign, quantity, text_table};
+use fedlayer_scenario::ValidScenario;
 use fedlayer_torch::Device;
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure>
 
 /// Prints what a scenario that is read would do and cost.
 pub(crate) fn show(
-    read: &Read,
+    read: &ValidScenario,
     trainers: &Trainers,
     json: bool,
     screen: &Screen,
@@ -285,19 +285,22 @@ impl Report {
             quantity::count(self.variants.len() as u64),
             first.label()
         );
-        Some((title, grid(&[("variant", Align::Left)], &rows) + &more))
+        Some((title, text_table(&[("variant", ColumnAlign::Left)], &rows) + &more))
     }
 
     fn layer_part(&self, plan: &Plan) -> Part {
         let parameters = quantity::count(plan.layout.trained_parameters() as u64);
-        let heading =
-            [("layer", Align::Left), ("tensors", Align::Left), ("parameters", Align::Right)];
+        let heading = [
+            ("layer", ColumnAlign::Left),
+            ("tensors", ColumnAlign::Left),
+            ("parameters", ColumnAlign::Right),
+        ];
         let row = |layer: &LayerLine| {
             let parameters = quantity::count(layer.parameters as u64);
             vec![layer.name.clone(), layer.tensors.clone(), parameters]
         };
         let rows: Vec<_> = self.layers.iter().map(row).collect();
-        (format!("layers ({parameters} parameters)"), grid(&heading, &rows))
+        (format!("layers ({parameters} parameters)"), text_table(&heading, &rows))
     }
 
     fn strategy_part(&self, plan: &Plan, plans: &[Plan]) -> Part {
@@ -310,19 +313,22 @@ impl Report {
         let row =
             |strategy: &StrategyLine| vec![strategy.name.clone(), strategy.averages.join("; ")];
         let rows: Vec<_> = self.strategies.iter().map(row).collect();
-        (title, grid(&[("strategy", Align::Left), ("averages", Align::Left)], &rows))
+        (
+            title,
+            text_table(&[("strategy", ColumnAlign::Left), ("averages", ColumnAlign::Left)], &rows),
+        )
     }
 
     fn analysis_part(&self) -> Option<Part> {
         let heading = [
-            ("analysis", Align::Left),
-            ("measures", Align::Left),
-            ("rounds", Align::Right),
-            ("evaluations", Align::Right),
-            ("Hessian products", Align::Right),
+            ("analysis", ColumnAlign::Left),
+            ("measures", ColumnAlign::Left),
+            ("rounds", ColumnAlign::Right),
+            ("evaluations", ColumnAlign::Right),
+            ("Hessian products", ColumnAlign::Right),
         ];
         let rows: Vec<_> = self.analyses.iter().map(analysis_cells).collect();
-        let table = || ("analyses, after the rounds".to_owned(), grid(&heading, &rows));
+        let table = || ("analyses, after the rounds".to_owned(), text_table(&heading, &rows));
         (!rows.is_empty()).then(table)
     }
 
@@ -367,7 +373,8 @@ impl Report {
         let mut heading = ["client", "train", "own test"].map(str::to_owned).to_vec();
         heading.extend(has_groups.then(|| "groups".to_owned()));
         heading.extend((0..classes).map(|class| classes::heading(self.classes.as_deref(), class)));
-        let heading: Vec<_> = heading.iter().map(|title| (title.as_str(), Align::Right)).collect();
+        let heading: Vec<_> =
+            heading.iter().map(|title| (title.as_str(), ColumnAlign::Right)).collect();
         let row = |line: &ClientLine| {
             let mut cells =
                 vec![line.client.to_string(), line.train.to_string(), line.test.to_string()];
@@ -381,6 +388,6 @@ impl Report {
             0 => String::new(),
             rest => format!("… and {} more{hint}\n", quantity::count(rest as u64)),
         };
-        grid(&heading, &rows) + &more
+        text_table(&heading, &rows) + &more
     }
 }

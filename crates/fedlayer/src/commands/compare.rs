@@ -8,7 +8,7 @@ use std::{
 use fedlayer_core::{
     Against, Candidate, Contrast, Effect, Summary, SummaryRow, compare_candidates, spec::Variant,
 };
-use fedlayer_report::{Differing, differing};
+use fedlayer_report::{DifferingRun, setup_differences};
 use fedlayer_scenario::{Scenario, Setting};
 use serde::Serialize;
 use serde_json::Value;
@@ -147,20 +147,20 @@ fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
     let settings = variant.into_iter().flat_map(|variant| &variant.settings);
     let settings = settings.map(|set| format!("{}={}", set.key, set.value).parse());
     let settings: Vec<Setting> = settings.collect::<Result<_, _>>().ok()?;
-    fedlayer_scenario::said("scenario.toml", scenario, &settings).ok()
+    fedlayer_scenario::read_without_data("scenario.toml", scenario, &settings).ok()
 }
 
 /// How each part's set-up differs from the first one's; parts that are set up alike are left out.
-fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Result<Vec<Differing>, Failure> {
+fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Result<Vec<DifferingRun>, Failure> {
     let Some((first, others)) = parts.split_first() else { return Ok(Vec::new()) };
-    let part = |part: &Part<'_>| -> Result<Option<Differing>, Failure> {
+    let part = |part: &Part<'_>| -> Result<Option<DifferingRun>, Failure> {
         let mut keys = match (&first.setup, &part.setup) {
             (Some(reference), Some(other)) => reference.contrasts(other)?,
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
         };
         keys.extend(changed_files(first, part));
         let against = against(&keys, anyway);
-        let differing = Differing { run: part.label.clone(), keys, against };
+        let differing = DifferingRun { run: part.label.clone(), keys, against };
         Ok((!differing.keys.is_empty()).then_some(differing))
     };
     others.iter().filter_map(|other| part(other).transpose()).collect()
@@ -196,7 +196,8 @@ fn as_table(parts: &[Part<'_>], anyway: bool) -> Result<String, Failure> {
     let candidates: Vec<Candidate<'_>> =
         parts.iter().flat_map(|part| part.candidates(against(part))).collect();
     let reference = parts.first().map_or("", |first| &first.label);
-    Ok(fedlayer_report::table(&compare_candidates(&candidates)) + &differing(reference, &notes))
+    Ok(fedlayer_report::comparison_table(&compare_candidates(&candidates))
+        + &setup_differences(reference, &notes))
 }
 
 /// The rows of all runs, and what the runs differ in.
@@ -204,7 +205,7 @@ fn as_table(parts: &[Part<'_>], anyway: bool) -> Result<String, Failure> {
 struct Merged {
     #[serde(flatten)]
     summary: Summary,
-    differing: Vec<Differing>,
+    differing: Vec<DifferingRun>,
 }
 
 fn as_json(scenario: String, parts: &[Part<'_>], anyway: bool) -> Result<String, Failure> {

@@ -14,7 +14,7 @@ use fedlayer_runtime::{
         self, Briefing, Capacity, End, Hub, ListenError, Listening, Metrics, Security, serve,
     },
 };
-use fedlayer_scenario::Read;
+use fedlayer_scenario::ValidScenario;
 use fedlayer_torch::Device;
 use tokio::task::JoinSet;
 
@@ -125,7 +125,7 @@ struct StartingPoint {
     data: Data,
     /// The folder that `--data` names, now or when the run began.
     data_folder: Option<PathBuf>,
-    read: Read,
+    read: ValidScenario,
 }
 
 /// Reads the scenario, or the run that goes on.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fedlayer_data::{KnownSet, catalogue};
-use fedlayer_report::{Align, grid};
+use fedlayer_report::{ColumnAlign, text_table};
 use serde::Serialize;
 
 use crate::{
@@ -95,8 +95,9 @@ impl DataListing {
 
     fn text(&self) -> String {
         let rows: Vec<_> = self.sets.iter().map(SetLine::cells).collect();
-        let heading = ["set", "what it is", "licence", "where"].map(|title| (title, Align::Left));
-        let mut text = grid(&heading, &rows);
+        let heading =
+            ["set", "what it is", "licence", "where"].map(|title| (title, ColumnAlign::Left));
+        let mut text = text_table(&heading, &rows);
         text += "\nsearched, in this order\n";
         let origins: Vec<_> =
             self.folders.iter().map(|folder| folder.named_by.to_string()).collect();
@@ -105,7 +106,8 @@ impl DataListing {
             vec![folder.path.display().to_string(), origin.clone(), absent.to_owned()]
         };
         let rows: Vec<_> = self.folders.iter().zip(&origins).map(row).collect();
-        text += &grid(&["folder", "named by", ""].map(|title| (title, Align::Left)), &rows);
+        text +=
+            &text_table(&["folder", "named by", ""].map(|title| (title, ColumnAlign::Left)), &rows);
         text += "\n`fedlayer data fetch NAME` gets a set that is not found; each lies in a folder of its name\n";
         text
     }
