@@ -14,8 +14,13 @@ use fedlayer_core::{
     ClientId, FederatedData, Plan, Trainer,
     spec::{DataSpec, Optimizer},
 };
+<<<<<<< HEAD
 use fedlayer_data::{EmptyShelf, Library};
 use fedlayer_runtime::{CommittedRound, Journal, LocalPool, TrainerFactory, run_plan, shutdown};
+=======
+use fedlayer_data::{Library, NoFiles};
+use fedlayer_runtime::{Committed, Journal, TrainerFactory, WorkerPool, run, shutdown};
+>>>>>>> 7b80c54394f54fb817f34fd67d0cfa943bfa3e33
 use fedlayer_torch::{Device, TorchTrainer};
 use tch::{
     Kind, Tensor,
@@ -79,7 +84,7 @@ fn main() {
         "rounds of training against a plain libtorch loop (one thread each, medians of 9 turns)\n"
     );
     println!("{:<22} {:>12} {:>12} {:>14}", "work", "ours ms", "plain ms", "ours ÷ plain");
-    let library = Library::new(Box::new(EmptyShelf));
+    let library = Library::new(Box::new(NoFiles));
     for work in &WORKS {
         let plan = Arc::new(work.plan(&library));
         let data = Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());

@@ -1,6 +1,6 @@
 //! What to do about a [`DataError`].
 
-use crate::{DataError, decode::Fault, shelf::ShelfError};
+use crate::{DataError, decode::DecodeFault, shelf::OpenError};
 
 impl DataError {
     /// What to do, where there is more to say than the message does.
@@ -39,10 +39,10 @@ impl DataError {
             Self::FewerExamplesThanClientClasses { clients, pool, .. } => {
                 at_most("data.partition.classes", clients, pool)
             }
-            Self::Unopened { set: Some(set), error: ShelfError::Missing { .. }, .. } => {
+            Self::Unopened { set: Some(set), error: OpenError::Missing { .. }, .. } => {
                 format!("get it: `fedlayer data fetch {set}`; or say where it is: `--data FOLDER`")
             }
-            Self::Unopened { set: None, error: ShelfError::Missing { .. }, .. } => {
+            Self::Unopened { set: None, error: OpenError::Missing { .. }, .. } => {
                 "it is looked for beside the scenario, in the data folders (`--data FOLDER`), then where the program was started".into()
             }
             Self::Unopened { .. } => "name a plain file, and allow reading it".into(),
@@ -52,7 +52,7 @@ impl DataError {
             ),
             Self::OwnFile(error) => match (error.help, error.fault) {
                 (Some(help), _) => help.into(),
-                (None, Fault::Truncated | Fault::TooLong | Fault::Magic | Fault::Gzip) => {
+                (None, DecodeFault::Truncated | DecodeFault::TooLong | DecodeFault::Magic | DecodeFault::Gzip) => {
                     "the file is damaged, or is of another format than its name says: write or copy it again".into()
                 }
                 (None, _) => "correct the file".into(),

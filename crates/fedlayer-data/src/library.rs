@@ -16,7 +16,7 @@ use crate::{
     effect, error, inputs, keep, noise,
     partition::{self, Pool},
     sets::{self, ImageSet, Part, Parts, first},
-    shelf::Shelf,
+    shelf::FileSource,
     split, synthetic,
 };
 
@@ -26,13 +26,13 @@ use crate::{
 /// clients can share it, [`load`](Self::load) shares it out.
 #[derive(Debug)]
 pub struct Library {
-    shelf: Box<dyn Shelf>,
+    shelf: Box<dyn FileSource>,
     read: Mutex<BTreeMap<String, Parts>>,
 }
 
 impl Library {
     /// Reads files from `shelf`.
-    pub fn new(shelf: Box<dyn Shelf>) -> Self {
+    pub fn new(shelf: Box<dyn FileSource>) -> Self {
         Self { shelf, read: Mutex::default() }
     }
 

@@ -1,16 +1,16 @@
-//! [`Shelf`]: where files come from. This crate opens none itself.
+//! [`FileSource`]: where files come from. This crate opens none itself.
 
 use std::{fmt, io::Read};
 
 use thiserror::Error;
 
 /// Opens files. The program implements it over its data folders, tests over their memory.
-pub trait Shelf: fmt::Debug + Send + Sync {
+pub trait FileSource: fmt::Debug + Send + Sync {
     /// Opens a file: `file` of the known set `folder`, or, where no folder is given, the file that a scenario names.
     ///
     /// # Errors
     /// When it is nowhere, or cannot be opened.
-    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError>;
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError>;
 
     /// The bytes of memory that a file, unpacked, and what is made of it may take now: a small file
     /// may unpack to more than the machine has. Without a limit unless a shelf says one.
@@ -20,22 +20,22 @@ pub trait Shelf: fmt::Debug + Send + Sync {
 }
 
 /// An open file.
-pub struct Opened {
+pub struct OpenedFile {
     /// What messages call it.
     pub path: String,
     /// Its bytes, as they are on the disk.
     pub reader: Box<dyn Read + Send>,
 }
 
-impl fmt::Debug for Opened {
+impl fmt::Debug for OpenedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Opened({})", self.path)
+        write!(f, "OpenedFile({})", self.path)
     }
 }
 
 /// Why a file could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ShelfError {
+pub enum OpenError {
     /// It is nowhere.
     #[error("not found in {}", places(looked))]
     Missing {
@@ -59,10 +59,10 @@ fn places(looked: &[String]) -> String {
 
 /// A shelf without files: enough for `digits` and `synthetic`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct EmptyShelf;
+pub struct NoFiles;
 
-impl Shelf for EmptyShelf {
-    fn open(&self, _: Option<&str>, _: &str) -> Result<Opened, ShelfError> {
-        Err(ShelfError::Missing { looked: Vec::new() })
+impl FileSource for NoFiles {
+    fn open(&self, _: Option<&str>, _: &str) -> Result<OpenedFile, OpenError> {
+        Err(OpenError::Missing { looked: Vec::new() })
     }
 }

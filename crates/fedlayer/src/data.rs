@@ -18,7 +18,7 @@ use crate::{
     files,
     folders::Folders,
     locator::{FileName, Locator},
-    shelf::FolderShelf,
+    shelf::FolderSource,
     values::{FileKind, Source, Values, ValuesError},
 };
 
@@ -44,7 +44,7 @@ impl Data {
     /// Looks in these folders, but for files that are known to be at a path.
     pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         let locator = Arc::new(Locator::new(folders, known));
-        let library = Library::new(Box::new(FolderShelf::new(locator.clone())));
+        let library = Library::new(Box::new(FolderSource::new(locator.clone())));
         Self {
             library,
             locator,

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use fedlayer_core::Plan;
-use fedlayer_scenario::{Color, Read, Setting};
+use fedlayer_scenario::{Color, Setting, ValidScenario};
 
 use crate::{data::Data, exit::Failure, files, run_folder::RunFolder, screen::Screen};
 
@@ -13,7 +13,7 @@ pub(crate) fn read(
     settings: &[Setting],
     data: &Data,
     screen: &Screen,
-) -> Result<Read, Failure> {
+) -> Result<ValidScenario, Failure> {
     if path.as_os_str() == "-" && !files::exists(path) {
         return Err(Failure::NoStdin);
     }
@@ -31,7 +31,7 @@ pub(crate) fn read_text(
     settings: &[Setting],
     data: &Data,
     screen: &Screen,
-) -> Result<Read, Failure> {
+) -> Result<ValidScenario, Failure> {
     let name = path.display().to_string();
     let read = fedlayer_scenario::read(&name, text, settings, data);
     for note in data.take_notes() {

@@ -1,8 +1,8 @@
-//! [`FolderShelf`]: hands the data crate the files that it asks for.
+//! [`FolderSource`]: hands the data crate the files that it asks for.
 
 use std::sync::Arc;
 
-use fedlayer_data::{Opened, Shelf, ShelfError};
+use fedlayer_data::{FileSource, OpenError, OpenedFile};
 
 use crate::{
     files,
@@ -12,32 +12,32 @@ use crate::{
 
 /// The files that a locator finds.
 #[derive(Debug)]
-pub(crate) struct FolderShelf {
+pub(crate) struct FolderSource {
     locator: Arc<Locator>,
 }
 
-impl FolderShelf {
+impl FolderSource {
     /// Over the files that `locator` finds.
     pub(crate) fn new(locator: Arc<Locator>) -> Self {
         Self { locator }
     }
 }
 
-impl Shelf for FolderShelf {
-    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+impl FileSource for FolderSource {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         let name = FileName::new(folder, file);
         for place in &self.locator.places(&name) {
             let path = place.display().to_string();
             match files::open_if_any(place) {
                 Ok(Some(reader)) => {
                     self.locator.remember(&name, place);
-                    return Ok(Opened { path, reader: Box::new(reader) });
+                    return Ok(OpenedFile { path, reader: Box::new(reader) });
                 }
                 Ok(None) => {}
-                Err(error) => return Err(ShelfError::Unreadable { path, reason: error.reason() }),
+                Err(error) => return Err(OpenError::Unreadable { path, reason: error.reason() }),
             }
         }
-        Err(ShelfError::Missing { looked: self.locator.searched(&name) })
+        Err(OpenError::Missing { looked: self.locator.searched(&name) })
     }
 
     /// Half of the memory that is free: the other half is for the examples of the clients, models and optimizers.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{DecodeError, Fault, Place, Source};
+use super::{DecodeError, DecodeFault, FilePosition, FileReader};
 
 /// The bytes of an image.
 pub const PIXELS: usize = 3 * 32 * 32;
@@ -35,7 +35,7 @@ impl Labels {
 
 /// Images with their labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Records {
+pub struct CifarRecords {
     /// `(N, 3, 32, 32)`, row-major.
     pub bytes: Vec<u8>,
     /// `(N)`
@@ -47,11 +47,11 @@ pub struct Records {
 /// # Errors
 /// When the file ends too early or too late, or a label is none of the classes.
 pub fn append<R: Read>(
-    source: &mut Source<R>,
+    source: &mut FileReader<R>,
     labels: Labels,
     count: usize,
     at_most: usize,
-    records: &mut Records,
+    records: &mut CifarRecords,
 ) -> Result<(), DecodeError> {
     let length = labels.bytes() + PIXELS;
     let start = source.offset();
@@ -62,9 +62,9 @@ pub fn append<R: Read>(
         let (own, pixels) = record.split_at(labels.bytes());
         let label = own[labels.bytes() - 1];
         if usize::from(label) >= labels.classes() {
-            let place = Place::Byte(start + (index * length + labels.bytes() - 1) as u64);
+            let place = FilePosition::Byte(start + (index * length + labels.bytes() - 1) as u64);
             let expected = format!("a label below {}", labels.classes());
-            return Err(source.fault_at(place, Fault::Label, label.to_string(), expected));
+            return Err(source.fault_at(place, DecodeFault::Label, label.to_string(), expected));
         }
         records.labels.push(label.into());
         records.bytes.extend_from_slice(pixels);

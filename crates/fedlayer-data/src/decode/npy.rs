@@ -3,27 +3,27 @@
 use std::io::Read;
 
 use super::{
-    DecodeError, Fault, LARGEST_FILE, Place, Source,
-    array::{Array, Kind},
+    DecodeError, DecodeFault, FilePosition, FileReader, LARGEST_FILE,
+    array::{Array, ElementType},
 };
 
 /// What every file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// The kinds of numbers that are read, by NumPy's names without the byte order.
-const KINDS: [(&str, Kind); 12] = [
-    ("f2", Kind::F16),
-    ("f4", Kind::F32),
-    ("f8", Kind::F64),
-    ("b1", Kind::Bool),
-    ("u1", Kind::U8),
-    ("i1", Kind::I8),
-    ("u2", Kind::U16),
-    ("i2", Kind::I16),
-    ("u4", Kind::U32),
-    ("i4", Kind::I32),
-    ("u8", Kind::U64),
-    ("i8", Kind::I64),
+const KINDS: [(&str, ElementType); 12] = [
+    ("f2", ElementType::F16),
+    ("f4", ElementType::F32),
+    ("f8", ElementType::F64),
+    ("b1", ElementType::Bool),
+    ("u1", ElementType::U8),
+    ("i1", ElementType::I8),
+    ("u2", ElementType::U16),
+    ("i2", ElementType::I16),
+    ("u4", ElementType::U32),
+    ("i4", ElementType::I32),
+    ("u8", ElementType::U64),
+    ("i8", ElementType::I64),
 ];
 
 /// The longest header that is read.
@@ -33,11 +33,11 @@ const LONGEST_HEADER: u32 = 1 << 16;
 ///
 /// # Errors
 /// When the file is no such array, or ends too early or too late.
-pub fn array<R: Read>(source: &mut Source<R>) -> Result<Array, DecodeError> {
+pub fn array<R: Read>(source: &mut FileReader<R>) -> Result<Array, DecodeError> {
     let header = header(source)?;
     let wrong = |expected: &str| {
         let found = format!("the header `{}`", header.text.trim().replace(char::is_control, " "));
-        source.fault_at(Place::Byte(header.start), Fault::Shape, found, expected)
+        source.fault_at(FilePosition::Byte(header.start), DecodeFault::Shape, found, expected)
     };
     let (kind, order) = kind(&header.text)
         .ok_or_else(|| wrong(EXPECTED_KINDS).with_help(kind_help(&header.text)))?;
@@ -74,7 +74,7 @@ const EXPECTED_KINDS: &str =
     "'descr' of floats (f2, f4, f8), whole numbers (i1 to i8, u1 to u8) or bool (b1)";
 
 /// The kind and the byte order of the numbers.
-fn kind(header: &str) -> Option<(Kind, ByteOrder)> {
+fn kind(header: &str) -> Option<(ElementType, ByteOrder)> {
     let name = value_of(header, "descr")?.strip_prefix('\'')?.split('\'').next()?;
     let (order, name) = (name.get(..1)?, name.get(1..)?);
     let (_, kind) = KINDS.into_iter().find(|(known, _)| *known == name)?;
@@ -138,30 +138,30 @@ fn row_major(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
 }
 
 /// The text before the numbers, and where it begins.
-struct Header {
+struct NpyHeader {
     text: String,
     start: u64,
 }
 
-fn header<R: Read>(source: &mut Source<R>) -> Result<Header, DecodeError> {
+fn header<R: Read>(source: &mut FileReader<R>) -> Result<NpyHeader, DecodeError> {
     let begin = source.take(8, "`\\x93NUMPY` and a version")?;
     let (magic, version) = begin.split_at(MAGIC.len());
     if magic != MAGIC || !(1..=3).contains(&version[0]) {
         let found = format!("`{}`", begin.escape_ascii());
         let expected = "`\\x93NUMPY` and version 1, 2 or 3";
-        return Err(source.fault_at(Place::Byte(0), Fault::Magic, found, expected));
+        return Err(source.fault_at(FilePosition::Byte(0), DecodeFault::Magic, found, expected));
     }
     let width = if version[0] == 1 { 2 } else { 4 };
-    let at = Place::Byte(source.offset());
+    let at = FilePosition::Byte(source.offset());
     let length = source.take(width, "the length of the header")?;
     let length = length.iter().rev().fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
     if length > LONGEST_HEADER {
         let expected = format!("a header of at most {LONGEST_HEADER} bytes");
-        return Err(source.fault_at(at, Fault::Shape, format!("one of {length}"), expected));
+        return Err(source.fault_at(at, DecodeFault::Shape, format!("one of {length}"), expected));
     }
     let start = source.offset();
     let header = source.take(length.into(), "the header")?;
-    Ok(Header { text: String::from_utf8_lossy(&header).into_owned(), start })
+    Ok(NpyHeader { text: String::from_utf8_lossy(&header).into_owned(), start })
 }
 
 /// The numbers between the parentheses behind `'shape'`.

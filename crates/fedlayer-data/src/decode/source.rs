@@ -1,10 +1,10 @@
-//! [`Source`]: the bytes of a file, plain or gzip, counted.
+//! [`FileReader`]: the bytes of a file, plain or gzip, counted.
 
 use std::io::{self, Chain, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{DecodeError, Fault, Place};
+use super::{DecodeError, DecodeFault, FilePosition};
 
 /// The most bytes that are taken of a file whose size is not known beforehand.
 pub const LARGEST_FILE: u64 = 8 << 30;
@@ -17,7 +17,7 @@ const PIECE: u64 = 1 << 20;
 
 /// The bytes of a file, decompressed where its first two bytes say gzip.
 #[derive(Debug)]
-pub struct Source<R> {
+pub struct FileReader<R> {
     file: String,
     reader: Plain<R>,
     offset: u64,
@@ -30,7 +30,7 @@ enum Plain<R> {
     Gzip(MultiGzDecoder<Chain<Cursor<Vec<u8>>, R>>),
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read> FileReader<R> {
     /// Looks at the first two bytes of a file that messages call `file`.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl<R: Read> Source<R> {
     fn too_large(&self, found: String) -> DecodeError {
         let room = in_mebibytes(self.room);
         let expected = format!("at most {room}, half of the memory that is free");
-        self.fault(Fault::TooLarge, found, expected)
+        self.fault(DecodeFault::TooLarge, found, expected)
             .with_help("take a smaller file, or a machine (or a container) with more free memory")
     }
 
@@ -89,18 +89,18 @@ impl<R: Read> Source<R> {
     /// A fault at the current place.
     pub fn fault(
         &self,
-        fault: Fault,
+        fault: DecodeFault,
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> DecodeError {
-        self.fault_at(Place::Byte(self.offset), fault, found, expected)
+        self.fault_at(FilePosition::Byte(self.offset), fault, found, expected)
     }
 
     /// A fault at another place of the file.
     pub fn fault_at(
         &self,
-        place: Place,
-        fault: Fault,
+        place: FilePosition,
+        fault: DecodeFault,
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> DecodeError {
@@ -118,12 +118,12 @@ impl<R: Read> Source<R> {
         use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         match (&self.reader, error.kind()) {
             (Plain::Gzip(_), UnexpectedEof) => {
-                self.fault(Fault::Gzip, "the end of the compressed data", "the rest of it")
+                self.fault(DecodeFault::Gzip, "the end of the compressed data", "the rest of it")
             }
             (Plain::Gzip(_), InvalidData | InvalidInput) => {
-                self.fault(Fault::Gzip, format!("`{error}`"), "gzip data without fault")
+                self.fault(DecodeFault::Gzip, format!("`{error}`"), "gzip data without fault")
             }
-            _ => self.fault(Fault::Unreadable, format!("`{error}`"), "readable data"),
+            _ => self.fault(DecodeFault::Unreadable, format!("`{error}`"), "readable data"),
         }
     }
 
@@ -153,7 +153,7 @@ impl<R: Read> Source<R> {
             self.append(PIECE.min(count - (before - start)), bytes)?;
             if self.offset == before {
                 let found = format!("the end after {} of {count} bytes", before - start);
-                return Err(self.fault(Fault::Truncated, found, expected));
+                return Err(self.fault(DecodeFault::Truncated, found, expected));
             }
         }
         Ok(())
@@ -204,8 +204,8 @@ impl<R: Read> Source<R> {
         match more.is_empty() {
             true => Ok(()),
             false => {
-                let place = Place::Byte(at);
-                Err(self.fault_at(place, Fault::TooLong, "more data", "the end of the file"))
+                let place = FilePosition::Byte(at);
+                Err(self.fault_at(place, DecodeFault::TooLong, "more data", "the end of the file"))
             }
         }
     }

@@ -11,7 +11,7 @@ use super::{Part, Parts, classes::Classes, open_own, own_shape, source};
 use crate::{
     DataError,
     decode::{
-        array::{Array, Kind},
+        array::{Array, ElementType},
         csv::{self, Heading},
         label::Label,
         npy,
@@ -20,15 +20,19 @@ use crate::{
     },
     error::in_range,
     inputs::{self, Factor},
-    shelf::Shelf,
+    shelf::FileSource,
 };
 
 /// Reads the training file and the test file, where there is one.
-pub(super) fn read(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+pub(super) fn read(
+    spec: &DataSpec,
+    files: &Files,
+    shelf: &dyn FileSource,
+) -> Result<Parts, DataError> {
     read_parts(spec, files, shelf).map_err(DataError::of_own_file)
 }
 
-fn read_parts(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+fn read_parts(spec: &DataSpec, files: &Files, shelf: &dyn FileSource) -> Result<Parts, DataError> {
     check(files)?;
     let reader = Reader { files, shelf };
     let mut train = reader.read(&files.train, files.train_labels.as_deref(), None)?;
@@ -131,7 +135,7 @@ impl Raw {
 /// Reads one file after another.
 struct Reader<'a> {
     files: &'a Files,
-    shelf: &'a dyn Shelf,
+    shelf: &'a dyn FileSource,
 }
 
 impl Reader<'_> {
@@ -201,7 +205,7 @@ fn of_arrays(
         file: file.to_owned(),
         shape,
         values,
-        bytes: features.kind == Kind::U8,
+        bytes: features.kind == ElementType::U8,
         labels: labels.labels(count)?,
         groups: groups.map(|groups| groups.owners(count)).transpose()?,
         heading: None,

@@ -8,14 +8,14 @@ use fedlayer_core::{
 use super::{Part, Parts, first, open_known, source};
 use crate::{
     DataError,
-    catalogue::{CIFAR_10_FILES, CIFAR_100_FILES, IDX_FILES, KnownFile, Role},
+    catalogue::{CIFAR_10_FILES, CIFAR_100_FILES, FileRole, IDX_FILES, KnownFile},
     decode::{
-        Fault, Place,
-        cifar::{self, Labels, Records},
+        DecodeFault, FilePosition,
+        cifar::{self, CifarRecords, Labels},
         idx,
     },
     inputs::{self, Channel},
-    shelf::Shelf,
+    shelf::FileSource,
 };
 
 /// What is known of an image set before a file is opened.
@@ -91,9 +91,10 @@ impl ImageSet {
             Form::Idx => IDX_FILES.to_vec(),
             Form::Cifar(_, files, each) => {
                 let needed = train.div_ceil(each);
-                let training = files.iter().filter(|file| file.role == Role::Train).take(needed);
+                let training =
+                    files.iter().filter(|file| file.role == FileRole::Train).take(needed);
                 training
-                    .chain(files.iter().filter(|file| file.role == Role::Test))
+                    .chain(files.iter().filter(|file| file.role == FileRole::Test))
                     .copied()
                     .collect()
             }
@@ -101,13 +102,13 @@ impl ImageSet {
     }
 
     /// Opens every file that so many training images need, and reads none.
-    pub(crate) fn find(&self, train: usize, shelf: &dyn Shelf) -> Result<(), DataError> {
+    pub(crate) fn find(&self, train: usize, shelf: &dyn FileSource) -> Result<(), DataError> {
         let files = self.files(train);
         files.iter().try_for_each(|file| open_known(shelf, self.name, file.name).map(drop))
     }
 
     /// Reads what a scenario needs.
-    pub(crate) fn read(&self, spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+    pub(crate) fn read(&self, spec: &DataSpec, shelf: &dyn FileSource) -> Result<Parts, DataError> {
         let train = first(spec.train, "data.train", self.sizes.0)?;
         let test = first(spec.test, "data.test", self.sizes.1)?;
         let channels = inputs::of_bytes(spec, self.channels)?;
@@ -119,7 +120,7 @@ impl ImageSet {
             Form::Cifar(labels, _, each) => {
                 let files = self.files(train);
                 let (training, testing): (Vec<_>, Vec<_>) =
-                    files.into_iter().partition(|file| file.role == Role::Train);
+                    files.into_iter().partition(|file| file.role == FileRole::Train);
                 (
                     self.read_cifar(labels, &training, train, each, shelf)?,
                     self.read_cifar(labels, &testing, test, CIFAR_TEST, shelf)?,
@@ -140,19 +141,20 @@ impl ImageSet {
         files: &[KnownFile],
         count: usize,
         all: usize,
-        shelf: &dyn Shelf,
+        shelf: &dyn FileSource,
     ) -> Result<Pixels, DataError> {
         let [_, height, width] = self.shape;
-        let whole = idx::Header { count: all as u32, height: height as u32, width: width as u32 };
+        let whole =
+            idx::ImageHeader { count: all as u32, height: height as u32, width: width as u32 };
         let mut images = source(shelf, open_known(shelf, self.name, files[0].name)?)?;
-        let header = idx::Header::read(&mut images)?;
+        let header = idx::ImageHeader::read(&mut images)?;
         // Before any pixel is read: the header alone decides how much there is to read.
         if header != whole {
-            let say = |idx::Header { count, height, width }| {
+            let say = |idx::ImageHeader { count, height, width }| {
                 format!("{count} images of {height}×{width}")
             };
-            let place = Place::Byte(idx::Header::COUNT_AT);
-            return Err(images.fault_at(place, Fault::Shape, say(header), say(whole)).into());
+            let place = FilePosition::Byte(idx::ImageHeader::COUNT_AT);
+            return Err(images.fault_at(place, DecodeFault::Shape, say(header), say(whole)).into());
         }
         let first = count as u32;
         let bytes = header.pixels(&mut images, first)?;
@@ -168,9 +170,9 @@ impl ImageSet {
         files: &[KnownFile],
         count: usize,
         each: usize,
-        shelf: &dyn Shelf,
+        shelf: &dyn FileSource,
     ) -> Result<Pixels, DataError> {
-        let mut records = Records::default();
+        let mut records = CifarRecords::default();
         for file in files {
             let left = count - records.labels.len();
             let mut source = source(shelf, open_known(shelf, self.name, file.name)?)?;

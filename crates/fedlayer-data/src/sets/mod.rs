@@ -16,10 +16,10 @@ use fedlayer_core::{
 
 use crate::{
     DataError,
-    decode::Source,
+    decode::FileReader,
     digits,
     inputs::{self, Channel, Factor},
-    shelf::{Opened, Shelf, ShelfError},
+    shelf::{FileSource, OpenError, OpenedFile},
 };
 
 pub(crate) use images::ImageSet;
@@ -48,7 +48,7 @@ impl Parts {
 }
 
 /// Reads a set. Synthetic ones are drawn elsewhere.
-pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+pub(crate) fn read(spec: &DataSpec, shelf: &dyn FileSource) -> Result<Parts, DataError> {
     let only = |train: Examples| Parts { train: Part::new(train), test: None, largest: None };
     let context = spec.context() as usize;
     let parts = match &spec.set {
@@ -145,23 +145,27 @@ pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
 
 /// Opens a file of a known set, as it is or with `.gz` behind its name.
 pub(crate) fn open_known(
-    shelf: &dyn Shelf,
+    shelf: &dyn FileSource,
     set: &'static str,
     file: &str,
-) -> Result<Opened, DataError> {
+) -> Result<OpenedFile, DataError> {
     open(shelf, Some(set), file)
 }
 
 /// Opens a file that the scenario names, as it is or with `.gz` behind its name.
-pub(crate) fn open_own(shelf: &dyn Shelf, file: &str) -> Result<Opened, DataError> {
+pub(crate) fn open_own(shelf: &dyn FileSource, file: &str) -> Result<OpenedFile, DataError> {
     open(shelf, None, file)
 }
 
-fn open(shelf: &dyn Shelf, set: Option<&'static str>, file: &str) -> Result<Opened, DataError> {
+fn open(
+    shelf: &dyn FileSource,
+    set: Option<&'static str>,
+    file: &str,
+) -> Result<OpenedFile, DataError> {
     let found = match shelf.open(set, file) {
-        Err(missing @ ShelfError::Missing { .. }) => match shelf.open(set, &format!("{file}.gz")) {
+        Err(missing @ OpenError::Missing { .. }) => match shelf.open(set, &format!("{file}.gz")) {
             // Where the plain file was looked for says more than where its compressed twin was.
-            Err(ShelfError::Missing { .. }) => Err(missing),
+            Err(OpenError::Missing { .. }) => Err(missing),
             found => found,
         },
         found => found,
@@ -171,8 +175,8 @@ fn open(shelf: &dyn Shelf, set: Option<&'static str>, file: &str) -> Result<Open
 
 /// The bytes of an open file, of which as many are taken as the shelf has room for.
 pub(crate) fn source(
-    shelf: &dyn Shelf,
-    opened: Opened,
-) -> Result<Source<Box<dyn Read + Send>>, DataError> {
-    Ok(Source::new(&opened.path, opened.reader)?.within(shelf.room()))
+    shelf: &dyn FileSource,
+    opened: OpenedFile,
+) -> Result<FileReader<Box<dyn Read + Send>>, DataError> {
+    Ok(FileReader::new(&opened.path, opened.reader)?.within(shelf.room()))
 }

@@ -7,11 +7,11 @@ use crate::{
     DataError,
     catalogue::{KnownFile, SHAKESPEARE_FILES, WIKITEXT_FILES},
     decode::text::{Tokens, Words, characters, speakers, utf8, with_plain_line_ends},
-    shelf::Shelf,
+    shelf::FileSource,
 };
 
 /// WikiText-2 in the words of its training part, an owner for each article. The part for validation is not used.
-pub(super) fn wikitext_2(shelf: &dyn Shelf, context: usize) -> Result<Parts, DataError> {
+pub(super) fn wikitext_2(shelf: &dyn FileSource, context: usize) -> Result<Parts, DataError> {
     let [train, test] = &WIKITEXT_FILES;
     let set = "wikitext-2";
     let text = utf8_of(shelf, set, train)?;
@@ -23,14 +23,21 @@ pub(super) fn wikitext_2(shelf: &dyn Shelf, context: usize) -> Result<Parts, Dat
 }
 
 /// Tiny Shakespeare, an owner for each speaker.
-pub(super) fn tiny_shakespeare(shelf: &dyn Shelf, context: usize) -> Result<Examples, DataError> {
+pub(super) fn tiny_shakespeare(
+    shelf: &dyn FileSource,
+    context: usize,
+) -> Result<Examples, DataError> {
     let set = "tiny-shakespeare";
     let text = utf8_of(shelf, set, &SHAKESPEARE_FILES[0])?;
     examples(&speakers(&text), context, 2, set)
 }
 
 /// A text of one's own, in characters.
-pub(super) fn own(shelf: &dyn Shelf, file: &str, context: usize) -> Result<Examples, DataError> {
+pub(super) fn own(
+    shelf: &dyn FileSource,
+    file: &str,
+    context: usize,
+) -> Result<Examples, DataError> {
     let text = utf8(&mut source(shelf, open_own(shelf, file)?)?, None);
     let text = text.map_err(|error| DataError::from(error).of_own_file())?;
     let text = with_plain_line_ends(text);
@@ -38,7 +45,11 @@ pub(super) fn own(shelf: &dyn Shelf, file: &str, context: usize) -> Result<Examp
     Ok(Examples { groups: None, ..examples })
 }
 
-fn utf8_of(shelf: &dyn Shelf, set: &'static str, file: &KnownFile) -> Result<String, DataError> {
+fn utf8_of(
+    shelf: &dyn FileSource,
+    set: &'static str,
+    file: &KnownFile,
+) -> Result<String, DataError> {
     Ok(utf8(&mut source(shelf, open_known(shelf, set, file.name)?)?, Some(file.bytes))?)
 }
 

@@ -6,7 +6,7 @@ use fedlayer_core::{
 };
 use fedlayer_data::{
     DataError,
-    decode::{Fault, Source, array::Kind, npy},
+    decode::{DecodeFault, FileReader, array::ElementType, npy},
 };
 
 use crate::{
@@ -49,13 +49,16 @@ fn numpys_own_header_is_read() {
     header.resize(127, b' ');
     header.push(b'\n');
     let bytes = [header, [1.5_f64, -2.0].map(f64::to_le_bytes).concat()].concat();
-    let array = npy::array(&mut Source::new("a", &bytes[..]).unwrap()).unwrap();
-    assert_eq!((&array.shape[..], array.kind, array.start), (&[1, 2][..], Kind::F64, Some(128)));
+    let array = npy::array(&mut FileReader::new("a", &bytes[..]).unwrap()).unwrap();
+    assert_eq!(
+        (&array.shape[..], array.kind, array.start),
+        (&[1, 2][..], ElementType::F64, Some(128))
+    );
     assert_eq!(array.numbers().collect::<Vec<_>>(), [1.5, -2.0]);
 }
 
 #[track_caller]
-fn refused(features: Vec<u8>, labels: Vec<u8>, fault: Fault, message: &str) {
+fn refused(features: Vec<u8>, labels: Vec<u8>, fault: DecodeFault, message: &str) {
     let DataError::OwnFile(error) = two(features, labels).unwrap_err() else {
         panic!("not a fault of the file")
     };
@@ -69,62 +72,62 @@ fn every_fault_of_an_array_is_named_with_its_byte() {
     refused(
         labels(),
         labels(),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`x.npy.gz`, byte 68: found an array of shape [2]; expected features [N, …], at least one",
     );
     refused(
         features(),
         encoded(1, "|u1", &[3], &[0, 1, 2]),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`y.npy`, byte 68: found an array of shape [3]; expected [2], one for each example",
     );
     refused(
         encoded(1, "<f4", &[2, 1], &f32s(&[1.0, f32::NAN])),
         labels(),
-        Fault::Value,
+        DecodeFault::Value,
         "`x.npy.gz`, byte 75: found NaN; expected a finite number",
     );
     refused(
         features(),
         encoded(1, "<f4", &[2], &f32s(&[0.0, 0.5])),
-        Fault::Label,
+        DecodeFault::Label,
         "`y.npy`, byte 72: found 0.5; expected a class: a whole number or a name",
     );
     refused(
         b"\x93NUMPX\x01\x00".to_vec(),
         labels(),
-        Fault::Magic,
+        DecodeFault::Magic,
         "`x.npy.gz`, byte 0: found `\\x93NUMPX\\x01\\x00`; expected `\\x93NUMPY` and version 1, 2 or 3",
     );
     refused(
         encoded(4, "<f4", &[2, 1], &[]),
         labels(),
-        Fault::Magic,
+        DecodeFault::Magic,
         "`x.npy.gz`, byte 0: found `\\x93NUMPY\\x04\\x00`; expected `\\x93NUMPY` and version 1, 2 or 3",
     );
     refused(
         encoded(1, "<c8", &[1], &[]),
         labels(),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`x.npy.gz`, byte 10: found the header `{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }`; expected 'descr' of floats (f2, f4, f8), whole numbers (i1 to i8, u1 to u8) or bool (b1)",
     );
     refused(
         encoded(1, "<f4", &[1 << 40, 1 << 40], &[]),
         labels(),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`x.npy.gz`, byte 10: found the header `{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 1099511627776,), }`; expected at most 8 GiB of numbers",
     );
     // 4 GiB by its header, and 8 bytes long: nothing is allocated for what is not there.
     refused(
         encoded(1, "<f4", &[1 << 20, 1 << 10], &f32s(&[1.0, 2.0])),
         labels(),
-        Fault::Truncated,
+        DecodeFault::Truncated,
         "`x.npy.gz`, byte 88: found the end after 8 of 4294967296 bytes; expected the numbers of the array",
     );
     refused(
         [features(), vec![0]].concat(),
         labels(),
-        Fault::TooLong,
+        DecodeFault::TooLong,
         "`x.npy.gz`, byte 79: found more data; expected the end of the file",
     );
     let mut long = b"\x93NUMPY\x02\x00".to_vec();
@@ -132,7 +135,7 @@ fn every_fault_of_an_array_is_named_with_its_byte() {
     refused(
         long,
         labels(),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`x.npy.gz`, byte 8: found one of 4294967295; expected a header of at most 65536 bytes",
     );
     let alone = MemoryShelf::of([("x.npy", features())]).facts(&spec(files("x.npy"))).unwrap_err();
@@ -148,7 +151,7 @@ fn arrays_of_every_kind_and_order_are_read_as_numpy_and_pytorch_read_them() {
     let oracle = crate::columns::oracle();
     for case in oracle["arrays"].as_array().unwrap() {
         let file = crate::columns::bytes(&case["file"]);
-        let array = npy::array(&mut Source::new("a", &file[..]).unwrap()).unwrap();
+        let array = npy::array(&mut FileReader::new("a", &file[..]).unwrap()).unwrap();
         assert_eq!(array.shape, [2, 3, 4]);
         let expected: Vec<f64> = serde_json::from_value(case["values"].clone()).unwrap();
         assert_eq!(array.numbers().collect::<Vec<_>>(), expected, "{case}");
@@ -245,11 +248,11 @@ fn what_is_missing_in_safetensors_is_named() {
     let named = |name, dtype, size: usize| safetensors(&[(name, dtype, &[1, 1], vec![0; size])]);
     assert_eq!(
         of(named("features", "F8_E5M2", 1)),
-        (Fault::Shape, "`t.safetensors`, byte 0: found `features` of F8_E5M2; expected floats of 16, 32 or 64 bits, whole numbers or BOOL".to_owned())
+        (DecodeFault::Shape, "`t.safetensors`, byte 0: found `features` of F8_E5M2; expected floats of 16, 32 or 64 bits, whole numbers or BOOL".to_owned())
     );
-    assert_eq!(of(b"not one of these".to_vec()).0, Fault::Magic);
+    assert_eq!(of(b"not one of these".to_vec()).0, DecodeFault::Magic);
     let whole = tensors(&[0, 1, 0], &[0, 0, 0]);
-    assert_eq!(of(whole[..whole.len() - 1].to_vec()).0, Fault::Magic);
+    assert_eq!(of(whole[..whole.len() - 1].to_vec()).0, DecodeFault::Magic);
     // The labels stand last, 8 bytes each.
     let at = whole.len() - 8;
     let mut wrong = whole;
@@ -257,11 +260,11 @@ fn what_is_missing_in_safetensors_is_named() {
     assert_eq!(
         of(wrong),
         (
-            Fault::Label,
+            DecodeFault::Label,
             format!(
                 "`t.safetensors: labels`, byte {at}: found 1.152921504606847e18; expected a class: a whole number from -9007199254740991 to 9007199254740991"
             )
         )
     );
-    assert_eq!(of(tensors(&[0, 1, 0], &[0, 0])).0, Fault::Shape);
+    assert_eq!(of(tensors(&[0, 1, 0], &[0, 0])).0, DecodeFault::Shape);
 }

@@ -6,7 +6,7 @@ use fedlayer_core::{
     Affine, Seed, Values,
     spec::{DataSet, DataSpec},
 };
-use fedlayer_data::decode::Fault;
+use fedlayer_data::decode::DecodeFault;
 
 use crate::{
     encode::{cifar, gzip, idx_images, idx_labels},
@@ -120,7 +120,7 @@ fn cifar_100_has_fine_labels() {
 
 /// What is said of a set like MNIST in which one file is another.
 #[track_caller]
-fn refused(file: &str, bytes: Vec<u8>, fault: Fault, message: &str) {
+fn refused(file: &str, bytes: Vec<u8>, fault: DecodeFault, message: &str) {
     let files = few("mnist").into_iter().map(|(name, own)| {
         let bytes = if name.ends_with(file) { bytes.clone() } else { own };
         (name, bytes)
@@ -141,20 +141,20 @@ fn a_file_that_is_not_what_it_should_be_is_named_with_its_byte() {
     refused(
         images,
         idx_labels(60_000, &[1]),
-        Fault::Magic,
+        DecodeFault::Magic,
         &format!("{path} 0: found 2049; expected the magic number 2051 of IDX images"),
     );
     refused(
         images,
         idx_images([60_000, 32, 28], &[]),
-        Fault::Shape,
+        DecodeFault::Shape,
         &format!("{path} 4: found 60000 images of 32×28; expected 60000 images of 28×28"),
     );
     // Nothing is allocated for what a header says.
     refused(
         images,
         idx_images([u32::MAX, 65_536, 65_536], &[]),
-        Fault::Shape,
+        DecodeFault::Shape,
         &format!(
             "{path} 4: found 4294967295 images of 65536×65536; expected 60000 images of 28×28"
         ),
@@ -162,7 +162,7 @@ fn a_file_that_is_not_what_it_should_be_is_named_with_its_byte() {
     refused(
         images,
         idx_images([60_000, 28, 28], &[0; 800]),
-        Fault::Truncated,
+        DecodeFault::Truncated,
         &format!(
             "{path} 816: found the end after 800 of 2352 bytes; expected the pixels of the images"
         ),
@@ -170,13 +170,13 @@ fn a_file_that_is_not_what_it_should_be_is_named_with_its_byte() {
     refused(
         "train-labels-idx1-ubyte",
         idx_labels(59_999, &[1, 2, 3]),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`mnist/train-labels-idx1-ubyte`, byte 4: found 59999 labels; expected 60000, one for each image",
     );
     refused(
         "train-labels-idx1-ubyte",
         idx_labels(60_000, &[1, 10, 3]),
-        Fault::Label,
+        DecodeFault::Label,
         "`mnist/train-labels-idx1-ubyte`, byte 9: found 10; expected a label below 10",
     );
 }

@@ -10,7 +10,7 @@ use fedlayer_core::{
     DataFacts, FederatedData, Seed,
     spec::{DataSet, DataSpec},
 };
-use fedlayer_data::{DataError, Library, Opened, Shelf, ShelfError};
+use fedlayer_data::{DataError, FileSource, Library, OpenError, OpenedFile};
 
 /// Files in memory, by their paths: `cifar-10/train.bin`, or what a scenario says.
 #[derive(Debug, Clone, Default)]
@@ -43,13 +43,13 @@ impl MemoryShelf {
     }
 }
 
-impl Shelf for MemoryShelf {
-    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+impl FileSource for MemoryShelf {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         let path = folder.map_or(file.to_owned(), |folder| format!("{folder}/{file}"));
         let bytes = self.files.get(&path).cloned();
-        let bytes = bytes.ok_or_else(|| ShelfError::Missing { looked: vec![path.clone()] })?;
+        let bytes = bytes.ok_or_else(|| OpenError::Missing { looked: vec![path.clone()] })?;
         self.opened.lock().unwrap().push(path.clone());
-        Ok(Opened { path, reader: Box::new(Cursor::new(bytes)) })
+        Ok(OpenedFile { path, reader: Box::new(Cursor::new(bytes)) })
     }
 }
 

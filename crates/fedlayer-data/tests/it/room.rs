@@ -1,7 +1,7 @@
 //! A small file that unpacks to more than there is memory for is an error, whatever its format.
 
 use fedlayer_core::spec::{DataSet, DataSpec, Files, Text};
-use fedlayer_data::{Library, Opened, Shelf, ShelfError};
+use fedlayer_data::{FileSource, Library, OpenError, OpenedFile};
 
 use crate::{
     encode::{f32s, gzip, npy, safetensors},
@@ -13,8 +13,8 @@ use crate::{
 #[derive(Debug)]
 struct Small(MemoryShelf, u64);
 
-impl Shelf for Small {
-    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+impl FileSource for Small {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         self.0.open(folder, file)
     }
 

@@ -4,7 +4,7 @@ use fedlayer_core::{
     ClientId, FederatedData,
     spec::{DataSet, DataSpec, Files, Partition},
 };
-use fedlayer_data::{DataError, decode::Fault};
+use fedlayer_data::{DataError, decode::DecodeFault};
 
 use crate::memory::MemoryShelf;
 
@@ -22,7 +22,7 @@ fn load(text: &str, files: Files) -> Result<FederatedData, DataError> {
 }
 
 #[track_caller]
-fn refused(text: impl AsRef<[u8]>, files: Files, fault: Fault, message: &str) {
+fn refused(text: impl AsRef<[u8]>, files: Files, fault: DecodeFault, message: &str) {
     let shelf = MemoryShelf::of([("a.csv", text.as_ref().to_vec())]);
     let DataError::OwnFile(error) = shelf.facts(&spec(files)).unwrap_err() else {
         panic!("not a fault of the file")
@@ -93,75 +93,75 @@ fn every_fault_of_a_table_is_named_with_its_line() {
     refused(
         "x,y\n1,0\n1,2,3\n",
         plain(),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`a.csv`, line 3: found 3 columns; expected 2, as many as the first line has",
     );
     refused(
         "x,y\n1,0\nnan,1\n",
         plain(),
-        Fault::Value,
+        DecodeFault::Value,
         "`a.csv`, line 3, column 1: found `nan`; expected a finite number",
     );
     refused(
         "x,y\n1,0\n1e39,1\n",
         plain(),
-        Fault::Value,
+        DecodeFault::Value,
         "`a.csv`, line 3, column 1: found `1e39`; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats",
     );
     refused(
         "x,y\n,0\n",
         plain(),
-        Fault::Value,
+        DecodeFault::Value,
         "`a.csv`, line 2, column 1: found ``; expected a finite number",
     );
     refused(
         "x,y\n1, \n",
         plain(),
-        Fault::Label,
+        DecodeFault::Label,
         "`a.csv`, line 2, column 2: found ``; expected a label",
     );
     refused(
         "x,y\n",
         plain(),
-        Fault::Truncated,
+        DecodeFault::Truncated,
         "`a.csv`, line 1: found names alone; expected at least one line below the names",
     );
     refused(
         "x\n1\n",
         plain(),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`a.csv`, line 1: found the columns `x`; expected a column called `label`, `target` or `class`, or a last one called `y`",
     );
     refused(
         "y\n1\n",
         plain(),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`a.csv`, line 1: found 1 column; expected at least 2: a feature beside label and group",
     );
     refused(
         "",
         plain(),
-        Fault::Truncated,
+        DecodeFault::Truncated,
         "`a.csv`, line 1: found an empty file; expected a line of names and at least one example",
     );
     refused(
         b"x,y\n1,\xff\n",
         plain(),
-        Fault::Text,
+        DecodeFault::Text,
         "`a.csv`, line 2: found bytes that are not UTF-8; expected text in UTF-8",
     );
     let label = Files { label: Some("z".to_owned()), ..plain() };
     refused(
         "x,y\n1,0\n",
         label,
-        Fault::Shape,
+        DecodeFault::Shape,
         "`a.csv`, line 1: found the columns `x`, `y`; expected a column `z`",
     );
     let both = Files { label: Some("y".to_owned()), group: Some("y".to_owned()), ..plain() };
     refused(
         "x,y\n1,0\n",
         both,
-        Fault::Shape,
+        DecodeFault::Shape,
         "`a.csv`, line 1: found `y` for both; expected different columns for label, group and `ignore`",
     );
     let unknown = Files { test: Some("b.csv".to_owned()), ..kind("a.csv") };

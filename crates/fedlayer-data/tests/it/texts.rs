@@ -5,7 +5,7 @@ use fedlayer_core::{
     spec::{DataSet, DataSpec, Partition, Text},
 };
 use fedlayer_data::decode::{
-    Fault, Source,
+    DecodeFault, FileReader,
     text::{Words, characters, speakers, utf8},
 };
 use proptest::prelude::*;
@@ -83,10 +83,10 @@ fn what_is_not_utf_8_is_named_with_its_byte() {
 
 #[test]
 fn the_size_of_a_known_text_is_known() {
-    let read = |count| utf8(&mut Source::new("a", &b"abc"[..]).unwrap(), Some(count));
+    let read = |count| utf8(&mut FileReader::new("a", &b"abc"[..]).unwrap(), Some(count));
     assert_eq!(read(3).unwrap(), "abc");
     let faults = [read(2), read(4)].map(|result| result.unwrap_err().fault);
-    assert_eq!(faults, [Fault::TooLong, Fault::Truncated]);
+    assert_eq!(faults, [DecodeFault::TooLong, DecodeFault::Truncated]);
     let short = MemoryShelf::of([("tiny-shakespeare/input.txt", b"A:\nB.\n".to_vec())]);
     let error = short.facts(&DataSpec::new(DataSet::TinyShakespeare)).unwrap_err();
     assert_eq!(

@@ -12,7 +12,7 @@ mod results;
 use std::sync::Arc;
 
 use fedlayer_core::{Plan, analyze, spec::AnalysisSpec};
-use fedlayer_runtime::{Team, WorkerPool};
+use fedlayer_runtime::{PooledTrainer, LocalPool};
 
 use self::pending::PendingAnalysis;
 pub(crate) use self::{
@@ -116,8 +116,8 @@ impl AnalysisRunner<'_> {
     ) -> Result<AnalysisOutput, Failure> {
         let Question { spec, name, plan } = question;
         let progress = AnalysisProgress::begin(self.screen, spec, name, plan, count);
-        let pool = WorkerPool::start(self.workers, self.trainers.clone())?;
-        let mut team = CountingTrainer::new(Team::new(pool, plan.clone()), &progress);
+        let pool = LocalPool::start(self.workers, self.trainers.clone())?;
+        let mut team = CountingTrainer::new(PooledTrainer::new(pool, plan.clone()), &progress);
         let mut rows = Vec::new();
         for subject in models::subjects(spec, plan, origin, self.trainers, &mut team)? {
             let seed = plan.root_seed();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use fedlayer_core::{AnalysisRow, LayerName, Layout, slug, spec::AnalysisSpec};
-use fedlayer_report::{digest, picture, sheet};
+use fedlayer_report::{analysis_csv, analysis_summary, pictures};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -171,14 +171,14 @@ impl Results {
             written.push(path);
             Ok::<(), Failure>(())
         };
-        for picture in picture(word, spec.name(), &rows, &layers) {
+        for picture in pictures(word, spec.name(), &rows, &layers) {
             write(picture.file_name(name), picture.svg.as_bytes())?;
         }
-        write(format!("{name}.csv"), sheet(&rows).as_bytes())?;
+        write(format!("{name}.csv"), analysis_csv(&rows).as_bytes())?;
         write(format!("{name}.jsonl"), &json_lines(&rows)?)?;
         files::write_atomically(&self.manifest(name), &seal(&Manifest { spec, files: contents })?)?;
         written.push(self.manifest(name));
-        let summary = digest(word, &rows, &layers);
+        let summary = analysis_summary(word, &rows, &layers);
         Ok(AnalysisOutput { name: name.to_owned(), summary, rows, files: written })
     }
 }

@@ -11,7 +11,7 @@ use fedlayer_core::{Plan, Split, printable};
 use fedlayer_runtime::{
     Shutdown,
     remote::{
-        self, Briefing, Capacity, End, Hub, ListenError, Listening, Metrics, Security, serve,
+        self, RunOffer, ConnectionLimits, RunEnd, Hub, ListenError, BoundPort, Metrics, Security, serve,
     },
 };
 use fedlayer_scenario::ValidScenario;
@@ -67,7 +67,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     begin::warn_of_inputs(&trainers, &read.plans, screen)?;
     let (plans, analyses) = (shared(read.plans), read.scenario.analysis);
     let lengths = trainers.clone();
-    let briefing = Briefing {
+    let briefing = RunOffer {
         name,
         scenario: read.text.clone(),
         identity: identity(&plans, &trainers).map_err(Failure::Data)?,
@@ -167,9 +167,9 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<StartingPoint, Failur
 }
 
 /// Takes the port, so that its number is known and nobody else has it.
-fn listen(address: SocketAddr) -> Result<Listening, Failure> {
+fn listen(address: SocketAddr) -> Result<BoundPort, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(Listening::open(address)).map_err(|error| {
+    runtime.block_on(BoundPort::open(address)).map_err(|error| {
         Failure::Address(format!(
             "{error}\nhint: another process may be listening there: choose another port with `--listen`"
         ))

@@ -4,8 +4,8 @@
 use std::{path::Path, sync::Arc};
 
 use fedlayer_runtime::{
-    Link, Shutdown, WorkerPool,
-    remote::{End, Metrics},
+    Link, Shutdown, LocalPool,
+    remote::{RunEnd, Metrics},
 };
 
 use crate::{exit::Failure, trainers::Trainers};
@@ -29,27 +29,27 @@ pub(crate) trait WorkerBackend {
     }
 
     /// Closes the link once no plan is under way any more.
-    async fn close(&mut self, _end: End) {}
+    async fn close(&mut self, _end: RunEnd) {}
 }
 
 /// Worker threads of this process.
 pub(crate) struct LocalThreads {
     /// The pool, until it is opened. The threads end with their last task.
-    pool: Option<Arc<WorkerPool>>,
+    pool: Option<Arc<LocalPool>>,
 }
 
 impl LocalThreads {
     /// Starts the threads.
     pub(crate) fn start(workers: usize, trainers: &Arc<Trainers>) -> Result<Self, Failure> {
-        let pool = WorkerPool::start(workers, trainers.clone())?;
+        let pool = LocalPool::start(workers, trainers.clone())?;
         Ok(Self { pool: Some(Arc::new(pool)) })
     }
 }
 
 impl WorkerBackend for LocalThreads {
-    type Link = WorkerPool;
+    type Link = LocalPool;
 
-    async fn open(&mut self, _stop: &Shutdown) -> Result<Option<Arc<WorkerPool>>, Failure> {
+    async fn open(&mut self, _stop: &Shutdown) -> Result<Option<Arc<LocalPool>>, Failure> {
         Ok(self.pool.take())
     }
 }

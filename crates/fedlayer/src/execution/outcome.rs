@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::Plan;
-use fedlayer_runtime::{RunError, remote::End};
+use fedlayer_runtime::{RunError, remote::RunEnd};
 
 use super::{backend::WorkerBackend, queue::PlanEnd};
 use crate::{
@@ -44,13 +44,13 @@ impl RoundsOutcome {
     }
 
     /// Returns what the workers are told: whether the run may go on later.
-    pub(super) fn end(&self) -> End {
+    pub(super) fn end(&self) -> RunEnd {
         match &self.ended {
-            Err(Failure::Interrupted(_)) => End::Stopped,
+            Err(Failure::Interrupted(_)) => RunEnd::Stopped,
             Err(Failure::Run { cause: Cause::Files | Cause::Moved | Cause::Machine, .. }) => {
-                End::Stopped
+                RunEnd::Stopped
             }
-            _ => End::Finished,
+            _ => RunEnd::Finished,
         }
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{ClientId, FederatedData, Federation, Plan, stacks};
-use fedlayer_runtime::{Committed, Journal, Link, Origin, RunError, Shutdown, remote::Metrics};
+use fedlayer_runtime::{CommittedRound, Journal, Link, ResumePoint, RunError, Shutdown, remote::Metrics};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
@@ -35,7 +35,7 @@ pub(super) struct PendingPlan {
 /// A plan with its data and its files open.
 struct RunningPlan {
     data: Arc<FederatedData>,
-    from: Option<Origin>,
+    from: Option<ResumePoint>,
     journal: FileJournal,
 }
 
@@ -86,7 +86,7 @@ impl PendingPlan {
     fn begin(&self) -> Result<RunningPlan, Failure> {
         let checkpoint = self.checkpoint()?;
         let journal = self.folder.journal(&self.plan, checkpoint.as_ref(), self.lock.clone())?;
-        let from = checkpoint.map(|checkpoint| Origin {
+        let from = checkpoint.map(|checkpoint| ResumePoint {
             committed: checkpoint.round,
             federation: checkpoint.federation,
         });
@@ -165,7 +165,7 @@ async fn run<L: Link>(
     let RunningPlan { data, from, journal } = running;
     let journal = ObservedJournal { journal, index, observers };
     let examples = move |client| data.train_examples(client);
-    fedlayer_runtime::run(plan, examples, link, journal, from, stop).await
+    fedlayer_runtime::run_plan(plan, examples, link, journal, from, stop).await
 }
 
 /// Returns the number of plans that run side by side. A round of few stacks leaves workers idle,
@@ -191,7 +191,7 @@ struct ObservedJournal {
 }
 
 impl Journal for ObservedJournal {
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), String> {
         self.journal.commit(committed)?;
         if let Some(metrics) = &self.observers.metrics {
             metrics.committed(committed);
@@ -206,7 +206,7 @@ impl Journal for ObservedJournal {
         Ok(())
     }
 
-    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
-        self.journal.keep(committed, federation)
+    fn persist(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+        self.journal.persist(committed, federation)
     }
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use fedlayer_runtime::{
     Shutdown,
-    remote::{Capacity, End, Hub, ListenError, Listening, Metrics, Security, serve},
+    remote::{ConnectionLimits, RunEnd, Hub, ListenError, BoundPort, Metrics, Security, serve},
 };
 use tokio::{sync::oneshot, task::JoinSet};
 
@@ -26,7 +26,7 @@ pub(crate) struct RemoteWorkers {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     /// The port, until it is served.
-    listening: Option<Listening>,
+    listening: Option<BoundPort>,
     security: Security,
     options: RemoteOptions,
     screen: Screen,
@@ -39,7 +39,7 @@ impl RemoteWorkers {
     pub(crate) fn new(
         hub: Arc<Hub>,
         metrics: Arc<Metrics>,
-        listening: Listening,
+        listening: BoundPort,
         security: Security,
         options: RemoteOptions,
         screen: Screen,
@@ -67,10 +67,10 @@ impl RemoteWorkers {
     }
 
     /// Serves the port in the background. The receiver gets the error if the server cannot go on.
-    fn serve(&mut self, listening: Listening) -> oneshot::Receiver<ListenError> {
+    fn serve(&mut self, listening: BoundPort) -> oneshot::Receiver<ListenError> {
         let (failed, failure) = oneshot::channel();
         let (hub, security) = (self.hub.clone(), self.security.clone());
-        let capacity = Capacity::within(open_files::limit());
+        let capacity = ConnectionLimits::within(open_files::limit());
         self.tasks.spawn(async move {
             if let Err(error) = serve(listening, hub, security, capacity).await {
                 let _heard = failed.send(error);
@@ -83,7 +83,7 @@ impl RemoteWorkers {
     fn watch_deadline(&mut self) {
         if let Some(deadline) = self.options.deadline {
             let hub = self.hub.clone();
-            self.tasks.spawn(async move { hub.watch(deadline).await });
+            self.tasks.spawn(async move { hub.reissue_overdue(deadline).await });
         }
     }
 }
@@ -100,9 +100,9 @@ impl WorkerBackend for RemoteWorkers {
         self.watch_deadline();
         let mut stop = stop.clone();
         tokio::select! {
-            () = self.hub.wait_for(self.options.min_workers) => Ok(Some(self.hub.clone())),
+            () = self.hub.wait_for_workers(self.options.min_workers) => Ok(Some(self.hub.clone())),
             () = stop.wait() => {
-                self.hub.farewell(End::Stopped).await;
+                self.hub.farewell(RunEnd::Stopped).await;
                 Ok(None)
             }
             Ok(error) = &mut failure => Err(Failure::Security(error.to_string())),
@@ -119,7 +119,7 @@ impl WorkerBackend for RemoteWorkers {
         format!("go on with `{again}`, or in one process with `fedlayer resume {folder}`")
     }
 
-    async fn close(&mut self, end: End) {
+    async fn close(&mut self, end: RunEnd) {
         self.hub.farewell(end).await;
     }
 }

@@ -6,7 +6,7 @@ use ::csv::StringRecord;
 use fedlayer_core::{in_backticks, quoted};
 
 use super::{
-    super::{DecodeError, Fault, Place, Source},
+    super::{DecodeError, DecodeFault, FilePosition, FileReader},
     Columns,
 };
 
@@ -23,7 +23,7 @@ pub struct Heading {
 
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ColumnRole {
     /// The feature at this place of an example.
     Feature(usize),
     Label,
@@ -42,7 +42,7 @@ const GROUPS: [&str; 2] = ["group", "groups"];
 
 /// Reads the columns' names, or counts them where the file has none; of a test file where `training` is known.
 pub(super) fn names<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     first: &StringRecord,
     columns: Columns<'_>,
     training: Option<&Heading>,
@@ -63,10 +63,10 @@ pub(super) fn names<R: Read>(
 
 /// What each column of a training file is.
 pub(super) fn of_training<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
-) -> Result<(Vec<Role>, Heading), DecodeError> {
+) -> Result<(Vec<ColumnRole>, Heading), DecodeError> {
     for name in columns.ignore {
         place(source, names, "ignore", name)?;
     }
@@ -98,11 +98,11 @@ pub(super) fn of_training<R: Read>(
 
 /// What each column of a test file is: what the column of its name is in training.
 pub(super) fn of_test<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
     training: &Heading,
-) -> Result<Vec<Role>, DecodeError> {
+) -> Result<Vec<ColumnRole>, DecodeError> {
     let wanted = || training.features.iter().chain([&training.label]);
     let known = |name: &&String| {
         wanted().any(|wanted| wanted == *name)
@@ -129,20 +129,20 @@ pub(super) fn of_test<R: Read>(
 
 /// Gives every column its role, by its name.
 fn roles<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
     heading: &Heading,
-) -> Result<Vec<Role>, DecodeError> {
+) -> Result<Vec<ColumnRole>, DecodeError> {
     let places: std::collections::HashMap<&str, usize> =
         heading.features.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
     let role = |name: &String| match places.get(name.as_str()) {
-        _ if columns.ignore.contains(name) => Role::Ignored,
-        _ if *name == heading.label => Role::Label,
-        Some(&at) => Role::Feature(at),
-        None => Role::Group,
+        _ if columns.ignore.contains(name) => ColumnRole::Ignored,
+        _ if *name == heading.label => ColumnRole::Label,
+        Some(&at) => ColumnRole::Feature(at),
+        None => ColumnRole::Group,
     };
-    let roles: Vec<Role> = names.iter().map(role).collect();
+    let roles: Vec<ColumnRole> = names.iter().map(role).collect();
     each_once(source, names, &roles)?;
     if heading.features.is_empty() {
         let (count, taken) = (names.len(), 1 + usize::from(heading.group.is_some()));
@@ -156,12 +156,12 @@ fn roles<R: Read>(
 
 /// Refuses a name that two columns have, unless they are ignored.
 fn each_once<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
-    roles: &[Role],
+    roles: &[ColumnRole],
 ) -> Result<(), DecodeError> {
     let mut seen = std::collections::HashMap::new();
-    let taken = names.iter().enumerate().filter(|(at, _)| roles[*at] != Role::Ignored);
+    let taken = names.iter().enumerate().filter(|(at, _)| roles[*at] != ColumnRole::Ignored);
     for (at, name) in taken {
         if let Some(first) = seen.insert(name, at) {
             let found = format!("`{name}` twice, in columns {} and {}", first + 1, at + 1);
@@ -174,7 +174,7 @@ fn each_once<R: Read>(
 
 /// Refuses columns without a name, as pandas writes row numbers, among those that are `free`.
 fn all_named<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
     free: &[usize],
 ) -> Result<(), DecodeError> {
@@ -200,7 +200,7 @@ fn all_named<R: Read>(
 
 /// The label among the columns that are `free`, where the scenario does not name it.
 fn label<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
     free: &[usize],
 ) -> Result<usize, DecodeError> {
@@ -235,7 +235,7 @@ const BLANKS: &str = "columns between blanks are not read: `pandas.read_csv(\"tr
 
 /// The owner among the columns, where the scenario does not name it.
 fn group<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
 ) -> Result<Option<usize>, DecodeError> {
@@ -262,7 +262,7 @@ fn group<R: Read>(
 
 /// Where the column stands that a `key` of the scenario names.
 fn place<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     names: &[String],
     key: &str,
     name: &str,
@@ -300,9 +300,9 @@ fn count_up(names: &[&String]) -> bool {
 }
 
 fn fault<R: Read>(
-    source: &Source<R>,
+    source: &FileReader<R>,
     found: impl Into<String>,
     expected: impl Into<String>,
 ) -> DecodeError {
-    source.fault_at(Place::Line(1), Fault::Shape, found, expected)
+    source.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, expected)
 }
