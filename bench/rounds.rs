@@ -14,13 +14,8 @@ use fedlayer_core::{
     ClientId, FederatedData, Plan, Trainer,
     spec::{DataSpec, Optimizer},
 };
-<<<<<<< HEAD
-use fedlayer_data::{EmptyShelf, Library};
-use fedlayer_runtime::{CommittedRound, Journal, LocalPool, TrainerFactory, run_plan, shutdown};
-=======
 use fedlayer_data::{Library, NoFiles};
-use fedlayer_runtime::{Committed, Journal, TrainerFactory, WorkerPool, run, shutdown};
->>>>>>> 7b80c54394f54fb817f34fd67d0cfa943bfa3e33
+use fedlayer_runtime::{CommittedRound, Journal, LocalPool, TrainerFactory, run_plan, shutdown};
 use fedlayer_torch::{Device, TorchTrainer};
 use tch::{
     Kind, Tensor,

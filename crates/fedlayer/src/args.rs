@@ -19,9 +19,7 @@ use fedlayer_torch::DeviceChoice;
 
 use self::short_forms::ShortForms;
 pub(crate) use self::{analyze::AnalyzeArgs, parse::parse};
-use crate::{
-    address::Address, exit::Failure, fetch::Source, numbers::within,
-};
+use crate::{address::Address, exit::Failure, fetch::Source, numbers::within};
 
 /// A federated averaging simulator for people who study which layers to average.
 ///

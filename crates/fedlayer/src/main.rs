@@ -71,8 +71,7 @@ fn main() {
     signals::survive_file_limits();
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    let done =
-        open_files::raise_limit().and_then(|()| commands::perform(&cli.command, &screen));
+    let done = open_files::raise_limit().and_then(|()| commands::perform(&cli.command, &screen));
     let code = match done {
         Ok(()) => 0,
         Err(failure) => {

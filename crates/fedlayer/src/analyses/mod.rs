@@ -12,7 +12,7 @@ mod results;
 use std::sync::Arc;
 
 use fedlayer_core::{Plan, analyze, spec::AnalysisSpec};
-use fedlayer_runtime::{PooledTrainer, LocalPool};
+use fedlayer_runtime::{LocalPool, PooledTrainer};
 
 use self::pending::PendingAnalysis;
 pub(crate) use self::{

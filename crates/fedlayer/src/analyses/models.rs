@@ -9,10 +9,10 @@ use fedlayer_core::{
 
 use crate::{exit::Failure, plan_folder::PlanFolder, trainers::Trainers};
 
-/// Where the models come from.
+/// The origin of the models that are analysed.
 #[derive(Debug)]
-pub(crate) enum Source {
-    /// A plan's checkpoints.
+pub(crate) enum ModelOrigin {
+    /// The checkpoints of a plan.
     Run(PlanFolder),
     /// Files or values.
     Given(GivenModels),
@@ -22,18 +22,18 @@ pub(crate) enum Source {
 pub(super) fn subjects(
     spec: &AnalysisSpec,
     plan: &Arc<Plan>,
-    source: &Source,
+    origin: &ModelOrigin,
     trainers: &Trainers,
     trainer: &mut dyn Trainer,
 ) -> Result<Vec<Subject>, Failure> {
     let wrong = |reason: String| wrong(spec, reason);
-    match source {
-        Source::Run(folder) => {
+    match origin {
+        ModelOrigin::Run(folder) => {
             let start = trainer.initial(plan.root_seed().child("initial parameters"));
             let start = start.map_err(|error| wrong(error.to_string()))?;
             of_run(spec, plan, folder, trainers, &Arc::new(start))
         }
-        Source::Given(models) => {
+        ModelOrigin::Given(models) => {
             let data = trainers.data(plan).map_err(Failure::Data)?;
             let models = given(models, plan, trainers).map_err(wrong)?;
             let initial = plan.initial.as_ref().map(|file| trainers.values(file, &plan.layout));

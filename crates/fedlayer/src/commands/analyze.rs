@@ -1,180 +1,76 @@
 //! `fedlayer analyze`: one measurement on the models of a run, or on two or more files.
+//!
+//! * `model_choice`: the models, and the files that belong to them.
+//! * `default_strategy`: the strategy of the models if none is named.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod default_strategy;
+mod model_choice;
 
-use fedlayer_core::{
-    Plan, Rounds, in_backticks,
-    spec::{AnalysisSpec, Average, GivenModels, Rule, StrategySpec},
-};
-use fedlayer_scenario::{Scenario, Setting, ValidScenario};
-use fedlayer_torch::DeviceChoice;
+use std::sync::Arc;
 
-use super::{
-    Laboratory,
-    models::Source,
-    plan_of,
-    results::{self, Made, Results},
-    show,
-};
+use fedlayer_core::{Plan, in_backticks, spec::AnalysisSpec};
+use fedlayer_scenario::{Setting, ValidScenario};
+
+use self::{default_strategy::DefaultStrategy, model_choice::ModelChoice};
+use super::device;
 use crate::{
+    analyses::{self, AnalysisOutput, AnalysisRunner, Question, plan_of},
     args::AnalyzeArgs,
-    data::Data,
     exit::Failure,
     files,
-    folders::Folders,
-    locator::FileName,
-    plan_folder::PlanFolder,
-    reopen::data_of,
-    run::{open, shared, workers},
-    run_folder::{self, RunFolder},
-    run_note::RunNote,
+    process::signals,
     scenario,
     screen::Screen,
-    signals,
     trainers::Trainers,
-    verify::{self, Depth},
 };
 
-/// The measurements that say something about each model alone.
-const ALONE: [&str; 3] = ["hessian", "flatness", "criticality"];
-
-/// `fedlayer analyze`.
-pub(crate) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
+/// Makes one analysis. Nothing of it is written before all is measured.
+pub(super) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
     let words = "interrupted; nothing of this analysis was written";
     let _at_once = signals::end_at_once(screen, words.to_owned());
-    let run = match &args.models[..] {
-        [run] if RunFolder::is_one(run) => Some(run.as_path()),
-        [one] if files::is_folder(one) || (args.scenario.is_none() && is_nothing(one)) => {
-            return Err(Failure::NoRun(one.clone()));
-        }
-        [_] => {
-            return Err(Failure::Models(
-                "found one file; an analysis takes a run folder, or two or more files or models of runs".to_owned(),
-            ));
-        }
-        _ => None,
-    };
-    let (path, note) = match (run, &args.scenario) {
-        (Some(run), None) => {
-            verify::check(run, Depth::Records, |_, _| {})?.demand(run, screen)?;
-            (run_folder::scenario_file(run), Some(run_folder::read_note(run)?))
-        }
-        (Some(_), Some(_)) => {
-            let words = "a run has its scenario in its folder; leave `--scenario` out";
-            return Err(Failure::Models(words.to_owned()));
-        }
-        (None, Some(scenario)) => (scenario.clone(), None),
-        (None, None) => {
-            let words = "files of values do not say what network they are for and on what data: name a scenario with `--scenario`";
-            return Err(Failure::Models(words.to_owned()));
-        }
-    };
-    if run.is_some() && args.initial.is_some() {
-        let words = "a run knows its initial model; leave `--initial` out";
-        return Err(Failure::Models(words.to_owned()));
-    }
-    let data = data(args, run, &path, note.as_ref())?;
+    let choice = ModelChoice::of(args, screen)?;
+    let data = choice.data(args)?;
+    let path = choice.scenario();
     let text = files::read_text(&path)?;
+    let default = default_strategy(args, &choice, &text);
+    let strategy = default.as_ref().map(|default| &*default.name);
+    let settings = settings(args, &choice, strategy.or(args.strategy.as_deref()))?;
     let asking = fedlayer_scenario::with_only_analysis(&text, &args.measure);
-    let chosen = strategy(args, run, &text);
-    let strategy = chosen.as_ref().map(|(name, _)| name.as_str()).or(args.strategy.as_deref());
-    let settings = settings(args, run, strategy)?;
     let read = scenario::read_text(&path, &asking, &settings, &data, screen)?;
     let (spec, plan) = asked(read, args.variant.as_deref())?;
-    if let Some((_, note)) = chosen {
-        note.iter().for_each(|note| screen.talk(note));
-    }
-    let choice = match (args.means.device, &note) {
-        (Some(choice), _) => choice,
-        (None, Some(note)) => {
-            note.device.parse().map_err(|error| Failure::Device(format!("{error}")))?
-        }
-        (None, None) => DeviceChoice::Cpu,
-    };
-    let trainers = Arc::new(Trainers::new(open(choice)?, data));
+    default.iter().flat_map(|default| &default.note).for_each(|note| screen.talk(note));
+    let trainers = Arc::new(Trainers::new(choice.device(args)?, data));
     trainers.data(&plan).map_err(Failure::Data)?;
-    let (source, results) = places(args, run, &spec, &plan);
+    let (origin, results) = (choice.origin(&spec, &plan), choice.results(args, &plan));
     results.check()?;
-    let laboratory = Laboratory { trainers: &trainers, workers: workers(&args.means)?, screen };
-    let name = results.free(&results::name(&spec));
-    let made = laboratory.make(&spec, &name, &plan, &source, &results)?;
-    tell(args, &made, screen)
+    let workers = device::workers(&args.compute)?;
+    let runner = AnalysisRunner { trainers: &trainers, workers, screen };
+    let name = results.free(&analyses::file_name(&spec));
+    let question = Question { spec: &spec, name: &name, plan: &plan };
+    let output = runner.make(question, &origin, &results)?;
+    show(args, &output, screen)
 }
 
-/// Whether a path is neither there nor the address of a model.
-fn is_nothing(path: &Path) -> bool {
-    !files::exists(path) && !path.to_string_lossy().contains(':')
-}
-
-/// The data of the run, or of the scenario in the file `scenario`; files of the command line are where it says, seen from the current folder.
-fn data(
+/// Chooses a strategy of the run, unless the command line names one.
+fn default_strategy(
     args: &AnalyzeArgs,
-    run: Option<&Path>,
-    scenario: &Path,
-    note: Option<&RunNote>,
-) -> Result<Data, Failure> {
-    let option = args.data.data.as_deref();
-    if let (Some(run), Some(note)) = (run, note) {
-        return Ok(data_of(run, note, option)?.0);
-    }
-    let given = args.models.iter().chain(&args.initial);
-    let here = given.filter(|path| files::length_if_any(path).is_some());
-    let known = here.map(|path| (FileName::own(&path.to_string_lossy()), path.clone()));
-    Ok(Data::with_known(Folders::existing(option)?.beside(scenario), known.collect()))
-}
-
-/// The strategy whose models are analysed where none is named: of a run the first that leaves
-/// clients models of their own; and what is said of it, if there are others.
-fn strategy(
-    args: &AnalyzeArgs,
-    run: Option<&Path>,
+    choice: &ModelChoice,
     text: &str,
-) -> Option<(String, Option<String>)> {
-    if args.strategy.is_some() || run.is_none() || ALONE.contains(&&*args.measure) {
-        return None;
-    }
-    // What is wrong with the text is said by whoever reads it next.
-    let scenario: Scenario = toml::from_str(text).ok()?;
-    let listed =
-        args.rounds.as_ref().and_then(|rounds| rounds.split(',').next_back()?.parse().ok());
-    let round = listed.unwrap_or(scenario.rounds);
-    let apart = |strategy: &&StrategySpec| !averages_all(&strategy.average, round);
-    let name = scenario.strategy.iter().find(apart)?.name.clone();
-    let others = scenario.strategy.iter().map(|strategy| &strategy.name);
-    let others: Vec<&String> = others.filter(|other| **other != name).collect();
-    let note = (!others.is_empty()).then(|| {
-        format!(
-            "the models are those of the strategy `{name}`, the first that leaves clients models of their own; `--strategy` takes another: {}",
-            in_backticks(others)
-        )
-    });
-    Some((name, note))
+) -> Option<DefaultStrategy> {
+    let is_open = args.strategy.is_none() && choice.run().is_some();
+    is_open.then(|| DefaultStrategy::of(args, text)).flatten()
 }
 
-/// Whether all layers are averaged in a round.
-fn averages_all(average: &Average, round: u32) -> bool {
-    match average {
-        Average::Always(rule) => *rule == Rule::All,
-        Average::Schedule(entries) => entries.iter().any(|entry| {
-            let holds = Rounds::parse(&entry.rounds).is_ok_and(|rounds| rounds.contains(round));
-            holds && entry.average == Rule::All
-        }),
-    }
-}
-
-/// The analysis that was asked for, and the plan whose models it is made on.
+/// Returns the analysis that was asked for, and the plan of its models.
 fn asked(read: ValidScenario, variant: Option<&str>) -> Result<(AnalysisSpec, Arc<Plan>), Failure> {
     let nothing = || Failure::Fault("a valid scenario without plans or analysis".to_owned());
     let spec = read.scenario.analysis.first().cloned().ok_or_else(nothing)?;
-    let plans = shared(of_variant(read.plans, variant)?);
+    let plans = scenario::shared(of_variant(read.plans, variant)?);
     let plan = plan_of(&spec, &plans).cloned().ok_or_else(nothing)?;
     Ok((spec, plan))
 }
 
-/// The plans of the variant that is named, or all where there is no sweep.
+/// Returns the plans of the named variant, or all plans if the scenario has no sweep.
 fn of_variant(plans: Vec<Plan>, named: Option<&str>) -> Result<Vec<Plan>, Failure> {
     let folder = |plan: &Plan| plan.variant.as_ref().map(|variant| variant.folder.clone());
     let mut folders: Vec<String> = plans.iter().filter_map(folder).collect();
@@ -196,33 +92,10 @@ fn of_variant(plans: Vec<Plan>, named: Option<&str>) -> Result<Vec<Plan>, Failur
     }
 }
 
-/// Where the models come from, and where the results go.
-fn places(
-    args: &AnalyzeArgs,
-    run: Option<&Path>,
-    spec: &AnalysisSpec,
-    plan: &Plan,
-) -> (Source, Results) {
-    let source = match (run, &spec.models) {
-        (Some(run), None) => Source::Run(PlanFolder::of(run, plan)),
-        (_, Some(models)) => Source::Given(models.clone()),
-        (None, None) => Source::Given(GivenModels::Files(Vec::new())),
-    };
-    let results = match (&args.out, run) {
-        (Some(folder), _) => Results::in_folder(folder.clone()),
-        (None, Some(run)) => match &plan.variant {
-            Some(variant) => Results::of(&run.join(&variant.folder)),
-            None => Results::of(run),
-        },
-        (None, None) => Results::in_folder(PathBuf::from("analyses")),
-    };
-    (source, results)
-}
-
-/// What the command line says, as settings of the scenario that asks for the analysis.
+/// Returns the command line as settings of the scenario that asks for the analysis.
 fn settings(
     args: &AnalyzeArgs,
-    run: Option<&Path>,
+    choice: &ModelChoice,
     strategy: Option<&str>,
 ) -> Result<Vec<Setting>, Failure> {
     let text = |text: &str| toml::Value::from(text).to_string();
@@ -243,7 +116,7 @@ fn settings(
     if !args.splits.is_empty() {
         of("splits", list(args.splits.iter().map(|split| text(split)).collect()));
     }
-    if run.is_none() {
+    if choice.run().is_none() {
         let files = args.models.iter().map(|file| text(&file.to_string_lossy())).collect();
         of("models", format!("{{ files = {} }}", list(files)));
     }
@@ -257,10 +130,10 @@ fn settings(
     settings.map_err(|error| Failure::Models(error.to_string()))
 }
 
-/// The numbers on stdout, the files on stderr.
-fn tell(args: &AnalyzeArgs, made: &Made, screen: &Screen) -> Result<(), Failure> {
+/// Shows the numbers on stdout, and the files on stderr.
+fn show(args: &AnalyzeArgs, output: &AnalysisOutput, screen: &Screen) -> Result<(), Failure> {
     if args.json {
-        screen.data(&format!("{}\n", serde_json::to_string_pretty(&made.rows)?))?;
+        screen.data(&format!("{}\n", serde_json::to_string_pretty(&output.rows)?))?;
     }
-    show(std::slice::from_ref(made), args.json, screen)
+    analyses::show(std::slice::from_ref(output), args.json, screen)
 }

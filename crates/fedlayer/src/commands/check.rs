@@ -12,19 +12,21 @@ use fedlayer_torch::Device;
 use serde::Serialize;
 
 use crate::{
-    analyses::{self, AnalysisLine},
     args::ScenarioArgs,
-    begin, classes,
-    cost::{self, Cost, FLOPS},
+    classes,
+    cost::{
+        self, Cost, FLOPS, ModuleSpeed,
+        analyses::{self, AnalysisLine},
+    },
     data::Data,
+    execution::preflight,
     exit::Failure,
     folders::Folders,
     input_files::ambiguities,
     inputs::Inputs,
-    module_speed::ModuleSpeed,
+    process::signals,
     scenario,
     screen::Screen,
-    signals,
     trainers::Trainers,
 };
 
@@ -38,17 +40,17 @@ const SHOWN_VARIANTS: usize = 20;
 const SHOWN_CLASSES: usize = 20;
 
 /// `fedlayer check`.
-pub(crate) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure> {
+pub(super) fn check(args: &ScenarioArgs, screen: &Screen) -> Result<(), Failure> {
     let _at_once = signals::end_at_once(screen, "interrupted".to_owned());
     let folders = Folders::existing(args.data.data.as_deref())?;
     let data = Data::new(folders.beside(&args.scenario));
     let read = scenario::read(&args.scenario, &args.changes()?, &data, screen)?;
-    begin::foresee(&read.plans, screen)?;
+    preflight::foresee(&read.plans, screen)?;
     show(&read, &Trainers::new(Device::Cpu, data), args.json, screen)
 }
 
 /// Prints what a scenario that is read would do and cost.
-pub(crate) fn show(
+pub(super) fn show(
     read: &ValidScenario,
     trainers: &Trainers,
     json: bool,
@@ -61,7 +63,7 @@ pub(crate) fn show(
     let of_first = read.plans.chunk_by(|a, b| a.variant == b.variant).next().unwrap_or_default();
     let data = trainers.data(first).map_err(Failure::Data)?;
     ambiguities(trainers.locator()).iter().for_each(|warning| screen.talk(warning));
-    let report = Report {
+    let report = CheckReport {
         variants: variants(&read.plans),
         layers: layers(first),
         strategies: strategies(of_first),
@@ -81,7 +83,7 @@ pub(crate) fn show(
 
 /// Everything that `check` says.
 #[derive(Debug, Serialize)]
-struct Report {
+struct CheckReport {
     /// The variants of a sweep.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     variants: Vec<Variant>,
@@ -248,9 +250,9 @@ fn analysis_cells(line: &AnalysisLine) -> Vec<String> {
 }
 
 /// A title with its table or its lines.
-type Part = (String, String);
+type Section = (String, String);
 
-impl Report {
+impl CheckReport {
     fn text(&self, plan: &Plan, plans: &[Plan], data: &FederatedData) -> Result<String, Failure> {
         let clients = format!(
             "examples of {} clients with seed {} (common test set: {})",
@@ -272,7 +274,7 @@ impl Report {
         Ok(text.trim_end().to_owned() + "\n")
     }
 
-    fn sweep_part(&self) -> Option<Part> {
+    fn sweep_part(&self) -> Option<Section> {
         let first = self.variants.first()?;
         let shown = self.variants.iter().take(SHOWN_VARIANTS);
         let rows: Vec<_> = shown.map(|variant| vec![variant.label()]).collect();
@@ -288,7 +290,7 @@ impl Report {
         Some((title, text_table(&[("variant", ColumnAlign::Left)], &rows) + &more))
     }
 
-    fn layer_part(&self, plan: &Plan) -> Part {
+    fn layer_part(&self, plan: &Plan) -> Section {
         let parameters = quantity::count(plan.layout.trained_parameters() as u64);
         let heading = [
             ("layer", ColumnAlign::Left),
@@ -303,7 +305,7 @@ impl Report {
         (format!("layers ({parameters} parameters)"), text_table(&heading, &rows))
     }
 
-    fn strategy_part(&self, plan: &Plan, plans: &[Plan]) -> Part {
+    fn strategy_part(&self, plan: &Plan, plans: &[Plan]) -> Section {
         let seeds = plans.iter().filter(|other| other.strategy.name == plan.strategy.name).count();
         let title = format!(
             "strategies ({} of them × {seeds} seeds, {} rounds)",
@@ -319,7 +321,7 @@ impl Report {
         )
     }
 
-    fn analysis_part(&self) -> Option<Part> {
+    fn analysis_part(&self) -> Option<Section> {
         let heading = [
             ("analysis", ColumnAlign::Left),
             ("measures", ColumnAlign::Left),

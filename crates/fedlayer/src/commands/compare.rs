@@ -25,7 +25,7 @@ use crate::{
 
 /// `fedlayer compare`. Of several runs, the folder stands before the strategy's name, and of a sweep its variant: each variant of a strategy
 /// is then one to be compared.
-pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure> {
+pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure> {
     let summaries: Result<Vec<Summary>, Failure> =
         args.runs.iter().map(|run| checked_summary(run, screen)).collect();
     let summaries = summaries?;
@@ -37,7 +37,7 @@ pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     for ((summary, label), run) in summaries.iter().zip(&labels).zip(&args.runs) {
         let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
         let inputs = inputs(&files::read_text_if_any(&run.join(INPUTS))?);
-        let of_variant = |rows| Part::new(label, &text, inputs.clone(), rows);
+        let of_variant = |rows| ComparedSetup::new(label, &text, inputs.clone(), rows);
         parts.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
     }
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
@@ -90,7 +90,7 @@ fn inputs(note: &str) -> BTreeMap<String, String> {
 }
 
 /// Files of the same name with another content.
-fn changed_files(reference: &Part<'_>, other: &Part<'_>) -> Vec<Contrast> {
+fn changed_files(reference: &ComparedSetup<'_>, other: &ComparedSetup<'_>) -> Vec<Contrast> {
     let changed = |(name, content): (&String, &String)| {
         let before = reference.inputs.get(name).filter(|before| *before != content)?;
         Some(Contrast {
@@ -104,7 +104,7 @@ fn changed_files(reference: &Part<'_>, other: &Part<'_>) -> Vec<Contrast> {
 }
 
 /// A run, or a variant of one: strategies that share everything else.
-struct Part<'r> {
+struct ComparedSetup<'r> {
     label: String,
     rows: &'r [SummaryRow],
     /// What its scenario says; nothing where that is not there or not understood.
@@ -113,7 +113,7 @@ struct Part<'r> {
     inputs: BTreeMap<String, String>,
 }
 
-impl<'r> Part<'r> {
+impl<'r> ComparedSetup<'r> {
     fn new(
         run: &str,
         scenario: &str,
@@ -151,9 +151,12 @@ fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
 }
 
 /// How each part's set-up differs from the first one's; parts that are set up alike are left out.
-fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Result<Vec<DifferingRun>, Failure> {
+fn differing_parts(
+    parts: &[ComparedSetup<'_>],
+    anyway: bool,
+) -> Result<Vec<DifferingRun>, Failure> {
     let Some((first, others)) = parts.split_first() else { return Ok(Vec::new()) };
-    let part = |part: &Part<'_>| -> Result<Option<DifferingRun>, Failure> {
+    let part = |part: &ComparedSetup<'_>| -> Result<Option<DifferingRun>, Failure> {
         let mut keys = match (&first.setup, &part.setup) {
             (Some(reference), Some(other)) => reference.contrasts(other)?,
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
@@ -187,9 +190,9 @@ fn against(keys: &[Contrast], anyway: bool) -> Against {
     }
 }
 
-fn as_table(parts: &[Part<'_>], anyway: bool) -> Result<String, Failure> {
+fn as_table(parts: &[ComparedSetup<'_>], anyway: bool) -> Result<String, Failure> {
     let notes = differing_parts(parts, anyway)?;
-    let against = |part: &Part<'_>| {
+    let against = |part: &ComparedSetup<'_>| {
         let note = notes.iter().find(|note| note.run == part.label);
         note.map_or(Against::Paired, |note| note.against)
     };
@@ -208,8 +211,8 @@ struct Merged {
     differing: Vec<DifferingRun>,
 }
 
-fn as_json(scenario: String, parts: &[Part<'_>], anyway: bool) -> Result<String, Failure> {
-    let row = |part: &Part<'_>, row: &SummaryRow| {
+fn as_json(scenario: String, parts: &[ComparedSetup<'_>], anyway: bool) -> Result<String, Failure> {
+    let row = |part: &ComparedSetup<'_>, row: &SummaryRow| {
         let strategy = format!("{}: {}", part.label, row.strategy);
         SummaryRow { variant: None, strategy, ..row.clone() }
     };

@@ -12,106 +12,185 @@ use std::{
 
 use fedlayer_core::printable;
 use fedlayer_runtime::{
-    remote::{PreparedScenario, WorkerConfig, WorkerError, WorkerOutcome, run_worker},
+    Shutdown,
+    remote::{PreparedScenario, Security, WorkerConfig, WorkerError, WorkerOutcome, run_worker},
     shutdown,
 };
 use fedlayer_torch::Device;
 
+use super::device;
 use crate::{
     args::WorkerArgs,
     data::Data,
     exit::Failure,
+    files,
     folders::Folders,
     identity::{identity, processor},
-    run::shared,
-    runtime, scenario,
+    process::{runtime, signals},
+    scenario,
     screen::Screen,
     security::{self, Side},
-    signals,
     trainers::Trainers,
 };
 
-/// `fedlayer worker`.
-pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> {
+/// Works for a coordinator until its run is finished, or the user ends the worker.
+pub(super) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> {
     let security = security::read(&args.security, Side::Worker, screen)?;
-    if security.token.is_some() && security.tls.is_none() && !args.connect.is_near() {
-        if !args.security.insecure {
-            return Err(Failure::Security(format!(
-                "the token would cross the network to {} in the clear: there is no TLS\nhint: give `--certs`, or take the risk with `--insecure`",
-                args.connect
-            )));
-        }
-        screen.talk("warning: the token crosses the network in the clear");
-    }
+    check_token_is_safe(args, &security, screen)?;
     Folders::existing(args.data.data.as_deref())?;
-    let device = args.device.open().map_err(|error| Failure::Device(error.to_string()))?;
+    let device = device::open(args.device)?;
+    let config = config(args, security, device)?;
+    let preparation = Preparation {
+        folder: args.data.data.clone(),
+        device,
+        screen: screen.clone(),
+        failure_code: AtomicU8::new(0),
+    };
+    let preparation = Arc::new(preparation);
+    let outcome = work(&config, &preparation, screen)?;
+    conclude(outcome, &config, &preparation, screen)
+}
+
+/// Refuses to send a token over a network without TLS, unless `--insecure` allows it.
+fn check_token_is_safe(
+    args: &WorkerArgs,
+    security: &Security,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    if security.token.is_none() || security.tls.is_some() || args.connect.is_near() {
+        return Ok(());
+    }
+    if !args.security.insecure {
+        return Err(Failure::Security(format!(
+            "the token would cross the network to {} in the clear: there is no TLS\nhint: give `--certs`, or take the risk with `--insecure`",
+            args.connect
+        )));
+    }
+    screen.talk("warning: the token crosses the network in the clear");
+    Ok(())
+}
+
+/// Returns what the worker tells its coordinator of itself.
+fn config(args: &WorkerArgs, security: Security, device: Device) -> Result<WorkerConfig, Failure> {
     let slots = match (args.slots, device) {
         (Some(slots), _) => slots,
         (None, Device::Cpu) => available_parallelism()?.get() as u32,
         (None, Device::Cuda(_)) => 1,
     };
-    let post = WorkerConfig {
+    let device = match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+    };
+    Ok(WorkerConfig {
         coordinator: args.connect.to_string(),
         security,
-        name: format!("{}:{}", host(), process::id()),
+        name: format!("{}:{}", host_name(), process::id()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         slots,
-        device: match device {
-            Device::Cpu => "cpu".to_owned(),
-            Device::Cuda(_) => "cuda".to_owned(),
-        },
+        device: device.to_owned(),
         processor: processor(),
         patience: args.patience,
-    };
-    let (folder, quiet) = (args.data.data.clone(), screen.clone());
-    // What the same scenario would end with in one process.
-    let code = Arc::new(AtomicU8::new(0));
-    let noted = code.clone();
-    let prepare = move |name: &str, text: &str| {
-        prepare(name, text, folder.as_deref(), device, &quiet).map_err(|failure| {
-            noted.store(failure.code(), Ordering::Relaxed);
+    })
+}
+
+/// The name of this machine.
+fn host_name() -> String {
+    let name = std::env::var("HOSTNAME").ok().or_else(files::host_name);
+    name.map_or_else(|| "worker".to_owned(), |name| printable(&name).into_owned())
+}
+
+/// Prepares this worker for a coordinator's scenario.
+struct Preparation {
+    /// The folder that `--data` names.
+    folder: Option<PathBuf>,
+    device: Device,
+    screen: Screen,
+    /// The exit code of the last failure: that of the same scenario in one process.
+    failure_code: AtomicU8,
+}
+
+impl Preparation {
+    fn prepare(&self, name: &str, text: &str) -> Result<PreparedScenario, String> {
+        self.try_to_prepare(name, text).map_err(|failure| {
+            self.failure_code.store(failure.code(), Ordering::Relaxed);
             failure.words()
         })
-    };
+    }
+
+    /// Makes plans and trainers from the text of a scenario.
+    fn try_to_prepare(&self, name: &str, text: &str) -> Result<PreparedScenario, Failure> {
+        let data = Data::new(Folders::new(self.folder.as_deref()));
+        let read = scenario::read_text(Path::new(name), text, &[], &data, &self.screen)?;
+        let plans = scenario::shared(read.plans);
+        let trainers = Arc::new(Trainers::new(self.device, data));
+        let identity = identity(&plans, &trainers).map_err(Failure::Data)?;
+        Ok(PreparedScenario { plans, identity, factory: trainers })
+    }
+}
+
+/// Works for the coordinator to the end.
+fn work(
+    config: &WorkerConfig,
+    preparation: &Arc<Preparation>,
+    screen: &Screen,
+) -> Result<Result<WorkerOutcome, WorkerError>, Failure> {
     let runtime = runtime::start()?;
-    let (talk, has_tls) = (screen.clone(), post.security.tls.is_some());
-    let ended = runtime.block_on(async {
-        let (stopper, word) = shutdown();
-        let said = screen.clone();
-        tokio::spawn(async move {
-            signals::end().await;
-            said.talk("told to end: what is in training is finished soon or handed back");
-            stopper.stop();
-            signals::end_again().await;
-            signal_hook::low_level::exit(130);
-        });
-        run_worker(&post, Arc::new(prepare), word, move |notice| {
-            talk.talk(&printable(&notice.to_string()))
+    let preparation = preparation.clone();
+    let prepare = move |name: &str, text: &str| preparation.prepare(name, text);
+    let talk = screen.clone();
+    let outcome = runtime.block_on(async {
+        let stop = stop_at_signal(screen.clone());
+        run_worker(config, Arc::new(prepare), stop, move |notice| {
+            talk.talk(&printable(&notice.to_string()));
         })
         .await
     });
     runtime.shutdown_background();
-    match ended {
-        Ok(WorkerOutcome::Finished) => screen.talk("the run is finished"),
-        Ok(WorkerOutcome::Drained) => screen.talk("left"),
-        Err(error @ WorkerError::Setup(_)) => return Err(Failure::Security(error.to_string())),
-        Err(error @ WorkerError::NoCoordinator { .. }) => {
-            let hint = advice(&error.to_string(), has_tls);
-            return Err(Failure::Address(format!("{error}\nhint: {hint}")));
-        }
-        Err(error @ WorkerError::Refused { .. }) => {
-            return Err(Failure::Refused(error.to_string()));
-        }
-        Err(error @ WorkerError::Unprepared(_)) => {
-            let code = code.load(Ordering::Relaxed);
-            return Err(Failure::Unprepared { reason: error.to_string(), code });
-        }
-    }
-    Ok(())
+    Ok(outcome)
 }
 
-/// What may help a worker that found no coordinator. Where somebody answers, but not in HTTP/2, the words of the error depend on which end noticed
-/// first.
+/// Stops the worker at the first ctrl-c (or SIGTERM, or SIGHUP), and the program at the second.
+fn stop_at_signal(screen: Screen) -> Shutdown {
+    let (stopper, stop) = shutdown();
+    tokio::spawn(async move {
+        signals::end().await;
+        screen.talk("told to end: what is in training is finished soon or handed back");
+        stopper.stop();
+        signals::end_again().await;
+        signal_hook::low_level::exit(130);
+    });
+    stop
+}
+
+/// Says how the work ended.
+fn conclude(
+    outcome: Result<WorkerOutcome, WorkerError>,
+    config: &WorkerConfig,
+    preparation: &Preparation,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let error = match outcome {
+        Ok(WorkerOutcome::Finished) => return Ok(screen.talk("the run is finished")),
+        Ok(WorkerOutcome::Drained) => return Ok(screen.talk("left")),
+        Err(error) => error,
+    };
+    let words = error.to_string();
+    Err(match error {
+        WorkerError::Setup(_) => Failure::Security(words),
+        WorkerError::NoCoordinator { .. } => {
+            let hint = advice(&words, config.security.tls.is_some());
+            Failure::Address(format!("{words}\nhint: {hint}"))
+        }
+        WorkerError::Refused { .. } => Failure::Refused(words),
+        WorkerError::Unprepared(_) => {
+            let code = preparation.failure_code.load(Ordering::Relaxed);
+            Failure::Unprepared { reason: words, code }
+        }
+    })
+}
+
+/// Advises a worker that found no coordinator. If something answers, but not in HTTP/2, the words of
+/// the error depend on the end that noticed it first.
 fn advice(error: &str, has_tls: bool) -> &'static str {
     let answered = ["transport error", "http2 error", "h2 protocol error"];
     let unreached = ["tcp connect error", "dns error"];
@@ -128,28 +207,6 @@ fn advice(error: &str, has_tls: bool) -> &'static str {
             "see that the coordinator runs, and that `--connect` names it; `--patience` waits longer"
         }
     }
-}
-
-/// Makes of a coordinator's scenario what its jobs need.
-fn prepare(
-    name: &str,
-    text: &str,
-    folder: Option<&Path>,
-    device: Device,
-    screen: &Screen,
-) -> Result<PreparedScenario, Failure> {
-    let data = Data::new(Folders::new(folder));
-    let read = scenario::read_text(&PathBuf::from(name), text, &[], &data, screen)?;
-    let plans = shared(read.plans);
-    let trainers = Arc::new(Trainers::new(device, data));
-    let identity = identity(&plans, &trainers).map_err(Failure::Data)?;
-    Ok(PreparedScenario { plans, identity, factory: trainers })
-}
-
-/// What this machine calls itself.
-fn host() -> String {
-    let name = std::env::var("HOSTNAME").ok().or_else(crate::files::host_name);
-    name.map_or_else(|| "worker".to_owned(), |name| printable(&name).into_owned())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use std::{path::Path, sync::Arc};
 
 use fedlayer_runtime::{
-    Link, Shutdown, LocalPool,
-    remote::{RunEnd, Metrics},
+    Link, LocalPool, Shutdown,
+    remote::{Metrics, RunEnd},
 };
 
 use crate::{exit::Failure, trainers::Trainers};

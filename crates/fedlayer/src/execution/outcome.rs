@@ -22,11 +22,7 @@ pub(super) struct RoundsOutcome {
 
 impl RoundsOutcome {
     /// Sums up how all plans ended.
-    pub(super) fn of(
-        ends: Vec<PlanEnd>,
-        folder: &RunFolder,
-        backend: &impl WorkerBackend,
-    ) -> Self {
+    pub(super) fn of(ends: Vec<PlanEnd>, folder: &RunFolder, backend: &impl WorkerBackend) -> Self {
         let finished = ends.iter().filter(|(_, end)| end.is_ok()).map(|(plan, _)| plan.clone());
         let finished = finished.collect();
         Self { ended: sum_up(&ends, folder, backend), finished }

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{ClientId, FederatedData, Federation, Plan, stacks};
-use fedlayer_runtime::{CommittedRound, Journal, Link, ResumePoint, RunError, Shutdown, remote::Metrics};
+use fedlayer_runtime::{
+    CommittedRound, Journal, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
+};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{

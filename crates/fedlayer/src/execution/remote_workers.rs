@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use fedlayer_runtime::{
     Shutdown,
-    remote::{ConnectionLimits, RunEnd, Hub, ListenError, BoundPort, Metrics, Security, serve},
+    remote::{BoundPort, ConnectionLimits, Hub, ListenError, Metrics, RunEnd, Security, serve},
 };
 use tokio::{sync::oneshot, task::JoinSet};
 

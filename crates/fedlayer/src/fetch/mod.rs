@@ -133,7 +133,9 @@ impl Job {
             Unpack::AsItIs if files::length_if_any(&path).is_some() => {
                 verify::existing(&path, download).map(|()| true)
             }
-            _ => Ok(outcome(download).all(|name| set_files::either_form(&self.into, name).is_some())),
+            _ => {
+                Ok(outcome(download).all(|name| set_files::either_form(&self.into, name).is_some()))
+            }
         }
     }
 

@@ -80,7 +80,8 @@ pub(crate) struct TimeEstimate {
 impl TimeEstimate {
     /// Of plans one after the other; each with its group and the operations that are left of it.
     pub(crate) fn new(plans: impl IntoIterator<Item = (String, PerPhase)>) -> Self {
-        let row = |(group, left)| PlanWork { group, left, done: CompletedWork::default(), commits: 0 };
+        let row =
+            |(group, left)| PlanWork { group, left, done: CompletedWork::default(), commits: 0 };
         Self { plans: plans.into_iter().map(row).collect(), at_once: 1 }
     }
 
@@ -171,8 +172,9 @@ mod tests {
         let plans = [rounds(1.0), rounds(20.0), rounds(20.0), rounds(20.0)];
         let group = |plan: usize| if plan == 0 { "all" } else { "none" }.to_owned();
         let left = |plan: &Vec<PerPhase>| plan.iter().copied().sum::<PerPhase>();
-        let mut estimate =
-            TimeEstimate::new(plans.iter().enumerate().map(|(index, plan)| (group(index), left(plan))));
+        let mut estimate = TimeEstimate::new(
+            plans.iter().enumerate().map(|(index, plan)| (group(index), left(plan))),
+        );
         assert_eq!(estimate.left(), None, "nothing is known before the first round");
         let mut remaining: f64 = plans.iter().flatten().map(|&round| seconds(round).sum()).sum();
         for (index, plan) in plans.iter().enumerate() {

@@ -43,7 +43,12 @@ impl RunProgress {
     /// Of all plans, in their order. It speaks until [`close`](Self::close).
     pub(crate) fn new(screen: &Screen, plans: Vec<PlanStart>) -> Self {
         let began = Instant::now();
-        Self::timed(screen, ProgressState::new(plans), Arc::new(move || began.elapsed()), Heartbeat::EVERY)
+        Self::timed(
+            screen,
+            ProgressState::new(plans),
+            Arc::new(move || began.elapsed()),
+            Heartbeat::EVERY,
+        )
     }
 
     /// As [`new`](Self::new), by another clock and with another time between two looks at it.
