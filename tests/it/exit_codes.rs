@@ -1,4 +1,4 @@
-//! Every exit code of the README's table, each provoked.
+//! Every exit code of the table of docs/cli.md, each provoked.
 
 use std::{
     collections::BTreeSet,
@@ -87,20 +87,20 @@ const CASES: [Case; 23] = [
 const FAULT: i32 = 70;
 
 #[test]
-fn each_exit_code_means_what_the_readme_says() {
+fn each_exit_code_means_what_the_page_says() {
     for Case { code, how, provoke } in CASES {
         let place = Place::with(DIGITS);
         assert_eq!(provoke(&place), Some(code), "{how}");
     }
     let provoked: BTreeSet<i32> = CASES.iter().map(|case| case.code).chain([FAULT]).collect();
-    assert_eq!(provoked, promised(), "the README's table");
+    assert_eq!(provoked, promised(), "the table of docs/cli.md");
 }
 
-/// The codes in the README's table.
+/// The codes in the table of docs/cli.md.
 fn promised() -> BTreeSet<i32> {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let table = readme.split("| exit code | means |").nth(1).unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let page = fs::read_to_string(page).unwrap();
+    let table = page.split("| exit code | means |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let codes = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(','));
     codes.map(|code| code.trim().parse().unwrap()).collect()

@@ -13,6 +13,8 @@ mod commands;
 mod compare;
 mod contract;
 mod data;
+mod docs;
+mod earlier_runs;
 mod exit_codes;
 mod fetch;
 mod initial;

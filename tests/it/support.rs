@@ -80,15 +80,19 @@ impl Place {
     /// The program with its arguments separated by blanks, in this folder.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedlayer"));
+        self.in_folder(command.args(arguments.split_whitespace()));
         command
-            .args(arguments.split_whitespace())
+    }
+
+    /// Sets the folder and the environment of a command: nothing of the machine's own.
+    pub(crate) fn in_folder(&self, command: &mut Command) {
+        command
             .current_dir(self.folder.path())
             .env_remove("RUST_LOG")
             .env_remove("FEDLAYER_DATA")
             .env("XDG_DATA_HOME", self.path("home"))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs the program to its end.

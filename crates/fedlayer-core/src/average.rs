@@ -178,7 +178,7 @@ mod tests {
     fn blocks_do_not_show() {
         let layout = Arc::new(Layout::new([("a", vec![3 * BLOCK + 5])]).unwrap());
         let ramp = |k: f32| {
-            let values = (0..layout.parameters()).map(|i| i as f32 * k).collect();
+            let values = (0..layout.value_count()).map(|i| i as f32 * k).collect();
             Params::new(layout.clone(), values).unwrap()
         };
         let mut mean = Params::zeros(layout.clone());

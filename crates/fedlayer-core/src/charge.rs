@@ -1,4 +1,4 @@
-//! [`charge`]: the bytes that a strategy would send, whatever the transport.
+//! [`traffic`]: the bytes that a strategy would send, whatever the transport.
 
 use crate::{ClientId, Federation, Layer, LayerBytes, LayerSet};
 
@@ -9,7 +9,7 @@ use crate::{ClientId, Federation, Layer, LayerBytes, LayerSet};
 ///
 /// Running statistics, and the counter of batches with them, are sent with their layer where they are averaged. Where every client keeps its own, they are
 /// sent once, in the initial model.
-pub fn charge(
+pub fn traffic(
     federation: &Federation,
     reported: &[ClientId],
     missing: impl IntoIterator<Item = ClientId>,

@@ -16,7 +16,7 @@ pub struct Spread {
 /// How a strategy differs from the reference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// The mean of the per-seed differences, or the difference of the means; see [`Against`].
+    /// The mean of the per-seed differences, or the difference of the means; see [`Pairing`].
     pub mean: f64,
     /// Half the width of its 95 % confidence interval by Student's t; absent where there are too few seeds for one.
     pub half_width: Option<f64>,
@@ -24,7 +24,7 @@ pub struct Difference {
 
 /// How a strategy is set against the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Against {
+pub enum Pairing {
     /// Seed by seed, on the seeds that both have and on which both committed the same number of rounds: runs with the same seed share
     /// data, initial weights and cohorts, and what they have in common drops out.
     Paired,
@@ -44,7 +44,7 @@ pub struct Candidate<'r> {
     /// One row per seed.
     pub rows: Vec<&'r SummaryRow>,
     /// How it is set against the first candidate.
-    pub against: Against,
+    pub pairing: Pairing,
 }
 
 /// A number of a [`SummaryRow`] that strategies are compared by.
@@ -57,7 +57,7 @@ pub struct Quantity {
 }
 
 /// The numbers that strategies are compared by, in the order of tables.
-pub const MEASURES: [Quantity; 9] = [
+pub const QUANTITIES: [Quantity; 9] = [
     Quantity { name: "test_accuracy", of: |row| row.test_accuracy },
     Quantity { name: "test_loss", of: |row| row.test_loss },
     Quantity { name: "client_accuracy_mean", of: |row| row.client_accuracy_mean },
@@ -71,20 +71,20 @@ pub const MEASURES: [Quantity; 9] = [
 
 /// One strategy in a comparison.
 #[derive(Debug, Clone)]
-pub struct Compared {
+pub struct ComparedStrategy {
     /// The strategy's name.
     pub strategy: String,
     /// The number of seeds.
     pub seeds: usize,
     /// The fewest and the most committed rounds over the seeds: they differ where a run failed.
     pub rounds: (u32, u32),
-    /// Per measure, in the order of [`MEASURES`].
+    /// Per measure, in the order of [`QUANTITIES`].
     pub spreads: Vec<Option<Spread>>,
     /// How it was set against the first strategy.
-    pub against: Against,
+    pub pairing: Pairing,
     /// Per measure, against the first strategy; absent for the first strategy itself.
     pub differences: Vec<Option<Difference>>,
-    /// The seeds that both strategies have but on which they committed different numbers of rounds; no pair of [`Against::Paired`].
+    /// The seeds that both strategies have but on which they committed different numbers of rounds; no pair of [`Pairing::Paired`].
     pub unequal_rounds: Vec<u64>,
     /// The layers that had the largest barrier, most frequent first.
     pub max_layers: Vec<String>,
@@ -98,7 +98,7 @@ pub struct Compared {
 ///
 /// Runs with the same seed share data, initial weights, cohorts and batches, so that differences are taken seed by seed: what all
 /// strategies have in common drops out.
-pub fn compare(rows: &[SummaryRow]) -> Vec<Compared> {
+pub fn compare(rows: &[SummaryRow]) -> Vec<ComparedStrategy> {
     let mut names: Vec<&str> = Vec::new();
     for row in rows {
         if !names.contains(&row.strategy.as_str()) {
@@ -108,23 +108,23 @@ pub fn compare(rows: &[SummaryRow]) -> Vec<Compared> {
     let candidate = |name: &str| Candidate {
         name: name.to_owned(),
         rows: rows.iter().filter(|row| row.strategy == name).collect(),
-        against: Against::Paired,
+        pairing: Pairing::Paired,
     };
     let candidates: Vec<Candidate<'_>> = names.into_iter().map(candidate).collect();
     compare_candidates(&candidates)
 }
 
 /// Compares candidates, whichever runs they come from; the first is the reference.
-pub fn compare_candidates(candidates: &[Candidate<'_>]) -> Vec<Compared> {
+pub fn compare_candidates(candidates: &[Candidate<'_>]) -> Vec<ComparedStrategy> {
     let Some((first, others)) = candidates.split_first() else { return Vec::new() };
     let mut compared =
-        vec![Compared { differences: vec![None; MEASURES.len()], ..one(first, first) }];
+        vec![ComparedStrategy { differences: vec![None; QUANTITIES.len()], ..one(first, first) }];
     compared.extend(others.iter().map(|candidate| one(candidate, first)));
     compared
 }
 
 /// One candidate against the reference.
-fn one(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> Compared {
+fn one(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> ComparedStrategy {
     let own = &candidate.rows;
     let spread = |measure: &Quantity| {
         let values: Option<Vec<f64>> = own.iter().map(|row| (measure.of)(row)).collect();
@@ -135,13 +135,13 @@ fn one(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> Compared {
     let difference = |measure: &Quantity| difference(measure, candidate, reference);
     let committed = own.iter().map(|row| row.rounds);
     let without_test = own.iter().map(|row| row.clients_without_test);
-    Compared {
+    ComparedStrategy {
         strategy: candidate.name.clone(),
         seeds: own.len(),
         rounds: (committed.clone().min().unwrap_or(0), committed.max().unwrap_or(0)),
-        spreads: MEASURES.iter().map(spread).collect(),
-        against: candidate.against,
-        differences: MEASURES.iter().map(difference).collect(),
+        spreads: QUANTITIES.iter().map(spread).collect(),
+        pairing: candidate.pairing,
+        differences: QUANTITIES.iter().map(difference).collect(),
         unequal_rounds: pairs(candidate, reference)
             .filter(|(row, partner)| row.rounds != partner.rounds)
             .map(|(row, _)| row.seed)
@@ -179,11 +179,11 @@ fn difference(
     let values = |candidate: &Candidate<'_>| -> Option<Vec<f64>> {
         candidate.rows.iter().map(|row| (measure.of)(row)).collect()
     };
-    match candidate.against {
-        Against::Paired => by_seed(false),
-        Against::PairedOverRounds => by_seed(true),
-        Against::Independent => independent(&values(candidate)?, &values(reference)?),
-        Against::Nothing => None,
+    match candidate.pairing {
+        Pairing::Paired => by_seed(false),
+        Pairing::PairedOverRounds => by_seed(true),
+        Pairing::Independent => independent(&values(candidate)?, &values(reference)?),
+        Pairing::Nothing => None,
     }
 }
 
@@ -272,9 +272,9 @@ mod tests {
         assert_eq!(compared[0].spreads[4], None);
     }
 
-    fn candidate<'r>(name: &str, rows: &'r [SummaryRow], against: Against) -> Candidate<'r> {
+    fn candidate<'r>(name: &str, rows: &'r [SummaryRow], pairing: Pairing) -> Candidate<'r> {
         let rows = rows.iter().filter(|row| row.strategy == name).collect();
-        Candidate { name: name.to_owned(), rows, against }
+        Candidate { name: name.to_owned(), rows, pairing }
     }
 
     #[test]
@@ -289,8 +289,8 @@ mod tests {
         assert!((difference.mean - 0.1).abs() < 1e-12, "seed 1 alone");
         assert_eq!(difference.half_width, None);
         let all = [
-            candidate("all", &rows, Against::Paired),
-            candidate("none", &rows, Against::PairedOverRounds),
+            candidate("all", &rows, Pairing::Paired),
+            candidate("none", &rows, Pairing::PairedOverRounds),
         ];
         let difference = compare_candidates(&all)[1].differences[0].unwrap();
         assert!((difference.mean + 0.25).abs() < 1e-12, "both seeds");
@@ -310,8 +310,8 @@ mod tests {
             row("reference", 7, 0.85),
         ];
         let all = [
-            candidate("reference", &rows, Against::Paired),
-            candidate("own", &rows, Against::Independent),
+            candidate("reference", &rows, Pairing::Paired),
+            candidate("own", &rows, Pairing::Independent),
         ];
         let difference = compare_candidates(&all)[1].differences[0].unwrap();
         assert!((difference.mean - mean).abs() < 1e-12);
@@ -322,8 +322,8 @@ mod tests {
     fn runs_that_cannot_be_compared_have_no_difference() {
         let rows = [row("digits", 1, 0.9), row("cifar", 1, 0.2)];
         let all = [
-            candidate("digits", &rows, Against::Paired),
-            candidate("cifar", &rows, Against::Nothing),
+            candidate("digits", &rows, Pairing::Paired),
+            candidate("cifar", &rows, Pairing::Nothing),
         ];
         assert!(compare_candidates(&all)[1].differences.iter().all(Option::is_none));
     }

@@ -1,4 +1,4 @@
-//! [`Checkup`]: the clients' models right after averaging, on the common test set and on each client's own test data.
+//! [`RoundEvaluation`]: the clients' models right after averaging, on the common test set and on each client's own test data.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::{
 
 /// The evaluation of the clients' models right after averaging. Models that clients share are evaluated on the test set once.
 #[derive(Debug)]
-pub struct Checkup {
+pub struct RoundEvaluation {
     models: Vec<Arc<Params>>,
     /// Per client: which of the models is its own.
     clients: Vec<(ClientId, usize)>,
 }
 
-impl Checkup {
+impl RoundEvaluation {
     /// Plans the evaluation of the models of `clients`.
     pub fn new(federation: &Federation, clients: impl IntoIterator<Item = ClientId>) -> Self {
         let mut models: Vec<Arc<Params>> = Vec::new();

@@ -47,7 +47,7 @@ pub struct Examples {
     /// The number of classes; every label is below it.
     pub classes: usize,
     /// The values of all examples, one after another: `(N, …shape)`, row-major.
-    pub values: Values,
+    pub values: ExampleValues,
     /// The labels of each example: `(N, targets)`, row-major.
     pub labels: Vec<u32>,
     /// The labels of one example.
@@ -61,7 +61,7 @@ pub struct Examples {
 
 /// The values of examples, as they are held in memory.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Values {
+pub enum ExampleValues {
     /// As the model sees them. Tokens are whole numbers.
     Floats(Vec<f32>),
     /// Bytes of images, a quarter of the size; the model sees byte · factor + offset of the channel.
@@ -95,7 +95,7 @@ impl Examples {
         Self {
             shape,
             classes,
-            values: Values::Floats(features),
+            values: ExampleValues::Floats(features),
             labels,
             targets: 1,
             groups: None,
@@ -123,8 +123,8 @@ impl Examples {
         let width = self.features();
         let range = index * width..(index + 1) * width;
         match &self.values {
-            Values::Floats(values) => into.extend_from_slice(&values[range]),
-            Values::Bytes { bytes, channels } => {
+            ExampleValues::Floats(values) => into.extend_from_slice(&values[range]),
+            ExampleValues::Bytes { bytes, channels } => {
                 let planes = bytes[range].chunks_exact(width / channels.len().max(1));
                 for (plane, channel) in planes.zip(channels) {
                     into.extend(plane.iter().map(|&byte| channel.of(byte)));
@@ -150,10 +150,10 @@ impl Examples {
         hash_words(hasher, self.shape.iter().map(|&length| length as u32));
         hash_words(hasher, [self.classes as u32, self.targets as u32]);
         match &self.values {
-            Values::Floats(values) => {
+            ExampleValues::Floats(values) => {
                 hash_words(hasher, values.iter().map(|value| value.to_bits()))
             }
-            Values::Bytes { bytes, channels } => {
+            ExampleValues::Bytes { bytes, channels } => {
                 let channels =
                     channels.iter().flat_map(|&Affine { factor, offset }| [factor, offset]);
                 hash_words(hasher, channels.map(f32::to_bits));

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::{
-    BarrierRow, Kind, Layer, LayerSet, Metric, Params, distance,
-    study::{Direction, EndModel, Study},
+    BarrierKind, BarrierRow, Layer, LayerSet, Metric, Params, distance,
+    study::{BarrierStudy, Direction, EndModel},
 };
 
 /// Per direction and layer (the whole model last): ‖Δ‖₂ and the cosine of the movements, both over trained values.
@@ -41,12 +41,12 @@ impl Geometry {
     }
 
     /// One row a value: per layer and whole, per base and as mean and max over the bases; then the parameters of every measured set.
-    pub(crate) fn rows(&self, study: &Study) -> Vec<BarrierRow> {
+    pub(crate) fn rows(&self, study: &BarrierStudy) -> Vec<BarrierRow> {
         let row = |metric, set: &str, base: &str, value: Option<f64>| BarrierRow {
             round: study.round,
             split: None,
             metric,
-            kind: Kind::Geometry,
+            kind: BarrierKind::Geometry,
             set: set.to_owned(),
             base: base.to_owned(),
             alpha: None,
@@ -72,11 +72,11 @@ impl Geometry {
             }
         }
         let mut seen = Vec::new();
-        for measure in &study.measures {
-            if !seen.contains(&&measure.set) {
-                seen.push(&measure.set);
-                let parameters = measure.set.parameters() as f64;
-                let set = measure.set.to_string();
+        for target in &study.targets {
+            if !seen.contains(&&target.set) {
+                seen.push(&target.set);
+                let parameters = target.set.parameters() as f64;
+                let set = target.set.to_string();
                 rows.push(row(Metric::Parameters, &set, "mean", Some(parameters)));
             }
         }

@@ -1,4 +1,4 @@
-//! [`matching`]: the layers that a name or a glob of a scenario means.
+//! [`matching_layers`]: the layers that a name or a glob of a scenario means.
 
 use globset::Glob;
 
@@ -8,7 +8,7 @@ use crate::Layout;
 ///
 /// # Errors
 /// When the pattern is not a glob; the text says why.
-pub fn matching(layout: &Layout, pattern: &str) -> Result<Vec<usize>, String> {
+pub fn matching_layers(layout: &Layout, pattern: &str) -> Result<Vec<usize>, String> {
     let matcher = Glob::new(pattern).map_err(|error| error.kind().to_string())?.compile_matcher();
     let names = layout.names().enumerate();
     Ok(names.filter(|(_, name)| matcher.is_match(name.as_str())).map(|(index, _)| index).collect())

@@ -80,13 +80,13 @@ impl LayerSet {
 
     /// Whether the set holds every value of the model. Where running statistics stay with the model, the set of all layers does not.
     pub fn holds_every_value(&self) -> bool {
-        matches!(&self.ranges[..], [only] if *only == (0..self.layout.parameters()))
+        matches!(&self.ranges[..], [only] if *only == (0..self.layout.value_count()))
     }
 
     /// The ranges of the flat parameters that are not among [`ranges`](Self::ranges), ascending.
     pub fn rest(&self) -> Vec<Range<usize>> {
         let starts = std::iter::once(0).chain(self.ranges.iter().map(|range| range.end));
-        let ends = self.ranges.iter().map(|range| range.start).chain([self.layout.parameters()]);
+        let ends = self.ranges.iter().map(|range| range.start).chain([self.layout.value_count()]);
         starts.zip(ends).map(|(start, end)| start..end).filter(|range| !range.is_empty()).collect()
     }
 

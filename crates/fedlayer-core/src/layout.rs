@@ -175,7 +175,7 @@ impl Layout {
 
     /// The same layers, whose running statistics belong to whom `ownership` says.
     #[must_use]
-    pub fn owned_by(&self, ownership: Ownership) -> Self {
+    pub fn with_ownership(&self, ownership: Ownership) -> Self {
         Self { layers: self.layers.clone(), ownership }
     }
 
@@ -205,7 +205,7 @@ impl Layout {
     }
 
     /// The number of values of the whole model, running statistics included.
-    pub fn parameters(&self) -> usize {
+    pub fn value_count(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.range.end)
     }
 
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(names, ["fc1", "block.0.conv", "scale"]);
         assert_eq!(layout.layers()[0].range, 0..9);
         assert_eq!(layout.layers()[1].range, 9..12);
-        assert_eq!(layout.parameters(), 13);
+        assert_eq!(layout.value_count(), 13);
         assert_eq!(layout.index_of("scale"), Some(2));
     }
 

@@ -65,7 +65,7 @@ impl Params {
     /// # Errors
     /// [`ParamsError::Length`] when their number is not the layout's.
     pub fn new(layout: Arc<Layout>, values: Vec<f32>) -> Result<Self, ParamsError> {
-        let expected = layout.parameters();
+        let expected = layout.value_count();
         if values.len() != expected {
             return Err(ParamsError::Length { found: values.len(), expected });
         }
@@ -74,7 +74,7 @@ impl Params {
 
     /// Parameters that are all zero.
     pub fn zeros(layout: Arc<Layout>) -> Self {
-        let values = vec![0.0; layout.parameters()];
+        let values = vec![0.0; layout.value_count()];
         Self { layout, values }
     }
 
@@ -137,7 +137,7 @@ impl Params {
 
 /// Checks that values are as many as the layout's parameters, and finite.
 pub(crate) fn check_values(layout: &Layout, values: &[f32]) -> Result<(), ParamsError> {
-    let expected = layout.parameters();
+    let expected = layout.value_count();
     if values.len() != expected {
         return Err(ParamsError::Length { found: values.len(), expected });
     }

@@ -1,5 +1,5 @@
 //! [`Point`]: a model that is evaluated: an end model, a mix of two, or a mix's random twin. Made only where it is evaluated.
-//! [`Part`]: what one of its layers is made of, so that what several points share is known without making them.
+//! [`PointLayer`]: what one of its layers is made of, so that what several points share is known without making them.
 
 use std::{borrow::Cow, cmp::Ordering, ops::Range, sync::Arc};
 
@@ -49,14 +49,14 @@ impl Point {
     }
 
     /// What the layer with this index, counted from the input, is made of.
-    pub fn part(&self, layer: usize) -> Part {
+    pub fn layer(&self, layer: usize) -> PointLayer {
         let source = match self {
             Self::Model(params) => Source::Model(params.clone()),
             Self::Mix(mix) => mix.source(layer),
             Self::Twin { mix, .. } if !mix.set.contains(layer) => Source::Model(mix.base.clone()),
             Self::Twin { mix, seed } => Source::Twin { mix: mix.clone(), seed: *seed },
         };
-        Part { layer, source }
+        PointLayer { layer, source }
     }
 }
 
@@ -64,7 +64,7 @@ impl Point {
 ///
 /// Models are told apart by where they lie in memory, not by their values: a part keeps its models alive, so that none can take another's place.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct PointLayer {
     layer: usize,
     source: Source,
 }
@@ -77,10 +77,10 @@ enum Source {
     Twin { mix: Mix, seed: Seed },
 }
 
-/// See [`Part::key`].
+/// See [`PointLayer::key`].
 type Key = (usize, [usize; 2], u64, Option<(Vec<usize>, Seed)>);
 
-impl Part {
+impl PointLayer {
     /// The values of the layer, in the layout's order. Those of a twin are drawn with all others of its set: who wants several
     /// takes them from [`Point::params`].
     pub fn values(&self) -> Cow<'_, [f32]> {
@@ -118,22 +118,22 @@ impl Part {
     }
 }
 
-impl PartialEq for Part {
+impl PartialEq for PointLayer {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Part {}
+impl Eq for PointLayer {}
 
-impl PartialOrd for Part {
+impl PartialOrd for PointLayer {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 /// Any order, for ordered maps; it is another one in another run.
-impl Ord for Part {
+impl Ord for PointLayer {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
@@ -278,12 +278,12 @@ mod tests {
             ("b.num_batches_tracked", vec![], Role::Statistic),
             ("c.weight", vec![4], Role::Trained),
         ];
-        Arc::new(Layout::with_roles(tensors).unwrap().owned_by(ownership))
+        Arc::new(Layout::with_roles(tensors).unwrap().with_ownership(ownership))
     }
 
     fn model(layout: &Arc<Layout>, seed: u64) -> Arc<Params> {
         let mut generator = Seed::new(seed).generator();
-        let values = (0..layout.parameters()).map(|_| StandardNormal.sample(&mut generator));
+        let values = (0..layout.value_count()).map(|_| StandardNormal.sample(&mut generator));
         Arc::new(Params::new(layout.clone(), values.collect()).unwrap())
     }
 
@@ -325,7 +325,7 @@ mod tests {
             for point in &points {
                 let params = point.params();
                 for (index, layer) in layout.layers().iter().enumerate() {
-                    let part = point.part(index);
+                    let part = point.layer(index);
                     let values = bits(params.range(&layer.range));
                     assert_eq!(bits(&part.values()), values, "layer {index} of {point:?}");
                     let first = known.entry(part).or_insert_with(|| values.clone());
@@ -345,12 +345,12 @@ mod tests {
             Point::Mix(Mix { base: base.clone(), other: other.clone(), set, weight })
         };
         let (of_a, of_b) = (Point::Model(a.clone()), Point::Model(b.clone()));
-        assert_eq!(mix(&a, &b, 0.5).part(1), of_a.part(1));
-        assert_eq!(mix(&a, &b, 1.0).part(0), of_b.part(0));
-        assert_eq!(mix(&a, &b, 0.0).part(0), of_a.part(0));
-        assert_eq!(mix(&a, &b, 0.25).part(0), mix(&b, &a, 0.75).part(0));
-        assert_ne!(mix(&a, &b, 0.25).part(0), mix(&b, &a, 0.25).part(0));
-        assert_ne!(of_a.part(0), of_a.part(1));
-        assert_ne!(of_a.part(0), of_b.part(0));
+        assert_eq!(mix(&a, &b, 0.5).layer(1), of_a.layer(1));
+        assert_eq!(mix(&a, &b, 1.0).layer(0), of_b.layer(0));
+        assert_eq!(mix(&a, &b, 0.0).layer(0), of_a.layer(0));
+        assert_eq!(mix(&a, &b, 0.25).layer(0), mix(&b, &a, 0.75).layer(0));
+        assert_ne!(mix(&a, &b, 0.25).layer(0), mix(&b, &a, 0.25).layer(0));
+        assert_ne!(of_a.layer(0), of_a.layer(1));
+        assert_ne!(of_a.layer(0), of_b.layer(0));
     }
 }

@@ -106,7 +106,7 @@ pub struct BarrierRow {
     /// What was measured.
     pub metric: Metric,
     /// Which sweep or which extra the value belongs to.
-    pub kind: Kind,
+    pub kind: BarrierKind,
     /// The layers: `all`, or names joined by `+`.
     pub set: String,
     /// The base: a client, `a<-b` for a pair, or `mean` or `max` over all bases.
@@ -140,7 +140,7 @@ pub enum Metric {
 /// Which sweep or which extra a barrier row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum BarrierKind {
     /// An unmixed model: its own loss, no barrier.
     End,
     /// All layers.
@@ -170,7 +170,7 @@ pub enum Kind {
 }
 
 /// The word that records use.
-impl fmt::Display for Kind {
+impl fmt::Display for BarrierKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::End => "end",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Missing, MissingRecord, RoundRecord};
+use crate::{ClientId, MissingCause, MissingRecord, RoundRecord};
 
 /// The client-rounds of a run without an update that counts. Clients that were drawn to drop out are not among them: that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct RefusalCause {
 impl MissingRecord {
     /// Whether the client should have reported: it was not drawn to drop out.
     pub fn is_refused(&self) -> bool {
-        self.reason != Missing::Dropped.to_string()
+        self.reason != MissingCause::Dropped.to_string()
     }
 }
 

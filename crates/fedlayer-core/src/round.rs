@@ -30,7 +30,7 @@ pub struct Training {
     attempt: u32,
     waiting: Vec<ClientId>,
     reported: BTreeMap<ClientId, Update>,
-    missing: BTreeMap<ClientId, Missing>,
+    missing: BTreeMap<ClientId, MissingCause>,
 }
 
 /// A round whose clients have reported.
@@ -106,7 +106,7 @@ pub enum Action {
         refusal: Refusal,
     },
     /// Measure the barriers, average, and evaluate; then report [`Event::Probed`].
-    Probe(Gathered),
+    Probe(CohortUpdates),
     /// Write the round down for good.
     Commit {
         /// The round.
@@ -116,7 +116,7 @@ pub enum Action {
 
 /// What the clients of a round came to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gathered {
+pub struct CohortUpdates {
     /// The round.
     pub round: u32,
     /// The attempt that succeeded.
@@ -124,12 +124,12 @@ pub struct Gathered {
     /// The updates, by client, ascending.
     pub updates: Vec<Update>,
     /// The clients of the cohort that did not report, and why.
-    pub missing: BTreeMap<ClientId, Missing>,
+    pub missing: BTreeMap<ClientId, MissingCause>,
 }
 
 /// Why a client of the cohort has no update.
 #[derive(Debug, Clone, PartialEq, Error)]
-pub enum Missing {
+pub enum MissingCause {
     /// It was drawn to drop out.
     #[error("dropped out")]
     Dropped,
@@ -193,7 +193,7 @@ pub enum Failure {
     },
 }
 
-/// The rounds of one run. [`on`](Self::on) takes it by value: the old state is gone when the new one is there.
+/// The rounds of one run. [`handle`](Self::handle) takes it by value: the old state is gone when the new one is there.
 #[derive(Debug, Clone)]
 pub struct Machine {
     plan: Arc<Plan>,
@@ -213,7 +213,7 @@ impl Machine {
 
     /// Takes an event; returns the run as it stands then, and what has to be done, in order.
     #[must_use]
-    pub fn on(self, event: Event) -> (Self, Vec<Action>) {
+    pub fn handle(self, event: Event) -> (Self, Vec<Action>) {
         let Self { plan, phase } = self;
         let (phase, actions) = match (phase, event) {
             (Phase::Joining, Event::Joined { committed }) => {
@@ -270,7 +270,7 @@ fn too_few(
     plan: &Plan,
     round: u32,
     reported: usize,
-    missing: &BTreeMap<ClientId, Missing>,
+    missing: &BTreeMap<ClientId, MissingCause>,
 ) -> Failure {
     let ClientsSpec { min_clients: needed, attempts, .. } = plan.clients;
     Failure::TooFewClients { round, reported, needed, attempts, missing: in_words(missing) }
@@ -293,7 +293,7 @@ pub fn foreseen_failure(plan: &Plan, budget: &mut u64) -> Option<Failure> {
 }
 
 /// Who is missing and why, cause by cause in the order of the clients: `clients 0 and 3 dropped out; client 2 failed: out of memory`.
-fn in_words(missing: &BTreeMap<ClientId, Missing>) -> String {
+fn in_words(missing: &BTreeMap<ClientId, MissingCause>) -> String {
     let mut causes: Vec<(String, Vec<ClientId>)> = Vec::new();
     for (&client, why) in missing {
         let why = why.to_string();
@@ -315,7 +315,7 @@ impl Training {
     /// Draws the cohort of an attempt.
     fn draw(plan: &Plan, round: u32, attempt: u32) -> Self {
         let cohort = Cohort::draw(plan, round, attempt);
-        let dropped = cohort.dropped.into_iter().map(|client| (client, Missing::Dropped));
+        let dropped = cohort.dropped.into_iter().map(|client| (client, MissingCause::Dropped));
         Self {
             round,
             attempt,
@@ -342,7 +342,7 @@ impl Training {
         match result {
             Ok(update) if update.client != client => {
                 let refusal = Refusal::OtherClient(update.client);
-                self.missing.insert(client, Missing::Failed(refusal.to_string()));
+                self.missing.insert(client, MissingCause::Failed(refusal.to_string()));
                 actions.push(Action::Refuse { ticket, refusal });
             }
             Ok(update) => match update.check(&plan.layout) {
@@ -350,12 +350,12 @@ impl Training {
                     self.reported.insert(client, *update);
                 }
                 Err(error) => {
-                    self.missing.insert(client, Missing::Refused(error.clone()));
+                    self.missing.insert(client, MissingCause::Refused(error.clone()));
                     actions.push(Action::Refuse { ticket, refusal: Refusal::Update(error) });
                 }
             },
             Err(reason) => {
-                self.missing.insert(client, Missing::Failed(reason));
+                self.missing.insert(client, MissingCause::Failed(reason));
             }
         }
         if !self.waiting.is_empty() {
@@ -376,7 +376,7 @@ impl Training {
         }
         match self.missing.get(&ticket.client) {
             None if !self.reported.contains_key(&ticket.client) => Some(Refusal::Foreign),
-            Some(Missing::Dropped) => Some(Refusal::Foreign),
+            Some(MissingCause::Dropped) => Some(Refusal::Foreign),
             _ => Some(Refusal::Repeated),
         }
     }
@@ -384,10 +384,10 @@ impl Training {
     /// Ends the training: goes on with those who reported, tries again, or gives up.
     fn close(mut self, plan: &Plan) -> (Phase, Vec<Action>) {
         let late = std::mem::take(&mut self.waiting);
-        self.missing.extend(late.into_iter().map(|client| (client, Missing::Late)));
+        self.missing.extend(late.into_iter().map(|client| (client, MissingCause::Late)));
         let (round, attempt) = (self.round, self.attempt);
         if self.reported.len() >= plan.clients.min_clients as usize {
-            let gathered = Gathered {
+            let gathered = CohortUpdates {
                 round,
                 attempt,
                 updates: self.reported.into_values().collect(),

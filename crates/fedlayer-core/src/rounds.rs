@@ -1,15 +1,15 @@
-//! [`Rounds`]: the rounds that a schedule's entry holds for, as a scenario writes them.
+//! [`RoundRange`]: the rounds that a schedule's entry holds for, as a scenario writes them.
 
 /// A run of rounds, counted from 1: `"3"`, `"1-5"`, or `"6-"` up to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rounds {
+pub struct RoundRange {
     /// The first round.
     pub first: u32,
     /// The last round; the end of the run where there is none.
     pub last: Option<u32>,
 }
 
-impl Rounds {
+impl RoundRange {
     /// Reads `"3"`, `"1-5"` or `"6-"`.
     ///
     /// # Errors
@@ -54,17 +54,17 @@ mod tests {
 
     #[test]
     fn reads_one_round_a_range_and_an_open_end() {
-        assert_eq!(Rounds::parse("3"), Ok(Rounds { first: 3, last: Some(3) }));
-        assert_eq!(Rounds::parse(" 1 - 5 "), Ok(Rounds { first: 1, last: Some(5) }));
-        assert_eq!(Rounds::parse("6-"), Ok(Rounds { first: 6, last: None }));
+        assert_eq!(RoundRange::parse("3"), Ok(RoundRange { first: 3, last: Some(3) }));
+        assert_eq!(RoundRange::parse(" 1 - 5 "), Ok(RoundRange { first: 1, last: Some(5) }));
+        assert_eq!(RoundRange::parse("6-"), Ok(RoundRange { first: 6, last: None }));
         for wrong in ["", "0", "0-3", "5-1", "a", "1-b", "-3", "1-2-3"] {
-            assert!(Rounds::parse(wrong).is_err(), "`{wrong}` was taken");
+            assert!(RoundRange::parse(wrong).is_err(), "`{wrong}` was taken");
         }
     }
 
     #[test]
     fn overlap_is_symmetric() {
-        let [a, b, c] = ["1-5", "5-", "6-7"].map(|text| Rounds::parse(text).unwrap());
+        let [a, b, c] = ["1-5", "5-", "6-7"].map(|text| RoundRange::parse(text).unwrap());
         assert!(a.overlaps(&b) && b.overlaps(&a) && b.overlaps(&c) && c.overlaps(&b));
         assert!(!a.overlaps(&c) && !c.overlaps(&a));
         assert!(a.contains(5) && !a.contains(6) && b.contains(u32::MAX));

@@ -1,19 +1,19 @@
-//! [`Rows`]: barrier records of one split, from the evaluations that a [`Study`] asked for.
+//! [`Rows`]: barrier records of one split, from the evaluations that a [`BarrierStudy`] asked for.
 
 use std::borrow::Cow;
 
 use crate::{
-    BarrierRow, BarrierSummary, Estimate, Evaluation, Kind, LayerName, LayerSet, Metric,
+    BarrierKind, BarrierRow, BarrierSummary, Estimate, Evaluation, LayerName, LayerSet, Metric,
     barrier::Ends,
     differences,
     spec::{Baseline, SplitSpec},
-    study::{Direction, Study},
-    sweep::Measure,
+    study::{BarrierStudy, Direction},
+    sweep::TargetSet,
 };
 
 /// The evaluations of one split, as losses and as errors.
 pub(crate) struct Rows<'a> {
-    study: &'a Study,
+    study: &'a BarrierStudy,
     split: SplitSpec,
     /// Per metric: per point, one value per example.
     values: Vec<(Metric, Vec<Vec<f64>>)>,
@@ -37,7 +37,11 @@ type Numbered<'a> = (usize, &'a Direction);
 type ByBase = Vec<(String, Estimate)>;
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new(study: &'a Study, split: SplitSpec, evaluations: &[Evaluation]) -> Self {
+    pub(crate) fn new(
+        study: &'a BarrierStudy,
+        split: SplitSpec,
+        evaluations: &[Evaluation],
+    ) -> Self {
         let losses = |evaluation: &Evaluation| {
             evaluation.losses.iter().map(|&loss| f64::from(loss)).collect::<Vec<f64>>()
         };
@@ -64,7 +68,7 @@ impl<'a> Rows<'a> {
                     .map(|(&alpha, lines)| At { metric: *metric, values, baseline, alpha, lines })
                     .collect();
                 let mut seen = Vec::new();
-                for Measure { kind, set } in &self.study.measures {
+                for TargetSet { kind, set } in &self.study.targets {
                     let by_alpha: Vec<(At<'_>, ByBase)> =
                         grid.iter().map(|&at| (at, self.barriers(at, set))).collect();
                     for (at, by_base) in &by_alpha {
@@ -94,7 +98,7 @@ impl<'a> Rows<'a> {
                 round: self.study.round,
                 split: Some(self.split),
                 metric,
-                kind: Kind::End,
+                kind: BarrierKind::End,
                 set: "none".to_owned(),
                 base: client.to_string(),
                 alpha: None,
@@ -120,7 +124,9 @@ impl<'a> Rows<'a> {
     /// The equal-norm twins of a set over the α grid, where the scenario asks for them.
     fn twin_rows(&self, grid: &[At<'_>], set: &LayerSet) -> Vec<BarrierRow> {
         let wanted = grid.iter().filter(|_| self.study.spec.twins > 0);
-        wanted.flat_map(|&at| self.rows_of(at, Kind::Twin, set, &self.twins(at, set))).collect()
+        wanted
+            .flat_map(|&at| self.rows_of(at, BarrierKind::Twin, set, &self.twins(at, set)))
+            .collect()
     }
 
     /// Per direction, a baseline that does not depend on the set.
@@ -168,10 +174,10 @@ impl<'a> Rows<'a> {
     /// B_full − Σ_l B_l, where the scenario asks for both.
     fn interaction(&self, at: At<'_>) -> Vec<BarrierRow> {
         let sets = |kind| {
-            let measures = self.study.measures.iter().filter(move |measure| measure.kind == kind);
-            measures.map(|measure| &measure.set).collect::<Vec<_>>()
+            let targets = self.study.targets.iter().filter(move |target| target.kind == kind);
+            targets.map(|target| &target.set).collect::<Vec<_>>()
         };
-        let (full, layers) = (sets(Kind::Full), sets(Kind::Layer));
+        let (full, layers) = (sets(BarrierKind::Full), sets(BarrierKind::Layer));
         let (Some(full), false) = (full.first(), layers.is_empty()) else {
             return Vec::new();
         };
@@ -182,7 +188,7 @@ impl<'a> Rows<'a> {
             }
             rest
         });
-        self.rows_of(at, Kind::Interaction, full, &interactions)
+        self.rows_of(at, BarrierKind::Interaction, full, &interactions)
     }
 
     /// The largest value over the α grid, with its α (the first where several have it), where there is a grid.
@@ -196,7 +202,7 @@ impl<'a> Rows<'a> {
             let (at, largest) = by_alpha.iter().reduce(|best, next| {
                 if value(&next.1, base) > value(&best.1, base) { next } else { best }
             })?;
-            Some(self.row(*at, Kind::Peak, set, &largest[base]))
+            Some(self.row(*at, BarrierKind::Peak, set, &largest[base]))
         };
         bases.filter_map(peak).collect()
     }
@@ -225,14 +231,20 @@ impl<'a> Rows<'a> {
         estimates
     }
 
-    fn rows_of(&self, at: At<'_>, kind: Kind, set: &LayerSet, by_base: &ByBase) -> Vec<BarrierRow> {
+    fn rows_of(
+        &self,
+        at: At<'_>,
+        kind: BarrierKind,
+        set: &LayerSet,
+        by_base: &ByBase,
+    ) -> Vec<BarrierRow> {
         by_base.iter().map(|base| self.row(at, kind, set, base)).collect()
     }
 
     fn row(
         &self,
         at: At<'_>,
-        kind: Kind,
+        kind: BarrierKind,
         set: &LayerSet,
         (base, estimate): &(String, Estimate),
     ) -> BarrierRow {
@@ -259,7 +271,7 @@ fn size(estimate: &Estimate) -> f64 {
 /// The barriers that tables show: test loss, baseline `mean`, α = ½, mean over the bases. Absent where the scenario does not measure
 /// them, or where a loss was not finite.
 pub fn summarize(rows: &[BarrierRow]) -> BarrierSummary {
-    let shown = |kind: Kind| {
+    let shown = |kind: BarrierKind| {
         rows.iter().filter(move |row| {
             row.kind == kind
                 && row.metric == Metric::Loss
@@ -270,11 +282,11 @@ pub fn summarize(rows: &[BarrierRow]) -> BarrierSummary {
         })
     };
     let layers: Option<Vec<_>> =
-        shown(Kind::Layer).map(|row| Some((row.value?, &row.set))).collect();
+        shown(BarrierKind::Layer).map(|row| Some((row.value?, &row.set))).collect();
     let largest =
         layers.into_iter().flatten().reduce(|best, next| if next.0 > best.0 { next } else { best });
     let is_end = |row: &&BarrierRow| {
-        (row.kind, row.metric, row.split) == (Kind::End, Metric::Loss, Some(SplitSpec::Test))
+        (row.kind, row.metric, row.split) == (BarrierKind::End, Metric::Loss, Some(SplitSpec::Test))
     };
     let ends: Option<Vec<f64>> = rows.iter().filter(is_end).map(|row| row.value).collect();
     let ends = ends.unwrap_or_default().into_iter();
@@ -282,7 +294,7 @@ pub fn summarize(rows: &[BarrierRow]) -> BarrierSummary {
     let best = ends.reduce(f64::min);
     BarrierSummary {
         end_loss_spread: worst.zip(best).map(|(worst, best)| worst - best),
-        full_barrier: shown(Kind::Full).find_map(|row| row.value),
+        full_barrier: shown(BarrierKind::Full).find_map(|row| row.value),
         max_layer_barrier: largest.map(|(value, _)| value),
         max_layer: largest.map(|(_, set)| LayerName::new(set.as_str())),
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use rand::seq::index;
 
 use crate::{
-    LayerSet, Layout, Rounds, Seed, matching,
+    LayerSet, Layout, RoundRange, Seed, matching_layers,
     spec::{Average, Rule},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct LayerSchedule {
     layout: Arc<Layout>,
-    entries: Vec<(Rounds, Resolved)>,
+    entries: Vec<(RoundRange, Resolved)>,
 }
 
 /// A rule whose layers are known, or are known as soon as the round is.
@@ -32,11 +32,13 @@ impl LayerSchedule {
     pub fn new(average: &Average, layout: &Arc<Layout>) -> Result<Self, String> {
         let entries = match average {
             Average::Always(rule) => {
-                vec![(Rounds { first: 1, last: None }, resolve(rule, layout)?)]
+                vec![(RoundRange { first: 1, last: None }, resolve(rule, layout)?)]
             }
             Average::Schedule(entries) => entries
                 .iter()
-                .map(|entry| Ok((Rounds::parse(&entry.rounds)?, resolve(&entry.average, layout)?)))
+                .map(|entry| {
+                    Ok((RoundRange::parse(&entry.rounds)?, resolve(&entry.average, layout)?))
+                })
                 .collect::<Result<_, String>>()?,
         };
         Ok(Self { layout: layout.clone(), entries })
@@ -88,7 +90,7 @@ fn resolve(rule: &Rule, layout: &Arc<Layout>) -> Result<Resolved, String> {
 pub fn named_layers(layout: &Arc<Layout>, patterns: &[String]) -> Result<LayerSet, String> {
     let mut members = BTreeSet::new();
     for pattern in patterns {
-        let found = matching(layout, pattern)?;
+        let found = matching_layers(layout, pattern)?;
         if found.is_empty() {
             return Err(format!("`{pattern}` matches no layer"));
         }

@@ -1,4 +1,4 @@
-//! [`Study`]: the barriers of one round: first the list of probes that they need, each once, then the rows.
+//! [`BarrierStudy`]: the barriers of one round: first the list of probes that they need, each once, then the rows.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,20 +9,20 @@ use crate::{
     mean_model,
     rows::Rows,
     spec::{BarrierSpec, Baseline, Between, SplitSpec, Weighting},
-    sweep::{Measure, measures},
+    sweep::{TargetSet, target_sets},
     weights,
 };
 
 /// The barriers of one round, between the models that local training made and before anything is averaged.
 ///
-/// [`Study::probes`] says what has to be evaluated; [`Study::rows`] makes the records from the evaluations. No point is evaluated twice:
+/// [`BarrierStudy::probes`] says what has to be evaluated; [`BarrierStudy::rows`] makes the records from the evaluations. No point is evaluated twice:
 /// the first step of a cumulative sweep *is* that layer's mix, the last step *is* the full mix, which all bases share where no value
 /// stays with the base.
 #[derive(Debug)]
-pub struct Study {
+pub struct BarrierStudy {
     pub(crate) spec: BarrierSpec,
     pub(crate) round: u32,
-    pub(crate) measures: Vec<Measure>,
+    pub(crate) targets: Vec<TargetSet>,
     pub(crate) directions: Vec<Direction>,
     pub(crate) geometry: Geometry,
     /// The clients whose models the end models are.
@@ -90,7 +90,7 @@ enum Key {
     Mix { base: usize, toward: Toward, layers: Vec<usize>, weight_bits: u64, twin: Option<u32> },
 }
 
-impl Study {
+impl BarrierStudy {
     /// Plans the barriers between the models of a cohort, in client order.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl Study {
         let mut study = Self {
             spec: spec.clone(),
             round,
-            measures: measures(&spec.sets, mean.layout(), seed),
+            targets: target_sets(&spec.sets, mean.layout(), seed),
             geometry: Geometry::new(&directions, ends, &shares),
             directions,
             points: Points::default(),
@@ -133,7 +133,7 @@ impl Study {
         let twin_seed = seed.child("twin").index(self.round.into());
         for (d, direction) in self.directions.iter().enumerate() {
             let base = &updates[direction.base].params;
-            for Measure { set, .. } in &self.measures {
+            for TargetSet { set, .. } in &self.targets {
                 let mix = |alpha: f64| Mix {
                     base: base.clone(),
                     other: direction.toward.clone(),

@@ -1,16 +1,16 @@
-//! [`measures`]: the layer sets whose barriers are measured, sweep by sweep.
+//! [`target_sets`]: the layer sets whose barriers are measured, sweep by sweep.
 
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
 
-use crate::{Kind, LayerSet, Layout, Seed, named_layers, spec::SetSpec};
+use crate::{BarrierKind, LayerSet, Layout, Seed, named_layers, spec::SetSpec};
 
 /// A layer set whose barrier is measured, and the sweep that asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Measure {
+pub struct TargetSet {
     /// The sweep.
-    pub kind: Kind,
+    pub kind: BarrierKind,
     /// The layers.
     pub set: LayerSet,
 }
@@ -18,37 +18,39 @@ pub struct Measure {
 /// The layer sets that a scenario asks for, in its order. `seed` is the run's: the random order is drawn once per run.
 ///
 /// A named set that matches no layer is left out; a validated plan has none.
-pub fn measures(specs: &[SetSpec], layout: &Arc<Layout>, seed: Seed) -> Vec<Measure> {
+pub fn target_sets(specs: &[SetSpec], layout: &Arc<Layout>, seed: Seed) -> Vec<TargetSet> {
     let count = layout.layers().len();
     let set = |members: &[usize]| LayerSet::new(layout.clone(), members.iter().copied());
-    let sets = |spec: &SetSpec| -> (Kind, Vec<LayerSet>) {
+    let sets = |spec: &SetSpec| -> (BarrierKind, Vec<LayerSet>) {
         // A cumulative sweep takes one layer more at each step.
         let cumulative = |order: &[usize]| (1..=order.len()).map(|k| set(&order[..k])).collect();
         match spec {
-            SetSpec::Full => (Kind::Full, vec![LayerSet::all(layout)]),
-            SetSpec::Layers => (Kind::Layer, (0..count).map(|layer| set(&[layer])).collect()),
-            SetSpec::Shallow => (Kind::Shallow, cumulative(&(0..count).collect::<Vec<_>>())),
-            SetSpec::Deep => (Kind::Deep, cumulative(&(0..count).rev().collect::<Vec<_>>())),
+            SetSpec::Full => (BarrierKind::Full, vec![LayerSet::all(layout)]),
+            SetSpec::Layers => {
+                (BarrierKind::Layer, (0..count).map(|layer| set(&[layer])).collect())
+            }
+            SetSpec::Shallow => (BarrierKind::Shallow, cumulative(&(0..count).collect::<Vec<_>>())),
+            SetSpec::Deep => (BarrierKind::Deep, cumulative(&(0..count).rev().collect::<Vec<_>>())),
             SetSpec::Random => {
                 let mut order: Vec<usize> = (0..count).collect();
                 order.shuffle(&mut seed.child("random order").generator());
-                (Kind::Random, cumulative(&order))
+                (BarrierKind::Random, cumulative(&order))
             }
-            SetSpec::Alternating => (Kind::Alternating, cumulative(&alternating(count))),
+            SetSpec::Alternating => (BarrierKind::Alternating, cumulative(&alternating(count))),
             SetSpec::Window(width) => {
                 let layers: Vec<usize> = (0..count).collect();
                 let windows = layers.windows((*width as usize).clamp(1, count));
-                (Kind::Window, windows.map(set).collect())
+                (BarrierKind::Window, windows.map(set).collect())
             }
             SetSpec::Named(patterns) => {
-                (Kind::Named, named_layers(layout, patterns).into_iter().collect())
+                (BarrierKind::Named, named_layers(layout, patterns).into_iter().collect())
             }
         }
     };
     specs
         .iter()
         .map(sets)
-        .flat_map(|(kind, sets)| sets.into_iter().map(move |set| Measure { kind, set }))
+        .flat_map(|(kind, sets)| sets.into_iter().map(move |set| TargetSet { kind, set }))
         .collect()
 }
 
@@ -71,8 +73,8 @@ mod tests {
     fn labels(spec: SetSpec, layers: usize) -> Vec<String> {
         let tensors = (0..layers).map(|layer| (format!("l{layer}"), vec![1]));
         let layout = Arc::new(Layout::new(tensors).unwrap());
-        let measures = measures(&[spec], &layout, Seed::new(1));
-        measures.iter().map(|measure| measure.set.to_string()).collect()
+        let targets = target_sets(&[spec], &layout, Seed::new(1));
+        targets.iter().map(|target| target.set.to_string()).collect()
     }
 
     #[test]

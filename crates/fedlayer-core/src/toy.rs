@@ -52,7 +52,7 @@ impl ToyTrainer {
 
     /// The mean of some examples, and per layer their mean squared distance from it.
     fn moments(&self, examples: &[f32]) -> (Vec<f64>, Vec<f64>) {
-        let width = self.layout.parameters();
+        let width = self.layout.value_count();
         let count = (examples.len() / width).max(1) as f64;
         let mut mean = vec![0.0; width];
         for example in examples.chunks_exact(width) {
@@ -156,7 +156,7 @@ impl Trainer for ToyTrainer {
     /// Every value from the standard normal distribution.
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
         let mut generator = seed.generator();
-        let values = (0..self.layout.parameters()).map(|_| StandardNormal.sample(&mut generator));
+        let values = (0..self.layout.value_count()).map(|_| StandardNormal.sample(&mut generator));
         Params::new(self.layout.clone(), values.collect()).map_err(failed)
     }
 
@@ -168,7 +168,7 @@ impl Trainer for ToyTrainer {
         let evaluate = |probe: &Probe| {
             let params = probe.point.params();
             let values = self.examples(probe.split);
-            let examples = values.chunks_exact(self.layout.parameters());
+            let examples = values.chunks_exact(self.layout.value_count());
             Evaluation { losses: examples.map(|x| self.loss(&params, x)).collect(), correct: None }
         };
         Ok(probes.iter().map(evaluate).collect())
@@ -181,7 +181,7 @@ impl Trainer for ToyTrainer {
         split: Split,
         along: &[Vec<f32>],
     ) -> Result<Derivatives, TrainerError> {
-        let expected = self.layout.parameters();
+        let expected = self.layout.value_count();
         if let Some(other) = along.iter().find(|direction| direction.len() != expected) {
             let found = other.len();
             return Err(TrainerError(format!(

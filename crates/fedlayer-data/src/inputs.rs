@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Affine, DataFacts, Examples, Values,
+    Affine, DataFacts, ExampleValues, Examples,
     spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, ScaleWord, Synthetic},
 };
 
@@ -72,7 +72,7 @@ impl Factor {
 
     /// The examples with their values scaled.
     pub(crate) fn examples(self, mut examples: Examples) -> Examples {
-        if let Values::Floats(values) = &mut examples.values {
+        if let ExampleValues::Floats(values) = &mut examples.values {
             self.apply(values);
         }
         examples
@@ -313,7 +313,7 @@ fn normalized(Part { examples, exact }: Part, channels: &[Moments]) -> Examples 
     let (_, run) = channels_of(&examples.shape);
     let width = examples.features().max(1);
     let channel = |at: usize| channels[at % width / run.max(1)];
-    if let Values::Floats(values) = &mut examples.values {
+    if let ExampleValues::Floats(values) = &mut examples.values {
         match exact {
             Some(exact) => values
                 .iter_mut()
@@ -357,8 +357,8 @@ pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), D
         _ => return Ok(()),
     };
     let is_good = |examples: &&Examples| match &examples.values {
-        Values::Floats(values) => values.iter().all(|value| value.is_finite()),
-        Values::Bytes { channels, .. } => channels
+        ExampleValues::Floats(values) => values.iter().all(|value| value.is_finite()),
+        ExampleValues::Bytes { channels, .. } => channels
             .iter()
             .all(|channel| channel.of(0).is_finite() && channel.of(u8::MAX).is_finite()),
     };

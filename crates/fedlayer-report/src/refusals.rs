@@ -1,18 +1,18 @@
 //! Clients that do not count in some rounds: the mark of their rows, and the lines below the table that say who, when and why.
 
-use fedlayer_core::{Compared, RefusalCause, Refusals, clients_in_words};
+use fedlayer_core::{ComparedStrategy, RefusalCause, Refusals, clients_in_words};
 
 /// Runs that get a line each; of more, the first.
 const SHOWN_RUNS: usize = 4;
 
 /// What stands behind the rounds of a strategy in which clients do not count.
-pub(crate) fn mark(strategy: &Compared) -> &'static str {
+pub(crate) fn mark(strategy: &ComparedStrategy) -> &'static str {
     if strategy.refused.is_empty() { "" } else { "*" }
 }
 
 /// A line for every strategy and seed in which clients do not count; nothing where all do.
-pub(crate) fn lines(strategies: &[&Compared]) -> String {
-    let of = |strategy: &&Compared| {
+pub(crate) fn lines(strategies: &[&ComparedStrategy]) -> String {
+    let of = |strategy: &&ComparedStrategy| {
         let name = strategy.strategy.clone();
         strategy
             .refused

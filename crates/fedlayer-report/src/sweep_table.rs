@@ -1,6 +1,6 @@
 //! [`sweep_table`]: the variants of a scenario side by side; [`sweep_csv`]: the same seed by seed, for other programs.
 
-use fedlayer_core::{Compared, MEASURES, SummaryRow, compare, slug, spec::SweptValue};
+use fedlayer_core::{ComparedStrategy, QUANTITIES, SummaryRow, compare, slug, spec::SweptValue};
 
 use crate::{
     comparison::{cells, explanation, flag, rounds, titles},
@@ -19,11 +19,11 @@ const AFTER: [&str; 2] = ["bytes_up", "bytes_down"];
 pub fn sweep_table(rows: &[SummaryRow]) -> String {
     let keys = keys(rows);
     // Strategies are compared within a variant.
-    let compared: Vec<(&SummaryRow, Vec<Compared>)> = rows
+    let compared: Vec<(&SummaryRow, Vec<ComparedStrategy>)> = rows
         .chunk_by(|a, b| a.variant == b.variant)
         .filter_map(|rows| Some((rows.first()?, compare(rows))))
         .collect();
-    let line = |(first, strategy): (&SummaryRow, &Compared)| {
+    let line = |(first, strategy): (&SummaryRow, &ComparedStrategy)| {
         let mut line: Vec<String> =
             keys.iter().map(|key| value(first, key).unwrap_or(NOTHING).to_owned()).collect();
         line.extend([strategy.strategy.clone(), rounds(strategy.rounds) + mark(strategy)]);
@@ -40,7 +40,7 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
     heading.extend(titles(&BEFORE).into_iter().map(|title| (title, ColumnAlign::Right)));
     heading.push(("at", ColumnAlign::Left));
     heading.extend(titles(&AFTER).into_iter().map(|title| (title, ColumnAlign::Right)));
-    let strategies: Vec<&Compared> = compared.iter().flat_map(|(_, all)| all).collect();
+    let strategies: Vec<&ComparedStrategy> = compared.iter().flat_map(|(_, all)| all).collect();
     let swept: Vec<String> = keys
         .iter()
         .filter(|key| key.name != key.key)
@@ -60,14 +60,14 @@ pub fn sweep_csv(rows: &[SummaryRow]) -> String {
     let keys = keys(rows);
     let mut heading: Vec<String> = keys.iter().map(|key| key.key.clone()).collect();
     heading.extend(["strategy", "seed", "committed_rounds"].map(str::to_owned));
-    heading.extend(MEASURES.iter().map(|measure| measure.name.to_owned()));
+    heading.extend(QUANTITIES.iter().map(|measure| measure.name.to_owned()));
     heading.extend(["max_layer", "folder"].map(str::to_owned));
     let line = |row: &SummaryRow| {
         let mut line: Vec<String> =
             keys.iter().map(|key| value(row, key).unwrap_or_default().to_owned()).collect();
         line.extend([row.strategy.clone(), row.seed.to_string(), row.rounds.to_string()]);
         let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-        line.extend(MEASURES.iter().map(|measure| number((measure.of)(row))));
+        line.extend(QUANTITIES.iter().map(|measure| number((measure.of)(row))));
         line.push(row.max_layer.as_ref().map_or(String::new(), ToString::to_string));
         let variant = row.variant.as_ref().map_or("", |variant| &variant.folder);
         line.push(format!("{variant}/{}/seed-{}", slug(&row.strategy), row.seed));

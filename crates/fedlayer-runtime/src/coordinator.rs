@@ -7,8 +7,9 @@ use std::{
 };
 
 use fedlayer_core::{
-    Action, AverageError, ClientId, Event, Failure, Federation, Gathered, LayerSchedule, Machine,
-    Missing, Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
+    Action, AverageError, ClientId, CohortUpdates, Event, Failure, Federation, LayerSchedule,
+    Machine, MissingCause, Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory,
+    stacks,
 };
 use thiserror::Error;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -149,7 +150,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
                     continue;
                 }
             };
-            let (next, actions) = machine.on(event);
+            let (next, actions) = machine.handle(event);
             machine = next;
             for action in actions {
                 events.extend(self.perform(action).await?);
@@ -250,7 +251,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         self.training = JoinSet::new();
         self.starts.clear();
         let keeps = self.plan.local.optimizer_state == OptimizerMemory::Keep;
-        for stack in stacks(clients, self.plan.layout.parameters(), &self.examples) {
+        for stack in stacks(clients, self.plan.layout.value_count(), &self.examples) {
             let mut jobs = Vec::new();
             for client in stack {
                 let params = federation.model(client);
@@ -291,13 +292,13 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
     }
 
     /// Measures, averages and evaluates; what came out waits for its commit.
-    async fn probe(&mut self, gathered: Gathered) -> Result<(), RunError> {
+    async fn probe(&mut self, gathered: CohortUpdates) -> Result<(), RunError> {
         self.deadline = None;
         self.training = JoinSet::new();
         let train = self.began.elapsed();
         for (client, missing) in &gathered.missing {
             match missing {
-                Missing::Dropped => debug!(%client, "goes on without the client: {missing}"),
+                MissingCause::Dropped => debug!(%client, "goes on without the client: {missing}"),
                 _ => warn!(%client, "goes on without the client: {missing}"),
             }
         }

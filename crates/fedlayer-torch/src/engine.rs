@@ -89,7 +89,7 @@ impl Engine {
         Ok(Self {
             device,
             body,
-            parameters: plan.layout.parameters(),
+            parameters: plan.layout.value_count(),
             layout: plan.layout.clone(),
             local: plan.local.clone(),
             stepper: Stepper::new(&plan.local, &plan.layout, device.into())?,

@@ -116,7 +116,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{Affine, Seed, Values};
+    use fedlayer_core::{Affine, ExampleValues, Seed};
 
     use super::*;
 
@@ -144,7 +144,7 @@ mod tests {
         let white = Affine { factor: 1.0 / 255.0, offset: -0.5 };
         let examples = Examples {
             shape: vec![1, 2, 2],
-            values: Values::Bytes { bytes: vec![255; 4], channels: vec![white] },
+            values: ExampleValues::Bytes { bytes: vec![255; 4], channels: vec![white] },
             ..Examples::new(vec![1], 2, vec![0.0], vec![1])
         };
         let augment = Augment { crop: 2, flip: false };

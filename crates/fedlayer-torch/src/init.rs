@@ -49,7 +49,7 @@ pub(crate) fn initial(
             }
         }
     }
-    let mut values = Vec::with_capacity(layout.parameters());
+    let mut values = Vec::with_capacity(layout.value_count());
     for (tensor, draw) in layout.tensors().zip(draws) {
         let mut generator = seed.child(&tensor.name).generator();
         values.extend(tensor.range.clone().map(|_| draw.value(&mut generator)));
@@ -78,7 +78,7 @@ fn uniform(inputs: usize) -> Draw {
 fn add(op: &Op, draws: &mut Vec<Draw>) {
     match op {
         Op::Conv(conv) => {
-            let inputs = conv.input * conv.kernel * conv.kernel;
+            let inputs = conv.in_channels * conv.kernel * conv.kernel;
             add_weights(conv.init, inputs, conv.bias, draws);
         }
         Op::Linear(linear) => add_linear(linear, draws),
@@ -92,9 +92,9 @@ fn add(op: &Op, draws: &mut Vec<Draw>) {
             body.iter().chain(shortcut).for_each(|op| add(op, draws));
         }
         Op::Embedding(Embedding { .. }) => draws.extend([Draw::Normal(EMBEDDING); 2]),
-        Op::Attention(Attention { qkv, out, .. }) => {
+        Op::Attention(Attention { qkv, out_proj, .. }) => {
             add_linear(qkv, draws);
-            add_linear(out, draws);
+            add_linear(out_proj, draws);
         }
         Op::Activation(_)
         | Op::Pool(_)
@@ -106,7 +106,7 @@ fn add(op: &Op, draws: &mut Vec<Draw>) {
 }
 
 fn add_linear(linear: &Linear, draws: &mut Vec<Draw>) {
-    add_weights(linear.init, linear.input, linear.bias, draws);
+    add_weights(linear.init, linear.in_features, linear.bias, draws);
 }
 
 fn add_weights(init: Init, inputs: usize, has_bias: bool, draws: &mut Vec<Draw>) {

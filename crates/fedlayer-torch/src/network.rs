@@ -161,7 +161,7 @@ mod tests {
             let layout = model.layout(&facts).unwrap();
             let network = Network::new(&model, &layout).unwrap();
             let float = (Kind::Float, Device::Cpu);
-            let flat = Tensor::full([2, layout.parameters() as i64], 0.1, float); // (K, P)
+            let flat = Tensor::full([2, layout.value_count() as i64], 0.1, float); // (K, P)
             let gradient = flat.full_like(f64::NAN); // (K, P)
             let views = network.views(&flat).unwrap();
             for (view, tensor) in views.iter().zip(layout.tensors()) {

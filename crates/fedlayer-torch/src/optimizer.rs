@@ -53,7 +53,7 @@ impl Stepper {
         } else if layout.statistics().next().is_none() {
             Decay::All(share)
         } else {
-            let mut shares = vec![share as f32; layout.parameters()];
+            let mut shares = vec![share as f32; layout.value_count()];
             layout.statistics().for_each(|tensor| shares[tensor.range.clone()].fill(0.0));
             Decay::Each(Tensor::f_from_slice(&shares)?.f_unsqueeze(0)?.f_to_device(device)?)
         };

@@ -173,7 +173,7 @@ impl Shelf {
             let laid = match self.0.get(number) {
                 Some(laid) => Rc::clone(laid),
                 None => {
-                    let part = branch.point.part(index);
+                    let part = branch.point.layer(index);
                     let range = &engine.layout.layers()[index].range;
                     let laid = if part.is_drawn() {
                         let twin = drawn.get_or_insert_with(|| branch.point.params());

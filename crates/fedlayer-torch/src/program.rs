@@ -124,7 +124,7 @@ fn add(op: &Op, steps: &mut Vec<Step>) {
         }
         Op::Attention(attention) => {
             steps.push(Step::Attend(attention.clone()));
-            Step::Linear(attention.out.clone())
+            Step::Linear(attention.out_proj.clone())
         }
         Op::TiedHead => Step::TiedHead,
     };

@@ -34,7 +34,7 @@ impl Script {
         if found.layers() != layout.layers() {
             return Err(file.refused("its parameters are not those that the plan was made for"));
         }
-        let mut values = Vec::with_capacity(layout.parameters());
+        let mut values = Vec::with_capacity(layout.value_count());
         for (_, parameter) in module.named_parameters()? {
             let flat = parameter.f_detach()?.f_reshape(-1)?.f_to_device(tch::Device::Cpu)?;
             values.extend(Vec::<f32>::try_from(flat.f_to_kind(Kind::Float)?)?);

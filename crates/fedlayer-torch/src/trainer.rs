@@ -174,7 +174,7 @@ impl TorchTrainer {
         if Arc::ptr_eq(params.layout(), &self.layout) || **params.layout() == *self.layout {
             return Ok(());
         }
-        let (found, expected) = (params.layout().parameters(), self.layout.parameters());
+        let (found, expected) = (params.layout().value_count(), self.layout.value_count());
         Err(TrainerError(format!(
             "found a model of {found} parameters in other layers; the plan's model has {expected}"
         )))

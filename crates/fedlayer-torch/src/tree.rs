@@ -8,11 +8,11 @@ use std::{
     ops::Range,
 };
 
-use fedlayer_core::{Part, Point};
+use fedlayer_core::{Point, PointLayer};
 
 /// A number for each different part, in the order in which they are met: an order that is the same in every run.
 #[derive(Debug, Default)]
-pub(crate) struct Numbers(BTreeMap<Part, usize>);
+pub(crate) struct Numbers(BTreeMap<PointLayer, usize>);
 
 /// A point, the numbers of its parts from the input on, and where the probes stand that ask for it.
 #[derive(Debug)]
@@ -40,14 +40,14 @@ impl Numbers {
     ) -> Vec<Branch<'a>> {
         let mut branches: BTreeMap<Vec<usize>, (&Point, Vec<usize>)> = BTreeMap::new();
         for (probe, point) in points {
-            let parts = (0..layers).map(|layer| self.of(point.part(layer))).collect();
+            let parts = (0..layers).map(|layer| self.of(point.layer(layer))).collect();
             branches.entry(parts).or_insert_with(|| (point, Vec::new())).1.push(probe);
         }
         let branch = |(parts, (point, probes))| Branch { point, parts, probes };
         branches.into_iter().map(branch).collect()
     }
 
-    fn of(&mut self, part: Part) -> usize {
+    fn of(&mut self, part: PointLayer) -> usize {
         let next = self.0.len();
         *self.0.entry(part).or_insert(next)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    AnalysisError, AnalysisRow, Metric, Seed, Subject, SubjectModel, Symmetry, align,
+    AnalysisError, AnalysisRow, Metric, ModelSet, Seed, Symmetry, TrainedModel, align,
     analysis::{
         losses::Losses,
         sweeps::{halves, study},
@@ -20,7 +20,7 @@ use crate::{
 /// * kind `units`, set = a group's first layer: how many of its units changed their place.
 pub(super) fn measure(
     spec: &Align,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -31,7 +31,7 @@ pub(super) fn measure(
     // In the models' own layout, which says whose the running statistics are.
     let mut laid_out = (*second.params).clone();
     laid_out.values_mut().copy_from_slice(found.params.values());
-    let after = SubjectModel { params: laid_out.into(), history: Vec::new(), ..second.clone() };
+    let after = TrainedModel { params: laid_out.into(), history: Vec::new(), ..second.clone() };
     let mut rows = drift(second, &after, losses)?;
     for (group, order) in symmetry.groups().iter().zip(&found.permutations) {
         let moved = order.sources().iter().enumerate().filter(|(place, source)| place != *source);
@@ -41,7 +41,7 @@ pub(super) fn measure(
     let barriers = halves(spec.sets.clone(), &Baseline::ALL, losses);
     for (variant, second) in [("before", second), ("after", &after)] {
         let models = vec![first.clone(), second.clone()];
-        let pair = Subject { models, ..subject.clone() };
+        let pair = ModelSet { models, ..subject.clone() };
         let all = study(&barriers, &pair, seed, losses)?;
         let kept = all.into_iter().filter(|row| row.metric != Some(Metric::Cosine));
         rows.extend(kept.map(|row| AnalysisRow { variant: Some(variant.to_owned()), ..row }));
@@ -51,8 +51,8 @@ pub(super) fn measure(
 
 /// The largest difference between two models' losses of an example, per split.
 fn drift(
-    before: &SubjectModel,
-    after: &SubjectModel,
+    before: &TrainedModel,
+    after: &TrainedModel,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let mut own = BTreeMap::new();

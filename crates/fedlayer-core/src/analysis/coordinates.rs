@@ -48,7 +48,7 @@ impl Coordinates {
     /// A vector over all parameters that is this one here and 0 elsewhere.
     pub(crate) fn embedded(&self, vector: &[f64], parameters: usize) -> Vec<f32> {
         let mut whole = vec![0.0; parameters];
-        for (at, value) in self.places().zip(vector) {
+        for (at, value) in self.positions().zip(vector) {
             whole[at] = *value as f32;
         }
         whole
@@ -58,7 +58,7 @@ impl Coordinates {
     pub(crate) fn moved(&self, params: &Params, vector: &[f64], scale: f64) -> Arc<Params> {
         let mut moved = params.clone();
         let values = moved.values_mut();
-        for (at, step) in self.places().zip(vector) {
+        for (at, step) in self.positions().zip(vector) {
             values[at] = (f64::from(values[at]) + scale * step) as f32;
         }
         Arc::new(moved)
@@ -69,7 +69,7 @@ impl Coordinates {
         (0..self.len()).map(|_| StandardNormal.sample(generator)).collect()
     }
 
-    fn places(&self) -> impl Iterator<Item = usize> {
+    fn positions(&self) -> impl Iterator<Item = usize> {
         self.ranges.iter().cloned().flatten()
     }
 }

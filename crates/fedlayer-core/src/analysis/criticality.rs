@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     Estimate, LayerSet, Params, Seed,
     analysis::{
-        AnalysisError, AnalysisRow, Subject, SubjectModel,
+        AnalysisError, AnalysisRow, ModelSet, TrainedModel,
         coordinates::{Coordinates, norm},
         hessian::measured,
         losses::Losses,
@@ -24,7 +24,7 @@ use crate::{
 /// * `criticality`: see [`module`].
 pub(super) fn measure(
     spec: &Criticality,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -59,7 +59,7 @@ pub(super) fn measure(
 
 fn redrawn(
     spec: &Criticality,
-    subject: &Subject,
+    subject: &ModelSet,
     layers: &[LayerSet],
     seed: Seed,
     losses: &mut Losses<'_>,
@@ -89,7 +89,7 @@ fn redrawn(
 /// the initial layer does, whatever noise is on it; no value: no point of the grid qualifies.
 fn module(
     spec: &Criticality,
-    model: &SubjectModel,
+    model: &TrainedModel,
     initial: &Arc<Params>,
     layer: &LayerSet,
     seed: Seed,

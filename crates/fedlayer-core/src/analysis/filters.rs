@@ -7,17 +7,17 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::{
     Params, Point, Role, Seed,
     analysis::{
-        AnalysisError, AnalysisRow, Subject,
+        AnalysisError, AnalysisRow, ModelSet,
         losses::Losses,
         surface::{axis, row},
     },
     spec::Surface,
 };
 
-/// The loss at θ₁ + α·a + β·b for two filter-normalised directions, from −1 − `beyond` to 1 + `beyond` on either axis. Kind `plane`, and `model` for θ₁.
+/// The loss at θ₁ + α·a + β·b for two filter-normalised directions, from −1 − `beyond` to 1 + `beyond` on either axis. BarrierKind `plane`, and `model` for θ₁.
 pub(super) fn measure(
     spec: &Surface,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {

@@ -3,7 +3,7 @@
 use crate::{
     Estimate, LayerSet, Layout, Params, Role, Seed, TensorSpec,
     analysis::{
-        AnalysisError, AnalysisRow, Subject,
+        AnalysisError, AnalysisRow, ModelSet,
         coordinates::Coordinates,
         curvature::{Curvature, sign},
         hessian::measured,
@@ -26,14 +26,14 @@ use crate::{
 /// κ does not change when a layer is scaled up and the next one down. Layers without a matrix are left out; a bias takes no part.
 pub(super) fn measure(
     spec: &Flatness,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let mut rows = Vec::new();
     for model in subject.models.iter().take(2) {
         for split in losses.splits() {
-            let parameters = subject.layout().parameters();
+            let parameters = subject.layout().value_count();
             let mut curvature = Curvature { losses, point: model.point(), split, parameters };
             for set in subject.layers() {
                 let Some(weight) = weight(subject.layout(), &set) else { continue };

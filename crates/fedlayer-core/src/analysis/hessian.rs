@@ -3,7 +3,7 @@
 use crate::{
     Estimate, LayerSet, Metric, Seed,
     analysis::{
-        AnalysisError, AnalysisRow, Subject,
+        AnalysisError, AnalysisRow, ModelSet,
         coordinates::{Coordinates, dot, norm, unit},
         curvature::{Curvature, Placed, sign},
         losses::Losses,
@@ -21,7 +21,7 @@ use crate::{
 /// * kind `residual`: ‖Hv − λv‖ for the unit vector v of `top`. An eigenvalue of H is within it; where it is not small against λ, the iteration needs more `steps`.
 pub(super) fn measure(
     spec: &Hessian,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -31,7 +31,7 @@ pub(super) fn measure(
     let mut rows = Vec::new();
     for model in subject.models.iter().take(2) {
         for split in losses.splits() {
-            let parameters = subject.layout().parameters();
+            let parameters = subject.layout().value_count();
             let mut curvature = Curvature { losses, point: model.point(), split, parameters };
             let row = |kind, set: &LayerSet| measured(kind, set, model.id, split);
             let seed = seed.child("base").index(model.id.0.into());

@@ -56,7 +56,7 @@ impl<'a> Losses<'a> {
         asked: impl IntoIterator<Item = (T, Point)>,
         mut found: impl FnMut(&T, SplitSpec, Seen),
     ) -> Result<(), AnalysisError> {
-        let most = at_once(self.trainer.layout().parameters());
+        let most = at_once(self.trainer.layout().value_count());
         let mut asked = asked.into_iter();
         loop {
             let (tags, points): (Vec<T>, Vec<Point>) = asked.by_ref().take(most).unzip();

@@ -2,11 +2,11 @@
 //!
 //! In reading order:
 //!
-//! * [`Subject`]: the models that are analysed, and what is known of where they come from.
+//! * [`ModelSet`]: the models that are analysed, and what is known of where they come from.
 //! * [`AnalysisRow`]: one measured value.
 //! * `losses`: points in, losses and errors per example out; every measurement but those of derivatives is made of it.
 //! * `coordinates`: the trained values of a layer set, as one vector; `basis`: a subspace of it.
-//! * `sweeps`: barriers, cumulative, window: those of a round's [`Study`](crate::Study), on a subject.
+//! * `sweeps`: barriers, cumulative, window: those of a round's [`BarrierStudy`](crate::BarrierStudy), on a subject.
 //! * `robustness`, `subspace` (as its article published it: `published`), `criticality`, `surface` (`plane`, `filters`): one measurement a file.
 //! * `curvature`: products of the Hessian; `hessian`, `flatness`, `predict` (with the correlation of `rank`): what is made of them.
 //! * [`Permutation`]: an order of units; [`Symmetry`]: which units of a network may change places without changing its function; `matching`: the order that brings two
@@ -42,7 +42,7 @@ use thiserror::Error;
 pub use align::{AlignError, Alignment, LayerDistance, align};
 pub use permutation::Permutation;
 pub use row::AnalysisRow;
-pub use subject::{Subject, SubjectModel};
+pub use subject::{ModelSet, TrainedModel};
 pub use symmetry::{Symmetry, UnitAxis, UnitGroup};
 
 use crate::{
@@ -60,7 +60,7 @@ use crate::{
 /// When the subject lacks what the measurement needs, a split has no examples, or the trainer fails.
 pub fn analyze(
     measure: &Measurement,
-    subject: &Subject,
+    subject: &ModelSet,
     splits: &[SplitSpec],
     seed: Seed,
     trainer: &mut dyn Trainer,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     LayerSet, Params, Point,
     analysis::{
-        AnalysisError, AnalysisRow, Subject,
+        AnalysisError, AnalysisRow, ModelSet,
         losses::Losses,
         surface::{axis, row},
     },
@@ -18,19 +18,19 @@ use crate::{
 /// The grid is the smallest rectangle that holds the three models, and `beyond` more on every side.
 pub(super) fn measure(
     spec: &Surface,
-    subject: &Subject,
+    subject: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let (first, second) = subject.pair("surface")?;
     let (name, third) = third(subject)?;
     let plane = Plane::new([&first.params, &second.params, third])?;
     let names = [first.id.to_string(), second.id.to_string(), name];
-    let models = names.iter().zip(plane.models).zip(plane.places());
+    let models = names.iter().zip(plane.models).zip(plane.positions());
     let models = models.map(|((name, params), (alpha, beta))| {
         (row("model", "none", name, alpha, Some(beta)), Point::Model(params.clone()))
     });
     let side = |of: fn((f64, f64)) -> f64| {
-        let places = plane.places().map(of);
+        let places = plane.positions().map(of);
         let from = places.into_iter().fold(f64::INFINITY, f64::min);
         let to = places.into_iter().fold(f64::NEG_INFINITY, f64::max);
         axis(spec.points, from - spec.beyond, to + spec.beyond)
@@ -44,7 +44,7 @@ pub(super) fn measure(
 }
 
 /// The third model, or else the initial one, which is no client's.
-fn third(subject: &Subject) -> Result<(String, &Arc<Params>), AnalysisError> {
+fn third(subject: &ModelSet) -> Result<(String, &Arc<Params>), AnalysisError> {
     match (subject.models.get(2), &subject.initial) {
         (Some(third), _) => Ok((third.id.to_string(), &third.params)),
         (None, Some(initial)) => Ok(("initial".to_owned(), initial)),
@@ -96,7 +96,7 @@ impl<'a> Plane<'a> {
     }
 
     /// (α, β) of the three models.
-    fn places(&self) -> [(f64, f64); 3] {
+    fn positions(&self) -> [(f64, f64); 3] {
         [(0.0, 0.0), (1.0, 0.0), (self.foot, self.height)]
     }
 

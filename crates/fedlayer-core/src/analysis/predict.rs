@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     LayerSet, Metric, Params,
     analysis::{
-        AnalysisError, AnalysisRow, Subject, SubjectModel,
+        AnalysisError, AnalysisRow, ModelSet, TrainedModel,
         coordinates::{Coordinates, dot, norm},
         curvature::{Curvature, Placed},
         hessian::measured,
@@ -29,7 +29,7 @@ const HALF: f64 = 0.5;
 ///   for fewer than three layers.
 pub(super) fn measure(
     _spec: &Predict,
-    subject: &Subject,
+    subject: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let mut rows = Vec::new();
@@ -41,9 +41,9 @@ pub(super) fn measure(
 
 /// The predictions of the barriers into one model.
 fn into(
-    base: &SubjectModel,
-    other: &SubjectModel,
-    subject: &Subject,
+    base: &TrainedModel,
+    other: &TrainedModel,
+    subject: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let sets = subject.layers();
@@ -91,8 +91,8 @@ fn into(
 /// The cosine of two models' movements from the initial one; nothing where one of them did not move.
 fn cosine(
     initial: &Params,
-    base: &SubjectModel,
-    other: &SubjectModel,
+    base: &TrainedModel,
+    other: &TrainedModel,
     set: &LayerSet,
 ) -> Option<f64> {
     let place = Coordinates::of(set);
@@ -103,8 +103,8 @@ fn cosine(
 
 /// L(θᵢ + ½Δ) − L(θᵢ) of every layer.
 fn barriers(
-    base: &SubjectModel,
-    other: &SubjectModel,
+    base: &TrainedModel,
+    other: &TrainedModel,
     sets: &[LayerSet],
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -126,8 +126,8 @@ fn barriers(
 
 /// ½⟨g, Δ⟩ + ⅛ΔᵀHΔ of every layer; absent where it is not finite.
 fn expansions(
-    base: &SubjectModel,
-    other: &SubjectModel,
+    base: &TrainedModel,
+    other: &TrainedModel,
     sets: &[LayerSet],
     split: SplitSpec,
     losses: &mut Losses<'_>,
@@ -135,7 +135,7 @@ fn expansions(
     let places: Vec<Coordinates> = sets.iter().map(Coordinates::of).collect();
     let way = |place: &Coordinates| place.difference(&base.params, &other.params);
     let ways: Vec<Placed<'_>> = places.iter().map(|place| (place, way(place))).collect();
-    let parameters = base.params.layout().parameters();
+    let parameters = base.params.layout().value_count();
     let mut curvature = Curvature { losses, point: base.point(), split, parameters };
     let value = |(slope, form): (f64, f64)| HALF * slope + 0.5 * HALF * HALF * form;
     let values = curvature.slopes_and_forms(&ways)?.into_iter().map(value);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     Mix, Point, Seed,
     analysis::{
-        AnalysisError, AnalysisRow, Subject, losses::Losses, row::over_draws, subject::seed_of,
+        AnalysisError, AnalysisRow, ModelSet, losses::Losses, row::over_draws, subject::seed_of,
     },
     spec::{Baseline, Robustness},
 };
@@ -21,7 +21,7 @@ use crate::{
 /// `mix` at α = ½ is the layer-wise barrier of that baseline.
 pub(super) fn measure(
     spec: &Robustness,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {

@@ -1,4 +1,4 @@
-//! [`Subject`]: the models that are analysed, and what is known of where they come from.
+//! [`ModelSet`]: the models that are analysed, and what is known of where they come from.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::{
 
 /// The models that are analysed, and what is known of where they come from. All of one layout.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct ModelSet {
     /// The round after which the models are what they are; 0 for models that come from files or values.
     pub round: u32,
     /// The models, at least one.
-    pub models: Vec<SubjectModel>,
+    pub models: Vec<TrainedModel>,
     /// The model that all of them started from, where it is known.
     pub initial: Option<Arc<Params>>,
     /// The network as a list of operations, where it is one; alignment needs it.
@@ -22,7 +22,7 @@ pub struct Subject {
 
 /// One model that is analysed.
 #[derive(Debug, Clone)]
-pub struct SubjectModel {
+pub struct TrainedModel {
     /// What records call it: the client; 1, 2, … for models that come from files or values.
     pub id: ClientId,
     /// Its values.
@@ -33,7 +33,7 @@ pub struct SubjectModel {
     pub history: Vec<(u32, Arc<Params>)>,
 }
 
-impl Subject {
+impl ModelSet {
     /// The layers of the models.
     pub fn layout(&self) -> &Arc<Layout> {
         self.models[0].params.layout()
@@ -54,7 +54,7 @@ impl Subject {
     pub(crate) fn pair(
         &self,
         measure: &'static str,
-    ) -> Result<(&SubjectModel, &SubjectModel), AnalysisError> {
+    ) -> Result<(&TrainedModel, &TrainedModel), AnalysisError> {
         match &self.models[..] {
             [first, second, ..] => Ok((first, second)),
             other => Err(AnalysisError::Models { measure, found: other.len(), needed: 2 }),
@@ -63,7 +63,7 @@ impl Subject {
 
     /// Where the models started, or where it is not known what they are themselves: cosines of movements are then absent.
     pub(crate) fn ends(&self) -> Vec<EndModel> {
-        let end = |model: &SubjectModel| EndModel {
+        let end = |model: &TrainedModel| EndModel {
             start: self.initial.clone().unwrap_or_else(|| model.params.clone()),
             update: Update {
                 client: model.id,
@@ -97,7 +97,7 @@ impl Subject {
     pub(crate) fn both_ways(
         &self,
         measure: &'static str,
-    ) -> Result<[(&SubjectModel, &SubjectModel); 2], AnalysisError> {
+    ) -> Result<[(&TrainedModel, &TrainedModel); 2], AnalysisError> {
         let (first, second) = self.pair(measure)?;
         Ok([(first, second), (second, first)])
     }
@@ -108,7 +108,7 @@ pub(crate) fn seed_of(seed: Seed, set: &LayerSet) -> Seed {
     set.indices().fold(seed.child("layers"), |seed, layer| seed.index(layer as u64))
 }
 
-impl SubjectModel {
+impl TrainedModel {
     /// This model with another one's layers of a set, `weight` of the way.
     pub(crate) fn toward(&self, other: &Arc<Params>, set: &LayerSet, weight: f64) -> Point {
         let (base, other, set) = (self.params.clone(), other.clone(), set.clone());

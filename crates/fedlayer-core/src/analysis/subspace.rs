@@ -7,7 +7,7 @@ use rand::RngExt;
 use crate::{
     Generator, LayerSet, Params, Point, Seed,
     analysis::{
-        AnalysisError, AnalysisRow, Subject, SubjectModel,
+        AnalysisError, AnalysisRow, ModelSet, TrainedModel,
         basis::Basis,
         coordinates::{Coordinates, unit},
         losses::Losses,
@@ -24,7 +24,7 @@ const LEAST_SIGMA: f64 = 1e-3;
 pub(super) type Noise<'a> = (&'static str, Box<dyn Fn(&mut Generator) -> Option<Vec<f64>> + 'a>);
 
 /// Two models: the one that gets the noise, and the other one.
-pub(super) type Pair<'a> = (&'a SubjectModel, &'a SubjectModel);
+pub(super) type Pair<'a> = (&'a TrainedModel, &'a TrainedModel);
 
 /// For each of the first two models θᵢ, as a whole and for every layer: the loss at θᵢ + σ·d, where d is a direction of length exactly 1 and σ is drawn uniformly from
 /// [0.001, `sigma`] (`layer_sigma` where the noise is in one layer alone). One row a draw: `sigma`, `draw`, and the loss as it is. Kinds:
@@ -40,7 +40,7 @@ pub(super) type Pair<'a> = (&'a SubjectModel, &'a SubjectModel);
 /// take no noise. With `as_published` the kinds of `published` stand beside these.
 pub(super) fn measure(
     spec: &Subspace,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::{
     LayerSet, Layout, Mix, Params, Point, Seed,
-    analysis::{AnalysisError, AnalysisRow, Subject, filters, losses::Losses, plane},
+    analysis::{AnalysisError, AnalysisRow, ModelSet, filters, losses::Losses, plane},
     named_layers,
     spec::{Surface, Through},
 };
 
-/// The loss on a grid of `points` along each axis; every row carries its coordinates `alpha` and, on a plane, `beta`. Kind `model`: the models themselves,
+/// The loss on a grid of `points` along each axis; every row carries its coordinates `alpha` and, on a plane, `beta`. BarrierKind `model`: the models themselves,
 /// where they lie on it.
 ///
 /// * [`Through::Segment`], kind `segment`: θ₁ + α(θ₂ − θ₁).
@@ -19,7 +19,7 @@ use crate::{
 ///   kind `path-full`, α = β, all of them together; kind `path-layers`, first the first ones, then the second. That is Fig. 4 of Adilova et al., ICLR 2024.
 pub(super) fn measure(
     spec: &Surface,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -57,7 +57,7 @@ pub(super) fn row(
 
 fn segment(
     spec: &Surface,
-    subject: &Subject,
+    subject: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let (base, other) = subject.pair("surface")?;
@@ -74,7 +74,7 @@ fn segment(
 
 fn layers(
     spec: &Surface,
-    subject: &Subject,
+    subject: &ModelSet,
     first: &LayerSet,
     second: &LayerSet,
     losses: &mut Losses<'_>,

@@ -1,10 +1,10 @@
 //! Barriers, cumulative, window: the barriers that a run measures in a round, on a subject.
 //!
-//! The formula, the baselines, the twins and the standard errors are a round's: [`Study`] makes the mixes and the rows.
+//! The formula, the baselines, the twins and the standard errors are a round's: [`BarrierStudy`] makes the mixes and the rows.
 
 use crate::{
-    Seed, Study,
-    analysis::{AnalysisError, AnalysisRow, Subject, losses::Losses},
+    BarrierStudy, Seed,
+    analysis::{AnalysisError, AnalysisRow, ModelSet, losses::Losses},
     spec::{
         BarrierSpec, Barriers, Baseline, Between, Cumulative, Order, SetSpec, Weighting, Window,
     },
@@ -13,7 +13,7 @@ use crate::{
 /// Barriers of layer sets, into every model from every other one, or from the mean of all.
 pub(super) fn barriers(
     spec: &Barriers,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -37,7 +37,7 @@ pub(super) fn barriers(
 /// Barriers of sets that grow by one layer at a time; the full one beside them.
 pub(super) fn cumulative(
     spec: &Cumulative,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -55,7 +55,7 @@ pub(super) fn cumulative(
 /// Barriers of neighbouring layers.
 pub(super) fn window(
     spec: &Window,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
@@ -85,12 +85,12 @@ pub(super) fn halves(
 /// The rows of a round's study, on a subject.
 pub(super) fn study(
     spec: &BarrierSpec,
-    subject: &Subject,
+    subject: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let weighting = Weighting::Examples;
-    let study = Study::new(spec, weighting, subject.round, seed, &subject.ends())?;
+    let study = BarrierStudy::new(spec, weighting, subject.round, seed, &subject.ends())?;
     let evaluations = losses.evaluate(&study.probes())?;
     Ok(study.rows(&evaluations).into_iter().map(AnalysisRow::from).collect())
 }

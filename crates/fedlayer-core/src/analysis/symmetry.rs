@@ -45,7 +45,7 @@ pub struct UnitAxis {
     /// Which of its axes: `tensor.shape[axis]` is units · places.
     pub axis: usize,
     /// Neighbouring places of the axis that belong to one unit: 1, or the height · width of a channel behind a flattening.
-    pub places: usize,
+    pub positions: usize,
 }
 
 impl Symmetry {
@@ -97,7 +97,7 @@ impl UnitGroup {
 impl UnitAxis {
     /// Values of one unit that lie together: its places and all axes inside.
     pub(super) fn run(&self) -> usize {
-        self.places * self.tensor.shape[self.axis + 1..].iter().product::<usize>()
+        self.positions * self.tensor.shape[self.axis + 1..].iter().product::<usize>()
     }
 
     fn permute(&self, tensor: &mut [f32], order: &Permutation) {
@@ -193,8 +193,8 @@ impl Walk {
     /// The units that come out of an operation.
     fn one(&mut self, op: &Op, input: usize) -> usize {
         match op {
-            Op::Conv(conv) => self.weights(&conv.name, input, conv.out),
-            Op::Linear(linear) => self.weights(&linear.name, input, linear.out),
+            Op::Conv(conv) => self.weights(&conv.name, input, conv.out_channels),
+            Op::Linear(linear) => self.weights(&linear.name, input, linear.out_features),
             Op::Norm(norm) => {
                 let name = match norm {
                     Norm::Batch { name, .. } | Norm::Layer { name, .. } => name,
@@ -233,15 +233,15 @@ impl Walk {
             Op::Embedding(embedding) => {
                 let made = self.group(embedding.width, Freedom::Free);
                 self.acts(made, &embedding.tokens, "weight", 1);
-                self.acts(made, &embedding.places, "weight", 1);
+                self.acts(made, &embedding.positions, "weight", 1);
                 self.tokens = Some(made);
                 made
             }
             Op::Attention(attention) => {
                 self.acts(input, &attention.qkv.name, "weight", 1);
-                let made = self.group(attention.out.out, Freedom::Free);
-                self.acts(made, &attention.out.name, "weight", 0);
-                self.acts(made, &attention.out.name, "bias", 0);
+                let made = self.group(attention.out_proj.out_features, Freedom::Free);
+                self.acts(made, &attention.out_proj.name, "weight", 0);
+                self.acts(made, &attention.out_proj.name, "bias", 0);
                 made
             }
             Op::TiedHead => {
@@ -273,8 +273,8 @@ impl Walk {
                         ),
                     });
                 }
-                let places = tensor.shape[axis] / units;
-                let axis = UnitAxis { tensor: tensor.clone(), axis, places };
+                let positions = tensor.shape[axis] / units;
+                let axis = UnitAxis { tensor: tensor.clone(), axis, positions };
                 match groups.iter_mut().find(|(of, _)| *of == root) {
                     Some((_, group)) => group.axes.push(axis),
                     None => {

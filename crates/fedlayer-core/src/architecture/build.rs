@@ -55,11 +55,11 @@ impl Builder {
                 reason,
             });
         }
-        Ok(self.anything())
+        Ok(self.finish_unchecked())
     }
 
     /// The network, whatever comes out of it.
-    pub(super) fn anything(self) -> Architecture {
+    pub(super) fn finish_unchecked(self) -> Architecture {
         Architecture { ops: self.ops, flops: self.flops }
     }
 
@@ -82,11 +82,11 @@ impl Builder {
     pub(super) fn conv(
         &mut self,
         name: impl Into<String>,
-        out: usize,
+        out_channels: usize,
         square: Square,
     ) -> Result<&mut Self, ArchitectureError> {
         let name = name.into();
-        let (input, height, width) = self.image(&name)?;
+        let (in_channels, height, width) = self.image(&name)?;
         let Square { kernel, stride, padding, bias, init } = square;
         let (height, width) = (height + 2 * padding, width + 2 * padding);
         if kernel > height || kernel > width {
@@ -94,24 +94,33 @@ impl Builder {
             return Err(self.misfit(format!("`{name}`"), reason));
         }
         let side = |length: usize| (length - kernel) / stride + 1;
-        self.shape = vec![out, side(height), side(width)];
-        let per_value = 2 * input * kernel * kernel;
+        self.shape = vec![out_channels, side(height), side(width)];
+        let per_value = 2 * in_channels * kernel * kernel;
         self.flops += per_value as u64 * self.shape.iter().product::<usize>() as u64;
-        self.ops.push(Op::Conv(Conv { name, input, out, kernel, stride, padding, bias, init }));
+        self.ops.push(Op::Conv(Conv {
+            name,
+            in_channels,
+            out_channels,
+            kernel,
+            stride,
+            padding,
+            bias,
+            init,
+        }));
         Ok(self)
     }
 
     pub(super) fn linear(
         &mut self,
         name: impl Into<String>,
-        out: usize,
+        out_features: usize,
         bias: bool,
     ) -> Result<&mut Self, ArchitectureError> {
         let name = name.into();
         if self.shape.len() > 1 {
             return Err(self.misfit(format!("`{name}`"), "put `\"flatten\"` in front of it"));
         }
-        let linear = self.dense(name, out, bias, Init::Uniform);
+        let linear = self.dense(name, out_features, bias, Init::Uniform);
         Ok(self.push(Op::Linear(linear)))
     }
 
@@ -119,17 +128,17 @@ impl Builder {
     pub(super) fn dense(
         &mut self,
         name: impl Into<String>,
-        out: usize,
+        out_features: usize,
         bias: bool,
         init: Init,
     ) -> Linear {
         let rows: usize = self.shape.iter().rev().skip(1).product();
-        let input = self.shape.last().copied().unwrap_or(1);
+        let in_features = self.shape.last().copied().unwrap_or(1);
         if let Some(last) = self.shape.last_mut() {
-            *last = out;
+            *last = out_features;
         }
-        self.flops += 2 * (rows * input) as u64 * out as u64;
-        Linear { name: name.into(), input, out, bias, init }
+        self.flops += 2 * (rows * in_features) as u64 * out_features as u64;
+        Linear { name: name.into(), in_features, out_features, bias, init }
     }
 
     /// An operation whose shape and cost are counted already, or change nothing.

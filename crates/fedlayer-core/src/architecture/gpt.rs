@@ -33,7 +33,7 @@ pub(super) fn gpt(gpt: &Gpt, data: &DataFacts) -> Result<Architecture, Architect
     let mut net = Builder::new(&[context, width]);
     net.push(Op::Embedding(Embedding {
         tokens: "transformer.wte".to_owned(),
-        places: "transformer.wpe".to_owned(),
+        positions: "transformer.wpe".to_owned(),
         vocabulary,
         context,
         width,
@@ -48,10 +48,10 @@ pub(super) fn gpt(gpt: &Gpt, data: &DataFacts) -> Result<Architecture, Architect
             net.push(norm(name("ln_1")));
             let qkv = net.dense(name("attn.c_attn"), 3 * width, true, Init::Normal(DEVIATION));
             net.shape = vec![context, width];
-            let out = net.dense(name("attn.c_proj"), width, true, added);
+            let out_proj = net.dense(name("attn.c_proj"), width, true, added);
             // The products of queries with keys, and of their weights with values.
             net.count(4 * (context * context * width) as u64);
-            net.push(Op::Attention(Attention { qkv, out, heads })).dropout(gpt.dropout);
+            net.push(Op::Attention(Attention { qkv, out_proj, heads })).dropout(gpt.dropout);
             Ok(())
         };
         net.residual(attention, |_, _| Ok(()))?;
@@ -68,5 +68,5 @@ pub(super) fn gpt(gpt: &Gpt, data: &DataFacts) -> Result<Architecture, Architect
     net.push(norm("transformer.ln_f".to_owned()));
     let head = net.dense("lm_head", vocabulary, false, Init::Normal(DEVIATION));
     net.push(if gpt.tied { Op::TiedHead } else { Op::Linear(head) });
-    Ok(net.anything())
+    Ok(net.finish_unchecked())
 }

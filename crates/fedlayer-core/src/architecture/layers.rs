@@ -50,15 +50,15 @@ fn put(net: &mut Builder, names: &mut Names, layer: &LayerSpec) -> Result<(), Ar
         LayerSpec::MaxPool(pool) => put_pool(net, PoolKind::Max, pool)?,
         LayerSpec::AvgPool(pool) => put_pool(net, PoolKind::Mean, pool)?,
         LayerSpec::Conv(conv) => {
-            let ConvSpec { out, kernel, stride, padding, bias, name } = conv;
+            let ConvSpec { out_channels, kernel, stride, padding, bias, name } = conv;
             let (stride, padding, bias) = (*stride as usize, *padding as usize, *bias);
             let name = named(name.as_ref(), "conv", &mut names.conv);
             let square = Square { stride, padding, bias, ..Square::of(*kernel as usize) };
-            net.conv(name, *out as usize, square)?
+            net.conv(name, *out_channels as usize, square)?
         }
-        LayerSpec::Linear(LinearSpec { out, bias, name }) => {
+        LayerSpec::Linear(LinearSpec { out_features, bias, name }) => {
             let name = named(name.as_ref(), "fc", &mut names.linear);
-            net.linear(name, *out as usize, *bias)?
+            net.linear(name, *out_features as usize, *bias)?
         }
         LayerSpec::Norm(NormSpec { kind, groups, name }) => {
             let name = named(name.as_ref(), "norm", &mut names.norm);

@@ -68,9 +68,9 @@ pub struct Conv {
     /// The layer's name.
     pub name: String,
     /// Channels in.
-    pub input: usize,
+    pub in_channels: usize,
     /// Channels out.
-    pub out: usize,
+    pub out_channels: usize,
     /// The side of the square.
     pub kernel: usize,
     /// Places between two squares.
@@ -89,9 +89,9 @@ pub struct Linear {
     /// The layer's name.
     pub name: String,
     /// Values in.
-    pub input: usize,
+    pub in_features: usize,
     /// Values out.
-    pub out: usize,
+    pub out_features: usize,
     /// Whether it has a bias.
     pub bias: bool,
     /// Where its initial weights come from.
@@ -166,7 +166,7 @@ pub struct Embedding {
     /// The layer of the tokens.
     pub tokens: String,
     /// The layer of the places.
-    pub places: String,
+    pub positions: String,
     /// Different tokens.
     pub vocabulary: usize,
     /// Tokens of an example.
@@ -181,7 +181,7 @@ pub struct Attention {
     /// Makes query, key and value, in this order.
     pub qkv: Linear,
     /// What is made of the heads' outputs.
-    pub out: Linear,
+    pub out_proj: Linear,
     /// Heads.
     pub heads: usize,
 }
@@ -296,9 +296,9 @@ impl Op {
     fn tensors(&self, into: &mut Vec<Tensor>) {
         match self {
             Self::Conv(conv) => {
-                let Conv { name, input, out, kernel, bias, .. } = conv;
-                let shape = vec![*out, *input, *kernel, *kernel];
-                weights(name, shape, bias.then_some(*out), into);
+                let Conv { name, in_channels, out_channels, kernel, bias, .. } = conv;
+                let shape = vec![*out_channels, *in_channels, *kernel, *kernel];
+                weights(name, shape, bias.then_some(*out_channels), into);
             }
             Self::Linear(linear) => linear.tensors(into),
             Self::Norm(norm) => norm.tensors(into),
@@ -306,13 +306,13 @@ impl Op {
                 body.iter().chain(shortcut).for_each(|op| op.tensors(into));
             }
             Self::Embedding(embedding) => {
-                let Embedding { tokens, places, vocabulary, context, width } = embedding;
+                let Embedding { tokens, positions, vocabulary, context, width } = embedding;
                 weights(tokens, vec![*vocabulary, *width], None, into);
-                weights(places, vec![*context, *width], None, into);
+                weights(positions, vec![*context, *width], None, into);
             }
             Self::Attention(attention) => {
                 attention.qkv.tensors(into);
-                attention.out.tensors(into);
+                attention.out_proj.tensors(into);
             }
             Self::Activation(_)
             | Self::Pool(_)
@@ -346,8 +346,8 @@ impl Op {
 
 impl Linear {
     fn tensors(&self, into: &mut Vec<Tensor>) {
-        let Self { name, input, out, bias, .. } = self;
-        weights(name, vec![*out, *input], bias.then_some(*out), into);
+        let Self { name, in_features, out_features, bias, .. } = self;
+        weights(name, vec![*out_features, *in_features], bias.then_some(*out_features), into);
     }
 }
 

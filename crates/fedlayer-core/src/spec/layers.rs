@@ -80,8 +80,9 @@ impl From<&Block> for LayerSpec {
 #[serde(deny_unknown_fields)]
 pub struct ConvSpec {
     /// The channels that come out.
+    #[serde(rename = "out")]
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub out: u32,
+    pub out_channels: u32,
     /// The side of its square.
     #[schemars(range(min = 1, max = 1_000))]
     pub kernel: u32,
@@ -107,8 +108,9 @@ pub struct ConvSpec {
 #[serde(deny_unknown_fields)]
 pub struct LinearSpec {
     /// The values that come out.
+    #[serde(rename = "out")]
     #[schemars(range(min = 1, max = 100_000_000))]
-    pub out: u32,
+    pub out_features: u32,
     /// Whether a bias is added.
     #[serde(default = "yes")]
     pub bias: bool,

@@ -20,7 +20,8 @@ fn shown(symmetry: &Symmetry) -> String {
     for group in symmetry.groups() {
         text += &format!("{} {}:", group.name, group.units);
         for axis in &group.axes {
-            let places = if axis.places > 1 { format!("/{}", axis.places) } else { String::new() };
+            let places =
+                if axis.positions > 1 { format!("/{}", axis.positions) } else { String::new() };
             text += &format!(" {}@{}{places}", axis.tensor.name, axis.axis);
         }
         text += "\n";
@@ -43,11 +44,11 @@ fn mlp(hidden: &[u32]) -> ModelSpec {
 }
 
 fn conv(out: u32) -> ConvSpec {
-    ConvSpec { out, kernel: 3, stride: 1, padding: 1, bias: false, name: None }
+    ConvSpec { out_channels: out, kernel: 3, stride: 1, padding: 1, bias: false, name: None }
 }
 
 fn linear(out: u32) -> LayerSpec {
-    LayerSpec::Linear(LinearSpec { out, bias: true, name: None })
+    LayerSpec::Linear(LinearSpec { out_features: out, bias: true, name: None })
 }
 
 fn norm(kind: NormKind, groups: Option<u32>) -> NormSpec {
@@ -187,7 +188,7 @@ fn a_transformer_has_its_stream_and_its_perceptrons() {
 fn random(symmetry: &Symmetry, seed: u64) -> Params {
     let mut generator = Seed::new(seed).child("weights").generator();
     let layout = symmetry.layout().clone();
-    let values = (0..layout.parameters()).map(|_| generator.random::<f32>() - 0.5).collect();
+    let values = (0..layout.value_count()).map(|_| generator.random::<f32>() - 0.5).collect();
     Params::new(layout, values).unwrap()
 }
 

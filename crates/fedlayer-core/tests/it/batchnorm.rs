@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, BarrierRow, ClientId, EndModel, Federation, Kind, Layer, LayerSet, Layout, Metric,
-    Mix, Params, ParamsError, Point, Role, Seed, Split, Subject, SubjectModel, Update, UpdateError,
-    analyze, charge, distance, mean_model, spec::*, weighted_mean,
+    AnalysisRow, BarrierKind, BarrierRow, ClientId, EndModel, Federation, Layer, LayerSet, Layout,
+    Metric, Mix, ModelSet, Params, ParamsError, Point, Role, Seed, Split, TrainedModel, Update,
+    UpdateError, analyze, distance, mean_model, spec::*, traffic, weighted_mean,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -48,7 +48,7 @@ fn layout(fixture: &Value, statistics: Statistics) -> Arc<Layout> {
         tensors.push((norm("num_batches_tracked"), vec![], Role::Statistic));
     }
     linear(&mut tensors, widths.len() + 1, read(&fixture["classes"]));
-    Arc::new(Layout::with_roles(tensors).unwrap().owned_by(statistics.ownership()))
+    Arc::new(Layout::with_roles(tensors).unwrap().with_ownership(statistics.ownership()))
 }
 
 /// Losses and right answers on the fixture's test examples, in f64.
@@ -134,14 +134,14 @@ impl Case {
         LayerSet::new(self.layout.clone(), layers.iter().copied())
     }
 
-    fn subject(&self) -> Subject {
-        let model = |update: Update| SubjectModel {
+    fn subject(&self) -> ModelSet {
+        let model = |update: Update| TrainedModel {
             id: update.client,
             params: update.params.clone(),
             examples: update.examples,
             history: (1..4).map(|round| (round, self.wandering(&update.params, round))).collect(),
         };
-        Subject {
+        ModelSet {
             round: 3,
             models: self.updates().into_iter().map(model).collect(),
             initial: Some(self.start.clone()),
@@ -192,7 +192,7 @@ fn barriers_are_pytorchs_where_statistics_are_averaged_and_where_each_base_keeps
                 let (metric, baseline): (Metric, Baseline) =
                     (read(&barrier["metric"]), read(&barrier["baseline"]));
                 for row in rows.iter().filter(|row| {
-                    [Kind::Full, Kind::Layer, Kind::Shallow, Kind::Deep].contains(&row.kind)
+                    [BarrierKind::Full, BarrierKind::Layer, BarrierKind::Shallow, BarrierKind::Deep].contains(&row.kind)
                         && (row.metric, row.baseline) == (metric, Some(baseline))
                         && row.set == barrier["set"]
                         && row.alpha == barrier["alpha"].as_f64()
@@ -212,7 +212,7 @@ fn barriers_are_pytorchs_where_statistics_are_averaged_and_where_each_base_keeps
             assert!(compared > 500, "{compared}");
             let interaction = rows.iter().filter(|row| {
                 (row.kind, row.metric, row.baseline, row.alpha)
-                    == (Kind::Interaction, Metric::Loss, Some(Baseline::Mean), Some(0.5))
+                    == (BarrierKind::Interaction, Metric::Loss, Some(Baseline::Mean), Some(0.5))
             });
             for (row, expected) in interaction.zip(study["interaction"].as_array().unwrap()) {
                 near(row.value.unwrap(), expected[0].as_f64().unwrap(), 1e-5, row);
@@ -228,8 +228,9 @@ fn norms_cosines_and_parameters_leave_statistics_out() {
             let sets = vec![SetSpec::Full, SetSpec::Layers, SetSpec::Shallow, SetSpec::Deep];
             let rows = case.barriers(&BarrierSpec { sets, ..spec });
             let found = |metric, set: &Value, base: &str| {
-                let mut geometry =
-                    rows.iter().filter(|row| (row.kind, row.metric) == (Kind::Geometry, metric));
+                let mut geometry = rows
+                    .iter()
+                    .filter(|row| (row.kind, row.metric) == (BarrierKind::Geometry, metric));
                 geometry.find(|row| row.set == *set && row.base == base).unwrap().value.unwrap()
             };
             for expected in case.fixture["geometry"][name].as_array().unwrap() {
@@ -257,9 +258,9 @@ fn twins_move_trained_values_alone() {
     for case in cases() {
         for spec in [cohort(), pairs()] {
             let rows = case.barriers(&BarrierSpec { alpha: vec![0.5, 1.0], twins: 4, ..spec });
-            let twins = rows
-                .iter()
-                .filter(|row| row.kind == Kind::Twin && row.baseline == Some(Baseline::Mean));
+            let twins = rows.iter().filter(|row| {
+                row.kind == BarrierKind::Twin && row.baseline == Some(Baseline::Mean)
+            });
             let twins: Vec<_> = twins.collect();
             assert!(twins.len() > 50 && twins.iter().all(|row| row.value.is_some()), "{twins:?}");
         }
@@ -346,7 +347,7 @@ fn an_average_and_a_mix_have_a_whole_number_of_batches() {
         assert_eq!(counter(&mix.params()), vec![expected; 2], "{weight}");
         for layer in [1, 3] {
             let range = case.layout.layers()[layer].range.clone();
-            let part = Point::Mix(mix.clone()).part(layer);
+            let part = Point::Mix(mix.clone()).layer(layer);
             assert_eq!(bits(&part.values()), bits(mix.params().range(&range)), "{weight}");
         }
     }
@@ -367,7 +368,7 @@ fn statistics_are_charged_where_they_are_sent() {
         let reported = [ClientId(0), ClientId(1)];
         let all = LayerSet::all(&case.layout);
         let norm = |federation: &Federation, set: &LayerSet| {
-            let bytes = charge(federation, &reported, [ClientId(2)], set);
+            let bytes = traffic(federation, &reported, [ClientId(2)], set);
             (bytes[1].up, bytes[1].down)
         };
         let whole = 4 * (4 * 5 + 1);

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_core::{
-    Evaluation, Kind, LayerSet, Layout, Metric, Mix, Params, Point, Probe, Seed, Study,
-    named_layers,
+    BarrierKind, BarrierStudy, Evaluation, LayerSet, Layout, Metric, Mix, Params, Point, Probe,
+    Seed, named_layers,
     spec::{BarrierSpec, Baseline, SetSpec, Weighting},
     weighted_mean, weights,
 };
@@ -32,7 +32,7 @@ struct CohortNumbers {
     members: Vec<usize>,
     ends: Vec<Outcome>,
     mixes: Vec<MixNumbers>,
-    sweeps: BTreeMap<Kind, Vec<String>>,
+    sweeps: BTreeMap<BarrierKind, Vec<String>>,
     barriers: Vec<BarrierNumbers>,
     geometry: Vec<GeometryNumbers>,
 }
@@ -182,11 +182,11 @@ fn barriers_are_the_oracles() {
         for end in &mut ends {
             end.start = start.clone();
         }
-        let study = Study::new(&spec, numbers.weighting, 1, Seed::new(1), &ends).unwrap();
+        let study = BarrierStudy::new(&spec, numbers.weighting, 1, Seed::new(1), &ends).unwrap();
         let evaluations: Vec<_> =
             study.probes().iter().map(|probe| evaluate(&oracle, numbers, probe)).collect();
         let measured = Measured { rows: study.rows(&evaluations), scale: 0.0 };
-        let bases = measured.of(Kind::Full).map(|row| row.base.clone());
+        let bases = measured.of(BarrierKind::Full).map(|row| row.base.clone());
         let bases: Vec<String> = bases.take(ends.len() + 1).filter(|base| base != "max").collect();
         assert_eq!(bases.len(), ends.len() + 1, "every client, then their mean");
         let mut checked = 0;
@@ -206,12 +206,13 @@ fn barriers_are_the_oracles() {
                 }
             }
         }
-        let kinds = [Kind::Full, Kind::Layer, Kind::Shallow, Kind::Deep];
+        let kinds =
+            [BarrierKind::Full, BarrierKind::Layer, BarrierKind::Shallow, BarrierKind::Deep];
         let found = measured.rows.iter().filter(|row| kinds.contains(&row.kind));
         assert_eq!(checked, found.filter(|row| row.base != "max").count(), "all rows were held");
         for expected in &numbers.geometry {
             let value = |metric| {
-                let row = at(Kind::Geometry, &expected.set, &expected.base);
+                let row = at(BarrierKind::Geometry, &expected.set, &expected.base);
                 measured.value(At { metric, alpha: None, baseline: None, ..row })
             };
             near(value(Metric::Norm), expected.norm, 1e-6, &expected.set);

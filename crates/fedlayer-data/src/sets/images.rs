@@ -1,7 +1,7 @@
 //! The image sets: their files, their sizes, their normalisation.
 
 use fedlayer_core::{
-    Affine, Examples, Values,
+    Affine, ExampleValues, Examples,
     spec::{DataSet, DataSpec},
 };
 
@@ -185,7 +185,7 @@ impl ImageSet {
         Examples {
             shape: self.shape.to_vec(),
             classes: self.classes,
-            values: Values::Bytes { bytes, channels: channels.to_vec() },
+            values: ExampleValues::Bytes { bytes, channels: channels.to_vec() },
             labels,
             targets: 1,
             groups: None,

@@ -10,7 +10,7 @@ mod texts;
 use std::io::Read;
 
 use fedlayer_core::{
-    Examples, Values,
+    ExampleValues, Examples,
     spec::{DataSet, DataSpec},
 };
 
@@ -122,10 +122,10 @@ pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
     let width = all.features();
     let rows = || order.iter().map(|&row| row as usize * width..(row as usize + 1) * width);
     let values = match &all.values {
-        Values::Floats(values) => {
-            Values::Floats(rows().flat_map(|row| &values[row]).copied().collect())
+        ExampleValues::Floats(values) => {
+            ExampleValues::Floats(rows().flat_map(|row| &values[row]).copied().collect())
         }
-        Values::Bytes { bytes, channels } => Values::Bytes {
+        ExampleValues::Bytes { bytes, channels } => ExampleValues::Bytes {
             bytes: rows().flat_map(|row| &bytes[row]).copied().collect(),
             channels: channels.clone(),
         },

@@ -1,6 +1,6 @@
 //! Texts: their files, their tokens, the windows that are their examples.
 
-use fedlayer_core::{Examples, Values};
+use fedlayer_core::{ExampleValues, Examples};
 
 use super::{Part, Parts, open_known, open_own, source};
 use crate::{
@@ -68,7 +68,7 @@ fn examples(
     Ok(Examples {
         shape: vec![context],
         classes: tokens.vocabulary,
-        values: Values::Floats(windows.values),
+        values: ExampleValues::Floats(windows.values),
         labels: windows.labels,
         targets: context,
         groups: Some(windows.groups),

@@ -47,7 +47,7 @@ impl Expected {
     /// # Errors
     /// When the outcome answers another question than was asked.
     pub(crate) fn lengths(&self, outcome: &Outcome) -> Result<Vec<usize>, Malformed> {
-        let model = self.plan.layout.parameters();
+        let model = self.plan.layout.value_count();
         match (&self.work, outcome) {
             (_, Outcome::Refused(_) | Outcome::Broken(_)) => Ok(Vec::new()),
             (ExpectedWork::Initial, Outcome::Initial) => Ok(vec![model]),

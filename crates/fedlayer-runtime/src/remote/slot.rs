@@ -135,7 +135,7 @@ impl Slot {
                 Err(status) if status.code() == Code::Aborted => return Ok(None),
                 Err(status) => return Err(status.into()),
             };
-            let mut assembly = Assembly::new(vec![layout.parameters(); missing.len()]);
+            let mut assembly = Assembly::new(vec![layout.value_count(); missing.len()]);
             let mut names = vec![Naming::default(); missing.len()];
             loop {
                 let piece = timeout(limits::PIECE, stream.next()).await;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use fedlayer_core::{
-    Examples, FederatedData, Plan, Role, Seed, TensorSpec, Values,
+    ExampleValues, Examples, FederatedData, Plan, Role, Seed, TensorSpec,
     spec::{LocalSpec, ModelSpec, Optimizer, Precision, Sgd},
 };
 use serde::Deserialize;
@@ -119,7 +119,8 @@ impl Case {
         let mut all = self.examples("/0");
         for step in 1..10 {
             let next = self.examples(&format!("/{step}"));
-            let (Values::Floats(values), Values::Floats(more)) = (&mut all.values, next.values)
+            let (ExampleValues::Floats(values), ExampleValues::Floats(more)) =
+                (&mut all.values, next.values)
             else {
                 unreachable!("both are floats")
             };

@@ -33,7 +33,14 @@ fn images(clients: &[usize]) -> Arc<FederatedData> {
 }
 
 fn conv(out: u32) -> LayerSpec {
-    LayerSpec::Conv(ConvSpec { out, kernel: 3, stride: 1, padding: 1, bias: true, name: None })
+    LayerSpec::Conv(ConvSpec {
+        out_channels: out,
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        bias: true,
+        name: None,
+    })
 }
 
 fn norm() -> LayerSpec {
@@ -41,7 +48,7 @@ fn norm() -> LayerSpec {
 }
 
 fn linear(out: u32) -> LayerSpec {
-    LayerSpec::Linear(LinearSpec { out, bias: true, name: None })
+    LayerSpec::Linear(LinearSpec { out_features: out, bias: true, name: None })
 }
 
 /// A convolution, what stands behind it, and a head.
@@ -137,7 +144,7 @@ fn pair(
     let local = LocalSpec { epochs: Some(12), ..local(momentum(0.1)) };
     let mut plan = plan(network(norm()), data, local);
     plan.strategy.statistics = statistics;
-    plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+    plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
     let mut trainer = trainer(&plan, data);
     let start = initial(&mut trainer);
     let ends = train(&mut trainer, &[job(0, &start), job(1, &start)]);

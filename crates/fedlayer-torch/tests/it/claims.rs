@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierRow, EndModel, Examples, FederatedData, Kind, LayerSet, Metric, Mix, Params, Plan,
-    Point, Probe, Seed, Split, Study, Trainer, Update, distance, spec::*,
+    BarrierKind, BarrierRow, BarrierStudy, EndModel, Examples, FederatedData, LayerSet, Metric,
+    Mix, Params, Plan, Point, Probe, Seed, Split, Trainer, Update, distance, spec::*,
 };
 
 use crate::setup::*;
@@ -115,7 +115,7 @@ fn rows(
         ..BarrierSpec::default()
     };
     let ends = [end(0, ends[0]), end(1, ends[1])];
-    let study = Study::new(&spec, Weighting::Equal, 1, Seed::new(1), &ends).unwrap();
+    let study = BarrierStudy::new(&spec, Weighting::Equal, 1, Seed::new(1), &ends).unwrap();
     study.rows(&trainer.evaluate(&study.probes()).unwrap())
 }
 
@@ -210,15 +210,21 @@ fn a_sweep_begins_with_its_layer_and_ends_with_all() {
         };
         let of_first = rows.iter().filter(|row| {
             let measured = [Metric::Loss, Metric::Error].contains(&row.metric);
-            row.kind == Kind::Layer && row.set == first && measured && row.base.contains("<-")
+            row.kind == BarrierKind::Layer
+                && row.set == first
+                && measured
+                && row.base.contains("<-")
         });
         let mut compared = 0;
         for row in of_first {
-            let full = value(Kind::Full, "all", row);
-            assert_eq!(value(Kind::Shallow, first, row), value(Kind::Layer, first, row));
-            assert_eq!(value(Kind::Deep, last, row), value(Kind::Layer, last, row));
-            assert_eq!(value(Kind::Shallow, "all", row), full);
-            assert_eq!(value(Kind::Deep, "all", row), full);
+            let full = value(BarrierKind::Full, "all", row);
+            assert_eq!(
+                value(BarrierKind::Shallow, first, row),
+                value(BarrierKind::Layer, first, row)
+            );
+            assert_eq!(value(BarrierKind::Deep, last, row), value(BarrierKind::Layer, last, row));
+            assert_eq!(value(BarrierKind::Shallow, "all", row), full);
+            assert_eq!(value(BarrierKind::Deep, "all", row), full);
             compared += 1;
         }
         // Two bases, three α, five baselines, two metrics.
@@ -231,7 +237,7 @@ fn the_linear_baseline_is_met_at_both_ends_and_equal_models_have_no_barrier() {
     for model in every_kind() {
         let (_, [a, b], mut trainer) = trained(model, Loss::CrossEntropy);
         let linear = |row: &&BarrierRow| {
-            row.kind == Kind::Full
+            row.kind == BarrierKind::Full
                 && row.baseline == Some(Baseline::Linear)
                 && row.alpha != Some(0.5)
                 && row.base.contains("<-")

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, ClientId, Derivatives, Examples, FederatedData, LayerSet, Metric, Params, Plan,
-    Point, Probe, Seed, Split, Subject, SubjectModel, Trainer, analyze, spec::*,
+    AnalysisRow, ClientId, Derivatives, Examples, FederatedData, LayerSet, Metric, ModelSet,
+    Params, Plan, Point, Probe, Seed, Split, TrainedModel, Trainer, analyze, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl Case {
             let params = |values: &Vec<f32>| {
                 Arc::new(Params::new(self.plan.layout.clone(), values.clone()).unwrap())
             };
-            SubjectModel {
+            TrainedModel {
                 id: ClientId(end as u32),
                 params: self.ends[end].clone(),
                 examples: 1,
@@ -83,7 +83,7 @@ impl Case {
             }
         };
         let models = vec![model(0), model(1)];
-        let subject = Subject { round: half as u32, models, initial: None, architecture: None };
+        let subject = ModelSet { round: half as u32, models, initial: None, architecture: None };
         let splits = [SplitSpec::Test];
         analyze(measurement, &subject, &splits, Seed::new(1), &mut self.trainer).unwrap()
     }

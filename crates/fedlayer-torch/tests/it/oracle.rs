@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierRow, ClientId, EndModel, Examples, FederatedData, Kind, Params, Seed, Study, Trainer,
-    Update, spec::*,
+    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Examples, FederatedData, Params,
+    Seed, Trainer, Update, spec::*,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -49,7 +49,8 @@ fn rows(fixture: &Value, cohort: &Value) -> Vec<BarrierRow> {
         splits: vec![SplitSpec::Test],
         ..BarrierSpec::default()
     };
-    let study = Study::new(&spec, read(&cohort["weighting"]), 1, Seed::new(1), &ends).unwrap();
+    let study =
+        BarrierStudy::new(&spec, read(&cohort["weighting"]), 1, Seed::new(1), &ends).unwrap();
     let evaluations = trainer(&plan, &data).evaluate(&study.probes()).unwrap();
     study.rows(&evaluations)
 }
@@ -60,7 +61,8 @@ fn barriers_are_those_of_the_oracle() {
     let mut compared = 0;
     for cohort in fixture["cohorts"].as_array().unwrap() {
         let rows = rows(&fixture, cohort);
-        let sweeps = [Kind::Full, Kind::Layer, Kind::Shallow, Kind::Deep];
+        let sweeps =
+            [BarrierKind::Full, BarrierKind::Layer, BarrierKind::Shallow, BarrierKind::Deep];
         for row in rows.iter().filter(|row| sweeps.contains(&row.kind) && row.base != "max") {
             let expected = cohort["barriers"].as_array().unwrap().iter().find(|expected| {
                 expected["set"] == *row.set

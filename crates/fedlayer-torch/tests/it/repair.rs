@@ -48,10 +48,17 @@ fn data() -> Arc<FederatedData> {
 fn network() -> ModelSpec {
     let out = CHANNELS as u32;
     ModelSpec::Layers(vec![
-        LayerSpec::Conv(ConvSpec { out, kernel: 3, stride: 1, padding: 0, bias: true, name: None }),
+        LayerSpec::Conv(ConvSpec {
+            out_channels: out,
+            kernel: 3,
+            stride: 1,
+            padding: 0,
+            bias: true,
+            name: None,
+        }),
         LayerSpec::Norm(NormSpec { kind: NormKind::Batch, groups: None, name: None }),
         LayerSpec::Flatten,
-        LayerSpec::Linear(LinearSpec { out: CLASSES as u32, bias: true, name: None }),
+        LayerSpec::Linear(LinearSpec { out_features: CLASSES as u32, bias: true, name: None }),
     ])
 }
 
@@ -73,7 +80,7 @@ fn ends(statistics: Statistics) -> (TorchTrainer, [Arc<Params>; 2]) {
     let local = LocalSpec { epochs: Some(20), ..local(momentum(0.05)) };
     let mut plan = plan(network(), &data, local);
     plan.strategy.statistics = statistics;
-    plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+    plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
     let mut trainer = trainer(&plan, &data);
     let start = initial(&mut trainer);
     let shown = |params: &Arc<Params>| {

@@ -96,14 +96,14 @@ fn a_modules_layers_are_those_of_its_parameters_and_begin_as_they_were_saved() {
 fn the_same_network_spelt_out_learns_the_same() {
     let data = images(3);
     let conv = ConvSpec {
-        out: 4,
+        out_channels: 4,
         kernel: 3,
         stride: 1,
         padding: 0,
         bias: true,
         name: Some("conv".into()),
     };
-    let fc = LinearSpec { out: 3, bias: true, name: Some("fc".into()) };
+    let fc = LinearSpec { out_features: 3, bias: true, name: Some("fc".into()) };
     let spelt = ModelSpec::Layers(vec![
         LayerSpec::Conv(conv),
         LayerSpec::Relu,

@@ -137,7 +137,7 @@ fn a_module_shares_nothing_and_still_answers_equal_probes_once() {
             .unwrap()
     };
     let models = |layout: &Arc<Layout>, scale: f32| {
-        let values = (0..layout.parameters()).map(|at| scale * (at as f32).sin()).collect();
+        let values = (0..layout.value_count()).map(|at| scale * (at as f32).sin()).collect();
         Arc::new(Params::new(layout.clone(), values).unwrap())
     };
     let (a, b) = (models(&plan.layout, 0.1), models(&plan.layout, 0.2));
@@ -156,7 +156,7 @@ fn statistics_that_stay_with_the_base_are_not_shared_by_mistake() {
     for statistics in [Statistics::Keep, Statistics::Recompute, Statistics::Repair] {
         let mut plan: Plan = plan(smooth_cnn("batch"), &images, local(sgd(0.1)));
         plan.strategy.statistics = statistics;
-        plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+        plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
         let ratio = check(|| trainer(&plan, &images), 1, 2, &BOTH);
         assert_eq!(ratio < 0.7, statistics == Statistics::Keep, "{statistics:?}: {ratio}");
     }

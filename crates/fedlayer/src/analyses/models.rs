@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, Federation, Params, Plan, Subject, SubjectModel, Trainer, in_backticks,
+    Architecture, ClientId, Federation, ModelSet, Params, Plan, TrainedModel, Trainer,
+    in_backticks,
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
@@ -25,7 +26,7 @@ pub(super) fn subjects(
     origin: &ModelOrigin,
     trainers: &Trainers,
     trainer: &mut dyn Trainer,
-) -> Result<Vec<Subject>, Failure> {
+) -> Result<Vec<ModelSet>, Failure> {
     let wrong = |reason: String| wrong(spec, reason);
     match origin {
         ModelOrigin::Run(folder) => {
@@ -39,7 +40,7 @@ pub(super) fn subjects(
             let initial = plan.initial.as_ref().map(|file| trainers.values(file, &plan.layout));
             let initial = initial.transpose().map_err(wrong)?.map(Arc::new);
             let architecture = Architecture::new(&plan.model, &data.facts()).ok();
-            Ok(vec![Subject { round: 0, models, initial, architecture }])
+            Ok(vec![ModelSet { round: 0, models, initial, architecture }])
         }
     }
 }
@@ -55,7 +56,7 @@ fn of_run(
     folder: &PlanFolder,
     trainers: &Trainers,
     initial: &Arc<Params>,
-) -> Result<Vec<Subject>, Failure> {
+) -> Result<Vec<ModelSet>, Failure> {
     let wrong = |reason: String| wrong(spec, reason);
     let data = trainers.data(plan).map_err(Failure::Data)?;
     let architecture = Architecture::new(&plan.model, &data.facts()).ok();
@@ -84,9 +85,9 @@ fn of_run(
         if wanted.contains(&round) {
             let model = |((&id, params), history): ((&ClientId, Arc<Params>), &Vec<_>)| {
                 let examples = data.train_examples(id) as u64;
-                SubjectModel { id, params, examples, history: history.clone() }
+                TrainedModel { id, params, examples, history: history.clone() }
             };
-            subjects.push(Subject {
+            subjects.push(ModelSet {
                 round,
                 models: clients.iter().zip(models).zip(&histories).map(model).collect(),
                 initial: Some(initial.clone()),
@@ -136,7 +137,7 @@ fn given(
     models: &GivenModels,
     plan: &Plan,
     trainers: &Trainers,
-) -> Result<Vec<SubjectModel>, String> {
+) -> Result<Vec<TrainedModel>, String> {
     let params: Vec<Params> = match models {
         GivenModels::Files(files) => {
             let read = files.iter().map(|file| trainers.values(file, &plan.layout));
@@ -152,7 +153,7 @@ fn given(
             models.iter().map(model).collect::<Result<_, _>>()?
         }
     };
-    let model = |(index, params): (usize, Params)| SubjectModel {
+    let model = |(index, params): (usize, Params)| TrainedModel {
         id: ClientId(index as u32 + 1),
         params: Arc::new(params),
         examples: 1,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, thread::available_parallelism};
 
 use fedlayer_core::{
-    ClientData, ClientId, FederatedData, LayerSchedule, Plan, Rounds,
+    ClientData, ClientId, FederatedData, LayerSchedule, Plan, RoundRange,
     spec::{AnalysisSpec, Average, Variant},
 };
 use fedlayer_report::{ColumnAlign, quantity, text_table};
@@ -187,7 +187,7 @@ fn averages(plan: &Plan) -> Vec<String> {
         return Vec::new();
     };
     let layers = |round| schedule.layers(round, plan.root_seed()).to_string();
-    let stretch = |rounds: Rounds| {
+    let stretch = |rounds: RoundRange| {
         let last = rounds.last.unwrap_or(plan.rounds).min(plan.rounds);
         if rounds.first > last {
             return "never".to_owned();
@@ -200,11 +200,11 @@ fn averages(plan: &Plan) -> Vec<String> {
         sets.join(", ") + more
     };
     match &plan.strategy.average {
-        Average::Always(_) => vec![stretch(Rounds { first: 1, last: None })],
+        Average::Always(_) => vec![stretch(RoundRange { first: 1, last: None })],
         Average::Schedule(entries) => entries
             .iter()
             .filter_map(|entry| {
-                let rounds = Rounds::parse(&entry.rounds).ok()?;
+                let rounds = RoundRange::parse(&entry.rounds).ok()?;
                 Some(format!("{}: {}", entry.rounds, stretch(rounds)))
             })
             .collect(),

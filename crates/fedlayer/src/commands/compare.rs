@@ -6,7 +6,7 @@ use std::{
 };
 
 use fedlayer_core::{
-    Against, Candidate, Contrast, Effect, Summary, SummaryRow, compare_candidates, spec::Variant,
+    Candidate, Contrast, Effect, Pairing, Summary, SummaryRow, compare_candidates, spec::Variant,
 };
 use fedlayer_report::{DifferingRun, setup_differences};
 use fedlayer_scenario::{Scenario, Setting};
@@ -129,13 +129,13 @@ impl<'r> ComparedSetup<'r> {
     }
 
     /// The strategies in their order, each with its rows.
-    fn candidates(&self, against: Against) -> Vec<Candidate<'r>> {
+    fn candidates(&self, pairing: Pairing) -> Vec<Candidate<'r>> {
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for row in self.rows {
             let name = format!("{}: {}", self.label, row.strategy);
             match candidates.iter_mut().find(|candidate| candidate.name == name) {
                 Some(candidate) => candidate.rows.push(row),
-                None => candidates.push(Candidate { name, rows: vec![row], against }),
+                None => candidates.push(Candidate { name, rows: vec![row], pairing }),
             }
         }
         candidates
@@ -162,8 +162,8 @@ fn differing_parts(
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
         };
         keys.extend(changed_files(first, part));
-        let against = against(&keys, anyway);
-        let differing = DifferingRun { run: part.label.clone(), keys, against };
+        let pairing = pairing(&keys, anyway);
+        let differing = DifferingRun { run: part.label.clone(), keys, pairing };
         Ok((!differing.keys.is_empty()).then_some(differing))
     };
     others.iter().filter_map(|other| part(other).transpose()).collect()
@@ -181,23 +181,23 @@ fn unreadable(reference: bool, other: bool) -> Contrast {
 }
 
 /// How a part that differs in these keys is set against the first.
-fn against(keys: &[Contrast], anyway: bool) -> Against {
+fn pairing(keys: &[Contrast], anyway: bool) -> Pairing {
     match (keys.iter().map(|key| key.effect).max(), anyway) {
-        (None | Some(Effect::Training), _) => Against::Paired,
-        (_, false) => Against::Nothing,
-        (Some(Effect::Extent), true) => Against::PairedOverRounds,
-        (Some(Effect::Setup), true) => Against::Independent,
+        (None | Some(Effect::Training), _) => Pairing::Paired,
+        (_, false) => Pairing::Nothing,
+        (Some(Effect::Extent), true) => Pairing::PairedOverRounds,
+        (Some(Effect::Setup), true) => Pairing::Independent,
     }
 }
 
 fn as_table(parts: &[ComparedSetup<'_>], anyway: bool) -> Result<String, Failure> {
     let notes = differing_parts(parts, anyway)?;
-    let against = |part: &ComparedSetup<'_>| {
+    let pairing = |part: &ComparedSetup<'_>| {
         let note = notes.iter().find(|note| note.run == part.label);
-        note.map_or(Against::Paired, |note| note.against)
+        note.map_or(Pairing::Paired, |note| note.pairing)
     };
     let candidates: Vec<Candidate<'_>> =
-        parts.iter().flat_map(|part| part.candidates(against(part))).collect();
+        parts.iter().flat_map(|part| part.candidates(pairing(part))).collect();
     let reference = parts.first().map_or("", |first| &first.label);
     Ok(fedlayer_report::comparison_table(&compare_candidates(&candidates))
         + &setup_differences(reference, &notes))

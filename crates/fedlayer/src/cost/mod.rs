@@ -6,11 +6,12 @@ mod module_speed;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Ownership, Plan, measures,
+    Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Ownership, Plan,
     spec::{
         Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory,
         Rule, SplitSpec, Statistics,
     },
+    target_sets,
 };
 use serde::Serialize;
 
@@ -156,7 +157,7 @@ pub(crate) fn forward(plan: &Plan, data: &FederatedData) -> Option<f64> {
     match Architecture::new(&plan.model, &data.facts()) {
         Ok(architecture) => Some(architecture.flops as f64),
         Err(_) if matches!(plan.model, ModelSpec::Torchscript(_)) => None,
-        Err(_) => Some(2.0 * plan.layout.parameters() as f64),
+        Err(_) => Some(2.0 * plan.layout.value_count() as f64),
     }
 }
 
@@ -224,7 +225,7 @@ impl BarrierWork {
 /// Points that barriers between so many models evaluate on each split; sets that several sweeps share count once.
 pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u64 {
     let mut sets: Vec<LayerSet> = Vec::new();
-    for measure in measures(&spec.sets, &plan.layout, plan.root_seed()) {
+    for measure in target_sets(&spec.sets, &plan.layout, plan.root_seed()) {
         if !sets.contains(&measure.set) {
             sets.push(measure.set);
         }
@@ -248,7 +249,7 @@ fn memory(plan: &Plan, cohort: u64) -> u64 {
     };
     let own = LayerSchedule::new(&plan.strategy.average, &plan.layout)
         .map_or(0, |schedule| own_bytes(plan, &schedule));
-    let model = 4 * plan.layout.parameters() as u64;
+    let model = 4 * plan.layout.value_count() as u64;
     // A client that never took part keeps nothing.
     let keepers = u64::from(plan.clients.count).min(cohort * u64::from(plan.rounds));
     let kept = keepers.saturating_mul(own + slots * model);

@@ -178,7 +178,7 @@ fn plans_at_once(plans: &[&Plan], workers: usize) -> usize {
     }
     let stacks_of = |plan: &&Plan| {
         let clients: Vec<ClientId> = (0..plan.clients.cohort()).map(ClientId).collect();
-        stacks(&clients, plan.layout.parameters(), |_| 1).len()
+        stacks(&clients, plan.layout.value_count(), |_| 1).len()
     };
     let fewest = plans.iter().map(stacks_of).min().unwrap_or(1).max(1);
     workers.div_ceil(fewest) + 1

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, Architecture, DataFacts, Layout, Metric, Params, Seed, Subject, Symmetry,
+    AnalysisRow, Architecture, DataFacts, Layout, Metric, ModelSet, Params, Seed, Symmetry,
     spec::{Align, Baseline, Measurement, MlpForm, ModelSpec, SetSpec},
 };
 
@@ -40,11 +40,11 @@ fn loss(values: &[f32]) -> Outcomes {
 }
 
 fn first() -> Vec<f32> {
-    normal(1, dense(&WIDTHS).parameters())
+    normal(1, dense(&WIDTHS).value_count())
 }
 
 /// A model, and the same function in another order of its units plus a little noise.
-fn two(noise: f32) -> (Arc<Layout>, Subject, Symmetry) {
+fn two(noise: f32) -> (Arc<Layout>, ModelSet, Symmetry) {
     let layout = dense(&WIDTHS);
     let first = first();
     let symmetry = Symmetry::of(&network()).unwrap();

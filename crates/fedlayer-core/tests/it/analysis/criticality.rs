@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, Layout, Metric, Seed, Split, Subject, SubjectModel, Trainer, analyze,
+    AnalysisRow, Layout, Metric, ModelSet, Seed, Split, TrainedModel, Trainer, analyze,
     spec::{Criticality, Measurement, SplitSpec},
 };
 
@@ -22,7 +22,7 @@ fn loss(v: &[f32], _: Split) -> Outcomes {
 }
 
 /// Two models after three recorded rounds: on their way from 0 to 1, with a little noise.
-fn trained() -> (Arc<Layout>, Subject) {
+fn trained() -> (Arc<Layout>, ModelSet) {
     let layout = layout(&[("a", N), ("b", N), ("idle", N)]);
     let at = |seed: u64, share: f32| -> Vec<f32> {
         normal(seed, 3 * N).iter().map(|noise| share + 0.01 * noise).collect()
@@ -30,11 +30,11 @@ fn trained() -> (Arc<Layout>, Subject) {
     let grown = |id: u32, seed: u64| {
         let states = [(1, 0.3), (2, 0.7), (4, 1.0)];
         let history = states.map(|(round, share)| (round, params(&layout, &at(seed, share))));
-        SubjectModel { history: history.to_vec(), ..model(id, &layout, &at(seed, 1.0)) }
+        TrainedModel { history: history.to_vec(), ..model(id, &layout, &at(seed, 1.0)) }
     };
     let models = vec![grown(0, 1), grown(1, 2)];
     let initial = Some(params(&layout, &[0.0; 3 * N]));
-    (layout.clone(), Subject { round: 4, models, initial, architecture: None })
+    (layout.clone(), ModelSet { round: 4, models, initial, architecture: None })
 }
 
 fn spec() -> Criticality {

@@ -42,7 +42,7 @@ fn kappa(w: &[f32], h: &[Vec<f64>], first: usize, rows: usize, width: usize) -> 
 #[test]
 fn kappa_is_its_definition() {
     let layout = network();
-    let models = [normal(1, layout.parameters()), normal(2, layout.parameters())];
+    let models = [normal(1, layout.value_count()), normal(2, layout.value_count())];
     let subject = subject(&layout, &[&models[0], &models[1]]);
     let mut trainer = Quadratic::drawn(&layout, 3);
     let h = trainer.matrix(SplitSpec::Test);

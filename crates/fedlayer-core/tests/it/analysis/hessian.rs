@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, Layout, Role, Subject, ToyTrainer,
+    AnalysisRow, Layout, ModelSet, Role, ToyTrainer,
     spec::{Hessian, Measurement, SplitSpec},
 };
 
@@ -14,7 +14,7 @@ fn spec(draws: u32, steps: u32) -> Measurement {
     Measurement::Hessian(Hessian { draws, steps, tolerance: 1e-12 })
 }
 
-fn drawn() -> (Arc<Layout>, Subject, Quadratic) {
+fn drawn() -> (Arc<Layout>, ModelSet, Quadratic) {
     let layout = layout(&[("a", 2), ("b", 5), ("c", 3)]);
     let subject = subject(&layout, &[&normal(1, 10), &normal(2, 10)]);
     let trainer = Quadratic::drawn(&layout, 5);

@@ -13,8 +13,9 @@ mod sweeps;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisError, AnalysisRow, ClientId, Derivatives, Evaluation, Layout, Metric, Params, Point,
-    Probe, Seed, Split, Subject, SubjectModel, TrainJob, Trainer, TrainerError, Update, analyze,
+    AnalysisError, AnalysisRow, ClientId, Derivatives, Evaluation, Layout, Metric, ModelSet,
+    Params, Point, Probe, Seed, Split, TrainJob, TrainedModel, Trainer, TrainerError, Update,
+    analyze,
     spec::{Measurement, SplitSpec},
 };
 use rand_distr::{Distribution, StandardNormal};
@@ -52,7 +53,7 @@ impl Quadratic {
 
     /// A symmetric matrix of full rank and both signs, and a centre.
     pub(crate) fn drawn(layout: &Arc<Layout>, seed: u64) -> Self {
-        let n = layout.parameters();
+        let n = layout.value_count();
         let values = normal(seed, n * (n + 1));
         let at = |i: usize, j: usize| f64::from(values[i * n + j]) + f64::from(values[j * n + i]);
         let matrix = (0..n).map(|i| (0..n).map(|j| at(i, j)).collect()).collect();
@@ -92,7 +93,7 @@ impl<F: Fn(&[f32], Split) -> Outcomes> Trainer for Closure<F> {
 
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
         let mut generator = seed.generator();
-        let values = (0..self.layout.parameters()).map(|_| StandardNormal.sample(&mut generator));
+        let values = (0..self.layout.value_count()).map(|_| StandardNormal.sample(&mut generator));
         Ok(Params::new(self.layout.clone(), values.collect()).unwrap())
     }
 
@@ -168,8 +169,8 @@ pub(crate) fn normal(seed: u64, count: usize) -> Vec<f32> {
 }
 
 /// A model of the client `id`, without a past.
-pub(crate) fn model(id: u32, layout: &Arc<Layout>, values: &[f32]) -> SubjectModel {
-    SubjectModel {
+pub(crate) fn model(id: u32, layout: &Arc<Layout>, values: &[f32]) -> TrainedModel {
+    TrainedModel {
         id: ClientId(id),
         params: params(layout, values),
         examples: 1,
@@ -178,15 +179,15 @@ pub(crate) fn model(id: u32, layout: &Arc<Layout>, values: &[f32]) -> SubjectMod
 }
 
 /// Models of clients 3, 5, 7, …, after round 4. Where they started is not known.
-pub(crate) fn subject(layout: &Arc<Layout>, models: &[&[f32]]) -> Subject {
+pub(crate) fn subject(layout: &Arc<Layout>, models: &[&[f32]]) -> ModelSet {
     let models = models.iter().zip(0..).map(|(values, at)| model(3 + 2 * at, layout, values));
-    Subject { round: 4, models: models.collect(), initial: None, architecture: None }
+    ModelSet { round: 4, models: models.collect(), initial: None, architecture: None }
 }
 
 /// The rows of a measurement on the test split.
 pub(crate) fn rows(
     measure: &Measurement,
-    subject: &Subject,
+    subject: &ModelSet,
     trainer: &mut dyn Trainer,
 ) -> Vec<AnalysisRow> {
     analyze(measure, subject, &[SplitSpec::Test], Seed::new(1), trainer).unwrap()
@@ -195,7 +196,7 @@ pub(crate) fn rows(
 /// Why a measurement could not be made, in its words.
 pub(crate) fn refusal(
     measure: &Measurement,
-    subject: &Subject,
+    subject: &ModelSet,
     trainer: &mut dyn Trainer,
 ) -> String {
     let result: Result<_, AnalysisError> =

@@ -1,7 +1,7 @@
 //! What is told about barriers without evaluating a mix.
 
 use fedlayer_core::{
-    Metric, Subject, ToyTrainer, analyze,
+    Metric, ModelSet, ToyTrainer, analyze,
     spec::{Baseline, Measurement, Predict, SplitSpec},
 };
 
@@ -76,7 +76,7 @@ fn correlations_are_of_the_measured_barriers() {
     let layout = layout(&[("a", 2), ("b", 2), ("c", 2), ("d", 2)]);
     let diagonal = |i: usize| (0..8).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
     let ends: [&[f32]; 2] = [&[0.0; 8], &[1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0]];
-    let mut subject: Subject = subject(&layout, &ends);
+    let mut subject: ModelSet = subject(&layout, &ends);
     // Seen from here the layers move apart, the longer the more.
     subject.initial = Some(params(&layout, &[0.5, -1.0].repeat(4)));
     let mut trainer = Quadratic::new(&layout, (0..8).map(diagonal).collect(), vec![0.0; 8]);

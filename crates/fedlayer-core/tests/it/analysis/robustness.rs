@@ -3,14 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    AnalysisRow, LayerSet, Layout, Metric, Seed, Split, Subject, analyze, distance,
+    AnalysisRow, LayerSet, Layout, Metric, ModelSet, Seed, Split, analyze, distance,
     spec::{Barriers, Baseline, Measurement, Robustness, SetSpec, SplitSpec},
 };
 
 use super::{Closure, normal, of, one, refusal, rows, subject};
 use crate::support::{Outcomes, bits, layout, mean, near};
 
-fn two() -> (Arc<Layout>, Subject) {
+fn two() -> (Arc<Layout>, ModelSet) {
     let layout = layout(&[("a", 10), ("b", 30), ("c", 2)]);
     let subject = subject(&layout, &[&normal(1, 42), &normal(2, 42)]);
     (layout, subject)

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_core::{
-    AnalysisRow, Layout, Params, Seed, Subject, analyze,
+    AnalysisRow, Layout, ModelSet, Params, Seed, analyze,
     spec::{Measurement, SplitSpec, Subspace},
 };
 
@@ -13,7 +13,7 @@ use crate::support::{Outcomes, layout, near, params};
 const ROUNDS: usize = 5;
 
 /// Two models of five recorded rounds each; `c` has fewer values than the span of training has dimensions.
-fn trained() -> (Arc<Layout>, Subject) {
+fn trained() -> (Arc<Layout>, ModelSet) {
     let layout = layout(&[("a", 20), ("b", 30), ("c", 4)]);
     let history = |seed: u64| -> Vec<(u32, Arc<Params>)> {
         let walk = |round: usize| normal(seed + round as u64, 54);
@@ -22,10 +22,10 @@ fn trained() -> (Arc<Layout>, Subject) {
     let ended = |id, seed| {
         let history = history(seed);
         let values = history[ROUNDS - 1].1.values().to_vec();
-        fedlayer_core::SubjectModel { history, ..model(id, &layout, &values) }
+        fedlayer_core::TrainedModel { history, ..model(id, &layout, &values) }
     };
     let models = vec![ended(0, 10), ended(1, 20)];
-    let subject = Subject { round: 5, models, initial: None, architecture: None };
+    let subject = ModelSet { round: 5, models, initial: None, architecture: None };
     (layout, subject)
 }
 

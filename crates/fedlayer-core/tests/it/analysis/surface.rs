@@ -124,7 +124,7 @@ fn a_plane_goes_through_its_three_models() {
 #[test]
 fn filters_move_by_their_own_norms_and_biases_not_at_all() {
     let layout = dense(&[5, 4, 3]);
-    let values = normal(8, layout.parameters());
+    let values = normal(8, layout.value_count());
     let subject = subject(&layout, &[&values]);
     let mut trainer = Closure::new(&layout, |v, _| vec![(v[0], true)]);
     // From −1 to 1.

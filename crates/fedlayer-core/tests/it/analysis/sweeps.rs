@@ -1,7 +1,7 @@
 //! Barriers, cumulative, window: those of a round's study.
 
 use fedlayer_core::{
-    AnalysisRow, Seed, Study,
+    AnalysisRow, BarrierStudy, Seed,
     spec::{
         BarrierSpec, Barriers, Baseline, Between, Cumulative, Measurement, Order, Predict,
         Robustness, SetSpec, SplitSpec, Weighting, Window,
@@ -35,7 +35,7 @@ fn barriers_are_those_of_a_round() {
         twins: 0,
     };
     let ends = ends(&layout, &[(&models[0], 1), (&models[1], 1)]);
-    assert!(Study::new(&round, Weighting::Equal, 1, Seed::new(7), &ends).is_ok());
+    assert!(BarrierStudy::new(&round, Weighting::Equal, 1, Seed::new(7), &ends).is_ok());
     let expected = measure(&round, Weighting::Equal, &ends, loss);
     let mut compared = 0;
     for row in expected.rows.iter().filter(|row| row.baseline.is_some()) {

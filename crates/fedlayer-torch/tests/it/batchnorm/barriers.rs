@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierRow, EndModel, Examples, FederatedData, Kind, Metric, Point, Seed, Split, Study,
-    Trainer, Update, spec::*, summarize,
+    BarrierKind, BarrierRow, BarrierStudy, EndModel, Examples, FederatedData, Metric, Point, Seed,
+    Split, Trainer, Update, spec::*, summarize,
 };
 use serde_json::Value;
 
@@ -15,7 +15,12 @@ use crate::setup::{probe, trainer};
 const LOSS: f64 = 1e-5;
 
 impl Case {
-    fn study(&mut self, between: Between, alpha: Vec<f64>, twins: u32) -> (Study, Vec<BarrierRow>) {
+    fn study(
+        &mut self,
+        between: Between,
+        alpha: Vec<f64>,
+        twins: u32,
+    ) -> (BarrierStudy, Vec<BarrierRow>) {
         let end = |update: Update| EndModel { start: self.start.clone(), update };
         let ends: Vec<EndModel> = (0..3).map(|client| end(self.update(client))).collect();
         let spec = BarrierSpec {
@@ -26,7 +31,7 @@ impl Case {
             twins,
             ..BarrierSpec::default()
         };
-        let study = Study::new(&spec, Weighting::Examples, 1, Seed::new(1), &ends).unwrap();
+        let study = BarrierStudy::new(&spec, Weighting::Examples, 1, Seed::new(1), &ends).unwrap();
         let evaluations = self.trainer.evaluate(&study.probes()).unwrap();
         let rows = study.rows(&evaluations);
         (study, rows)
@@ -70,8 +75,13 @@ fn barriers_of_every_policy_are_pytorchs() {
                     (read(&barrier["metric"]), read(&barrier["baseline"]));
                 let tolerance = if metric == Metric::Loss { LOSS } else { 1e-3 };
                 let of_set = rows.iter().filter(|row| {
-                    let sweep =
-                        [Kind::Full, Kind::Layer, Kind::Shallow, Kind::Deep].contains(&row.kind);
+                    let sweep = [
+                        BarrierKind::Full,
+                        BarrierKind::Layer,
+                        BarrierKind::Shallow,
+                        BarrierKind::Deep,
+                    ]
+                    .contains(&row.kind);
                     sweep
                         && row.set == barrier["set"]
                         && row.alpha == barrier["alpha"].as_f64()
@@ -103,7 +113,7 @@ fn under_keep_all_layers_mixed_to_the_end_differ_by_base() {
     let mut case = cases().into_iter().find(|case| case.statistics == Statistics::Keep).unwrap();
     for (way, whole) in [(Between::Cohort, 0.5), (Between::Pairs, 1.0)] {
         let (_, rows) = case.study(way, vec![whole - 1e-4, whole], 0);
-        let full = |kind: Kind, alpha: f64, base: &str| {
+        let full = |kind: BarrierKind, alpha: f64, base: &str| {
             let found = rows.iter().find(|row| {
                 (row.kind, row.metric, row.alpha) == (kind, Metric::Loss, Some(alpha))
                     && (row.set.as_str(), row.base.as_str(), row.baseline)
@@ -112,7 +122,7 @@ fn under_keep_all_layers_mixed_to_the_end_differ_by_base() {
             found.unwrap().value.unwrap()
         };
         let bases = if way == Between::Cohort { ["0", "1", "2"] } else { ["0<-1", "1<-0", "2<-0"] };
-        for kind in [Kind::Full, Kind::Shallow, Kind::Deep] {
+        for kind in [BarrierKind::Full, BarrierKind::Shallow, BarrierKind::Deep] {
             let at = |alpha| bases.map(|base| full(kind, alpha, base));
             let (before, at_the_end) = (at(whole - 1e-4), at(whole));
             for (before, at_the_end) in before.iter().zip(&at_the_end) {
@@ -129,7 +139,7 @@ fn interaction_peak_and_the_table_are_pytorchs() {
         let alphas: Vec<f64> = read(&case.fixture["alphas"]);
         for expected in read::<Vec<Value>>(&case.expected["studies"]) {
             let (_, rows) = case.study(between(&expected), alphas.clone(), 0);
-            let shown = |kind: Kind, alpha: Option<f64>| {
+            let shown = |kind: BarrierKind, alpha: Option<f64>| {
                 let rows = rows.iter().filter(move |row| {
                     (row.kind, row.metric, row.baseline)
                         == (kind, Metric::Loss, Some(Baseline::Mean))
@@ -139,7 +149,7 @@ fn interaction_peak_and_the_table_are_pytorchs() {
                 rows.collect::<Vec<_>>()
             };
             let interactions = by_base(&expected, &column(&expected["interaction"], 0));
-            let found = shown(Kind::Interaction, Some(0.5));
+            let found = shown(BarrierKind::Interaction, Some(0.5));
             assert_eq!(found.len(), interactions.len());
             for (row, (base, value)) in found.iter().zip(&interactions) {
                 assert_eq!(row.base, *base);
@@ -158,7 +168,7 @@ fn interaction_peak_and_the_table_are_pytorchs() {
                     by_base(&expected, &column(&of_all.unwrap()["values"], 0))
                 })
                 .collect();
-            for row in shown(Kind::Peak, None) {
+            for row in shown(BarrierKind::Peak, None) {
                 let at = curve[0].iter().position(|(base, _)| *base == row.base).unwrap();
                 let over: Vec<Value> = curve.iter().map(|values| values[at].1.clone()).collect();
                 case.near(row.value, &largest(&over), LOSS, "peak");
@@ -179,7 +189,7 @@ fn norms_cosines_and_parameters_are_those_of_trained_values() {
             let word = if way == Between::Cohort { "cohort" } else { "pairs" };
             let found = |metric: Metric, set: &Value, base: &str| {
                 let row = rows.iter().find(|row| {
-                    (row.kind, row.metric) == (Kind::Geometry, metric)
+                    (row.kind, row.metric) == (BarrierKind::Geometry, metric)
                         && row.set == *set
                         && row.base == base
                 });
@@ -219,10 +229,9 @@ fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
                 twins += 1;
             }
             assert!(twins > 100);
-            for row in rows
-                .iter()
-                .filter(|row| row.kind == Kind::Twin && row.baseline != Some(Baseline::Chord))
-            {
+            for row in rows.iter().filter(|row| {
+                row.kind == BarrierKind::Twin && row.baseline != Some(Baseline::Chord)
+            }) {
                 assert!(
                     row.value.is_some() && row.std_error.is_some(),
                     "{:?}: {row:?}",

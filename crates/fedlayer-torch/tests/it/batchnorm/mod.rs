@@ -9,7 +9,7 @@ mod barriers;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, Examples, FederatedData, Params, Plan, Subject, SubjectModel, Update,
+    Architecture, ClientId, Examples, FederatedData, ModelSet, Params, Plan, TrainedModel, Update,
     spec::*,
 };
 use fedlayer_torch::TorchTrainer;
@@ -74,7 +74,7 @@ fn cases() -> Vec<Case> {
         let statistics: Statistics = read(&expected["policy"]);
         let mut plan = plan(network.clone(), &data, local(sgd(0.1)));
         plan.strategy.statistics = statistics;
-        plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+        plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
         let params =
             |values: &Value| Arc::new(Params::new(plan.layout.clone(), read(values)).unwrap());
         Case {
@@ -105,7 +105,7 @@ impl Case {
     }
 
     /// The three models with what they were halfway, but for a little that is in no line with the rest.
-    fn subject(&self) -> Subject {
+    fn subject(&self) -> ModelSet {
         let model = |client: usize| {
             let Update { client: id, params, examples, .. } = self.update(client);
             let ends = self.start.values().iter().zip(params.values()).enumerate();
@@ -113,11 +113,11 @@ impl Case {
             let halfway = ends.map(|(at, (a, b))| 0.5 * (a + b) + bend(at));
             let halfway = Params::new(self.plan.layout.clone(), halfway.collect()).unwrap();
             let history = vec![(1, Arc::new(halfway)), (2, params.clone())];
-            SubjectModel { id, params, examples, history }
+            TrainedModel { id, params, examples, history }
         };
         let facts = data(&self.fixture).facts();
         let architecture = Architecture::new(&self.plan.model, &facts).unwrap();
-        Subject {
+        ModelSet {
             round: 2,
             models: (0..3).map(model).collect(),
             initial: Some(self.start.clone()),

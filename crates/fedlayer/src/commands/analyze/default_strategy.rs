@@ -1,7 +1,7 @@
 //! [`DefaultStrategy`]: the strategy with the models that are analysed if none is named.
 
 use fedlayer_core::{
-    Rounds, in_backticks,
+    RoundRange, in_backticks,
     spec::{Average, Rule, StrategySpec},
 };
 use fedlayer_scenario::Scenario;
@@ -51,7 +51,7 @@ fn averages_all(average: &Average, round: u32) -> bool {
     match average {
         Average::Always(rule) => *rule == Rule::All,
         Average::Schedule(entries) => entries.iter().any(|entry| {
-            let holds = Rounds::parse(&entry.rounds).is_ok_and(|rounds| rounds.contains(round));
+            let holds = RoundRange::parse(&entry.rounds).is_ok_and(|rounds| rounds.contains(round));
             holds && entry.average == Rule::All
         }),
     }
