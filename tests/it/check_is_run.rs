@@ -194,72 +194,82 @@ fn a_wrong_scenario_is_refused_by_both() {
     }
 }
 
-/// Analyses that cannot be made: what is measured, of what, and what is said.
+/// Analyses that cannot be made on models of the run or on files: what is wrong, the analysis, and the
+/// words of the refusal.
+const IMPOSSIBLE_ANALYSES: &[(&str, &str, &str)] = &[
+    (
+        "models that are alike",
+        "measure = { predict = {} }\nstrategy = \"all\"",
+        "every client has the same model",
+    ),
+    (
+        "a round that is not run",
+        "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [9]",
+        "there is no round 9",
+    ),
+    (
+        "a round without a checkpoint",
+        "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [3]",
+        "round 3 has no checkpoint",
+    ),
+    (
+        "a round whose checkpoint is not kept",
+        "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [2]",
+        "needs their checkpoints",
+    ),
+    (
+        "states that are not kept",
+        "measure = { subspace = {} }\nstrategy = \"one layer, rotating\"",
+        "that of every kept round",
+    ),
+    (
+        "states of files",
+        "measure = { subspace = {} }\nmodels = { files = [\"a\", \"b\"] }",
+        "`subspace` needs the models' states during training",
+    ),
+    (
+        "files that are not there",
+        "measure = { barriers = {} }\nmodels = { files = [\"a\", \"b\"] }",
+        "`a`: not found",
+    ),
+    (
+        "a start that is not known",
+        "measure = { criticality = {} }\nmodels = { files = [\"a\", \"b\"] }",
+        "`criticality` needs the initial model",
+    ),
+    (
+        "a plane of two models",
+        "measure = { surface = { through = \"models\" } }\nmodels = { files = [\"a\", \"b\"] }",
+        "a plane goes through three models",
+    ),
+    (
+        "one layer on two axes",
+        "measure = { surface = { through = { layers = [[\"fc1\"], [\"*\"]] } } }\nstrategy = \"one layer, rotating\"",
+        "layer `fc1` is on both axes",
+    ),
+];
+
 #[test]
 fn an_analysis_that_cannot_be_made_is_refused_by_both() {
-    for (about, analysis, words) in [
-        (
-            "models that are alike",
-            "measure = { predict = {} }\nstrategy = \"all\"",
-            "every client has the same model",
-        ),
-        (
-            "a round that is not run",
-            "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [9]",
-            "there is no round 9",
-        ),
-        (
-            "a round without a checkpoint",
-            "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [3]",
-            "round 3 has no checkpoint",
-        ),
-        (
-            "a round whose checkpoint is not kept",
-            "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [2]",
-            "needs their checkpoints",
-        ),
-        (
-            "states that are not kept",
-            "measure = { subspace = {} }\nstrategy = \"one layer, rotating\"",
-            "that of every kept round",
-        ),
-        (
-            "states of files",
-            "measure = { subspace = {} }\nmodels = { files = [\"a\", \"b\"] }",
-            "`subspace` needs the models' states during training",
-        ),
-        (
-            "files that are not there",
-            "measure = { barriers = {} }\nmodels = { files = [\"a\", \"b\"] }",
-            "`a`: not found",
-        ),
-        (
-            "a start that is not known",
-            "measure = { criticality = {} }\nmodels = { files = [\"a\", \"b\"] }",
-            "`criticality` needs the initial model",
-        ),
-        (
-            "a plane of two models",
-            "measure = { surface = { through = \"models\" } }\nmodels = { files = [\"a\", \"b\"] }",
-            "a plane goes through three models",
-        ),
-        (
-            "one layer on two axes",
-            "measure = { surface = { through = { layers = [[\"fc1\"], [\"*\"]] } } }\nstrategy = \"one layer, rotating\"",
-            "layer `fc1` is on both axes",
-        ),
-    ] {
+    for (about, analysis, words) in IMPOSSIBLE_ANALYSES {
         let text = DIGITS.to_owned() + "[[analysis]]\n" + analysis + "\n";
-        // What is absent has a code of its own, where nothing else is wrong.
+        // A missing file has a code of its own, if nothing else is wrong.
         let code = if words.ends_with("not found") { 4 } else { 3 };
         both(about, &Place::with(&text), &[words], code);
     }
-    for (name, measure, words) in [
-        ("plain", "align = {}", "`align` permutes the units"),
-        ("attends", "hessian = {}", "it cannot be differentiated twice"),
-        ("attends", "predict = {}", "it cannot be differentiated twice"),
-        ("attends", "flatness = {}", "it cannot be differentiated twice"),
-    ] {
+}
+
+/// Analyses that cannot be made on a module: its fixture, the measurement, and the words of the refusal.
+const IMPOSSIBLE_ON_MODULES: &[(&str, &str, &str)] = &[
+    ("plain", "align = {}", "`align` permutes the units"),
+    ("attends", "hessian = {}", "it cannot be differentiated twice"),
+    ("attends", "predict = {}", "it cannot be differentiated twice"),
+    ("attends", "flatness = {}", "it cannot be differentiated twice"),
+];
+
+#[test]
+fn an_analysis_that_a_module_does_not_allow_is_refused_by_both() {
+    for (name, measure, words) in IMPOSSIBLE_ON_MODULES {
         let place = Place::with(&format!("{MODULE}[[analysis]]\nmeasure = {{ {measure} }}\n"));
         fs::write(place.path("images.csv"), images()).unwrap();
         fs::write(place.path("net.pt"), module(name)).unwrap();

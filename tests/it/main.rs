@@ -23,6 +23,7 @@ mod left_behind;
 mod million;
 mod models;
 mod module_code;
+mod natural;
 mod nothing_lost;
 mod own_files;
 mod own_limits;

@@ -119,9 +119,9 @@ impl AnalysisRunner<'_> {
         let pool = LocalPool::start(self.workers, self.trainers.clone())?;
         let mut team = CountingTrainer::new(PooledTrainer::new(pool, plan.clone()), &progress);
         let mut rows = Vec::new();
-        for subject in models::subjects(spec, plan, origin, self.trainers, &mut team)? {
+        for models in models::model_sets(spec, plan, origin, self.trainers, &mut team)? {
             let seed = plan.root_seed();
-            let found = analyze(&spec.measure, &subject, &spec.splits, seed, &mut team);
+            let found = analyze(&spec.measure, &models, &spec.splits, seed, &mut team);
             let wrong = |reason: String| Failure::Analysis { name: name.to_owned(), reason };
             rows.extend(found.map_err(|error| wrong(error.to_string()))?);
         }

@@ -63,10 +63,10 @@ pub(crate) struct AnalyzeArgs {
     pub(crate) json: bool,
 }
 
-/// The most clients that one analysis is made on.
+/// The most clients of one analysis.
 const MOST_CLIENTS: u32 = 10_000;
 
-/// A client, or the clients from one to another.
+/// Reads a client, or a range of clients.
 fn clients(text: &str) -> Result<RangeInclusive<u32>, String> {
     let allowed = || "clients are written `0,2,5` or `0-3`, counted from 0".to_owned();
     let number = |text: &str| whole::<u32>(text.trim()).ok_or_else(allowed);
@@ -81,7 +81,8 @@ fn clients(text: &str) -> Result<RangeInclusive<u32>, String> {
     }
 }
 
-/// The rounds of an analysis, as its key in a scenario has them but for the brackets. Which words there are is for who reads that.
+/// Reads the rounds of an analysis, written as the key of a scenario without its brackets. The
+/// words are checked when the scenario is read.
 fn rounds(text: &str) -> Result<String, String> {
     let is_word = text.starts_with(|first: char| first.is_ascii_alphabetic());
     let numbers = || text.split(',').all(|number| whole::<u32>(number.trim()).is_some());
@@ -91,7 +92,7 @@ fn rounds(text: &str) -> Result<String, String> {
     }
 }
 
-/// A setting, checked and as it is written.
+/// Checks a setting, and returns it as it is written.
 fn setting(text: &str) -> Result<String, SettingError> {
     text.parse::<Setting>().map(|_| text.to_owned())
 }

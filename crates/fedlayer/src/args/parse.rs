@@ -1,4 +1,4 @@
-//! [`parse`]: the command line, read by clap; what is wrong with it is shown as all other text is.
+//! [`parse`]: reads the command line, and shows its errors.
 
 use std::ffi::OsString;
 
@@ -11,7 +11,7 @@ use crate::screen::{self, Colours, clean};
 /// The exit code of a wrong command line.
 const WRONG: i32 = 2;
 
-/// Reads the command line, or says what is wrong with it and gives the exit code.
+/// Reads the command line. On an error it prints the message and returns the exit code.
 pub(crate) fn parse() -> Result<Cli, i32> {
     if let Some(broken) = broken(std::env::args_os().skip(1)) {
         let text = format!(
@@ -35,7 +35,7 @@ pub(crate) fn parse() -> Result<Cli, i32> {
     })
 }
 
-/// The first argument with a line break in it. Settings may go over several lines, as TOML may.
+/// Returns the first argument with a line break. Settings may have several lines, as TOML may.
 fn broken(arguments: impl Iterator<Item = OsString>) -> Option<String> {
     let mut before = String::new();
     for argument in arguments {

@@ -1,4 +1,4 @@
-//! [`ShortForms`]: `--seeds` and `--rounds`, short for the `--set` that is typed most.
+//! [`ShortForms`]: `--seeds` and `--rounds`, short for the most common uses of `--set`.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use fedlayer_scenario::Setting;
 
 use crate::numbers::{whole, within};
 
-/// Short for settings that are made often.
+/// Short forms of common settings.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ShortForms {
     /// The seeds, instead of the scenario's: `1`, `1,2,5`, `1-5`. Short for `--set seeds=[…]`.
@@ -19,10 +19,10 @@ pub(crate) struct ShortForms {
 }
 
 impl ShortForms {
-    /// As settings, behind those that are given.
+    /// Returns the given settings, and then these.
     ///
     /// # Errors
-    /// When one of these is about the same key: which of the two counts would be a guess.
+    /// When both set the same key, because either of the two values could be meant.
     pub(crate) fn beside(&self, given: &[Setting]) -> Result<Vec<Setting>, String> {
         let seeds = self.seeds.as_ref().map(|seeds| ("seeds", list(&seeds.0)));
         let rounds = self.rounds.map(|rounds| ("rounds", rounds.to_string()));
@@ -40,16 +40,16 @@ impl ShortForms {
     }
 }
 
-/// Numbers as a list of TOML.
+/// Writes numbers as a list in TOML.
 fn list(numbers: &[u64]) -> String {
     let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
     format!("[{}]", numbers.join(", "))
 }
 
-/// The most seeds that a range may have: more are a slip of the hand.
+/// The most seeds of a range; a larger one is a typing error.
 const MOST: u64 = 10_000;
 
-/// Seeds, as `1`, `1,2,5`, `1-5` or `1-3,7` say them.
+/// Seeds, written `1`, `1,2,5`, `1-5` or `1-3,7`.
 #[derive(Debug, Clone, PartialEq)]
 struct Seeds(Vec<u64>);
 
@@ -62,7 +62,7 @@ impl FromStr for Seeds {
     }
 }
 
-/// One seed, or a range of them.
+/// Reads one seed, or a range of seeds.
 fn seeds(text: &str) -> Result<Vec<u64>, String> {
     let number = |text: &str| whole::<u64>(text.trim());
     let range = match text.split_once('-') {

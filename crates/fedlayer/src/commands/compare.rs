@@ -1,4 +1,5 @@
-//! `fedlayer compare`: the strategies of several runs in one table, and what the runs differ in beside their strategies.
+//! `fedlayer compare`: the strategies of several runs in one table, and the other differences
+//! between the runs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,8 +24,8 @@ use crate::{
     verify::{self, Depth},
 };
 
-/// `fedlayer compare`. Of several runs, the folder stands before the strategy's name, and of a sweep its variant: each variant of a strategy
-/// is then one to be compared.
+/// Prints the table of one or several runs. With several, a strategy's name begins with the folder
+/// of its run and with its variant of a sweep.
 pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure> {
     let summaries: Result<Vec<Summary>, Failure> =
         args.runs.iter().map(|run| checked_summary(run, screen)).collect();
@@ -48,21 +49,21 @@ pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     Ok(screen.data(&text)?)
 }
 
-/// The summary of a run whose records and tables are what was written.
+/// Reads the summary of a run after its records and tables were verified.
 ///
 /// # Errors
-/// When there is no run, it is not finished, or something of it is damaged.
+/// When there is no run, it is not finished, or a file of it is damaged.
 fn checked_summary(run: &Path, screen: &Screen) -> Result<Summary, Failure> {
     let is_alone = [NOTE, SCENARIO].iter().all(|name| !files::exists(&run.join(name)));
     if is_alone && files::exists(&run.join(SUMMARY)) {
-        // Somebody kept the summary and nothing else of the run.
+        // A summary may have been copied without the rest of its run.
         return run_folder::read_summary(run);
     }
     verify::check(run, Depth::Tables, |_, _| {})?.demand(run, screen)?;
     run_folder::read_summary(run)
 }
 
-/// What the strategies of each of several runs are called after: the folders' names, or their whole paths where names meet.
+/// Returns a label for each run: the name of its folder, or its whole path if two names are equal.
 fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let paths: Result<Vec<PathBuf>, _> = runs.iter().map(std::path::absolute).collect();
     let paths = paths?;
@@ -78,7 +79,7 @@ fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
     Ok(paths.iter().zip(runs).map(label).collect())
 }
 
-/// The files that a run was made from: what tells the content of each, by the name that the scenario or a data set calls it.
+/// Returns the input files of a run: for each name, the length and hash of its content.
 fn inputs(note: &str) -> BTreeMap<String, String> {
     let note: Value = serde_json::from_str(note).unwrap_or_default();
     let file = |file: &Value| {
@@ -89,7 +90,7 @@ fn inputs(note: &str) -> BTreeMap<String, String> {
     note["files"].as_array().into_iter().flatten().filter_map(file).collect()
 }
 
-/// Files of the same name with another content.
+/// Finds input files of the same name with another content.
 fn changed_files(reference: &ComparedSetup<'_>, other: &ComparedSetup<'_>) -> Vec<Contrast> {
     let changed = |(name, content): (&String, &String)| {
         let before = reference.inputs.get(name).filter(|before| *before != content)?;
@@ -103,11 +104,11 @@ fn changed_files(reference: &ComparedSetup<'_>, other: &ComparedSetup<'_>) -> Ve
     other.inputs.iter().filter_map(changed).collect()
 }
 
-/// A run, or a variant of one: strategies that share everything else.
+/// A run, or a variant of one: strategies with the same set-up.
 struct ComparedSetup<'r> {
     label: String,
     rows: &'r [SummaryRow],
-    /// What its scenario says; nothing where that is not there or not understood.
+    /// Its scenario; `None` if it is missing or not understood.
     setup: Option<Scenario>,
     /// See [`inputs`].
     inputs: BTreeMap<String, String>,
@@ -128,7 +129,7 @@ impl<'r> ComparedSetup<'r> {
         Self { label, rows, setup: setup(scenario, variant), inputs }
     }
 
-    /// The strategies in their order, each with its rows.
+    /// Returns the strategies in their order, each with its rows.
     fn candidates(&self, pairing: Pairing) -> Vec<Candidate<'r>> {
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for row in self.rows {
@@ -142,7 +143,7 @@ impl<'r> ComparedSetup<'r> {
     }
 }
 
-/// What a scenario says in a variant of its sweep. What it says of data is not looked up: a comparison needs no data.
+/// Reads a scenario in a variant of its sweep. Its data is not looked up: a comparison needs none.
 fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
     let settings = variant.into_iter().flat_map(|variant| &variant.settings);
     let settings = settings.map(|set| format!("{}={}", set.key, set.value).parse());
@@ -150,7 +151,7 @@ fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
     fedlayer_scenario::read_without_data("scenario.toml", scenario, &settings).ok()
 }
 
-/// How each part's set-up differs from the first one's; parts that are set up alike are left out.
+/// Compares the set-up of each run with that of the first. Runs with the same set-up are left out.
 fn differing_parts(
     parts: &[ComparedSetup<'_>],
     anyway: bool,
@@ -169,7 +170,7 @@ fn differing_parts(
     others.iter().filter_map(|other| part(other).transpose()).collect()
 }
 
-/// Stands for the keys of scenarios that could not be read.
+/// Replaces the keys of scenarios that could not be read.
 fn unreadable(reference: bool, other: bool) -> Contrast {
     let word = |is_read: bool| if is_read { "understood" } else { "not understood" }.to_owned();
     Contrast {
@@ -180,7 +181,7 @@ fn unreadable(reference: bool, other: bool) -> Contrast {
     }
 }
 
-/// How a part that differs in these keys is set against the first.
+/// Decides how a run that differs in these keys is compared with the first.
 fn pairing(keys: &[Contrast], anyway: bool) -> Pairing {
     match (keys.iter().map(|key| key.effect).max(), anyway) {
         (None | Some(Effect::Training), _) => Pairing::Paired,
@@ -203,7 +204,7 @@ fn as_table(parts: &[ComparedSetup<'_>], anyway: bool) -> Result<String, Failure
         + &setup_differences(reference, &notes))
 }
 
-/// The rows of all runs, and what the runs differ in.
+/// The rows of all runs, and the differences of their set-ups.
 #[derive(Serialize)]
 struct Merged {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! `fedlayer data list`: which sets there are, under which licence, and where they are found.
+//! `fedlayer data list`: the data sets, their licences, and the folders that have them.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,10 @@ use crate::{
     set_files::found_in,
 };
 
-/// `fedlayer data list`.
+/// Lists all data sets.
 pub(super) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::new(args.data.data.as_deref());
-    // Those of the environment that are not there are listed as such.
+    // Missing folders of the environment are listed as missing.
     folders.check(&[Origin::Option])?;
     let report = DataListing::new(&folders);
     let text = if args.json {
@@ -29,17 +29,17 @@ pub(super) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
     Ok(screen.data(&text)?)
 }
 
-/// Sets that need no files: name, what it is, licence.
+/// The sets inside the program: name, description, licence.
 const INSIDE: [(&str, &str, &str); 2] = [
     ("digits", "UCI optical digits, 1,797 images of 8 × 8", "CC BY 4.0"),
     ("synthetic", "Gaussian clusters, drawn", "-"),
 ];
 
-/// Everything that `data list` says.
+/// Everything that `fedlayer data list` prints.
 #[derive(Debug, Serialize)]
 struct DataListing {
     sets: Vec<SetLine>,
-    /// In the order in which they are searched.
+    /// The data folders, in the order in which they are searched.
     folders: Vec<FolderLine>,
 }
 
@@ -48,16 +48,16 @@ struct SetLine {
     name: &'static str,
     about: &'static str,
     licence: &'static str,
-    /// What to cite.
+    /// The publication to cite.
     cite: Option<&'static str>,
     home: Option<&'static str>,
-    /// Whether the program needs no files for it.
+    /// Whether the set is inside the program.
     inside: bool,
-    /// The first folder that has all of its files, else the one that has most of them.
+    /// The first folder with all of its files, or else with the most of them.
     folder: Option<PathBuf>,
-    /// How many of its files are there.
+    /// The number of its files in that folder.
     found: usize,
-    /// How many there are in all.
+    /// The number of all its files.
     files: usize,
 }
 
@@ -116,7 +116,7 @@ impl DataListing {
 impl SetLine {
     fn new(folders: &Folders, set: &KnownSet) -> Self {
         let found = |folder: &&Folder| found_in(folder, set);
-        // Of several that have as many, the first: `max_by_key` would take the last.
+        // Among equals the first folder counts; `max_by_key` alone would take the last.
         let best = folders.all().iter().rev().max_by_key(found);
         let found = best.map_or(0, |folder| found_in(folder, set));
         let KnownSet { name, about, licence, cite, home, .. } = *set;

@@ -1,4 +1,5 @@
-//! [`lines`]: what `fedlayer check` says of the analyses of a scenario; [`operations`]: what they compute.
+//! [`lines`]: the analyses of a scenario, as `fedlayer check` lists them; [`operations`]: their
+//! cost.
 
 use fedlayer_core::{
     FederatedData, Plan,
@@ -11,22 +12,24 @@ use serde::Serialize;
 
 use super::barrier_probes;
 
-/// An analysis, and what it will ask of the trainer.
+/// An analysis, and the work that it asks of the trainer.
 #[derive(Debug, Serialize)]
 pub(crate) struct AnalysisLine {
-    /// Its name.
+    /// The name of the analysis.
     pub(crate) name: String,
-    /// What is measured.
+    /// The word of the measurement.
     pub(crate) measure: &'static str,
-    /// Rounds after which it is made.
+    /// The number of rounds with models to analyse.
     pub(crate) rounds: u64,
-    /// Evaluations of one model on one split, over all rounds and splits. Those that share their first layers cost less.
+    /// The evaluations of one model on one split, over all rounds and splits. Evaluations that
+    /// share their first layers cost less.
     pub(crate) evaluations: u64,
-    /// Products with a Hessian, each about as costly as four evaluations of one model on one split; at most so many.
+    /// The largest number of products with a Hessian. Each costs about as much as four evaluations
+    /// of one model on one split.
     pub(crate) products: u64,
 }
 
-/// One line an analysis.
+/// Returns a line for each analysis.
 pub(crate) fn lines(specs: &[AnalysisSpec], plan: &Plan) -> Vec<AnalysisLine> {
     let line = |spec: &AnalysisSpec| {
         let rounds = rounds(spec, plan);
@@ -43,10 +46,12 @@ pub(crate) fn lines(specs: &[AnalysisSpec], plan: &Plan) -> Vec<AnalysisLine> {
     specs.iter().map(line).collect()
 }
 
-/// A product with a Hessian costs as much as so many evaluations of one model on one split.
+/// The number of evaluations of one model on one split that cost as much as a product with a
+/// Hessian.
 pub(crate) const PRODUCT: u64 = 4;
 
-/// The floating-point operations of the analyses of a plan's models, at most; `forward` is what one example costs in a forward pass.
+/// Returns an upper bound of the floating-point operations of the analyses; `forward` is the cost
+/// of a forward pass of one example.
 pub(crate) fn operations(
     specs: &[AnalysisSpec],
     plan: &Plan,
@@ -75,7 +80,7 @@ fn rounds(spec: &AnalysisSpec, plan: &Plan) -> u64 {
     }
 }
 
-/// Evaluations and products, a round and a split.
+/// Returns the evaluations and the products of one round and one split.
 fn asked(spec: &AnalysisSpec, plan: &Plan) -> (u64, u64) {
     let models = spec.clients.as_ref().map_or(2, Vec::len) as u64;
     let layers = plan.layout.layers().len() as u64;

@@ -1,4 +1,8 @@
-//! [`Cost`]: what a plan would compute and keep in memory, reckoned without doing it; [`RoundCost`]: what the parts of its rounds compute.
+//! [`Cost`]: the work and memory of a plan, estimated in advance; [`RoundCost`]: the work of each
+//! phase of its rounds.
+//!
+//! * `analyses`: the work of analyses.
+//! * `module_speed`: the work of a TorchScript module, which has to be timed.
 
 pub(crate) mod analyses;
 mod module_speed;
@@ -18,28 +22,31 @@ use serde::Serialize;
 pub(crate) use self::module_speed::ModuleSpeed;
 use crate::{progress::PerPhase, trainers::Trainers};
 
-/// What a core is taken to compute in a second where time is estimated: about what small networks reach on a core of 2025.
+/// The floating-point operations per second of a core, for estimates of time: about the speed of
+/// small networks on a core of 2025.
 pub(crate) const FLOPS: f64 = 2.5e10;
 
-/// Bytes that the evaluation of one model on one example leaves behind: its loss, and how much of it was right.
+/// The bytes that the evaluation of one model on one example leaves: its loss, and whether it was
+/// right.
 const EVALUATED_BYTES: u64 = 8;
 
-/// What all plans cost together; memory is the largest of one.
+/// The cost of all plans together; of memory, the largest need of one plan.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Cost {
-    /// Optimizer steps of all clients.
+    /// The optimizer steps of all clients.
     pub(crate) steps: u64,
-    /// Evaluations of one model on one split.
+    /// The evaluations of one model on one split.
     pub(crate) evaluations: u64,
-    /// Floating-point operations; of a module that was timed, as many as take as long.
+    /// The floating-point operations. For a module that was timed: as many as take the same time.
     pub(crate) flops: f64,
-    /// The same for all analyses, at most: evaluations that share their first layers cost less.
+    /// An upper bound of the same for all analyses: evaluations that share their first layers cost
+    /// less.
     pub(crate) analysis_flops: f64,
-    /// Whether steps of a TorchScript module were timed for it.
+    /// Whether steps of a TorchScript module were timed for the estimate.
     pub(crate) timed: bool,
-    /// Bytes for the models of all clients and one round's updates.
+    /// The bytes of all client models and of one round's updates.
     pub(crate) memory: u64,
-    /// Bytes for what a round's barriers found, example by example.
+    /// The bytes of the results of a round's barriers, example by example.
     pub(crate) barrier_memory: u64,
 }
 
@@ -56,7 +63,8 @@ impl Cost {
         }
     }
 
-    /// The cost of one plan on its data; `forward` is what one example costs in a forward pass, in floating-point operations.
+    /// Estimates the cost of a plan; `forward` is the cost of a forward pass of one example, in
+    /// floating-point operations.
     pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
         let cohort = u64::from(plan.clients.cohort());
         let local = LocalWork::mean(plan, data);
@@ -79,13 +87,15 @@ impl Cost {
     }
 }
 
-/// What the parts of a round cost, each where it is due, in floating-point operations. A training step costs three times the forward pass of
-/// its examples (forward, and backward to the inputs and to the weights); an evaluation costs one.
+/// The cost of each phase of a round in which it is due, in floating-point operations. A training
+/// step costs three times the forward pass of its examples: forward, and backward to the inputs and
+/// to the weights. An evaluation costs one forward pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoundCost(pub(crate) PerPhase);
 
-/// The cost of the rounds of each plan. A seed changes no size, so that the data of the first plan's seed does for all; a module that is
-/// measured nowhere is as costly for all plans, and what its operations cost is found out by the run itself.
+/// Estimates the cost of the rounds of each plan. A seed changes no size, so the data of the first
+/// seed serves for all. A TorchScript module is not timed here: its forward pass counts as one
+/// operation, and the run itself finds the price of an operation.
 pub(crate) fn of_rounds(
     plans: &[Arc<Plan>],
     trainers: &Trainers,
@@ -99,7 +109,7 @@ pub(crate) fn of_rounds(
 }
 
 impl RoundCost {
-    /// Of every round of a plan; `forward` as for [`Cost::of`].
+    /// Estimates the rounds of a plan; `forward` is as in [`Cost::of`].
     pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
         let local = LocalWork::mean(plan, data);
         let (common, own) = evaluated_models(plan);
@@ -113,7 +123,7 @@ impl RoundCost {
         })
     }
 
-    /// The parts that are due in a round.
+    /// Returns the cost of the phases that are due in a round.
     pub(crate) fn in_round(&self, plan: &Plan, round: u32) -> PerPhase {
         let is_due = |every| plan.is_due(every, round);
         let measures = plan.barriers.as_ref().is_some_and(|spec| is_due(spec.every));
@@ -124,14 +134,14 @@ impl RoundCost {
         }
     }
 
-    /// All rounds behind those that are committed.
+    /// Returns the cost of all rounds after the committed ones.
     pub(crate) fn after(&self, plan: &Plan, committed: u32) -> PerPhase {
         (committed + 1..=plan.rounds).map(|round| self.in_round(plan, round)).sum()
     }
 }
 
-/// The models that an evaluation evaluates on the common test set, and those on the clients' own: a model that all clients share is
-/// evaluated on the common one once.
+/// Returns the number of models that an evaluation measures on the common test set, and on the
+/// clients' own. A model that all clients share is measured on the common test set once.
 fn evaluated_models(plan: &Plan) -> (u64, u64) {
     let clients = match plan.evaluate.clients {
         EvaluatedClients::Cohort => plan.clients.cohort(),
@@ -142,7 +152,8 @@ fn evaluated_models(plan: &Plan) -> (u64, u64) {
     (if all_are_averaged { 1 } else { clients.into() }, clients.into())
 }
 
-/// Training examples on which the running statistics of every evaluated model are measured anew, where the strategy wants that.
+/// Returns the number of training examples that recalibrate the running statistics of each
+/// evaluated model; 0 if the strategy does not recalibrate.
 fn measured_examples(plan: &Plan, data: &FederatedData) -> f64 {
     let measures = matches!(plan.strategy.statistics, Statistics::Recompute | Statistics::Repair);
     match data.pool() {
@@ -151,8 +162,9 @@ fn measured_examples(plan: &Plan, data: &FederatedData) -> f64 {
     }
 }
 
-/// Operations of a forward pass, per example, of a network whose operations are known; nothing for a TorchScript module, which does not say
-/// how often it uses a parameter. The others, toys and diagonal networks, use each once: a multiplication and an addition.
+/// Returns the operations of a forward pass of one example; `None` for a TorchScript module, which
+/// does not tell how often it uses a parameter. Toys and diagonal networks use each parameter once,
+/// for a multiplication and an addition.
 pub(crate) fn forward(plan: &Plan, data: &FederatedData) -> Option<f64> {
     match Architecture::new(&plan.model, &data.facts()) {
         Ok(architecture) => Some(architecture.flops as f64),
@@ -161,20 +173,20 @@ pub(crate) fn forward(plan: &Plan, data: &FederatedData) -> Option<f64> {
     }
 }
 
-/// What a client does in a round, in the mean over all clients.
+/// The work of a client in a round, as a mean over all clients.
 #[derive(Debug, Default)]
 struct LocalWork {
-    /// Optimizer steps.
+    /// The optimizer steps.
     steps: f64,
-    /// Examples that they see.
+    /// The examples of these steps.
     examples: f64,
-    /// Own test examples.
+    /// The client's own test examples.
     test: f64,
 }
 
 impl LocalWork {
     fn mean(plan: &Plan, data: &FederatedData) -> Self {
-        // Clients that are drawn are all alike.
+        // Drawn clients all have the same sizes.
         let clients = if data.pool().is_some() { data.clients() } else { 1 };
         let mut mean = Self::default();
         for client in (0..clients).map(|client| ClientId(client as u32)) {
@@ -182,7 +194,7 @@ impl LocalWork {
             let per_epoch = plan.local.batches_of(examples as u64);
             let steps = plan.local.steps_of(per_epoch) as f64;
             mean.steps += steps / clients as f64;
-            // Where the last batch of an epoch is left out, the others are whole.
+            // If the last batch of an epoch is dropped, all others are whole.
             let seen = (per_epoch * u64::from(plan.local.batch)).min(examples as u64);
             let in_batch = seen as f64 / per_epoch.max(1) as f64;
             mean.examples += steps * in_batch / clients as f64;
@@ -192,14 +204,14 @@ impl LocalWork {
     }
 }
 
-/// What the barriers of one round evaluate.
+/// The work of the barriers of one round.
 #[derive(Debug)]
 struct BarrierWork {
-    /// Models that are evaluated.
+    /// The models that are evaluated.
     points: u64,
-    /// Models times splits.
+    /// The models times the splits.
     evaluations: u64,
-    /// Examples of all evaluations.
+    /// The examples of all evaluations.
     examples: u64,
 }
 
@@ -222,7 +234,8 @@ impl BarrierWork {
     }
 }
 
-/// Points that barriers between so many models evaluate on each split; sets that several sweeps share count once.
+/// Counts the points that barriers between `models` models evaluate on each split. A layer set that
+/// occurs in several sweeps counts once.
 pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u64 {
     let mut sets: Vec<LayerSet> = Vec::new();
     for measure in target_sets(&spec.sets, &plan.layout, plan.root_seed()) {
@@ -237,11 +250,12 @@ pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u6
     let chord = u64::from(spec.baselines.contains(&Baseline::Chord) && !spec.alpha.contains(&1.0));
     let alphas = spec.alpha.len() as u64;
     let each = sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord);
-    // Of a hundred million clients, pairs are more than 64 bits count.
+    // The pairs of a hundred million clients do not fit into 64 bits.
     directions.saturating_mul(each).saturating_add(models)
 }
 
-/// The models of all clients that took part by the last round, and one round's updates.
+/// Returns the bytes of the models of all clients that have taken part by the last round, and of
+/// one round's updates.
 fn memory(plan: &Plan, cohort: u64) -> u64 {
     let slots = match plan.local.optimizer_state {
         OptimizerMemory::Reset => 0,
@@ -250,13 +264,13 @@ fn memory(plan: &Plan, cohort: u64) -> u64 {
     let own = LayerSchedule::new(&plan.strategy.average, &plan.layout)
         .map_or(0, |schedule| own_bytes(plan, &schedule));
     let model = 4 * plan.layout.value_count() as u64;
-    // A client that never took part keeps nothing.
+    // A client that has never taken part has no model of its own.
     let keepers = u64::from(plan.clients.count).min(cohort * u64::from(plan.rounds));
     let kept = keepers.saturating_mul(own + slots * model);
     kept.saturating_add((2 * cohort + 2).saturating_mul(model))
 }
 
-/// The bytes that one client keeps for itself, in the round in which it keeps most.
+/// Returns the bytes of a client's own layers, in the round in which it has most of them.
 fn own_bytes(plan: &Plan, schedule: &LayerSchedule) -> u64 {
     let own = |round| {
         let rest = schedule.layers(round, plan.root_seed()).rest();

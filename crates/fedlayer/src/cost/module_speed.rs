@@ -1,5 +1,5 @@
-//! [`ModuleSpeed`]: what a TorchScript module costs. How often it uses a parameter stands in its code alone (a convolution uses each once a
-//! position), so that nothing can be reckoned from its parameters: a few steps of it are timed.
+//! [`ModuleSpeed`]: the cost of a TorchScript module. Only its code shows how often it uses a
+//! parameter (a convolution uses each at every position), so a few of its steps are timed.
 
 use std::{
     sync::Arc,
@@ -15,27 +15,29 @@ use fedlayer_torch::{Device, TorchTrainer};
 use super::FLOPS;
 use crate::{data::Data, exit::Failure};
 
-/// Steps of a trial. TorchScript compiles a module in its first steps, so that the first trial is not timed.
+/// The steps of a trial. TorchScript compiles a module in its first steps, so the first trial is
+/// not timed.
 const STEPS: u32 = 2;
 
-/// The most trials that are timed. The shortest is the one that was disturbed least.
+/// The most trials that are timed. The shortest was disturbed least, and counts.
 const TRIALS: usize = 100;
 
-/// No further trial is made after this time: a large module is timed once.
+/// The time after which no further trial begins: a large module is timed once.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Modules that were timed.
+/// The modules that were timed.
 #[derive(Default)]
 pub(crate) struct ModuleSpeed {
-    /// Module, examples of a batch, and operations an example.
+    /// Each module, the examples of a batch, and the operations of one example.
     timed: Vec<(ModelSpec, u32, f64)>,
 }
 
 impl ModuleSpeed {
-    /// The floating-point operations that a forward pass of one example takes as long as, on one core of this machine.
+    /// Returns the floating-point operations that take as long as a forward pass of one example, on
+    /// one core of this machine.
     ///
     /// # Errors
-    /// When the module is nowhere, or cannot be trained on this data.
+    /// When the module cannot be found, or cannot be trained on this data.
     pub(crate) fn forward(
         &mut self,
         plan: &Plan,
@@ -49,19 +51,20 @@ impl ModuleSpeed {
             return Ok(*operations);
         }
         let seconds = seconds_per_example(plan, data, known).map_err(Failure::Data)?;
-        // Forward, and backward to the inputs and to the weights.
+        // A step consists of a forward pass, and of backward passes to the inputs and to the
+        // weights.
         let operations = FLOPS * seconds / 3.0;
         self.timed.push((plan.model.clone(), batch, operations));
         Ok(operations)
     }
 
-    /// Whether anything was timed.
+    /// Whether a module was timed.
     pub(crate) fn is_used(&self) -> bool {
         !self.timed.is_empty()
     }
 }
 
-/// The seconds that an example takes in training.
+/// Times a few steps, and returns the seconds of one example in training.
 fn seconds_per_example(
     plan: &Plan,
     data: &Arc<FederatedData>,
@@ -93,7 +96,7 @@ fn seconds_per_example(
             break;
         }
     }
-    // The last batch of an epoch may be smaller: a step sees as many as its epoch has in the mean.
+    // The last batch of an epoch may be smaller: divide by the mean batch of an epoch.
     let examples = data.train_examples(client);
     let batches = examples.div_ceil(plan.local.batch as usize);
     Ok(shortest / f64::from(STEPS) / (examples as f64 / batches as f64))

@@ -4,16 +4,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::exit::Failure;
 
-/// With fewer the runtime itself cannot begin.
+/// The least limit with which the runtime itself can begin.
 const LEAST: u64 = 32;
 
-/// Raises the limit as far as the system lets: many systems begin with 1,024, which a federation of some hundred workers uses up.
+/// Raises the limit as far as the system allows. Many systems begin with 1,024, which some hundred
+/// workers use up.
 ///
 /// # Errors
-/// When even then there are too few.
+/// When the limit is still too low.
 pub(crate) fn raise_limit() -> Result<(), Failure> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, it is as it was; nothing is lost but room.
+    // If it cannot be raised, the program goes on with the limit that it has.
     let _as_it_was = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     match limit() {
         found if found < LEAST => Err(Failure::TooFewFiles { found, least: LEAST }),
@@ -21,7 +22,7 @@ pub(crate) fn raise_limit() -> Result<(), Failure> {
     }
 }
 
-/// How many files may be open at once.
+/// Returns the number of files that may be open at once.
 pub(crate) fn limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

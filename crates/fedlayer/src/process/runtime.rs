@@ -1,4 +1,4 @@
-//! [`start`]: the runtime that a run or a worker works on. Its threads are there before anything is begun.
+//! [`start`]: the asynchronous runtime of a run or a worker, with all its threads.
 
 use std::{
     io,
@@ -9,16 +9,17 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
-/// Threads that carry messages and timers.
+/// The threads that carry messages and timers.
 const CARRIERS: usize = 2;
 
 /// Starts a runtime.
 ///
-/// Where a runtime cannot have its first threads, or the first one for what may block (such as writing a round down), it panics instead of
-/// returning an error. So they are tried before, and kept: where there are no more later, what blocks waits for the first one.
+/// A runtime panics, instead of returning an error, if it cannot have its first threads, or the
+/// first thread for blocking tasks (such as writing a round down). So these threads are tried
+/// before, and kept: if the system gives no more later, blocking tasks wait for the first one.
 ///
 /// # Errors
-/// When the system gives no more threads.
+/// When the system does not give these threads.
 pub(crate) fn start() -> io::Result<Runtime> {
     try_threads(CARRIERS + 1)?;
     let for_ever = Duration::from_secs(u64::from(u32::MAX));
@@ -31,7 +32,7 @@ pub(crate) fn start() -> io::Result<Runtime> {
     Ok(runtime)
 }
 
-/// Sees that so many threads can be had at once.
+/// Checks that the system gives `count` threads at once.
 fn try_threads(count: usize) -> io::Result<()> {
     let (release, held) = mpsc::channel::<()>();
     let held = Arc::new(Mutex::new(held));
@@ -43,7 +44,7 @@ fn try_threads(count: usize) -> io::Result<()> {
     let tried: Vec<_> = (0..count).map(start).collect();
     drop(release);
     for thread in tried {
-        // It does nothing that could fail.
+        // The thread does nothing that could fail.
         let _waited = thread?.join();
     }
     Ok(())

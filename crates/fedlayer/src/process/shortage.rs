@@ -1,14 +1,14 @@
-//! Whether a failure is the machine's, which is short of memory or threads, and not the scenario's.
+//! Shortages: failures of a machine without enough memory or threads, not of the scenario.
 
 use std::io;
 
 use rustix::io::Errno;
 
-/// What to do where the machine is short of threads or memory.
+/// The hint for a shortage of threads or memory.
 pub(crate) const MORE: &str = "the machine is short of threads or memory: end other programs, ask for fewer `--workers`, or raise the limits (`ulimit -u`, `ulimit -v`)";
 
-/// What the system, libtorch, CUDA and the runtime say where they get no more memory or threads. Their errors reach a run as words, because they cross
-/// threads and processes.
+/// The words of the system, libtorch, CUDA and the runtime for a shortage. Their errors reach a run
+/// as text, because they cross threads and processes.
 const WORDS: [&str; 7] = [
     "Cannot allocate memory",
     "can't allocate memory",
@@ -19,12 +19,12 @@ const WORDS: [&str; 7] = [
     "Resource temporarily unavailable",
 ];
 
-/// Whether the words of an error are of a shortage.
+/// Whether the text of an error tells of a shortage.
 pub(crate) fn is_in(words: &str) -> bool {
     WORDS.iter().any(|known| words.contains(known))
 }
 
-/// What to do about an error of the system that belongs to no file.
+/// Returns the hint for an error of the system that belongs to no file.
 pub(crate) fn advice(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::AGAIN | Errno::NOMEM) => MORE,

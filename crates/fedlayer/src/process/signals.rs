@@ -1,5 +1,5 @@
-//! Signals: [`end`] and [`end_again`] are the user's word that the program should end, [`EndAtOnce`] has it end without further ado; a file that may not grow any
-//! more is an error and no end.
+//! Signals of the user: [`end`] and [`end_again`] wait for them; [`EndAtOnce`] ends the program at
+//! the first one. Reaching the limit of a file's length becomes an error.
 
 use std::{
     path::Path,
@@ -14,7 +14,8 @@ use tokio::{
 
 use crate::{files, screen::Screen};
 
-/// Waits for ctrl-c, SIGTERM or SIGHUP (the terminal was closed). Under `nohup` SIGHUP is ignored, as it was meant.
+/// Waits for ctrl-c, SIGTERM or SIGHUP (the terminal was closed). Under `nohup` SIGHUP stays
+/// ignored.
 pub(crate) async fn end() {
     let hang_up = if ignores_hang_up() { None } else { signal(SignalKind::hangup()).ok() };
     tokio::select! {
@@ -23,9 +24,10 @@ pub(crate) async fn end() {
     }
 }
 
-/// Waits for ctrl-c or SIGTERM: after [`end`] one of them is impatience. A terminal that is closed may send SIGHUP more than once.
+/// Waits for ctrl-c or SIGTERM, the second signals after [`end`]. SIGHUP is not among them: a
+/// terminal that is closed may send it more than once.
 pub(crate) async fn end_again() {
-    // Without a handler the system's own way applies: the program ends.
+    // Without a handler, the system ends the program.
     let interrupt = signal(SignalKind::interrupt()).ok();
     let terminate = signal(SignalKind::terminate()).ok();
     tokio::select! {
@@ -43,38 +45,40 @@ async fn received(signal: Option<Signal>) {
     }
 }
 
-/// Has a write past the limit of a file's length (`ulimit -f`) fail as any other write may, where the system would end the program.
+/// Turns a write past the limit of a file's length (`ulimit -f`) into an ordinary error. Without
+/// this, the system would end the program.
 pub(crate) fn survive_file_limits() {
-    // A handler that does nothing but be there; where there can be none, the program ends as it would have without it.
+    // The handler only needs to exist. If it cannot, the system ends the program as before.
     let _as_before = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// Whether whoever started the program has SIGHUP ignored. Where the system does not say, it is not.
+/// Whether SIGHUP was set to be ignored when the program was started; no, if the system does not
+/// tell.
 fn ignores_hang_up() -> bool {
     let status = files::text_of_system(Path::new("/proc/self/status")).unwrap_or_default();
     is_ignored(&status, SignalKind::hangup().as_raw_value())
 }
 
-/// Whether a signal is in the mask of ignored ones in the text of `/proc/self/status`.
+/// Whether a signal is in the mask of ignored signals in the text of `/proc/self/status`.
 fn is_ignored(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// For as long as it lives, ctrl-c (or SIGTERM, or SIGHUP) ends the program at once, whatever its threads are at: a
-/// TorchScript module may be in a loop without an end.
+/// While it lives, ctrl-c (or SIGTERM, or SIGHUP) ends the program at once, even if a thread is in
+/// an endless loop of a TorchScript module.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct EndAtOnce(
     #[allow(dead_code, reason = "dropping it is its word")] oneshot::Sender<()>,
 );
 
-/// Says `words` and ends the program with the code of an interruption when its user says so.
+/// Prints `words` at the user's signal, and ends the program with the exit code of an interruption.
 pub(crate) fn end_at_once(screen: &Screen, words: String) -> EndAtOnce {
     let screen = screen.clone();
     let (alive, over) = oneshot::channel::<()>();
-    // Without the thread the program would end without these words.
+    // If there is no thread for it, the program ends without these words.
     let _watch = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
@@ -91,7 +95,7 @@ pub(crate) fn end_at_once(screen: &Screen, words: String) -> EndAtOnce {
     EndAtOnce(alive)
 }
 
-/// [`end_at_once`] while a scenario is read and tried, before its first round.
+/// Does the same while a scenario is read and tried, before its first round.
 pub(crate) fn while_preparing(screen: &Screen) -> EndAtOnce {
     end_at_once(screen, "interrupted before the first round".to_owned())
 }

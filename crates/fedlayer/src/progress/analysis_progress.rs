@@ -1,4 +1,5 @@
-//! [`AnalysisProgress`]: how far an analysis is; [`CountingTrainer`]: a trainer whose evaluations are counted for it.
+//! [`AnalysisProgress`]: the progress of an analysis; [`CountingTrainer`]: a trainer that counts
+//! its evaluations.
 
 use std::{
     sync::{
@@ -21,7 +22,8 @@ use crate::{
     screen::{Bar, Screen},
 };
 
-/// Says how far an analysis is, from its beginning until it is dropped: on a bar, or off a terminal in a line now and then.
+/// Shows the progress of an analysis until it is dropped: on a bar, or off a terminal in a line now
+/// and then.
 pub(crate) struct AnalysisProgress {
     shown: Display,
     _beat: Heartbeat,
@@ -33,7 +35,7 @@ struct Display {
     bar: Bar,
     began: Instant,
     name: String,
-    /// Evaluations that are expected; an upper bound.
+    /// An upper bound of the number of evaluations.
     expected: u64,
     done: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
@@ -41,16 +43,16 @@ struct Display {
 }
 
 impl AnalysisProgress {
-    /// Of an analysis that is one of several: `place` is (which, of how many).
+    /// Shows the progress of an analysis; `count` is (its number, the number of all).
     pub(crate) fn begin(
         screen: &Screen,
         spec: &AnalysisSpec,
         name: &str,
         plan: &Plan,
-        place: (usize, usize),
+        count: (usize, usize),
     ) -> Self {
-        let (which, all) = place;
-        let count = if all > 1 { format!(" ({which} of {all})") } else { String::new() };
+        let (number, all) = count;
+        let count = if all > 1 { format!(" ({number} of {all})") } else { String::new() };
         screen.talk(&format!("analysis `{name}`: {}{count}", spec.measure.word()));
         let lines = lines(std::slice::from_ref(spec), plan);
         let expected = lines.iter().map(|line| line.evaluations + PRODUCT * line.products).sum();
@@ -107,7 +109,7 @@ impl Display {
     }
 }
 
-/// A trainer whose evaluations are counted.
+/// A trainer that counts its evaluations.
 pub(crate) struct CountingTrainer<'a, T> {
     trainer: T,
     progress: &'a AnalysisProgress,

@@ -1,12 +1,13 @@
-//! [`TimeEstimate`]: the time that is left of a run, from what rounds of each strategy have cost so far.
+//! [`TimeEstimate`]: the time that is left of a run, from the cost of its rounds so far.
 //!
-//! A round that measures barriers costs more than a plain one, and a strategy whose clients keep models of their own more than one that averages
-//! everything. So each part of a round has a price of its own: seconds per operation, learned from the rounds of the same strategy, from those of
-//! all strategies where it has none yet, and from the other parts where nobody has done this part yet. No clock is read here.
+//! A round with barriers costs more than one without. A strategy that leaves clients models of
+//! their own costs more than one that averages all layers. So each phase of a round has its own
+//! price in seconds per operation. The price is learned from the rounds of the same strategy; else
+//! from those of all strategies; else from the other phases. No clock is read here.
 
 use std::iter::Sum;
 
-/// A number for each part of a round: operations, or seconds. Averaging counts as training.
+/// A number for each phase of a round: operations, or seconds. Averaging counts as training.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct PerPhase {
     pub(crate) train: f64,
@@ -15,7 +16,7 @@ pub(crate) struct PerPhase {
 }
 
 impl PerPhase {
-    /// All parts together.
+    /// Returns the sum of all phases.
     pub(crate) fn sum(self) -> f64 {
         self.as_array().iter().sum()
     }
@@ -56,42 +57,44 @@ impl Sum for CompletedWork {
     }
 }
 
-/// A plan, and what is known of its rounds.
+/// A plan: its work that is done and that is left.
 #[derive(Debug, Clone)]
 struct PlanWork {
-    /// Plans of the same group cost the same: they are of one strategy.
+    /// The strategy. Plans of the same group cost the same.
     group: String,
-    /// Operations of the rounds that are not committed.
+    /// The operations of the rounds that are not committed.
     left: PerPhase,
-    /// What was committed; the first round only until there is a second.
+    /// The committed rounds. The first counts only until there is a second.
     done: CompletedWork,
-    /// Committed rounds that are known.
+    /// The number of rounds that were committed since the start of this process.
     commits: u32,
 }
 
-/// The time that is left, from committed rounds.
+/// The time that is left of a run, estimated from its committed rounds.
 #[derive(Debug, Clone)]
 pub(crate) struct TimeEstimate {
     plans: Vec<PlanWork>,
-    /// Plans that run side by side.
+    /// The number of plans that run side by side.
     at_once: usize,
 }
 
 impl TimeEstimate {
-    /// Of plans one after the other; each with its group and the operations that are left of it.
+    /// Estimates the time of plans that run one after the other; each has a group and the
+    /// operations that are left of it.
     pub(crate) fn new(plans: impl IntoIterator<Item = (String, PerPhase)>) -> Self {
         let row =
             |(group, left)| PlanWork { group, left, done: CompletedWork::default(), commits: 0 };
         Self { plans: plans.into_iter().map(row).collect(), at_once: 1 }
     }
 
-    /// So many plans run side by side.
+    /// Sets the number of plans that run side by side.
     pub(crate) fn side_by_side(&mut self, at_once: usize) {
         self.at_once = at_once.max(1);
     }
 
-    /// A plan has committed a round of these operations, which took these seconds. Its first round makes the trainers and their copies of the
-    /// data, too, so that it tells little of the others.
+    /// Notes the operations and the seconds of a committed round. The first round of a plan also
+    /// makes the trainers and their copies of the data, so its seconds are dropped when a second
+    /// round is known.
     pub(crate) fn committed(&mut self, plan: usize, operations: PerPhase, seconds: PerPhase) {
         let Some(row) = self.plans.get_mut(plan) else { return };
         row.left = row.left.zip(operations, |left, done| (left - done).max(0.0));
@@ -100,15 +103,15 @@ impl TimeEstimate {
         row.commits += 1;
     }
 
-    /// Nothing more is to be done for a plan, finished or not.
+    /// Notes that a plan has ended, finished or not.
     pub(crate) fn ended(&mut self, plan: usize) {
         if let Some(row) = self.plans.get_mut(plan) {
             row.left = PerPhase::default();
         }
     }
 
-    /// Seconds until all plans are finished; nothing before the first round is committed. The plans share the workers, but a plan's own rounds
-    /// come one after the other.
+    /// Returns the seconds until all plans are finished; `None` before the first round is
+    /// committed. The plans share the workers, but the rounds of one plan follow one another.
     pub(crate) fn left(&self) -> Option<f64> {
         let all: CompletedWork = self.plans.iter().map(|row| row.done).sum();
         let mut groups: Vec<(&str, PerPhase)> = Vec::new();
@@ -130,7 +133,7 @@ impl TimeEstimate {
         Some(longest.max(together / self.at_once as f64))
     }
 
-    /// Seconds per operation, part by part, for plans of a group.
+    /// Returns the seconds per operation of each phase, for plans of a group.
     fn prices(&self, group: &str, all: &CompletedWork) -> Option<PerPhase> {
         let own: CompletedWork =
             self.plans.iter().filter(|row| row.group == group).map(|row| row.done).sum();
@@ -148,7 +151,7 @@ impl TimeEstimate {
 mod tests {
     use super::*;
 
-    /// Ten rounds of a plan: training in all of them, barriers in the fifth and the tenth, evaluations in all.
+    /// Ten rounds of a plan: training and evaluation in each, barriers in the fifth and the tenth.
     fn rounds(evaluate: f64) -> Vec<PerPhase> {
         let round = |round| {
             let barriers = if round % 5 == 0 { 60.0 } else { 0.0 };
@@ -157,7 +160,8 @@ mod tests {
         (1..=10).map(round).collect()
     }
 
-    /// The seconds that a round takes: a training operation costs three times an evaluation's, barriers share layers and cost half.
+    /// The seconds of a round: a training operation costs three times an evaluation, barriers share
+    /// layers and cost half of one.
     fn seconds(operations: PerPhase) -> PerPhase {
         operations.zip(PerPhase { train: 0.3, barriers: 0.05, evaluate: 0.1 }, |a, b| a * b)
     }
@@ -166,7 +170,8 @@ mod tests {
         assert!((found - expected).abs() < 1e-9 * expected.abs().max(1.0), "{found} {expected}");
     }
 
-    /// Of strategies whose evaluations cost 1 and 20, the second three times. At the start of the second, rounds were short so far.
+    /// The evaluations of the first strategy cost 1, those of the second 20. At the start of the
+    /// second, the rounds so far were short.
     #[test]
     fn the_time_left_does_not_drift_when_later_strategies_cost_more() {
         let plans = [rounds(1.0), rounds(20.0), rounds(20.0), rounds(20.0)];
@@ -181,7 +186,7 @@ mod tests {
             for (round, &operations) in plan.iter().enumerate() {
                 estimate.committed(index, operations, seconds(operations));
                 remaining -= seconds(operations).sum();
-                // From the first barriers on, everything is known exactly.
+                // From the first barriers on, all prices are exact.
                 if (index, round + 1) >= (0, 5) {
                     near(estimate.left().unwrap(), remaining);
                 }
@@ -194,7 +199,8 @@ mod tests {
         let plan = rounds(1.0);
         let mut estimate = TimeEstimate::new([("all".to_owned(), plan.iter().copied().sum())]);
         estimate.committed(0, plan[0], seconds(plan[0]));
-        // 9 plain rounds at 3.1 s; 120 operations of barriers at what an operation cost so far.
+        // 9 rounds without barriers at 3.1 s; 120 operations of barriers at the price of the
+        // others.
         near(estimate.left().unwrap(), 9.0 * 3.1 + 120.0 * 3.1 / 11.0);
     }
 
@@ -218,7 +224,7 @@ mod tests {
         estimate.committed(0, work(1.0), work(1.0));
         near(estimate.left().unwrap(), 9.0 + 20.0);
         estimate.committed(1, work(1.0), work(5.0));
-        // At the mean price of 3 seconds it would be 28 · 3.
+        // The mean price of 3 seconds would give 28 · 3.
         near(estimate.left().unwrap(), 9.0 + 95.0);
     }
 

@@ -1,4 +1,5 @@
-//! [`Heartbeat`]: something that is done again and again while something else is under way; [`Ticker`]: which of the beats say something.
+//! [`Heartbeat`]: a call that repeats while other work goes on; [`Ticker`]: which of the calls
+//! write a line.
 
 use std::{
     sync::mpsc::{RecvTimeoutError, Sender, channel},
@@ -6,17 +7,18 @@ use std::{
     time::Duration,
 };
 
-/// Does something again and again until it is dropped.
+/// Repeats a call until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     _alive: Option<Sender<()>>,
 }
 
 impl Heartbeat {
-    /// The time from one beat to the next of whatever is shown to people.
+    /// The time between two beats of a display.
     pub(crate) const EVERY: Duration = Duration::from_secs(1);
 
-    /// Starts it, with this time between two beats. Where the system gives no thread there is no beat, and nothing else changes.
+    /// Calls `beat` after every period `every`. If the system gives no thread, there are no beats,
+    /// and nothing else changes.
     pub(crate) fn start(every: Duration, mut beat: impl FnMut() + Send + 'static) -> Self {
         let (alive, ended) = channel();
         let beating = move || {
@@ -29,18 +31,20 @@ impl Heartbeat {
     }
 }
 
-/// Says when a line of progress is due where nobody watches a bar. It reads no clock: every time is given, counted from the start.
+/// Decides when a line of progress is due off a terminal. It reads no clock: every time is an
+/// argument, counted from the start.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ticker {
-    /// When the last line was written.
+    /// The time of the last line.
     last: Duration,
 }
 
 impl Ticker {
-    /// Between two lines; with a beat a second there is one at least every 30 seconds.
+    /// The least time between two lines. With a beat a second, there is a line at least every 30
+    /// seconds.
     pub(crate) const EVERY: Duration = Duration::from_secs(25);
 
-    /// Whether a line is due now. It counts as written then.
+    /// Whether a line is due now; if so, it counts as written.
     pub(crate) fn due(&mut self, now: Duration) -> bool {
         let is_due = now.saturating_sub(self.last) >= Self::EVERY;
         if is_due {
@@ -49,7 +53,7 @@ impl Ticker {
         is_due
     }
 
-    /// A line was written now, whatever for.
+    /// Notes that a line was written now.
     pub(crate) fn wrote(&mut self, now: Duration) {
         self.last = now;
     }
@@ -67,7 +71,7 @@ mod tests {
         });
         assert!((0..3).all(|_| beats.recv().is_ok()));
         drop(heart);
-        // Its end of the channel goes with it.
+        // The sender is dropped together with the heartbeat.
         assert_eq!(beats.iter().find(|()| false), None);
     }
 

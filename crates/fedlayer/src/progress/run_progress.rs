@@ -1,4 +1,5 @@
-//! [`RunProgress`]: how far the plans of a run are: a bar on a terminal; elsewhere a line now and then, and one for each plan that ends.
+//! [`RunProgress`]: the progress of all plans of a run. On a terminal it is a bar; elsewhere a line
+//! now and then, and one for each plan that ends.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -18,16 +19,16 @@ use crate::{
     screen::{Bar, Screen},
 };
 
-/// A plan of a run, before the run begins.
+/// A plan at the start of a run.
 pub(crate) struct PlanStart {
     pub(crate) plan: Arc<Plan>,
-    /// Rounds that are committed already.
+    /// The number of its committed rounds.
     pub(crate) committed: u32,
-    /// What its rounds cost.
+    /// The cost of its rounds.
     pub(crate) cost: RoundCost,
 }
 
-/// The progress of all plans of a run. Clones show the same.
+/// The progress of all plans of a run. Clones show the same progress.
 #[derive(Clone)]
 pub(crate) struct RunProgress {
     screen: Screen,
@@ -40,7 +41,7 @@ pub(crate) struct RunProgress {
 type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 impl RunProgress {
-    /// Of all plans, in their order. It speaks until [`close`](Self::close).
+    /// Shows the progress of `plans`, in their order, until [`close`](Self::close).
     pub(crate) fn new(screen: &Screen, plans: Vec<PlanStart>) -> Self {
         let began = Instant::now();
         Self::timed(
@@ -51,7 +52,7 @@ impl RunProgress {
         )
     }
 
-    /// As [`new`](Self::new), by another clock and with another time between two looks at it.
+    /// Does the same with another clock, which is read every `every`.
     fn timed(screen: &Screen, state: ProgressState, clock: Clock, every: Duration) -> Self {
         let bar = screen.bar(state.rounds, state.done);
         let state = Arc::new(Mutex::new(state));
@@ -63,12 +64,12 @@ impl RunProgress {
         progress
     }
 
-    /// So many plans run side by side.
+    /// Sets the number of plans that run side by side.
     pub(crate) fn side_by_side(&self, plans: usize) {
         self.with(|state| state.estimate.side_by_side(plans));
     }
 
-    /// A round of a plan is committed; its parts took these seconds.
+    /// Shows that a round of a plan was committed; its phases took `seconds`.
     pub(crate) fn committed(&self, plan: usize, record: &RoundRecord, seconds: PerPhase) {
         let now = (self.clock)();
         self.with(|state| state.committed(plan, record, seconds, now));
@@ -76,7 +77,7 @@ impl RunProgress {
         self.beat();
     }
 
-    /// A plan came to its end; `failure` says why it is not its last round.
+    /// Shows that a plan ended, finished or with a `failure`.
     pub(crate) fn ended(&self, plan: usize, failure: Option<&str>) {
         let now = (self.clock)();
         let line = self.with(|state| state.ended(plan, failure, now));
@@ -85,13 +86,13 @@ impl RunProgress {
         }
     }
 
-    /// Takes the bar away and says no more.
+    /// Removes the bar, and stops the lines.
     pub(crate) fn close(&self) {
         self.with(|state| state.heartbeat = None);
         self.bar.finish_and_clear();
     }
 
-    /// Shows how far everything is: on the bar, or in a line where one is due.
+    /// Shows the progress: on the bar, or in a line if one is due.
     fn beat(&self) {
         let now = (self.clock)();
         if !self.bar.is_hidden() {
@@ -108,33 +109,33 @@ impl RunProgress {
     }
 }
 
-/// What is known of a run under way. It reads no clock: every time is given, counted from the start.
+/// The state of a run. It reads no clock: every time is an argument, counted from the start.
 struct ProgressState {
     plans: Vec<PlanStart>,
     estimate: TimeEstimate,
     ticker: Ticker,
     heartbeat: Option<Heartbeat>,
-    /// All rounds of all plans, and those that are committed.
+    /// The number of all rounds of all plans, and of those that are committed.
     rounds: u64,
     done: u64,
-    /// Plans that have ended.
+    /// The number of plans that have ended.
     ended: usize,
-    /// The last committed round of all.
+    /// The round that was committed last.
     last: Option<LastRound>,
-    /// Seconds that were left at some time.
+    /// The seconds that were left at a time, and that time.
     left: Option<(f64, Duration)>,
 }
 
-/// A committed round, as lines show it.
+/// The numbers of a committed round.
 struct LastRound {
     plan: usize,
     round: u32,
     train_loss: f64,
-    /// As a fraction; absent where the round was not evaluated.
+    /// A fraction; `None` if the round was not evaluated.
     test_accuracy: Option<f64>,
 }
 
-/// The time that is left is not reckoned anew sooner than this after each round.
+/// The shortest time between two estimates of the time that is left.
 const RECKONED: Duration = Duration::from_millis(200);
 
 /// A line for people, and its fields for programs.
@@ -171,14 +172,15 @@ impl ProgressState {
         });
     }
 
-    /// Reckons the time that is left, unless that was done a moment ago: of thousands of plans it takes a while itself.
+    /// Estimates the time that is left, unless the last estimate is younger than `moment`: for
+    /// thousands of plans an estimate takes a while itself.
     fn reckon(&mut self, now: Duration, moment: Duration) {
         if self.left.is_none_or(|(_, then)| now.saturating_sub(then) >= moment) {
             self.left = self.estimate.left().map(|left| (left, now));
         }
     }
 
-    /// The line for a plan that ended; none for one that had ended before the run was resumed.
+    /// Returns the line for a plan that ended; `None` if it had ended before the run was resumed.
     fn ended(&mut self, plan: usize, failure: Option<&str>, now: Duration) -> Option<ProgressLine> {
         let PlanStart { plan: of, committed, .. } = self.plans.get(plan)?;
         if *committed >= of.rounds {
@@ -204,14 +206,14 @@ impl ProgressState {
         Some((text, fields))
     }
 
-    /// The line, where one is due now.
+    /// Returns the line, if one is due now.
     fn due_line(&mut self, now: Duration) -> Option<ProgressLine> {
         // A beat may come while the run is being closed.
         let is_due = self.heartbeat.is_some() && self.ticker.due(now);
         is_due.then(|| self.line(now))
     }
 
-    /// `37 of 150 rounds, 2 min left: …`.
+    /// Returns a line such as `37 of 150 rounds, 2 min left; …`.
     fn line(&self, now: Duration) -> ProgressLine {
         let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
             format!("{}: {}", self.name(last), last.numbers())
@@ -221,7 +223,8 @@ impl ProgressState {
         (text, self.fields(now))
     }
 
-    /// The same for a bar: what matters least comes last, where a narrow terminal cuts it off.
+    /// Returns the text behind the bar. The least important part comes last, because a narrow
+    /// terminal cuts it off.
     fn short(&self, now: Duration) -> String {
         let last = self.last.as_ref().map_or("no round is committed yet".to_owned(), |last| {
             format!("{}, {}", last.numbers(), self.name(last))
@@ -234,7 +237,7 @@ impl ProgressState {
         plan.map_or(String::new(), |plan| format!("`{}` seed {}", plan.title(), plan.seed))
     }
 
-    /// `, 2 min left`; nothing before anything is known, and at the end.
+    /// Returns `, 2 min left`; an empty text before the first estimate and at the end.
     fn time_left(&self, now: Duration) -> String {
         let left = self.seconds_left(now).filter(|&left| left > 0.0);
         left.map_or(String::new(), |left| format!(", {} left", quantity::duration(left)))
@@ -267,7 +270,7 @@ impl ProgressState {
 }
 
 impl LastRound {
-    /// What was measured, and on what.
+    /// Returns the round, its training loss and its test accuracy.
     fn numbers(&self) -> String {
         let accuracy = self.test_accuracy;
         let accuracy = accuracy.map_or(String::new(), |a| format!(", test acc {:.1} %", 100.0 * a));
@@ -285,12 +288,12 @@ mod tests {
     use super::*;
     use crate::screen::line_style;
 
-    /// Two plans of two rounds, of one strategy with a long name; training alone costs something.
+    /// Two plans of two rounds, of one strategy with a long name. Only training has a cost.
     fn state() -> ProgressState {
         resumed([0, 0])
     }
 
-    /// The same plans with these numbers of rounds committed before.
+    /// The same plans, with some rounds committed before.
     fn resumed(committed: [u32; 2]) -> ProgressState {
         let text = "rounds = 2\nseeds = [1, 2]\ndata.set = \"digits\"\nclients.count = 2\nmodel = \"linear\"\n\
                     local = { epochs = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }\n\
@@ -334,20 +337,20 @@ mod tests {
         let (text, fields) = state.line(second(50));
         let expected = "1 of 4 rounds, 2 min left; `a strategy of a rather long name` seed 1: round 1, train loss 0.1235, test acc 91.2 %";
         assert_eq!(text, expected);
-        // Three rounds of 40 seconds, ten of which are over.
+        // Three rounds of 40 seconds are left, minus the 10 seconds since the first.
         assert_eq!(fields["seconds_left"], 110.0);
         assert_eq!((&fields["rounds_done"], &fields["round"]), (&1.into(), &1.into()));
         assert_eq!(fields["test_accuracy"], 0.912);
     }
 
-    /// A run that trains its first round for two minutes, looked at once a second: the lines on stderr, each with its second.
+    /// A run that trains its first round for two minutes, observed once a second.
     #[test]
     fn off_a_terminal_a_silent_run_has_a_line_at_least_every_thirty_seconds() {
         let (screen, lines) = Screen::kept();
         let now = Arc::new(AtomicU64::new(0));
         let clock = now.clone();
         let clock = Arc::new(move || second(clock.load(Ordering::SeqCst)));
-        // The heart beats by hand here.
+        // The test beats by hand.
         let progress = RunProgress::timed(&screen, state(), clock, second(3600));
         let mut said = vec![0];
         for at in 1..=120 {
@@ -367,7 +370,7 @@ mod tests {
         assert!(lines.lock().unwrap().is_empty(), "a run that is closed says nothing");
     }
 
-    /// The same by the heart's own beat: nobody calls but its thread.
+    /// The thread of the heartbeat looks at the clock without any other call.
     #[test]
     fn the_heart_looks_at_the_clock_by_itself() {
         let (screen, lines) = Screen::kept();
@@ -428,7 +431,7 @@ mod tests {
         assert!(state.due_line(second(100)).is_none());
     }
 
-    /// A terminal that keeps what is written to it.
+    /// A terminal of 80 columns that keeps all output.
     #[derive(Debug, Clone, Default)]
     struct Narrow(Arc<Mutex<Vec<String>>>);
 

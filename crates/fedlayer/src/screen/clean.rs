@@ -1,12 +1,12 @@
-//! [`Clean`]: what a terminal is shown of a text, whoever wrote the names in it.
+//! [`Clean`]: text for a terminal, without the characters that a terminal obeys.
 //!
-//! `screen.rs` prints nothing else: a text gets to the terminal through [`clean`] alone.
+//! `screen.rs` prints no other text, so all names in messages pass through [`clean`].
 
 use std::borrow::Cow;
 
 use fedlayer_core::{is_printable, push_printable};
 
-/// Whether the program's own colours stay in a text.
+/// The treatment of the program's own colours in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colours {
     Kept,
@@ -23,8 +23,8 @@ impl Clean<'_> {
     }
 }
 
-/// Escapes every character that a terminal obeys, but for line feeds, tabs and, where they are
-/// kept, sequences that set a colour. A line may end as those of Windows do.
+/// Escapes every character that a terminal obeys, except line feeds, tabs and, if they are kept,
+/// sequences that set a colour. `\r\n` becomes a line feed.
 pub(crate) fn clean(text: &str, colours: Colours) -> Clean<'_> {
     if text.chars().all(is_shown) {
         return Clean(Cow::Borrowed(text));
@@ -55,8 +55,8 @@ fn is_shown(c: char) -> bool {
     is_printable(c) || matches!(c, '\n' | '\t')
 }
 
-/// The bytes of the sequence that sets a colour (`ESC [ numbers m`) at the start of a text; 0 where
-/// none starts there.
+/// Returns the length of the sequence that sets a colour (`ESC [ numbers m`) at the start of a
+/// text; 0 if there is none.
 fn colour(text: &str) -> usize {
     let Some(inside) = text.strip_prefix("\u{1b}[") else { return 0 };
     let numbers = inside.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(inside.len());
