@@ -282,12 +282,12 @@ fn an_analysis_that_a_module_does_not_allow_is_refused_by_both() {
 fn a_round_that_too_few_clients_stay_in_is_refused_by_both() {
     let flaky = DIGITS.replace("dropout = 0.1", "dropout = 0.9\nmin_clients = 4");
     let words = [
-        "none of the 2 runs can be finished, whatever training comes to",
+        "none of the 2 runs can be finished: too many clients drop out",
         "  `all`, seed 1: round 1, attempt 3 of 3: ",
         "  `one layer, rotating`, seed 1: round 1, attempt 3 of 3: ",
         " of 4 needed clients reported (clients ",
         " dropped out)",
-        "hint: who drops out is drawn from the seed alone: lower `clients.min_clients`",
+        "hint: the seed alone decides which clients drop out: lower `clients.min_clients`",
     ];
     both("clients that drop out", &Place::with(&flaky), &words, 9);
 }

@@ -34,9 +34,9 @@ const SAID: &[(&str, i32, &[&str])] = &[
     ("worker --token-file folder", 12, &["could not read `folder`: it is a folder"]),
     ("resume file", 8, &["`file` is not a run folder: it is a file"]),
     ("compare file", 8, &["`file` is not a run folder: it is a file"]),
-    ("resume nowhere", 8, &["`nowhere` is not a run folder: there is nothing of that name"]),
-    ("compare nowhere", 8, &["there is nothing of that name"]),
-    ("analyze barriers nowhere", 8, &["there is nothing of that name"]),
+    ("resume nowhere", 8, &["`nowhere` is not a run folder: it does not exist"]),
+    ("compare nowhere", 8, &["it does not exist"]),
+    ("analyze barriers nowhere", 8, &["it does not exist"]),
     ("coordinator folder", 8, &["`folder` is not a run folder: it lacks `scenario.toml`"]),
     ("health --certs file", 12, &["could not read `file/ca.pem`: `file` is a file"]),
     // A file in the way of a folder.
@@ -125,7 +125,7 @@ fn a_run_folder_is_no_scenario_and_says_what_it_is_good_for() {
     let done = place.fedlayer("run done");
     assert_eq!(done.code, Some(6), "{}", done.stderr);
     for words in [
-        "`done` is a run folder, and no scenario file",
+        "`done` is a run folder, not a scenario file",
         "`fedlayer resume done`",
         "`done/scenario.toml`",
     ] {

@@ -43,7 +43,7 @@ fn list_names_sets_licences_and_folders() {
     let place = Place::with("");
     let listed = place.fedlayer("data list").ok();
     assert_eq!(listed.stderr, "");
-    for words in ["digits", "inside", "fashion-mnist", "MIT", "cifar-100", "not found", "home"] {
+    for words in ["digits", "built in", "fashion-mnist", "MIT", "cifar-100", "not found", "home"] {
         assert!(listed.stdout.contains(words), "`{words}` is not in:\n{}", listed.stdout);
     }
     let json: Value =

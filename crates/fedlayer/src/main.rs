@@ -3,12 +3,14 @@
 //! In reading order:
 //!
 //! * `args`: the command line; `commands`: a file for each command.
-//! * `scenario`: from a scenario's file to plans; `data`, `trainers`: the examples and trainers of plans.
+//! * `scenario`: from a scenario's file to plans; `data`, `trainers`: the examples and trainers of
+//!   plans.
 //! * `execution`: a scenario in its run folder, from the first round to the table.
 //! * `analyses`: measurements on trained models; `cost`: the work of plans, estimated in advance.
-//! * `run_folder`, `plan_folder`, `checkpoint`, `journal`: the files of a run; `verify`: whether they
-//!   are what was written.
-//! * `folders`, `locator`, `fetch`, `values`: files of data and of models, and where they are found.
+//! * `run_folder`, `plan_folder`, `checkpoint`, `journal`: the files of a run; `verify`: whether
+//!   they are what was written.
+//! * `folders`, `locator`, `fetch`, `values`: files of data and of models, and where they are
+//!   found.
 //! * `screen`: the only output; `progress`: the progress of a run; `exit`: failures and exit codes.
 //! * `process`: signals, threads and limits of this process.
 
@@ -79,6 +81,7 @@ fn main() {
             failure.code()
         }
     };
-    // An ordinary exit would run libtorch's clean-up while workers still use it for their last task.
+    // An ordinary exit would run libtorch's clean-up while workers still use it for their last
+    // task.
     signal_hook::low_level::exit(code.into());
 }

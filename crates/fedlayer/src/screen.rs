@@ -83,7 +83,7 @@ impl Screen {
         (screen, lines)
     }
 
-    /// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
+    /// Returns whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
     pub(crate) fn is_coloured(&self) -> bool {
         stderr_is_coloured()
     }
@@ -154,7 +154,7 @@ impl Screen {
     }
 }
 
-/// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
+/// Returns whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
 pub(crate) fn stderr_is_coloured() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }

@@ -1,4 +1,5 @@
-//! [`model_sets`]: the models that are analysed, from a run's checkpoints, from files, or from values.
+//! [`model_sets`]: the models that are analysed, from a run's checkpoints, from files, or from
+//! values.
 
 use std::sync::Arc;
 
@@ -132,7 +133,7 @@ fn check_trained(clients: &[ClientId], round: u32, federation: &Federation) -> R
     }
     let there: Vec<String> = took_part.keys().map(ToString::to_string).collect();
     Err(format!(
-        "client {absent} has taken part in no round up to {round}, so that its layers {} are still the initial draw; choose among those that have: {}",
+        "client {absent} has taken part in no round up to {round}, so its layers {} still have their initial values; choose among the clients that have: {}",
         in_backticks(drawn),
         in_backticks(there)
     ))
@@ -182,7 +183,10 @@ fn wanted(choice: &RoundChoice, kept: &[u32]) -> Result<Vec<u32>, String> {
         None => Ok(listed.clone()),
         Some(round) => {
             let there: Vec<String> = kept.iter().map(u32::to_string).collect();
-            Err(format!("round {round} has no checkpoint; kept are {}", there.join(", ")))
+            Err(format!(
+                "round {round} has no checkpoint; there are checkpoints of {}",
+                there.join(", ")
+            ))
         }
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn missing<'a>(
     specs.iter().filter_map(pending).collect()
 }
 
-/// Returns the plan with the models that are analysed: the one of the named strategy and seed, by default the
-/// first of each.
+/// Returns the plan with the models that are analysed: the one of the named strategy and seed, by
+/// default the first of each.
 pub(crate) fn plan_of<'p>(spec: &AnalysisSpec, plans: &'p [Arc<Plan>]) -> Option<&'p Arc<Plan>> {
     let first = plans.first()?;
     let strategy = spec.strategy.as_ref().unwrap_or(&first.strategy.name);

@@ -83,12 +83,12 @@ impl Results {
         files::check_writing_in(&self.folder)
     }
 
-    /// Whether an analysis has a file here.
+    /// Returns whether an analysis has a file here.
     fn has(&self, name: &str) -> bool {
         files::exists(&self.values(name)) || files::exists(&self.manifest(name))
     }
 
-    /// Whether an analysis has all its files, unchanged since they were written.
+    /// Returns whether an analysis has all its files, unchanged since they were written.
     pub(crate) fn is_whole(&self, name: &str) -> bool {
         self.has(name) && self.faults(name, false).is_empty()
     }
@@ -103,8 +103,8 @@ impl Results {
         names.iter().filter_map(stem).collect()
     }
 
-    /// Finds the faults of an analysis: the path of a file, and what is wrong with it. An analysis of
-    /// an earlier version has no checksums, which is a fault if it `must` have them.
+    /// Finds the faults of an analysis: the path of a file, and what is wrong with it. An analysis
+    /// of an earlier version has no checksums, which is a fault if it `must` have them.
     pub(crate) fn faults(&self, name: &str, must: bool) -> Vec<(PathBuf, String)> {
         let path = self.manifest(name);
         let gone = |path: PathBuf| vec![(path, "is not there any more".to_owned())];

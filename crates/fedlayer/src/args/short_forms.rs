@@ -10,10 +10,10 @@ use crate::numbers::{whole, within};
 /// Short forms of common settings.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ShortForms {
-    /// The seeds, instead of the scenario's: `1`, `1,2,5`, `1-5`. Short for `--set seeds=[…]`.
+    /// The seeds, such as `1`, `1,2,5` or `1-5`; short for `--set seeds=[…]`.
     #[arg(long, value_name = "SEEDS", allow_hyphen_values = true)]
     seeds: Option<Seeds>,
-    /// The number of rounds, instead of the scenario's. Short for `--set rounds=…`.
+    /// The number of rounds; short for `--set rounds=…`.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, value_parser = within(0..=u32::MAX))]
     rounds: Option<u32>,
 }

@@ -26,7 +26,7 @@ use crate::{
 
 /// Makes one analysis. Nothing of it is written before all is measured.
 pub(super) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure> {
-    let words = "interrupted; nothing of this analysis was written";
+    let words = "interrupted; no file of this analysis was written";
     let _at_once = signals::end_at_once(screen, words.to_owned());
     let choice = ModelChoice::of(args, screen)?;
     let data = choice.data(args)?;

@@ -32,7 +32,7 @@ pub(super) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
 /// The sets inside the program: name, description, licence.
 const INSIDE: [(&str, &str, &str); 2] = [
     ("digits", "UCI optical digits, 1,797 images of 8 × 8", "CC BY 4.0"),
-    ("synthetic", "Gaussian clusters, drawn", "-"),
+    ("synthetic", "Gaussian clusters, drawn from the seed", "-"),
 ];
 
 /// Everything that `fedlayer data list` prints.
@@ -102,13 +102,13 @@ impl DataListing {
         let origins: Vec<_> =
             self.folders.iter().map(|folder| folder.named_by.to_string()).collect();
         let row = |(folder, origin): (&FolderLine, &String)| {
-            let absent = if folder.exists { "" } else { "not there" };
+            let absent = if folder.exists { "" } else { "missing" };
             vec![folder.path.display().to_string(), origin.clone(), absent.to_owned()]
         };
         let rows: Vec<_> = self.folders.iter().zip(&origins).map(row).collect();
         text +=
             &text_table(&["folder", "named by", ""].map(|title| (title, ColumnAlign::Left)), &rows);
-        text += "\n`fedlayer data fetch NAME` gets a set that is not found; each lies in a folder of its name\n";
+        text += "\n`fedlayer data fetch NAME` fetches a set that is not found; each set is in a folder of its name\n";
         text
     }
 }
@@ -135,7 +135,7 @@ impl SetLine {
 
     fn cells(&self) -> Vec<String> {
         let place = match &self.folder {
-            _ if self.inside => "inside".to_owned(),
+            _ if self.inside => "built in".to_owned(),
             None => "not found".to_owned(),
             Some(folder) if self.found == self.files => folder.display().to_string(),
             Some(folder) => {

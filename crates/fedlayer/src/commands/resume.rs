@@ -33,7 +33,7 @@ pub(super) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     };
     if note.device != before.device {
         screen.talk(&format!(
-            "warning: the run began on `{}` and goes on on `{}`: its last bits will differ",
+            "warning: the run began on `{}` and continues on `{}`: the last bits of its numbers will differ",
             before.device, note.device
         ));
     }

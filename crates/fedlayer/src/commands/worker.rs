@@ -62,11 +62,11 @@ fn check_token_is_safe(
     }
     if !args.security.insecure {
         return Err(Failure::Security(format!(
-            "the token would cross the network to {} in the clear: there is no TLS\nhint: give `--certs`, or take the risk with `--insecure`",
+            "the token would be sent to {} in the clear: there is no TLS\nhint: give `--certs`, or accept the risk with `--insecure`",
             args.connect
         )));
     }
-    screen.talk("warning: the token crosses the network in the clear");
+    screen.talk("warning: the token is sent in the clear");
     Ok(())
 }
 
@@ -154,7 +154,7 @@ fn stop_at_signal(screen: Screen) -> Shutdown {
     let (stopper, stop) = shutdown();
     tokio::spawn(async move {
         signals::end().await;
-        screen.talk("told to end: what is in training is finished soon or handed back");
+        screen.talk("told to end: jobs in training are finished soon or handed back");
         stopper.stop();
         signals::end_again().await;
         signal_hook::low_level::exit(130);
@@ -170,8 +170,14 @@ fn conclude(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let error = match outcome {
-        Ok(WorkerOutcome::Finished) => return Ok(screen.talk("the run is finished")),
-        Ok(WorkerOutcome::Drained) => return Ok(screen.talk("left")),
+        Ok(WorkerOutcome::Finished) => {
+            screen.talk("the run is finished");
+            return Ok(());
+        }
+        Ok(WorkerOutcome::Drained) => {
+            screen.talk("left the coordinator");
+            return Ok(());
+        }
         Err(error) => error,
     };
     let words = error.to_string();
@@ -189,22 +195,22 @@ fn conclude(
     })
 }
 
-/// Advises a worker that found no coordinator. If something answers, but not in HTTP/2, the words of
-/// the error depend on the end that noticed it first.
+/// Advises a worker that found no coordinator. If something answers, but not in HTTP/2, the words
+/// of the error depend on the end that noticed it first.
 fn advice(error: &str, has_tls: bool) -> &'static str {
     let answered = ["transport error", "http2 error", "h2 protocol error"];
     let unreached = ["tcp connect error", "dns error"];
     let is_in = |words: &&str| error.contains(words);
     if error.contains("expired") || error.contains("CertificateExpired") {
-        return "a certificate is over: make new ones in another folder with `fedlayer certs FOLDER --days DAYS`, and give them to the coordinator and all workers";
+        return "a certificate has expired: make new ones in another folder with `fedlayer certs FOLDER --days DAYS`, and give them to the coordinator and all workers";
     }
     match (has_tls, answered.iter().any(is_in) && !unreached.iter().any(is_in)) {
         (false, true) => "the coordinator may ask for TLS: give `--certs`",
         (true, true) => {
-            "the coordinator may have no TLS, or certificates of another authority or for other names: see that both have `--certs` of the same `fedlayer certs`, and that `--connect` calls it by a name in its certificate"
+            "the coordinator may have no TLS, or a certificate of another authority or for another name: give both `--certs` of the same `fedlayer certs`, and use a name from the certificate in `--connect`"
         }
         (_, false) => {
-            "see that the coordinator runs, and that `--connect` names it; `--patience` waits longer"
+            "check that the coordinator runs and that `--connect` names it; a larger `--patience` waits longer"
         }
     }
 }
@@ -214,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn advice_on_a_certificate_that_is_over_is_to_make_a_new_one() {
+    fn advice_on_an_expired_certificate_is_to_make_a_new_one() {
         for error in [
             "transport error: invalid peer certificate: certificate expired: verification time 1764331200 (UNIX), but certificate is not valid after 1764000000",
             "transport error: received fatal alert: CertificateExpired",
@@ -224,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_is_about_tls_where_somebody_answers_in_another_way() {
+    fn advice_is_about_tls_if_something_else_than_http_2_answers() {
         for (error, about_tls) in [
             (
                 "transport error: http2 error: connection error received: not a result of an error",

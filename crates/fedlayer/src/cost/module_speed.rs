@@ -58,7 +58,7 @@ impl ModuleSpeed {
         Ok(operations)
     }
 
-    /// Whether a module was timed.
+    /// Returns whether a module was timed.
     pub(crate) fn is_used(&self) -> bool {
         !self.timed.is_empty()
     }

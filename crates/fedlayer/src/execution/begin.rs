@@ -35,7 +35,8 @@ pub(crate) struct NewRun<'a> {
 }
 
 impl NewRun<'_> {
-    /// Notes the files that the run was made from, warns of names with two meanings, and makes the folder.
+    /// Notes the files that the run was made from, warns of names with two meanings, and makes the
+    /// folder.
     ///
     /// # Errors
     /// When a file cannot be read, the folder exists already, or it cannot be made. Nothing is left

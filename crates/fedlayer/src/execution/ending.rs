@@ -1,4 +1,5 @@
-//! The end of a run: its note, and the time that it took. A new run that kept nothing leaves no folder.
+//! The end of a run: its note, and the time that it took. A new run that kept nothing leaves no
+//! folder.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use crate::{
 };
 
 impl ScenarioRun {
-    /// Notes how the run ended, and says how long it took. Removes the folder of a run that kept nothing.
+    /// Notes how the run ended, and says how long it took. Removes the folder of a run that kept
+    /// nothing.
     pub(super) fn note_end(
         &self,
         rounds: &RoundsOutcome,
@@ -36,8 +38,8 @@ impl ScenarioRun {
         self.write_note(note, was_complete)
     }
 
-    /// Writes the note, with the length and hash of every file. A run that was finished before keeps
-    /// what was noted of its records, and its whole note if nothing new was made.
+    /// Writes the note, with the length and hash of every file. A run that was finished before
+    /// keeps what was noted of its records, and its whole note if nothing new was made.
     fn write_note(&self, mut note: RunNote, was_complete: bool) -> Result<(), Failure> {
         let before = self.resumed.as_ref().map(|resumed| &resumed.before);
         let before = before.filter(|_| was_complete);
@@ -56,8 +58,8 @@ impl ScenarioRun {
         self.folder.write_note(&note)
     }
 
-    /// Removes the folder of a new run that could not begin. One that the user ended while it waited
-    /// for workers stays, noted as interrupted. A resumed run is not changed.
+    /// Removes the folder of a new run that could not begin. One that the user ended while it
+    /// waited for workers stays, noted as interrupted. A resumed run is not changed.
     pub(super) fn note_not_begun(&self, failure: &Failure, note: &RunNote) {
         if !matches!(failure, Failure::Interrupted(_)) {
             self.folder.discard();
@@ -68,7 +70,7 @@ impl ScenarioRun {
         }
     }
 
-    /// Whether a round of any plan is written.
+    /// Returns whether a round of any plan is written.
     pub(super) fn has_rounds(&self) -> bool {
         let has_rounds = |plan: &Arc<Plan>| {
             self.folder.plan(plan).summary(plan).map_or(true, |row| row.rounds > 0)

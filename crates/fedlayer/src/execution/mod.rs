@@ -1,8 +1,10 @@
-//! [`ScenarioRun`]: a scenario in its run folder, from its first round to the table and the analyses.
+//! [`ScenarioRun`]: a scenario in its run folder, from its first round to the table and the
+//! analyses.
 //!
 //! * `preflight`: everything that can fail before the run folder is made.
 //! * `begin`: the run folder and the note of a new run.
-//! * `backend`: the worker threads that train the clients; `remote_workers`: workers of other processes.
+//! * `backend`: the worker threads that train the clients; `remote_workers`: workers of other
+//!   processes.
 //! * `queue`: the plans, as many at once as keep the workers busy.
 //! * `outcome`: how the rounds ended, and why.
 //! * `ending`: what is noted of a run that ended.
@@ -175,7 +177,7 @@ impl ScenarioRun {
         Ok(outcome)
     }
 
-    /// Whether the run was finished before, with all its rounds.
+    /// Returns whether the run was finished before, with all its rounds.
     fn is_complete(&self, pending: &[PendingPlan]) -> bool {
         let was_finished = |resumed: &ResumedRun| resumed.before.state == RunState::Finished;
         self.resumed.as_ref().is_some_and(was_finished)

@@ -28,7 +28,8 @@ impl RoundsOutcome {
         Self { ended: sum_up(&ends, folder, backend), finished }
     }
 
-    /// Marks the failure of a new run in which no plan finished its first round: nothing is kept of it.
+    /// Marks the failure of a new run in which no plan finished its first round: nothing is kept of
+    /// it.
     pub(super) fn of_new_run(mut self, is_empty: impl FnOnce() -> bool) -> Self {
         if let Err(Failure::Run { cause, .. }) = &mut self.ended
             && *cause == Cause::Training
@@ -50,7 +51,8 @@ impl RoundsOutcome {
         }
     }
 
-    /// Whether there is a table to print; `has_rounds` says whether a round of any plan is written.
+    /// Returns whether there is a table to print; `has_rounds` says whether a round of any plan is
+    /// written.
     pub(super) fn has_table(&self, has_rounds: impl FnOnce() -> bool) -> bool {
         match &self.ended {
             Err(Failure::Interrupted(_) | Failure::Run { cause: Cause::Moved, .. }) => false,
@@ -61,7 +63,8 @@ impl RoundsOutcome {
         }
     }
 
-    /// Whether analyses are made: if some plans failed, the models of the others are still analysed.
+    /// Returns whether analyses are made: if some plans failed, the models of the others are still
+    /// analysed.
     pub(super) fn leave_models(&self) -> bool {
         matches!(&self.ended, Ok(()) | Err(Failure::Run { cause: Cause::Training, .. }))
     }

@@ -74,7 +74,7 @@ pub(crate) fn foresee(plans: &[Plan], screen: &Screen) -> Result<(), Failure> {
         failing if failing == plans => Err(Failure::Foreseen { plans, reasons }),
         failing => {
             screen.talk(&format!(
-                "warning: {failing} of {plans} runs cannot be finished, whatever training comes to\n{reasons}\n{FORESEEN}"
+                "warning: {failing} of {plans} runs cannot be finished: too many clients drop out\n{reasons}\n{FORESEEN}"
             ));
             Ok(())
         }

@@ -79,7 +79,7 @@ impl PendingPlan {
         pending.checkpoint().map(|_| pending)
     }
 
-    /// Whether all its rounds are committed.
+    /// Returns whether all its rounds are committed.
     pub(super) fn is_complete(&self) -> bool {
         self.from == Some(self.plan.rounds)
     }
@@ -101,7 +101,8 @@ impl PendingPlan {
     }
 }
 
-/// Runs all plans, as many at once as keep the workers busy. Returns their ends in the plans' order.
+/// Runs all plans, as many at once as keep the workers busy. Returns their ends in the plans'
+/// order.
 pub(super) async fn run_all<L: Link>(
     plans: Vec<PendingPlan>,
     link: &Arc<L>,

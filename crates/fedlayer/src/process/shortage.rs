@@ -5,7 +5,7 @@ use std::io;
 use rustix::io::Errno;
 
 /// The hint for a shortage of threads or memory.
-pub(crate) const MORE: &str = "the machine is short of threads or memory: end other programs, ask for fewer `--workers`, or raise the limits (`ulimit -u`, `ulimit -v`)";
+pub(crate) const MORE: &str = "the machine is short of threads or memory: end other programs, use fewer `--workers`, or raise the limits (`ulimit -u`, `ulimit -v`)";
 
 /// The words of the system, libtorch, CUDA and the runtime for a shortage. Their errors reach a run
 /// as text, because they cross threads and processes.
@@ -19,7 +19,7 @@ const WORDS: [&str; 7] = [
     "Resource temporarily unavailable",
 ];
 
-/// Whether the text of an error tells of a shortage.
+/// Returns whether the text of an error tells of a shortage.
 pub(crate) fn is_in(words: &str) -> bool {
     WORDS.iter().any(|known| words.contains(known))
 }
@@ -32,7 +32,7 @@ pub(crate) fn advice(error: &io::Error) -> &'static str {
         Some(Errno::NFILE) => {
             "end other programs, or raise the machine's limit of open files (`fs.file-max`)"
         }
-        _ => "see that stdout can be written to",
+        _ => "check that stdout can be written to",
     }
 }
 

@@ -52,14 +52,14 @@ pub(crate) fn survive_file_limits() {
     let _as_before = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// Whether SIGHUP was set to be ignored when the program was started; no, if the system does not
-/// tell.
+/// Returns whether SIGHUP was set to be ignored when the program was started; no, if the system
+/// does not tell.
 fn ignores_hang_up() -> bool {
     let status = files::text_of_system(Path::new("/proc/self/status")).unwrap_or_default();
     is_ignored(&status, SignalKind::hangup().as_raw_value())
 }
 
-/// Whether a signal is in the mask of ignored signals in the text of `/proc/self/status`.
+/// Returns whether a signal is in the mask of ignored signals in the text of `/proc/self/status`.
 fn is_ignored(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -44,7 +44,7 @@ impl Ticker {
     /// seconds.
     pub(crate) const EVERY: Duration = Duration::from_secs(25);
 
-    /// Whether a line is due now; if so, it counts as written.
+    /// Returns whether a line is due now; if so, it counts as written.
     pub(crate) fn due(&mut self, now: Duration) -> bool {
         let is_due = now.saturating_sub(self.last) >= Self::EVERY;
         if is_due {

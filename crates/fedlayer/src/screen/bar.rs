@@ -40,7 +40,7 @@ impl Screen {
 }
 
 impl Bar {
-    /// Whether the bar is not shown.
+    /// Returns whether the bar is not shown.
     pub(crate) fn is_hidden(&self) -> bool {
         self.0.is_hidden()
     }

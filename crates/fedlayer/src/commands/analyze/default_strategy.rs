@@ -19,8 +19,8 @@ pub(super) struct DefaultStrategy {
 }
 
 impl DefaultStrategy {
-    /// Chooses the strategy from a run's scenario. `None` for a measurement of each model by itself,
-    /// and for a text that is no scenario: its fault is named by whoever reads it next.
+    /// Chooses the strategy from a run's scenario. `None` for a measurement of each model by
+    /// itself, and for a text that is no scenario: its fault is named by whoever reads it next.
     pub(super) fn of(args: &AnalyzeArgs, text: &str) -> Option<Self> {
         if OF_ONE_MODEL.contains(&&*args.measure) {
             return None;
@@ -33,7 +33,7 @@ impl DefaultStrategy {
         let others: Vec<&String> = names.filter(|other| **other != name).collect();
         let note = (!others.is_empty()).then(|| {
             format!(
-                "the models are those of the strategy `{name}`, the first that leaves clients models of their own; `--strategy` takes another: {}",
+                "the models are those of the strategy `{name}`, the first that leaves clients models of their own; choose another with `--strategy`: {}",
                 in_backticks(others)
             )
         });
@@ -46,7 +46,7 @@ fn last_listed(args: &AnalyzeArgs) -> Option<u32> {
     args.rounds.as_ref()?.split(',').next_back()?.parse().ok()
 }
 
-/// Whether all layers are averaged in a round.
+/// Returns whether all layers are averaged in a round.
 fn averages_all(average: &Average, round: u32) -> bool {
     match average {
         Average::Always(rule) => *rule == Rule::All,

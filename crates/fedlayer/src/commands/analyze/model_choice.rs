@@ -48,7 +48,7 @@ impl ModelChoice {
             }
             (None, None) => {
                 return wrong(
-                    "files of values do not say what network they are for and on what data: name a scenario with `--scenario`",
+                    "files of models do not name their network and data: give their scenario with `--scenario`",
                 );
             }
         };
@@ -127,13 +127,13 @@ fn run_folder(args: &AnalyzeArgs) -> Result<Option<&Path>, Failure> {
             Err(Failure::NoRun(one.clone()))
         }
         [_] => wrong(
-            "found one file; an analysis takes a run folder, or two or more files or models of runs",
+            "found one file; an analysis needs a run folder, or two or more files or models of runs",
         ),
         _ => Ok(None),
     }
 }
 
-/// Whether a path neither exists nor is the address of a model.
+/// Returns whether a path neither exists nor is the address of a model.
 fn is_nothing(path: &Path) -> bool {
     !files::exists(path) && !path.to_string_lossy().contains(':')
 }

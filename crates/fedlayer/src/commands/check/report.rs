@@ -71,7 +71,8 @@ pub(super) struct ClientLine {
 }
 
 impl CheckReport {
-    /// Gathers what is known of the plans; `first` is the plan that is shown of a sweep, `data` its data.
+    /// Gathers what is known of the plans; `first` is the plan that is shown of a sweep, `data` its
+    /// data.
     pub(super) fn of(
         first: &Plan,
         plans: &[Plan],
@@ -106,7 +107,8 @@ fn variants(plans: &[Plan]) -> Vec<Variant> {
         .collect()
 }
 
-/// Adds up the cost of all plans. Data is as large with every seed, so the first seed's is used for all.
+/// Adds up the cost of all plans. Data is as large with every seed, so the first seed's is used for
+/// all.
 fn cost(plans: &[Plan], specs: &[AnalysisSpec], trainers: &Trainers) -> Result<Cost, Failure> {
     let Some(seed) = plans.first().map(|plan| plan.seed) else { return Ok(Cost::default()) };
     let (mut sum, mut speed) = (Cost::default(), ModuleSpeed::default());
@@ -165,8 +167,8 @@ fn averages(plan: &Plan) -> Vec<String> {
     }
 }
 
-/// Describes the layers that are averaged in a range of rounds. Of a rule that changes from round to
-/// round, the first rounds are shown.
+/// Describes the layers that are averaged in a range of rounds. Of a rule that changes from round
+/// to round, the first rounds are shown.
 fn layers_in(plan: &Plan, schedule: &LayerSchedule, rounds: RoundRange) -> String {
     let last = rounds.last.unwrap_or(plan.rounds).min(plan.rounds);
     if rounds.first > last {

@@ -72,7 +72,7 @@ impl CheckReport {
             rest => format!("… and {} more (`--json` has all)\n", quantity::count(rest as u64)),
         };
         let title = format!(
-            "sweep ({} variants; what follows is `{}`, but for the cost, which is that of all)",
+            "sweep ({} variants; shown is `{}`; the cost is that of all)",
             quantity::count(self.variants.len() as u64),
             first.label()
         );
@@ -151,7 +151,7 @@ impl CheckReport {
         Ok(format!(
             "{} optimizer steps, {} evaluations\n\
              in memory: models {}{barriers}\n\
-             {by}{analyses}; a GPU is not reckoned with\n",
+             {by}{analyses}; without a GPU\n",
             quantity::count(cost.steps),
             quantity::count(cost.evaluations),
             quantity::bytes(cost.memory as f64),
