@@ -1,4 +1,4 @@
-//! The `fedlayer` program as its users meet it: files in, files and words out.
+//! The `fedlayer` program from outside: its files and its output.
 
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]

@@ -1,4 +1,5 @@
-//! Every key that a run writes is on the page of records, and every key in its tables is written by some run.
+//! Every key that a run writes is on the page of records, and every key in its tables is written by
+//! some run.
 
 use std::{collections::BTreeSet, fs};
 
@@ -94,7 +95,7 @@ fn every_key_of_a_record_is_on_its_page_and_every_key_of_the_page_in_a_record() 
             unsaid.is_empty(),
             "`{file}` has keys that docs/records.md does not name: {unsaid:?}"
         );
-        // Tables of keys, not those of words and values.
+        // The tables of keys, without those of words and values.
         let table = section.split("| key | |\n").nth(1).or(section.split("| column | |\n").nth(1));
         let rows = table.unwrap().lines().take_while(|line| line.starts_with('|'));
         let cells = rows.filter_map(|row| row.split('|').nth(1)).flat_map(quoted);

@@ -12,7 +12,7 @@ use crate::{
     support::Place,
 };
 
-/// Eight of ten clients have 115 training examples, which are six batches of 19 and one example.
+/// Eight of ten clients have 115 training examples: six batches of 19, and one example.
 const LAST_BATCH_OF_ONE: &str = r#"# A question?   fedlayer run scenario.toml
 rounds = 2
 [data]
@@ -55,7 +55,7 @@ fn a_last_batch_of_one_is_refused_by_check_and_run_alike_and_can_be_dropped() {
     for line in rounds.lines() {
         let round: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(round["reported"].as_array().unwrap().len(), 10);
-        // Six whole batches each; two clients have no other.
+        // Six whole batches each; two clients have no others.
         assert_eq!(round["steps"], 60);
     }
 }
@@ -77,7 +77,7 @@ fn a_client_that_is_refused_is_named_in_the_table_with_its_cause_and_not_hidden_
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     let refused = &summary["rows"][0]["refused"];
     assert_eq!((&refused["client_rounds"], &refused["of"]), (&2.into(), &6.into()));
-    // The table of a finished run says it again.
+    // The table of a finished run repeats it.
     assert!(place.fedlayer("compare out").ok().stdout.contains(foot));
 }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::repository::{files, none, root, shown, text};
 
-/// Text that no Rust file may hold, written in two halves so that this file does not hold it either.
+/// Text that no Rust file may hold, written in two halves so that this file does not hold it
+/// either.
 const UNFINISHED: [&str; 3] =
     [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ign", "ore")];
 
@@ -73,8 +74,8 @@ fn holding(words: &[&str], part: fn(&Path) -> String, advice: &str) -> Vec<Strin
     wrong
 }
 
-/// Returns the tests of a Rust file: all of it below a folder `tests` or in `tests.rs`, otherwise its
-/// first test module and the rest, below empty lines that keep the line numbers.
+/// Returns the tests of a Rust file: all of it below a folder `tests` or in `tests.rs`, otherwise
+/// its first test module and the rest, below empty lines that keep the line numbers.
 fn test_text(file: &Path) -> String {
     let text = text(file);
     let path = shown(file);

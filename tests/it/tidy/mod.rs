@@ -1,4 +1,5 @@
-//! The rules of the house, held by tests. Each failure names the file, what was found and what to do.
+//! The rules of the house, held by tests. Each failure names the file, what was found and what to
+//! do.
 //!
 //! * `packages`: which package may depend on which.
 //! * `files`: how long a file may be, what it may not hold, how a scenario begins.

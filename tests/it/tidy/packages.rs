@@ -169,8 +169,8 @@ impl Package {
         shown(&self.folder.join("Cargo.toml"))
     }
 
-    /// Returns section, name and value of each dependency; those of single targets are in the section
-    /// of their kind.
+    /// Returns section, name and value of each dependency; those of single targets are in the
+    /// section of their kind.
     fn dependencies(&self) -> Vec<(&'static str, String, Value)> {
         let targets = self.manifest.get("target").and_then(Value::as_table);
         let targets =
@@ -201,7 +201,7 @@ fn packages() -> Vec<Package> {
     packages.collect()
 }
 
-/// Whether a manifest's value is `{ workspace = true, … }`.
+/// Returns whether a manifest's value is `{ workspace = true, … }`.
 fn inherited(value: Option<&Value>) -> bool {
     value.and_then(|value| value.get("workspace")).and_then(Value::as_bool) == Some(true)
 }

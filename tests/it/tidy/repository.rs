@@ -47,7 +47,7 @@ pub(super) fn syntax(file: &Path) -> syn::File {
     syn::parse_file(&text(file)).unwrap_or_else(|error| panic!("{}: {error}", shown(file)))
 }
 
-/// Whether a Rust file is a test, a bench, an example or a fuzz target as a whole.
+/// Returns whether a Rust file is a test, a bench, an example or a fuzz target as a whole.
 pub(super) fn is_beside_the_program(file: &Path) -> bool {
     let path = shown(file);
     ["tests/", "bench/", "fuzz/"].iter().any(|folder| path.starts_with(folder))

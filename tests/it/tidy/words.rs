@@ -1,4 +1,5 @@
-//! The words of comments, and the width of lines: a comment is read by people who know the field and not this house.
+//! The words of comments, and the width of lines: a comment is read by people who know the field
+//! and not this house.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -169,7 +170,8 @@ fn lines_of_strings(tokens: TokenStream, found: &mut BTreeSet<usize>) {
     }
 }
 
-/// Returns a complaint for each line of a Markdown file that is too wide: code, tables and the addresses of links may be.
+/// Returns a complaint for each line of a Markdown file that is too wide: code, tables and the
+/// addresses of links may be.
 fn wide_prose(text: &str, file: &Path) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut is_in_code = false;
