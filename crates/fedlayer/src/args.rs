@@ -14,7 +14,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use fedlayer_scenario::Setting;
 use fedlayer_torch::DeviceChoice;
@@ -26,7 +26,7 @@ pub(crate) use self::{
     remote::{CertsArgs, CoordinatorArgs, DeviceKind, HealthArgs, SecurityArgs, WorkerArgs},
 };
 use self::{short_forms::ShortForms, values::folder};
-use crate::{exit::Failure, numbers::within};
+use crate::{exit::Failure, numbers::within, screen::LogForm};
 
 /// A federated averaging simulator, to study which layers to average.
 ///
@@ -49,15 +49,6 @@ pub(crate) struct Cli {
     /// Print only errors on stderr.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-}
-
-/// The form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogForm {
-    /// Lines for people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 /// A command.

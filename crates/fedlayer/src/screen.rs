@@ -10,6 +10,7 @@ mod transfer;
 
 use std::io::{self, IsTerminal, Write};
 
+use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing_subscriber::{
     EnvFilter, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
@@ -22,7 +23,15 @@ pub(crate) use self::{
     clean::{Clean, Colours, clean},
     transfer::Transfer,
 };
-use crate::args::LogForm;
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
 
 /// The output of the program. Clones write to the same terminal.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use fedlayer_torch::{Device, TorchTrainer};
 use crate::{data::Data, files, locator::Locator};
 
 /// The number of partitions that stay in memory. Others are made again when they are needed.
-const KEPT: usize = 64;
+const CACHED: usize = 64;
 
 /// Makes trainers for the plans of one scenario. Data that plans share is loaded once.
 #[derive(Debug)]
@@ -18,29 +18,29 @@ pub(crate) struct Trainers {
     data: Data,
     /// The partitioned data, each with the first plan that asked for it. The most recently used is
     /// last.
-    shared_out: Mutex<Vec<(Plan, Arc<FederatedData>)>>,
+    partitions: Mutex<Vec<(Plan, Arc<FederatedData>)>>,
 }
 
 impl Trainers {
     /// Makes trainers that train on `device`.
     pub(crate) fn new(device: Device, data: Data) -> Self {
-        Self { device, data, shared_out: Mutex::default() }
+        Self { device, data, partitions: Mutex::default() }
     }
 
     /// Returns the examples of a plan.
     pub(crate) fn data(&self, plan: &Plan) -> Result<Arc<FederatedData>, String> {
-        let mut shared_out = self.shared_out.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = shared_out.iter().position(|(known, _)| known.shares_data(plan)) {
-            let known = shared_out.remove(index);
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = partitions.iter().position(|(known, _)| known.shares_data(plan)) {
+            let known = partitions.remove(index);
             let data = known.1.clone();
-            shared_out.push(known);
+            partitions.push(known);
             return Ok(data);
         }
         let data = Arc::new(self.data.load(plan)?);
-        if shared_out.len() == KEPT {
-            shared_out.remove(0);
+        if partitions.len() == CACHED {
+            partitions.remove(0);
         }
-        shared_out.push((plan.clone(), data.clone()));
+        partitions.push((plan.clone(), data.clone()));
         Ok(data)
     }
 }

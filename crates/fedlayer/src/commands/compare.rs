@@ -34,17 +34,17 @@ pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
         return Ok(screen.data(&table::render(summary, args.json)?)?);
     }
     let labels = labels(&args.runs)?;
-    let mut parts = Vec::new();
+    let mut compared = Vec::new();
     for ((summary, label), run) in summaries.iter().zip(&labels).zip(&args.runs) {
         let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
         let inputs = inputs(&files::read_text_if_any(&run.join(INPUTS))?);
-        let of_variant = |rows| ComparedSetup::new(label, &text, inputs.clone(), rows);
-        parts.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
+        let of_variant = |rows| ComparedRun::new(label, &text, inputs.clone(), rows);
+        compared.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
     }
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
     let text = match args.json {
-        true => as_json(names.join(", "), &parts, args.anyway)?,
-        false => as_table(&parts, args.anyway)?,
+        true => as_json(names.join(", "), &compared, args.anyway)?,
+        false => as_table(&compared, args.anyway)?,
     };
     Ok(screen.data(&text)?)
 }
@@ -91,7 +91,7 @@ fn inputs(note: &str) -> BTreeMap<String, String> {
 }
 
 /// Finds input files of the same name with another content.
-fn changed_files(reference: &ComparedSetup<'_>, other: &ComparedSetup<'_>) -> Vec<Contrast> {
+fn changed_files(reference: &ComparedRun<'_>, other: &ComparedRun<'_>) -> Vec<Contrast> {
     let changed = |(name, content): (&String, &String)| {
         let before = reference.inputs.get(name).filter(|before| *before != content)?;
         Some(Contrast {
@@ -105,7 +105,7 @@ fn changed_files(reference: &ComparedSetup<'_>, other: &ComparedSetup<'_>) -> Ve
 }
 
 /// A run, or a variant of one: strategies with the same set-up.
-struct ComparedSetup<'r> {
+struct ComparedRun<'r> {
     label: String,
     rows: &'r [SummaryRow],
     /// Its scenario; `None` if it is missing or not understood.
@@ -114,7 +114,7 @@ struct ComparedSetup<'r> {
     inputs: BTreeMap<String, String>,
 }
 
-impl<'r> ComparedSetup<'r> {
+impl<'r> ComparedRun<'r> {
     fn new(
         run: &str,
         scenario: &str,
@@ -152,22 +152,22 @@ fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
 }
 
 /// Compares the set-up of each run with that of the first. Runs with the same set-up are left out.
-fn differing_parts(
-    parts: &[ComparedSetup<'_>],
+fn differing_runs(
+    compared: &[ComparedRun<'_>],
     anyway: bool,
 ) -> Result<Vec<DifferingRun>, Failure> {
-    let Some((first, others)) = parts.split_first() else { return Ok(Vec::new()) };
-    let part = |part: &ComparedSetup<'_>| -> Result<Option<DifferingRun>, Failure> {
-        let mut keys = match (&first.setup, &part.setup) {
+    let Some((first, others)) = compared.split_first() else { return Ok(Vec::new()) };
+    let difference = |run: &ComparedRun<'_>| -> Result<Option<DifferingRun>, Failure> {
+        let mut keys = match (&first.setup, &run.setup) {
             (Some(reference), Some(other)) => reference.contrasts(other)?,
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
         };
-        keys.extend(changed_files(first, part));
+        keys.extend(changed_files(first, run));
         let pairing = pairing(&keys, anyway);
-        let differing = DifferingRun { run: part.label.clone(), keys, pairing };
+        let differing = DifferingRun { run: run.label.clone(), keys, pairing };
         Ok((!differing.keys.is_empty()).then_some(differing))
     };
-    others.iter().filter_map(|other| part(other).transpose()).collect()
+    others.iter().filter_map(|other| difference(other).transpose()).collect()
 }
 
 /// Replaces the keys of scenarios that could not be read.
@@ -191,15 +191,15 @@ fn pairing(keys: &[Contrast], anyway: bool) -> Pairing {
     }
 }
 
-fn as_table(parts: &[ComparedSetup<'_>], anyway: bool) -> Result<String, Failure> {
-    let notes = differing_parts(parts, anyway)?;
-    let pairing = |part: &ComparedSetup<'_>| {
-        let note = notes.iter().find(|note| note.run == part.label);
+fn as_table(compared: &[ComparedRun<'_>], anyway: bool) -> Result<String, Failure> {
+    let notes = differing_runs(compared, anyway)?;
+    let pairing = |run: &ComparedRun<'_>| {
+        let note = notes.iter().find(|note| note.run == run.label);
         note.map_or(Pairing::Paired, |note| note.pairing)
     };
     let candidates: Vec<Candidate<'_>> =
-        parts.iter().flat_map(|part| part.candidates(pairing(part))).collect();
-    let reference = parts.first().map_or("", |first| &first.label);
+        compared.iter().flat_map(|run| run.candidates(pairing(run))).collect();
+    let reference = compared.first().map_or("", |first| &first.label);
     Ok(fedlayer_report::comparison_table(&compare_candidates(&candidates))
         + &setup_differences(reference, &notes))
 }
@@ -212,13 +212,17 @@ struct Merged {
     differing: Vec<DifferingRun>,
 }
 
-fn as_json(scenario: String, parts: &[ComparedSetup<'_>], anyway: bool) -> Result<String, Failure> {
-    let row = |part: &ComparedSetup<'_>, row: &SummaryRow| {
-        let strategy = format!("{}: {}", part.label, row.strategy);
+fn as_json(
+    scenario: String,
+    compared: &[ComparedRun<'_>],
+    anyway: bool,
+) -> Result<String, Failure> {
+    let row = |run: &ComparedRun<'_>, row: &SummaryRow| {
+        let strategy = format!("{}: {}", run.label, row.strategy);
         SummaryRow { variant: None, strategy, ..row.clone() }
     };
-    let rows = parts.iter().flat_map(|part| part.rows.iter().map(move |of| row(part, of)));
+    let rows = compared.iter().flat_map(|run| run.rows.iter().map(move |of| row(run, of)));
     let summary = Summary { scenario, rows: rows.collect() };
-    let merged = Merged { summary, differing: differing_parts(parts, anyway)? };
+    let merged = Merged { summary, differing: differing_runs(compared, anyway)? };
     Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
 }

@@ -2,10 +2,12 @@
 //! phase of its rounds.
 //!
 //! * `analyses`: the work of analyses.
+//! * `per_phase`: a number for each phase of a round.
 //! * `module_speed`: the work of a TorchScript module, which has to be timed.
 
 pub(crate) mod analyses;
 mod module_speed;
+mod per_phase;
 
 use std::sync::Arc;
 
@@ -19,8 +21,8 @@ use fedlayer_core::{
 };
 use serde::Serialize;
 
-pub(crate) use self::module_speed::ModuleSpeed;
-use crate::{progress::PerPhase, trainers::Trainers};
+pub(crate) use self::{module_speed::ModuleSpeed, per_phase::PerPhase};
+use crate::trainers::Trainers;
 
 /// The floating-point operations per second of a core, for estimates of time: about the speed of
 /// small networks on a core of 2025.

@@ -12,11 +12,12 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
     checkpoint::{Checkpoint, PlanHash},
+    cost::PerPhase,
     exit::Failure,
     files::FolderLock,
     journal::FileJournal,
     plan_folder::PlanFolder,
-    progress::{PerPhase, RunProgress},
+    progress::RunProgress,
     reopen::Damage,
     run_folder::RunFolder,
     trainers::Trainers,

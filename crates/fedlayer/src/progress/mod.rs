@@ -12,7 +12,6 @@ mod run_progress;
 
 pub(crate) use self::{
     analysis_progress::{AnalysisProgress, CountingTrainer},
-    estimate::PerPhase,
     heartbeat::Ticker,
     run_progress::{PlanStart, RunProgress},
 };

@@ -11,11 +11,11 @@ use fedlayer_report::quantity;
 use serde_json::{Value, json};
 
 use super::{
-    estimate::{PerPhase, TimeEstimate},
+    estimate::TimeEstimate,
     heartbeat::{Heartbeat, Ticker},
 };
 use crate::{
-    cost::RoundCost,
+    cost::{PerPhase, RoundCost},
     screen::{Bar, Screen},
 };
 
