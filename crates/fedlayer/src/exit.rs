@@ -169,7 +169,7 @@ impl Failure {
     }
 
     /// Returns the message for stderr. The report on a scenario has its own heading.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Scenario(report) | Self::Absent(report) => report.clone(),
             failure => format!("error: {failure}"),

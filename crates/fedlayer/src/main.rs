@@ -77,7 +77,7 @@ fn main() {
     let code = match done {
         Ok(()) => 0,
         Err(failure) => {
-            screen.error(&failure.words());
+            screen.error(&failure.message());
             failure.code()
         }
     };

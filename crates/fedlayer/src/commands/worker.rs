@@ -113,7 +113,7 @@ impl Preparation {
     fn prepare(&self, name: &str, text: &str) -> Result<PreparedScenario, String> {
         self.try_to_prepare(name, text).map_err(|failure| {
             self.failure_code.store(failure.code(), Ordering::Relaxed);
-            failure.words()
+            failure.message()
         })
     }
 

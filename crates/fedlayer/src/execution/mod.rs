@@ -265,7 +265,7 @@ impl ScenarioRun {
         // The program ends with the first failure; the others are said here.
         let mut failed = failed.into_iter();
         let first = failed.next();
-        failed.for_each(|failure| screen.error(&failure.words()));
+        failed.for_each(|failure| screen.error(&failure.message()));
         first.map_or(Ok(()), Err)
     }
 }
