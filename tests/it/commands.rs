@@ -1,4 +1,4 @@
-//! Every command does what its help says; data goes to stdout, talk to stderr.
+//! Every command does what its help says. Data goes to stdout, messages to stderr.
 
 use serde_json::Value;
 
@@ -128,7 +128,7 @@ fn a_dry_run_prints_what_check_prints_and_makes_nothing() {
     assert_eq!((dry.code, dry.stdout, dry.stderr), (run.code, run.stdout, run.stderr));
 }
 
-/// A pipe can be read once: the second reading found an empty scenario.
+/// A pipe can be read only once: a second reading found an empty scenario.
 #[test]
 fn a_dry_run_reads_its_scenario_once() {
     use std::{io::Write, process::Stdio};

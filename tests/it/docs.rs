@@ -54,12 +54,16 @@ fn every_command_of_every_page_runs() {
         }
     }
     for (page, text, needs) in &skipped {
-        let known = SKIPPED.iter().any(|(of, begins, why)| {
-            of == page && text.starts_with(begins) && why == needs
-        });
+        let known = SKIPPED
+            .iter()
+            .any(|(of, begins, why)| of == page && text.starts_with(begins) && why == needs);
         assert!(known, "{page}: `sh {needs}` is not in SKIPPED:\n{text}");
     }
-    assert_eq!(skipped.len(), SKIPPED.len(), "SKIPPED has rows for blocks that are gone: {skipped:#?}");
+    assert_eq!(
+        skipped.len(),
+        SKIPPED.len(),
+        "SKIPPED has rows for blocks that are gone: {skipped:#?}"
+    );
 }
 
 struct Block {

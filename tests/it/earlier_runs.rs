@@ -38,7 +38,8 @@ fn an_earlier_interrupted_run_resumes_to_its_last_round() {
     assert_eq!(before, first(&place), "the rounds before the kill stay as they were");
     let summary = fs::read_to_string(place.path("interrupted/summary.json")).unwrap();
     let rows: Value = serde_json::from_str(&summary).unwrap();
-    let rounds: Vec<&Value> = rows["rows"].as_array().unwrap().iter().map(|row| &row["rounds"]).collect();
+    let rounds: Vec<&Value> =
+        rows["rows"].as_array().unwrap().iter().map(|row| &row["rounds"]).collect();
     assert_eq!(rounds, [4, 4]);
     place.fedlayer("verify interrupted").ok();
 }
@@ -61,5 +62,9 @@ fn an_earlier_run_is_analysed() {
         fs::read_to_string(file).unwrap().lines().count()
     };
     assert!(rows("anew") > 0);
-    place.fedlayer("analyze flatness finished:body:1:last:0 --scenario finished/scenario.toml --name flat").ok();
+    place
+        .fedlayer(
+            "analyze flatness finished:body:1:last:0 --scenario finished/scenario.toml --name flat",
+        )
+        .ok();
 }

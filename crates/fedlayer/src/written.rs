@@ -43,7 +43,7 @@ pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Files, FileErro
     for folder in folders {
         let results = Results::of(&folder);
         for name in results.names() {
-            add(&mut found, run, &results.question(&name))?;
+            add(&mut found, run, &results.manifest(&name))?;
         }
     }
     Ok(found)

@@ -10,8 +10,8 @@ use fedlayer_data::Download;
 use super::{FetchError, outcome};
 use crate::{
     files::{self, FileError, PartFile},
-    list,
     screen::Screen,
+    set_files,
 };
 
 /// What a folder has of a download.
@@ -53,7 +53,7 @@ fn loose(
     let folders = [folder.join(set), folder.to_owned()];
     let mut loose = Loose { files: Vec::new(), missing: Vec::new() };
     for name in names {
-        match folders.iter().find_map(|folder| list::either_form(folder, name)) {
+        match folders.iter().find_map(|folder| set_files::either_form(folder, name)) {
             Some(path) => loose.files.push(path),
             None => loose.missing.push(name),
         }

@@ -24,9 +24,9 @@ use crate::{
     exit::Failure,
     files::{self, PartFile},
     folders::{Folder, Folders, Origin},
-    list,
+    process::signals,
     screen::Screen,
-    signals,
+    set_files,
 };
 
 /// `fedlayer data fetch`.
@@ -37,7 +37,7 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
     };
     let into = match &args.to {
         Some(folder) => folder.clone(),
-        None => match list::whole(&folders, set) {
+        None => match set_files::whole(&folders, set) {
             // What the user put elsewhere is not fetched once more; what was fetched is looked at again.
             Some(folder) if folder.origin == Origin::System => {
                 screen.talk(&format!("`{}` is already in `{}`", set.name, folder.path.display()));
@@ -133,7 +133,9 @@ impl Job {
             Unpack::AsItIs if files::length_if_any(&path).is_some() => {
                 verify::existing(&path, download).map(|()| true)
             }
-            _ => Ok(outcome(download).all(|name| list::either_form(&self.into, name).is_some())),
+            _ => {
+                Ok(outcome(download).all(|name| set_files::either_form(&self.into, name).is_some()))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::hammer;
 use crate::{
     args::Cli,
-    perform,
+    commands::perform,
     screen::Screen,
     values::Source,
     verify::{self, Depth},

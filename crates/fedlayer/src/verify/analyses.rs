@@ -22,7 +22,7 @@ pub(super) fn check(run: &Path, note: &RunNote, found: &mut Findings) {
         let there = results.names();
         for name in there.union(&listed) {
             let cure = if wanted.contains(name) { Cure::Resume } else { Cure::Nothing };
-            let is_unfinished = !listed.contains(name) && !files::exists(&results.question(name));
+            let is_unfinished = !listed.contains(name) && !files::exists(&results.manifest(name));
             if is_unfinished && note.state != RunState::Finished {
                 continue;
             }
