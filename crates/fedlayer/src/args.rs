@@ -17,7 +17,8 @@ use fedlayer_torch::DeviceChoice;
 
 pub(crate) use self::analyze::AnalyzeArgs;
 use crate::{
-    address::Address, exit::Failure, fetch::Source, numbers::within, short_forms::ShortForms,
+    address::Address, download_source::DownloadSource, exit::Failure, numbers::within,
+    short_forms::ShortForms,
 };
 
 /// A federated averaging simulator for people who study which layers to average.
@@ -184,7 +185,7 @@ pub(crate) struct FetchArgs {
     pub(crate) name: String,
     /// Another address than the set's own, to which the files' names are appended; or a folder to copy from.
     #[arg(long, value_name = "URL|DIR")]
-    pub(crate) from: Option<Source>,
+    pub(crate) from: Option<DownloadSource>,
     /// The data folder to put it into; the first of the searched ones that can be written in where it is not given.
     #[arg(long, value_name = "FOLDER", value_parser = folder())]
     pub(crate) to: Option<PathBuf>,

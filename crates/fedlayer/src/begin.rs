@@ -7,10 +7,13 @@ use fedlayer_runtime::TrainerFactory;
 
 use crate::{
     exit::{Cause, FORESEEN, Failure, run_reason},
-    input_files::{InputsNote, ambiguities},
+    folders::locator::ambiguities,
     inputs::Inputs,
-    run_folder::{Beginning, RunFolder},
-    run_note::{Provenance, RunNote},
+    run_folder::{
+        InitialFiles, RunFolder,
+        inputs_note::InputsNote,
+        note::{Provenance, RunNote},
+    },
     screen::Screen,
     shortage,
     trainers::Trainers,
@@ -150,7 +153,7 @@ impl NewRun<'_> {
         let provenance = self.note.provenance.as_ref();
         let provenance = provenance.map(Provenance::blake3).transpose()?;
         let inputs = InputsNote::of(self.scenario, provenance, locator)?;
-        let beginning = Beginning { scenario: self.text, note: self.note, inputs: &inputs };
+        let beginning = InitialFiles { scenario: self.text, note: self.note, inputs: &inputs };
         match self.out {
             Some(path) => RunFolder::create(path.to_owned(), beginning),
             None => RunFolder::create_below(Path::new(RUNS), &self.note.scenario, beginning),

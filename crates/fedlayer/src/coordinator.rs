@@ -26,23 +26,25 @@ use crate::{
     files,
     folders::Folders,
     identity::identity,
-    input_files::Search,
     job::{Again, Job, Workplace},
     open_files,
     reopen::{self, Damage, Reopened, absolute},
     run::{note, shared},
-    run_folder::RunFolder,
-    run_note::{Provenance, RunNote},
+    run_folder::{
+        RunFolder,
+        inputs_note::SearchOrder,
+        note::{Provenance, RunNote},
+    },
     scenario,
     screen::Screen,
-    security::{self, Side},
+    security::{self, ConnectionSide},
     signals,
     trainers::Trainers,
 };
 
 /// `fedlayer coordinator`.
 pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(), Failure> {
-    let security = security::read(&args.security, Side::Coordinator, screen)?;
+    let security = security::read(&args.security, ConnectionSide::Coordinator, screen)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
     let preparing = signals::while_preparing(screen);
@@ -160,7 +162,7 @@ fn open(args: &CoordinatorArgs, screen: &Screen) -> Result<StartingPoint, Failur
         return Err(Failure::OtherScenario(out.clone()));
     }
     let before = reopen::checked(&folder, damage, screen)?;
-    let (data, inputs) = reopen::data_in(out, &before, folders, Search::InFolders)?;
+    let (data, inputs) = reopen::data_in(out, &before, folders, SearchOrder::InFolders)?;
     reopen::check_plans(out, &read.plans, &before)?;
     let again = Some((folder, Again { before, inputs, damage }));
     Ok(StartingPoint { again, name, data, data_folder, read })
@@ -259,8 +261,11 @@ impl Workplace for Port {
 
 /// `fedlayer health`.
 pub(crate) fn health(args: &HealthArgs, screen: &Screen) -> Result<(), Failure> {
-    let tls =
-        args.certs.as_deref().map(|folder| security::tls(folder, Side::Worker)).transpose()?;
+    let tls = args
+        .certs
+        .as_deref()
+        .map(|folder| security::tls(folder, ConnectionSide::Worker))
+        .transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let address = args.connect.to_string();
     let asked = runtime.block_on(remote::health(&address, Security { tls, token: None }));

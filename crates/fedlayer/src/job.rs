@@ -13,11 +13,14 @@ use crate::{
     analyses::{self, Laboratory},
     classes, cost,
     exit::{Cause, Failure, run_reason},
-    input_files::InputsNote,
+    inventory,
     progress::{Begin, RunProgress},
     reopen::Damage,
-    run_folder::RunFolder,
-    run_note::{RunNote, RunState},
+    run_folder::{
+        RunFolder,
+        inputs_note::InputsNote,
+        note::{RunNote, RunState},
+    },
     runtime,
     screen::Screen,
     shortage,
@@ -25,7 +28,6 @@ use crate::{
     table,
     trainers::Trainers,
     turns::{PlanEnd, Progress, Waiting, in_turn},
-    written,
 };
 
 /// A scenario in its run folder.
@@ -216,9 +218,9 @@ impl Job {
         let before = self.again.as_ref().map(|again| &again.before).filter(|_| was_complete);
         note.files = match before {
             Some(before) => before.files.clone(),
-            None => written::records(self.folder.path(), &self.plans)?,
+            None => inventory::records(self.folder.path(), &self.plans)?,
         };
-        note.files.extend(written::results(self.folder.path(), &self.plans)?);
+        note.files.extend(inventory::results(self.folder.path(), &self.plans)?);
         let is_same = |before: &RunNote| {
             before.provenance.is_none()
                 || (before.files == note.files && before.state == note.state)

@@ -10,7 +10,7 @@ use crate::{
     args::ListArgs,
     exit::Failure,
     files,
-    folders::{Folder, Folders, Origin},
+    folders::{Folder, FolderOrigin, Folders},
     screen::Screen,
 };
 
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::new(args.data.data.as_deref());
     // Those of the environment that are not there are listed as such.
-    folders.check(&[Origin::Option])?;
+    folders.check(&[FolderOrigin::Option])?;
     let report = Report::new(&folders);
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)
@@ -84,7 +84,7 @@ struct SetLine {
 #[derive(Debug, Serialize)]
 struct FolderLine {
     path: PathBuf,
-    named_by: Origin,
+    named_by: FolderOrigin,
     exists: bool,
 }
 

@@ -20,8 +20,10 @@ use crate::{
     folders::Folders,
     job::{Again, Job, Workplace},
     reopen::{Damage, Reopened, absolute},
-    run_folder::RunFolder,
-    run_note::{Provenance, RunNote, RunState},
+    run_folder::{
+        RunFolder,
+        note::{Provenance, RunNote, RunState},
+    },
     scenario,
     screen::Screen,
     signals,

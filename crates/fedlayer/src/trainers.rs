@@ -6,7 +6,7 @@ use fedlayer_core::{FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, sp
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
-use crate::{data::Data, files, locator::Locator};
+use crate::{data::Data, files, folders::locator::Locator};
 
 /// The examples of so many different plans stay in memory; those of more are shared out again when they are needed.
 const KEPT: usize = 64;

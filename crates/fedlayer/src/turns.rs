@@ -9,15 +9,17 @@ use fedlayer_runtime::{Committed, Journal, Link, Origin, RunError, Shutdown, rem
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
-    checkpoint::{Checkpoint, PlanHash},
     estimate::Parts,
     exit::Failure,
     files::FolderLock,
-    journal::FileJournal,
-    plan_folder::PlanFolder,
     progress::RunProgress,
     reopen::Damage,
-    run_folder::RunFolder,
+    run_folder::{
+        RunFolder,
+        checkpoint::{Checkpoint, PlanHash},
+        journal::FileJournal,
+        plan_folder::PlanFolder,
+    },
     trainers::Trainers,
     verify,
 };
@@ -81,7 +83,8 @@ impl Waiting {
     /// Reads where the plan goes on, and opens its files.
     fn begin(&self) -> Result<Begun, Failure> {
         let checkpoint = self.checkpoint()?;
-        let journal = self.folder.journal(&self.plan, checkpoint.as_ref(), self.lock.clone())?;
+        let journal =
+            FileJournal::open(&self.folder, &self.plan, checkpoint.as_ref(), self.lock.clone())?;
         let from = checkpoint.map(|checkpoint| Origin {
             committed: checkpoint.round,
             federation: checkpoint.federation,

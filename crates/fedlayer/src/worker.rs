@@ -26,14 +26,14 @@ use crate::{
     run::shared,
     runtime, scenario,
     screen::Screen,
-    security::{self, Side},
+    security::{self, ConnectionSide},
     signals,
     trainers::Trainers,
 };
 
 /// `fedlayer worker`.
 pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> {
-    let security = security::read(&args.security, Side::Worker, screen)?;
+    let security = security::read(&args.security, ConnectionSide::Worker, screen)?;
     if security.token.is_some() && security.tls.is_none() && !args.connect.is_near() {
         if !args.security.insecure {
             return Err(Failure::Security(format!(

@@ -7,7 +7,7 @@ use fedlayer_core::{
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
-use crate::{exit::Failure, plan_folder::PlanFolder, trainers::Trainers};
+use crate::{exit::Failure, run_folder::plan_folder::PlanFolder, trainers::Trainers};
 
 /// Where the models come from.
 #[derive(Debug)]

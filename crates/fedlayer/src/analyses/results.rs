@@ -11,11 +11,12 @@ use fedlayer_report::{digest, picture, sheet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::Content,
     exit::Failure,
-    files::{self, FileError, FolderLock},
-    run_folder::json_lines,
-    sealed::{Sealed, seal},
+    files::{self, Content, FileError, FolderLock},
+    run_folder::{
+        json::json_lines,
+        sealed::{Sealed, seal},
+    },
 };
 
 /// The folder of the results of analyses.
