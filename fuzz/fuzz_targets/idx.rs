@@ -23,7 +23,7 @@ fn images(bytes: &[u8]) -> Result<(), DecodeError> {
 
 fn labels(bytes: &[u8]) -> Result<(), DecodeError> {
     let mut source = FileReader::new("labels", bytes)?;
-    let wanted = idx::Wanted { classes: 10, count: None, first: u32::MAX };
+    let wanted = idx::ExpectedLabels { classes: 10, count: None, first: u32::MAX };
     let labels = idx::labels(&mut source, wanted)?;
     assert!(labels.iter().all(|&label| label < 10));
     Ok(())

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::{
     DigitsError,
     decode::{DecodeError, DecodeFault},
-    shelf::OpenError,
+    file_source::OpenError,
 };
 
 /// What of `[data]` cannot be, alone or with the number of clients.

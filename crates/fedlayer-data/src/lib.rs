@@ -34,14 +34,17 @@ mod digits;
 mod drawn;
 mod effect;
 mod error;
+mod file_source;
 mod help;
+mod image_set;
 mod inputs;
-mod keep;
+mod keep_classes;
+mod label_noise;
 mod library;
-mod noise;
 mod partition;
+mod set_name;
+mod set_part;
 mod sets;
-mod shelf;
 mod split;
 mod stratify;
 mod synthetic;
@@ -51,7 +54,7 @@ pub use crate::{
     decode::DecodeError,
     digits::DigitsError,
     error::DataError,
+    file_source::{FileSource, NoFiles, OpenError, OpenedFile},
+    image_set::published,
     library::Library,
-    sets::published,
-    shelf::{FileSource, NoFiles, OpenError, OpenedFile},
 };

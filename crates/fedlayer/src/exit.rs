@@ -8,7 +8,7 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    fetch::FetchError,
+    fetch::error::FetchError,
     files::{self, FileError, SecretError},
     process::shortage::{self, MORE},
 };

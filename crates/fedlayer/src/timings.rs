@@ -6,10 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    checkpoint::PlanHash,
     exit::Failure,
     files::{self, FileError},
-    line_checks::line_check,
+    run_folder::{checkpoint::PlanHash, line_checks::line_check},
 };
 
 /// The name of the file in a plan's folder.

@@ -6,7 +6,7 @@ use fedlayer_core::{FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, sp
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
-use crate::{data::Data, files, locator::Locator};
+use crate::{data::Data, files, folders::locator::Locator};
 
 /// The number of partitions that stay in memory. Others are made again when they are needed.
 const CACHED: usize = 64;

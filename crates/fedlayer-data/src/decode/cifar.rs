@@ -47,27 +47,27 @@ pub struct CifarRecords {
 /// # Errors
 /// When the file ends too early or too late, or a label is none of the classes.
 pub fn append<R: Read>(
-    source: &mut FileReader<R>,
+    input: &mut FileReader<R>,
     labels: Labels,
     count: usize,
     at_most: usize,
     records: &mut CifarRecords,
 ) -> Result<(), DecodeError> {
     let length = labels.bytes() + PIXELS;
-    let start = source.offset();
+    let start = input.offset();
     let mut record = Vec::with_capacity(length);
     for index in 0..count.min(at_most) {
         record.clear();
-        source.take_into(&mut record, length as u64, "a whole record")?;
+        input.take_into(&mut record, length as u64, "a whole record")?;
         let (own, pixels) = record.split_at(labels.bytes());
         let label = own[labels.bytes() - 1];
         if usize::from(label) >= labels.classes() {
             let place = FilePosition::Byte(start + (index * length + labels.bytes() - 1) as u64);
             let expected = format!("a label below {}", labels.classes());
-            return Err(source.fault_at(place, DecodeFault::Label, label.to_string(), expected));
+            return Err(input.fault_at(place, DecodeFault::Label, label.to_string(), expected));
         }
         records.labels.push(label.into());
         records.bytes.extend_from_slice(pixels);
     }
-    if at_most >= count { source.end() } else { Ok(()) }
+    if at_most >= count { input.end() } else { Ok(()) }
 }

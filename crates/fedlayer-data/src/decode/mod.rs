@@ -8,10 +8,10 @@
 //!
 //! // A header of 2³¹ images of 28 × 28 pixels, and nothing behind it.
 //! let bytes = [0, 0, 8, 3, 128, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28];
-//! let mut source = FileReader::new("images", &bytes[..])?;
-//! let header = idx::ImageHeader::read(&mut source)?;
+//! let mut input = FileReader::new("images", &bytes[..])?;
+//! let header = idx::ImageHeader::read(&mut input)?;
 //! assert_eq!((header.count, header.height, header.width), (1 << 31, 28, 28));
-//! let error = header.pixels(&mut source, header.count).unwrap_err();
+//! let error = header.pixels(&mut input, header.count).unwrap_err();
 //! assert_eq!(error.fault, DecodeFault::Truncated);
 //! # Ok::<(), fedlayer_data::DecodeError>(())
 //! ```
@@ -26,13 +26,13 @@ pub mod numbers;
 pub mod safetensors;
 pub mod text;
 
-mod source;
+mod file_reader;
 
 use std::fmt;
 
 use thiserror::Error;
 
-pub use source::{FileReader, LARGEST_FILE};
+pub use file_reader::{FileReader, LARGEST_FILE};
 
 /// A file that is not what its format says.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -33,11 +33,11 @@ const LONGEST_HEADER: u32 = 1 << 16;
 ///
 /// # Errors
 /// When the file is no such array, or ends too early or too late.
-pub fn array<R: Read>(source: &mut FileReader<R>) -> Result<Array, DecodeError> {
-    let header = header(source)?;
+pub fn array<R: Read>(input: &mut FileReader<R>) -> Result<Array, DecodeError> {
+    let header = header(input)?;
     let wrong = |expected: &str| {
         let found = format!("the header `{}`", header.text.trim().replace(char::is_control, " "));
-        source.fault_at(FilePosition::Byte(header.start), DecodeFault::Shape, found, expected)
+        input.fault_at(FilePosition::Byte(header.start), DecodeFault::Shape, found, expected)
     };
     let (kind, order) = kind(&header.text)
         .ok_or_else(|| wrong(EXPECTED_KINDS).with_help(kind_help(&header.text)))?;
@@ -48,10 +48,10 @@ pub fn array<R: Read>(source: &mut FileReader<R>) -> Result<Array, DecodeError> 
     let bytes = sizes.map(|size| size as u64).try_fold(1_u64, u64::checked_mul);
     let bytes = bytes.filter(|&bytes| bytes <= LARGEST_FILE);
     let bytes = bytes.ok_or_else(|| wrong("at most 8 GiB of numbers"))?;
-    source.has_room_for(bytes + bytes / kind.size() as u64 * kind.size_in_memory())?;
-    let (file, start) = (source.file().to_owned(), source.offset());
-    let mut data = source.take(bytes, "the numbers of the array")?;
-    source.end()?;
+    input.has_room_for(bytes + bytes / kind.size() as u64 * kind.size_in_memory())?;
+    let (file, start) = (input.file().to_owned(), input.offset());
+    let mut data = input.take(bytes, "the numbers of the array")?;
+    input.end()?;
     if order == ByteOrder::Big {
         data.chunks_exact_mut(kind.size()).for_each(<[u8]>::reverse);
     }
@@ -143,24 +143,24 @@ struct NpyHeader {
     start: u64,
 }
 
-fn header<R: Read>(source: &mut FileReader<R>) -> Result<NpyHeader, DecodeError> {
-    let begin = source.take(8, "`\\x93NUMPY` and a version")?;
+fn header<R: Read>(input: &mut FileReader<R>) -> Result<NpyHeader, DecodeError> {
+    let begin = input.take(8, "`\\x93NUMPY` and a version")?;
     let (magic, version) = begin.split_at(MAGIC.len());
     if magic != MAGIC || !(1..=3).contains(&version[0]) {
         let found = format!("`{}`", begin.escape_ascii());
         let expected = "`\\x93NUMPY` and version 1, 2 or 3";
-        return Err(source.fault_at(FilePosition::Byte(0), DecodeFault::Magic, found, expected));
+        return Err(input.fault_at(FilePosition::Byte(0), DecodeFault::Magic, found, expected));
     }
     let width = if version[0] == 1 { 2 } else { 4 };
-    let at = FilePosition::Byte(source.offset());
-    let length = source.take(width, "the length of the header")?;
+    let at = FilePosition::Byte(input.offset());
+    let length = input.take(width, "the length of the header")?;
     let length = length.iter().rev().fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
     if length > LONGEST_HEADER {
         let expected = format!("a header of at most {LONGEST_HEADER} bytes");
-        return Err(source.fault_at(at, DecodeFault::Shape, format!("one of {length}"), expected));
+        return Err(input.fault_at(at, DecodeFault::Shape, format!("one of {length}"), expected));
     }
-    let start = source.offset();
-    let header = source.take(length.into(), "the header")?;
+    let start = input.offset();
+    let header = input.take(length.into(), "the header")?;
     Ok(NpyHeader { text: String::from_utf8_lossy(&header).into_owned(), start })
 }
 

@@ -28,16 +28,16 @@ const NAMES: [&str; 3] = ["features", "labels", "groups"];
 ///
 /// # Errors
 /// When the file is no safetensors file, lacks a tensor, has another one besides, or one of a kind that is not read.
-pub fn tensors<R: Read>(source: &mut FileReader<R>) -> Result<Tensors, DecodeError> {
-    let bytes = source.rest()?;
+pub fn tensors<R: Read>(input: &mut FileReader<R>) -> Result<Tensors, DecodeError> {
+    let bytes = input.rest()?;
     // A copy of each tensor.
-    source.has_room_for(bytes.len() as u64)?;
+    input.has_room_for(bytes.len() as u64)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| {
         let found = format!("`{error}`");
-        source.fault_at(FilePosition::Byte(0), DecodeFault::Magic, found, "a safetensors file")
+        input.fault_at(FilePosition::Byte(0), DecodeFault::Magic, found, "a safetensors file")
     })?;
     let fault = |found, expected| {
-        source.fault_at(FilePosition::Byte(0), DecodeFault::Shape, found, expected)
+        input.fault_at(FilePosition::Byte(0), DecodeFault::Shape, found, expected)
     };
     let named = |expected: String| {
         let mut names = file.names();
@@ -59,10 +59,10 @@ pub fn tensors<R: Read>(source: &mut FileReader<R>) -> Result<Tensors, DecodeErr
         })?;
         let data = tensor.data();
         let numbers = (data.len() / kind.size()) as u64 * kind.size_in_memory();
-        source.has_room_for(bytes.len() as u64 + numbers)?;
+        input.has_room_for(bytes.len() as u64 + numbers)?;
         let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
         Ok(Array {
-            file: format!("{}: {name}", source.file()),
+            file: format!("{}: {name}", input.file()),
             shape: tensor.shape().to_vec(),
             kind,
             bytes: data.to_vec(),

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 
 use crate::{
     encode::{self, f32s, gzip, i64s},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
 };
 
 /// Reads bytes in every format; how many of the formats they are.
@@ -31,7 +31,7 @@ fn all(bytes: &[u8]) -> usize {
             Ok(())
         },
         |source| {
-            let wanted = idx::Wanted { classes: 10, count: None, first: u32::MAX };
+            let wanted = idx::ExpectedLabels { classes: 10, count: None, first: u32::MAX };
             let labels = idx::labels(source, wanted)?;
             assert!(labels.iter().all(|&label| label < 10));
             Ok(())
@@ -157,8 +157,8 @@ fn what_a_small_file_decompresses_to_is_not_taken_beyond_its_limit() {
     );
     assert_eq!(source.offset(), (1 << 20) + 1);
     // A known file is read up to its size.
-    let shelf = MemoryShelf::of([("tiny-shakespeare/input.txt.gz", bomb)]);
-    let error = shelf.facts(&DataSpec::new(DataSet::TinyShakespeare)).unwrap_err();
+    let stored = MemoryFiles::of([("tiny-shakespeare/input.txt.gz", bomb)]);
+    let error = stored.facts(&DataSpec::new(DataSet::TinyShakespeare)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`tiny-shakespeare/input.txt.gz`, byte 1115394: found more data; expected the end of the file"
@@ -240,7 +240,7 @@ proptest! {
         let read = header.pixels(&mut source, first).unwrap();
         prop_assert_eq!(&read, &pixels[..(count.min(first) * height * width) as usize]);
         let file = encode::idx_labels(count, &bytes[..count as usize]);
-        let wanted = idx::Wanted { classes: 10, count: Some(count), first };
+        let wanted = idx::ExpectedLabels { classes: 10, count: Some(count), first };
         let read = idx::labels(&mut FileReader::new("a", &file[..]).unwrap(), wanted).unwrap();
         let expected = bytes[..count.min(first) as usize].iter().map(|&label| u32::from(label));
         prop_assert!(read.into_iter().eq(expected));

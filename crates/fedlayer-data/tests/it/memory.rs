@@ -1,4 +1,4 @@
-//! [`MemoryShelf`]: files that a test makes, and which of them were opened.
+//! [`MemoryFiles`]: files that a test makes, and which of them were opened.
 
 use std::{
     collections::BTreeMap,
@@ -14,12 +14,12 @@ use fedlayer_data::{DataError, FileSource, Library, OpenError, OpenedFile};
 
 /// Files in memory, by their paths: `cifar-10/train.bin`, or what a scenario says.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryShelf {
+pub(crate) struct MemoryFiles {
     files: Arc<BTreeMap<String, Vec<u8>>>,
     opened: Arc<Mutex<Vec<String>>>,
 }
 
-impl MemoryShelf {
+impl MemoryFiles {
     pub(crate) fn of<N: Into<String>>(files: impl IntoIterator<Item = (N, Vec<u8>)>) -> Self {
         let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect();
         Self { files: Arc::new(files), opened: Arc::default() }
@@ -43,7 +43,7 @@ impl MemoryShelf {
     }
 }
 
-impl FileSource for MemoryShelf {
+impl FileSource for MemoryFiles {
     fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         let path = folder.map_or(file.to_owned(), |folder| format!("{folder}/{file}"));
         let bytes = self.files.get(&path).cloned();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel};
 use fedlayer_core::{
-    Architecture, ClientId, Federation, Params, Plan, Trainer, in_backticks, FederatedData,
+    Architecture, ClientId, FederatedData, Federation, Params, Plan, Trainer, in_backticks,
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
-use crate::{exit::Failure, plan_folder::PlanFolder, trainers::Trainers};
+use crate::{exit::Failure, run_folder::plan_folder::PlanFolder, trainers::Trainers};
 
 /// The origin of the models that are analysed.
 #[derive(Debug)]

@@ -12,11 +12,12 @@ use fedlayer_report::{analysis_csv, analysis_summary, pictures};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::Content,
     exit::Failure,
-    files::{self, FileError, FolderLock},
-    run_folder::json_lines,
-    sealed::{Sealed, seal},
+    files::{self, Content, FileError, FolderLock},
+    run_folder::{
+        json::json_lines,
+        sealed::{Sealed, seal},
+    },
 };
 
 /// The folder of the results of analyses.
@@ -46,7 +47,7 @@ pub(crate) struct AnalysisOutput {
 struct Manifest<'a> {
     #[serde(flatten)]
     spec: &'a AnalysisSpec,
-    /// The files that were written, by name.
+    /// The files that were inventory, by name.
     files: BTreeMap<String, Content>,
 }
 
@@ -125,8 +126,10 @@ impl Results {
             let path = self.folder.join(file);
             match Content::of(&path) {
                 Ok(now) if now == expected => {}
-                Ok(now) => faults
-                    .push((path, format!("is damaged: {expected} were written, it has {now} now"))),
+                Ok(now) => faults.push((
+                    path,
+                    format!("is damaged: {expected} were inventory, it has {now} now"),
+                )),
                 Err(_) if !files::exists(&path) => faults.extend(gone(path)),
                 Err(error) => faults.push((path, format!("cannot be read: {}", error.reason()))),
             }

@@ -12,7 +12,7 @@ use fedlayer_torch::Device;
 use self::report::{CheckReport, first_variant};
 use crate::{
     args::ScenarioArgs, data::Data, execution::preflight, exit::Failure, folders::Folders,
-    input_files::ambiguities, process::signals, scenario, screen::Screen, trainers::Trainers,
+    folders::locator::ambiguities, process::signals, scenario, screen::Screen, trainers::Trainers,
 };
 
 /// Checks a scenario, and prints its plan.

@@ -18,20 +18,20 @@ use crate::{
     files,
     folders::Folders,
     identity::identity,
-    input_files::Search,
     process::signals,
     reopen::{self, Damage, Reopened, absolute},
     run_folder::RunFolder,
-    run_note::{Provenance, RunNote},
+    run_folder::inputs_note::SearchOrder,
+    run_folder::note::{Provenance, RunNote},
     scenario,
     screen::Screen,
-    security::{self, Side},
+    security::{self, ConnectionSide},
     trainers::Trainers,
 };
 
 /// Runs a scenario, or goes on with a run. Whatever can fail fails before the run folder is made.
 pub(super) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(), Failure> {
-    let security = security::read(&args.security, Side::Coordinator, screen)?;
+    let security = security::read(&args.security, ConnectionSide::Coordinator, screen)?;
     let (address, warning) = security::allowed(&args.listen, &security, args.security.insecure)?;
     warning.iter().for_each(|warning| screen.talk(warning));
     let preparing = signals::while_preparing(screen);
@@ -177,7 +177,7 @@ impl StartingPoint {
         }
         let damage = Damage::of(args.previous);
         let before = reopen::checked(&folder, damage, screen)?;
-        let (data, inputs) = reopen::data_in(out, &before, folders, Search::InFolders)?;
+        let (data, inputs) = reopen::data_in(out, &before, folders, SearchOrder::InFolders)?;
         reopen::check_plans(out, &read.plans, &before)?;
         let resumed = Some((folder, ResumedRun { before, inputs, damage }));
         Ok(Self { resumed, name, data, data_folder, read })

@@ -4,7 +4,7 @@ use std::thread::available_parallelism;
 
 use fedlayer_torch::{Device, DeviceChoice};
 
-use crate::{args::ComputeArgs, exit::Failure, run_note::RunNote};
+use crate::{args::ComputeArgs, exit::Failure, run_folder::note::RunNote};
 
 /// Opens a device.
 pub(super) fn open(choice: DeviceChoice) -> Result<Device, Failure> {

@@ -7,12 +7,12 @@ use crate::{
     args::HealthArgs,
     exit::Failure,
     screen::Screen,
-    security::{self, Side},
+    security::{self, ConnectionSide},
 };
 
 /// Asks a coordinator for its health.
 pub(super) fn health(args: &HealthArgs, screen: &Screen) -> Result<(), Failure> {
-    let tls = args.certs.as_deref().map(|folder| security::tls(folder, Side::Worker));
+    let tls = args.certs.as_deref().map(|folder| security::tls(folder, ConnectionSide::Worker));
     let security = Security { tls: tls.transpose()?, token: None };
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let address = args.connect.to_string();

@@ -10,7 +10,7 @@ use crate::{
     args::ListArgs,
     exit::Failure,
     files,
-    folders::{Folder, Folders, Origin},
+    folders::{Folder, FolderOrigin, Folders},
     screen::Screen,
     set_files::found_in,
 };
@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::new(args.data.data.as_deref());
     // Missing folders of the environment are listed as missing.
-    folders.check(&[Origin::Option])?;
+    folders.check(&[FolderOrigin::Option])?;
     let report = DataListing::new(&folders);
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&report)?)
@@ -64,7 +64,7 @@ struct SetLine {
 #[derive(Debug, Serialize)]
 struct FolderLine {
     path: PathBuf,
-    named_by: Origin,
+    named_by: FolderOrigin,
     exists: bool,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     exit::Failure,
     process::signals,
     reopen::{Damage, Reopened},
-    run_note::RunNote,
+    run_folder::note::RunNote,
     scenario,
     screen::Screen,
     trainers::Trainers,

@@ -14,7 +14,7 @@ use crate::{
     process::signals,
     reopen::absolute,
     run_folder::RunFolder,
-    run_note::{Provenance, RunNote},
+    run_folder::note::{Provenance, RunNote},
     scenario,
     screen::Screen,
     trainers::Trainers,

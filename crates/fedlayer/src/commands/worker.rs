@@ -29,13 +29,13 @@ use crate::{
     process::{runtime, signals},
     scenario,
     screen::Screen,
-    security::{self, Side},
+    security::{self, ConnectionSide},
     trainers::Trainers,
 };
 
 /// Works for a coordinator until its run is finished, or the user ends the worker.
 pub(super) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> {
-    let security = security::read(&args.security, Side::Worker, screen)?;
+    let security = security::read(&args.security, ConnectionSide::Worker, screen)?;
     check_token_is_safe(args, &security, screen)?;
     Folders::existing(args.data.data.as_deref())?;
     let device = device::open(args.device)?;

@@ -11,9 +11,10 @@ use fedlayer_core::Plan;
 use crate::{
     data::Data,
     exit::Failure,
-    input_files::{InputsNote, ambiguities},
-    run_folder::{Beginning, RunFolder},
-    run_note::{Provenance, RunNote, RunState},
+    folders::locator::ambiguities,
+    run_folder::inputs_note::InputsNote,
+    run_folder::note::{Provenance, RunNote, RunState},
+    run_folder::{InitialFiles, RunFolder},
     screen::Screen,
     trainers::Trainers,
 };
@@ -51,7 +52,7 @@ impl NewRun<'_> {
         let provenance = self.note.provenance.as_ref();
         let provenance = provenance.map(Provenance::blake3).transpose()?;
         let inputs = InputsNote::of(self.scenario, provenance, locator)?;
-        let beginning = Beginning { scenario: self.text, note: self.note, inputs: &inputs };
+        let beginning = InitialFiles { scenario: self.text, note: self.note, inputs: &inputs };
         match self.out {
             Some(path) => RunFolder::create(path.to_owned(), beginning),
             None => RunFolder::create_below(Path::new(RUNS), &self.note.scenario, beginning),

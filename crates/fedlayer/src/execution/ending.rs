@@ -8,9 +8,9 @@ use fedlayer_core::Plan;
 use super::{ScenarioRun, outcome::RoundsOutcome};
 use crate::{
     exit::{Cause, Failure},
-    run_note::{RunNote, RunState},
+    inventory,
+    run_folder::note::{RunNote, RunState},
     screen::Screen,
-    written,
 };
 
 impl ScenarioRun {
@@ -45,9 +45,9 @@ impl ScenarioRun {
         let before = before.filter(|_| was_complete);
         note.files = match before {
             Some(before) => before.files.clone(),
-            None => written::records(self.folder.path(), &self.plans)?,
+            None => inventory::records(self.folder.path(), &self.plans)?,
         };
-        note.files.extend(written::results(self.folder.path(), &self.plans)?);
+        note.files.extend(inventory::results(self.folder.path(), &self.plans)?);
         let is_same = |before: &RunNote| {
             before.provenance.is_none()
                 || (before.files == note.files && before.state == note.state)

@@ -37,7 +37,6 @@ use crate::{
     analyses::{self, AnalysisRunner},
     classes, cost,
     exit::Failure,
-    input_files::InputsNote,
     process::{
         runtime,
         signals::{self, EndAtOnce},
@@ -45,7 +44,8 @@ use crate::{
     progress::{PlanStart, RunProgress},
     reopen::Damage,
     run_folder::RunFolder,
-    run_note::{RunNote, RunState},
+    run_folder::inputs_note::InputsNote,
+    run_folder::note::{RunNote, RunState},
     screen::Screen,
     table,
     trainers::Trainers,

@@ -10,7 +10,7 @@ use crate::{
     exit::{Cause, Failure, run_reason},
     process::shortage,
     run_folder::RunFolder,
-    run_note::RunState,
+    run_folder::note::RunState,
 };
 
 /// How the rounds of all plans ended.

@@ -11,15 +11,15 @@ use fedlayer_runtime::{
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
-    checkpoint::{Checkpoint, PlanHash},
     cost::PerPhase,
     exit::Failure,
     files::FolderLock,
-    journal::FileJournal,
-    plan_folder::PlanFolder,
     progress::RunProgress,
     reopen::Damage,
     run_folder::RunFolder,
+    run_folder::checkpoint::{Checkpoint, PlanHash},
+    run_folder::journal::FileJournal,
+    run_folder::plan_folder::PlanFolder,
     trainers::Trainers,
     verify,
 };
@@ -88,7 +88,8 @@ impl PendingPlan {
     /// Reads the checkpoint and the data, and opens the files.
     fn begin(&self) -> Result<RunningPlan, Failure> {
         let checkpoint = self.checkpoint()?;
-        let journal = self.folder.journal(&self.plan, checkpoint.as_ref(), self.lock.clone())?;
+        let journal =
+            FileJournal::open(&self.folder, &self.plan, checkpoint.as_ref(), self.lock.clone())?;
         let from = checkpoint.map(|checkpoint| ResumePoint {
             committed: checkpoint.round,
             federation: checkpoint.federation,

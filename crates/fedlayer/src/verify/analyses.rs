@@ -9,8 +9,10 @@ use super::{Cure, Fault, Findings};
 use crate::{
     analyses::Results,
     files,
-    run_folder::SCENARIO,
-    run_note::{RunNote, RunState},
+    run_folder::{
+        SCENARIO,
+        note::{RunNote, RunState},
+    },
 };
 
 /// Checks the analyses of a run, of a sweep those of every variant. Those that the scenario asks for are made anew by `fedlayer resume`.

@@ -52,23 +52,23 @@ pub struct Columns<'a> {
 /// # Errors
 /// When its columns are not what they should be, a line is longer or shorter than the first, a feature is no finite number, or a label is none.
 pub fn table<R: Read>(
-    source: &mut FileReader<R>,
+    input: &mut FileReader<R>,
     columns: Columns<'_>,
     training: Option<&Heading>,
 ) -> Result<CsvTable, DecodeError> {
-    let text = dialect::text(source)?;
-    let separator = dialect::separator(source, &text, columns.separator)?;
-    lines::have_room(source, &text, separator)?;
-    lines::refuse_first_comment(source, &text, separator)?;
+    let text = dialect::text(input)?;
+    let separator = dialect::separator(input, &text, columns.separator)?;
+    lines::have_room(input, &text, separator)?;
+    lines::refuse_first_comment(input, &text, separator)?;
     let mut reader =
         ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(text.as_bytes());
     let mut record = StringRecord::new();
     let mut next = |record: &mut StringRecord| {
-        reader.read_record(record).map_err(|error| lines::unreadable(source, &text, &error))
+        reader.read_record(record).map_err(|error| lines::unreadable(input, &text, &error))
     };
     if !next(&mut record)? {
         let expected = "a line of names and at least one example";
-        let error = source.fault_at(
+        let error = input.fault_at(
             FilePosition::Line(1),
             DecodeFault::Truncated,
             "an empty file",
@@ -76,13 +76,13 @@ pub fn table<R: Read>(
         );
         return Err(error.with_help(NO_EXAMPLES));
     }
-    let names = heading::names(source, &record, columns, training)?;
+    let names = heading::names(input, &record, columns, training)?;
     let (roles, heading) = match training {
-        Some(training) => (heading::of_test(source, &names, columns, training)?, training.clone()),
-        None => heading::of_training(source, &names, columns)?,
+        Some(training) => (heading::of_test(input, &names, columns, training)?, training.clone()),
+        None => heading::of_training(input, &names, columns)?,
     };
     let has_names = columns.header != Some(false);
-    let form = TableForm { source, text: &text, roles: &roles, names: &names, has_names };
+    let form = TableForm { input, text: &text, roles: &roles, names: &names, has_names };
     let mut rows = TableRows::default();
     let mut is_row = !has_names || next(&mut record)?;
     while is_row {
@@ -92,10 +92,10 @@ pub fn table<R: Read>(
     if rows.labels.is_empty() {
         let expected = "at least one line below the names";
         let error =
-            source.fault_at(FilePosition::Line(1), DecodeFault::Truncated, "names alone", expected);
+            input.fault_at(FilePosition::Line(1), DecodeFault::Truncated, "names alone", expected);
         return Err(error.with_help(NO_EXAMPLES));
     }
-    row_numbers::refuse(source, &heading, &rows.values, has_names)?;
+    row_numbers::refuse(input, &heading, &rows.values, has_names)?;
     let TableRows { values, labels, owners, .. } = rows;
     let has_owners = roles.contains(&ColumnRole::Group);
     let groups = has_owners.then(|| in_order_of_appearance(owners));
@@ -104,7 +104,7 @@ pub fn table<R: Read>(
 
 /// What the lines of a file have in common.
 struct TableForm<'a, R> {
-    source: &'a FileReader<R>,
+    input: &'a FileReader<R>,
     text: &'a str,
     roles: &'a [ColumnRole],
     names: &'a [String],
@@ -187,7 +187,7 @@ impl<R: Read> TableForm<'_, R> {
         let line = lines::number(self.text, record.position());
         let place = FilePosition::Field { line, column: at + 1 };
         let field = record.get(at).unwrap_or_default().trim();
-        self.source.fault_at(place, fault, format!("`{field}`"), expected)
+        self.input.fault_at(place, fault, format!("`{field}`"), expected)
     }
 }
 

@@ -17,7 +17,7 @@ const ROWS: usize = 10;
 
 /// Refuses a feature that numbers the rows: by its name and values, and where there are no names by its values alone.
 pub(super) fn refuse<R: Read>(
-    source: &FileReader<R>,
+    input: &FileReader<R>,
     heading: &Heading,
     values: &Numbers,
     has_names: bool,
@@ -35,7 +35,7 @@ pub(super) fn refuse<R: Read>(
     let name = &heading.features[at];
     let found = format!("row numbers in the column `{name}`");
     let error =
-        source.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, "features and a label");
+        input.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, "features and a label");
     Err(error.with_help(format!(
         "leave the column out: `ignore = [{}]` beside `train`; or give it another name where it is a feature",
         quoted(name)

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{
-    checkpoint::Records,
-    content::Content,
-    exit::Failure,
-    files,
+use super::{
+    checkpoint::CommittedRecords,
+    json::json_lines,
     line_checks::{LineChecks, RoundChecks},
     plan_folder::{PlanFolder, RecordFile},
-    run_folder::json_lines,
+};
+use crate::{
+    exit::Failure,
+    files::{self, Content},
 };
 
 /// What tells which round a line belongs to.
@@ -20,12 +21,15 @@ struct Line {
     round: u32,
 }
 
-/// Sees to it that `checksums.jsonl` fits the records up to a checkpoint, and returns its length there. Records that are whole need not
+/// Sees to it that `checksums.jsonl` fits the records up to a checkpoint, and returns its length there. CommittedRecords that are whole need not
 /// have a whole file of checksums: it is written anew then, as it is for a run of an earlier version.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the records are not whole.
-pub(crate) fn checksums(folder: &PlanFolder, records: Option<&Records>) -> Result<u64, Failure> {
+pub(super) fn up_to(
+    folder: &PlanFolder,
+    records: Option<&CommittedRecords>,
+) -> Result<u64, Failure> {
     let Some(records) = records else { return Ok(0) };
     let path = folder.record_file(RecordFile::Checksums);
     let expected = records.hashes.as_ref().map(|hashes| &hashes.checksums);
@@ -42,7 +46,7 @@ pub(crate) fn checksums(folder: &PlanFolder, records: Option<&Records>) -> Resul
 }
 
 /// The checksums of the records up to where they went.
-fn computed(folder: &PlanFolder, records: &Records) -> Result<Vec<RoundChecks>, Failure> {
+fn computed(folder: &PlanFolder, records: &CommittedRecords) -> Result<Vec<RoundChecks>, Failure> {
     let (rounds, barriers) =
         (folder.record_file(RecordFile::Rounds), folder.record_file(RecordFile::Barriers));
     let round_lines = files::read_first(&rounds, records.rounds_bytes)?;

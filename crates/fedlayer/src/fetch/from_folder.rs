@@ -15,16 +15,16 @@ use crate::{
 };
 
 /// What a folder has of a download.
-pub(crate) enum Found {
+pub(crate) enum LocalFiles {
     /// The file as it was published; its hash will be compared.
     Published(PathBuf),
     /// The files that it comes to.
-    Loose(Loose),
+    Unverified(UnverifiedFiles),
 }
 
 /// Files of a set that are unpacked, or in the other of plain and gzip. Nobody published hashes of those; the loaders check their lengths and
 /// shapes.
-pub(crate) struct Loose {
+pub(crate) struct UnverifiedFiles {
     files: Vec<PathBuf>,
     /// Those that are not there.
     pub(crate) missing: Vec<&'static str>,
@@ -35,11 +35,11 @@ pub(crate) fn find(
     folder: &Path,
     set: &'static str,
     download: &Download,
-) -> Result<Found, FetchError> {
+) -> Result<LocalFiles, FetchError> {
     let published = [folder.join(set), folder.to_owned()].map(|folder| folder.join(download.file));
     match published.into_iter().find(|path| files::length_if_any(path).is_some()) {
-        Some(path) => Ok(Found::Published(path)),
-        None => loose(folder, set, download.file, outcome(download)).map(Found::Loose),
+        Some(path) => Ok(LocalFiles::Published(path)),
+        None => loose(folder, set, download.file, outcome(download)).map(LocalFiles::Unverified),
     }
 }
 
@@ -49,9 +49,9 @@ fn loose(
     set: &'static str,
     called: &'static str,
     names: impl Iterator<Item = &'static str>,
-) -> Result<Loose, FetchError> {
+) -> Result<UnverifiedFiles, FetchError> {
     let folders = [folder.join(set), folder.to_owned()];
-    let mut loose = Loose { files: Vec::new(), missing: Vec::new() };
+    let mut loose = UnverifiedFiles { files: Vec::new(), missing: Vec::new() };
     for name in names {
         match folders.iter().find_map(|folder| set_files::either_form(folder, name)) {
             Some(path) => loose.files.push(path),
@@ -76,7 +76,11 @@ pub(crate) fn copy(
 }
 
 /// Copies files as they are.
-pub(crate) fn copy_loose(loose: &Loose, into: &Path, screen: &Screen) -> Result<(), FetchError> {
+pub(crate) fn copy_loose(
+    loose: &UnverifiedFiles,
+    into: &Path,
+    screen: &Screen,
+) -> Result<(), FetchError> {
     for path in &loose.files {
         let Some(name) = path.file_name() else { continue };
         let to = into.join(name);

@@ -16,7 +16,7 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::content::Content;
+use crate::files::Content;
 
 /// The state of a run after a committed round.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ pub(crate) struct Checkpoint {
     /// The round after which it was taken.
     pub(crate) round: u32,
     /// How far the record files went then.
-    pub(crate) records: Records,
+    pub(crate) records: CommittedRecords,
     /// The models of all clients then.
     pub(crate) federation: Arc<Federation>,
 }
 
 /// How far the record files of a plan went when a checkpoint was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Records {
+pub(crate) struct CommittedRecords {
     /// The length of `rounds.jsonl`.
     pub(crate) rounds_bytes: u64,
     /// The length of `barriers.jsonl`.
@@ -136,13 +136,13 @@ const KEY: &str = "fedlayer";
 
 /// What the entry holds: the checkpoint's words, and a hash of them and of all tensors.
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    head: Head,
+struct MetadataEntry {
+    head: CheckpointHeader,
     checksum: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct CheckpointHeader {
     plan: PlanHash,
     round: u32,
     rounds_bytes: u64,
@@ -150,11 +150,11 @@ struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record_hashes: Option<RecordHashes>,
     averaged_in: Vec<u32>,
-    clients: BTreeMap<u32, ClientHead>,
+    clients: BTreeMap<u32, ClientHeader>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct ClientHead {
+struct ClientHeader {
     round: u32,
     averaged: Vec<String>,
     /// Steps and number of slots of the optimizer state.
@@ -179,12 +179,12 @@ fn slot_name(client: ClientId, slot: usize, tensor: &TensorSpec) -> String {
     format!("{CLIENT}{client}/optimizer/{slot}/{}", tensor.name)
 }
 
-struct Tensor<'a> {
+struct TensorView<'a> {
     shape: &'a [usize],
     values: &'a [f32],
 }
 
-impl View for Tensor<'_> {
+impl View for TensorView<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
@@ -207,22 +207,23 @@ impl Checkpoint {
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let federation = &self.federation;
         let layout = federation.shared().layout();
-        let mut tensors: Vec<(String, Tensor<'_>)> = Vec::new();
+        let mut tensors: Vec<(String, TensorView<'_>)> = Vec::new();
         for spec in layout.tensors() {
             let values = federation.shared().range(&spec.range);
-            tensors.push((spec.name.clone(), Tensor { shape: &spec.shape, values }));
+            tensors.push((spec.name.clone(), TensorView { shape: &spec.shape, values }));
         }
         for (&client, state) in federation.clients() {
             let mut values = &*state.values;
             for spec in state.averaged.rest_tensors() {
                 let (own, rest) = values.split_at(spec.range.len());
                 values = rest;
-                tensors.push((own_name(client, spec), Tensor { shape: &spec.shape, values: own }));
+                tensors
+                    .push((own_name(client, spec), TensorView { shape: &spec.shape, values: own }));
             }
             for (slot, values) in state.optimizer.iter().flat_map(|o| &o.slots).enumerate() {
                 for spec in layout.tensors() {
                     let values = &values[spec.range.clone()];
-                    let tensor = Tensor { shape: &spec.shape, values };
+                    let tensor = TensorView { shape: &spec.shape, values };
                     tensors.push((slot_name(client, slot, spec), tensor));
                 }
             }
@@ -232,21 +233,21 @@ impl Checkpoint {
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         let values = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.data()));
         let checksum = checksum(&head, values)?;
-        let entry = serde_json::to_string(&Entry { head, checksum })?;
+        let entry = serde_json::to_string(&MetadataEntry { head, checksum })?;
         let metadata = HashMap::from([(KEY.to_owned(), entry)]);
         Ok(safetensors::serialize(tensors, Some(metadata))?)
     }
 
-    fn head(&self) -> Head {
+    fn head(&self) -> CheckpointHeader {
         let client = |(client, state): (&ClientId, &ClientState)| {
-            let head = ClientHead {
+            let head = ClientHeader {
                 round: state.round,
                 averaged: state.averaged.names().map(ToString::to_string).collect(),
                 optimizer: state.optimizer.as_ref().map(|o| (o.steps, o.slots.len())),
             };
             (client.0, head)
         };
-        Head {
+        CheckpointHeader {
             plan: self.plan.clone(),
             round: self.round,
             rounds_bytes: self.records.rounds_bytes,
@@ -272,7 +273,7 @@ impl Checkpoint {
 /// A checkpoint's file, unchanged since it was written, before it is held to a plan or a model.
 pub(crate) struct CheckpointFile<'a> {
     tensors: SafeTensors<'a>,
-    head: Head,
+    head: CheckpointHeader,
 }
 
 impl<'a> CheckpointFile<'a> {
@@ -283,7 +284,7 @@ impl<'a> CheckpointFile<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, CheckpointError> {
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let words = metadata.metadata().as_ref().and_then(|words| words.get(KEY));
-        let Entry { head, checksum: expected } =
+        let MetadataEntry { head, checksum: expected } =
             serde_json::from_str(words.ok_or(CheckpointError::Foreign)?)?;
         let tensors = SafeTensors::deserialize(bytes)?;
         let mut names = tensors.names();
@@ -310,9 +311,9 @@ impl<'a> CheckpointFile<'a> {
     }
 
     /// How far the record files went then.
-    pub(crate) fn records(&self) -> Records {
-        let Head { rounds_bytes, barriers_bytes, .. } = self.head;
-        Records { rounds_bytes, barriers_bytes, hashes: self.head.record_hashes.clone() }
+    pub(crate) fn records(&self) -> CommittedRecords {
+        let CheckpointHeader { rounds_bytes, barriers_bytes, .. } = self.head;
+        CommittedRecords { rounds_bytes, barriers_bytes, hashes: self.head.record_hashes.clone() }
     }
 
     /// The clients that have taken part in a round, ascending.
@@ -324,7 +325,7 @@ impl<'a> CheckpointFile<'a> {
     /// averaged layer has any.
     pub(crate) fn ownership(&self, layout: &Layout) -> Option<Ownership> {
         let averaged =
-            |client: &ClientHead, layer: &str| client.averaged.iter().any(|l| l == layer);
+            |client: &ClientHeader, layer: &str| client.averaged.iter().any(|l| l == layer);
         let mut owners = self.head.clients.iter().flat_map(|(&id, client)| {
             let layers = layout.layers().iter();
             let layers = layers.filter(|layer| averaged(client, layer.name.as_str()));
@@ -379,7 +380,7 @@ fn in_order(client: &ClientState, averaged_in: &[u32]) -> bool {
 
 /// A hash of a checkpoint's words and of its tensors, by name.
 fn checksum<'a>(
-    head: &Head,
+    head: &CheckpointHeader,
     tensors: impl IntoIterator<Item = (&'a str, Cow<'a, [u8]>)>,
 ) -> Result<String, serde_json::Error> {
     let mut hasher = blake3::Hasher::new();
@@ -399,7 +400,7 @@ fn read_client(
     file: &SafeTensors<'_>,
     layout: &Arc<Layout>,
     id: ClientId,
-    head: &ClientHead,
+    head: &ClientHeader,
 ) -> Result<ClientState, CheckpointError> {
     let unknown = |layer: &String| CheckpointError::Layer { client: id.0, layer: layer.clone() };
     let index = |layer: &String| layout.index_of(layer).ok_or_else(|| unknown(layer));

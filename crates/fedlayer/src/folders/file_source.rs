@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use fedlayer_data::{FileSource, OpenError, OpenedFile};
 
-use crate::{
-    files,
-    locator::{FileName, Locator},
-    memory::free_memory,
-};
+use super::locator::{FileName, Locator};
+use crate::{files, memory::free_memory};
 
 /// The files that a locator finds.
 #[derive(Debug)]

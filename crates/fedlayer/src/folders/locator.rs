@@ -8,7 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{files, folders::Folders};
+use super::Folders;
+use crate::files::{self, Content};
 
 /// What a scenario or a data set calls a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,4 +79,27 @@ impl Locator {
     pub(crate) fn used(&self) -> BTreeMap<FileName, PathBuf> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Warnings about names that mean one file beside the scenario or in a data folder, and another one further on.
+pub(crate) fn ambiguities(locator: &Locator) -> Vec<String> {
+    let own = locator.used().into_iter().filter(|(name, _)| name.set.is_none());
+    own.filter_map(|(name, used)| ambiguity(&name, &used, locator)).collect()
+}
+
+fn ambiguity(name: &FileName, used: &Path, locator: &Locator) -> Option<String> {
+    let others = locator.places(name).into_iter().skip_while(|place| place != used).skip(1);
+    let differs = |other: &PathBuf| {
+        let length = files::length_if_any(other);
+        length.is_some()
+            && (length != files::length_if_any(used)
+                || Content::of(other).ok() != Content::of(used).ok())
+    };
+    let other = others.into_iter().find(differs)?;
+    Some(format!(
+        "warning: `{}` is taken from `{}`; `{}` has another content and is not used",
+        name.name,
+        used.display(),
+        other.display()
+    ))
 }

@@ -13,7 +13,7 @@ pub trait FileSource: fmt::Debug + Send + Sync {
     fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError>;
 
     /// The bytes of memory that a file, unpacked, and what is made of it may take now: a small file
-    /// may unpack to more than the machine has. Without a limit unless a shelf says one.
+    /// may unpack to more than the machine has. Without a limit unless a source says one.
     fn room(&self) -> u64 {
         u64::MAX
     }
@@ -57,7 +57,7 @@ fn places(looked: &[String]) -> String {
     if quoted.is_empty() { "any folder".to_owned() } else { quoted.join(", ") }
 }
 
-/// A shelf without files: enough for `digits` and `synthetic`.
+/// A source without files: enough for `digits` and `synthetic`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoFiles;
 

@@ -6,7 +6,8 @@ use fedlayer_core::Plan;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{checkpoint::PlanHash, content::Content, exit::Failure};
+use super::checkpoint::PlanHash;
+use crate::{exit::Failure, files::Content};
 
 /// `run.json`: what a run was, and how far it came. It may depend on time and machine. Its last key is its checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]

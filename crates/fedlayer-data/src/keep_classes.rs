@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use fedlayer_core::Examples;
 
-use crate::{
-    DataError,
-    sets::{Part, Parts},
-};
+use crate::{DataError, set_part::SetPart, sets::SetParts};
 
 /// The examples of the first `classes` classes, in the order of the set; there are no other classes then.
-pub(crate) fn keep(parts: &Parts, classes: u32) -> Result<Parts, DataError> {
+pub(crate) fn keep_first(parts: &SetParts, classes: u32) -> Result<SetParts, DataError> {
     let there = parts.train.examples.classes;
     if classes as usize > there {
         return Err(DataError::KeptClasses { asked: classes, classes: there });
@@ -21,11 +18,16 @@ pub(crate) fn keep(parts: &Parts, classes: u32) -> Result<Parts, DataError> {
     let least = if parts.test.is_some() { 1 } else { 2 };
     let test = parts.test.as_ref().map(|test| part(test, classes, "test", 1));
     let train = part(&parts.train, classes, "training", least)?;
-    Ok(Parts { train, test: test.transpose()?, largest: parts.largest })
+    Ok(SetParts { train, test: test.transpose()?, largest: parts.largest })
 }
 
 /// The kept examples of one part, of which there must be at `least` so many.
-fn part(all: &Part, classes: u32, part: &'static str, least: usize) -> Result<Part, DataError> {
+fn part(
+    all: &SetPart,
+    classes: u32,
+    part: &'static str,
+    least: usize,
+) -> Result<SetPart, DataError> {
     let kept: Vec<u32> = (0..)
         .zip(&all.examples.labels)
         .filter(|(_, label)| **label < classes)
@@ -37,7 +39,7 @@ fn part(all: &Part, classes: u32, part: &'static str, least: usize) -> Result<Pa
     }
     let classes = classes as usize;
     let class_names = all.examples.class_names.as_ref().map(|names| names[..classes].into());
-    let Part { examples, exact } = all.gather(&kept);
+    let SetPart { examples, exact } = all.gather(&kept);
     let examples = Examples { classes, class_names, ..Arc::unwrap_or_clone(examples) };
-    Ok(Part { examples: Arc::new(examples), exact })
+    Ok(SetPart { examples: Arc::new(examples), exact })
 }

@@ -44,10 +44,10 @@ impl<R: Read> FileReader<R> {
             true => Plain::Gzip(MultiGzDecoder::new(whole)),
             false => Plain::AsItIs(whole),
         };
-        let source = Self { file: file.to_owned(), reader, offset: 0, room: u64::MAX };
+        let input = Self { file: file.to_owned(), reader, offset: 0, room: u64::MAX };
         match read {
-            Ok(_) => Ok(source),
-            Err(error) => Err(source.unreadable(&error)),
+            Ok(_) => Ok(input),
+            Err(error) => Err(input.unreadable(&error)),
         }
     }
 

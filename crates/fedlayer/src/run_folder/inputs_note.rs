@@ -9,11 +9,12 @@ use fedlayer_core::in_backticks;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::Content,
     exit::Failure,
-    files,
-    folders::Folders,
-    locator::{FileName, Locator},
+    files::{self, Content},
+    folders::{
+        Folders,
+        locator::{FileName, Locator},
+    },
 };
 
 /// `inputs.json`: the scenario's path, and every file that it names with its path, size and hash when the run began.
@@ -67,7 +68,7 @@ impl InputsNote {
         &self,
         run: &Path,
         folders: &Folders,
-        search: Search,
+        search: SearchOrder,
     ) -> Result<Self, Failure> {
         let mut now = self.clone();
         let mut changes = Vec::new();
@@ -90,7 +91,7 @@ impl InputsNote {
 
 /// Where the files of a run that is there already are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Search {
+pub(crate) enum SearchOrder {
     /// Where they were, then in the folders.
     WhereTheyWere,
     /// In the folders.
@@ -99,12 +100,12 @@ pub(crate) enum Search {
 
 impl Input {
     /// The first path that has the file as it was, or how the first one that there is differs.
-    fn found(&self, folders: &Folders, search: Search) -> Result<PathBuf, String> {
+    fn found(&self, folders: &Folders, search: SearchOrder) -> Result<PathBuf, String> {
         let Self { name: FileName { set, name }, path, content: then } = self;
         let anew = folders.places(set.as_deref(), name);
         let places = match search {
-            Search::WhereTheyWere => [vec![path.clone()], anew].concat(),
-            Search::InFolders => anew,
+            SearchOrder::WhereTheyWere => [vec![path.clone()], anew].concat(),
+            SearchOrder::InFolders => anew,
         };
         let differs = |at: &Path, now: String| {
             format!("  `{name}`: {}: then {then}, now {now}", at.display())
@@ -127,27 +128,4 @@ impl Input {
             differs(path, format!("not there, nor in {}", in_backticks(searched)))
         }))
     }
-}
-
-/// Warnings about names that mean one file beside the scenario or in a data folder, and another one further on.
-pub(crate) fn ambiguities(locator: &Locator) -> Vec<String> {
-    let own = locator.used().into_iter().filter(|(name, _)| name.set.is_none());
-    own.filter_map(|(name, used)| ambiguity(&name, &used, locator)).collect()
-}
-
-fn ambiguity(name: &FileName, used: &Path, locator: &Locator) -> Option<String> {
-    let others = locator.places(name).into_iter().skip_while(|place| place != used).skip(1);
-    let differs = |other: &PathBuf| {
-        let length = files::length_if_any(other);
-        length.is_some()
-            && (length != files::length_if_any(used)
-                || Content::of(other).ok() != Content::of(used).ok())
-    };
-    let other = others.into_iter().find(differs)?;
-    Some(format!(
-        "warning: `{}` is taken from `{}`; `{}` has another content and is not used",
-        name.name,
-        used.display(),
-        other.display()
-    ))
 }

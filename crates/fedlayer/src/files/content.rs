@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{self, FileError};
+use super::{FileError, open};
 
 /// What is in a file, as far as it matters whether it is the same: its length and its BLAKE3 hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Content {
     /// Reads the first `bytes` of a file, or the whole file where it is shorter.
     pub(crate) fn of_first(path: &Path, bytes: u64) -> Result<Self, FileError> {
         let mut hash = Hash::default();
-        let mut reader = files::open(path)?.take(bytes);
+        let mut reader = open(path)?.take(bytes);
         hash.read(&mut reader).map_err(|error| FileError::reading(path, error))?;
         Ok(hash.content())
     }

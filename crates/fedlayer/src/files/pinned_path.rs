@@ -1,4 +1,4 @@
-//! [`Place`]: where an open file or folder is, and whether its path still leads to it.
+//! [`PinnedPath`]: where an open file or folder is, and whether its path still leads to it.
 
 #![allow(clippy::disallowed_methods, reason = "a part of `files.rs`")]
 
@@ -13,12 +13,12 @@ use super::{Result, at};
 
 /// The path of an open file or folder, with its device and inode.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct PinnedPath {
     path: PathBuf,
     identity: (u64, u64),
 }
 
-impl Place {
+impl PinnedPath {
     /// Notes where an open file or folder is.
     pub(super) fn of(path: &Path, open: &File) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), identity: identity(&open.metadata()?) })

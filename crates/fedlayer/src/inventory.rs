@@ -6,18 +6,19 @@ use fedlayer_core::Plan;
 
 use crate::{
     analyses::Results,
-    content::Content,
-    files::{self, FileError},
-    plan_folder::{PlanFolder, RecordFile},
-    run_folder::{DATA, SUMMARY, SWEEP},
+    files::{self, Content, FileError},
+    run_folder::{
+        DATA, SUMMARY, SWEEP,
+        plan_folder::{PlanFolder, RecordFile},
+    },
 };
 
 /// Files by their path in the run folder.
-type Files = BTreeMap<String, Content>;
+type Inventory = BTreeMap<String, Content>;
 
 /// The records and checkpoints of all plans.
-pub(crate) fn records(run: &Path, plans: &[Arc<Plan>]) -> Result<Files, FileError> {
-    let mut found = Files::new();
+pub(crate) fn records(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, FileError> {
+    let mut found = Inventory::new();
     for plan in plans {
         let folder = PlanFolder::of(run, plan);
         for file in RecordFile::ALL {
@@ -31,8 +32,8 @@ pub(crate) fn records(run: &Path, plans: &[Arc<Plan>]) -> Result<Files, FileErro
 }
 
 /// The tables, and the questions of the analyses, which speak for their results.
-pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Files, FileError> {
-    let mut found = Files::new();
+pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, FileError> {
+    let mut found = Inventory::new();
     for name in [SUMMARY, SWEEP, DATA] {
         add(&mut found, run, &run.join(name))?;
     }
@@ -50,7 +51,7 @@ pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Files, FileErro
 }
 
 /// Adds a file, if it is there.
-fn add(found: &mut Files, run: &Path, path: &Path) -> Result<(), FileError> {
+fn add(found: &mut Inventory, run: &Path, path: &Path) -> Result<(), FileError> {
     if files::exists(path) {
         let name = path.strip_prefix(run).unwrap_or(path).to_string_lossy().into_owned();
         found.insert(name, Content::of(path)?);

@@ -17,7 +17,7 @@ const TIED: [(&str, &str); 1] = [("transformer.wte.weight", "lm_head.weight")];
 
 /// Which tensor of a file is which tensor of a model.
 #[derive(Debug, Default)]
-pub(super) struct Naming<'f> {
+pub(super) struct TensorNames<'f> {
     /// The file's name of each tensor, by the model's name.
     pub(super) known: BTreeMap<String, &'f str>,
     /// Tensors of the file that the model does not have, under their names without wrappers.
@@ -28,7 +28,7 @@ pub(super) struct Naming<'f> {
     pub(super) notes: Vec<String>,
 }
 
-impl<'f> Naming<'f> {
+impl<'f> TensorNames<'f> {
     /// Finds the model's tensors among the names of a file.
     pub(super) fn new(names: &[&'f str], layout: &Layout) -> Self {
         let model: BTreeSet<&str> = layout.tensors().map(|tensor| tensor.name.as_str()).collect();

@@ -4,127 +4,29 @@
 //! keep their digits in `f64` up to the end and are rounded once, and so are columns whose mean is so large beside their deviation that `f32` would round it away. The image sets
 //! that are known by name stay bytes in memory; a byte there becomes byte · factor + offset, rounded once.
 
+mod normalize;
+mod scale;
+
 use std::sync::Arc;
 
 use fedlayer_core::{
     Affine, DataFacts, ExampleValues, Examples,
-    spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, ScaleWord, Synthetic},
+    spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, Synthetic},
 };
 
+use self::normalize::{Moments, channels_of, measured, normalized};
+pub(crate) use self::scale::Factor;
 use crate::{
     DataError,
-    decode::numbers::Numbers,
     error::in_range,
-    noise::Shares,
-    sets::{self, Part},
+    image_set::{Channel, ImageSet},
+    label_noise::Shares,
+    set_name::set_name,
+    set_part::SetPart,
 };
 
 /// The largest byte.
 pub(crate) const BYTE: f32 = 255.0;
-
-/// What the numbers of a set are multiplied by, or divided by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Factor {
-    /// They stay as they are.
-    One,
-    /// They are divided by the largest number of their format.
-    Unit(f32),
-    /// They are multiplied by a factor of the scenario's.
-    Times(f64),
-}
-
-impl Factor {
-    /// The factor that `data.scale` asks for, of numbers whose format has a largest one (255 for bytes) or none.
-    pub(crate) fn of(spec: &DataSpec, largest: Option<f32>) -> Result<Self, DataError> {
-        match (spec.scale, largest) {
-            (None | Some(Scale::Word(ScaleWord::Unit)), Some(largest)) => Ok(Self::Unit(largest)),
-            (Some(Scale::Word(ScaleWord::Unit)), None) => {
-                Err(DataError::NoLargestNumber { set: sets::name(&spec.set) })
-            }
-            (None | Some(Scale::Word(ScaleWord::None)), _) => Ok(Self::One),
-            (Some(Scale::Factor(factor)), _) => Ok(Self::Times(factor)),
-        }
-    }
-
-    /// Scales values in place.
-    pub(crate) fn apply(self, values: &mut [f32]) {
-        match self {
-            Self::One => {}
-            Self::Unit(largest) => values.iter_mut().for_each(|value| *value /= largest),
-            Self::Times(factor) => values.iter_mut().for_each(|value| *value *= factor as f32),
-        }
-    }
-
-    /// Scales the numbers of a file, in as many bits as they are held in.
-    pub(crate) fn numbers(self, mut numbers: Numbers) -> Numbers {
-        match (&mut numbers, self) {
-            (Numbers::Single(numbers), _) => self.apply(numbers),
-            (Numbers::Double(_), Self::One) => {}
-            (Numbers::Double(numbers), Self::Unit(largest)) => {
-                numbers.iter_mut().for_each(|number| *number /= f64::from(largest));
-            }
-            (Numbers::Double(numbers), Self::Times(factor)) => {
-                numbers.iter_mut().for_each(|number| *number *= factor);
-            }
-        }
-        numbers
-    }
-
-    /// The examples with their values scaled.
-    pub(crate) fn examples(self, mut examples: Examples) -> Examples {
-        if let ExampleValues::Floats(values) = &mut examples.values {
-            self.apply(values);
-        }
-        examples
-    }
-
-    /// What becomes of x, in words.
-    fn words(self) -> String {
-        match self {
-            Self::One => "x".to_owned(),
-            Self::Unit(largest) => format!("x / {largest}"),
-            Self::Times(factor) => format!("x · {}", factor as f32),
-        }
-    }
-}
-
-/// Mean and standard deviation of a channel, in 64 bits.
-#[derive(Debug, Clone, Copy)]
-struct Moments {
-    mean: f64,
-    std: f64,
-}
-
-/// The largest mean, in deviations, that is taken away in `f32`: there a number is then rounded by at most 6e-5 of a deviation.
-const LARGEST_MEAN: f64 = 1024.0;
-
-impl Moments {
-    /// (x − mean) / std of a 32-bit float.
-    fn normalize(self, value: f32) -> f32 {
-        if self.mean.abs() > LARGEST_MEAN * self.std {
-            return self.normalize_exact(value.into());
-        }
-        (value - self.mean as f32) / self.std as f32
-    }
-
-    /// (x − mean) / std, rounded once.
-    fn normalize_exact(self, value: f64) -> f32 {
-        ((value - self.mean) / self.std) as f32
-    }
-}
-
-/// The mean and the standard deviation of a channel, or of a column of a table.
-pub(crate) type Channel = (f32, f32);
-
-/// How many channels examples of this shape have, and how many neighbouring values of an example are of one: an image `[channels, height, width]` has its channels, a row
-/// `[columns]` has a channel per column, anything else has one.
-fn channels_of(shape: &[usize]) -> (usize, usize) {
-    match *shape {
-        [channels, height, width] => (channels, height * width),
-        [columns] => (columns, 1),
-        _ => (1, shape.iter().product()),
-    }
-}
 
 /// Checks the keys against the set, before anything is read.
 pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
@@ -174,8 +76,7 @@ pub(crate) fn check_channels(spec: &DataSpec, facts: &DataFacts) -> Result<(), D
 
 /// Whether the constants are those of the training examples.
 fn is_measured(spec: &DataSpec) -> bool {
-    spec.normalize == Some(Normalize::Word(NormalizeWord::Set))
-        && sets::ImageSet::of(&spec.set).is_none()
+    spec.normalize == Some(Normalize::Word(NormalizeWord::Set)) && ImageSet::of(&spec.set).is_none()
 }
 
 /// The constants of each channel, which were checked; one for all becomes one for each.
@@ -212,8 +113,7 @@ pub(crate) fn of_bytes(spec: &DataSpec, published: &[Channel]) -> Result<Vec<Aff
 
 /// Whether the scenario gives constants, which examples that are no bytes have yet to be normalised by.
 pub(crate) fn has_constants(spec: &DataSpec) -> bool {
-    matches!(spec.normalize, Some(Normalize::Constants(_)))
-        && sets::ImageSet::of(&spec.set).is_none()
+    matches!(spec.normalize, Some(Normalize::Constants(_))) && ImageSet::of(&spec.set).is_none()
 }
 
 /// Whether the constants are one for each channel, or column, of examples that are no bytes.
@@ -230,11 +130,11 @@ pub(crate) fn is_yet_to_be_normalized(spec: &DataSpec) -> bool {
 }
 
 /// Normalises a part by the scenario's constants, where it gives some. Bytes are normalised already.
-pub(crate) fn by_constants(spec: &DataSpec, part: Part) -> Part {
+pub(crate) fn by_constants(spec: &DataSpec, part: SetPart) -> SetPart {
     match &spec.normalize {
         Some(Normalize::Constants(constants)) => {
             let channels = expanded(constants, channels_of(&part.examples.shape).0);
-            Part::new(normalized(part, &channels))
+            SetPart::new(normalized(part, &channels))
         }
         _ => part,
     }
@@ -244,8 +144,8 @@ pub(crate) fn by_constants(spec: &DataSpec, part: Part) -> Part {
 /// own test examples have a part in them.
 pub(crate) fn by_training(
     spec: &DataSpec,
-    pool: Part,
-    test: Part,
+    pool: SetPart,
+    test: SetPart,
     shares: &Shares,
 ) -> (Arc<Examples>, Arc<Examples>) {
     if !is_measured(spec) {
@@ -257,82 +157,10 @@ pub(crate) fn by_training(
     (Arc::new(normalized(pool, &channels)), Arc::new(normalized(test, &channels)))
 }
 
-/// Mean and standard deviation (n in the denominator) of each channel over the examples that are `trained` on, summed in `f64`. A channel that never changes has the
-/// deviation 1, so that it becomes 0 and not 0/0.
-fn measured(pool: &Part, trained: &[bool]) -> Vec<Moments> {
-    let (channels, run) = channels_of(&pool.examples.shape);
-    let rows = || (0..pool.examples.len()).filter(|&row| trained[row]);
-    let mut values = Vec::with_capacity(pool.examples.features());
-    // Where digits count, sums are about the first example: so they stay small, and a constant is met exactly.
-    let mut origins = vec![0.0; channels];
-    if let Some(first) = rows().next().filter(|_| pool.exact.is_some()) {
-        read(pool, first, &mut values);
-        origins.iter_mut().zip(values.chunks(run.max(1))).for_each(|(at, part)| *at = part[0]);
-    }
-    let mut over = |add: &mut dyn FnMut(usize, f64)| {
-        for row in rows() {
-            read(pool, row, &mut values);
-            for (channel, part) in values.chunks_exact(run.max(1)).enumerate() {
-                part.iter().for_each(|&value| add(channel, value));
-            }
-        }
-    };
-    let (mut counts, mut sums) = (vec![0.0_f64; channels], vec![0.0; channels]);
-    over(&mut |channel, value| {
-        counts[channel] += 1.0;
-        sums[channel] += value - origins[channel];
-    });
-    let means = sums.iter().zip(&counts).zip(&origins);
-    let means: Vec<f64> = means.map(|((sum, count), origin)| origin + sum / count).collect();
-    let mut squares = vec![0.0; channels];
-    over(&mut |channel, value| squares[channel] += (value - means[channel]).powi(2));
-    let moments = |((mean, squares), count): ((f64, f64), f64)| {
-        let std = (squares / count).sqrt();
-        Moments { mean, std: if (std as f32).is_normal() { std } else { 1.0 } }
-    };
-    means.into_iter().zip(squares).zip(counts).map(moments).collect()
-}
-
-/// Reads the values of an example, with all their digits.
-fn read(part: &Part, row: usize, values: &mut Vec<f64>) {
-    values.clear();
-    let width = part.examples.features();
-    match &part.exact {
-        Some(exact) => values.extend_from_slice(&exact[row * width..(row + 1) * width]),
-        None => {
-            let mut singles = Vec::with_capacity(width);
-            part.examples.read(row, &mut singles);
-            values.extend(singles.into_iter().map(f64::from));
-        }
-    }
-}
-
-/// (x − mean) / std, channel by channel. Bytes stay as they are.
-fn normalized(Part { examples, exact }: Part, channels: &[Moments]) -> Examples {
-    let mut examples = Arc::unwrap_or_clone(examples);
-    let (_, run) = channels_of(&examples.shape);
-    let width = examples.features().max(1);
-    let channel = |at: usize| channels[at % width / run.max(1)];
-    if let ExampleValues::Floats(values) = &mut examples.values {
-        match exact {
-            Some(exact) => values
-                .iter_mut()
-                .zip(exact.iter())
-                .enumerate()
-                .for_each(|(at, (value, exact))| *value = channel(at).normalize_exact(*exact)),
-            None => values
-                .iter_mut()
-                .enumerate()
-                .for_each(|(at, value)| *value = channel(at).normalize(*value)),
-        }
-    }
-    examples
-}
-
 /// What becomes of a number x of the set, in words: `(x / 255 − 0.1307) / 0.3081`. `largest` is the largest number of the set's format.
 pub(crate) fn words(spec: &DataSpec, largest: Option<f32>) -> Result<String, DataError> {
     let scaled = Factor::of(spec, largest)?.words();
-    let published = sets::ImageSet::of(&spec.set).map(|images| images.channels);
+    let published = ImageSet::of(&spec.set).map(|images| images.channels);
     let by = |mean: String, std: String| format!("({scaled} − {mean}) / {std}");
     Ok(match (&spec.normalize, published) {
         (None | Some(Normalize::Word(NormalizeWord::Set)), Some(channels)) => by(
@@ -364,7 +192,7 @@ pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), D
     };
     match parts.iter().all(is_good) {
         true => Ok(()),
-        false => Err(DataError::BeyondRange { key, set: sets::name(&spec.set) }),
+        false => Err(DataError::BeyondRange { key, set: set_name(&spec.set) }),
     }
 }
 

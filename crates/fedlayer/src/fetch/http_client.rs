@@ -1,4 +1,4 @@
-//! [`Client`]: fetches a file over HTTP, goes on where an earlier attempt was cut off, and tries again a few times.
+//! [`HttpClient`]: fetches a file over HTTP, goes on where an earlier attempt was cut off, and tries again a few times.
 
 use std::{
     io::Read,
@@ -11,8 +11,9 @@ use ureq::{
     http::{HeaderMap, Response, StatusCode, header},
 };
 
-use super::{FetchError, source::Url};
+use super::FetchError;
 use crate::{
+    download_source::DownloadUrl,
     files::{self, FileError, PartFile},
     screen::{Screen, Transfer},
 };
@@ -29,27 +30,27 @@ const LEAST: u64 = 64 << 10;
 
 /// Fetches files over HTTP.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct HttpClient {
     agent: Agent,
     pauses: &'static [Duration],
     silence: Duration,
 }
 
 /// Why an attempt ended early.
-enum Stop {
+enum AttemptError {
     /// Another attempt may do better.
     Cut(String),
     /// No attempt would.
     Final(FetchError),
 }
 
-impl From<FileError> for Stop {
+impl From<FileError> for AttemptError {
     fn from(error: FileError) -> Self {
         Self::Final(error.into())
     }
 }
 
-impl Client {
+impl HttpClient {
     /// That tries once more after each of these pauses, and cuts a connection that is silent or slow for longer than `silence`.
     pub(crate) fn new(pauses: &'static [Duration], silence: Duration) -> Self {
         let config = Agent::config_builder()
@@ -66,7 +67,7 @@ impl Client {
     /// Fetches until `part` has all `bytes` of the file.
     pub(crate) fn fetch(
         &self,
-        url: &Url,
+        url: &DownloadUrl,
         bytes: u64,
         part: &mut PartFile,
         screen: &Screen,
@@ -79,8 +80,8 @@ impl Client {
         loop {
             let reason = match self.attempt(url, bytes, part, &mut transfer) {
                 Ok(()) => return Ok(()),
-                Err(Stop::Final(error)) => return Err(error),
-                Err(Stop::Cut(reason)) => reason,
+                Err(AttemptError::Final(error)) => return Err(error),
+                Err(AttemptError::Cut(reason)) => reason,
             };
             let Some(pause) = pauses.next() else {
                 return Err(FetchError::Cut {
@@ -100,16 +101,17 @@ impl Client {
     /// One request: the rest of the file, or all of it where the server does not give parts.
     fn attempt(
         &self,
-        url: &Url,
+        url: &DownloadUrl,
         bytes: u64,
         part: &mut PartFile,
         transfer: &mut Transfer,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), AttemptError> {
         let have = part.bytes();
         if have == bytes {
             return Ok(());
         }
-        let mut request = self.agent.get(url.secret()).header(header::ACCEPT_ENCODING, "identity");
+        let mut request =
+            self.agent.get(url.with_secrets()).header(header::ACCEPT_ENCODING, "identity");
         if url.is_of_this_machine() {
             request = request.config().proxy(None).build();
         }
@@ -131,21 +133,21 @@ impl Client {
                 expect_length(url, whole, bytes)?;
                 if start != have {
                     part.restart()?;
-                    return Err(Stop::Cut(
+                    return Err(AttemptError::Cut(
                         "the server sent another part than the one asked for".to_owned(),
                     ));
                 }
                 let (known, found) = (known_version(part)?, version(response.headers()));
                 if known.is_some() && found.is_some() && known != found {
                     part.restart()?;
-                    return Err(Stop::Cut(
+                    return Err(AttemptError::Cut(
                         "the file on the server has changed meanwhile".to_owned(),
                     ));
                 }
             }
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 part.restart()?;
-                return Err(Stop::Cut("the server has no such part".to_owned()));
+                return Err(AttemptError::Cut("the server has no such part".to_owned()));
             }
             status => return Err(refusal(url, status)),
         }
@@ -155,27 +157,27 @@ impl Client {
 
 /// Writes the body behind what there is.
 fn receive(
-    url: &Url,
+    url: &DownloadUrl,
     response: Response<Body>,
     bytes: u64,
     part: &mut PartFile,
     transfer: &mut Transfer,
     mut pace: Pace,
-) -> Result<(), Stop> {
+) -> Result<(), AttemptError> {
     let mut body = response.into_body().into_reader();
     let mut piece = vec![0; 1 << 16];
     transfer.at(part.bytes());
     loop {
         let count = body
             .read(&mut piece)
-            .map_err(|error| Stop::Cut(format!("the connection was cut: {error}")))?;
+            .map_err(|error| AttemptError::Cut(format!("the connection was cut: {error}")))?;
         if count == 0 {
             break;
         }
         if part.bytes() + count as u64 > bytes {
             part.restart()?;
             let found = format!("more than {bytes}");
-            return Err(Stop::Final(FetchError::Length {
+            return Err(AttemptError::Final(FetchError::Length {
                 url: url.clone(),
                 found,
                 expected: bytes,
@@ -188,7 +190,7 @@ fn receive(
         }
     }
     if part.bytes() < bytes {
-        return Err(Stop::Cut("the connection ended early".to_owned()));
+        return Err(AttemptError::Cut("the connection ended early".to_owned()));
     }
     Ok(())
 }
@@ -206,14 +208,14 @@ impl Pace {
     }
 
     /// Counts bytes that came; an error where too few came in a time of [`SILENCE`].
-    fn check(&mut self, count: usize) -> Result<(), Stop> {
+    fn check(&mut self, count: usize) -> Result<(), AttemptError> {
         self.bytes += count as u64;
         if self.since.elapsed() < self.silence {
             return Ok(());
         }
         if self.bytes < LEAST {
             let (bytes, seconds) = (self.bytes, self.silence.as_secs_f64());
-            return Err(Stop::Cut(format!("the server sent {bytes} bytes in {seconds} s")));
+            return Err(AttemptError::Cut(format!("the server sent {bytes} bytes in {seconds} s")));
         }
         *self = Self::new(self.silence);
         Ok(())
@@ -221,36 +223,36 @@ impl Pace {
 }
 
 /// What a request that got no answer means. Its own words may hold the address with its secrets, so that they are not repeated where they do.
-fn stop(url: &Url, error: ureq::Error) -> Stop {
+fn stop(url: &DownloadUrl, error: ureq::Error) -> AttemptError {
     let status = |status: &str| {
-        Stop::Final(FetchError::Status { url: url.clone(), status: status.to_owned() })
+        AttemptError::Final(FetchError::Status { url: url.clone(), status: status.to_owned() })
     };
     match error {
         ureq::Error::TooManyRedirects => status("with one redirection after the other"),
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => status("to nobody: it is no address"),
         ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => {
-            Stop::Cut("the proxy of the environment does not answer".to_owned())
+            AttemptError::Cut("the proxy of the environment does not answer".to_owned())
         }
-        ureq::Error::HostNotFound => Stop::Cut("the host is not known".to_owned()),
-        ureq::Error::Io(error) => Stop::Cut(error.to_string()),
-        error => Stop::Cut(error.to_string()),
+        ureq::Error::HostNotFound => AttemptError::Cut("the host is not known".to_owned()),
+        ureq::Error::Io(error) => AttemptError::Cut(error.to_string()),
+        error => AttemptError::Cut(error.to_string()),
     }
 }
 
 /// What an answer means that brings no file.
-fn refusal(url: &Url, status: StatusCode) -> Stop {
+fn refusal(url: &DownloadUrl, status: StatusCode) -> AttemptError {
     let again = status.is_server_error()
         || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
     if again {
-        return Stop::Cut(format!("the server answers {status}"));
+        return AttemptError::Cut(format!("the server answers {status}"));
     }
-    Stop::Final(FetchError::Status { url: url.clone(), status: status.to_string() })
+    AttemptError::Final(FetchError::Status { url: url.clone(), status: status.to_string() })
 }
 
-fn expect_length(url: &Url, found: Option<u64>, expected: u64) -> Result<(), Stop> {
+fn expect_length(url: &DownloadUrl, found: Option<u64>, expected: u64) -> Result<(), AttemptError> {
     match found.filter(|&found| found != expected) {
         None => Ok(()),
-        Some(found) => Err(Stop::Final(FetchError::Length {
+        Some(found) => Err(AttemptError::Final(FetchError::Length {
             url: url.clone(),
             found: found.to_string(),
             expected,

@@ -8,14 +8,16 @@ use fedlayer_core::{
 };
 use fedlayer_runtime::{CommittedRound, Journal};
 
-use crate::{
-    checkpoint::{Checkpoint, PlanHash, RecordHashes, Records},
-    exit::Failure,
-    files::{self, FileError, FolderLock, LineFile},
+use super::{
+    checkpoint::{Checkpoint, CommittedRecords, PlanHash, RecordHashes},
+    checksums,
+    json::json_lines,
     line_checks::{LineChecks, RoundChecks},
     plan_folder::{PlanFolder, RecordFile, checkpoint_name, checkpoint_rounds},
-    rebuild,
-    run_folder::json_lines,
+};
+use crate::{
+    exit::Failure,
+    files::{self, FileError, FolderLock, LineFile},
     timings::{self, TimingRow},
 };
 
@@ -46,7 +48,7 @@ impl FileJournal {
         let committed = after.map_or(0, |checkpoint| checkpoint.round);
         let records = after.map(|checkpoint| &checkpoint.records);
         let (rounds, barriers) = records.map_or((0, 0), |r| (r.rounds_bytes, r.barriers_bytes));
-        let checksums = rebuild::checksums(folder, records)?;
+        let checksums = checksums::up_to(folder, records)?;
         let spent = timings::length_up_to(&folder.record_file(RecordFile::Timings), committed)?;
         Ok(Self {
             rounds: lines(RecordFile::Rounds, rounds)?,
@@ -114,9 +116,9 @@ impl FileJournal {
     }
 
     /// How far the record files go.
-    fn records(&self) -> Records {
+    fn records(&self) -> CommittedRecords {
         let (rounds, barriers) = (self.rounds.content(), self.barriers.content());
-        Records {
+        CommittedRecords {
             rounds_bytes: rounds.bytes,
             barriers_bytes: barriers.bytes,
             hashes: Some(RecordHashes {

@@ -1,18 +1,13 @@
 //! [`PlanFolder`]: the part of a run folder that belongs to one strategy and seed.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use fedlayer_core::{Plan, RoundRecord, SummaryRow};
 
+use super::{checkpoint::Checkpoint, line_checks::CHECKSUMS};
 use crate::{
-    checkpoint::Checkpoint,
     exit::Failure,
-    files::{self, FileError, FolderLock},
-    journal::FileJournal,
-    line_checks::CHECKSUMS,
+    files::{self, FileError},
     timings::TIMINGS,
 };
 
@@ -92,19 +87,6 @@ impl PlanFolder {
         let path = self.checkpoint_file(round);
         let bytes = files::read_bytes(&path)?;
         Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))
-    }
-
-    /// Goes on writing after a checkpoint, or from the start; lines past it are cut off.
-    ///
-    /// # Errors
-    /// When a file cannot be written, or the run folder is not where it was.
-    pub(crate) fn journal(
-        &self,
-        plan: &Arc<Plan>,
-        after: Option<&Checkpoint>,
-        lock: Arc<FolderLock>,
-    ) -> Result<FileJournal, Failure> {
-        FileJournal::open(self, plan, after, lock)
     }
 
     /// The summary of what is committed.

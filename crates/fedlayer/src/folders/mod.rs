@@ -1,5 +1,8 @@
 //! [`Folders`]: where data is looked for, in order, and where fetched data goes.
 
+pub(crate) mod file_source;
+pub(crate) mod locator;
+
 use std::{
     env, fmt,
     path::{Path, PathBuf},
@@ -28,13 +31,13 @@ pub(crate) struct Folders {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
-    pub(crate) origin: Origin,
+    pub(crate) origin: FolderOrigin,
 }
 
 /// Who named a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Origin {
+pub(crate) enum FolderOrigin {
     /// The command line.
     Option,
     /// The environment.
@@ -45,7 +48,7 @@ pub(crate) enum Origin {
     System,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for FolderOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Option => "`--data`",
@@ -63,10 +66,10 @@ impl Folders {
         let user = choose_base_strategy().ok().map(|base| base.data_dir().join("fedlayer"));
         let system = cfg!(target_os = "linux").then(|| PathBuf::from(SYSTEM));
         Self::of([
-            (Origin::Option, option.map(Path::to_owned)),
-            (Origin::Environment, variable.map(PathBuf::from)),
-            (Origin::User, user),
-            (Origin::System, system),
+            (FolderOrigin::Option, option.map(Path::to_owned)),
+            (FolderOrigin::Environment, variable.map(PathBuf::from)),
+            (FolderOrigin::User, user),
+            (FolderOrigin::System, system),
         ])
     }
 
@@ -76,7 +79,7 @@ impl Folders {
     /// When `--data` or `FEDLAYER_DATA` names something that is no folder.
     pub(crate) fn existing(option: Option<&Path>) -> Result<Self, Failure> {
         let folders = Self::new(option);
-        folders.check(&[Origin::Option, Origin::Environment])?;
+        folders.check(&[FolderOrigin::Option, FolderOrigin::Environment])?;
         Ok(folders)
     }
 
@@ -84,7 +87,7 @@ impl Folders {
     ///
     /// # Errors
     /// Names the first one that is not.
-    pub(crate) fn check(&self, origins: &[Origin]) -> Result<(), Failure> {
+    pub(crate) fn check(&self, origins: &[FolderOrigin]) -> Result<(), Failure> {
         let named = self.folders.iter().filter(|folder| origins.contains(&folder.origin));
         for Folder { path, origin } in named {
             if !files::is_folder(path) {
@@ -109,7 +112,7 @@ impl Folders {
         if self.beside.is_some() { self } else { self.beside(scenario) }
     }
 
-    fn of(named: impl IntoIterator<Item = (Origin, Option<PathBuf>)>) -> Self {
+    fn of(named: impl IntoIterator<Item = (FolderOrigin, Option<PathBuf>)>) -> Self {
         let mut folders: Vec<Folder> = Vec::new();
         for (origin, path) in named {
             if let Some(path) = path
@@ -128,7 +131,7 @@ impl Folders {
 
     /// Those that a fetched set may be put into, in order.
     pub(crate) fn writable(&self) -> impl Iterator<Item = &Folder> {
-        self.folders.iter().filter(|folder| folder.origin != Origin::System)
+        self.folders.iter().filter(|folder| folder.origin != FolderOrigin::System)
     }
 
     /// The folders in which a file is looked for: one of a data set in the set's folder below each data folder; one of the user's own beside the
@@ -175,10 +178,10 @@ mod tests {
     fn folders() -> Folders {
         let path = |path: &str| Some(PathBuf::from(path));
         Folders::of([
-            (Origin::Option, path("mine")),
-            (Origin::Environment, None),
-            (Origin::User, path("/home/me/data")),
-            (Origin::System, path("mine")),
+            (FolderOrigin::Option, path("mine")),
+            (FolderOrigin::Environment, None),
+            (FolderOrigin::User, path("/home/me/data")),
+            (FolderOrigin::System, path("mine")),
         ])
     }
 

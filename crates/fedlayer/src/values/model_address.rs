@@ -1,4 +1,4 @@
-//! [`Address`]: `RUN:STRATEGY:SEED:ROUND:CLIENT`, the name of a model in a run folder.
+//! [`ModelAddress`]: `RUN:STRATEGY:SEED:ROUND:CLIENT`, the name of a model in a run folder.
 
 use std::path::{Path, PathBuf};
 
@@ -7,18 +7,16 @@ use fedlayer_scenario::{Scenario, did_you_mean};
 
 use super::ValuesError;
 use crate::{
-    checkpoint::PlanHash,
     files,
-    locator::{FileName, Locator},
+    folders::locator::{FileName, Locator},
     numbers::whole,
-    plan_folder::PlanFolder,
-    run_folder::{self, RunFolder},
+    run_folder::{self, RunFolder, checkpoint::PlanHash, plan_folder::PlanFolder},
     verify,
 };
 
 /// A model in a run folder.
 #[derive(Debug)]
-pub(crate) struct Address {
+pub(crate) struct ModelAddress {
     /// As it was written.
     pub(super) text: String,
     /// The run folder, as it was written.
@@ -38,13 +36,13 @@ pub(crate) struct Address {
 }
 
 /// A strategy of a run folder.
-struct Ran {
+struct RunStrategy {
     name: String,
     folder: PathBuf,
     ownership: Ownership,
 }
 
-impl Address {
+impl ModelAddress {
     /// Reads an address; nothing where no beginning of it, up to a colon, is a run folder or the
     /// folder of a sweep's variant.
     ///
@@ -66,8 +64,14 @@ impl Address {
     }
 
     /// Reads what stands behind the run folder, which ends at a colon.
-    fn inside(text: &str, colon: usize, folder: PathBuf, ran: &[Ran]) -> Result<Self, ValuesError> {
-        let address = Parts { text, names: ran.iter().map(|ran| ran.name.clone()).collect() };
+    fn inside(
+        text: &str,
+        colon: usize,
+        folder: PathBuf,
+        ran: &[RunStrategy],
+    ) -> Result<Self, ValuesError> {
+        let address =
+            AddressParts { text, names: ran.iter().map(|ran| ran.name.clone()).collect() };
         let rest = &text[colon + 1..];
         let (ran, rest) = address.strategy(rest, ran)?;
         let (seed, round, client) = match rest.split(':').collect::<Vec<_>>()[..] {
@@ -102,7 +106,7 @@ impl Address {
     }
 }
 
-impl Address {
+impl ModelAddress {
     /// The hash of the plan that the checkpoint belongs to, where the run's note says so.
     pub(super) fn plan(&self) -> Option<PlanHash> {
         let above = [Some(&*self.folder), self.folder.parent()];
@@ -144,19 +148,19 @@ const LAST: &str = "last";
 const SHARED: &str = "shared";
 
 /// The parts of an address.
-struct Parts<'t> {
+struct AddressParts<'t> {
     text: &'t str,
     names: Vec<String>,
 }
 
-impl Parts<'_> {
+impl AddressParts<'_> {
     /// The strategy at the beginning of `rest`, by its name or its folder, and what stands behind
     /// it. Names may have colons, so that several may fit; what stands behind tells them apart.
     fn strategy<'r, 'a>(
         &self,
         rest: &'a str,
-        ran: &'r [Ran],
-    ) -> Result<(&'r Ran, &'a str), ValuesError> {
+        ran: &'r [RunStrategy],
+    ) -> Result<(&'r RunStrategy, &'a str), ValuesError> {
         let behind = |name: &str| match rest.strip_prefix(name)? {
             "" => Some(""),
             behind => behind.strip_prefix(':'),
@@ -165,9 +169,10 @@ impl Parts<'_> {
             let behind = behind(&ran.name).or_else(|| behind(&slug(&ran.name)))?;
             Some((ran, behind))
         });
-        let fits: Vec<(&Ran, &str)> = fits.collect();
-        let is_whole = |(_, behind): &&(&Ran, &str)| matches!(behind.split(':').count(), 2 | 3);
-        let whole: Vec<(&Ran, &str)> = fits.iter().filter(is_whole).copied().collect();
+        let fits: Vec<(&RunStrategy, &str)> = fits.collect();
+        let is_whole =
+            |(_, behind): &&(&RunStrategy, &str)| matches!(behind.split(':').count(), 2 | 3);
+        let whole: Vec<(&RunStrategy, &str)> = fits.iter().filter(is_whole).copied().collect();
         if whole.len() > 1 {
             let names = in_backticks(whole.iter().map(|(ran, _)| &ran.name));
             return Err(ValuesError::Ambiguous { address: self.text.to_owned(), names });
@@ -221,7 +226,7 @@ impl Parts<'_> {
         ValuesError::Unknown { address: self.text.to_owned(), what, found: found.to_owned(), there }
     }
 
-    fn parts(&self, found: &str, ran: &Ran) -> ValuesError {
+    fn parts(&self, found: &str, ran: &RunStrategy) -> ValuesError {
         ValuesError::Parts {
             address: self.text.to_owned(),
             found: found.to_owned(),
@@ -240,14 +245,14 @@ fn seeds(strategy: &Path) -> Result<Vec<u64>, files::FileError> {
 }
 
 /// The strategies in a run folder, or in a variant's folder below one; nothing for other folders.
-fn strategies(folder: &Path) -> Option<Result<Vec<Ran>, ValuesError>> {
+fn strategies(folder: &Path) -> Option<Result<Vec<RunStrategy>, ValuesError>> {
     let begun = begun(folder);
     let above = folder.parent().filter(|above| RunFolder::is_one(above) && !begun.is_empty());
     let run = if RunFolder::is_one(folder) { folder } else { above? };
     Some(scenario(run).map(|scenario| {
         let ran = begun.into_iter().map(|name| {
             let spec = scenario.strategy.iter().find(|spec| slug(&spec.name) == name);
-            Ran {
+            RunStrategy {
                 folder: folder.join(&name),
                 ownership: spec.map_or_else(Ownership::default, |spec| spec.statistics.ownership()),
                 name: spec.map_or(name, |spec| spec.name.clone()),

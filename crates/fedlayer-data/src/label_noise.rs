@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fedlayer_core::{Examples, Generator, Seed};
 use rand::RngExt;
 
-use crate::sets::gather;
+use crate::set_part::gather;
 
 /// Each client's training and own test examples, as indices into a pool.
 pub(crate) type Shares = Vec<(Vec<u32>, Vec<u32>)>;
@@ -27,7 +27,7 @@ pub(crate) fn on_training(
         return (pool, shares);
     }
     let mut generator = seed.generator();
-    let drawn = Drawn::of(pool.len(), pool.classes, share, &mut generator);
+    let drawn = DrawnLabels::of(pool.len(), pool.classes, share, &mut generator);
     let mut trained = vec![false; pool.len()];
     for &example in shares.iter().flat_map(|(train, _)| train) {
         trained[example as usize] = true;
@@ -57,16 +57,16 @@ pub(crate) fn on_first(examples: &mut Examples, train: usize, share: f64, seed: 
     if share == 0.0 {
         return;
     }
-    let drawn = Drawn::of(train, examples.classes, share, &mut seed.generator());
+    let drawn = DrawnLabels::of(train, examples.classes, share, &mut seed.generator());
     for (label, drawn) in examples.labels.iter_mut().zip(drawn.0) {
         *label = drawn.unwrap_or(*label);
     }
 }
 
 /// For each example the label that it takes, or nothing where it keeps its own.
-struct Drawn(Vec<Option<u32>>);
+struct DrawnLabels(Vec<Option<u32>>);
 
-impl Drawn {
+impl DrawnLabels {
     fn of(examples: usize, classes: usize, share: f64, generator: &mut Generator) -> Self {
         let draw = |_| {
             // Both are drawn for every example, so that the share moves nobody else's draw.

@@ -1,5 +1,7 @@
 //! Who may talk to whom: what the command line and the folder of certificates say, and what is not allowed without them.
 
+pub(crate) mod validity;
+
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -9,19 +11,19 @@ use fedlayer_runtime::remote::{BearerToken, Security, Tls};
 
 use time::OffsetDateTime;
 
-use crate::{address::Address, args::SecurityArgs, exit::Failure, files, screen::Screen, validity};
+use crate::{address::Address, args::SecurityArgs, exit::Failure, files, screen::Screen};
 
 /// The file of the token in a folder of certificates.
 pub(crate) const TOKEN: &str = "token";
 
 /// Which side of a connection a process is; its certificate is called after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum ConnectionSide {
     Coordinator,
     Worker,
 }
 
-impl Side {
+impl ConnectionSide {
     /// The name of its certificate's file, without its ending.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -35,7 +37,7 @@ impl Side {
 ///
 /// # Errors
 /// When one of them cannot be read, is no certificate, does not fit its key, or is not valid now.
-pub(crate) fn tls(folder: &Path, side: Side) -> Result<Tls, Failure> {
+pub(crate) fn tls(folder: &Path, side: ConnectionSide) -> Result<Tls, Failure> {
     let wrong = |words: String| {
         Failure::Security(format!("{words}\nhint: `fedlayer certs FOLDER` makes certificates"))
     };
@@ -62,13 +64,13 @@ pub(crate) fn tls(folder: &Path, side: Side) -> Result<Tls, Failure> {
 /// The authority's certificate in a folder of certificates.
 const AUTHORITY: &str = "ca.pem";
 
-fn key_file(side: Side) -> String {
+fn key_file(side: ConnectionSide) -> String {
     format!("{}.key", side.name())
 }
 
 /// Warns of every secret that somebody else may read: all that are in a folder of certificates, and the file of the token.
 fn warn_of_exposed(args: &SecurityArgs, screen: &Screen) {
-    let keys = [key_file(Side::Coordinator), key_file(Side::Worker)];
+    let keys = [key_file(ConnectionSide::Coordinator), key_file(ConnectionSide::Worker)];
     let names = ["ca.key", TOKEN].into_iter().chain(keys.iter().map(String::as_str));
     let in_folder = |folder: &PathBuf| names.map(|name| folder.join(name)).collect::<Vec<_>>();
     let secrets = args.certs.as_ref().map(in_folder).unwrap_or_default();
@@ -80,7 +82,11 @@ fn warn_of_exposed(args: &SecurityArgs, screen: &Screen) {
 }
 
 /// What the command line asks for. Warns of secrets that others may read.
-pub(crate) fn read(args: &SecurityArgs, side: Side, screen: &Screen) -> Result<Security, Failure> {
+pub(crate) fn read(
+    args: &SecurityArgs,
+    side: ConnectionSide,
+    screen: &Screen,
+) -> Result<Security, Failure> {
     let tls = args.certs.as_deref().map(|folder| tls(folder, side)).transpose()?;
     warn_of_exposed(args, screen);
     let in_certs = args.certs.as_ref().map(|folder| folder.join(TOKEN));

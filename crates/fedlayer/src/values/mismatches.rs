@@ -1,4 +1,4 @@
-//! [`Faults`]: how the tensors of a file differ from those of a model, and the line of Python that
+//! [`TensorMismatches`]: how the tensors of a file differ from those of a model, and the line of Python that
 //! mends it.
 
 use fedlayer_core::{Layout, TensorSpec, in_backticks, quoted};
@@ -8,12 +8,12 @@ use safetensors::Dtype;
 use super::{
     ValuesError,
     error::{TensorError, excerpt_of},
-    names::tied_to,
+    tensor_names::tied_to,
 };
 
 /// Everything that differs.
 #[derive(Debug, Default)]
-pub(super) struct Faults<'l> {
+pub(super) struct TensorMismatches<'l> {
     /// Tensors of the file that the model does not have.
     pub(super) unknown: Vec<String>,
     /// Whether the file has no tensor of the model.
@@ -23,12 +23,12 @@ pub(super) struct Faults<'l> {
     /// Counters of batches that the file does not have, which is no fault by itself.
     pub(super) uncounted: Vec<&'l TensorSpec>,
     /// Tensors with another shape, or of a type that no model is stored in.
-    pub(super) different: Vec<Different<'l>>,
+    pub(super) different: Vec<TensorMismatch<'l>>,
 }
 
 /// A tensor of the model that the file has in another shape or type.
 #[derive(Debug)]
-pub(super) struct Different<'l> {
+pub(super) struct TensorMismatch<'l> {
     /// The model's.
     pub(super) spec: &'l TensorSpec,
     /// The shape in the file.
@@ -39,7 +39,7 @@ pub(super) struct Different<'l> {
 
 /// How a tensor differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Difference {
+enum MismatchKind {
     /// Its axes come in the opposite order.
     Turned,
     /// It has more or fewer axes of length 1.
@@ -50,25 +50,25 @@ enum Difference {
     Other,
 }
 
-impl Different<'_> {
-    fn kind(&self) -> Difference {
+impl TensorMismatch<'_> {
+    fn kind(&self) -> MismatchKind {
         let long = |shape: &[usize]| -> Vec<usize> {
             shape.iter().copied().filter(|&length| length != 1).collect()
         };
         let (found, expected) = (&self.shape, &self.spec.shape);
         if found == expected {
-            Difference::Typed
+            MismatchKind::Typed
         } else if long(found) == long(expected) {
-            Difference::Stretched
+            MismatchKind::Stretched
         } else if found.iter().rev().eq(expected) {
-            Difference::Turned
+            MismatchKind::Turned
         } else {
-            Difference::Other
+            MismatchKind::Other
         }
     }
 }
 
-impl Faults<'_> {
+impl TensorMismatches<'_> {
     /// The error that names the first difference whole, and the others by name.
     pub(super) fn error(&self, file: &str, layout: &Layout) -> Option<ValuesError> {
         let (tensor, found, expected, help) = if let Some(unknown) = self.unknown.first() {
@@ -86,7 +86,7 @@ impl Faults<'_> {
                 model_has(missing),
                 self.missing_help(file),
             )
-        } else if let Some(Different { spec, shape, dtype }) = self.different.first() {
+        } else if let Some(TensorMismatch { spec, shape, dtype }) = self.different.first() {
             let found = format!("shape {shape:?} of {dtype}");
             (spec.name.clone(), found, model_has(spec), self.different_help(file))
         } else {
@@ -180,15 +180,15 @@ impl Faults<'_> {
 
     /// For tensors of another shape or type: how those of one kind are mended.
     fn different_help(&self, file: &str) -> String {
-        let of = |kind: Difference| -> Vec<&Different<'_>> {
+        let of = |kind: MismatchKind| -> Vec<&TensorMismatch<'_>> {
             self.different.iter().filter(|different| different.kind() == kind).collect()
         };
-        let names = |all: &[&Different<'_>]| {
+        let names = |all: &[&TensorMismatch<'_>]| {
             let names: Vec<String> = all.iter().map(|one| quoted(&one.spec.name)).collect();
             names.join(", ")
         };
-        let (turned, stretched) = (of(Difference::Turned), of(Difference::Stretched));
-        let typed = of(Difference::Typed);
+        let (turned, stretched) = (of(MismatchKind::Turned), of(MismatchKind::Stretched));
+        let typed = of(MismatchKind::Typed);
         if !turned.is_empty() {
             let axes = "state[k].permute(*range(state[k].dim() - 1, -1, -1)).contiguous()";
             let turn = format!("state.update({{k: {axes} for k in [{}]}})", names(&turned));
@@ -198,8 +198,9 @@ impl Faults<'_> {
             );
         }
         if !stretched.is_empty() {
-            let shape =
-                |one: &&Different<'_>| format!("{}: {:?}", quoted(&one.spec.name), one.spec.shape);
+            let shape = |one: &&TensorMismatch<'_>| {
+                format!("{}: {:?}", quoted(&one.spec.name), one.spec.shape)
+            };
             let shapes: Vec<String> = stretched.iter().map(shape).collect();
             let reshape = format!(
                 "shapes = {{{}}}; state.update({{k: state[k].reshape(s) for k, s in shapes.items()}})",

@@ -1,5 +1,16 @@
 //! [`RunFolder`]: everything of one run; which file lies where.
 
+pub(crate) mod checkpoint;
+pub(crate) mod inputs_note;
+pub(crate) mod journal;
+pub(crate) mod json;
+pub(crate) mod line_checks;
+pub(crate) mod note;
+pub(crate) mod plan_folder;
+pub(crate) mod sealed;
+
+mod checksums;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,14 +19,16 @@ use std::{
 use fedlayer_core::{Plan, Summary};
 use serde::Serialize;
 
+use self::{
+    inputs_note::InputsNote,
+    json::pretty,
+    note::{Provenance, RunNote},
+    plan_folder::PlanFolder,
+    sealed::{Sealed, seal},
+};
 use crate::{
-    classes::NamedClasses,
     exit::Failure,
     files::{self, FileError, FolderLock},
-    input_files::InputsNote,
-    plan_folder::PlanFolder,
-    run_note::{Provenance, RunNote},
-    sealed::{Sealed, seal},
 };
 
 /// A folder that holds everything of one run, kept for this process.
@@ -29,7 +42,7 @@ pub(crate) struct RunFolder {
 
 /// What a run folder begins with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Beginning<'a> {
+pub(crate) struct InitialFiles<'a> {
     /// The scenario's text, with `--set` applied.
     pub(crate) scenario: &'a str,
     /// The note on the run.
@@ -53,11 +66,11 @@ pub(crate) const DATA: &str = "data.json";
 
 impl RunFolder {
     /// Makes a new folder, whole or not at all. It is a run's as soon as the scenario is in it; the notes are there before.
-    pub(crate) fn create(path: PathBuf, beginning: Beginning<'_>) -> Result<Self, Failure> {
+    pub(crate) fn create(path: PathBuf, beginning: InitialFiles<'_>) -> Result<Self, Failure> {
         Self::check_free(&path)?;
         let made = files::absent_folders(&path);
         let kept = match files::create_new_folder(&path) {
-            Ok(true) => Self::keep(path),
+            Ok(true) => Self::lock_folder(path),
             // Another process made it meanwhile.
             Ok(false) => return Err(Failure::FolderExists(path)),
             Err(error) => Err(error.into()),
@@ -74,7 +87,7 @@ impl RunFolder {
     }
 
     /// Every plan's folder is there from the beginning, so that one that was deleted is missed.
-    fn begin(&self, beginning: Beginning<'_>) -> Result<(), Failure> {
+    fn begin(&self, beginning: InitialFiles<'_>) -> Result<(), Failure> {
         let plans = beginning.note.provenance.iter().flat_map(|provenance| &provenance.plans);
         for plan in plans {
             files::create_folders(&PlanFolder::at(self.path.join(&plan.folder)).checkpoints())?;
@@ -103,7 +116,7 @@ impl RunFolder {
     pub(crate) fn create_below(
         runs: &Path,
         name: &str,
-        beginning: Beginning<'_>,
+        beginning: InitialFiles<'_>,
     ) -> Result<Self, Failure> {
         let mut number = 1;
         loop {
@@ -125,10 +138,10 @@ impl RunFolder {
         if !Self::is_one(&path) {
             return Err(Failure::NoRun(path));
         }
-        Self::keep(path)
+        Self::lock_folder(path)
     }
 
-    fn keep(path: PathBuf) -> Result<Self, Failure> {
+    fn lock_folder(path: PathBuf) -> Result<Self, Failure> {
         match FolderLock::take(&path)? {
             Some(lock) => Ok(Self { path, made: Vec::new(), lock: Arc::new(lock) }),
             None => Err(Failure::FolderBusy(path)),
@@ -188,8 +201,8 @@ impl RunFolder {
     }
 
     /// Writes `data.json`; returns whether it was another one before.
-    pub(crate) fn write_data(&self, sets: &[NamedClasses]) -> Result<bool, Failure> {
-        self.write(DATA, &pretty(&sets)?)
+    pub(crate) fn write_data(&self, classes: &impl Serialize) -> Result<bool, Failure> {
+        self.write(DATA, &pretty(classes)?)
     }
 
     /// Writes `sweep.csv`; returns whether it was another one before.
@@ -259,23 +272,4 @@ pub(crate) fn read_inputs(folder: &Path, note: &RunNote) -> Result<Option<Inputs
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let text = files::read_text(path)?;
     serde_json::from_str(&text).map_err(|error| Failure::damaged(path, error))
-}
-
-/// A value as JSON for people.
-pub(crate) fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
-    let mut bytes = serde_json::to_vec_pretty(value)?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-/// Values as lines of JSON.
-pub(crate) fn json_lines<'a, T: Serialize + 'a>(
-    values: impl IntoIterator<Item = &'a T>,
-) -> Result<Vec<u8>, serde_json::Error> {
-    let mut lines = Vec::new();
-    for value in values {
-        serde_json::to_writer(&mut lines, value)?;
-        lines.push(b'\n');
-    }
-    Ok(lines)
 }
