@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use super::values::folder;
-use crate::fetch::Source;
+use crate::download_source::DownloadSource;
 
 /// The data folders.
 #[derive(Debug, Clone, Args)]
@@ -49,7 +49,7 @@ pub(crate) struct FetchArgs {
     /// Download from this address instead of the set's own (the files' names are appended), or copy
     /// from this folder.
     #[arg(long, value_name = "URL|DIR")]
-    pub(crate) from: Option<Source>,
+    pub(crate) from: Option<DownloadSource>,
     /// The data folder to write to; the default is the first searched folder that can be written
     /// to.
     #[arg(long, value_name = "FOLDER", value_parser = folder())]
