@@ -85,7 +85,7 @@ pub(crate) fn coordinator(args: &CoordinatorArgs, screen: &Screen) -> Result<(),
     let hub = Hub::new(briefing, args.grace, metrics.clone(), move |notice| {
         talk.talk(&printable(&notice.to_string()));
     });
-    let hub = Arc::new(hub.map_err(Failure::Fault)?);
+    let hub = Arc::new(hub.map_err(|error| Failure::Fault(error.to_string()))?);
     let (folder, again) = match again {
         Some((folder, again)) => (folder, Some(again)),
         None => {
@@ -264,7 +264,7 @@ pub(crate) fn health(args: &HealthArgs, screen: &Screen) -> Result<(), Failure> 
         args.certs.as_deref().map(|folder| security::tls(folder, Side::Worker)).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let address = args.connect.to_string();
-    let asked = runtime.block_on(remote::check_health(&address, Security { tls, token: None }));
+    let asked = runtime.block_on(remote::check_health(&address, tls.as_ref()));
     asked.map_err(|why| {
         Failure::Address(format!("the coordinator at {} does not serve: {why}", args.connect))
     })?;

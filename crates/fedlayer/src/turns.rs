@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fedlayer_core::{ClientId, FederatedData, Federation, Plan, stacks};
 use fedlayer_runtime::{
-    CommittedRound, Journal, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
+    CommittedRound, Journal, JournalError, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -152,7 +152,7 @@ async fn run<L: Link>(
     let plan = waiting.plan.clone();
     let begun = spawn_blocking(move || waiting.begin()).await?;
     // It was looked at before; what is wrong now happened since.
-    let begun = begun.map_err(|failure| RunError::Journal(failure.to_string()))?;
+    let begun = begun.map_err(|failure| RunError::Journal(JournalError::new(failure)))?;
     let Begun { data, from, journal } = begun;
     let journal = Reporting { journal, index, progress };
     let examples = move |client| data.train_examples(client);
@@ -181,7 +181,7 @@ struct Reporting {
 }
 
 impl Journal for Reporting {
-    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), JournalError> {
         self.journal.commit(committed)?;
         if let Some(counts) = &self.progress.counts {
             counts.committed(committed);
@@ -196,7 +196,11 @@ impl Journal for Reporting {
         Ok(())
     }
 
-    fn persist(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+    fn persist(
+        &mut self,
+        committed: u32,
+        federation: &Arc<Federation>,
+    ) -> Result<(), JournalError> {
         self.journal.persist(committed, federation)
     }
 }

@@ -70,7 +70,7 @@ pub(crate) fn worker(args: &WorkerArgs, screen: &Screen) -> Result<(), Failure> 
     let prepare = move |name: &str, text: &str| {
         prepare(name, text, folder.as_deref(), device, &quiet).map_err(|failure| {
             noted.store(failure.code(), Ordering::Relaxed);
-            failure.words()
+            failure.words().into()
         })
     };
     let runtime = runtime::start()?;
