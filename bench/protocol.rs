@@ -24,7 +24,8 @@ use fedlayer_core::{
     },
 };
 use fedlayer_runtime::{
-    CommittedRound, Journal, Link, LocalPool, Reply, TrainerFactory, Work, WorkerTask,
+    CommittedRound, Journal, JournalError, Link, LocalPool, Reply, TrainerFactory, Work,
+    WorkerTask,
     remote::{
         BoundPort, ConnectionLimits, Digest, Hub, Metrics, PreparedScenario, RunEnd, RunIdentity,
         RunOffer, Security, WorkerConfig, limits, run_worker, serve,
@@ -295,7 +296,7 @@ impl Echo {
 }
 
 impl TrainerFactory for Echo {
-    fn trainer(&self, _: &Plan) -> Result<Box<dyn Trainer>, String> {
+    fn trainer(&self, _: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
         Ok(Box::new(self.clone()))
     }
 }
@@ -340,12 +341,12 @@ struct Sizes {
 }
 
 impl Journal for Sizes {
-    fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), String> {
+    fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), JournalError> {
         let size = |process: String| {
             let text = std::fs::read_to_string(format!("/proc/{process}/statm"));
-            let text = text.map_err(|error| error.to_string())?;
+            let text = text.map_err(JournalError::new)?;
             let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
-            pages.map(|pages| 4096e-6 * pages).ok_or_else(|| "no size".to_owned())
+            pages.map(|pages| 4096e-6 * pages).ok_or_else(|| JournalError::new("no size"))
         };
         let both = (size("self".to_owned())?, size(self.workers.to_string())?);
         self.sizes.lock().unwrap().push(both);

@@ -11,11 +11,13 @@ mod ratio;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, FederatedData, Plan, Trainer,
+    ClientId, FederatedData, Plan, Trainer, TrainerError,
     spec::{DataSpec, Optimizer},
 };
 use fedlayer_data::{Library, NoFiles};
-use fedlayer_runtime::{CommittedRound, Journal, LocalPool, TrainerFactory, run_plan, shutdown};
+use fedlayer_runtime::{
+    CommittedRound, Journal, JournalError, LocalPool, TrainerFactory, run_plan, shutdown,
+};
 use fedlayer_torch::{Device, TorchTrainer};
 use tch::{
     Kind, Tensor,
@@ -182,9 +184,9 @@ struct Torch {
 }
 
 impl TrainerFactory for Torch {
-    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, String> {
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
         let trainer = TorchTrainer::new(plan, self.data.clone(), Device::Cpu);
-        Ok(Box::new(trainer.map_err(|error| error.to_string())?))
+        Ok(Box::new(trainer?))
     }
 }
 
@@ -192,7 +194,7 @@ impl TrainerFactory for Torch {
 struct Nowhere;
 
 impl Journal for Nowhere {
-    fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), String> {
+    fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), JournalError> {
         Ok(())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fedlayer_core::{FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, spec::ModelSpec};
+use fedlayer_core::{
+    FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, TrainerError, spec::ModelSpec,
+};
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 
@@ -89,22 +91,18 @@ impl TrainerFactory for Trainers {
         fedlayer_torch::one_thread();
     }
 
-    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, String> {
-        let data = self.data(plan)?;
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
+        let data = self.data(plan).map_err(TrainerError)?;
         let module = match &plan.model {
-            ModelSpec::Toy(_) => {
-                let trainer = ToyTrainer::new(plan, data).map_err(|error| error.to_string())?;
-                return Ok(Box::new(trainer));
-            }
+            ModelSpec::Toy(_) => return Ok(Box::new(ToyTrainer::new(plan, data)?)),
             ModelSpec::Torchscript(file) => {
-                Some(self.data.module(file).map_err(|fault| fault.message)?)
+                Some(self.data.module(file).map_err(|fault| TrainerError(fault.message))?)
             }
             _ => None,
         };
-        let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref())
-            .map_err(|error| error.to_string())?;
-        Ok(Box::new(match self.data.initial(plan)? {
-            Some(start) => trainer.starting_from(start).map_err(|error| error.to_string())?,
+        let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref())?;
+        Ok(Box::new(match self.data.initial(plan).map_err(TrainerError)? {
+            Some(start) => trainer.starting_from(start)?,
             None => trainer,
         }))
     }

@@ -12,8 +12,8 @@ use fedlayer_core::{
     },
 };
 use fedlayer_runtime::{
-    CommittedRound, Journal, LocalPool, ResumePoint, RunError, Shutdown, Stopper, TrainerFactory,
-    run_plan, shutdown,
+    CommittedRound, Journal, JournalError, LocalPool, ResumePoint, RunError, Shutdown, Stopper,
+    TrainerFactory, run_plan, shutdown,
 };
 
 /// Six clients, each with four examples of three features around its own corner.
@@ -112,8 +112,8 @@ impl Staged {
 }
 
 impl TrainerFactory for Staged {
-    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, String> {
-        let toy = ToyTrainer::new(plan, data()).map_err(|error| error.to_string())?;
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
+        let toy = ToyTrainer::new(plan, data())?;
         Ok(Box::new(StagedTrainer {
             toy,
             troubles: self.troubles.clone(),
@@ -187,9 +187,9 @@ pub(crate) struct Memory {
 }
 
 impl Journal for Memory {
-    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), JournalError> {
         if self.full_in == Some(committed.record.round) {
-            return Err("the disk is full".to_owned());
+            return Err(JournalError::new("the disk is full"));
         }
         let mut written = self.written.lock().unwrap();
         written.records.push(committed.record.clone());

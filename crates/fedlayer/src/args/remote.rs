@@ -86,7 +86,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "HOST:PORT", default_value = COORDINATOR, value_parser = Address::to_connect)]
     pub(crate) connect: Address,
     /// The number of jobs to work on at once; the default is the number of cores, or 1 on CUDA.
-    #[arg(long, allow_negative_numbers = true, value_parser = within(1..=limits::SLOTS))]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(1..=limits::SLOTS_PER_WORKER))]
     pub(crate) slots: Option<u32>,
     /// The device on which clients train: `auto`, `cpu`, `cuda` or `cuda:1`.
     #[arg(long, default_value = "cpu")]

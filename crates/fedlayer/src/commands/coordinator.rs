@@ -97,7 +97,7 @@ fn remote_workers(
     let hub = Hub::new(offer, args.grace, metrics.clone(), move |notice| {
         talk.talk(&printable(&notice.to_string()));
     });
-    let hub = Arc::new(hub.map_err(Failure::Fault)?);
+    let hub = Arc::new(hub.map_err(|error| Failure::Fault(error.to_string()))?);
     let options = RemoteOptions {
         min_workers: args.min_workers as usize,
         deadline: args.deadline,

@@ -136,7 +136,7 @@ fn work(
 ) -> Result<Result<WorkerOutcome, WorkerError>, Failure> {
     let runtime = runtime::start()?;
     let preparation = preparation.clone();
-    let prepare = move |name: &str, text: &str| preparation.prepare(name, text);
+    let prepare = move |name: &str, text: &str| preparation.prepare(name, text).map_err(Into::into);
     let talk = screen.clone();
     let outcome = runtime.block_on(async {
         let stop = stop_at_signal(screen.clone());

@@ -114,7 +114,7 @@ pub(crate) fn try_out(trainers: &Arc<Trainers>, plans: &[Plan]) -> Result<(), Fa
 fn make_trainer(trainers: &Arc<Trainers>, plan: &Plan) -> Result<(), String> {
     let make = || {
         trainers.enter_thread();
-        trainers.trainer(plan).map(drop)
+        trainers.trainer(plan).map(drop).map_err(|error| error.to_string())
     };
     let broken = |_| Err("a fault of fedlayer: its trainer broke".to_owned());
     thread::scope(|scope| match thread::Builder::new().spawn_scoped(scope, make) {

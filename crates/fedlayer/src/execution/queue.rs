@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fedlayer_core::{ClientId, FederatedData, Federation, Plan, stacks};
 use fedlayer_runtime::{
-    CommittedRound, Journal, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
+    CommittedRound, Journal, JournalError, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
@@ -166,7 +166,7 @@ async fn run<L: Link>(
     let plan = pending.plan.clone();
     let running = spawn_blocking(move || pending.begin()).await?;
     // The plan was readable before the run began: an error now is one of its files.
-    let running = running.map_err(|failure| RunError::Journal(failure.to_string()))?;
+    let running = running.map_err(|failure| RunError::Journal(JournalError::new(failure)))?;
     let RunningPlan { data, from, journal } = running;
     let journal = ObservedJournal { journal, index, observers };
     let examples = move |client| data.train_examples(client);
@@ -196,7 +196,7 @@ struct ObservedJournal {
 }
 
 impl Journal for ObservedJournal {
-    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), JournalError> {
         self.journal.commit(committed)?;
         if let Some(metrics) = &self.observers.metrics {
             metrics.committed(committed);
@@ -211,7 +211,11 @@ impl Journal for ObservedJournal {
         Ok(())
     }
 
-    fn persist(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+    fn persist(
+        &mut self,
+        committed: u32,
+        federation: &Arc<Federation>,
+    ) -> Result<(), JournalError> {
         self.journal.persist(committed, federation)
     }
 }

@@ -6,7 +6,7 @@ use fedlayer_core::{
     Federation, Plan,
     spec::{CheckpointSpec, Keep},
 };
-use fedlayer_runtime::{CommittedRound, Journal};
+use fedlayer_runtime::{CommittedRound, Journal, JournalError};
 
 use super::{
     checkpoint::{Checkpoint, CommittedRecords, PlanHash, RecordHashes},
@@ -149,14 +149,18 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), String> {
-        self.write(committed).map_err(|failure| failure.to_string())
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), JournalError> {
+        self.write(committed).map_err(JournalError::new)
     }
 
-    fn persist(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+    fn persist(
+        &mut self,
+        committed: u32,
+        federation: &Arc<Federation>,
+    ) -> Result<(), JournalError> {
         if committed == 0 || self.plan.is_due(self.plan.checkpoints.every, committed) {
             return Ok(());
         }
-        self.checkpoint(committed, federation).map_err(|failure| failure.to_string())
+        self.checkpoint(committed, federation).map_err(JournalError::new)
     }
 }
