@@ -18,20 +18,6 @@ const SHOWN_VARIANTS: usize = 20;
 /// The number of classes that get a column.
 const SHOWN_CLASSES: usize = 20;
 
-fn analysis_cells(line: &AnalysisLine) -> Vec<String> {
-    let products = match line.products {
-        0 => "-".to_owned(),
-        products => format!("≤ {}", quantity::count(products)),
-    };
-    vec![
-        line.name.clone(),
-        line.measure.to_owned(),
-        line.rounds.to_string(),
-        quantity::count(line.evaluations),
-        products,
-    ]
-}
-
 /// A title with its table or its lines.
 type Section = (String, String);
 
@@ -49,21 +35,21 @@ impl CheckReport {
             plan.seed,
             quantity::count(data.test.len() as u64),
         );
-        let parts = [
-            self.sweep_part(),
-            Some(self.layer_part(plan)),
-            Some(self.strategy_part(plan, plans)),
+        let sections = [
+            self.sweep_section(),
+            Some(self.layer_section(plan)),
+            Some(self.strategy_section(plan, plans)),
             Some((clients, self.client_table())),
             self.inputs.text().map(|inputs| (self.inputs.title(), inputs)),
-            self.analysis_part(),
+            self.analysis_section(),
             Some(("cost".to_owned(), self.cost_lines()?)),
         ];
-        let parts = parts.into_iter().flatten();
-        let text: String = parts.map(|(title, body)| format!("{title}\n{body}\n")).collect();
+        let sections = sections.into_iter().flatten();
+        let text: String = sections.map(|(title, body)| format!("{title}\n{body}\n")).collect();
         Ok(text.trim_end().to_owned() + "\n")
     }
 
-    fn sweep_part(&self) -> Option<Section> {
+    fn sweep_section(&self) -> Option<Section> {
         let first = self.variants.first()?;
         let shown = self.variants.iter().take(SHOWN_VARIANTS);
         let rows: Vec<_> = shown.map(|variant| vec![variant.label()]).collect();
@@ -72,14 +58,14 @@ impl CheckReport {
             rest => format!("… and {} more (`--json` has all)\n", quantity::count(rest as u64)),
         };
         let title = format!(
-            "sweep ({} variants; shown is `{}`; the cost is that of all)",
+            "sweep ({} variants; below are the layers, strategies and clients of `{}`, and the cost of all)",
             quantity::count(self.variants.len() as u64),
             first.label()
         );
         Some((title, text_table(&[("variant", ColumnAlign::Left)], &rows) + &more))
     }
 
-    fn layer_part(&self, plan: &Plan) -> Section {
+    fn layer_section(&self, plan: &Plan) -> Section {
         let parameters = quantity::count(plan.layout.trained_parameters() as u64);
         let heading = [
             ("layer", ColumnAlign::Left),
@@ -94,7 +80,7 @@ impl CheckReport {
         (format!("layers ({parameters} parameters)"), text_table(&heading, &rows))
     }
 
-    fn strategy_part(&self, plan: &Plan, plans: &[Plan]) -> Section {
+    fn strategy_section(&self, plan: &Plan, plans: &[Plan]) -> Section {
         let seeds = plans.iter().filter(|other| other.strategy.name == plan.strategy.name).count();
         let title = format!(
             "strategies ({} of them × {seeds} seeds, {} rounds)",
@@ -110,7 +96,7 @@ impl CheckReport {
         )
     }
 
-    fn analysis_part(&self) -> Option<Section> {
+    fn analysis_section(&self) -> Option<Section> {
         let heading = [
             ("analysis", ColumnAlign::Left),
             ("measures", ColumnAlign::Left),
@@ -181,4 +167,19 @@ impl CheckReport {
         };
         text_table(&heading, &rows) + &more
     }
+}
+
+/// Returns the row of an analysis.
+fn analysis_cells(line: &AnalysisLine) -> Vec<String> {
+    let products = match line.products {
+        0 => "-".to_owned(),
+        products => format!("≤ {}", quantity::count(products)),
+    };
+    vec![
+        line.name.clone(),
+        line.measure.to_owned(),
+        line.rounds.to_string(),
+        quantity::count(line.evaluations),
+        products,
+    ]
 }
