@@ -69,7 +69,7 @@ fn trained(model: ModelSpec, loss: Loss) -> (Plan, [Arc<Params>; 2], Box<dyn Tra
     (plan, [0, 1].map(|client: usize| updates[client].params.clone()), Box::new(trainer))
 }
 
-/// Images of 8 × 8 pixels, shared out among two clients.
+/// Images of 8 × 8 pixels, distributed to two clients.
 fn pictures() -> Arc<FederatedData> {
     let one = shaped(&[1, 8, 8], 3, 1, [24, 40]);
     let shares = [((0..14).collect(), vec![]), ((14..24).collect(), vec![])];
@@ -90,7 +90,7 @@ fn every_kind() -> impl Iterator<Item = ModelSpec> {
     [ModelSpec::Linear, mlp(&[8, 5])].into_iter().chain(convolutional())
 }
 
-/// The records of the barriers between two clients: every sweep, both ends of the way and its middle.
+/// The records of the barriers between two clients: every sweep, at both ends and in the middle.
 fn rows(
     trainer: &mut dyn Trainer,
     start: &Arc<Params>,
@@ -190,7 +190,7 @@ fn a_sweep_begins_with_its_layer_and_ends_with_all() {
     for model in every_kind() {
         let (plan, [a, b], mut trainer) = trained(model, Loss::CrossEntropy);
         let rows = rows(&mut *trainer, &a, [&a, &b]);
-        // The one layer of a model of one is all.
+        // In a model with one layer, that layer is all layers.
         let names: Vec<&str> = match plan.layout.layers().len() {
             1 => vec!["all"],
             _ => plan.layout.names().map(|name| name.as_str()).collect(),
@@ -276,7 +276,7 @@ fn a_twin_goes_as_far_as_its_mix() {
                 let mix = Mix { base: a.clone(), other: b.clone(), set: set.clone(), weight };
                 let expected = weight * distance(&a, &b, set.ranges());
                 let found = distance(&mix.twin(Seed::new(7)), &a, set.ranges());
-                // The twin is rounded to f32 where the base's values stand.
+                // The twin is rounded to f32 at the magnitude of the base's values.
                 assert!((found - expected).abs() < 1e-6 * expected, "{set}: {found}, {expected}");
             }
         }

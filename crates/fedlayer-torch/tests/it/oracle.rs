@@ -1,4 +1,4 @@
-//! Barriers from parameters to records, held to `tests/oracle/fixtures/barriers.json` at the root.
+//! Barriers from parameters to records, compared with `tests/oracle/fixtures/barriers.json`.
 
 use std::sync::Arc;
 
@@ -73,7 +73,8 @@ fn barriers_are_those_of_the_oracle() {
             let expected = expected.unwrap_or_else(|| panic!("no oracle for {row:?}"));
             let (values, errors) = (&expected["values"], &expected["std_errors"]);
             let at = row.base.parse().unwrap_or(values.as_array().unwrap().len() - 1);
-            // Losses are about 1 and errors about 100: a difference of two of them cannot be nearer than their rounding.
+            // Losses are about 1 and error rates about 100: a difference has their absolute
+            // rounding error.
             let scale = if expected["metric"] == "loss" { 1.0 } else { 100.0 };
             for (found, expected) in [(row.value, &values[at]), (row.std_error, &errors[at])] {
                 let off = found.unwrap() - expected.as_f64().unwrap();
@@ -82,6 +83,7 @@ fn barriers_are_those_of_the_oracle() {
             }
         }
     }
-    // 10 sets × 5 baselines × 2 α × 2 metrics, a value and its standard error, 2 and 3 bases with their mean.
+    // 10 sets × 5 baselines × 2 α × 2 metrics, each a value and its standard error, for 2 and 3
+    // bases and their mean.
     assert_eq!(compared, 200 * 2 * (3 + 4));
 }

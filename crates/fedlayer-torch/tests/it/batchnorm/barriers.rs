@@ -43,14 +43,14 @@ fn column(values: &Value, part: usize) -> Vec<Value> {
     values.as_array().unwrap().iter().map(|estimate| estimate[part].clone()).collect()
 }
 
-/// The largest of the bases; a loss that is no number is the largest.
+/// The largest value of the bases. NaN counts as the largest.
 fn largest(bases: &[Value]) -> Value {
     let values: Option<Vec<f64>> = bases.iter().map(Value::as_f64).collect();
     let largest = values.and_then(|values| values.into_iter().reduce(f64::max));
     largest.map_or(Value::Null, Value::from)
 }
 
-/// The values by base as records have them, the mean and the largest behind them.
+/// The values by base, then their mean and the largest, as records have them.
 fn by_base(study: &Value, values: &[Value]) -> Vec<(String, Value)> {
     let mut bases: Vec<String> = read(&study["bases"]);
     bases.push("mean".to_owned());
@@ -107,7 +107,8 @@ fn barriers_of_every_policy_are_pytorchs() {
     assert!(compared > 5000, "{compared}");
 }
 
-/// α = 0.4999 shows it: under `keep` every base has its own running statistics at ½ and at 1, also where all layers are mixed.
+/// Under `keep` every base has its own running statistics at ½ and at 1, even if all layers are
+/// mixed. α = 0.4999 shows it.
 #[test]
 fn under_keep_all_layers_mixed_to_the_end_differ_by_base() {
     let mut case = cases().into_iter().find(|case| case.statistics == Statistics::Keep).unwrap();
@@ -155,7 +156,7 @@ fn interaction_peak_and_the_table_are_pytorchs() {
                 assert_eq!(row.base, *base);
                 case.near(row.value, value, 4.0 * LOSS, "interaction");
             }
-            // The largest over the grid of what PyTorch has at each α.
+            // The largest of PyTorch's values over the grid of α.
             let curve: Vec<Vec<(String, Value)>> = alphas
                 .iter()
                 .map(|alpha| {
@@ -180,7 +181,8 @@ fn interaction_peak_and_the_table_are_pytorchs() {
     }
 }
 
-/// Of a normalisation only its scale and shift are measured; its statistics differ by hundreds of times as much.
+/// Only the scale and the shift of a normalisation are measured. Its statistics differ hundreds of
+/// times as much.
 #[test]
 fn norms_cosines_and_parameters_are_those_of_trained_values() {
     for mut case in cases() {
@@ -209,7 +211,8 @@ fn norms_cosines_and_parameters_are_those_of_trained_values() {
     }
 }
 
-/// A twin is as long as its mix in what is trained, keeps the base's running statistics, and has a loss.
+/// A twin has the norm of its mix over the trained values, keeps the base's running statistics, and
+/// has a finite loss.
 #[test]
 fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
     for mut case in cases() {
@@ -242,7 +245,8 @@ fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
     }
 }
 
-/// Two batches, of 256 and 64 examples, count alike; each gives its mean and its unbiased variance.
+/// Two batches of 256 and 64 examples have the same weight. Each contributes its mean and its
+/// unbiased variance.
 #[test]
 fn statistics_measured_in_several_batches_are_pytorchs() {
     let case = cases().into_iter().find(|case| case.statistics == Statistics::Recompute).unwrap();

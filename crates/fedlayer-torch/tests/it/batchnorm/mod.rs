@@ -1,7 +1,8 @@
-//! Batch normalisation in every number, under each policy of running statistics, held to `tests/oracle/fixtures/batchnorm.json` at the root.
+//! Every number of a network with batch normalisation, under each policy for running statistics,
+//! compared with `tests/oracle/fixtures/batchnorm.json`.
 //!
-//! Three clients trained one network with two normalisations on data of very different scales: their running statistics are far apart, and so are the losses of
-//! models that take each other's.
+//! Three clients trained one network with two normalisations on data of very different scales:
+//! their running statistics are far apart, and so are the losses of models that take each other's.
 
 mod analyses;
 mod barriers;
@@ -20,11 +21,11 @@ use crate::setup::{local, model, plan, sgd, trainer};
 
 const FIXTURE: &str = include_str!("../../../../../tests/oracle/fixtures/batchnorm.json");
 
-/// The three models under one policy, and what PyTorch found of them.
+/// The three models under one policy, and PyTorch's numbers.
 struct Case {
     statistics: Statistics,
     fixture: Value,
-    /// What PyTorch found under this policy.
+    /// PyTorch's numbers under this policy.
     expected: Value,
     plan: Plan,
     trainer: TorchTrainer,
@@ -104,7 +105,8 @@ impl Case {
         }
     }
 
-    /// The three models with what they were halfway, but for a little that is in no line with the rest.
+    /// The three models with a snapshot halfway, which is slightly off the line between start and
+    /// end.
     fn subject(&self) -> ModelSet {
         let model = |client: usize| {
             let Update { client: id, params, examples, .. } = self.update(client);
@@ -125,7 +127,8 @@ impl Case {
         }
     }
 
-    /// Holds a value to the fixture's, which is `null` where a loss is no number. A difference of losses is as exact as they are.
+    /// Compares a value with the fixture's, which is `null` for NaN. A difference of losses has
+    /// their absolute error.
     #[track_caller]
     fn near(&self, found: Option<f64>, expected: &Value, tolerance: f64, what: &str) {
         let what = format!("{:?}, {what}", self.statistics);
