@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, matching::Symmetry};
 use fedlayer_core::{
-    AnalysisRow, Architecture, DataFacts, Layout, Metric, Params, Seed,
+    Seed,
+    data::DataFacts,
+    model::{Layout, Params, architecture::Architecture},
+    record::{AnalysisRow, Metric},
     spec::{Align, Baseline, Measurement, MlpForm, ModelSpec, SetSpec},
 };
 

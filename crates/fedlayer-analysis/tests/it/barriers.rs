@@ -1,7 +1,9 @@
 //! Barriers, cumulative, window: those of a round's study.
 
 use fedlayer_core::{
-    AnalysisRow, BarrierStudy, Seed,
+    Seed,
+    barrier::BarrierStudy,
+    record::AnalysisRow,
     spec::{
         BarrierSpec, Barriers, Baseline, Between, Cumulative, Measurement, Order, Predict,
         Robustness, SetSpec, SplitSpec, Weighting, Window,

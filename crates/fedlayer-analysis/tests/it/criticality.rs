@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
 use fedlayer_core::{
-    AnalysisRow, Layout, Metric, Seed, Split, Trainer,
+    Seed,
+    data::Split,
+    model::Layout,
+    record::{AnalysisRow, Metric},
     spec::{Criticality, Measurement, SplitSpec},
+    trainer::Trainer,
 };
 
 use crate::fixture::{Closure, model, model_set, normal, of, one, refusal, rows};

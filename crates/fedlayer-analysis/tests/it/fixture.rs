@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use fedlayer_analysis::{AnalysisError, ModelSet, TrainedModel, analyze};
 use fedlayer_core::{
-    AnalysisRow, ClientId, Derivatives, Evaluation, Layout, Metric, Params, Point, Probe, Seed,
-    Split, TrainJob, Trainer, TrainerError, Update,
+    Seed,
+    data::{ClientId, Split},
+    model::{Layout, Params, Point},
+    record::{AnalysisRow, Metric},
     spec::{Measurement, SplitSpec},
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 use rand_distr::{Distribution, StandardNormal};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Layout,
+    model::Layout,
     spec::{Flatness, Measurement, SplitSpec},
 };
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use fedlayer_analysis::ModelSet;
 use fedlayer_core::{
-    AnalysisRow, Layout, Role, ToyTrainer,
+    model::{Layout, Role},
+    record::AnalysisRow,
     spec::{Hessian, Measurement, SplitSpec},
+    trainer::ToyTrainer,
 };
 
 use crate::fixture::{Quadratic, model_set, normal, of, one, rows};

@@ -2,8 +2,9 @@
 
 use fedlayer_analysis::{ModelSet, analyze};
 use fedlayer_core::{
-    Metric, ToyTrainer,
+    record::Metric,
     spec::{Baseline, Measurement, Predict, SplitSpec},
+    trainer::ToyTrainer,
 };
 
 use crate::fixture::{Closure, Quadratic, model_set, normal, of, one, rows};

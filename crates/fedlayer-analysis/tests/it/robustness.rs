@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_analysis::{ModelSet, analyze};
 use fedlayer_core::{
-    AnalysisRow, LayerSet, Layout, Metric, Seed, Split, distance,
+    Seed,
+    data::Split,
+    model::{LayerSet, Layout, distance},
+    record::{AnalysisRow, Metric},
     spec::{Barriers, Baseline, Measurement, Robustness, SetSpec, SplitSpec},
 };
 

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_analysis::{ModelSet, analyze};
 use fedlayer_core::{
-    AnalysisRow, Layout, Params, Seed,
+    Seed,
+    model::{Layout, Params},
+    record::AnalysisRow,
     spec::{Measurement, SplitSpec, Subspace},
 };
 
@@ -35,7 +37,7 @@ fn spec(as_published: bool) -> Measurement {
     Measurement::Subspace(Subspace { draws, sigma, layer_sigma, layers: true, as_published })
 }
 
-fn loss(v: &[f32], _: fedlayer_core::Split) -> Outcomes {
+fn loss(v: &[f32], _: fedlayer_core::data::Split) -> Outcomes {
     vec![(v.iter().map(|x| x * x).sum(), true)]
 }
 
@@ -62,7 +64,7 @@ fn noises(as_published: bool) -> (Vec<AnalysisRow>, Noises) {
     let mut trainer = Closure::new(&layout, loss);
     let found = rows(&spec(as_published), &model_set, &mut trainer);
     let mut noises = Noises::new();
-    let losses = found.iter().filter(|row| row.metric == Some(fedlayer_core::Metric::Loss));
+    let losses = found.iter().filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss));
     assert_eq!(losses.clone().count(), trainer.seen.len());
     for (row, (_, point)) in losses.zip(&trainer.seen) {
         let base = &model_set.models[usize::from(row.base == "1")].params;
@@ -187,8 +189,10 @@ fn directions_are_isotropic_and_the_published_ones_are_not() {
     let mut trainer = Closure::new(&layout, loss);
     let many = Subspace { draws: 400, layers: false, as_published: true, ..Subspace::default() };
     let found = rows(&Measurement::Subspace(many), &model_set, &mut trainer);
-    let losses: Vec<_> =
-        found.iter().filter(|row| row.metric == Some(fedlayer_core::Metric::Loss)).collect();
+    let losses: Vec<_> = found
+        .iter()
+        .filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss))
+        .collect();
     let crowding = |kind: &str| {
         let mut sum = vec![0.0; 54];
         for (row, (_, point)) in losses.iter().zip(&trainer.seen) {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, Params,
+    model::Params,
+    record::AnalysisRow,
     spec::{Measurement, Surface, Through},
 };
 
@@ -27,8 +28,10 @@ fn fig_4_in_its_own_numbers() {
     let names = |name: &str| vec![name.to_owned()];
     let spec = surface(Through::Layers([names("w1"), names("w2")]), 5, 0.0);
     let found = rows(&spec, &model_set, &mut Closure::new(&layout, loss));
-    let found: Vec<_> =
-        found.into_iter().filter(|r| r.metric == Some(fedlayer_core::Metric::Loss)).collect();
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|r| r.metric == Some(fedlayer_core::record::Metric::Loss))
+        .collect();
     let at = |kind: &str, alpha: f64, beta: f64| {
         let mut rows = of(&found, kind).filter(|r| (r.alpha, r.beta) == (Some(alpha), Some(beta)));
         rows.next().unwrap_or_else(|| panic!("{kind} {alpha} {beta}")).value.unwrap()
@@ -86,7 +89,7 @@ fn a_plane_goes_through_its_three_models() {
     let mut trainer = Closure::new(&layout, loss);
     let found = rows(&surface(Through::Models, 4, 0.25), &whole, &mut trainer);
     let places: Vec<(f64, f64)> = of(&found, "model")
-        .filter(|row| row.metric == Some(fedlayer_core::Metric::Loss))
+        .filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss))
         .map(|row| (row.alpha.unwrap(), row.beta.unwrap()))
         .collect();
     let length = |a: &[f32], b: &[f32]| {
@@ -99,7 +102,7 @@ fn a_plane_goes_through_its_three_models() {
     }
     // So do all points of the grid: the first three evaluations are the models, then column after column.
     let grid: Vec<_> = of(&found, "plane")
-        .filter(|row| row.metric == Some(fedlayer_core::Metric::Loss))
+        .filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss))
         .map(|row| (row.alpha.unwrap(), row.beta.unwrap()))
         .collect();
     assert_eq!((grid.len(), trainer.seen.len()), (16, 3 + 16));

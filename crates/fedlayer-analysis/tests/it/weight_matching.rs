@@ -3,7 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_analysis::matching::{AlignError, Alignment, Permutation, Symmetry, align};
-use fedlayer_core::{Architecture, DataFacts, Params, Role, Seed, spec::*};
+use fedlayer_core::{
+    Seed,
+    data::DataFacts,
+    model::{Params, Role, architecture::Architecture},
+    spec::*,
+};
 use proptest::prelude::*;
 use rand::RngExt;
 
@@ -337,7 +342,8 @@ fn a_model_of_other_layers_is_refused() {
         "the moved model has `fc2.weight` of shape [6, 8] where the network has `fc2.weight` of shape [5, 8]; align models of this network"
     );
     let shorter = Params::zeros(Arc::new(
-        fedlayer_core::Layout::new([("fc1.weight", vec![8, 6]), ("fc1.bias", vec![8])]).unwrap(),
+        fedlayer_core::model::Layout::new([("fc1.weight", vec![8, 6]), ("fc1.bias", vec![8])])
+            .unwrap(),
     ));
     assert_eq!(
         refused(&shorter, &model),

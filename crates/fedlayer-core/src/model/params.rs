@@ -88,7 +88,7 @@ impl Params {
         &self.values
     }
 
-    /// Returns all values, to change them in place.
+    /// Returns all values, mutable.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }

@@ -15,7 +15,7 @@ pub struct RoundRecord {
     pub round: u32,
     /// The attempt that was committed, counted from 1.
     pub attempt: u32,
-    /// The clients whose updates were averaged, in ascending order.
+    /// The clients with an averaged update, in ascending order.
     pub reported: Vec<ClientId>,
     /// The clients of the cohort that did not report, and the reasons.
     pub missing: Vec<MissingRecord>,

@@ -221,7 +221,7 @@ impl Training {
         (phase, actions)
     }
 
-    /// Why a report is not for this training, if it is not.
+    /// Returns the reason to refuse a report, if there is one.
     fn refuses(&self, ticket: Ticket) -> Option<Refusal> {
         if (ticket.round, ticket.attempt) != (self.round, self.attempt) {
             return Some(Refusal::OtherRound { round: self.round, attempt: self.attempt });
@@ -236,7 +236,7 @@ impl Training {
         }
     }
 
-    /// Ends the training: goes on with those who reported, tries again, or gives up.
+    /// Ends the training: goes on with the clients that reported, tries again, or gives up.
     fn close(mut self, plan: &Plan) -> (Phase, Vec<Action>) {
         let late = std::mem::take(&mut self.waiting);
         self.missing.extend(late.into_iter().map(|client| (client, MissingCause::Late)));

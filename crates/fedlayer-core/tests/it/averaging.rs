@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Federation, LayerSet, Layout, Mix, Params, Seed, TrainJob, Trainer, Update,
-    mean_model, spec::Weighting, weighted_mean,
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Layout, Mix, Params},
+    round::{Federation, mean_model, weighted_mean},
+    spec::Weighting,
+    trainer::{TrainJob, Trainer, Update},
 };
 use proptest::{prelude::*, sample::subsequence};
 
@@ -142,7 +146,7 @@ fn averaging_no_layer_is_local_training() {
     let plan = plan();
     let clients: [&[[f32; 2]]; 3] =
         [&[[0.1, 0.9], [0.3, -1.7]], &[[2.2, 0.0]], &[[-0.6, 4.0], [0.7, 0.7], [1.0, 1.0]]];
-    let mut trainer = fedlayer_core::ToyTrainer::new(&plan, data(&clients)).unwrap();
+    let mut trainer = fedlayer_core::trainer::ToyTrainer::new(&plan, data(&clients)).unwrap();
     let initial = Arc::new(trainer.initial(Seed::new(3)).unwrap());
     let mut train = |round, client, params: Arc<Params>| {
         let seed = Seed::new(0);

@@ -1,7 +1,9 @@
 //! Barriers of a cohort: any number of models, against computations written out here.
 
 use fedlayer_core::{
-    BarrierKind, BarrierStudy, EndModel, Metric, Split,
+    barrier::{BarrierStudy, EndModel},
+    data::Split,
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
 };
 use proptest::prelude::*;
@@ -212,7 +214,7 @@ fn splits_do_not_mix() {
             let factor = if probe.split == Split::Train { 3.0 } else { 1.0 };
             let outcomes = product(probe.point.params().values());
             let losses = outcomes.iter().map(|outcome| factor * outcome.0).collect();
-            fedlayer_core::Evaluation { losses, correct: None }
+            fedlayer_core::trainer::Evaluation { losses, correct: None }
         })
         .collect();
     let rows = study.rows(&evaluations);

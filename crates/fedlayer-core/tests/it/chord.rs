@@ -2,7 +2,7 @@
 //! any network, because the output is affine in that layer's weights.
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, Metric,
+    record::{BarrierKind, BarrierRow, Metric},
     spec::{BarrierSpec, Baseline, Between, Weighting},
 };
 use proptest::prelude::*;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use fedlayer_core::{
-    BarrierKind, EndLosses, LayerSet, Metric, Mix, Seed,
+    Seed,
+    barrier::{EndLosses, target_sets},
+    model::{LayerSet, Mix},
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting},
-    target_sets,
 };
 use proptest::prelude::*;
 

@@ -3,9 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    Action, ClientId, Cohort, Event, Failure, Machine, Phase, Plan, Ticket, foreseen_failure,
+    Plan,
+    data::ClientId,
+    round::{Action, Cohort, Event, Failure, Machine, Phase, Ticket, foreseen_failure, stacks},
     spec::{Average, ClientsSpec, Rule, Weighting},
-    stacks,
 };
 use proptest::prelude::*;
 

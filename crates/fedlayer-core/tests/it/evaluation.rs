@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Evaluation, EvaluationRecord, Federation, LayerSet, Params, RoundEvaluation,
-    RoundRecord, Split, SummaryRow, spec::Weighting,
+    data::{ClientId, Split},
+    model::{LayerSet, Params},
+    record::{EvaluationRecord, RoundRecord, SummaryRow},
+    round::{Federation, RoundEvaluation},
+    spec::Weighting,
+    trainer::Evaluation,
 };
 use proptest::prelude::*;
 

@@ -3,9 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    BarrierKind, BarrierStudy, LayerSet, Metric, Mix, Params, Point, Seed, distance,
+    Seed,
+    barrier::{BarrierStudy, summarize},
+    model::{LayerSet, Mix, Params, Point, distance},
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
-    summarize,
 };
 use proptest::prelude::*;
 

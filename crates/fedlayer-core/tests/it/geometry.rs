@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, Metric, Params,
+    model::Params,
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, SetSpec, Weighting},
 };
 

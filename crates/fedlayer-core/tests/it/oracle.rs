@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_core::{
-    BarrierKind, BarrierStudy, Evaluation, LayerSet, Layout, Metric, Mix, Params, Point, Probe,
-    Seed, named_layers,
+    Seed,
+    barrier::BarrierStudy,
+    model::{LayerSet, Layout, Mix, Params, Point, named_layers},
+    record::{BarrierKind, Metric},
+    round::{update_weights, weighted_mean},
     spec::{BarrierSpec, Baseline, SetSpec, Weighting},
-    update_weights, weighted_mean,
+    trainer::{Evaluation, Probe},
 };
 use serde::Deserialize;
 

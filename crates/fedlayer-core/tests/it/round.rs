@@ -3,8 +3,12 @@
 use std::{fmt::Write, sync::Arc};
 
 use fedlayer_core::{
-    Action, ClientId, Event, Failure, Machine, Params, Phase, Plan, Ticket, Update,
+    Plan,
+    data::ClientId,
+    model::Params,
+    round::{Action, Event, Failure, Machine, Phase, Ticket},
     spec::ClientsSpec,
+    trainer::Update,
 };
 
 use crate::support::{layout, params, plan, update};

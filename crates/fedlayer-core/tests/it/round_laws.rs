@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Action, ClientId, Cohort, Event, Machine, Phase, Plan, Ticket};
+use fedlayer_core::{
+    Plan,
+    data::ClientId,
+    round::{Action, Cohort, Event, Machine, Phase, Ticket},
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -161,7 +165,7 @@ proptest! {
             }
             // A report for another ticket than an awaited one is refused and changes nothing; so is news of what is over.
             if let [Action::Refuse { refusal, .. }] = &actions[..] {
-                use fedlayer_core::Refusal::{OtherClient, Update};
+                use fedlayer_core::round::Refusal::{OtherClient, Update};
                 let awaited = matches!(refusal, OtherClient(_) | Update(_));
                 prop_assert!(awaited || unchanged(&machine), "{:?}", refusal);
             }

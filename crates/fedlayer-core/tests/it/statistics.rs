@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use fedlayer_core::{
-    ClientId, Federation, LayerSet, Layout, Ownership, Params, Role, Seed, TensorSpec,
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec},
+    round::Federation,
     spec::{Statistics, Weighting},
 };
 use proptest::prelude::*;

@@ -3,13 +3,17 @@
 use std::{fmt::Debug, sync::Arc};
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Evaluation, Examples, FederatedData,
-    Layout, Metric, Params, Plan, Probe, Seed, Update,
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Examples, FederatedData},
+    model::{Layout, Params},
+    record::{BarrierKind, BarrierRow, Metric},
     spec::{
         Average, BarrierSpec, Baseline, Between, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
         EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule, SetSpec, Sgd, SplitSpec,
         Statistics, StrategySpec, Toy, Weighting,
     },
+    trainer::{Evaluation, Probe, Update},
 };
 use proptest::prelude::*;
 

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Federation, LayerSchedule, Params,
-    Plan, Seed, Split, ToyTrainer, TrainJob, Trainer, Update,
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Split},
+    model::Params,
+    record::{BarrierKind, BarrierRow},
+    round::{Federation, LayerSchedule},
     spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Warmup, Weighting},
+    trainer::{ToyTrainer, TrainJob, Trainer, Update},
 };
 
 use crate::support::{bits, cohort, data, near, pairs, params, plan};
@@ -193,7 +198,8 @@ fn chord_barriers_of_the_toy_have_a_closed_form() {
             let spec = BarrierSpec { alpha: vec![0.25, 0.5, 0.75], ..spec };
             let (rows, _) = barriers(&spec, weighting);
             let norm = |set: &str, base: &str| {
-                let norms = rows.iter().filter(|row| row.metric == fedlayer_core::Metric::Norm);
+                let norms =
+                    rows.iter().filter(|row| row.metric == fedlayer_core::record::Metric::Norm);
                 let mut norms = norms.filter(|row| row.set == set && row.base == base);
                 norms.next().unwrap().value.unwrap()
             };

@@ -59,7 +59,7 @@ pub struct Conv {
     pub stride: usize,
     /// Zero padding on every side of the image.
     pub padding: usize,
-    /// Whether it has a bias.
+    /// If true, the layer has a bias.
     pub bias: bool,
     /// The distribution of the initial weights.
     pub init: Init,
@@ -74,7 +74,7 @@ pub struct Linear {
     pub in_features: usize,
     /// Output features.
     pub out_features: usize,
-    /// Whether it has a bias.
+    /// If true, the layer has a bias.
     pub bias: bool,
     /// The distribution of the initial weights.
     pub init: Init,

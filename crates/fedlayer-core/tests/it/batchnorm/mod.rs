@@ -6,8 +6,13 @@ mod case;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, ClientId, Federation, LayerSet, Metric, Mix, Params, ParamsError,
-    Point, Seed, UpdateError, distance, mean_model, spec::*, traffic, weighted_mean,
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Mix, Params, ParamsError, Point, distance},
+    record::{BarrierKind, BarrierRow, Metric},
+    round::{Federation, mean_model, traffic, weighted_mean},
+    spec::*,
+    trainer::UpdateError,
 };
 use serde_json::Value;
 
