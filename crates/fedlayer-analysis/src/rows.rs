@@ -29,14 +29,14 @@ pub(crate) fn set_seed(seed: Seed, set: &LayerSet) -> Seed {
 /// its standard error, in the order of their first rows. A mean over a value that was not finite is
 /// absent.
 pub(crate) fn over_draws(rows: &[AnalysisRow]) -> Vec<AnalysisRow> {
-    let mut place = BTreeMap::new();
+    let mut index = BTreeMap::new();
     let mut groups: Vec<(&AnalysisRow, Vec<f64>)> = Vec::new();
     for row in rows.iter().filter(|row| row.draw.is_some()) {
         let numbers = [row.alpha, row.beta, row.sigma].map(|number| number.map(f64::to_bits));
         let what = (row.split, row.metric, row.baseline, row.epoch);
         let key = (what, &row.kind, &row.set, &row.base, numbers);
         let next = groups.len();
-        let at = *place.entry(key).or_insert(next);
+        let at = *index.entry(key).or_insert(next);
         if at == next {
             groups.push((row, Vec::new()));
         }

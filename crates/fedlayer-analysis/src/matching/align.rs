@@ -62,7 +62,9 @@ pub enum AlignError {
         reason: ParamsError,
     },
     /// The number of permutations is wrong.
-    #[error("found {found} orders for the network's {groups} groups of units; give one for each")]
+    #[error(
+        "found {found} permutations for the network's {groups} groups of units; give one for each"
+    )]
     Groups {
         /// The number of given permutations.
         found: usize,
@@ -70,7 +72,7 @@ pub enum AlignError {
         groups: usize,
     },
     /// A permutation has the wrong number of units.
-    #[error("found an order of {found} units for the group of `{group}`, which has {units}")]
+    #[error("found a permutation of {found} units for the group of `{group}`, which has {units}")]
     Units {
         /// The group.
         group: LayerName,

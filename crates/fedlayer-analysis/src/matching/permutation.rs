@@ -45,7 +45,7 @@ impl Permutation {
 
     /// Returns whether it is the identity.
     pub fn is_identity(&self) -> bool {
-        self.0.iter().enumerate().all(|(place, &source)| place == source)
+        self.0.iter().enumerate().all(|(position, &source)| position == source)
     }
 
     /// Composes two permutations of the same number of units: this one, then `next`.
@@ -57,9 +57,9 @@ impl Permutation {
     /// Returns the inverse permutation.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let mut places = vec![0; self.0.len()];
-        self.0.iter().enumerate().for_each(|(place, &source)| places[source] = place);
-        Self(places)
+        let mut positions = vec![0; self.0.len()];
+        self.0.iter().enumerate().for_each(|(position, &source)| positions[source] = position);
+        Self(positions)
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn orders_follow_one_another() {
         let (a, b) = (Permutation(vec![2, 0, 1]), Permutation(vec![1, 0, 2]));
-        assert_eq!(a.then(&b).sources(), [0, 2, 1], "the second takes places of the first");
+        assert_eq!(a.then(&b).sources(), [0, 2, 1], "the second takes positions of the first");
         let random = Permutation::random(20, &mut Seed::new(1).generator());
         assert!(!random.is_identity());
         assert!(random.then(&random.inverse()).is_identity());

@@ -43,7 +43,8 @@ pub(crate) fn measure(
     let after = TrainedModel { params: laid_out.into(), history: Vec::new(), ..second.clone() };
     let mut rows = drift(second, &after, losses)?;
     for (group, order) in symmetry.groups().iter().zip(&found.permutations) {
-        let moved = order.sources().iter().enumerate().filter(|(place, source)| place != *source);
+        let moved =
+            order.sources().iter().enumerate().filter(|(position, source)| position != *source);
         let row = AnalysisRow::new("units", &group.name, second.id);
         rows.push(row.value(moved.count() as f64));
     }

@@ -8,7 +8,7 @@
 //!   and after its local training.
 //! * [`BarrierStudy`]: the probes of a round, each once; its `rows` are made in `rows.rs` and, for
 //!   values that need no data, in `geometry_rows.rs`.
-//! * [`summarize`]: the barriers that tables show.
+//! * [`summarize`]: the barriers that tables show; [`is_misleading`]: when to warn about them.
 
 mod baseline;
 mod direction;
@@ -18,9 +18,11 @@ mod rows;
 mod study;
 mod summary;
 mod target_sets;
+mod warning;
 
 pub use baseline::{EndLosses, differences};
 pub use direction::EndModel;
 pub use study::BarrierStudy;
 pub use summary::summarize;
 pub use target_sets::{TargetSet, target_sets};
+pub use warning::is_misleading;

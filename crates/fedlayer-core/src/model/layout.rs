@@ -152,7 +152,7 @@ pub enum LayoutError {
     #[error("the model has no tensors; it needs at least one")]
     Empty,
     /// The tensors of a layer are not adjacent, or a tensor is named twice.
-    #[error("tensor `{0}` is named twice, or stands apart from the other tensors of its layer")]
+    #[error("tensor `{0}` is named twice, or is not adjacent to the other tensors of its layer")]
     Scattered(String),
     /// A tensor has no values.
     #[error("tensor `{name}` has shape {shape:?}; every dimension must be at least 1")]

@@ -7,24 +7,32 @@ use std::borrow::Cow;
 /// that reverse the direction of text, and invisible characters cannot: a terminal obeys them, or
 /// two different names look alike.
 pub fn is_printable(c: char) -> bool {
-    !c.is_control() && !breaks_a_line(c) && !turns_text(c) && !takes_no_room(c)
+    !c.is_control() && !is_line_break(c) && !is_bidi_control(c) && !is_invisible(c)
 }
 
 /// Returns whether a character is Unicode's line or paragraph separator.
-fn breaks_a_line(c: char) -> bool {
+fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Returns whether a character is a mark, embedding, override or isolate of Unicode's bidirectional
 /// algorithm.
-fn turns_text(c: char) -> bool {
+fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Returns whether a character is invisible: a soft hyphen, zero-width space, joiner, invisible
 /// operator or byte order mark. Accents are visible: they change the letter before them.
-fn takes_no_room(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200d}'
+            | '\u{2060}'..='\u{2065}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{feff}'
+    )
 }
 
 /// Replaces every character that cannot be shown by its escape (`\u001b`), as in JSON and TOML.

@@ -97,9 +97,10 @@ fn layers(
     let moved = column(1.0);
     let one = way.iter().map(|&share| at("path-layers", &column(share), 0.0));
     let then = way[1..].iter().map(|&share| at("path-layers", &moved, share));
-    let places = [(base, 0.0), (other, 1.0)];
-    let models = places
-        .map(|(model, place)| (row("model", "none", model.id, place, Some(place)), model.point()));
+    let positions = [(base, 0.0), (other, 1.0)];
+    let models = positions.map(|(model, position)| {
+        (row("model", "none", model.id, position, Some(position)), model.point())
+    });
     // The other model is on the plane only if the two sets contain all layers.
     let on_plane =
         if first.len() + second.len() == model_set.layout().layers().len() { 2 } else { 1 };

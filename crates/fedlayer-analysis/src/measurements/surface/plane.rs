@@ -35,12 +35,12 @@ pub(super) fn measure(
         (row("model", "none", name, alpha, Some(beta)), Point::Model(params.clone()))
     });
     let side = |of: fn((f64, f64)) -> f64| {
-        let places = plane.positions().map(of);
-        let from = places.into_iter().fold(f64::INFINITY, f64::min);
-        let to = places.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let positions = plane.positions().map(of);
+        let from = positions.into_iter().fold(f64::INFINITY, f64::min);
+        let to = positions.into_iter().fold(f64::NEG_INFINITY, f64::max);
         axis(spec.points, from - spec.beyond, to + spec.beyond)
     };
-    let (alphas, betas) = (side(|place| place.0), side(|place| place.1));
+    let (alphas, betas) = (side(|position| position.0), side(|position| position.1));
     let at = |alpha, beta| {
         (row("plane", "all", first.id, alpha, Some(beta)), Point::Model(plane.at(alpha, beta)))
     };
@@ -86,11 +86,11 @@ impl<'a> Plane<'a> {
             let [a, b, c] = models.map(|model| f64::from(model.values()[at]));
             (b - a, c - a)
         };
-        let places = || set.trained().iter().cloned().flatten();
+        let positions = || set.trained().iter().cloned().flatten();
         let (vu, uu) =
-            places().map(steps).fold((0.0, 0.0), |(vu, uu), (u, v)| (vu + v * u, uu + u * u));
+            positions().map(steps).fold((0.0, 0.0), |(vu, uu), (u, v)| (vu + v * u, uu + u * u));
         let foot = vu / uu;
-        let ww: f64 = places().map(steps).map(|(u, v)| (v - foot * u).powi(2)).sum();
+        let ww: f64 = positions().map(steps).map(|(u, v)| (v - foot * u).powi(2)).sum();
         let height = (ww / uu).sqrt();
         // If the three models are on one line, only rounding is left of the second axis.
         if !height.is_finite() || height < f64::from(f32::EPSILON) {

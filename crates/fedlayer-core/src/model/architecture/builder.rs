@@ -83,11 +83,11 @@ impl Builder {
         &mut self,
         name: impl Into<String>,
         out_channels: usize,
-        square: ConvShape,
+        conv: ConvShape,
     ) -> Result<&mut Self, ArchitectureError> {
         let name = name.into();
         let (in_channels, height, width) = self.image(&name)?;
-        let ConvShape { kernel, stride, padding, bias, init } = square;
+        let ConvShape { kernel, stride, padding, bias, init } = conv;
         let (height, width) = (height + 2 * padding, width + 2 * padding);
         if kernel > height || kernel > width {
             let reason = format!("its kernel of {kernel} is larger than the padded image");
@@ -207,7 +207,7 @@ impl Builder {
         self.shape = match kind {
             PoolKind::Adaptive => vec![channels, kernel, kernel],
             _ if kernel > height || kernel > width => {
-                let reason = format!("its square of {kernel} is larger than the image");
+                let reason = format!("its window of {kernel} is larger than the image");
                 return Err(self.misfit("`pool`", reason));
             }
             _ => vec![channels, (height - kernel) / stride + 1, (width - kernel) / stride + 1],
@@ -227,7 +227,7 @@ impl Builder {
         let mut other = Self::new(&self.shape);
         shortcut(&mut other, &inner.shape)?;
         if inner.shape != other.shape {
-            let reason = format!("its layers put out {:?}", inner.shape);
+            let reason = format!("the output of its layers has shape {:?}", inner.shape);
             return Err(self.misfit("`residual`", reason));
         }
         self.shape = inner.shape;

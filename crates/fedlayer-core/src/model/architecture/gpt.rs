@@ -17,8 +17,8 @@ pub(super) fn gpt(gpt: &Gpt, data: &DataFacts) -> Result<Architecture, Architect
         return Err(ArchitectureError::Input { model: "gpt", takes, found: data.shape.clone() });
     };
     if data.targets != context {
-        let gives = "one label for each token of";
-        return Err(ArchitectureError::Targets { model: "gpt", gives, found: data.targets });
+        let predicts = "one label per token of an example";
+        return Err(ArchitectureError::Targets { model: "gpt", predicts, found: data.targets });
     }
     let (width, heads, vocabulary) = (gpt.width as usize, gpt.heads as usize, data.classes);
     if !width.is_multiple_of(heads) {

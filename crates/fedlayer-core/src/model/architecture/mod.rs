@@ -51,12 +51,12 @@ pub enum ArchitectureError {
         found: Vec<usize>,
     },
     /// The model predicts one label per example and the data have several, or the other way round.
-    #[error("`{model}` gives {gives} an example; this data has {found}")]
+    #[error("`{model}` predicts {predicts}; this data has {found}")]
     Targets {
         /// The model.
         model: &'static str,
         /// The labels that it predicts.
-        gives: &'static str,
+        predicts: &'static str,
         /// The number of labels of an example.
         found: usize,
     },

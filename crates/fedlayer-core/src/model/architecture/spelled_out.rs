@@ -57,8 +57,8 @@ fn put(
             let ConvSpec { out_channels, kernel, stride, padding, bias, name } = conv;
             let (stride, padding, bias) = (*stride as usize, *padding as usize, *bias);
             let name = named(name.as_ref(), "conv", &mut counts.conv);
-            let square = ConvShape { stride, padding, bias, ..ConvShape::of(*kernel as usize) };
-            net.conv(name, *out_channels as usize, square)?
+            let shape = ConvShape { stride, padding, bias, ..ConvShape::of(*kernel as usize) };
+            net.conv(name, *out_channels as usize, shape)?
         }
         LayerSpec::Linear(LinearSpec { out_features, bias, name }) => {
             let name = named(name.as_ref(), "fc", &mut counts.linear);

@@ -68,19 +68,19 @@ pub(super) fn pfl_cnn(data: &DataFacts) -> Result<Architecture, ArchitectureErro
 /// activations and pools.
 pub(super) fn vgg_11(vgg: &Vgg, data: &DataFacts) -> Result<Architecture, ArchitectureError> {
     let mut net = images("vgg-11", data)?;
-    let mut place = 0;
+    let mut index = 0;
     for stage in [&[64][..], &[128], &[256, 256], &[512, 512], &[512, 512]] {
         for &channels in stage {
             // He's initialisation (He et al. 2015), as in torchvision: with smaller weights, the
             // product of eleven layers would vanish.
             let deviation = (2.0 / (9 * channels) as f64).sqrt();
-            let square = ConvShape { init: Init::Normal(deviation), ..ConvShape::same(3) };
-            net.conv(format!("features.{place}"), channels, square)?;
+            let conv = ConvShape { init: Init::Normal(deviation), ..ConvShape::same(3) };
+            net.conv(format!("features.{index}"), channels, conv)?;
             net.activation(Activation::Relu);
-            place += 2;
+            index += 2;
         }
         net.pool(PoolKind::Max, 2, 2)?;
-        place += 1;
+        index += 1;
     }
     net.pool(PoolKind::Adaptive, vgg.pool as usize, 1)?.flatten();
     for name in ["classifier.0", "classifier.3"] {
@@ -105,6 +105,8 @@ pub(super) fn images(model: &'static str, data: &DataFacts) -> Result<Builder, A
 pub(super) fn one_label(model: &'static str, data: &DataFacts) -> Result<(), ArchitectureError> {
     match data.targets {
         1 => Ok(()),
-        found => Err(ArchitectureError::Targets { model, gives: "one label", found }),
+        found => {
+            Err(ArchitectureError::Targets { model, predicts: "one label per example", found })
+        }
     }
 }
