@@ -22,7 +22,7 @@ pub(crate) struct Curvature<'a, 'b> {
 }
 
 /// A direction, and where it lies.
-pub(crate) type Placed<'a> = (&'a Coordinates, Vec<f64>);
+pub(crate) type LayerDirection<'a> = (&'a Coordinates, Vec<f64>);
 
 impl Curvature<'_, '_> {
     /// H·v on the coordinates of each direction v. `(n)` each
@@ -30,21 +30,23 @@ impl Curvature<'_, '_> {
     /// Directions are rounded to `f32`, in which models are differentiated.
     pub(crate) fn products(
         &mut self,
-        directions: &[Placed<'_>],
+        directions: &[LayerDirection<'_>],
     ) -> Result<Vec<Vec<f64>>, AnalysisError> {
         let mut products = Vec::with_capacity(directions.len());
-        self.each(directions, |(place, _), _, product| products.push(place.part(product)))?;
+        self.each(directions, |(coordinates, _), _, product| {
+            products.push(coordinates.part(product))
+        })?;
         Ok(products)
     }
 
     /// ⟨g, v⟩ with the gradient g, and ⟨v, H·v⟩, of each direction v.
     pub(crate) fn slopes_and_forms(
         &mut self,
-        directions: &[Placed<'_>],
+        directions: &[LayerDirection<'_>],
     ) -> Result<Vec<(f64, f64)>, AnalysisError> {
         let mut found = Vec::with_capacity(directions.len());
-        self.each(directions, |(place, v), gradient, product| {
-            found.push((dot(&place.part(gradient), v), dot(&place.part(product), v)));
+        self.each(directions, |(coordinates, v), gradient, product| {
+            found.push((dot(&coordinates.part(gradient), v), dot(&coordinates.part(product), v)));
         })?;
         Ok(found)
     }
@@ -52,12 +54,14 @@ impl Curvature<'_, '_> {
     /// Hands over every direction with the gradient and its product, both over all parameters. Some are held at once.
     fn each(
         &mut self,
-        directions: &[Placed<'_>],
-        mut found: impl FnMut(&Placed<'_>, &[f64], &[f64]),
+        directions: &[LayerDirection<'_>],
+        mut found: impl FnMut(&LayerDirection<'_>, &[f64], &[f64]),
     ) -> Result<(), AnalysisError> {
         for some in directions.chunks(at_once(self.parameters)) {
-            let along: Vec<Vec<f32>> =
-                some.iter().map(|(place, v)| place.embedded(v, self.parameters)).collect();
+            let along: Vec<Vec<f32>> = some
+                .iter()
+                .map(|(coordinates, v)| coordinates.embedded(v, self.parameters))
+                .collect();
             let derivatives = self.losses.differentiate(&self.point, self.split, &along)?;
             for (direction, product) in some.iter().zip(&derivatives.products) {
                 found(direction, &derivatives.gradient, product);
@@ -69,7 +73,7 @@ impl Curvature<'_, '_> {
     /// ⟨v, H·v⟩ of each of `count` directions, some of which are held at once.
     pub(crate) fn forms(
         &mut self,
-        place: &Coordinates,
+        coordinates: &Coordinates,
         count: usize,
         direction: impl Fn(usize) -> Vec<f64>,
     ) -> Result<Vec<f64>, AnalysisError> {
@@ -77,7 +81,8 @@ impl Curvature<'_, '_> {
         let most = at_once(self.parameters);
         for first in (0..count).step_by(most) {
             let some = first..count.min(first + most);
-            let directions: Vec<Placed<'_>> = some.map(|at| (place, direction(at))).collect();
+            let directions: Vec<LayerDirection<'_>> =
+                some.map(|at| (coordinates, direction(at))).collect();
             let products = self.products(&directions)?;
             let pairs = directions.iter().zip(&products);
             forms.extend(pairs.map(|((_, v), product)| dot(v, product)));

@@ -47,27 +47,27 @@ use crate::{
 /// When the subject lacks what the measurement needs, a split has no examples, or the trainer fails.
 pub fn analyze(
     measure: &Measurement,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     splits: &[SplitSpec],
     seed: Seed,
     trainer: &mut dyn Trainer,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    subject.check()?;
+    model_set.check()?;
     let seed = seed.child("analysis").child(measure.word());
     let mut losses = Losses::new(trainer, splits);
     let mut rows = match measure {
-        Measurement::Barriers(spec) => barriers::measure(spec, subject, seed, &mut losses),
-        Measurement::Cumulative(spec) => cumulative::measure(spec, subject, seed, &mut losses),
-        Measurement::Window(spec) => window::measure(spec, subject, seed, &mut losses),
-        Measurement::Robustness(spec) => robustness::measure(spec, subject, seed, &mut losses),
-        Measurement::Subspace(spec) => subspace::measure(spec, subject, seed, &mut losses),
-        Measurement::Criticality(spec) => criticality::measure(spec, subject, seed, &mut losses),
-        Measurement::Flatness(spec) => flatness::measure(spec, subject, seed, &mut losses),
-        Measurement::Hessian(spec) => hessian::measure(spec, subject, seed, &mut losses),
-        Measurement::Surface(spec) => surface::measure(spec, subject, seed, &mut losses),
-        Measurement::Predict(spec) => predict::measure(spec, subject, &mut losses),
-        Measurement::Align(spec) => align::measure(spec, subject, seed, &mut losses),
+        Measurement::Barriers(spec) => barriers::measure(spec, model_set, seed, &mut losses),
+        Measurement::Cumulative(spec) => cumulative::measure(spec, model_set, seed, &mut losses),
+        Measurement::Window(spec) => window::measure(spec, model_set, seed, &mut losses),
+        Measurement::Robustness(spec) => robustness::measure(spec, model_set, seed, &mut losses),
+        Measurement::Subspace(spec) => subspace::measure(spec, model_set, seed, &mut losses),
+        Measurement::Criticality(spec) => criticality::measure(spec, model_set, seed, &mut losses),
+        Measurement::Flatness(spec) => flatness::measure(spec, model_set, seed, &mut losses),
+        Measurement::Hessian(spec) => hessian::measure(spec, model_set, seed, &mut losses),
+        Measurement::Surface(spec) => surface::measure(spec, model_set, seed, &mut losses),
+        Measurement::Predict(spec) => predict::measure(spec, model_set, &mut losses),
+        Measurement::Align(spec) => align::measure(spec, model_set, seed, &mut losses),
     }?;
-    rows.iter_mut().for_each(|row| row.round = subject.round);
+    rows.iter_mut().for_each(|row| row.round = model_set.round);
     Ok(rows)
 }

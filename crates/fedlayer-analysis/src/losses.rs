@@ -22,7 +22,7 @@ pub(crate) struct Losses<'a> {
 
 /// What was found at one point on one split: per metric, one value an example.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct PointLosses {
     /// Losses; then errors in percent, where the model classifies.
     pub(crate) metrics: Vec<(Metric, Vec<f64>)>,
 }
@@ -59,7 +59,7 @@ impl<'a> Losses<'a> {
     pub(crate) fn visit<T>(
         &mut self,
         asked: impl IntoIterator<Item = (T, Point)>,
-        mut found: impl FnMut(&T, SplitSpec, Seen),
+        mut found: impl FnMut(&T, SplitSpec, PointLosses),
     ) -> Result<(), AnalysisError> {
         let most = at_once(self.trainer.layout().value_count());
         let mut asked = asked.into_iter();
@@ -77,7 +77,7 @@ impl<'a> Losses<'a> {
             for (at, tag) in tags.iter().enumerate() {
                 for (s, &split) in self.splits.iter().enumerate() {
                     let evaluation = mem::take(&mut evaluations[s * tags.len() + at]);
-                    found(tag, split, Seen::new(evaluation));
+                    found(tag, split, PointLosses::new(evaluation));
                 }
             }
         }
@@ -109,7 +109,7 @@ impl<'a> Losses<'a> {
     }
 }
 
-impl Seen {
+impl PointLosses {
     fn new(mut evaluation: Evaluation) -> Self {
         let losses = mem::take(&mut evaluation.losses);
         let mut metrics = vec![(Metric::Loss, losses.into_iter().map(f64::from).collect())];

@@ -2,7 +2,7 @@
 
 use fedlayer_core::{
     Seed,
-    model::{LayerName, LayerSet, Layout, Params, ParamsError, distance},
+    model::{LayerName, LayerSet, Layout, Params, ParamsError, TensorSpec, distance},
 };
 use thiserror::Error;
 
@@ -138,21 +138,13 @@ impl Symmetry {
     }
 }
 
-/// Checks that a model has the network's tensors. Whose the running statistics are makes no difference.
+/// Checks that a model has the tensors of the network, whoever owns its running statistics.
 fn check(network: &Layout, found: &Layout, model: &'static str) -> Result<(), AlignError> {
-    let (mut expected, mut found) = (network.tensors(), found.tensors());
-    loop {
-        let said = |tensor: Option<&fedlayer_core::model::TensorSpec>| match tensor {
-            Some(tensor) => format!("`{}` of shape {:?}", tensor.name, tensor.shape),
-            None => "no further tensor".to_owned(),
-        };
-        match (expected.next(), found.next()) {
-            (None, None) => return Ok(()),
-            (expected, found) if expected == found => {}
-            (expected, found) => {
-                let (expected, found) = (said(expected), said(found));
-                return Err(AlignError::Tensor { model, found, expected });
-            }
-        }
-    }
+    let Some(difference) = network.first_difference(found) else { return Ok(()) };
+    let shown = |tensor: Option<&TensorSpec>| match tensor {
+        Some(tensor) => format!("`{}` of shape {:?}", tensor.name, tensor.shape),
+        None => "no further tensor".to_owned(),
+    };
+    let (expected, found) = (shown(difference.expected), shown(difference.found));
+    Err(AlignError::Tensor { model, found, expected })
 }

@@ -56,7 +56,7 @@ pub(super) fn match_weights(
     let permutations = symmetry.groups().iter().map(|group| Permutation::identity(group.units));
     let permutations = permutations.collect();
     let here = Matching { params: moved.clone(), permutations, passes: 0, before, after: before };
-    let search = Search { symmetry, fixed, progress };
+    let search = MatchSearch { symmetry, fixed, progress };
     let (mut first, mut second) = (here.clone(), here);
     search.descend(&mut first, seed.child("as it is"));
     search.read_off(&mut second);
@@ -68,13 +68,13 @@ pub(super) fn match_weights(
 }
 
 /// What a search does not change.
-struct Search<'a> {
+struct MatchSearch<'a> {
     symmetry: &'a Symmetry,
     fixed: &'a Params,
     progress: f64,
 }
 
-impl Search<'_> {
+impl MatchSearch<'_> {
     /// Orders one group after the other, from the input, by the tensors that change with it and else only with groups that have been ordered.
     fn read_off(&self, found: &mut Matching) {
         let groups = self.symmetry.groups();

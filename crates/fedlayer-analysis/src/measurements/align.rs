@@ -25,12 +25,12 @@ use crate::{
 /// * kind `units`, set = a group's first layer: how many of its units changed their place.
 pub(crate) fn measure(
     spec: &Align,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let (first, second) = subject.pair("align")?;
-    let network = subject.architecture.as_ref().ok_or(AnalysisError::NoNetwork)?;
+    let (first, second) = model_set.pair("align")?;
+    let network = model_set.architecture.as_ref().ok_or(AnalysisError::NoNetwork)?;
     let symmetry = Symmetry::of(network)?;
     let found = align(&symmetry, &first.params, &second.params, seed.child("matching"))?;
     // In the models' own layout, which says whose the running statistics are.
@@ -46,7 +46,7 @@ pub(crate) fn measure(
     let barriers = halves(spec.sets.clone(), &Baseline::ALL, losses);
     for (variant, second) in [("before", second), ("after", &after)] {
         let models = vec![first.clone(), second.clone()];
-        let pair = ModelSet { models, ..subject.clone() };
+        let pair = ModelSet { models, ..model_set.clone() };
         let all = study(&barriers, &pair, seed, losses)?;
         let kept = all.into_iter().filter(|row| row.metric != Some(Metric::Cosine));
         rows.extend(kept.map(|row| AnalysisRow { variant: Some(variant.to_owned()), ..row }));

@@ -13,11 +13,11 @@ use crate::{
 /// Barriers of layer sets, into every model from every other one, or from the mean of all.
 pub(crate) fn measure(
     spec: &Barriers,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    subject.pair("barriers")?;
+    model_set.pair("barriers")?;
     study(
         &BarrierSpec {
             every: 1,
@@ -28,7 +28,7 @@ pub(crate) fn measure(
             between: spec.between,
             twins: spec.twins,
         },
-        subject,
+        model_set,
         seed,
         losses,
     )

@@ -26,13 +26,13 @@ use crate::{
 /// * `criticality`: see [`module`].
 pub(crate) fn measure(
     spec: &Criticality,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let initial = subject.initial.as_ref().ok_or(NoInitialModel { measure: "criticality" })?;
-    let layers = subject.layers();
-    let models = &subject.models;
+    let initial = model_set.initial.as_ref().ok_or(NoInitialModel { measure: "criticality" })?;
+    let layers = model_set.layers();
+    let models = &model_set.models;
     let ends =
         models.iter().map(|model| (AnalysisRow::new("end", "none", model.id), model.point()));
     let mut rows = losses.rows(ends)?;
@@ -48,7 +48,7 @@ pub(crate) fn measure(
         });
         rows.extend(losses.rows(asked)?);
     }
-    let redrawn = redrawn(spec, subject, &layers, seed.child("redrawn"), losses)?;
+    let redrawn = redrawn(spec, model_set, &layers, seed.child("redrawn"), losses)?;
     rows.extend(over_draws(&redrawn));
     rows.extend(redrawn);
     for model in models {
@@ -61,7 +61,7 @@ pub(crate) fn measure(
 
 fn redrawn(
     spec: &Criticality,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     layers: &[LayerSet],
     seed: Seed,
     losses: &mut Losses<'_>,
@@ -69,7 +69,7 @@ fn redrawn(
     let mut rows = Vec::new();
     for draw in 0..spec.draws {
         let fresh = Arc::new(losses.trainer().initial(seed.index(draw.into()))?);
-        let asked = subject.models.iter().flat_map(|model| {
+        let asked = model_set.models.iter().flat_map(|model| {
             let fresh = &fresh;
             layers.iter().map(move |layer| {
                 let row = AnalysisRow::new("redrawn", layer, model.id);
@@ -97,12 +97,12 @@ fn module(
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let place = Coordinates::of(layer);
-    if place.len() == 0 {
+    let coordinates = Coordinates::of(layer);
+    if coordinates.len() == 0 {
         return Ok(Vec::new());
     }
-    let own = norm(&place.values(&model.params)) / (place.len() as f64).sqrt();
-    let distance = norm(&place.difference(initial, &model.params));
+    let own = norm(&coordinates.values(&model.params)) / (coordinates.len() as f64).sqrt();
+    let distance = norm(&coordinates.difference(initial, &model.params));
     // (α, σ), σ as it is.
     let grid: Vec<(f64, f64)> = spec
         .alpha
@@ -113,10 +113,10 @@ fn module(
     let mut found: BTreeMap<(SplitSpec, Option<usize>), Vec<f64>> = BTreeMap::new();
     let noisy = grid.iter().enumerate().flat_map(|(at, &(alpha, sigma))| {
         let part_way = model.toward(initial, layer, 1.0 - alpha).params();
-        let (place, layer) = (&place, &layer);
+        let (coordinates, layer) = (&coordinates, &layer);
         (0..spec.draws).map(move |draw| {
-            let noise = place.gaussian(&mut seed.index(draw.into()).generator());
-            let noisy = place.moved(&part_way, &noise, sigma);
+            let noise = coordinates.gaussian(&mut seed.index(draw.into()).generator());
+            let noisy = coordinates.moved(&part_way, &noise, sigma);
             (Some(at), model.toward(&noisy, layer, 1.0))
         })
     });

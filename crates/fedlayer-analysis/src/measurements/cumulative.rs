@@ -16,11 +16,11 @@ use crate::{
 /// Barriers of sets that grow by one layer at a time; the full one beside them.
 pub(crate) fn measure(
     spec: &Cumulative,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    subject.pair("cumulative")?;
+    model_set.pair("cumulative")?;
     let order = |order: &Order| match order {
         Order::Shallow => SetSpec::Shallow,
         Order::Deep => SetSpec::Deep,
@@ -28,5 +28,5 @@ pub(crate) fn measure(
         Order::Alternating => SetSpec::Alternating,
     };
     let sets = spec.orders.iter().map(order).chain([SetSpec::Full]).collect();
-    study(&halves(sets, &spec.baselines, losses), subject, seed, losses)
+    study(&halves(sets, &spec.baselines, losses), model_set, seed, losses)
 }

@@ -29,17 +29,17 @@ use crate::{
 /// κ does not change when a layer is scaled up and the next one down. Layers without a matrix are left out; a bias takes no part.
 pub(crate) fn measure(
     spec: &Flatness,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let mut rows = Vec::new();
-    for model in subject.models.iter().take(2) {
+    for model in model_set.models.iter().take(2) {
         for split in losses.splits() {
-            let parameters = subject.layout().value_count();
+            let parameters = model_set.layout().value_count();
             let mut curvature = Curvature { losses, point: model.point(), split, parameters };
-            for set in subject.layers() {
-                let Some(weight) = weight(subject.layout(), &set) else { continue };
+            for set in model_set.layers() {
+                let Some(weight) = weight(model_set.layout(), &set) else { continue };
                 let seed = set_seed(seed.child("base").index(model.id.0.into()), &set);
                 let matrix = Matrix::of(&model.params, weight);
                 let kappa = kappa(spec, &matrix, seed, &mut curvature)?;
@@ -66,16 +66,16 @@ fn kappa(
     let exact = m.checked_mul(m).filter(|&directions| directions <= spec.draws as usize);
     if let Some(directions) = exact {
         let column = |at: usize| matrix.moved_column(at / m, at % m);
-        let forms = curvature.forms(&matrix.place, directions, column)?;
+        let forms = curvature.forms(&matrix.coordinates, directions, column)?;
         return Ok(Estimate { value: Estimate::of(&[forms.iter().sum()]).value, std_error: None });
     }
     let draw = |draw: usize| matrix.times_signs(seed.index(draw as u64));
-    Ok(Estimate::of(&curvature.forms(&matrix.place, spec.draws as usize, draw)?))
+    Ok(Estimate::of(&curvature.forms(&matrix.coordinates, spec.draws as usize, draw)?))
 }
 
 /// A layer's weight as a matrix of neurons.
 struct Matrix {
-    place: Coordinates,
+    coordinates: Coordinates,
     values: Vec<f64>, // (k, m)
     /// m
     width: usize,
@@ -83,9 +83,9 @@ struct Matrix {
 
 impl Matrix {
     fn of(params: &Params, weight: &TensorSpec) -> Self {
-        let place = Coordinates::of_range(weight.range.clone());
+        let coordinates = Coordinates::of_range(weight.range.clone());
         let width = weight.range.len() / weight.shape[0];
-        Self { values: place.values(params), place, width }
+        Self { values: coordinates.values(params), coordinates, width }
     }
 
     /// 0 but for column `to`, which is W's column `from`. `(k, m)`

@@ -3,7 +3,7 @@
 use fedlayer_core::{Estimate, Seed, model::LayerSet, record::AnalysisRow, spec::Hessian};
 
 use crate::{
-    curvature::{Curvature, Placed, sign},
+    curvature::{Curvature, LayerDirection, sign},
     error::AnalysisError,
     linalg::{Coordinates, dot, norm, unit},
     losses::Losses,
@@ -20,26 +20,27 @@ use crate::{
 /// * kind `residual`: ‖Hv − λv‖ for the unit vector v of `top`. An eigenvalue of H is within it; where it is not small against λ, the iteration needs more `steps`.
 pub(crate) fn measure(
     spec: &Hessian,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let sets = subject.layers_and_whole();
-    let places = sets.iter().map(|set| (set, Coordinates::of(set)));
-    let places: Vec<Layer<'_>> = places.filter(|(_, place)| place.len() > 0).collect();
+    let sets = model_set.layers_and_whole();
+    let blocks = sets.iter().map(|set| (set, Coordinates::of(set)));
+    let blocks: Vec<LayerBlock<'_>> =
+        blocks.filter(|(_, coordinates)| coordinates.len() > 0).collect();
     let mut rows = Vec::new();
-    for model in subject.models.iter().take(2) {
+    for model in model_set.models.iter().take(2) {
         for split in losses.splits() {
-            let parameters = subject.layout().value_count();
+            let parameters = model_set.layout().value_count();
             let mut curvature = Curvature { losses, point: model.point(), split, parameters };
             let row = |kind, set: &LayerSet| loss_row(kind, set, model.id, split);
             let seed = seed.child("base").index(model.id.0.into());
-            for (set, place) in &places {
+            for (set, coordinates) in &blocks {
                 let estimate =
-                    trace(spec, place, set_seed(seed.child("trace"), set), &mut curvature)?;
+                    trace(spec, coordinates, set_seed(seed.child("trace"), set), &mut curvature)?;
                 rows.push(row("trace", set).estimate(estimate));
             }
-            for ((set, _), top) in places.iter().zip(tops(spec, &places, seed, &mut curvature)?) {
+            for ((set, _), top) in blocks.iter().zip(tops(spec, &blocks, seed, &mut curvature)?) {
                 rows.push(row("top", set).value(top.eigenvalue));
                 rows.push(row("residual", set).value(top.residual));
             }
@@ -49,18 +50,18 @@ pub(crate) fn measure(
 }
 
 /// A layer set, and where its trained values lie.
-type Layer<'a> = (&'a LayerSet, Coordinates);
+type LayerBlock<'a> = (&'a LayerSet, Coordinates);
 
 fn trace(
     spec: &Hessian,
-    place: &Coordinates,
+    coordinates: &Coordinates,
     seed: Seed,
     curvature: &mut Curvature<'_, '_>,
 ) -> Result<Estimate, AnalysisError> {
-    let n = place.len();
+    let n = coordinates.len();
     if n <= spec.draws as usize {
         let axis = |at| (0..n).map(|value| f64::from(u8::from(value == at))).collect();
-        let diagonal = curvature.forms(place, n, axis)?;
+        let diagonal = curvature.forms(coordinates, n, axis)?;
         return Ok(Estimate {
             value: Estimate::of(&[diagonal.iter().sum()]).value,
             std_error: None,
@@ -70,11 +71,11 @@ fn trace(
         let mut generator = seed.index(draw as u64).generator();
         (0..n).map(|_| sign(&mut generator)).collect()
     };
-    Ok(Estimate::of(&curvature.forms(place, spec.draws as usize, draw)?))
+    Ok(Estimate::of(&curvature.forms(coordinates, spec.draws as usize, draw)?))
 }
 
 /// Where a power iteration stands.
-struct Top {
+struct PowerIteration {
     /// A unit vector. `(n)`
     vector: Vec<f64>,
     /// λ = ⟨v, Hv⟩.
@@ -84,9 +85,9 @@ struct Top {
     done: bool,
 }
 
-impl Top {
-    fn start(place: &Coordinates, seed: Seed) -> Self {
-        let vector = unit(place.gaussian(&mut seed.generator())).unwrap_or_default();
+impl PowerIteration {
+    fn start(coordinates: &Coordinates, seed: Seed) -> Self {
+        let vector = unit(coordinates.gaussian(&mut seed.generator())).unwrap_or_default();
         Self { vector, eigenvalue: 0.0, residual: 0.0, done: false }
     }
 
@@ -111,16 +112,18 @@ impl Top {
 /// The power iterations of all layers side by side, so that each step differentiates once for all of them.
 fn tops(
     spec: &Hessian,
-    places: &[Layer<'_>],
+    blocks: &[LayerBlock<'_>],
     seed: Seed,
     curvature: &mut Curvature<'_, '_>,
-) -> Result<Vec<Top>, AnalysisError> {
-    let start = |(set, place): &Layer<'_>| Top::start(place, set_seed(seed.child("top"), set));
-    let mut tops: Vec<Top> = places.iter().map(start).collect();
+) -> Result<Vec<PowerIteration>, AnalysisError> {
+    let start = |(set, coordinates): &LayerBlock<'_>| {
+        PowerIteration::start(coordinates, set_seed(seed.child("top"), set))
+    };
+    let mut tops: Vec<PowerIteration> = blocks.iter().map(start).collect();
     for _ in 0..spec.steps {
-        let running = places.iter().zip(&tops).filter(|(_, top)| !top.done);
-        let directions: Vec<Placed<'_>> =
-            running.map(|((_, place), top)| (place, top.vector.clone())).collect();
+        let running = blocks.iter().zip(&tops).filter(|(_, top)| !top.done);
+        let directions: Vec<LayerDirection<'_>> =
+            running.map(|((_, coordinates), top)| (coordinates, top.vector.clone())).collect();
         if directions.is_empty() {
             break;
         }

@@ -9,7 +9,7 @@ use fedlayer_core::{
 };
 
 use crate::{
-    curvature::{Curvature, Placed},
+    curvature::{Curvature, LayerDirection},
     error::AnalysisError,
     linalg::{Coordinates, dot, norm, spearman},
     losses::Losses,
@@ -30,12 +30,12 @@ const HALF: f64 = 0.5;
 ///   for fewer than three layers.
 pub(crate) fn measure(
     _spec: &Predict,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let mut rows = Vec::new();
-    for (base, other) in subject.both_ways("predict")? {
-        rows.extend(into(base, other, subject, losses)?);
+    for (base, other) in model_set.both_ways("predict")? {
+        rows.extend(into(base, other, model_set, losses)?);
     }
     Ok(rows)
 }
@@ -44,13 +44,13 @@ pub(crate) fn measure(
 fn into(
     base: &TrainedModel,
     other: &TrainedModel,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let sets = subject.layers();
+    let sets = model_set.layers();
     let norms = sets.iter().map(|set| Some(distance(&base.params, &other.params, set.trained())));
     let norms: Vec<Option<f64>> = norms.collect();
-    let cosine = |set: &LayerSet| cosine(subject.initial.as_ref()?, base, other, set);
+    let cosine = |set: &LayerSet| cosine(model_set.initial.as_ref()?, base, other, set);
     let cosines: Vec<Option<f64>> = sets.iter().map(cosine).collect();
     let mut rows = Vec::new();
     for (kind, metric, values) in
@@ -75,7 +75,7 @@ fn into(
         rows.extend(own.clone().cloned());
         let losses = own.filter(|row| row.metric == Some(Metric::Loss)).map(|row| row.value);
         let losses: Vec<Option<f64>> = losses.collect();
-        let all = LayerSet::all(subject.layout());
+        let all = LayerSet::all(model_set.layout());
         for (kind, values) in [
             ("spearman-norm", &norms),
             ("spearman-cosine", &cosines),
@@ -96,8 +96,8 @@ fn cosine(
     other: &TrainedModel,
     set: &LayerSet,
 ) -> Option<f64> {
-    let place = Coordinates::of(set);
-    let [a, b] = [base, other].map(|model| place.difference(initial, &model.params));
+    let coordinates = Coordinates::of(set);
+    let [a, b] = [base, other].map(|model| coordinates.difference(initial, &model.params));
     let lengths = norm(&a) * norm(&b);
     (lengths > 0.0).then(|| dot(&a, &b) / lengths)
 }
@@ -133,9 +133,10 @@ fn expansions(
     split: SplitSpec,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<Option<f64>>, AnalysisError> {
-    let places: Vec<Coordinates> = sets.iter().map(Coordinates::of).collect();
-    let way = |place: &Coordinates| place.difference(&base.params, &other.params);
-    let ways: Vec<Placed<'_>> = places.iter().map(|place| (place, way(place))).collect();
+    let blocks: Vec<Coordinates> = sets.iter().map(Coordinates::of).collect();
+    let way = |coordinates: &Coordinates| coordinates.difference(&base.params, &other.params);
+    let ways: Vec<LayerDirection<'_>> =
+        blocks.iter().map(|coordinates| (coordinates, way(coordinates))).collect();
     let parameters = base.params.layout().value_count();
     let mut curvature = Curvature { losses, point: base.point(), split, parameters };
     let value = |(slope, form): (f64, f64)| HALF * slope + 0.5 * HALF * HALF * form;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use fedlayer_core::{
     Seed,
-    model::{Mix, Point},
+    data::ClientId,
+    model::{LayerSet, Mix, Point},
     record::AnalysisRow,
     spec::{Baseline, Robustness},
 };
@@ -12,7 +13,7 @@ use fedlayer_core::{
 use crate::{
     error::AnalysisError,
     losses::Losses,
-    model_set::ModelSet,
+    model_set::{ModelSet, TrainedModel},
     rows::{over_draws, set_seed},
 };
 
@@ -27,41 +28,21 @@ use crate::{
 /// `mix` at α = ½ is the layer-wise barrier of that baseline.
 pub(crate) fn measure(
     spec: &Robustness,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let pairs = subject.both_ways("robustness")?;
+    let pairs = model_set.both_ways("robustness")?;
     let mut rows = Vec::new();
     let mut own = BTreeMap::new();
     losses.visit(pairs.map(|(base, _)| (base.id, base.point())), |&id, split, seen| {
         rows.extend(seen.rows(&AnalysisRow::new("end", "none", id), split));
         own.insert((id, split), seen);
     })?;
-    let sets = subject.layers_and_whole();
+    let sets = model_set.layers_and_whole();
     let asked = pairs.iter().flat_map(|&(base, other)| {
-        let ways = sets.iter().flat_map(|set| spec.alpha.iter().map(move |&alpha| (set, alpha)));
-        ways.flat_map(move |(set, alpha)| {
-            let mix = Mix {
-                base: base.params.clone(),
-                other: other.params.clone(),
-                set: set.clone(),
-                weight: alpha,
-            };
-            let row = move |kind, draw| {
-                let row = AnalysisRow::new(kind, set, base.id);
-                (base.id, AnalysisRow { alpha: Some(alpha), draw, ..row })
-            };
-            let seed = set_seed(seed.child("base").index(base.id.0.into()), set);
-            let twin = {
-                let mix = mix.clone();
-                move |draw: u32| {
-                    let point = Point::Twin { mix: mix.clone(), seed: seed.index(draw.into()) };
-                    (row("random", Some(draw)), point)
-                }
-            };
-            std::iter::once((row("mix", None), Point::Mix(mix))).chain((0..spec.draws).map(twin))
-        })
+        let steps = sets.iter().flat_map(|set| spec.alpha.iter().map(move |&alpha| (set, alpha)));
+        steps.flat_map(move |(set, alpha)| mix_and_twins(spec, base, other, set, alpha, seed))
     });
     let mut measured = Vec::new();
     losses.visit(asked, |(base, row), split, seen| {
@@ -72,4 +53,34 @@ pub(crate) fn measure(
     rows.extend(over_draws(&measured));
     rows.extend(measured);
     Ok(rows)
+}
+
+/// Returns the mix at α and its random twins, each with its base and its row.
+fn mix_and_twins(
+    spec: &Robustness,
+    base: &TrainedModel,
+    other: &TrainedModel,
+    set: &LayerSet,
+    alpha: f64,
+    seed: Seed,
+) -> impl Iterator<Item = ((ClientId, AnalysisRow), Point)> + use<> {
+    let mix = Mix {
+        base: base.params.clone(),
+        other: other.params.clone(),
+        set: set.clone(),
+        weight: alpha,
+    };
+    let id = base.id;
+    let seed = set_seed(seed.child("base").index(id.0.into()), set);
+    let set = set.clone();
+    let row = move |kind, draw| {
+        let row = AnalysisRow::new(kind, &set, id);
+        (id, AnalysisRow { alpha: Some(alpha), draw, ..row })
+    };
+    let first = (row("mix", None), Point::Mix(mix.clone()));
+    let twins = (0..spec.draws).map(move |draw| {
+        let point = Point::Twin { mix: mix.clone(), seed: seed.index(draw.into()) };
+        (row("random", Some(draw)), point)
+    });
+    std::iter::once(first).chain(twins)
 }

@@ -31,12 +31,12 @@ pub(super) fn halves(
 /// The rows of a round's study, on a subject.
 pub(super) fn study(
     spec: &BarrierSpec,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let weighting = Weighting::Examples;
-    let study = BarrierStudy::new(spec, weighting, subject.round, seed, &subject.ends())?;
+    let study = BarrierStudy::new(spec, weighting, model_set.round, seed, &model_set.ends())?;
     let evaluations = losses.evaluate(&study.probes())?;
     Ok(study.rows(&evaluations).into_iter().map(AnalysisRow::from).collect())
 }

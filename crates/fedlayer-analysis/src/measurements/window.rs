@@ -16,12 +16,12 @@ use crate::{
 /// Barriers of neighbouring layers.
 pub(crate) fn measure(
     spec: &Window,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    subject.pair("window")?;
+    model_set.pair("window")?;
     let windows = spec.widths.iter().map(|&width| SetSpec::Window(width));
     let sets = windows.chain([SetSpec::Full]).collect();
-    study(&halves(sets, &spec.baselines, losses), subject, seed, losses)
+    study(&halves(sets, &spec.baselines, losses), model_set, seed, losses)
 }

@@ -8,7 +8,7 @@ use fedlayer_core::{
     spec::{Align, Baseline, Measurement, MlpForm, ModelSpec, SetSpec},
 };
 
-use crate::fixture::{Closure, normal, refusal, rows, subject};
+use crate::fixture::{Closure, model_set, normal, refusal, rows};
 use crate::support::{Outcomes, cross_entropy, dense, forward, near};
 
 const WIDTHS: [usize; 4] = [6, 8, 5, 10];
@@ -54,9 +54,9 @@ fn two(noise: f32) -> (Arc<Layout>, ModelSet, Symmetry) {
     let steps = normal(2, first.len());
     let second: Vec<f32> =
         moved.values().iter().zip(&steps).map(|(value, step)| value + noise * step).collect();
-    let mut subject = subject(&layout, &[&first, &second]);
-    subject.architecture = Some(network());
-    (layout, subject, symmetry)
+    let mut model_set = model_set(&layout, &[&first, &second]);
+    model_set.architecture = Some(network());
+    (layout, model_set, symmetry)
 }
 
 fn spec() -> Measurement {
@@ -78,9 +78,9 @@ fn value(rows: &[AnalysisRow], variant: &str, kind: &str, set: &str, metric: Met
 
 #[test]
 fn a_copy_in_another_order_has_no_barrier_once_it_is_aligned() {
-    let (layout, subject, symmetry) = two(0.0);
+    let (layout, model_set, symmetry) = two(0.0);
     let mut trainer = Closure::new(&layout, |v, _| loss(v));
-    let found = rows(&spec(), &subject, &mut trainer);
+    let found = rows(&spec(), &model_set, &mut trainer);
     assert!(value(&found, "before", "full", "all", Metric::Loss) > 0.5);
     assert!(value(&found, "before", "layer", "fc2", Metric::Loss).abs() > 0.1);
     for (kind, set) in [("full", "all"), ("layer", "fc1"), ("layer", "fc2"), ("layer", "out")] {
@@ -102,9 +102,9 @@ fn a_copy_in_another_order_has_no_barrier_once_it_is_aligned() {
 /// The permuted model is the same function, whatever else changes.
 #[test]
 fn the_function_stays() {
-    let (layout, subject, _) = two(0.3);
+    let (layout, model_set, _) = two(0.3);
     let mut trainer = Closure::new(&layout, |v, _| loss(v));
-    let found = rows(&spec(), &subject, &mut trainer);
+    let found = rows(&spec(), &model_set, &mut trainer);
     let drift = found.iter().find(|row| row.kind == "drift").unwrap();
     assert!(drift.value.unwrap() < 1e-5, "{drift:?}");
     let end = |variant| {
@@ -124,14 +124,14 @@ fn the_function_stays() {
             < value(&found, "before", "full", "all", Metric::Loss)
     );
     assert!(found.iter().all(|row| row.metric != Some(Metric::Cosine)));
-    assert_eq!(found, rows(&spec(), &subject, &mut trainer));
+    assert_eq!(found, rows(&spec(), &model_set, &mut trainer));
 }
 
 #[test]
 fn a_network_that_is_not_known_is_refused() {
-    let (layout, mut subject, _) = two(0.0);
-    subject.architecture = None;
+    let (layout, mut model_set, _) = two(0.0);
+    model_set.architecture = None;
     let mut trainer = Closure::new(&layout, |v, _| loss(v));
     let text = "`align` permutes the units of a network whose operations are known; a TorchScript module's are not: name the network in the scenario's `model`";
-    assert_eq!(refusal(&spec(), &subject, &mut trainer), text);
+    assert_eq!(refusal(&spec(), &model_set, &mut trainer), text);
 }

@@ -8,7 +8,7 @@ use fedlayer_core::{
     },
 };
 
-use crate::fixture::{Closure, normal, of, one, refusal, rows, subject};
+use crate::fixture::{Closure, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, ends, layout, measure, near};
 
 fn loss(v: &[f32]) -> Outcomes {
@@ -20,11 +20,11 @@ fn loss(v: &[f32]) -> Outcomes {
 fn barriers_are_those_of_a_round() {
     let layout = layout(&[("a", 2), ("b", 2), ("c", 1)]);
     let models = [normal(1, 5), normal(2, 5)];
-    let subject = subject(&layout, &[&models[0], &models[1]]);
+    let model_set = model_set(&layout, &[&models[0], &models[1]]);
     let mut trainer = Closure::new(&layout, |v, _| loss(v));
     let sets = vec![SetSpec::Full, SetSpec::Layers];
     let spec = Barriers { sets: sets.clone(), ..Barriers::default() };
-    let found = rows(&Measurement::Barriers(spec), &subject, &mut trainer);
+    let found = rows(&Measurement::Barriers(spec), &model_set, &mut trainer);
     let round = BarrierSpec {
         every: 1,
         sets,
@@ -57,12 +57,12 @@ fn barriers_are_those_of_a_round() {
 #[test]
 fn sweeps_end_in_the_full_barrier() {
     let layout = layout(&[("a", 2), ("b", 2), ("c", 1)]);
-    let subject = subject(&layout, &[&normal(1, 5), &normal(2, 5)]);
+    let model_set = model_set(&layout, &[&normal(1, 5), &normal(2, 5)]);
     let mut trainer = Closure::new(&layout, |v, _| loss(v));
     let baselines = vec![Baseline::Mean];
     let orders = vec![Order::Shallow, Order::Deep];
     let spec = Cumulative { orders, baselines: baselines.clone() };
-    let found = rows(&Measurement::Cumulative(spec), &subject, &mut trainer);
+    let found = rows(&Measurement::Cumulative(spec), &model_set, &mut trainer);
     let full = one(&found, "full", "all", "3<-5").value;
     for (order, sets) in [("shallow", ["a", "a+b", "all"]), ("deep", ["c", "b+c", "all"])] {
         for set in sets {
@@ -71,7 +71,7 @@ fn sweeps_end_in_the_full_barrier() {
         assert_eq!(one(&found, order, "all", "3<-5").value, full);
     }
     let spec = Window { widths: vec![2, 3], baselines };
-    let found = rows(&Measurement::Window(spec), &subject, &mut trainer);
+    let found = rows(&Measurement::Window(spec), &model_set, &mut trainer);
     for set in ["a+b", "b+c", "all"] {
         assert_eq!(of(&found, "window", set, "3<-5").len(), 1);
     }
@@ -81,14 +81,14 @@ fn sweeps_end_in_the_full_barrier() {
 #[test]
 fn a_split_without_examples_is_named() {
     let layout = layout(&[("a", 2), ("b", 3)]);
-    let subject = subject(&layout, &[&normal(1, 5), &normal(2, 5)]);
+    let model_set = model_set(&layout, &[&normal(1, 5), &normal(2, 5)]);
     let mut trainer = Closure::new(&layout, |_, _| Vec::new());
     for measure in [
         Measurement::Barriers(Barriers::default()),
         Measurement::Robustness(Robustness::default()),
         Measurement::Predict(Predict::default()),
     ] {
-        let error = refusal(&measure, &subject, &mut trainer);
+        let error = refusal(&measure, &model_set, &mut trainer);
         assert!(error.contains("no examples in the test split"), "{}: {error}", measure.word());
     }
 }

@@ -97,10 +97,10 @@ fn a_negative_running_variance_is_refused_with_the_model_that_holds_it() {
     let mut params = (*case.models[0]).clone();
     params.values_mut()[variance.range.start + 2] = -0.5;
     let said = params.check().unwrap_err();
-    let mut subject = model_set(&case);
-    subject.models[1].params = Arc::new(params);
+    let mut model_set = model_set(&case);
+    model_set.models[1].params = Arc::new(params);
     let mut trainer = Closure::new(&case.layout, |_: &[f32], _: Split| vec![(1.0, true)]);
     let spec = Measurement::Robustness(Robustness::default());
-    let refusal = analyze(&spec, &subject, &[SplitSpec::Test], Seed::new(1), &mut trainer);
+    let refusal = analyze(&spec, &model_set, &[SplitSpec::Test], Seed::new(1), &mut trainer);
     assert_eq!(refusal.unwrap_err().to_string(), format!("model 1: {said}"));
 }

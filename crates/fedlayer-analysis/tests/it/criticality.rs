@@ -8,7 +8,7 @@ use fedlayer_core::{
     spec::{Criticality, Measurement, SplitSpec},
 };
 
-use crate::fixture::{Closure, model, normal, of, one, refusal, rows, subject};
+use crate::fixture::{Closure, model, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, layout, mean, near, params};
 
 const N: usize = 400;
@@ -43,8 +43,8 @@ fn spec() -> Criticality {
 }
 
 fn measure(spec: Criticality) -> Vec<AnalysisRow> {
-    let (layout, subject) = trained();
-    rows(&Measurement::Criticality(spec), &subject, &mut Closure::new(&layout, loss))
+    let (layout, model_set) = trained();
+    rows(&Measurement::Criticality(spec), &model_set, &mut Closure::new(&layout, loss))
 }
 
 #[test]
@@ -76,9 +76,9 @@ fn a_layer_goes_back_alone() {
 
 #[test]
 fn fresh_draws_are_those_of_the_trainer() {
-    let (layout, subject) = trained();
+    let (layout, model_set) = trained();
     let mut trainer = Closure::new(&layout, loss);
-    let found = rows(&Measurement::Criticality(spec()), &subject, &mut trainer);
+    let found = rows(&Measurement::Criticality(spec()), &model_set, &mut trainer);
     let row = |set: &str, base: &str, draw| {
         let rows = of(&found, "redrawn", set, base);
         rows.into_iter().find(|row| row.draw == draw).unwrap().clone()
@@ -146,11 +146,11 @@ fn module_criticality_is_the_smallest_on_the_grid() {
 
 #[test]
 fn rows_follow_from_the_seed() {
-    let (layout, subject) = trained();
+    let (layout, model_set) = trained();
     let mut trainer = Closure::new(&layout, loss);
     let measurement = Measurement::Criticality(spec());
     let mut measure = |splits: &[SplitSpec]| {
-        analyze(&measurement, &subject, splits, Seed::new(1), &mut trainer).unwrap()
+        analyze(&measurement, &model_set, splits, Seed::new(1), &mut trainer).unwrap()
     };
     let both = measure(&[SplitSpec::Train, SplitSpec::Test]);
     assert_eq!(both, measure(&[SplitSpec::Test, SplitSpec::Train]));
@@ -160,9 +160,9 @@ fn rows_follow_from_the_seed() {
 #[test]
 fn an_unknown_start_is_refused() {
     let layout = layout(&[("a", 3)]);
-    let subject = subject(&layout, &[&[1.0, 2.0, 3.0]]);
+    let model_set = model_set(&layout, &[&[1.0, 2.0, 3.0]]);
     let mut trainer = Closure::new(&layout, |v, _| vec![(v[0], true)]);
     let text =
         "`criticality` needs the initial model: analyse a run, or name its file with `--initial`";
-    assert_eq!(refusal(&Measurement::Criticality(spec()), &subject, &mut trainer), text);
+    assert_eq!(refusal(&Measurement::Criticality(spec()), &model_set, &mut trainer), text);
 }

@@ -169,7 +169,7 @@ pub(crate) fn model(id: u32, layout: &Arc<Layout>, values: &[f32]) -> TrainedMod
 }
 
 /// Models of clients 3, 5, 7, …, after round 4. Where they started is not known.
-pub(crate) fn subject(layout: &Arc<Layout>, models: &[&[f32]]) -> ModelSet {
+pub(crate) fn model_set(layout: &Arc<Layout>, models: &[&[f32]]) -> ModelSet {
     let models = models.iter().zip(0..).map(|(values, at)| model(3 + 2 * at, layout, values));
     ModelSet { round: 4, models: models.collect(), initial: None, architecture: None }
 }
@@ -177,20 +177,20 @@ pub(crate) fn subject(layout: &Arc<Layout>, models: &[&[f32]]) -> ModelSet {
 /// The rows of a measurement on the test split.
 pub(crate) fn rows(
     measure: &Measurement,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     trainer: &mut dyn Trainer,
 ) -> Vec<AnalysisRow> {
-    analyze(measure, subject, &[SplitSpec::Test], Seed::new(1), trainer).unwrap()
+    analyze(measure, model_set, &[SplitSpec::Test], Seed::new(1), trainer).unwrap()
 }
 
 /// Why a measurement could not be made, in its words.
 pub(crate) fn refusal(
     measure: &Measurement,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     trainer: &mut dyn Trainer,
 ) -> String {
     let result: Result<_, AnalysisError> =
-        analyze(measure, subject, &[SplitSpec::Test], Seed::new(1), trainer);
+        analyze(measure, model_set, &[SplitSpec::Test], Seed::new(1), trainer);
     result.unwrap_err().to_string()
 }
 

@@ -7,7 +7,7 @@ use fedlayer_core::{
     spec::{Flatness, Measurement, SplitSpec},
 };
 
-use crate::fixture::{Quadratic, normal, of, one, rows, subject};
+use crate::fixture::{Quadratic, model_set, normal, of, one, rows};
 use crate::support::near;
 
 fn spec(draws: u32) -> Measurement {
@@ -43,11 +43,11 @@ fn kappa(w: &[f32], h: &[Vec<f64>], first: usize, rows: usize, width: usize) -> 
 fn kappa_is_its_definition() {
     let layout = network();
     let models = [normal(1, layout.value_count()), normal(2, layout.value_count())];
-    let subject = subject(&layout, &[&models[0], &models[1]]);
+    let model_set = model_set(&layout, &[&models[0], &models[1]]);
     let mut trainer = Quadratic::drawn(&layout, 3);
     let h = trainer.matrix(SplitSpec::Test);
     // The matrix has 2² directions, the filters 4².
-    let found = rows(&spec(16), &subject, &mut trainer);
+    let found = rows(&spec(16), &model_set, &mut trainer);
     for (base, model) in [("3", &models[0]), ("5", &models[1])] {
         for (set, first, height, width) in [("fc", 4, 3, 2), ("conv", 13, 2, 4)] {
             let row = one(&found, "kappa", set, base);
@@ -64,17 +64,17 @@ fn kappa_is_its_definition() {
 fn fewer_draws_estimate_kappa() {
     let layout = Arc::new(Layout::new([("fc.weight", vec![6, 20])]).unwrap());
     let models = [normal(1, 120), normal(2, 120)];
-    let subject = subject(&layout, &[&models[0], &models[1]]);
+    let model_set = model_set(&layout, &[&models[0], &models[1]]);
     let mut trainer = Quadratic::drawn(&layout, 4);
     let h = trainer.matrix(SplitSpec::Test);
-    let found = rows(&spec(399), &subject, &mut trainer);
+    let found = rows(&spec(399), &model_set, &mut trainer);
     for (base, model) in [("3", &models[0]), ("5", &models[1])] {
         let exact = kappa(model, &h, 0, 6, 20);
         let row = one(&found, "kappa", "all", base);
         let error = row.std_error.unwrap();
         assert!((row.value.unwrap() - exact).abs() < 3.5 * error, "{row:?}, not {exact}");
     }
-    let found = rows(&spec(400), &subject, &mut trainer);
+    let found = rows(&spec(400), &model_set, &mut trainer);
     near(
         one(&found, "kappa", "all", "3").value.unwrap(),
         kappa(&models[0], &h, 0, 6, 20),
@@ -88,10 +88,10 @@ fn fewer_draws_estimate_kappa() {
 fn kappa_of_a_round_bowl() {
     let layout = Arc::new(Layout::new([("fc.weight", vec![3, 5])]).unwrap());
     let model = normal(1, 15);
-    let subject = subject(&layout, &[&model]);
+    let model_set = model_set(&layout, &[&model]);
     let diagonal = |i: usize| (0..15).map(|j| if i == j { 0.25 } else { 0.0 }).collect();
     let mut trainer = Quadratic::new(&layout, (0..15).map(diagonal).collect(), vec![0.0; 15]);
     let square: f64 = model.iter().map(|&w| f64::from(w).powi(2)).sum();
-    let found = rows(&spec(25), &subject, &mut trainer);
+    let found = rows(&spec(25), &model_set, &mut trainer);
     near(one(&found, "kappa", "all", "3").value.unwrap(), 0.5 * 5.0 * square, 1e-6, "test split");
 }

@@ -8,7 +8,7 @@ use fedlayer_core::{
     spec::{Hessian, Measurement, SplitSpec},
 };
 
-use crate::fixture::{Quadratic, normal, of, one, rows, subject};
+use crate::fixture::{Quadratic, model_set, normal, of, one, rows};
 use crate::support::{data, layout, near, plan};
 
 fn spec(draws: u32, steps: u32) -> Measurement {
@@ -17,9 +17,9 @@ fn spec(draws: u32, steps: u32) -> Measurement {
 
 fn drawn() -> (Arc<Layout>, ModelSet, Quadratic) {
     let layout = layout(&[("a", 2), ("b", 5), ("c", 3)]);
-    let subject = subject(&layout, &[&normal(1, 10), &normal(2, 10)]);
+    let model_set = model_set(&layout, &[&normal(1, 10), &normal(2, 10)]);
     let trainer = Quadratic::drawn(&layout, 5);
-    (layout, subject, trainer)
+    (layout, model_set, trainer)
 }
 
 /// Where a set's values lie.
@@ -65,8 +65,8 @@ fn the_toy_has_its_curvatures() {
     let plan = plan();
     let mut trainer =
         ToyTrainer::new(&plan, data(&[&[[1.0, -2.0], [3.0, 0.5]], &[[0.0, 1.0]]])).unwrap();
-    let subject = subject(&plan.layout, &[&[1.0, 2.0], &[-3.0, 0.5]]);
-    let found = rows(&spec(10, 100), &subject, &mut trainer);
+    let model_set = model_set(&plan.layout, &[&[1.0, 2.0], &[-3.0, 0.5]]);
+    let found = rows(&spec(10, 100), &model_set, &mut trainer);
     for base in ["3", "5"] {
         for (set, trace, top) in [("q1", 1.0, 1.0), ("q2", 0.5, 0.5), ("all", 1.5, 1.0)] {
             let row = one(&found, "trace", set, base);
@@ -80,9 +80,9 @@ fn the_toy_has_its_curvatures() {
 
 #[test]
 fn as_many_draws_as_values_give_the_trace() {
-    let (_, subject, mut trainer) = drawn();
+    let (_, model_set, mut trainer) = drawn();
     for (draws, exact) in [(5, vec!["a", "b", "c"]), (10, vec!["a", "b", "c", "all"])] {
-        let found = rows(&spec(draws, 1), &subject, &mut trainer);
+        let found = rows(&spec(draws, 1), &model_set, &mut trainer);
         for set in ["a", "b", "c", "all"] {
             let row = one(&found, "trace", set, "3");
             let block = block(&trainer, set);
@@ -102,10 +102,10 @@ fn as_many_draws_as_values_give_the_trace() {
 fn fewer_draws_estimate_the_trace() {
     let layout = layout(&[("a", 200)]);
     let n = 200;
-    let subject = subject(&layout, &[&normal(1, n), &normal(2, n)]);
+    let model_set = model_set(&layout, &[&normal(1, n), &normal(2, n)]);
     let mut trainer = Quadratic::drawn(&layout, 6);
     let trace: f64 = (0..n).map(|k| trainer.matrix(SplitSpec::Test)[k][k]).sum();
-    let found = rows(&spec(150, 1), &subject, &mut trainer);
+    let found = rows(&spec(150, 1), &model_set, &mut trainer);
     let mut values = Vec::new();
     for base in ["3", "5"] {
         let row = one(&found, "trace", "all", base);
@@ -119,7 +119,7 @@ fn fewer_draws_estimate_the_trace() {
 
     let diagonal = |i: usize| (0..n).map(|j| if i == j { 0.5 + i as f64 } else { 0.0 }).collect();
     let mut trainer = Quadratic::new(&layout, (0..n).map(diagonal).collect(), vec![0.0; n]);
-    let found = rows(&spec(3, 1), &subject, &mut trainer);
+    let found = rows(&spec(3, 1), &model_set, &mut trainer);
     let row = one(&found, "trace", "all", "3");
     near(row.value.unwrap(), 2.0 * (100.0 + 199.0 * 100.0), 1e-9, "trace");
     near(row.std_error.unwrap(), 0.0, 1e-9, "signs alone do not matter");
@@ -127,8 +127,8 @@ fn fewer_draws_estimate_the_trace() {
 
 #[test]
 fn the_power_iteration_finds_the_largest_eigenvalue_of_either_sign() {
-    let (_, subject, mut trainer) = drawn();
-    let found = rows(&spec(2, 10_000), &subject, &mut trainer);
+    let (_, model_set, mut trainer) = drawn();
+    let found = rows(&spec(2, 10_000), &model_set, &mut trainer);
     let mut signs = Vec::new();
     for set in ["a", "b", "c", "all"] {
         let all = eigenvalues(block(&trainer, set));
@@ -142,10 +142,10 @@ fn the_power_iteration_finds_the_largest_eigenvalue_of_either_sign() {
     // A step of all layers and of the whole is one call.
     let steps = 3;
     trainer.calls = 0;
-    rows(&spec(10, steps), &subject, &mut trainer);
+    rows(&spec(10, steps), &model_set, &mut trainer);
     assert_eq!(trainer.calls, 2 * (4 + steps as usize));
     // After too few steps the residual says so.
-    let found = rows(&spec(10, 1), &subject, &mut trainer);
+    let found = rows(&spec(10, 1), &model_set, &mut trainer);
     let residual = one(&found, "residual", "all", "3").value.unwrap();
     assert!(residual > 0.1, "{residual}");
     assert!(residual.abs() > 0.01 * one(&found, "top", "all", "3").value.unwrap().abs());
@@ -160,11 +160,11 @@ fn statistics_take_no_part() {
         ("out.weight", vec![3], Role::Trained),
     ];
     let layout = Arc::new(Layout::with_roles(tensors).unwrap());
-    let subject = subject(&layout, &[&normal(1, 7), &normal(2, 7)]);
+    let model_set = model_set(&layout, &[&normal(1, 7), &normal(2, 7)]);
     // A trainer that gives curvature everywhere: only that of trained values counts.
     let diagonal = |i: usize| (0..7).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
     let mut trainer = Quadratic::new(&layout, (0..7).map(diagonal).collect(), vec![0.0; 7]);
-    let found = rows(&spec(10, 10), &subject, &mut trainer);
+    let found = rows(&spec(10, 10), &model_set, &mut trainer);
     let trace = |set| one(&found, "trace", set, "3").value.unwrap();
     assert_eq!([trace("norm"), trace("out"), trace("all")], [4.0, 6.0, 10.0]);
 }
@@ -173,11 +173,11 @@ fn statistics_take_no_part() {
 fn one_model_is_enough_and_a_third_is_left_out() {
     let layout = layout(&[("a", 2)]);
     let mut trainer = Quadratic::drawn(&layout, 5);
-    let single = subject(&layout, &[&[1.0, 2.0]]);
+    let single = model_set(&layout, &[&[1.0, 2.0]]);
     let found = rows(&spec(10, 10), &single, &mut trainer);
     let kinds: Vec<&str> = found.iter().map(|row: &AnalysisRow| row.kind.as_str()).collect();
     assert_eq!(kinds, ["trace", "top", "residual"]);
-    let three = subject(&layout, &[&[1.0, 2.0], &[2.0, 2.0], &[3.0, 2.0]]);
+    let three = model_set(&layout, &[&[1.0, 2.0], &[2.0, 2.0], &[3.0, 2.0]]);
     let found = rows(&spec(10, 10), &three, &mut trainer);
     assert_eq!(found.len(), 6);
     assert!(of(&found, "trace", "a", "7").is_empty());

@@ -6,7 +6,7 @@ use fedlayer_core::{
     spec::{Baseline, Measurement, Predict, SplitSpec},
 };
 
-use crate::fixture::{Closure, Quadratic, normal, of, one, rows, subject};
+use crate::fixture::{Closure, Quadratic, model_set, normal, of, one, rows};
 use crate::support::{data, layout, near, params, plan};
 
 fn spec() -> Measurement {
@@ -17,10 +17,10 @@ fn spec() -> Measurement {
 #[test]
 fn the_expansion_of_a_quadratic_is_its_barrier() {
     let layout = layout(&[("a", 2), ("b", 5), ("c", 3), ("d", 1)]);
-    let subject = subject(&layout, &[&normal(1, 11), &normal(2, 11)]);
+    let model_set = model_set(&layout, &[&normal(1, 11), &normal(2, 11)]);
     let mut trainer = Quadratic::drawn(&layout, 5);
     let splits = [SplitSpec::Train, SplitSpec::Test];
-    let found = analyze(&spec(), &subject, &splits, fedlayer_core::Seed::new(1), &mut trainer);
+    let found = analyze(&spec(), &model_set, &splits, fedlayer_core::Seed::new(1), &mut trainer);
     let found = found.unwrap();
     let mut largest = 0.0_f64;
     for split in splits {
@@ -51,9 +51,9 @@ fn the_toy_is_told_exactly() {
     let plan = plan();
     let mut trainer =
         ToyTrainer::new(&plan, data(&[&[[1.0, -2.0], [3.0, 0.5]], &[[0.0, 1.0]]])).unwrap();
-    let mut subject = subject(&plan.layout, &[&[1.0, 2.0], &[-3.0, 0.5]]);
-    subject.initial = Some(params(&plan.layout, &[0.5, 1.0]));
-    let found = rows(&spec(), &subject, &mut trainer);
+    let mut model_set = model_set(&plan.layout, &[&[1.0, 2.0], &[-3.0, 0.5]]);
+    model_set.initial = Some(params(&plan.layout, &[0.5, 1.0]));
+    let found = rows(&spec(), &model_set, &mut trainer);
     for base in ["3", "5"] {
         for set in ["q1", "q2"] {
             let value = |kind| one(&found, kind, set, base).value.unwrap();
@@ -77,11 +77,11 @@ fn correlations_are_of_the_measured_barriers() {
     let layout = layout(&[("a", 2), ("b", 2), ("c", 2), ("d", 2)]);
     let diagonal = |i: usize| (0..8).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
     let ends: [&[f32]; 2] = [&[0.0; 8], &[1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0]];
-    let mut subject: ModelSet = subject(&layout, &ends);
-    // Seen from here the layers move apart, the longer the more.
-    subject.initial = Some(params(&layout, &[0.5, -1.0].repeat(4)));
+    let mut model_set: ModelSet = model_set(&layout, &ends);
+    // PointLosses from here the layers move apart, the longer the more.
+    model_set.initial = Some(params(&layout, &[0.5, -1.0].repeat(4)));
     let mut trainer = Quadratic::new(&layout, (0..8).map(diagonal).collect(), vec![0.0; 8]);
-    let found = rows(&spec(), &subject, &mut trainer);
+    let found = rows(&spec(), &model_set, &mut trainer);
     let value = |kind, base| one(&found, kind, "all", base).value.unwrap();
     // Out of the minimum the loss rises with ‖Δ‖²; into it, it falls.
     near(value("spearman-norm", "3"), 1.0, 1e-12, "norm");
@@ -93,8 +93,8 @@ fn correlations_are_of_the_measured_barriers() {
     assert!(cosine.windows(2).all(|pair| pair[1] < pair[0]), "{cosine:?}");
 
     // Where the start is not known, there is no cosine and no correlation with it.
-    subject.initial = None;
-    let found = rows(&spec(), &subject, &mut trainer);
+    model_set.initial = None;
+    let found = rows(&spec(), &model_set, &mut trainer);
     assert_eq!(one(&found, "cosine", "a", "3").value, None);
     assert_eq!(one(&found, "spearman-cosine", "all", "3").value, None);
 }
@@ -102,8 +102,8 @@ fn correlations_are_of_the_measured_barriers() {
 #[test]
 fn a_trainer_without_derivatives_says_so() {
     let layout = layout(&[("a", 2)]);
-    let subject = subject(&layout, &[&[1.0, 2.0], &[2.0, 2.0]]);
+    let model_set = model_set(&layout, &[&[1.0, 2.0], &[2.0, 2.0]]);
     let mut trainer = Closure::new(&layout, |v, _| vec![(v[0], true)]);
-    let text = crate::fixture::refusal(&spec(), &subject, &mut trainer);
+    let text = crate::fixture::refusal(&spec(), &model_set, &mut trainer);
     assert_eq!(text, "no derivatives");
 }

@@ -8,13 +8,13 @@ use fedlayer_core::{
     spec::{Barriers, Baseline, Measurement, Robustness, SetSpec, SplitSpec},
 };
 
-use crate::fixture::{Closure, normal, of, one, refusal, rows, subject};
+use crate::fixture::{Closure, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, bits, layout, mean, near};
 
 fn two() -> (Arc<Layout>, ModelSet) {
     let layout = layout(&[("a", 10), ("b", 30), ("c", 2)]);
-    let subject = subject(&layout, &[&normal(1, 42), &normal(2, 42)]);
-    (layout, subject)
+    let model_set = model_set(&layout, &[&normal(1, 42), &normal(2, 42)]);
+    (layout, model_set)
 }
 
 fn loss(v: &[f32], split: Split) -> Outcomes {
@@ -30,10 +30,10 @@ fn spec() -> Measurement {
 /// Every random point is at α‖Δ_l‖ from its base, on its layer alone, and no two point the same way.
 #[test]
 fn random_points_lie_as_far_as_the_mixes() {
-    let (layout, subject) = two();
+    let (layout, model_set) = two();
     let mut trainer = Closure::new(&layout, loss);
-    let found = rows(&spec(), &subject, &mut trainer);
-    let models: Vec<_> = subject.models.iter().map(|model| model.params.clone()).collect();
+    let found = rows(&spec(), &model_set, &mut trainer);
+    let models: Vec<_> = model_set.models.iter().map(|model| model.params.clone()).collect();
     let mut directions = BTreeSet::new();
     // Per base and set, the draws.
     let mut own: Vec<Vec<Vec<f64>>> = Vec::new();
@@ -89,9 +89,9 @@ fn random_points_lie_as_far_as_the_mixes() {
 
 #[test]
 fn values_stand_as_they_are_and_against_the_base() {
-    let (layout, subject) = two();
+    let (layout, model_set) = two();
     let mut trainer = Closure::new(&layout, loss);
-    let found = rows(&spec(), &subject, &mut trainer);
+    let found = rows(&spec(), &model_set, &mut trainer);
     for base in ["3", "5"] {
         let own = one(&found, "end", "none", base).value.unwrap();
         for set in ["a", "b", "c", "all"] {
@@ -130,12 +130,12 @@ fn values_stand_as_they_are_and_against_the_base() {
 /// Under `base` a half mix is the barrier that `barriers` has.
 #[test]
 fn the_half_mix_is_the_barrier() {
-    let (layout, subject) = two();
+    let (layout, model_set) = two();
     let mut trainer = Closure::new(&layout, loss);
-    let found = rows(&spec(), &subject, &mut trainer);
+    let found = rows(&spec(), &model_set, &mut trainer);
     let sets = vec![SetSpec::Layers, SetSpec::Full];
     let barriers = Measurement::Barriers(Barriers { sets, ..Barriers::default() });
-    let barriers = rows(&barriers, &subject, &mut trainer);
+    let barriers = rows(&barriers, &model_set, &mut trainer);
     let mut compared = 0;
     for row in found.iter().filter(|row| row.kind == "mix" && row.alpha == Some(0.5)) {
         if row.baseline == Some(Baseline::Base) {
@@ -156,10 +156,10 @@ fn the_half_mix_is_the_barrier() {
 /// The order of the splits changes nothing; another seed changes the draws alone.
 #[test]
 fn rows_follow_from_the_seed() {
-    let (layout, subject) = two();
+    let (layout, model_set) = two();
     let mut trainer = Closure::new(&layout, loss);
     let mut measure = |splits: &[SplitSpec], seed| {
-        analyze(&spec(), &subject, splits, Seed::new(seed), &mut trainer).unwrap()
+        analyze(&spec(), &model_set, splits, Seed::new(seed), &mut trainer).unwrap()
     };
     let both = measure(&[SplitSpec::Train, SplitSpec::Test], 1);
     assert_eq!(both, measure(&[SplitSpec::Test, SplitSpec::Train, SplitSpec::Test], 1));
@@ -176,8 +176,8 @@ fn rows_follow_from_the_seed() {
 #[test]
 fn a_single_model_is_refused() {
     let layout = layout(&[("a", 2)]);
-    let subject = subject(&layout, &[&[1.0, 2.0]]);
+    let model_set = model_set(&layout, &[&[1.0, 2.0]]);
     let mut trainer = Closure::new(&layout, loss);
     let text = "found 1 models; `robustness` needs 2";
-    assert_eq!(refusal(&spec(), &subject, &mut trainer), text);
+    assert_eq!(refusal(&spec(), &model_set, &mut trainer), text);
 }

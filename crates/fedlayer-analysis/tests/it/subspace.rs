@@ -8,7 +8,7 @@ use fedlayer_core::{
     spec::{Measurement, SplitSpec, Subspace},
 };
 
-use crate::fixture::{Closure, model, normal, of, one, refusal, rows, subject};
+use crate::fixture::{Closure, model, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, layout, near, params};
 
 const ROUNDS: usize = 5;
@@ -26,8 +26,8 @@ fn trained() -> (Arc<Layout>, ModelSet) {
         fedlayer_analysis::TrainedModel { history, ..model(id, &layout, &values) }
     };
     let models = vec![ended(0, 10), ended(1, 20)];
-    let subject = ModelSet { round: 5, models, initial: None, architecture: None };
-    (layout, subject)
+    let model_set = ModelSet { round: 5, models, initial: None, architecture: None };
+    (layout, model_set)
 }
 
 fn spec(as_published: bool) -> Measurement {
@@ -58,14 +58,14 @@ type Noises = BTreeMap<(String, String, String), Vec<(f64, Vector)>>;
 
 /// What was evaluated, beside the row that it went into.
 fn noises(as_published: bool) -> (Vec<AnalysisRow>, Noises) {
-    let (layout, subject) = trained();
+    let (layout, model_set) = trained();
     let mut trainer = Closure::new(&layout, loss);
-    let found = rows(&spec(as_published), &subject, &mut trainer);
+    let found = rows(&spec(as_published), &model_set, &mut trainer);
     let mut noises = Noises::new();
     let losses = found.iter().filter(|row| row.metric == Some(fedlayer_core::Metric::Loss));
     assert_eq!(losses.clone().count(), trainer.seen.len());
     for (row, (_, point)) in losses.zip(&trainer.seen) {
-        let base = &subject.models[usize::from(row.base == "1")].params;
+        let base = &model_set.models[usize::from(row.base == "1")].params;
         let key = (row.kind.clone(), row.set.clone(), row.base.clone());
         let sigma = row.sigma.unwrap_or(0.0);
         noises.entry(key).or_default().push((sigma, minus(point, base)));
@@ -75,8 +75,8 @@ fn noises(as_published: bool) -> (Vec<AnalysisRow>, Noises) {
 
 /// The directions between the states of both networks, on a layer: what spans the span of training.
 fn span(set: &str) -> Vec<Vector> {
-    let (_, subject) = trained();
-    let states = subject.models.iter().flat_map(|model| &model.history);
+    let (_, model_set) = trained();
+    let states = model_set.models.iter().flat_map(|model| &model.history);
     let states: Vec<_> = states.map(|(_, state)| state.clone()).collect();
     let range = range(set);
     let way = |state: &Arc<Params>| minus(state, &states[0])[range.clone()].to_vec();
@@ -125,7 +125,6 @@ fn noise_has_its_length_and_its_subspace() {
             let rank = one(&found, "rank", set, base).value.unwrap();
             assert_eq!(rank, basis.len() as f64, "{set}");
             assert_eq!(rank, if set == "c" { 4.0 } else { 9.0 });
-            let here = range(set);
             for kind in ["training", "null", "interpolation", "extrapolation"] {
                 let key = (kind.to_owned(), set.to_owned(), base.to_owned());
                 let Some(draws) = noises.get(&key) else {
@@ -135,18 +134,7 @@ fn noise_has_its_length_and_its_subspace() {
                 };
                 assert_eq!(draws.len(), 8);
                 for (sigma, noise) in draws {
-                    let most = if set == "all" { 10.0 } else { 5.0 };
-                    assert!((0.001..=most).contains(sigma));
-                    assert!((norm(noise) - sigma).abs() <= 1e-6 * sigma.max(1.0), "{key:?}");
-                    assert!(
-                        noise.iter().enumerate().all(|(at, n)| here.contains(&at) || *n == 0.0)
-                    );
-                    let inside = share(&noise[here.clone()], &basis);
-                    match kind {
-                        "null" => assert!(inside < 1e-10, "{key:?}: {inside}"),
-                        // Both ends of the way are states, so it is in the span.
-                        _ => assert!((inside - 1.0).abs() < 1e-8, "{key:?}: {inside}"),
-                    }
+                    check_noise(kind, set, *sigma, noise, &basis);
                 }
             }
         }
@@ -154,12 +142,27 @@ fn noise_has_its_length_and_its_subspace() {
     assert_eq!(of(&found, "clean", "none", "0").len(), 1);
 }
 
+/// Checks the length of a noise, and which subspace of which layers it is in.
+fn check_noise(kind: &str, set: &str, sigma: f64, noise: &[f64], basis: &[Vector]) {
+    let here = range(set);
+    let most = if set == "all" { 10.0 } else { 5.0 };
+    assert!((0.001..=most).contains(&sigma));
+    assert!((norm(noise) - sigma).abs() <= 1e-6 * sigma.max(1.0), "{kind} {set}");
+    assert!(noise.iter().enumerate().all(|(at, n)| here.contains(&at) || *n == 0.0));
+    let inside = share(&noise[here], basis);
+    match kind {
+        "null" => assert!(inside < 1e-10, "{kind} {set}: {inside}"),
+        // Both ends of the segment are states, so its direction is in the span.
+        _ => assert!((inside - 1.0).abs() < 1e-8, "{kind} {set}: {inside}"),
+    }
+}
+
 /// Towards the other model, and away from it.
 #[test]
 fn interpolation_goes_to_the_other_model() {
-    let (_, subject) = trained();
+    let (_, model_set) = trained();
     let (_, noises) = noises(true);
-    let way = minus(&subject.models[1].params, &subject.models[0].params);
+    let way = minus(&model_set.models[1].params, &model_set.models[0].params);
     for (set, base, toward) in
         [("all", "0", 1.0), ("all", "1", -1.0), ("b", "0", 1.0), ("b", "1", -1.0)]
     {
@@ -180,17 +183,17 @@ fn interpolation_goes_to_the_other_model() {
 /// Coefficients of either sign: the mean of many directions is near 0, where that of the notebook's is not.
 #[test]
 fn directions_are_isotropic_and_the_published_ones_are_not() {
-    let (layout, subject) = trained();
+    let (layout, model_set) = trained();
     let mut trainer = Closure::new(&layout, loss);
     let many = Subspace { draws: 400, layers: false, as_published: true, ..Subspace::default() };
-    let found = rows(&Measurement::Subspace(many), &subject, &mut trainer);
+    let found = rows(&Measurement::Subspace(many), &model_set, &mut trainer);
     let losses: Vec<_> =
         found.iter().filter(|row| row.metric == Some(fedlayer_core::Metric::Loss)).collect();
     let crowding = |kind: &str| {
         let mut sum = vec![0.0; 54];
         for (row, (_, point)) in losses.iter().zip(&trainer.seen) {
             if (row.kind.as_str(), row.base.as_str()) == (kind, "0") {
-                let noise = minus(point, &subject.models[0].params);
+                let noise = minus(point, &model_set.models[0].params);
                 let length = norm(&noise);
                 sum.iter_mut().zip(noise).for_each(|(s, n)| *s += n / length / 400.0);
             }
@@ -208,9 +211,9 @@ fn directions_are_isotropic_and_the_published_ones_are_not() {
 /// The faults of the notebook, each where it is (SCIENCE §3).
 #[test]
 fn as_published_has_its_four_faults() {
-    let (_, subject) = trained();
+    let (_, model_set) = trained();
     let (found, noises) = noises(true);
-    let finals: Vec<Vector> = subject
+    let finals: Vec<Vector> = model_set
         .models
         .iter()
         .map(|model| model.params.values().iter().map(|&v| v.into()).collect())
@@ -230,7 +233,7 @@ fn as_published_has_its_four_faults() {
             near(norm(noise), *sigma, 1e-6, set);
         }
         // 4: shorter in a layer than the directions beside it.
-        let way = minus(&subject.models[1].params, &subject.models[0].params);
+        let way = minus(&model_set.models[1].params, &model_set.models[0].params);
         let part = norm(&way[here.clone()]) / norm(&way);
         for (sigma, noise) in draws("published-interpolation") {
             near(norm(noise), part * sigma, 1e-6, set);
@@ -261,10 +264,10 @@ fn draws_are_their_own() {
     };
     assert_eq!(sigmas("training", "all", "0"), sigmas("null", "all", "1"));
     assert_eq!(sigmas("training", "a", "0"), sigmas("interpolation", "b", "1"));
-    let (layout, subject) = trained();
+    let (layout, model_set) = trained();
     let mut trainer = Closure::new(&layout, loss);
     let mut measure = |splits: &[SplitSpec], seed| {
-        analyze(&spec(true), &subject, splits, Seed::new(seed), &mut trainer).unwrap()
+        analyze(&spec(true), &model_set, splits, Seed::new(seed), &mut trainer).unwrap()
     };
     let both = measure(&[SplitSpec::Train, SplitSpec::Test], 1);
     assert_eq!(both, measure(&[SplitSpec::Test, SplitSpec::Train], 1));
@@ -280,7 +283,7 @@ fn too_little_history_is_refused() {
     let (layout, mut known) = trained();
     let mut trainer = Closure::new(&layout, loss);
     let values = normal(1, 54);
-    let bare = subject(&layout, &[&values, &normal(2, 54)]);
+    let bare = model_set(&layout, &[&values, &normal(2, 54)]);
     let text = "`subspace` needs the models after at least 2 rounds and found 0: set `checkpoints = { every = 1, keep = \"all\" }` and run the scenario anew";
     assert_eq!(refusal(&spec(false), &bare, &mut trainer), text);
     // As many states, but all of them the final one: the notebook's first fault.

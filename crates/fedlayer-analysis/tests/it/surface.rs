@@ -7,7 +7,7 @@ use fedlayer_core::{
     spec::{Measurement, Surface, Through},
 };
 
-use crate::fixture::{Closure, Quadratic, normal, refusal, rows, subject};
+use crate::fixture::{Closure, Quadratic, model_set, normal, refusal, rows};
 use crate::support::{Outcomes, dense, layout, near, params};
 
 fn surface(through: Through, points: u32, beyond: f64) -> Measurement {
@@ -22,11 +22,11 @@ fn of<'a>(rows: &'a [AnalysisRow], kind: &'a str) -> impl Iterator<Item = &'a An
 #[test]
 fn fig_4_in_its_own_numbers() {
     let layout = layout(&[("w1", 1), ("w2", 1)]);
-    let subject = subject(&layout, &[&[1.0, 1.0], &[4.0, 0.25]]);
+    let model_set = model_set(&layout, &[&[1.0, 1.0], &[4.0, 0.25]]);
     let loss = |w: &[f32], _| -> Outcomes { vec![((1.0 - w[0] * w[1]).powi(2), true)] };
     let names = |name: &str| vec![name.to_owned()];
     let spec = surface(Through::Layers([names("w1"), names("w2")]), 5, 0.0);
-    let found = rows(&spec, &subject, &mut Closure::new(&layout, loss));
+    let found = rows(&spec, &model_set, &mut Closure::new(&layout, loss));
     let found: Vec<_> =
         found.into_iter().filter(|r| r.metric == Some(fedlayer_core::Metric::Loss)).collect();
     let at = |kind: &str, alpha: f64, beta: f64| {
@@ -59,9 +59,9 @@ fn fig_4_in_its_own_numbers() {
 fn a_quadratic_is_a_parabola_on_the_segment() {
     let layout = layout(&[("a", 3), ("b", 2)]);
     let (a, b) = (normal(1, 5), normal(2, 5));
-    let subject = subject(&layout, &[&a, &b]);
+    let model_set = model_set(&layout, &[&a, &b]);
     let mut trainer = Quadratic::drawn(&layout, 9);
-    let found = rows(&surface(Through::Segment, 9, 0.5), &subject, &mut trainer);
+    let found = rows(&surface(Through::Segment, 9, 0.5), &model_set, &mut trainer);
     let line: Vec<_> = of(&found, "segment").collect();
     let alphas: Vec<f64> = line.iter().map(|row| row.alpha.unwrap()).collect();
     assert_eq!(alphas, [-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]);
@@ -82,7 +82,7 @@ fn a_plane_goes_through_its_three_models() {
     let layout = layout(&[("a", 30), ("b", 20)]);
     let models = [normal(1, 50), normal(2, 50), normal(3, 50)];
     let loss = |v: &[f32], _| -> Outcomes { vec![(v.iter().sum::<f32>().sin() + v[0], true)] };
-    let whole = subject(&layout, &[&models[0], &models[1], &models[2]]);
+    let whole = model_set(&layout, &[&models[0], &models[1], &models[2]]);
     let mut trainer = Closure::new(&layout, loss);
     let found = rows(&surface(Through::Models, 4, 0.25), &whole, &mut trainer);
     let places: Vec<(f64, f64)> = of(&found, "model")
@@ -113,7 +113,7 @@ fn a_plane_goes_through_its_three_models() {
     near(lowest(|p| p.1), -0.25, 1e-12, "bottom");
 
     // Two models and the start are three as well.
-    let mut two = subject(&layout, &[&models[0], &models[1]]);
+    let mut two = model_set(&layout, &[&models[0], &models[1]]);
     two.initial = Some(params(&layout, &models[2]));
     let again = rows(&surface(Through::Models, 4, 0.25), &two, &mut trainer);
     let values = |rows: &[AnalysisRow]| rows.iter().map(|row| row.value).collect::<Vec<_>>();
@@ -125,10 +125,10 @@ fn a_plane_goes_through_its_three_models() {
 fn filters_move_by_their_own_norms_and_biases_not_at_all() {
     let layout = dense(&[5, 4, 3]);
     let values = normal(8, layout.value_count());
-    let subject = subject(&layout, &[&values]);
+    let model_set = model_set(&layout, &[&values]);
     let mut trainer = Closure::new(&layout, |v, _| vec![(v[0], true)]);
     // From −1 to 1.
-    rows(&surface(Through::Filters, 3, 0.0), &subject, &mut trainer);
+    rows(&surface(Through::Filters, 3, 0.0), &model_set, &mut trainer);
     let points: Vec<&Arc<Params>> = trainer.seen.iter().map(|(_, params)| params).collect();
     assert_eq!(points.len(), 1 + 9);
     let step = |at: usize| -> Vec<f64> {
@@ -163,13 +163,13 @@ fn planes_that_are_none_are_refused() {
     let layout = layout(&[("a", 2), ("b", 1)]);
     let loss = |v: &[f32], _| -> Outcomes { vec![(v[0], true)] };
     let mut trainer = Closure::new(&layout, loss);
-    let line = subject(&layout, &[&[0.0, 1.0, 2.0], &[1.0, 2.0, 3.0], &[3.0, 4.0, 5.0]]);
+    let line = model_set(&layout, &[&[0.0, 1.0, 2.0], &[1.0, 2.0, 3.0], &[3.0, 4.0, 5.0]]);
     let models = surface(Through::Models, 3, 0.0);
     let text = "`surface`: the three models lie on one line; choose models that do not";
     assert_eq!(refusal(&models, &line, &mut trainer), text);
-    let same = subject(&layout, &[&[1.0; 3], &[1.0; 3], &[3.0, 4.0, 5.0]]);
+    let same = model_set(&layout, &[&[1.0; 3], &[1.0; 3], &[3.0, 4.0, 5.0]]);
     assert_eq!(refusal(&models, &same, &mut trainer), text);
-    let two = subject(&layout, &[&[0.0; 3], &[1.0; 3]]);
+    let two = model_set(&layout, &[&[0.0; 3], &[1.0; 3]]);
     let text = "found 2 models; `surface` needs 3";
     assert_eq!(refusal(&models, &two, &mut trainer), text);
     let names = |name: &str| vec![name.to_owned()];

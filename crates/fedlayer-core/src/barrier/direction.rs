@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{model::Params, spec::Between, trainer::Update};
+use crate::{
+    model::{LayerSet, Mix, Params},
+    spec::Between,
+    trainer::Update,
+};
 
 /// A model of the cohort, before and after its local training.
 #[derive(Debug, Clone)]
@@ -39,40 +43,62 @@ pub(super) enum Toward {
     Mean,
 }
 
+/// Returns the directions of a cohort: from every model to the mean, or from every model to every
+/// other one. `shares` are the weights of the models; they add up to 1.
 pub(super) fn directions(
     between: Between,
     updates: &[Update],
     mean: &Arc<Params>,
     shares: &[f64],
 ) -> Vec<Direction> {
-    let bases = updates.iter().enumerate();
+    let models = 0..updates.len();
     match between {
-        Between::Cohort => bases
-            .map(|(base, update)| Direction {
-                label: update.client.to_string(),
-                base,
-                toward: mean.clone(),
-                toward_key: Toward::Mean,
-                reach: 2.0,
-                weights: shares.to_vec(),
-                share: shares[base],
-            })
-            .collect(),
-        Between::Pairs => bases
-            .flat_map(|(base, into)| {
-                let others = updates.iter().enumerate().filter(move |(other, _)| *other != base);
-                others.map(move |(other, from)| Direction {
-                    label: format!("{}<-{}", into.client, from.client),
-                    base,
-                    toward: from.params.clone(),
-                    toward_key: Toward::End(other),
-                    reach: 1.0,
-                    weights: (0..updates.len())
-                        .map(|model| if model == base || model == other { 0.5 } else { 0.0 })
-                        .collect(),
-                    share: 1.0 / (updates.len() * (updates.len() - 1)) as f64,
-                })
-            })
-            .collect(),
+        Between::Cohort => {
+            models.map(|base| Direction::to_mean(base, updates, mean, shares)).collect()
+        }
+        Between::Pairs => {
+            let pairs =
+                models.clone().flat_map(|base| models.clone().map(move |other| (base, other)));
+            let pairs = pairs.filter(|(base, other)| base != other);
+            pairs.map(|(base, other)| Direction::to_model(base, other, updates)).collect()
+        }
+    }
+}
+
+impl Direction {
+    /// Returns the mix of a layer set into `base` at α.
+    pub(super) fn mix(&self, base: &Arc<Params>, set: &LayerSet, alpha: f64) -> Mix {
+        Mix {
+            base: base.clone(),
+            other: self.toward.clone(),
+            set: set.clone(),
+            weight: alpha * self.reach,
+        }
+    }
+
+    fn to_mean(base: usize, updates: &[Update], mean: &Arc<Params>, shares: &[f64]) -> Self {
+        Self {
+            label: updates[base].client.to_string(),
+            base,
+            toward: mean.clone(),
+            toward_key: Toward::Mean,
+            reach: 2.0,
+            weights: shares.to_vec(),
+            share: shares[base],
+        }
+    }
+
+    fn to_model(base: usize, other: usize, updates: &[Update]) -> Self {
+        let count = updates.len();
+        let half = |model| if model == base || model == other { 0.5 } else { 0.0 };
+        Self {
+            label: format!("{}<-{}", updates[base].client, updates[other].client),
+            base,
+            toward: updates[other].params.clone(),
+            toward_key: Toward::End(other),
+            reach: 1.0,
+            weights: (0..count).map(half).collect(),
+            share: 1.0 / (count * (count - 1)) as f64,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! [`BarrierStudy`]: the barriers of one round: first the list of probes that they need, each once, then the rows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     barrier::{
@@ -10,7 +10,7 @@ use crate::{
         target_sets,
     },
     data::{ClientId, Split},
-    model::{LayerSet, Mix, Point},
+    model::{LayerSet, Params, Point},
     round::{AverageError, mean_model, update_weights},
     seed::Seed,
     spec::{BarrierSpec, Baseline, SplitSpec, Weighting},
@@ -97,32 +97,49 @@ impl BarrierStudy {
             let whole = PointKey::Whole(Toward::End(index));
             points.add(whole, || Point::Model(update.params.clone()));
         }
-        let chord = self.spec.baselines.contains(&Baseline::Chord).then_some(1.0);
-        let alphas: Vec<f64> = self.spec.alpha.iter().copied().chain(chord).collect();
         let twin_seed = seed.child("twin").index(self.round.into());
-        for (d, direction) in self.directions.iter().enumerate() {
+        for (index, direction) in self.directions.iter().enumerate() {
             let base = &updates[direction.base].params;
+            let seed = twin_seed.index(index as u64);
             for TargetSet { set, .. } in &self.targets {
-                let mix = |alpha: f64| Mix {
-                    base: base.clone(),
-                    other: direction.toward.clone(),
-                    set: set.clone(),
-                    weight: alpha * direction.reach,
-                };
-                for &alpha in &alphas {
-                    points.add(key(direction, set, alpha, None), || Point::Mix(mix(alpha)));
-                }
-                let set_seed = twin_seed.index(d as u64).child(&set.to_string());
-                for &alpha in &self.spec.alpha {
-                    for draw in 0..self.spec.twins {
-                        let seed = set_seed.index(alpha.to_bits()).index(draw.into());
-                        let twin = || Point::Twin { mix: mix(alpha), seed };
-                        points.add(key(direction, set, alpha, Some(draw)), twin);
-                    }
-                }
+                self.add_mixes(&mut points, direction, base, set);
+                self.add_twins(&mut points, direction, base, set, seed.child(&set.to_string()));
             }
         }
         points
+    }
+
+    /// Adds the mixes of a direction and a set: one per α, and the full swap if a chord needs it.
+    fn add_mixes(
+        &self,
+        points: &mut Points,
+        direction: &Direction,
+        base: &Arc<Params>,
+        set: &LayerSet,
+    ) {
+        let chord = self.spec.baselines.contains(&Baseline::Chord).then_some(1.0);
+        for alpha in self.spec.alpha.iter().copied().chain(chord) {
+            let mix = || Point::Mix(direction.mix(base, set, alpha));
+            points.add(key(direction, set, alpha, None), mix);
+        }
+    }
+
+    /// Adds the equal-norm twins of a direction and a set: one per α and draw.
+    fn add_twins(
+        &self,
+        points: &mut Points,
+        direction: &Direction,
+        base: &Arc<Params>,
+        set: &LayerSet,
+        seed: Seed,
+    ) {
+        for &alpha in &self.spec.alpha {
+            for draw in 0..self.spec.twins {
+                let seed = seed.index(alpha.to_bits()).index(draw.into());
+                let twin = || Point::Twin { mix: direction.mix(base, set, alpha), seed };
+                points.add(key(direction, set, alpha, Some(draw)), twin);
+            }
+        }
     }
 
     /// Everything that has to be evaluated: split by split, each point once.

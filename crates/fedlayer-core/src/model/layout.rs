@@ -118,6 +118,27 @@ impl Statistics {
     }
 }
 
+/// The first tensor in which two layouts differ; a layout that has ended has no tensor there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayoutDifference<'a> {
+    /// The tensor of the expected layout.
+    pub expected: Option<&'a TensorSpec>,
+    /// The tensor of the other layout.
+    pub found: Option<&'a TensorSpec>,
+}
+
+impl<'a> LayoutDifference<'a> {
+    /// Returns the name of the tensor: the expected one's, if there is one.
+    pub fn name(&self) -> &'a str {
+        self.expected.or(self.found).map_or("", |tensor| &tensor.name)
+    }
+
+    /// Returns the expected shape; empty if no further tensor is expected.
+    pub fn expected_shape(&self) -> Vec<usize> {
+        self.expected.map(|tensor| tensor.shape.clone()).unwrap_or_default()
+    }
+}
+
 /// What is wrong with a list of tensors.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LayoutError {
@@ -226,6 +247,19 @@ impl Layout {
     pub fn trained_parameters(&self) -> usize {
         let trained = self.tensors().filter(|tensor| tensor.is_trained());
         trained.map(|tensor| tensor.range.len()).sum()
+    }
+
+    /// Finds the first tensor in which `found` differs from this layout: what is expected there,
+    /// and what is found. The owner of the running statistics makes no difference.
+    pub fn first_difference<'a>(&'a self, found: &'a Self) -> Option<LayoutDifference<'a>> {
+        let (mut expected, mut found) = (self.tensors(), found.tensors());
+        loop {
+            match (expected.next(), found.next()) {
+                (None, None) => return None,
+                (expected, found) if expected == found => {}
+                (expected, found) => return Some(LayoutDifference { expected, found }),
+            }
+        }
     }
 
     /// The index of the layer `name`, counted from the input.

@@ -11,7 +11,9 @@ mod point_layer;
 
 pub use layer_names::{PatternError, matching_layers, named_layers};
 pub use layer_set::LayerSet;
-pub use layout::{Layer, LayerName, Layout, LayoutError, Ownership, Role, TensorSpec};
+pub use layout::{
+    Layer, LayerName, Layout, LayoutDifference, LayoutError, Ownership, Role, TensorSpec,
+};
 pub use mix::Mix;
 pub(crate) use params::check_values;
 pub use params::{Params, ParamsError, distance};

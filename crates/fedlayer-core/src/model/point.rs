@@ -74,18 +74,13 @@ mod tests {
         let mut points: Vec<Point> = models.iter().cloned().map(Point::Model).collect();
         for (base, other) in [(0, 1), (1, 0), (0, 2)] {
             for set in [vec![], vec![0], vec![1], vec![0, 1], vec![1, 2], vec![0, 1, 2]] {
+                let (base, other) = (&models[base], &models[other]);
+                let set = LayerSet::new(layout.clone(), set);
                 for weight in [0.0, 0.25, 0.3, 0.5, 0.75, 1.0, 1.5] {
-                    let mix = Mix {
-                        base: models[base].clone(),
-                        other: models[other].clone(),
-                        set: LayerSet::new(layout.clone(), set.iter().copied()),
-                        weight,
-                    };
-                    points.push(Point::Mix(mix.clone()));
-                    points.extend([1, 2].map(|seed| {
-                        let seed = Seed::new(seed);
-                        Point::Twin { mix: mix.clone(), seed }
-                    }));
+                    let (base, other, set) = (base.clone(), other.clone(), set.clone());
+                    let mix = Mix { base, other, set, weight };
+                    let twin = |seed| Point::Twin { mix: mix.clone(), seed: Seed::new(seed) };
+                    points.extend([Point::Mix(mix.clone()), twin(1), twin(2)]);
                 }
             }
         }

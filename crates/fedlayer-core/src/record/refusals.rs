@@ -50,7 +50,7 @@ impl MissingRecord {
 }
 
 /// A cause while records are gone through.
-struct Hits<'a> {
+struct CauseCount<'a> {
     reason: &'a str,
     client_rounds: u64,
     clients: BTreeSet<ClientId>,
@@ -66,7 +66,7 @@ impl Refusals {
 
     /// What the records of a run say; nothing where every client counts.
     pub fn of(records: &[RoundRecord]) -> Option<Self> {
-        let mut hits: Vec<Hits<'_>> = Vec::new();
+        let mut hits: Vec<CauseCount<'_>> = Vec::new();
         let (mut refused, mut all) = (0, 0);
         for record in records {
             all += (record.reported.len() + record.missing.len()) as u64;
@@ -75,7 +75,7 @@ impl Refusals {
             {
                 refused += 1;
                 let at = hits.iter().position(|hits| hits.reason == reason).unwrap_or_else(|| {
-                    hits.push(Hits::new(reason));
+                    hits.push(CauseCount::new(reason));
                     hits.len() - 1
                 });
                 hits[at].add(*client, record.round);
@@ -85,12 +85,12 @@ impl Refusals {
             return None;
         }
         hits.sort_by_key(|hits| std::cmp::Reverse(hits.client_rounds));
-        let causes = hits.into_iter().take(Self::SHOWN_CAUSES).map(Hits::cause).collect();
+        let causes = hits.into_iter().take(Self::SHOWN_CAUSES).map(CauseCount::cause).collect();
         Some(Self { client_rounds: refused, of: all, causes })
     }
 }
 
-impl<'a> Hits<'a> {
+impl<'a> CauseCount<'a> {
     fn new(reason: &'a str) -> Self {
         Self { reason, client_rounds: 0, clients: BTreeSet::new(), rounds: BTreeSet::new() }
     }

@@ -18,7 +18,7 @@ impl Cohort {
     ///
     /// Another attempt at the same round draws another cohort. What is drawn does not depend on the strategy.
     pub fn draw(plan: &Plan, round: u32, attempt: u32) -> Self {
-        let draw = Draw { plan, round, attempt };
+        let draw = CohortDraw { plan, round, attempt };
         let (dropped, clients) = draw.clients().partition(|&client| draw.drops_out(client));
         Self { clients, dropped }
     }
@@ -26,7 +26,7 @@ impl Cohort {
     /// Whether enough clients of an attempt stay for its round to be committed. Draws client by client until that is known, and takes every
     /// draw off `budget`; once nothing is left of that, the answer is yes.
     pub(crate) fn is_enough(plan: &Plan, round: u32, attempt: u32, budget: &mut u64) -> bool {
-        let draw = Draw { plan, round, attempt };
+        let draw = CohortDraw { plan, round, attempt };
         if !draw.takes_all() {
             *budget = budget.saturating_sub(plan.clients.cohort().into());
         }
@@ -46,13 +46,13 @@ impl Cohort {
 }
 
 /// The random draws of one attempt at a round.
-struct Draw<'p> {
+struct CohortDraw<'p> {
     plan: &'p Plan,
     round: u32,
     attempt: u32,
 }
 
-impl Draw<'_> {
+impl CohortDraw<'_> {
     fn seed(&self, name: &str) -> Seed {
         let seed = self.plan.root_seed().child(name);
         seed.index(self.round.into()).index(self.attempt.into())

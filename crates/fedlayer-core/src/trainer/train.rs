@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{
     data::ClientId,
-    model::{Layout, Params, ParamsError, TensorSpec, check_values},
+    model::{Layout, Params, ParamsError, check_values},
     seed::Seed,
 };
 
@@ -73,27 +73,16 @@ impl Update {
     }
 }
 
-/// Finds the first tensor in which two layouts differ.
+/// Checks that the update has the tensors of the plan's model.
 fn check_layout(found: &Layout, expected: &Layout) -> Result<(), UpdateError> {
-    if found == expected {
-        return Ok(());
-    }
-    let shape = |tensor: Option<&TensorSpec>| tensor.map(|tensor| tensor.shape.clone());
-    let (mut founds, mut expecteds) = (found.tensors(), expected.tensors());
-    loop {
-        let (found, expected) = (founds.next(), expecteds.next());
-        let Some(name) = expected.or(found).map(|tensor| tensor.name.clone()) else {
-            unreachable!("two layouts with the same tensors are equal")
-        };
-        if found != expected {
-            let found = found.filter(|tensor| tensor.name == name);
-            return Err(UpdateError::Layout {
-                tensor: name,
-                found: shape(found).unwrap_or_default(),
-                expected: shape(expected).unwrap_or_default(),
-            });
-        }
-    }
+    let Some(difference) = expected.first_difference(found) else { return Ok(()) };
+    let name = difference.name();
+    let same = difference.found.filter(|tensor| tensor.name == name);
+    Err(UpdateError::Layout {
+        tensor: name.to_owned(),
+        found: same.map(|tensor| tensor.shape.clone()).unwrap_or_default(),
+        expected: difference.expected_shape(),
+    })
 }
 
 /// Why an update cannot be averaged.

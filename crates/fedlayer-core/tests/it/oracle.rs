@@ -63,6 +63,13 @@ struct BarrierNumbers {
     std_errors: Vec<f64>,
 }
 
+impl BarrierNumbers {
+    fn row<'a>(&'a self, kind: BarrierKind, base: &'a str) -> At<'a> {
+        let (alpha, baseline) = (Some(self.alpha), Some(self.baseline));
+        At { metric: self.metric, alpha, baseline, ..at(kind, &self.set, base) }
+    }
+}
+
 #[derive(Deserialize)]
 struct GeometryNumbers {
     base: String,
@@ -194,12 +201,7 @@ fn barriers_are_the_oracles() {
             let sweeps = numbers.sweeps.iter();
             for (&kind, _) in sweeps.filter(|(_, sets)| sets.contains(&expected.set)) {
                 for (b, base) in bases.iter().enumerate() {
-                    let row = measured.row(At {
-                        metric: expected.metric,
-                        alpha: Some(expected.alpha),
-                        baseline: Some(expected.baseline),
-                        ..at(kind, &expected.set, base)
-                    });
+                    let row = measured.row(expected.row(kind, base));
                     near(row.value.unwrap(), expected.values[b], 1e-6, row);
                     near(row.std_error.unwrap(), expected.std_errors[b], 1e-6, row);
                     checked += 1;

@@ -18,7 +18,7 @@ use crate::{
     linalg::{Basis, Coordinates, unit},
     losses::Losses,
     measurements::subspace::noise::{Noise, Pair},
-    model_set::ModelSet,
+    model_set::{ModelSet, TrainedModel},
     rows::set_seed,
 };
 
@@ -39,58 +39,81 @@ const LEAST_SIGMA: f64 = 1e-3;
 /// take no noise. With `as_published` the kinds of `published` stand beside these.
 pub(crate) fn measure(
     spec: &Subspace,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let pairs = subject.both_ways("subspace")?;
+    let pairs = model_set.both_ways("subspace")?;
     let found = pairs.iter().map(|(base, _)| base.history.len()).min().unwrap_or(0);
     if found < 2 {
         return Err(AnalysisError::NoHistory { measure: "subspace", needed: 2, found });
     }
     let clean = pairs.map(|(base, _)| (AnalysisRow::new("clean", "none", base.id), base.point()));
     let mut rows = losses.rows(clean)?;
-    // The whole first: where its rank is too small, nothing else is measured.
-    let mut sets = vec![LayerSet::all(subject.layout())];
-    sets.extend(subject.layers().into_iter().filter(|set| spec.layers && !set.is_all()));
-    for set in sets {
-        let coordinates = Coordinates::of(&set);
-        let training = training(pairs, &coordinates);
-        let whole = set.is_all();
-        if whole && training.rank() <= 2 {
-            return Err(AnalysisError::Rank { found: training.rank() });
+    // The whole model comes first: if its rank is too small, nothing else is measured.
+    let mut sets = vec![LayerSet::all(model_set.layout())];
+    sets.extend(model_set.layers().into_iter().filter(|set| spec.layers && !set.is_all()));
+    for set in &sets {
+        rows.extend(of_set(spec, pairs, set, seed, losses)?);
+    }
+    Ok(rows)
+}
+
+/// Measures the noise in one layer set around both models.
+fn of_set(
+    spec: &Subspace,
+    pairs: [Pair<'_>; 2],
+    set: &LayerSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let coordinates = Coordinates::of(set);
+    let training = training(pairs, &coordinates);
+    if set.is_all() && training.rank() <= 2 {
+        return Err(AnalysisError::Rank { found: training.rank() });
+    }
+    let published = spec.as_published.then(|| published::span(pairs, &coordinates));
+    let mut rows = Vec::new();
+    for pair in pairs {
+        let base = pair.0;
+        let rank =
+            |kind, basis: &Basis| AnalysisRow::new(kind, set, base.id).value(basis.rank() as f64);
+        rows.push(rank("rank", &training));
+        let mut kinds = kinds(&training, &coordinates, pair);
+        if let Some(published) = &published {
+            rows.push(rank("published-rank", published));
+            kinds.extend(published::kinds(published, set, pair));
         }
-        let most = if whole { spec.sigma } else { spec.layer_sigma };
-        let faulty = spec.as_published.then(|| published::span(pairs, &coordinates));
-        for pair in pairs {
-            let base = pair.0;
-            let rank = |kind, basis: &Basis| {
-                AnalysisRow::new(kind, &set, base.id).value(basis.rank() as f64)
-            };
-            rows.push(rank("rank", &training));
-            let mut kinds = kinds(&training, &coordinates, pair);
-            if let Some(faulty) = &faulty {
-                rows.push(rank("published-rank", faulty));
-                kinds.extend(published::kinds(faulty, &set, pair));
-            }
-            for (kind, noise) in &kinds {
-                let own = set_seed(seed.child(kind).index(base.id.0.into()), &set);
-                let asked = (0..spec.draws).filter_map(|draw| {
-                    let direction = noise(&mut own.index(draw.into()).generator())?;
-                    let sigma = length(seed.child("sigma").index(draw.into()), most);
-                    let row = AnalysisRow::new(kind, &set, base.id);
-                    let row = AnalysisRow { sigma: Some(sigma), draw: Some(draw), ..row };
-                    let noisy = coordinates.moved(&base.params, &direction, sigma);
-                    // A layer that is swapped in: the layers before it stay the base's, and so does what they compute.
-                    let point =
-                        if whole { Point::Model(noisy) } else { base.toward(&noisy, &set, 1.0) };
-                    Some((row, point))
-                });
-                rows.extend(losses.rows(asked)?);
-            }
+        for noise in &kinds {
+            let points = noisy_points(spec, base, set, &coordinates, noise, seed);
+            rows.extend(losses.rows(points)?);
         }
     }
     Ok(rows)
+}
+
+/// Draws the points θᵢ + σ·d of one kind of noise, each with its row.
+fn noisy_points<'a>(
+    spec: &'a Subspace,
+    base: &'a TrainedModel,
+    set: &'a LayerSet,
+    coordinates: &'a Coordinates,
+    (kind, noise): &'a Noise<'_>,
+    seed: Seed,
+) -> impl Iterator<Item = (AnalysisRow, Point)> + 'a {
+    let whole = set.is_all();
+    let most = if whole { spec.sigma } else { spec.layer_sigma };
+    let own = set_seed(seed.child(kind).index(base.id.0.into()), set);
+    (0..spec.draws).filter_map(move |draw| {
+        let direction = noise(&mut own.index(draw.into()).generator())?;
+        let sigma = length(seed.child("sigma").index(draw.into()), most);
+        let row = AnalysisRow::new(kind, set, base.id);
+        let row = AnalysisRow { sigma: Some(sigma), draw: Some(draw), ..row };
+        let noisy = coordinates.moved(&base.params, &direction, sigma);
+        // A layer that is swapped in: the layers before it are the base's, and so are their activations.
+        let point = if whole { Point::Model(noisy) } else { base.toward(&noisy, set, 1.0) };
+        Some((row, point))
+    })
 }
 
 /// The span of the centred states of both networks.

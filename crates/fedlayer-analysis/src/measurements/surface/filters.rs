@@ -20,11 +20,11 @@ use crate::{
 /// The loss at θ₁ + α·a + β·b for two filter-normalised directions, from −1 − `beyond` to 1 + `beyond` on either axis. BarrierKind `plane`, and `model` for θ₁.
 pub(super) fn measure(
     spec: &Surface,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let base = &subject.models[0];
+    let base = &model_set.models[0];
     let seed = seed.child("filters");
     let (a, b) = (direction(&base.params, seed.index(0)), direction(&base.params, seed.index(1)));
     let at = |alpha: f64, beta: f64| {

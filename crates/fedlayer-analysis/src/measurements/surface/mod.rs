@@ -30,28 +30,28 @@ use crate::{
 ///   kind `path-full`, α = β, all of them together; kind `path-layers`, first the first ones, then the second. That is Fig. 4 of Adilova et al., ICLR 2024.
 pub(crate) fn measure(
     spec: &Surface,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     seed: Seed,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     match &spec.through {
-        Through::Segment => segment(spec, subject, losses),
-        Through::Models => plane::measure(spec, subject, losses),
-        Through::Filters => filters::measure(spec, subject, seed, losses),
+        Through::Segment => segment(spec, model_set, losses),
+        Through::Models => plane::measure(spec, model_set, losses),
+        Through::Filters => filters::measure(spec, model_set, seed, losses),
         Through::Layers([first, second]) => {
-            let layout = subject.layout();
-            layers(spec, subject, &named(layout, first)?, &named(layout, second)?, losses)
+            let layout = model_set.layout();
+            layers(spec, model_set, &named(layout, first)?, &named(layout, second)?, losses)
         }
     }
 }
 
 fn segment(
     spec: &Surface,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let (base, other) = subject.pair("surface")?;
-    let all = LayerSet::all(subject.layout());
+    let (base, other) = model_set.pair("surface")?;
+    let all = LayerSet::all(model_set.layout());
     let axis = axis(spec.points, -spec.beyond, 1.0 + spec.beyond);
     let line = axis.iter().map(|&alpha| {
         (row("segment", "all", base.id, alpha, None), base.toward(&other.params, &all, alpha))
@@ -64,18 +64,18 @@ fn segment(
 
 fn layers(
     spec: &Surface,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     first: &LayerSet,
     second: &LayerSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     if let Some(both) = first.indices().find(|&layer| second.contains(layer)) {
-        let name = &subject.layout().layers()[both].name;
+        let name = &model_set.layout().layers()[both].name;
         return Err(AnalysisError::NoPlane(format!(
             "layer `{name}` is in both sets of `layers`; name each layer once"
         )));
     }
-    let (base, other) = subject.pair("surface")?;
+    let (base, other) = model_set.pair("surface")?;
     let set = format!("{first}|{second}");
     // The model α of the way on the first layers: every point of a column is a mix into it.
     let column = |alpha| (alpha, base.toward(&other.params, first, alpha).params());
@@ -99,7 +99,7 @@ fn layers(
         .map(|(model, place)| (row("model", "none", model.id, place, Some(place)), model.point()));
     // The other model lies on the plane only where no layer stays behind.
     let on_plane =
-        if first.len() + second.len() == subject.layout().layers().len() { 2 } else { 1 };
+        if first.len() + second.len() == model_set.layout().layers().len() { 2 } else { 1 };
     losses.rows(models.into_iter().take(on_plane).chain(grid).chain(full).chain(one).chain(then))
 }
 

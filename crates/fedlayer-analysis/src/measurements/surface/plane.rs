@@ -21,11 +21,11 @@ use crate::{
 /// The grid is the smallest rectangle that holds the three models, and `beyond` more on every side.
 pub(super) fn measure(
     spec: &Surface,
-    subject: &ModelSet,
+    model_set: &ModelSet,
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
-    let (first, second) = subject.pair("surface")?;
-    let (name, third) = third(subject)?;
+    let (first, second) = model_set.pair("surface")?;
+    let (name, third) = third(model_set)?;
     let plane = Plane::new([&first.params, &second.params, third])?;
     let names = [first.id.to_string(), second.id.to_string(), name];
     let models = names.iter().zip(plane.models).zip(plane.positions());
@@ -47,12 +47,12 @@ pub(super) fn measure(
 }
 
 /// The third model, or else the initial one, which is no client's.
-fn third(subject: &ModelSet) -> Result<(String, &Arc<Params>), AnalysisError> {
-    match (subject.models.get(2), &subject.initial) {
+fn third(model_set: &ModelSet) -> Result<(String, &Arc<Params>), AnalysisError> {
+    match (model_set.models.get(2), &model_set.initial) {
         (Some(third), _) => Ok((third.id.to_string(), &third.params)),
         (None, Some(initial)) => Ok(("initial".to_owned(), initial)),
         (None, None) => {
-            let found = subject.models.len();
+            let found = model_set.models.len();
             Err(AnalysisError::Models { measure: "surface", found, needed: 3 })
         }
     }

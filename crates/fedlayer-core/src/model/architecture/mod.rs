@@ -5,6 +5,7 @@
 mod builder;
 mod gpt;
 mod operation;
+mod resnet;
 mod spelled_out;
 mod zoo;
 
@@ -97,8 +98,8 @@ impl Architecture {
             ModelSpec::McmahanCnn => zoo::mcmahan_cnn(data),
             ModelSpec::PflCnn => zoo::pfl_cnn(data),
             ModelSpec::Vgg11(vgg) => zoo::vgg_11(vgg, data),
-            ModelSpec::Resnet18(residual) => zoo::resnet_18(residual, data),
-            ModelSpec::Resnet20(residual) => zoo::resnet_20(residual, data),
+            ModelSpec::Resnet18(residual) => resnet::resnet_18(residual, data),
+            ModelSpec::Resnet20(residual) => resnet::resnet_20(residual, data),
             ModelSpec::Gpt(gpt) => gpt::gpt(gpt, data),
             ModelSpec::Layers(layers) => spelled_out::layers(layers, data),
             ModelSpec::Torchscript(_) => Err(ArchitectureError::Module),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     data::DataFacts,
-    spec::{Activation, ConvSpec, LayerSpec, LinearSpec, NormSpec, PoolSpec},
+    spec::{Activation, Block, ConvSpec, LayerSpec, LinearSpec, NormSpec, PoolSpec},
 };
 
 pub(super) fn layers(
@@ -16,16 +16,16 @@ pub(super) fn layers(
 ) -> Result<Architecture, ArchitectureError> {
     one_label("layers", data)?;
     let mut net = Builder::new(&data.shape);
-    let mut names = Names::default();
+    let mut counts = LayerCounts::default();
     for layer in layers {
-        put(&mut net, &mut names, layer)?;
+        put(&mut net, &mut counts, layer)?;
     }
     net.finish("layers", data.classes)
 }
 
 /// How many layers of each kind there are so far.
 #[derive(Debug, Default)]
-struct Names {
+struct LayerCounts {
     conv: usize,
     linear: usize,
     norm: usize,
@@ -38,7 +38,11 @@ fn named(given: Option<&String>, kind: &str, count: &mut usize) -> String {
     given.cloned().unwrap_or_else(|| format!("{kind}{count}"))
 }
 
-fn put(net: &mut Builder, names: &mut Names, layer: &LayerSpec) -> Result<(), ArchitectureError> {
+fn put(
+    net: &mut Builder,
+    counts: &mut LayerCounts,
+    layer: &LayerSpec,
+) -> Result<(), ArchitectureError> {
     match layer {
         LayerSpec::Relu => net.activation(Activation::Relu),
         LayerSpec::Gelu => net.activation(Activation::Gelu),
@@ -52,39 +56,43 @@ fn put(net: &mut Builder, names: &mut Names, layer: &LayerSpec) -> Result<(), Ar
         LayerSpec::Conv(conv) => {
             let ConvSpec { out_channels, kernel, stride, padding, bias, name } = conv;
             let (stride, padding, bias) = (*stride as usize, *padding as usize, *bias);
-            let name = named(name.as_ref(), "conv", &mut names.conv);
+            let name = named(name.as_ref(), "conv", &mut counts.conv);
             let square = ConvShape { stride, padding, bias, ..ConvShape::of(*kernel as usize) };
             net.conv(name, *out_channels as usize, square)?
         }
         LayerSpec::Linear(LinearSpec { out_features, bias, name }) => {
-            let name = named(name.as_ref(), "fc", &mut names.linear);
+            let name = named(name.as_ref(), "fc", &mut counts.linear);
             net.linear(name, *out_features as usize, *bias)?
         }
         LayerSpec::Norm(NormSpec { kind, groups, name }) => {
-            let name = named(name.as_ref(), "norm", &mut names.norm);
+            let name = named(name.as_ref(), "norm", &mut counts.norm);
             net.norm(name, *kind, groups.unwrap_or(1) as usize)?
         }
-        LayerSpec::Residual(blocks) => {
-            let shortcut_name = named(None, "shortcut", &mut names.residual);
-            let body = |net: &mut Builder| {
-                blocks.iter().try_for_each(|block| put(net, names, &block.into()))
-            };
-            let shortcut = |net: &mut Builder, shape: &[usize]| {
-                if let ([_, height, _], [channels, out, _]) = (&net.shape[..], shape)
-                    && net.shape != shape
-                {
-                    let (channels, stride) = (*channels, height.div_ceil((*out).max(1)));
-                    net.conv(
-                        shortcut_name,
-                        channels,
-                        ConvShape { stride, bias: false, ..ConvShape::of(1) },
-                    )?;
-                }
-                Ok(())
-            };
-            net.residual(body, shortcut)?
-        }
+        LayerSpec::Residual(blocks) => return put_residual(net, counts, blocks),
     };
+    Ok(())
+}
+
+fn put_residual(
+    net: &mut Builder,
+    counts: &mut LayerCounts,
+    blocks: &[Block],
+) -> Result<(), ArchitectureError> {
+    let name = named(None, "shortcut", &mut counts.residual);
+    let body =
+        |net: &mut Builder| blocks.iter().try_for_each(|block| put(net, counts, &block.into()));
+    net.residual(body, |net, shape| put_shortcut(net, name, shape))?;
+    Ok(())
+}
+
+/// Adds a 1×1 convolution to the shortcut if the body changes the shape of an image.
+fn put_shortcut(net: &mut Builder, name: String, shape: &[usize]) -> Result<(), ArchitectureError> {
+    if let ([_, height, _], [channels, out, _]) = (&net.shape[..], shape)
+        && net.shape != shape
+    {
+        let (channels, stride) = (*channels, height.div_ceil((*out).max(1)));
+        net.conv(name, channels, ConvShape { stride, bias: false, ..ConvShape::of(1) })?;
+    }
     Ok(())
 }
 

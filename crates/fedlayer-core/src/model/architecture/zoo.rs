@@ -1,12 +1,12 @@
 //! The networks that have a name.
 
 use super::{
-    Architecture, ArchitectureError, Init, Op, PoolKind,
+    Architecture, ArchitectureError, Init, PoolKind,
     builder::{Builder, ConvShape},
 };
 use crate::{
     data::DataFacts,
-    spec::{Activation, ModelSpec, Residual, Vgg},
+    spec::{Activation, ModelSpec, Vgg},
 };
 
 /// Fully connected layers `fc1`, `fc2`, …, `out`.
@@ -89,103 +89,8 @@ pub(super) fn vgg_11(vgg: &Vgg, data: &DataFacts) -> Result<Architecture, Archit
     net.finish("vgg-11", data.classes)
 }
 
-pub(super) fn resnet_18(
-    residual: &Residual,
-    data: &DataFacts,
-) -> Result<Architecture, ArchitectureError> {
-    let form = ResidualForm {
-        name: "resnet-18",
-        stages: &[64, 128, 256, 512],
-        blocks: 2,
-        groups: ModelSpec::RESNET_18_GROUPS,
-        around: Shortcut::Convolution,
-    };
-    form.network(residual, data)
-}
-
-pub(super) fn resnet_20(
-    residual: &Residual,
-    data: &DataFacts,
-) -> Result<Architecture, ArchitectureError> {
-    let form = ResidualForm {
-        name: "resnet-20",
-        stages: &[16, 32, 64],
-        blocks: 3,
-        groups: ModelSpec::RESNET_20_GROUPS,
-        around: Shortcut::Subsample,
-    };
-    form.network(residual, data)
-}
-
-/// What tells one residual network from another (He et al. 2016).
-struct ResidualForm {
-    name: &'static str,
-    /// The channels of each stage; all but the first begin by halving the image.
-    stages: &'static [usize],
-    /// Blocks of two convolutions a stage.
-    blocks: usize,
-    /// Groups of channels where a scenario does not say it.
-    groups: u32,
-    around: Shortcut,
-}
-
-/// The way around a block that changes the shape.
-#[derive(Clone, Copy)]
-enum Shortcut {
-    /// A convolution of 1×1 (option B).
-    Convolution,
-    /// Every other place, zeros for the new channels (option A).
-    Subsample,
-}
-
-impl ResidualForm {
-    /// Names are torchvision's.
-    fn network(
-        &self,
-        residual: &Residual,
-        data: &DataFacts,
-    ) -> Result<Architecture, ArchitectureError> {
-        let mut net = images(self.name, data)?;
-        let groups = residual.groups.unwrap_or(self.groups) as usize;
-        let square = |stride| ConvShape { stride, bias: false, ..ConvShape::same(3) };
-        net.conv("conv1", self.stages[0], square(1))?.norm("bn1", residual.norm, groups)?;
-        net.activation(Activation::Relu);
-        for (stage, &channels) in self.stages.iter().enumerate() {
-            for block in 0..self.blocks {
-                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                let name = |part: &str| format!("layer{}.{block}.{part}", stage + 1);
-                let body = |net: &mut Builder| {
-                    net.conv(name("conv1"), channels, square(stride))?;
-                    net.norm(name("bn1"), residual.norm, groups)?.activation(Activation::Relu);
-                    net.conv(name("conv2"), channels, square(1))?;
-                    net.norm(name("bn2"), residual.norm, groups)?;
-                    Ok(())
-                };
-                let around = |net: &mut Builder, shape: &[usize]| {
-                    match self.around {
-                        _ if stride == 1 => {}
-                        Shortcut::Convolution => {
-                            let one = ConvShape { stride, bias: false, ..ConvShape::of(1) };
-                            net.conv(name("downsample.0"), channels, one)?;
-                            net.norm(name("downsample.1"), residual.norm, groups)?;
-                        }
-                        Shortcut::Subsample => {
-                            net.push(Op::Subsample { stride, channels });
-                            net.shape = shape.to_vec();
-                        }
-                    }
-                    Ok(())
-                };
-                net.residual(body, around)?.activation(Activation::Relu);
-            }
-        }
-        net.pool(PoolKind::Adaptive, 1, 1)?.flatten().linear("fc", data.classes, true)?;
-        net.finish(self.name, data.classes)
-    }
-}
-
 /// A network that begins with an image, of one label each.
-fn images(model: &'static str, data: &DataFacts) -> Result<Builder, ArchitectureError> {
+pub(super) fn images(model: &'static str, data: &DataFacts) -> Result<Builder, ArchitectureError> {
     let takes = "images of shape `[channels, height, width]`";
     if data.shape.len() != 3 {
         return Err(ArchitectureError::Input { model, takes, found: data.shape.clone() });

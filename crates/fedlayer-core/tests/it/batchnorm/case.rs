@@ -65,10 +65,8 @@ pub(crate) fn outcomes(
                         .collect()
                 } else {
                     let (mean, variance) = (tensor(layer, 2), tensor(layer, 3));
-                    let one = |(c, x): (usize, &f64)| {
-                        let unit = (x - mean[c]) / (variance[c] + 1e-5).sqrt();
-                        (unit * weight[c] + bias[c]).tanh()
-                    };
+                    let unit = |c: usize, x: f64| (x - mean[c]) / (variance[c] + 1e-5).sqrt();
+                    let one = |(c, &x): (usize, &f64)| (unit(c, x) * weight[c] + bias[c]).tanh();
                     x.iter().enumerate().map(one).collect()
                 };
             }
