@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use fedlayer_core::{DataFacts, Layout};
+use fedlayer_core::{DataFacts, Layout, in_backticks};
 use tch::{CModule, Kind, TchError, Tensor};
 
 use crate::{Device, Module, TorchError, graph::Mode, trial};
@@ -87,19 +87,23 @@ pub(crate) fn layout_of(file: &Module, module: &CModule) -> Result<Layout, Torch
         if kind != Kind::Float {
             let found = number_type(kind);
             let reason = format!(
-                "its parameter `{name}` is {found}; parameters are float32: save it after `module.float()`"
+                "its parameter {} is {found}; parameters are float32: save it after `module.float()`",
+                in_backticks([&name])
             );
             return Err(file.refused(&reason));
         }
         if !tensor.requires_grad() {
             let reason = format!(
-                "its parameter `{name}` is frozen; let it be trained, or save it as a buffer"
+                "its parameter {} is frozen; let it be trained, or save it as a buffer",
+                in_backticks([&name])
             );
             return Err(file.refused(&reason));
         }
         if let Some(other) = places.insert(tensor.data_ptr() as usize, name.clone()) {
-            let reason =
-                format!("its parameters `{other}` and `{name}` are one tensor; give each its own");
+            let reason = format!(
+                "its parameters {} are one tensor; give each its own",
+                [&other, &name].map(|n| in_backticks([n])).join(" and ")
+            );
             return Err(file.refused(&reason));
         }
         tensors.push((name, tensor.size().iter().map(|&length| length as usize).collect()));

@@ -10,7 +10,7 @@ use tracing_subscriber::{
 
 use crate::{
     args::LogForm,
-    clean::{Clean, Colours, clean},
+    clean::{Clean, Colours, clean, without_long_lines},
 };
 
 /// Where the program speaks.
@@ -101,8 +101,8 @@ impl Screen {
     pub(crate) fn talk_of(&self, text: &str, fields: serde_json::Value) {
         match (self.quiet, self.log) {
             (true, _) => {}
-            (false, LogForm::Text) => self.line(text),
-            (false, LogForm::Json) => self.record("INFO", text, fields),
+            (false, LogForm::Text) => self.line(&without_long_lines(text)),
+            (false, LogForm::Json) => self.record("INFO", &without_long_lines(text), fields),
         }
     }
 
@@ -113,10 +113,10 @@ impl Screen {
 
     /// In the log's form, but past its filter: what the program says to its user is no matter of `RUST_LOG`.
     fn say(&self, level: &str, text: &str) {
-        let text = text.trim_end();
+        let text = without_long_lines(text.trim_end());
         match self.log {
-            LogForm::Text => self.line(text),
-            LogForm::Json => self.record(level, text, serde_json::json!({})),
+            LogForm::Text => self.line(&text),
+            LogForm::Json => self.record(level, &text, serde_json::json!({})),
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     io::{Cursor, Read, Write},
 };
 
+use fedlayer_core::in_backticks;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, read::ZipFile, write::FileOptions};
 
 use super::pickle;
@@ -32,7 +33,7 @@ impl Archive {
         for index in 0..archive.len() {
             let mut file = archive.by_index(index).map_err(|error| error.to_string())?;
             let Some((top, name)) = file.name().split_once('/') else {
-                return Err(format!("its file `{}` is in no folder", file.name()));
+                return Err(format!("its file {} is in no folder", in_backticks([file.name()])));
             };
             let (top, name) = (top.to_owned(), name.to_owned());
             if folder.get_or_insert_with(|| top.clone()) != &top {
@@ -44,7 +45,7 @@ impl Archive {
             let content = unpacked(&mut file, &name, left)?;
             left -= content.len() as u64;
             if files.insert(name.clone(), content).is_some() {
-                return Err(format!("it has two files `{name}`"));
+                return Err(format!("it has two files {}", in_backticks([&name])));
             }
         }
         Ok(Self(files))
@@ -108,10 +109,11 @@ fn unpacked(file: &mut ZipFile<'_>, name: &str, left: u64) -> Result<Vec<u8>, St
     file.by_ref()
         .take(most + 1)
         .read_to_end(&mut content)
-        .map_err(|error| format!("its file `{name}` cannot be read: {error}"))?;
+        .map_err(|error| format!("its file {} cannot be read: {error}", in_backticks([name])))?;
     if content.len() as u64 > most {
         return Err(format!(
-            "its file `{name}` is larger than any module's: more than {most} bytes"
+            "its file {} is larger than any module's: more than {most} bytes",
+            in_backticks([name])
         ));
     }
     Ok(content)

@@ -8,7 +8,7 @@
 //!
 //! * `archive`: the files of an archive; `pickle`: what its values name.
 //! * `purity`: the operators that its code uses, held against the list of pure ones (`operators`); `tokens`: the words of code.
-//! * `code`: what code says of a module's parts: buffers, dropout, eval mode.
+//! * `code`: what code says of a module's parts: buffers, dropout, eval mode. `warnings`: what libtorch prints by itself.
 
 mod archive;
 mod code;
@@ -16,6 +16,7 @@ mod operators;
 mod pickle;
 mod purity;
 mod tokens;
+mod warnings;
 
 use std::fmt;
 
@@ -87,6 +88,7 @@ impl Module {
 
     /// The module in libtorch, which runs what its code does on being opened.
     pub(crate) fn open(&self, device: Device) -> Result<CModule, TorchError> {
+        warnings::silence();
         let mut archive = self.archive.as_slice();
         CModule::load_data_on_device(&mut archive, device.into()).map_err(|error| {
             let words = TorchError::from(error);
@@ -135,7 +137,7 @@ fn check_code(archive: &Archive) -> Result<(), String> {
     let mut purity = Purity::default();
     for (name, content) in archive.code() {
         let source = std::str::from_utf8(content)
-            .map_err(|_| format!("its code `{name}` is not in UTF-8"))?;
+            .map_err(|_| format!("its code {} is not in UTF-8", in_backticks([name])))?;
         purity.add(name, source).map_err(|found| found.to_string())?;
     }
     purity.check().map_err(|found| found.to_string())

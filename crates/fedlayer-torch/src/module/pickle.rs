@@ -1,6 +1,8 @@
 //! [`check`]: sees that a pickle of an archive makes nothing but tensors, numbers, texts and objects of
 //! the archive's own classes.
 
+use fedlayer_core::in_backticks;
+
 use super::purity::text_problem;
 
 /// What a pickle may call, beside the archive's own classes: its module and its name.
@@ -97,7 +99,8 @@ fn global(arguments: &[u8]) -> Result<usize, String> {
         return Ok(length);
     }
     Err(format!(
-        "its values name `{module}.{name}`; they may name tensors and the archive's own classes"
+        "its values name {}; they may name tensors and the archive's own classes",
+        in_backticks([format!("{module}.{name}")])
     ))
 }
 

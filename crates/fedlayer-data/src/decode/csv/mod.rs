@@ -8,7 +8,7 @@ mod row_numbers;
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
-use fedlayer_core::quoted;
+use fedlayer_core::{in_backticks, quoted};
 
 use super::{
     DecodeError, Fault, Place, Source,
@@ -172,7 +172,7 @@ impl<R: Read> Form<'_, R> {
         let line = lines::number(self.text, record.position());
         let place = Place::Field { line, column: at + 1 };
         let field = record.get(at).unwrap_or_default().trim();
-        self.source.fault_at(place, fault, format!("`{field}`"), expected)
+        self.source.fault_at(place, fault, in_backticks([field]), expected)
     }
 }
 

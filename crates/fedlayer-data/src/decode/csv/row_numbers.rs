@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use fedlayer_core::quoted;
+use fedlayer_core::{in_backticks, quoted};
 
 use super::{
     super::{DecodeError, Fault, Place, Source, numbers::Numbers},
@@ -33,7 +33,7 @@ pub(super) fn refuse<R: Read>(
     };
     let Some(at) = (0..width).find(numbers_rows) else { return Ok(()) };
     let name = &heading.features[at];
-    let found = format!("row numbers in the column `{name}`");
+    let found = format!("row numbers in the column {}", in_backticks([name]));
     let error = source.fault_at(Place::Line(1), Fault::Shape, found, "features and a label");
     Err(error.with_help(format!(
         "leave the column out: `ignore = [{}]` beside `train`; or give it another name where it is a feature",
