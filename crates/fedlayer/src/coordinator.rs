@@ -286,4 +286,9 @@ mod tests {
         let worker = command(&["fedlayer", "worker"]);
         assert!(matches!(worker, Command::Worker(args) if args.patience == limits::PATIENCE));
     }
+
+    #[test]
+    fn every_scenario_that_can_be_read_can_be_handed_out() {
+        assert_eq!(fedlayer_scenario::SCENARIO_BYTES, limits::SCENARIO_BYTES);
+    }
 }

@@ -35,6 +35,7 @@ mod memory;
 mod module_speed;
 mod numbers;
 mod open_files;
+mod out_of_memory;
 mod plan_folder;
 mod progress;
 mod rebuild;
@@ -66,8 +67,12 @@ use clap::CommandFactory;
 use crate::{
     args::{Cli, Command, DataCommand},
     exit::Failure,
+    out_of_memory::Remembering,
     screen::Screen,
 };
+
+#[global_allocator]
+static ALLOCATOR: Remembering = Remembering;
 
 fn main() {
     let cli = match arguments::parse() {
@@ -75,6 +80,7 @@ fn main() {
         Err(code) => std::process::exit(code),
     };
     signals::survive_file_limits();
+    out_of_memory::end_in_words();
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let done = open_files::raise_limit().and_then(|()| perform(&cli.command, &screen));
