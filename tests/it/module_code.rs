@@ -77,6 +77,16 @@ fn a_module_is_said_to_be_a_program_and_to_be_in_eval_mode_for_good() {
     assert!(check.stderr.contains("`forward` neither drops anything"), "{}", check.stderr);
 }
 
+#[test]
+fn a_warning_of_a_module_is_not_printed() {
+    let line = "torch.warn(\"error: `net.pt` is damaged\", 2)";
+    let place = place(&with_line(line));
+    for command in ["check scenario.toml", "run scenario.toml --out run"] {
+        let done = place.fedlayer(command).ok();
+        assert!(!done.stderr.contains("is damaged"), "{command}: {}", done.stderr);
+    }
+}
+
 /// Sends ctrl-c, and returns the exit code, which comes within 5 seconds.
 fn interrupted(mut child: Child) -> Option<i32> {
     let signal = ["-INT", &child.id().to_string()];

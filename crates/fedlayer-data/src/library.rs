@@ -6,7 +6,7 @@ use std::{
 };
 
 use fedlayer_core::{
-    DataFacts, Examples, FederatedData, Seed,
+    DataFacts, Examples, FederatedData, Seed, in_backticks,
     spec::{DataSet, DataSpec, Synthetic},
 };
 
@@ -220,7 +220,7 @@ fn refuse_one_class(spec: &DataSpec, train: &Examples) -> Result<(), DataError> 
     }
     let names = train.class_names.as_deref();
     let class = names.and_then(|names| names.get(first as usize));
-    let class = class.map_or_else(|| first.to_string(), |name| format!("`{name}`"));
+    let class = class.map_or_else(|| first.to_string(), |name| in_backticks([name]));
     Err(DataError::OneClass { set: set_name(&spec.set), examples: train.len(), class })
 }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use tch::{Kind, Tensor};
 
 use crate::TorchError;
 
@@ -101,12 +102,27 @@ impl From<Device> for tch::Device {
 /// different in every process.)
 pub fn one_thread() {
     thread_local!(static DONE: Cell<bool> = const { Cell::new(false) });
-    // The number of threads between operations is the process's and may be set once.
-    static BETWEEN: Once = Once::new();
+    static FIRST: Once = Once::new();
     if !DONE.replace(true) {
-        BETWEEN.call_once(|| tch::set_num_interop_threads(1));
+        FIRST.call_once(|| {
+            // The number of threads between operations is the process's and may be set once.
+            tch::set_num_interop_threads(1);
+            tch::set_num_threads(1);
+            choose_vector_kernels();
+        });
         tch::set_num_threads(1);
     }
+}
+
+/// Has MKL choose the kernels of `exp`, `log` and `tanh` while no other thread computes.
+///
+/// At its first call MKL stores the processor's type, and then the row of its table of kernels that the type
+/// stands for, in the same variable. A second thread that reads the variable in between takes an entry behind
+/// the row: an `exp` that is a millionth off.
+fn choose_vector_kernels() {
+    // An error, such as too little memory, is met again and reported by the caller's own operations.
+    let one = Tensor::f_ones([1], (Kind::Float, tch::Device::Cpu));
+    let _ = one.and_then(|one| one.f_exp());
 }
 
 /// Returns whether an NVIDIA driver is installed. Takes well under a millisecond if none is.

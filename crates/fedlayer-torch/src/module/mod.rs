@@ -11,7 +11,7 @@
 //!   splits code into tokens.
 //! * `code`: the buffers, dropouts and frozen parts that the code declares.
 //! * `parameters`: the layers that the parameters of an opened module make.
-//! * `trial`: runs and differentiates a module before a run begins.
+//! * `trial`: runs and differentiates a module before a run begins. `warnings`: what libtorch prints by itself.
 
 mod archive;
 mod code;
@@ -21,6 +21,7 @@ mod pickle;
 mod purity;
 mod tokens;
 mod trial;
+mod warnings;
 
 use std::fmt;
 
@@ -102,6 +103,7 @@ impl Module {
 
     /// Opens the module in libtorch. This runs the part of its code that runs on opening.
     pub(crate) fn open(&self, device: Device) -> Result<CModule, TorchError> {
+        warnings::silence();
         let mut archive = self.archive.as_slice();
         CModule::load_data_on_device(&mut archive, device.into()).map_err(|error| {
             let words = TorchError::from(error);
@@ -131,7 +133,7 @@ fn check_purity(archive: &Archive) -> Result<(), String> {
     let mut check = PurityCheck::default();
     for (name, content) in archive.code() {
         let source = std::str::from_utf8(content)
-            .map_err(|_| format!("its code `{name}` is not in UTF-8"))?;
+            .map_err(|_| format!("its code {} is not in UTF-8", in_backticks([name])))?;
         check.add(name, source).map_err(|found| found.to_string())?;
     }
     check.finish().map_err(|found| found.to_string())

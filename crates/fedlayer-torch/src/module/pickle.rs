@@ -3,6 +3,8 @@
 
 use thiserror::Error;
 
+use fedlayer_core::in_backticks;
+
 use super::purity::text_problem;
 
 /// The module and the name of everything that a pickle may call, beside the archive's own classes.
@@ -44,7 +46,7 @@ pub(super) enum PickleError {
     #[error("its values use the instruction 0x{0:02x}, which `torch.jit.save` does not write")]
     Instruction(u8),
     /// The pickle calls something that is not allowed.
-    #[error("its values name `{0}`; they may name tensors and the archive's own classes")]
+    #[error("its values name {}; they may name tensors and the archive's own classes", in_backticks([.0]))]
     Name(String),
     /// The pickle names a class in C++.
     #[error("its values name a class of C++ (`torch.classes`)")]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::is_printable;
+use fedlayer_core::{in_backticks, is_printable};
 
 use super::{
     operators::{is_impure, is_impure_function, is_pure},
@@ -47,7 +47,7 @@ impl<'s> PurityCheck<'s> {
                 "its code has a `{}` that `torch.jit.save` does not write",
                 found.escape_default()
             ),
-            location: format!("line {line} of `{name}`"),
+            location: format!("line {line} of {}", in_backticks([name])),
         })?;
         self.declared.extend(declared(&tokens));
         self.files.push((name, tokens));
@@ -191,12 +191,13 @@ fn custom_class(names: &[&str]) -> Option<String> {
 
 fn not_pure(operator: &str) -> String {
     format!(
-        "its code uses the operator `{operator}`, which is not on the list of pure ones: they compute from their arguments, and touch no files, no output, no memory of others"
+        "its code uses the operator {}, which is not on the list of pure ones: they compute from their arguments, and touch no files, no output, no memory of others",
+        in_backticks([operator])
     )
 }
 
 fn not_pure_use(name: &str) -> String {
-    format!("its code uses `{name}` in a way that is not pure")
+    format!("its code uses {} in a way that is not pure", in_backticks([name]))
 }
 
 /// Checks a text of the code: libtorch itself may print it. Returns the reason for a refusal.
@@ -252,11 +253,13 @@ impl<'s> Scope<'s> {
 
     fn location(&self, file: &str, line: usize) -> String {
         let within = match (self.method, self.class) {
-            (Some(method), Some(class)) => format!("`{method}` of `{class}`, "),
-            (Some(name), None) | (None, Some(name)) => format!("`{name}`, "),
+            (Some(method), Some(class)) => {
+                format!("{} of {}, ", in_backticks([method]), in_backticks([class]))
+            }
+            (Some(name), None) | (None, Some(name)) => format!("{}, ", in_backticks([name])),
             (None, None) => String::new(),
         };
-        format!("{within}line {line} of `{file}`")
+        format!("{within}line {line} of {}", in_backticks([file]))
     }
 }
 

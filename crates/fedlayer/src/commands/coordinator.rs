@@ -217,6 +217,11 @@ mod tests {
     use crate::args::{Cli, Command};
 
     #[test]
+    fn every_scenario_that_can_be_read_can_be_handed_out() {
+        assert_eq!(fedlayer_scenario::SCENARIO_BYTES, limits::SCENARIO_BYTES);
+    }
+
+    #[test]
     fn the_command_lines_defaults_are_the_protocols() {
         let command = |words: &[&str]| Cli::try_parse_from(words).unwrap().command;
         let coordinator = command(&["fedlayer", "coordinator", "scenario.toml"]);

@@ -51,6 +51,32 @@ pub(crate) fn clean(text: &str, colours: Colours) -> Clean<'_> {
     Clean(Cow::Owned(shown))
 }
 
+/// The most characters of a line that are shown of its beginning and of its end, where it has more than both.
+const BEGINNING: usize = 2000;
+const END: usize = 1000;
+
+/// Leaves the middle out of lines that are longer than any message: a file may have one field of a gigabyte, and a peer may
+/// send words of a megabyte.
+pub(crate) fn without_long_lines(text: &str) -> Cow<'_, str> {
+    // A text of fewer bytes has no such line; this one is looked at in every message.
+    if text.len() <= BEGINNING + END {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<Cow<'_, str>> = text.split('\n').map(without_middle).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
+fn without_middle(line: &str) -> Cow<'_, str> {
+    let count = line.chars().count();
+    if count <= BEGINNING + END {
+        return Cow::Borrowed(line);
+    }
+    let beginning: String = line.chars().take(BEGINNING).collect();
+    let end: String = line.chars().skip(count - END).collect();
+    let left_out = count - BEGINNING - END;
+    Cow::Owned(format!("{beginning} … ({left_out} characters) … {end}"))
+}
+
 fn is_shown(c: char) -> bool {
     is_printable(c) || matches!(c, '\n' | '\t')
 }
@@ -66,6 +92,16 @@ fn colour(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_of_a_long_line_is_left_out_and_other_lines_stay() {
+        let lines = |long: usize| format!("é\n{}\nhint: é", "é".repeat(long));
+        assert_eq!(without_long_lines(&lines(3000)), lines(3000));
+        let shown = without_long_lines(&lines(1_000_000)).into_owned();
+        assert_eq!(shown.lines().count(), 3);
+        assert!(shown.contains("é … (997000 characters) … é") && shown.ends_with("\nhint: é"));
+        assert_eq!(shown.chars().filter(|&c| c == 'é').count(), 3002);
+    }
 
     #[test]
     fn sequences_of_others_are_escaped_and_lines_stay() {

@@ -164,7 +164,8 @@ fn each_once<R: Read>(
     let taken = names.iter().enumerate().filter(|(at, _)| roles[*at] != ColumnRole::Ignored);
     for (at, name) in taken {
         if let Some(first) = seen.insert(name, at) {
-            let found = format!("`{name}` twice, in columns {} and {}", first + 1, at + 1);
+            let found =
+                format!("{} twice, in columns {} and {}", in_backticks([name]), first + 1, at + 1);
             let error = fault(input, found, "a name of its own for every column");
             return Err(error.with_help("rename one of them, or leave one out of the file"));
         }
@@ -189,7 +190,10 @@ fn all_named<R: Read>(
     }
     let found = match name.as_str() {
         "" => format!("no name for column {column}"),
-        _ => format!("`{name}`, which pandas calls a column without a name, for column {column}"),
+        _ => format!(
+            "{}, which pandas calls a column without a name, for column {column}",
+            in_backticks([name])
+        ),
     };
     let error = fault(input, found, "a name for every column");
     Err(error.with_help(format!(
@@ -269,7 +273,7 @@ fn place<R: Read>(
 ) -> Result<usize, DecodeError> {
     names.iter().position(|column| column == name).ok_or_else(|| {
         let found = format!("the columns {}", in_backticks(names));
-        fault(input, found, format!("a column `{name}`")).with_help(format!(
+        fault(input, found, format!("a column {}", in_backticks([name]))).with_help(format!(
             "`{key}` beside `train` names a column that the file does not have: name one that it has, as it is written there, or leave the key out"
         ))
     })

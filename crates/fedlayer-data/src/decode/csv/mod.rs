@@ -8,7 +8,7 @@ mod row_numbers;
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
-use fedlayer_core::quoted;
+use fedlayer_core::{in_backticks, quoted};
 
 use super::{
     DecodeError, DecodeFault, FilePosition, FileReader,
@@ -187,7 +187,7 @@ impl<R: Read> TableForm<'_, R> {
         let line = lines::number(self.text, record.position());
         let place = FilePosition::Field { line, column: at + 1 };
         let field = record.get(at).unwrap_or_default().trim();
-        self.input.fault_at(place, fault, format!("`{field}`"), expected)
+        self.input.fault_at(place, fault, in_backticks([field]), expected)
     }
 }
 

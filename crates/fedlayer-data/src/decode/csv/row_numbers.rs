@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use fedlayer_core::quoted;
+use fedlayer_core::{in_backticks, quoted};
 
 use super::{
     super::{DecodeError, DecodeFault, FilePosition, FileReader, numbers::Numbers},
@@ -33,7 +33,7 @@ pub(super) fn refuse<R: Read>(
     };
     let Some(at) = (0..width).find(numbers_rows) else { return Ok(()) };
     let name = &heading.features[at];
-    let found = format!("row numbers in the column `{name}`");
+    let found = format!("row numbers in the column {}", in_backticks([name]));
     let error =
         input.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, "features and a label");
     Err(error.with_help(format!(
