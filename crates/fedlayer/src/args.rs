@@ -295,7 +295,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "HOST:PORT", default_value = COORDINATOR, value_parser = Address::to_connect)]
     pub(crate) connect: Address,
     /// How many jobs to work on at once; as many as there are cores where it is not given, one on CUDA.
-    #[arg(long, allow_negative_numbers = true, value_parser = within(1..=limits::SLOTS))]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(1..=limits::SLOTS_PER_WORKER))]
     pub(crate) slots: Option<u32>,
     /// Where clients train: `auto`, `cpu`, `cuda` or `cuda:1`.
     #[arg(long, default_value = "cpu")]
