@@ -61,6 +61,18 @@ struct Liar {
     pieces: Arc<AtomicUsize>,
     /// The heads of the worker's replies.
     pushed: Mutex<Vec<ReplyHead>>,
+    /// The number of sessions to close before the worker is accepted.
+    closed_sessions: Mutex<usize>,
+}
+
+impl Liar {
+    /// Returns whether the current session must be closed.
+    fn closes_session(&self) -> bool {
+        let mut left = self.closed_sessions.lock().unwrap();
+        let closes = *left > 0;
+        *left = left.saturating_sub(1);
+        closes
+    }
 }
 
 struct LiarService(Arc<Liar>);
@@ -85,9 +97,14 @@ impl Workers for LiarService {
         sender.send(Ok(CoordinatorNote::Welcome(welcome))).await.unwrap();
         *self.0.sender.lock().unwrap() = Some(sender.clone());
         let mut notes = request.into_inner();
+        let liar = self.0.clone();
         tokio::spawn(async move {
             while let Ok(Some(note)) = notes.message().await {
                 if matches!(note, WorkerNote::Ready(_)) {
+                    if liar.closes_session() {
+                        liar.sender.lock().unwrap().take();
+                        return;
+                    }
                     sender.send(Ok(CoordinatorNote::Accepted)).await.unwrap();
                 }
             }
@@ -266,6 +283,14 @@ async fn a_dishonest_coordinator_makes_a_worker_neither_fetch_nor_allocate() {
     let pushed = liar.pushed.lock().unwrap();
     assert_eq!(pushed.len(), 1, "only the honest job was done");
     assert!(matches!(&pushed[0].outcome, JobOutcome::Trained(results) if results[0].is_ok()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_reconnects_after_a_session_that_ends_before_it_is_accepted() {
+    let liar = Liar { closed_sessions: Mutex::new(2), ..Liar::default() };
+    let (end, whys) = work_for(serve(Arc::new(liar)).await).await;
+    assert_eq!(end.unwrap(), WorkerOutcome::Finished);
+    assert_eq!(whys, ["it closed the session"], "the user is told once");
 }
 
 fn config(coordinator: String) -> WorkerConfig {
