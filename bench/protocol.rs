@@ -214,7 +214,7 @@ fn attend(address: &str, plan: &Arc<Plan>, workers: usize) -> Vec<JoinHandle<()>
         };
         let plan = plan.clone();
         let prepare = move |_: &str, _: &str| {
-            let factory = Arc::new(Echo::of(plan.layout.parameters()));
+            let factory = Arc::new(Echo::of(plan.layout.value_count()));
             Ok(PreparedScenario { plans: vec![plan.clone()], identity: IDENTITY, factory })
         };
         tokio::spawn(async move {
@@ -233,7 +233,7 @@ async fn join_all(workers: Vec<JoinHandle<()>>) {
 
 /// Makes a model of ones with one other value. Writing it all makes its memory resident.
 fn model(plan: &Plan, value: f32) -> Params {
-    let mut values = vec![1.0; plan.layout.parameters()];
+    let mut values = vec![1.0; plan.layout.value_count()];
     values[1] = value;
     Params::new(plan.layout.clone(), values).unwrap()
 }

@@ -15,7 +15,7 @@ use fedlayer_core::{
     ClientId, FederatedData, Plan, Trainer, TrainerError,
     spec::{DataSpec, Optimizer},
 };
-use fedlayer_data::{EmptyShelf, Library};
+use fedlayer_data::{Library, NoFiles};
 use fedlayer_runtime::{
     CommittedRound, Journal, JournalError, LocalPool, TrainerFactory, run_plan, shutdown,
 };
@@ -82,7 +82,7 @@ fn main() {
         "rounds of training against a plain libtorch loop (one thread each, medians of 9 turns)\n"
     );
     println!("{:<22} {:>12} {:>12} {:>14}", "work", "ours ms", "plain ms", "ours ÷ plain");
-    let library = Library::new(Box::new(EmptyShelf));
+    let library = Library::new(Box::new(NoFiles));
     for work in &WORKLOADS {
         let plan = Arc::new(work.plan(&library));
         let data = Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());

@@ -22,9 +22,9 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Makes all tables of a summary. It must not panic.
 fn make_tables(summary: &Summary) {
-    let _table = fedlayer_report::table(&compare(&summary.rows));
+    let _table = fedlayer_report::comparison_table(&compare(&summary.rows));
     let _sweep = fedlayer_report::sweep_table(&summary.rows);
-    let _sheet = fedlayer_report::sweep_sheet(&summary.rows);
+    let _sheet = fedlayer_report::sweep_csv(&summary.rows);
 }
 
 /// Reads a value, and checks that it survives being written and read again.

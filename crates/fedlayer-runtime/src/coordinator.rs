@@ -8,8 +8,8 @@ use std::{
 };
 
 use fedlayer_core::{
-    Action, ClientId, Event, Federation, Gathered, LayerSchedule, Machine, Missing, Params, Phase,
-    Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
+    Action, ClientId, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause,
+    Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
 };
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, debug, info_span, warn};
@@ -121,7 +121,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
                     continue;
                 }
             };
-            let (next, actions) = machine.on(event);
+            let (next, actions) = machine.handle(event);
             machine = next;
             for action in actions {
                 events.extend(self.perform(action).await?);
@@ -221,7 +221,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         // Dropping the stacks of an earlier attempt cancels them.
         self.training = JoinSet::new();
         self.starts.clear();
-        for stack in stacks(clients, self.plan.layout.parameters(), &self.examples) {
+        for stack in stacks(clients, self.plan.layout.value_count(), &self.examples) {
             let jobs: Vec<TrainJob> =
                 stack.into_iter().map(|client| self.job(round, client, &federation)).collect();
             self.starts.extend(jobs.iter().map(|job| (job.client, job.params.clone())));
@@ -261,13 +261,13 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
     }
 
     /// Measures, averages and evaluates the round, and keeps the result for its commit.
-    async fn probe(&mut self, gathered: Gathered) -> Result<(), RunError> {
+    async fn probe(&mut self, gathered: CohortUpdates) -> Result<(), RunError> {
         self.deadline = None;
         self.training = JoinSet::new();
         let train = self.began.elapsed();
         for (client, missing) in &gathered.missing {
             match missing {
-                Missing::Dropped => debug!(%client, "goes on without the client: {missing}"),
+                MissingCause::Dropped => debug!(%client, "goes on without the client: {missing}"),
                 _ => warn!(%client, "goes on without the client: {missing}"),
             }
         }

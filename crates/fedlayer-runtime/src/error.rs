@@ -1,6 +1,6 @@
 //! [`RunError`]: why a run ended before its last round.
 
-use fedlayer_core::{AverageError, Failure};
+use fedlayer_core::{AverageError, Failure, ScheduleError};
 use thiserror::Error;
 
 use crate::{JournalError, LinkError};
@@ -22,7 +22,7 @@ pub enum RunError {
     Journal(#[from] JournalError),
     /// The strategy's layers are not the model's: the plan was not validated.
     #[error("the strategy does not fit the model: {0}")]
-    Strategy(String),
+    Strategy(ScheduleError),
     /// The caller stopped the run. The round in training is abandoned.
     #[error("interrupted in round {round}")]
     Interrupted {

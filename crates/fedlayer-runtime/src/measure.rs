@@ -9,9 +9,9 @@ use std::{
 };
 
 use fedlayer_core::{
-    BarrierRow, Checkup, ClientId, EndModel, Evaluation, EvaluationRecord, Federation, Gathered,
-    LayerSchedule, LayerSet, MissingRecord, Params, Plan, Probe, RoundRecord, Study, charge,
-    spec::EvaluatedClients, summarize,
+    BarrierRow, BarrierStudy, ClientId, CohortUpdates, EndModel, Evaluation, EvaluationRecord,
+    Federation, LayerSchedule, LayerSet, MissingRecord, Params, Plan, Probe, RoundEvaluation,
+    RoundRecord, spec::EvaluatedClients, summarize, traffic,
 };
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug};
@@ -36,13 +36,13 @@ pub(crate) async fn measure<L: Link>(
     schedule: &LayerSchedule,
     federation: Arc<Federation>,
     starts: BTreeMap<ClientId, Arc<Params>>,
-    gathered: Gathered,
+    gathered: CohortUpdates,
 ) -> Result<MeasuredRound, RunError> {
     let mut timings = Timings::default();
     let set = schedule.layers(gathered.round, plan.root_seed());
     let barriers = timed(&mut timings.barriers, barriers(link, plan, starts, &gathered)).await?;
     let reported: Vec<ClientId> = gathered.updates.iter().map(|update| update.client).collect();
-    let bytes = charge(&federation, &reported, gathered.missing.keys().copied(), &set);
+    let bytes = traffic(&federation, &reported, gathered.missing.keys().copied(), &set);
     let gathered = Arc::new(gathered);
     let federation =
         timed(&mut timings.average, average(plan, federation, &set, &gathered)).await?;
@@ -78,7 +78,7 @@ async fn barriers<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
     starts: BTreeMap<ClientId, Arc<Params>>,
-    gathered: &Gathered,
+    gathered: &CohortUpdates,
 ) -> Result<Vec<BarrierRow>, RunError> {
     let Some(spec) = plan.barriers.as_ref().filter(|spec| plan.is_due(spec.every, gathered.round))
     else {
@@ -92,7 +92,8 @@ async fn barriers<L: Link>(
     let ends: Vec<EndModel> = gathered.updates.iter().filter_map(end).collect();
     let (spec, weights) = (spec.clone(), plan.strategy.weights);
     let (round, seed) = (gathered.round, plan.root_seed());
-    let planned = spawn_blocking(move || Study::new(&spec, weights, round, seed, &ends)).await?;
+    let planned =
+        spawn_blocking(move || BarrierStudy::new(&spec, weights, round, seed, &ends)).await?;
     let study = planned?;
     let evaluations = evaluate_probes(link, plan, study.probes()).await?;
     Ok(spawn_blocking(move || study.rows(&evaluations)).await?)
@@ -103,7 +104,7 @@ async fn average(
     plan: &Arc<Plan>,
     mut federation: Arc<Federation>,
     set: &LayerSet,
-    gathered: &Arc<Gathered>,
+    gathered: &Arc<CohortUpdates>,
 ) -> Result<Arc<Federation>, RunError> {
     debug!("averaging");
     let (weights, set, gathered) = (plan.strategy.weights, set.clone(), gathered.clone());
@@ -127,8 +128,10 @@ async fn evaluate<L: Link>(
     }
     debug!("evaluating");
     let checkup = match plan.evaluate.clients {
-        EvaluatedClients::Cohort => Checkup::new(federation, reported.iter().copied()),
-        EvaluatedClients::All => Checkup::new(federation, (0..plan.clients.count).map(ClientId)),
+        EvaluatedClients::Cohort => RoundEvaluation::new(federation, reported.iter().copied()),
+        EvaluatedClients::All => {
+            RoundEvaluation::new(federation, (0..plan.clients.count).map(ClientId))
+        }
     };
     let evaluations = evaluate_probes(link, plan, checkup.probes()).await?;
     Ok(Some(checkup.record(&evaluations)))

@@ -105,7 +105,7 @@ async fn receive(
     names: Vec<Digest>,
     layout: &Arc<Layout>,
 ) -> Result<Vec<Arc<Params>>, ReceiveError> {
-    let mut assembly = Assembly::new(vec![layout.parameters(); names.len()]);
+    let mut assembly = Assembly::new(vec![layout.value_count(); names.len()]);
     let mut hashers = vec![ValueHasher::default(); names.len()];
     loop {
         let piece = timeout(PIECE_TIMEOUT, pieces.next()).await;

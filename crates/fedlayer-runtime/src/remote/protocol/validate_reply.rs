@@ -66,7 +66,7 @@ impl ExpectedReply {
     }
 
     fn model_length(&self) -> usize {
-        self.plan.layout.parameters()
+        self.plan.layout.value_count()
     }
 
     /// Returns a model's length for the parameters and for each optimizer slot of every update.
