@@ -121,7 +121,8 @@ impl Workload {
         let pool = (f64::from(examples * clients) / 0.8).round();
         let text = format!(
             "seeds = [1]\nrounds = {rounds}\nevaluate = {{ every = {rounds} }}\n\
-             [data]\nset = {{ synthetic = {{ examples = {}, classes = 10, informative = {features}, redundant = 0, noise = 0, clusters_per_class = 1 }} }}\n\
+             [data]\nset = {{ synthetic = {{ examples = {}, classes = 10, informative = {features}, \
+             redundant = 0, noise = 0, clusters_per_class = 1 }} }}\n\
              test_share = 0.01\n[clients]\ncount = {clients}\n[model]\nmlp = {hidden:?}\n\
              [local]\nepochs = 1\nbatch = {batch}\noptimizer = {{ sgd = {{ lr = 0.01, momentum = 0.9 }} }}\n\
              [[strategy]]\nname = \"all\"\naverage = \"all\"\n",

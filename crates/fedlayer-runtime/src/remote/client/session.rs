@@ -72,7 +72,7 @@ impl Session {
     /// Tells the coordinator what the worker has read, and waits until it is accepted.
     ///
     /// Returns `false` if the run is finished already.
-    pub(super) async fn is_accepted(
+    pub(super) async fn wait_until_accepted(
         &mut self,
         identity: RunIdentity,
     ) -> Result<bool, SessionError> {
@@ -210,7 +210,7 @@ fn end_of_session(note: Option<CoordinatorNote>) -> Option<Result<WorkerOutcome,
     }
 }
 
-/// Checks how a slot ended. A panic ends the session, so that all slots start anew.
+/// Checks how a slot ended. A panic ends the session, so that all slots restart.
 fn check_slot(ended: Result<Result<(), SessionError>, JoinError>) -> Result<(), SessionError> {
     ended.unwrap_or_else(|panic| Err(SessionError::Transient(panic.to_string())))
 }

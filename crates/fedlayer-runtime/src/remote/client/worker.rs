@@ -106,7 +106,7 @@ impl Worker<'_> {
     async fn attend_session(&mut self) -> Result<WorkerOutcome, SessionError> {
         let mut session = Session::open(self.config, &self.endpoint).await?;
         let prepared = self.prepare_run(&session).await?;
-        if !session.is_accepted(prepared.identity).await? {
+        if !session.wait_until_accepted(prepared.identity).await? {
             return Ok(WorkerOutcome::Finished);
         }
         self.outage = Outage::start();

@@ -90,5 +90,5 @@ pub const GRACE: Duration = Duration::from_secs(15);
 /// The default of `--patience`: how long a worker waits for a coordinator to start or to restart.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The time that a coordinator at its end gives its workers to hear of it.
+/// How long a coordinator that has ended waits for its workers to leave.
 pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(3);
