@@ -7,8 +7,8 @@ use thiserror::Error;
 
 /// Work for one worker.
 ///
-/// It contains everything that the result depends on: any worker may do it, and doing it twice gives
-/// the same result.
+/// It contains everything that the result depends on: any worker may do it, and doing it twice
+/// gives the same result.
 #[derive(Debug, Clone)]
 pub struct WorkerTask {
     /// The plan of the work.

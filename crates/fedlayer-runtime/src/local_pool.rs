@@ -29,7 +29,8 @@ pub trait TrainerFactory: Send + Sync + 'static {
     fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError>;
 }
 
-/// Worker threads of this process. They end when the pool is dropped and their current tasks are done.
+/// Worker threads of this process. They end when the pool is dropped and their current tasks are
+/// done.
 #[derive(Debug)]
 pub struct LocalPool {
     calls: mpsc::Sender<QueuedCall>,
@@ -49,8 +50,8 @@ trait TrainerCall: Send {
     /// Returns whether somebody waits for the result.
     fn is_wanted(&self) -> bool;
 
-    /// Makes the call and sends the result. Returns `false` after a panic, which leaves the trainer in
-    /// an unknown state.
+    /// Makes the call and sends the result. Returns `false` after a panic, which leaves the trainer
+    /// in an unknown state.
     fn run(self: Box<Self>, trainer: Result<&mut dyn Trainer, LinkError>) -> bool;
 }
 
@@ -157,7 +158,7 @@ struct TrainerCache<'a> {
 }
 
 impl TrainerCache<'_> {
-    /// Makes a call with the trainer of a plan. A trainer whose call panics is dropped.
+    /// Makes a call with the trainer of a plan. A panic drops the trainer.
     fn serve(&mut self, plan: Arc<Plan>, call: Box<dyn TrainerCall>) {
         match self.index_of(plan) {
             Ok(index) => {

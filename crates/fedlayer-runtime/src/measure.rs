@@ -1,4 +1,5 @@
-//! [`measure`]: the part of a round between training and commit: barriers, average, evaluation, record.
+//! [`measure`]: the part of a round between training and commit: barriers, average, evaluation,
+//! record.
 
 use std::{
     collections::BTreeMap,
@@ -25,8 +26,8 @@ pub(crate) struct MeasuredRound {
     pub(crate) timings: Timings,
 }
 
-/// Measures the barriers between the updates, averages them into a copy of `federation`, and evaluates
-/// the result.
+/// Measures the barriers between the updates, averages them into a copy of `federation`, and
+/// evaluates the result.
 ///
 /// `starts` holds the model that each client started the round from.
 pub(crate) async fn measure<L: Link>(
@@ -136,8 +137,8 @@ async fn evaluate<L: Link>(
     Ok(Some(checkup.record(&evaluations)))
 }
 
-/// Evaluates probes on all workers at once. The result of a probe does not depend on the other probes
-/// of its call, so the probes may be split anywhere.
+/// Evaluates probes on all workers at once. The result of a probe does not depend on the other
+/// probes of its call, so the probes may be split anywhere.
 async fn evaluate_probes<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,

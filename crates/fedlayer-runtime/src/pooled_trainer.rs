@@ -12,8 +12,9 @@ use crate::{Link, LinkError, LocalPool, local_pool::refused};
 
 /// The worker threads of a pool as one [`Trainer`] of a plan. They share probes and directions.
 ///
-/// Neighbouring probes go to the same worker, which evaluates their common layers once. The result of
-/// a probe does not depend on its worker. Calls block, so they must not be made on an async thread.
+/// Neighbouring probes go to the same worker, which evaluates their common layers once. The result
+/// of a probe does not depend on its worker. Calls block, so they must not be made on an async
+/// thread.
 #[derive(Debug)]
 pub struct PooledTrainer {
     pool: LocalPool,

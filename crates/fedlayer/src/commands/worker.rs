@@ -240,7 +240,7 @@ mod tests {
             ("h2 protocol error: http2 error", true),
             ("transport error: tcp connect error: Connection refused (os error 111)", false),
             ("transport error: dns error: failed to lookup address information", false),
-            ("not heard of for 15 s", false),
+            ("silent for 15 s", false),
         ] {
             for has_tls in [false, true] {
                 assert_eq!(advice(error, has_tls).contains("TLS"), about_tls, "{error}");

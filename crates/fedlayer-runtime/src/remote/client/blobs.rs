@@ -118,7 +118,9 @@ async fn receive(
     parts
         .map(|((values, hasher), name)| {
             if hasher.digest() != name {
-                return Err(ReceiveError::Values(format!("values named {name} came damaged")));
+                return Err(ReceiveError::Values(format!(
+                    "the values of {name} are damaged: their hash differs"
+                )));
             }
             let params = Params::new(layout.clone(), values);
             params.map(Arc::new).map_err(|error| ReceiveError::Values(error.to_string()))

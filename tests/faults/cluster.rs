@@ -1,4 +1,4 @@
-//! A coordinator and its workers as processes, ended with the test.
+//! [`Cluster`]: a coordinator and its workers as processes, which end with their test.
 
 use std::{
     collections::BTreeMap,
@@ -13,24 +13,25 @@ use std::{
 
 use crate::support::{DIGITS, Place, assert_same_bytes};
 
-/// So long anything may take before a test gives up: other tests and builds may share the machine.
+/// The longest wait of a test. Other tests and builds may share the machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The coordinator's silence that workers bear, and the other way round.
+/// The grace of most tests.
 pub(crate) const GRACE: Duration = Duration::from_millis(1500);
 
-/// So long a grace that only the end of a connection tells that somebody is gone, whatever else keeps the machine busy.
+/// A grace that never ends within a test, so that only a closed connection shows a loss.
 pub(crate) const NO_GRACE: &str = "--grace 600";
 
-/// What a round may take beside what it has to wait for: it needs milliseconds, but other tests and builds may share the machine.
+/// The time that a round may take besides expected waits. It needs milliseconds, but other tests
+/// and builds may share the machine.
 pub(crate) const SLACK: Duration = Duration::from_secs(120);
 
-/// Long enough that it is still running when something is done to it.
+/// A scenario that runs long enough to be disturbed.
 pub(crate) fn long() -> String {
     DIGITS.replace("rounds = 6", "rounds = 40").replace("epochs = 1", "epochs = 3")
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -39,7 +40,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A process that does not outlive its test.
+/// A process that is killed at the end of its test.
 pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
@@ -53,7 +54,7 @@ impl Process {
         self.0.wait().unwrap();
     }
 
-    /// Its exit code, once it ended.
+    /// Waits for the end of the process and returns its exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         let mut status = None;
         until("the end of a process", || {
@@ -66,42 +67,43 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have ended already.
         let _gone = self.0.kill();
         let _gone = self.0.wait();
     }
 }
 
-/// The phases of a round, as the coordinator's log names them.
+/// The phases of a round in the coordinator's log.
 pub(crate) const PHASES: [&str; 5] =
     ["training round", "measuring barriers", "averaging", "evaluating", "committing"];
 
-/// What is special about a coordinator's process.
+/// The settings of a coordinator's process.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Setting {
-    /// No file of it may grow past so many KiB: that stands in for a full disk. It holds for the first life only.
+pub(crate) struct CoordinatorSetting {
+    /// The longest file that it may write, in KiB, to simulate a full disk. A restart removes it.
     pub(crate) kib: Option<u32>,
-    /// How many files it may have open; for the first life only, too.
+    /// The number of files that it may open. A restart removes the limit.
     pub(crate) open_files: Option<u32>,
-    /// Whether its log names the phases of every round.
+    /// If true, its log names the phases of every round.
     pub(crate) phases: bool,
-    /// Whether its log and its workers' hold every detail.
+    /// If true, it and its workers log at trace level.
     pub(crate) traces: bool,
-    /// The clock that it goes by, where it is not the machine's.
-    pub(crate) clock: Option<Clock>,
+    /// Its clock, or `None` for the clock of the machine.
+    pub(crate) clock: Option<FakeClock>,
 }
 
-/// A clock that a test sets: libfaketime's.
+/// A clock that a test sets with libfaketime.
 #[derive(Debug, Clone)]
-pub(crate) struct Clock {
-    /// The library.
+pub(crate) struct FakeClock {
+    /// The path of libfaketime.
     pub(crate) library: PathBuf,
-    /// The file that says how far it is off.
+    /// The file with the offset of the clock.
     pub(crate) offset: PathBuf,
 }
 
-impl Clock {
-    /// Lets a program go by it. What measures durations is left alone, as where a machine's clock is set.
+impl FakeClock {
+    /// Gives the clock to a program. The monotonic clock stays, as when the time of a machine is
+    /// set.
     fn give(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
@@ -112,25 +114,25 @@ impl Clock {
     }
 }
 
-/// A run folder in the making.
-pub(crate) struct Federation {
+/// A coordinator with its run folder, and the settings of its workers.
+pub(crate) struct Cluster {
     pub(crate) place: Place,
     pub(crate) coordinator: Process,
     pub(crate) port: u16,
     arguments: String,
-    setting: Setting,
+    setting: CoordinatorSetting,
     lives: u32,
     workers: u32,
 }
 
-impl Federation {
-    /// A coordinator for a scenario. Its records are in `several`.
+impl Cluster {
+    /// Starts a coordinator for a scenario. Its run folder is `several`.
     pub(crate) fn start(scenario: &str, arguments: &str) -> Self {
-        Self::start_in(Setting::default(), scenario, arguments)
+        Self::start_in(CoordinatorSetting::default(), scenario, arguments)
     }
 
-    /// As [`start`](Self::start), in a setting of its own.
-    pub(crate) fn start_in(setting: Setting, scenario: &str, arguments: &str) -> Self {
+    /// Starts a coordinator with special settings.
+    pub(crate) fn start_in(setting: CoordinatorSetting, scenario: &str, arguments: &str) -> Self {
         let place = Place::with(scenario);
         let grace = if arguments.contains("--grace") {
             String::new()
@@ -147,7 +149,7 @@ impl Federation {
         arguments: &str,
         port: u16,
         life: u32,
-        setting: &Setting,
+        setting: &CoordinatorSetting,
     ) -> (Process, u16) {
         let log = place.path(&format!("coordinator-{life}.log"));
         let command = format!(
@@ -190,13 +192,13 @@ impl Federation {
         (process, found.unwrap())
     }
 
-    /// A worker that connects to `port`.
+    /// Starts a worker that connects to `port`.
     pub(crate) fn worker_at(&mut self, port: u16, arguments: &str) -> Process {
         Process(self.worker_command(port, arguments).spawn().unwrap())
     }
 
-    /// A worker that goes by a clock of its own.
-    pub(crate) fn worker_by(&mut self, clock: &Clock) -> Process {
+    /// Starts a worker with its own clock.
+    pub(crate) fn worker_by(&mut self, clock: &FakeClock) -> Process {
         let mut command = self.worker_command(self.port, "--slots 2");
         clock.give(&mut command);
         Process(command.spawn().unwrap())
@@ -219,16 +221,16 @@ impl Federation {
         self.worker_at(self.port, "--slots 2")
     }
 
-    /// The same coordinator again, on the same port and the same run folder.
+    /// Restarts the coordinator on the same port and with the same run folder.
     pub(crate) fn restart(&mut self) {
         self.lives += 1;
-        let setting = Setting { kib: None, open_files: None, ..self.setting.clone() };
+        let setting = CoordinatorSetting { kib: None, open_files: None, ..self.setting.clone() };
         let (process, _) =
             Self::coordinate(&self.place, &self.arguments, self.port, self.lives, &setting);
         self.coordinator = process;
     }
 
-    /// Ends the coordinator without a word, in the middle of whatever it is at.
+    /// Kills the coordinator.
     pub(crate) fn kill(&mut self) {
         let ended = self.coordinator.0.try_wait().unwrap();
         assert!(ended.is_none(), "the run was over before: {}", self.said());
@@ -236,7 +238,7 @@ impl Federation {
         self.coordinator.0.wait().unwrap();
     }
 
-    /// Rounds that are written, of all strategies together.
+    /// Returns the number of written rounds of both strategies.
     pub(crate) fn rounds(&self) -> usize {
         let rounds = |strategy| {
             let log = self.place.path(&format!("several/{strategy}/seed-1/rounds.jsonl"));
@@ -245,7 +247,7 @@ impl Federation {
         rounds("all") + rounds("one-layer-rotating")
     }
 
-    /// How long the training of the longest round took that the coordinator's last life wrote.
+    /// Returns the longest training time of a round in the coordinator's last life.
     pub(crate) fn longest_training(&self) -> Duration {
         let mut longest = Duration::ZERO;
         for strategy in ["all", "one-layer-rotating"] {
@@ -259,7 +261,7 @@ impl Federation {
         longest
     }
 
-    /// Asks for the counts; `header` is a line of the request, or nothing.
+    /// Requests the metrics, with `header` as an additional header line.
     pub(crate) fn ask(&self, header: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -269,14 +271,14 @@ impl Federation {
         Ok(answer)
     }
 
-    /// What the coordinator counted under a name; nothing where it did not count it yet.
+    /// Returns the value of a metric, or 0 if it does not exist yet.
     pub(crate) fn counted(&self, name: &str) -> u64 {
         let answer = self.ask("").unwrap();
         let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |count| count.parse().unwrap())
     }
 
-    /// Waits for a round of the coordinator's; it must not be the last one.
+    /// Waits until `round` rounds are written. The run must not end before.
     pub(crate) fn until_round(&mut self, round: usize) {
         let mut ended = None;
         until(&format!("round {round}: {}", self.said()), || {
@@ -286,7 +288,7 @@ impl Federation {
         assert!(ended.is_none(), "the run was over before round {round}: {}", self.said());
     }
 
-    /// The phase that the coordinator is in, where its log names them.
+    /// Returns the current phase of the coordinator, if its log names phases.
     pub(crate) fn phase(&self) -> Option<&'static str> {
         let log = self.place.path(&format!("coordinator-{}.log", self.lives));
         let said = fs::read_to_string(log).unwrap();
@@ -294,25 +296,25 @@ impl Federation {
         PHASES.into_iter().find(|phase| last.contains(&format!(": {phase}")))
     }
 
-    /// What all coordinators said.
+    /// Returns the logs of all lives of the coordinator.
     pub(crate) fn said(&self) -> String {
         let log = |life| fs::read_to_string(self.place.path(&format!("coordinator-{life}.log")));
         (1..=self.lives).filter_map(|life| log(life).ok()).collect()
     }
 
-    /// What a worker said.
+    /// Returns the log of a worker.
     pub(crate) fn worker_said(&self, number: u32) -> String {
         fs::read_to_string(self.place.path(&format!("worker-{number}.log"))).unwrap()
     }
 
-    /// The records, once the coordinator ended well.
+    /// Waits for the end of the run and returns its records.
     pub(crate) fn finish(&mut self) -> Records {
         let code = self.coordinator.ended();
         assert_eq!(code, Some(0), "{}", self.said());
         self.place.records("several")
     }
 
-    /// Ends the test where the records are not those of a run in one process.
+    /// Waits for the end of the run and compares its records with those of a run in one process.
     pub(crate) fn finish_like_one_process(&mut self) {
         let several = self.finish();
         let scenario = fs::read_to_string(self.place.path("scenario.toml")).unwrap();
@@ -322,7 +324,8 @@ impl Federation {
 
 type Records = BTreeMap<String, Vec<u8>>;
 
-/// The records of a scenario that was run in one process; tests of the same scenario share the run.
+/// Returns the records of a scenario that is run in one process. Tests of the same scenario share
+/// the run.
 pub(crate) fn in_one_process(scenario: String) -> Arc<Records> {
     static RUNS: Mutex<BTreeMap<String, Arc<OnceLock<Arc<Records>>>>> = Mutex::new(BTreeMap::new());
     let run = RUNS.lock().unwrap().entry(scenario.clone()).or_default().clone();

@@ -1,18 +1,20 @@
-//! `docs/reliability.md` promises nothing that no test holds.
+//! Every promise of `docs/reliability.md` names tests that exist.
 
 use std::{fs, path::Path};
 
-/// The repository.
+/// The root of the repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Folders that hold tests.
+/// The folders with tests.
 const TESTS: [&str; 2] = ["crates", "tests"];
 
-/// The page.
+/// The path of the page.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reliability.md");
 
-/// Compares a part of the page, between two comments, with what a test found. `INSTA_UPDATE=always` writes it there.
-pub(crate) fn hold(part: &str, found: &str) {
+/// Compares a part of the page, between two comments, with the result of a test.
+///
+/// `INSTA_UPDATE=always` writes the result into the page.
+pub(crate) fn assert_page(part: &str, found: &str) {
     let page = fs::read_to_string(PAGE).unwrap();
     let (begin, end) = (format!("<!-- {part} -->\n\n"), format!("\n<!-- end of {part} -->"));
     let (before, rest) = page.split_once(&begin).unwrap();
@@ -49,7 +51,7 @@ fn every_test_that_the_page_on_reliability_names_exists() {
     }
 }
 
-/// The text of every Rust file below a folder of the repository.
+/// Returns the text of every Rust file below a folder of the repository.
 fn sources(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
