@@ -10,7 +10,7 @@ use crate::TorchError;
 
 use super::Module;
 
-const NO_PARAMETERS: &str = "it has no parameters, so that there is nothing to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \
+const NO_PARAMETERS: &str = "it has no parameters to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \
      as constants: save `torch.jit.script(module)` of an `nn.Module`";
 
 /// Returns the layers that the parameters of `opened` make.
@@ -23,8 +23,9 @@ pub(crate) fn layout_of(module: &Module, opened: &CModule) -> Result<Layout, Tor
     for (name, tensor) in opened.named_parameters()? {
         check(&name, &tensor).map_err(|reason| module.refused(&reason))?;
         if let Some(other) = owners.insert(tensor.data_ptr() as usize, name.clone()) {
-            let reason =
-                format!("its parameters `{other}` and `{name}` are one tensor; give each its own");
+            let reason = format!(
+                "its parameters `{other}` and `{name}` are one tensor; give each a tensor of its own"
+            );
             return Err(module.refused(&reason));
         }
         tensors.push((name, tensor.size().iter().map(|&length| length as usize).collect()));
@@ -46,7 +47,7 @@ fn check(name: &str, tensor: &Tensor) -> Result<(), String> {
     }
     if !tensor.requires_grad() {
         return Err(format!(
-            "its parameter `{name}` is frozen; let it be trained, or save it as a buffer"
+            "its parameter `{name}` is frozen; set `requires_grad`, or save it as a buffer"
         ));
     }
     Ok(())
