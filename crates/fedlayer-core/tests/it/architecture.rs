@@ -282,14 +282,12 @@ fn a_layer_that_does_not_fit_is_named_with_what_comes_to_it() {
 #[test]
 fn a_network_ends_with_a_value_for_each_class() {
     for (last, found) in [(linear(5), "[5]"), (LayerSpec::Relu, "[64]")] {
-        refused(
-            ModelSpec::Layers(vec![LayerSpec::Flatten, last]),
-            &facts(&[1, 8, 8], 3),
-            &format!(
-                "the end of `layers` does not fit {found}: the network must end with 3 values, one for each class; end it with `\"flatten\"` and \
-                 `{{ linear = {{ out = 3 }} }}`"
-            ),
+        let said = format!(
+            "the end of `layers` does not fit {found}: the network must end with 3 values, one for each class; end it with `\"flatten\"` and \
+             `{{ linear = {{ out = 3 }} }}`"
         );
+        let model = ModelSpec::Layers(vec![LayerSpec::Flatten, last]);
+        refused(model, &facts(&[1, 8, 8], 3), &said);
     }
 }
 

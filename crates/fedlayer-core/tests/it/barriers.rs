@@ -68,14 +68,13 @@ fn a_weighted_cohort_of_three_follows_the_definition() {
         (BarrierKind::Layer, "a", vec![0]),
         (BarrierKind::Layer, "b", vec![1]),
     ] {
-        for alpha in [0.25_f32, 0.5] {
-            for (i, model) in models.iter().enumerate() {
+        for (i, model) in models.iter().enumerate() {
+            for alpha in [0.25_f32, 0.5] {
                 // The step that reaches the mean at α = ½.
+                let step = |l: usize, alpha: f32| 2.0 * alpha * (center[l] - model[l]);
                 let toward = |alpha: f32| {
                     let mut mix = *model;
-                    for &l in &layers {
-                        mix[l] = model[l] + 2.0 * alpha * (center[l] - model[l]);
-                    }
+                    layers.iter().for_each(|&l| mix[l] += step(l, alpha));
                     mean(&losses(&mix))
                 };
                 let (mix, a) = (toward(alpha), f64::from(alpha));
@@ -86,10 +85,10 @@ fn a_weighted_cohort_of_three_follows_the_definition() {
                     (Baseline::Base, mix - ends[i]),
                     (Baseline::Chord, mix - ((1.0 - a) * ends[i] + a * toward(1.0))),
                 ];
+                let base = i.to_string();
+                let mut row = At { alpha: Some(a), ..at(kind, set, &base) };
                 for (baseline, value) in expected {
-                    let base = i.to_string();
-                    let row =
-                        At { alpha: Some(a), baseline: Some(baseline), ..at(kind, set, &base) };
+                    row.baseline = Some(baseline);
                     near(measured.value(row), value, 1e-12, row);
                 }
             }

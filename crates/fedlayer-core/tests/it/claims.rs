@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fedlayer_core::{
-    BarrierKind, Ends, LayerSet, Metric, Mix, Seed,
+    BarrierKind, EndLosses, LayerSet, Metric, Mix, Seed,
     spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting},
     target_sets,
 };
@@ -166,7 +166,7 @@ proptest! {
         prop_assert_eq!(mix.values(), a.as_slice());
         let losses = [&a, &b].map(|v| wavy(v).iter().map(|o| f64::from(o.0)).collect::<Vec<_>>());
         for base in [0, 1] {
-            let ends = Ends { losses: &losses, weights: &[0.5, 0.5], base };
+            let ends = EndLosses { losses: &losses, weights: &[0.5, 0.5], base };
             for baseline in [Baseline::Linear, Baseline::Base, Baseline::Chord] {
                 let line = ends.baseline(baseline, 0.0, Some(&losses[1 - base]));
                 prop_assert_eq!(line.as_ref(), Some(&losses[base]), "{:?}", baseline);

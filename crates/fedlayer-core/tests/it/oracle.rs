@@ -6,7 +6,7 @@ use fedlayer_core::{
     BarrierKind, BarrierStudy, Evaluation, LayerSet, Layout, Metric, Mix, Params, Point, Probe,
     Seed, named_layers,
     spec::{BarrierSpec, Baseline, SetSpec, Weighting},
-    weighted_mean, weights,
+    update_weights, weighted_mean,
 };
 use serde::Deserialize;
 
@@ -61,6 +61,13 @@ struct BarrierNumbers {
     alpha: f64,
     values: Vec<f64>,
     std_errors: Vec<f64>,
+}
+
+impl BarrierNumbers {
+    fn row<'a>(&'a self, kind: BarrierKind, base: &'a str) -> At<'a> {
+        let (alpha, baseline) = (Some(self.alpha), Some(self.baseline));
+        At { metric: self.metric, alpha, baseline, ..at(kind, &self.set, base) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -122,7 +129,7 @@ fn averages_are_the_oracles() {
         clients.map(|(client, (model, &n))| update(client as u32, model, n)).collect();
     assert_eq!((oracle.averages.len(), oracle.mixes.len()), (10, 20));
     for average in &oracle.averages {
-        let weights = weights(average.weighting, &updates);
+        let weights = update_weights(average.weighting, &updates);
         let weighted: Vec<_> = weights.into_iter().zip(models.iter().map(|m| &**m)).collect();
         let mut target = (*models[average.into]).clone();
         weighted_mean(&mut target, &set(&layout, &average.layers), &weighted).unwrap();
@@ -194,12 +201,7 @@ fn barriers_are_the_oracles() {
             let sweeps = numbers.sweeps.iter();
             for (&kind, _) in sweeps.filter(|(_, sets)| sets.contains(&expected.set)) {
                 for (b, base) in bases.iter().enumerate() {
-                    let row = measured.row(At {
-                        metric: expected.metric,
-                        alpha: Some(expected.alpha),
-                        baseline: Some(expected.baseline),
-                        ..at(kind, &expected.set, base)
-                    });
+                    let row = measured.row(expected.row(kind, base));
                     near(row.value.unwrap(), expected.values[b], 1e-6, row);
                     near(row.std_error.unwrap(), expected.std_errors[b], 1e-6, row);
                     checked += 1;

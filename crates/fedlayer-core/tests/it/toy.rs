@@ -166,20 +166,23 @@ fn layers_of_the_toy_do_not_interact() {
             let expected = match (row.baseline.unwrap(), row.base.split("<-").next().unwrap()) {
                 (Baseline::Base | Baseline::Chord, _) => 0.0,
                 (Baseline::Mean | Baseline::Linear, "mean") => 0.0,
-                (Baseline::Mean | Baseline::Linear, base) => {
-                    let base: usize = base.parse().unwrap();
-                    let others: Vec<usize> = match row.base.split_once("<-") {
-                        Some((_, other)) => vec![base, other.parse().unwrap()],
-                        None => vec![0, 1, 2],
-                    };
-                    let sum: f64 = others.iter().map(|&model| losses[model]).sum();
-                    sum / others.len() as f64 - losses[base]
-                }
+                (Baseline::Mean | Baseline::Linear, _) => mean_minus_own(&row.base, &losses),
                 _ => continue,
             };
             near(row.value.unwrap(), expected, 1e-6, row);
         }
     }
+}
+
+/// The mean loss of the models of a base's barrier minus the base's own.
+fn mean_minus_own(base: &str, losses: &[f64]) -> f64 {
+    let model = |name: &str| name.parse::<usize>().unwrap();
+    let (own, models) = match base.split_once("<-") {
+        Some((base, other)) => (model(base), vec![model(base), model(other)]),
+        None => (model(base), vec![0, 1, 2]),
+    };
+    let sum: f64 = models.iter().map(|&model| losses[model]).sum();
+    sum / models.len() as f64 - losses[own]
 }
 
 /// Every chord barrier is −½α(1−α) Σ c_l ‖Δ_l‖², Δ being the recorded step. The losses are near 20, and f32.

@@ -109,7 +109,7 @@ pub(super) fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) 
             }
             Err(reason) => {
                 let problem = Problem::new(at, format!("{} is not a glob", name(pattern)))
-                    .label(reason)
+                    .label(reason.to_string())
                     .help(
                         "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
                             .to_owned(),

@@ -34,7 +34,8 @@ fn check_entries(list: &Path, entries: &[ScheduleEntry]) -> Vec<Problem> {
             Ok(rounds) => rounds,
             Err(reason) => {
                 let title = format!("{} cannot be read as rounds", name(text));
-                problems.push(Problem::new(at(index), title).label(cut_reason(&reason)));
+                problems
+                    .push(Problem::new(at(index), title).label(cut_reason(&reason.to_string())));
                 continue;
             }
         };

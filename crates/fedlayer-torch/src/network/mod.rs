@@ -208,25 +208,10 @@ impl Network {
 
 /// Checks that the plan has the layers that the forward pass expects.
 fn check_layout(found: &Layout, expected: &Layout) -> Result<(), TorchError> {
-    let mut tensors = found.tensors();
-    for tensor in expected.tensors() {
-        match tensors.next() {
-            Some(other) if other == tensor => {}
-            other => {
-                return Err(TorchError::Shape {
-                    tensor: tensor.name.clone(),
-                    found: other.map_or_else(Vec::new, |other| other.shape.clone()),
-                    expected: tensor.shape.clone(),
-                });
-            }
-        }
-    }
-    match tensors.next() {
-        None => Ok(()),
-        Some(extra) => Err(TorchError::Shape {
-            tensor: extra.name.clone(),
-            found: extra.shape.clone(),
-            expected: Vec::new(),
-        }),
-    }
+    let Some(difference) = expected.first_difference(found) else { return Ok(()) };
+    Err(TorchError::Shape {
+        tensor: difference.name().to_owned(),
+        found: difference.found.map_or_else(Vec::new, |tensor| tensor.shape.clone()),
+        expected: difference.expected_shape(),
+    })
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use fedlayer_analysis::matching::{Permutation, Symmetry, align};
 use fedlayer_core::{
-    Architecture, Examples, FederatedData, Params, Permutation, Role, Seed, Split, Symmetry,
-    Trainer, align, spec::*,
+    Architecture, Examples, FederatedData, Params, Role, Seed, Split, Trainer, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use rand::RngExt;

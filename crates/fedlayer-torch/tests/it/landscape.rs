@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
 use fedlayer_core::{
-    AnalysisRow, ClientId, Derivatives, Examples, FederatedData, LayerSet, Metric, ModelSet,
-    Params, Plan, Point, Probe, Seed, Split, TrainedModel, Trainer, analyze, spec::*,
+    AnalysisRow, ClientId, Derivatives, Examples, FederatedData, LayerSet, Metric, Params, Plan,
+    Point, Probe, Seed, Split, Trainer, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Every analysis of trained models.
 
-use fedlayer_core::{AnalysisRow, Metric, Seed, analyze, spec::*};
+use fedlayer_analysis::analyze;
+use fedlayer_core::{AnalysisRow, Metric, Seed, spec::*};
 use serde_json::Value;
 
 use super::{Case, cases, read};

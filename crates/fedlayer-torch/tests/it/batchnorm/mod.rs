@@ -9,9 +9,9 @@ mod barriers;
 
 use std::sync::Arc;
 
+use fedlayer_analysis::{ModelSet, TrainedModel};
 use fedlayer_core::{
-    Architecture, ClientId, Examples, FederatedData, ModelSet, Params, Plan, TrainedModel, Update,
-    spec::*,
+    Architecture, ClientId, Examples, FederatedData, Params, Plan, Update, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use serde::de::DeserializeOwned;
