@@ -94,7 +94,7 @@ impl From<Device> for tch::Device {
 }
 
 /// Makes libtorch use one thread for the operations of the calling thread. With as many workers as
-/// cores, a second thread only disturbs.
+/// cores, a second thread would only slow the others down.
 ///
 /// Every call of a [`TorchTrainer`](crate::TorchTrainer) does this for its thread, so that a result
 /// never depends on the number of threads. Repeating it costs nothing. (On an AMD CPU, two threads

@@ -56,7 +56,7 @@ impl Module {
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, TorchError> {
         let refused = |reason| TorchError::Module { file: name.to_owned(), reason };
         let not_a_module =
-            |reason| refused(format!("it is no module that `torch.jit.save` wrote: {reason}"));
+            |reason| refused(format!("it is not a module that `torch.jit.save` wrote: {reason}"));
         let archive = Archive::read(bytes).map_err(|error| not_a_module(error.to_string()))?;
         let archive = archive.without_wrong_source_maps();
         for values in ["data.pkl", "constants.pkl"] {
@@ -89,13 +89,13 @@ impl Module {
     pub fn notes(&self) -> Vec<String> {
         let name = &self.name;
         let mut notes = vec![format!(
-            "module `{name}` is a program of whoever saved it: it runs here, with pure operators alone"
+            "module `{name}` is a program of the person who saved it: it runs here, limited to pure operators"
         )];
         let frozen = self.code.as_ref().map(ModuleCode::frozen).unwrap_or_default();
         if !frozen.is_empty() {
             let parts = in_backticks(&frozen);
             notes.push(format!(
-                "module `{name}` was saved in eval mode for good (a trace after `eval()`?): {parts} neither drops anything nor takes new statistics in training"
+                "module `{name}` is always in eval mode (traced after `eval()`?): no dropout and no batch statistics in training in {parts}"
             ));
         }
         notes
@@ -107,7 +107,7 @@ impl Module {
         let mut archive = self.archive.as_slice();
         CModule::load_data_on_device(&mut archive, device.into()).map_err(|error| {
             let words = TorchError::from(error);
-            self.refused(&format!("it is no module that `torch.jit.save` wrote: {words}"))
+            self.refused(&format!("it is not a module that `torch.jit.save` wrote: {words}"))
         })
     }
 
@@ -133,7 +133,7 @@ fn check_purity(archive: &Archive) -> Result<(), String> {
     let mut check = PurityCheck::default();
     for (name, content) in archive.code() {
         let source = std::str::from_utf8(content)
-            .map_err(|_| format!("its code {} is not in UTF-8", in_backticks([name])))?;
+            .map_err(|_| format!("its file of code {} is not UTF-8", in_backticks([name])))?;
         check.add(name, source).map_err(|found| found.to_string())?;
     }
     check.finish().map_err(|found| found.to_string())

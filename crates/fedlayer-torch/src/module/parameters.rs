@@ -10,7 +10,7 @@ use crate::TorchError;
 
 use super::Module;
 
-const NO_PARAMETERS: &str = "it has no parameters, so that there is nothing to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \
+const NO_PARAMETERS: &str = "it has no parameters to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \
      as constants: save `torch.jit.script(module)` of an `nn.Module`";
 
 /// Returns the layers that the parameters of `opened` make.
@@ -24,7 +24,7 @@ pub(crate) fn layout_of(module: &Module, opened: &CModule) -> Result<Layout, Tor
         check(&name, &tensor).map_err(|reason| module.refused(&reason))?;
         if let Some(other) = owners.insert(tensor.data_ptr() as usize, name.clone()) {
             let reason = format!(
-                "its parameters {} and {} are one tensor; give each its own",
+                "its parameters {} and {} are one tensor; give each a tensor of its own",
                 in_backticks([&other]),
                 in_backticks([&name])
             );
@@ -50,7 +50,7 @@ fn check(name: &str, tensor: &Tensor) -> Result<(), String> {
     }
     if !tensor.requires_grad() {
         return Err(format!(
-            "its parameter {} is frozen; let it be trained, or save it as a buffer",
+            "its parameter {} is frozen; set `requires_grad`, or save it as a buffer",
             in_backticks([name])
         ));
     }

@@ -289,6 +289,6 @@ fn a_point_that_cannot_be_differentiated_is_refused_with_a_reason() {
     refused(at(Split::ClientTest(ClientId(1)), &[]), words);
     let mut empty = Case::new(mlp(&[8]), &data(6, 3, &[9], 0), Loss::CrossEntropy);
     let point = Point::Model(empty.params.clone());
-    let words = "found no example in the split";
+    let words = "the split has no examples";
     refused(empty.trainer.differentiate(&point, Split::Test, &[vec![0.0; 83]]), words);
 }

@@ -32,14 +32,15 @@ fn a_job_that_does_not_fit_fails_alone_and_says_why() {
     assert_eq!(
         words,
         [
-            "found client 7; the plan has 2, counted from 0",
-            "found a model of 73 parameters in other layers; the plan's model has 83",
-            "client 0: found round 0; rounds count from 1",
-            "client 0: found optimizer state of [3] values, a number for each slot; the plan's optimizer has [83]",
+            "client 7 is not in the plan: it has 2 clients, counted from 0",
+            "found a model with 73 parameters and other layers; the plan's model has 83",
+            "client 0: found round 0; rounds are counted from 1",
+            "client 0: found optimizer state with [3] values, one number per slot; the plan's optimizer has [83]",
         ]
     );
     let probes = [probe(&start, Split::ClientTest(ClientId(2)))];
-    let error = TrainerError("found client 2; the plan has 2, counted from 0".into());
+    let error =
+        TrainerError("client 2 is not in the plan: it has 2 clients, counted from 0".into());
     assert_eq!(trainer.evaluate(&probes), Err(error));
     assert!(trainer.evaluate(&[probe(&foreign, Split::Test)]).is_err());
 }

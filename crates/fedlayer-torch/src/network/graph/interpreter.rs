@@ -145,7 +145,7 @@ impl<'a, 'm> Interpreter<'a, 'm> {
         x: &Tensor,
     ) -> Result<Tensor, TchError> {
         let (mean, variance, batches) = (self.next()?, self.next()?, self.next()?);
-        // The share of this batch in the running statistics; none where they are only read.
+        // The share of this batch in the running statistics; `None` if they are only read.
         let momentum = match self.mode {
             Mode::Train { .. } => Some(MOMENTUM),
             Mode::Recalibrate(share) => Some(*share),
