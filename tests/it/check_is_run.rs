@@ -5,14 +5,14 @@
 //!
 //! | refused | by | cases of this file |
 //! |---|---|---|
-//! | the scenario's file, its syntax, keys, types, ranges | `scenario::read` | a file, a wrong key |
+//! | the scenario's file, syntax, keys, types, ranges | `scenario::read` | a file, a wrong key |
 //! | values that contradict each other | `meaning` | seeds, clients, rounds, layers, splits |
 //! | data that cannot be found, read or partitioned | `Library` | files, a partition, a set |
-//! | a model that the data or training rules out | `Architecture`, `try_module` | networks, modules |
+//! | a model that does not fit the data | `Architecture`, `try_module` | networks, modules |
 //! | local training that a model does not know | `meaning` | the toy, precision |
 //! | rounds in which too few clients stay | `preflight::foresee` | clients that drop out |
 //! | values to start from | `values::read` | no file, other tensors |
-//! | analyses that lack what they need | `meaning` | alignment, curvature, planes, rounds, models |
+//! | analyses that lack what they need | `meaning` | alignment, planes, rounds, models |
 //! | a variant of a sweep | all of these | a variant |
 //!
 //! `check` cannot know the device, the folder of `--out`, threads, a port, and the results of

@@ -1,7 +1,9 @@
-//! Run folders that an earlier program left (`tests/fixtures/runs`) still resume, compare, analyse and verify.
+//! Run folders of an earlier program (`tests/fixtures/runs`) can still be resumed, compared,
+//! analysed and verified.
 //!
-//! `finished` and `interrupted` are runs of the same `scenario.toml`; the second was killed after its second round.
-//! They were written at version 0.1.0, before the run folder had a format number, and are never written again.
+//! `finished` and `interrupted` are runs of the same `scenario.toml`; the second was killed after
+//! its second round. Version 0.1.0 wrote them, before the run folder had a format number. They are
+//! never written again.
 
 use std::{fs, path::Path};
 

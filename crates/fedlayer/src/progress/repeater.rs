@@ -1,4 +1,4 @@
-//! [`Heartbeat`]: a call that repeats while other work goes on; [`Ticker`]: which of the calls
+//! [`Repeater`]: a call that repeats while other work goes on; [`Ticker`]: which of the calls
 //! write a line.
 
 use std::{
@@ -9,11 +9,11 @@ use std::{
 
 /// Repeats a call until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Heartbeat {
+pub(crate) struct Repeater {
     _alive: Option<Sender<()>>,
 }
 
-impl Heartbeat {
+impl Repeater {
     /// The time between two beats of a display.
     pub(crate) const EVERY: Duration = Duration::from_secs(1);
 
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn it_beats_until_it_is_dropped() {
         let (beat, beats) = channel();
-        let heart = Heartbeat::start(Duration::from_millis(1), move || {
+        let repeater = Repeater::start(Duration::from_millis(1), move || {
             let _heard = beat.send(());
         });
         assert!((0..3).all(|_| beats.recv().is_ok()));
-        drop(heart);
-        // The sender is dropped together with the heartbeat.
+        drop(repeater);
+        // The sender is dropped together with the repeater.
         assert_eq!(beats.iter().find(|()| false), None);
     }
 
