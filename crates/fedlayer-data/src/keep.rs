@@ -21,7 +21,7 @@ pub(crate) fn keep(parts: &Parts, classes: u32) -> Result<Parts, DataError> {
     let least = if parts.test.is_some() { 1 } else { 2 };
     let test = parts.test.as_ref().map(|test| part(test, classes, "test", 1));
     let train = part(&parts.train, classes, "training", least)?;
-    Ok(Parts { train, test: test.transpose()?, largest: parts.largest })
+    Ok(Parts { train, test: test.transpose()?, ..parts.clone() })
 }
 
 /// The kept examples of one part, of which there must be at `least` so many.

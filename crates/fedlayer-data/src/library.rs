@@ -163,6 +163,17 @@ impl Library {
         inputs::words(spec, largest).map(Some)
     }
 
+    /// Sentences on columns of files of one's own whose numbers 32-bit floats do not tell apart.
+    ///
+    /// # Errors
+    /// Those of [`facts`](Self::facts) that a file has.
+    pub fn lost_digits(&self, spec: &DataSpec) -> Result<Arc<[String]>, DataError> {
+        match &spec.set {
+            DataSet::Files(_) => Ok(self.parts(spec)?.lost),
+            _ => Ok(Arc::default()),
+        }
+    }
+
     /// The pool and the common test set.
     fn pool_and_test(&self, spec: &DataSpec, seed: Seed) -> Result<(Part, Part), DataError> {
         let split = |strata: &[u32], count: usize, owners: Option<&[u32]>| {

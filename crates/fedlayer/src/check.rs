@@ -68,7 +68,8 @@ pub(crate) fn show(
         classes: data.test.class_names.clone(),
         client_count: data.clients(),
         clients: clients(&data),
-        inputs: Inputs::of(&data, &first.data, trainers.files().inputs(first)),
+        inputs: Inputs::of(&data, &first.data, trainers.files().inputs(first))
+            .with_warnings(&trainers.files().lost_digits(first)),
         analyses: analyses::lines(&read.scenario.analysis, first),
         cost: cost(&read.plans, &read.scenario.analysis, trainers)?,
     };

@@ -37,7 +37,9 @@ pub(crate) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     for ((summary, label), run) in summaries.iter().zip(&labels).zip(&args.runs) {
         let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
         let inputs = inputs(&files::read_text_if_any(&run.join(INPUTS))?);
-        let of_variant = |rows| Part::new(label, &text, inputs.clone(), rows);
+        let device = device(&files::read_text_if_any(&run.join(NOTE))?);
+        let of_variant =
+            |rows| Part { device: device.clone(), ..Part::new(label, &text, inputs.clone(), rows) };
         parts.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
     }
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
@@ -89,6 +91,23 @@ fn inputs(note: &str) -> BTreeMap<String, String> {
     note["files"].as_array().into_iter().flatten().filter_map(file).collect()
 }
 
+/// The device that a run's note says its clients trained on.
+fn device(note: &str) -> Option<String> {
+    let note: Value = serde_json::from_str(note).unwrap_or_default();
+    note["device"].as_str().map(str::to_owned)
+}
+
+/// The devices of two runs, where both are known and differ: sums then differ in their last digits.
+fn other_device(reference: &Part<'_>, other: &Part<'_>) -> Option<Contrast> {
+    let (before, now) = (reference.device.clone()?, other.device.clone()?);
+    (before != now).then(|| Contrast {
+        key: "device".to_owned(),
+        reference: before,
+        other: now,
+        effect: Effect::Training,
+    })
+}
+
 /// Files of the same name with another content.
 fn changed_files(reference: &Part<'_>, other: &Part<'_>) -> Vec<Contrast> {
     let changed = |(name, content): (&String, &String)| {
@@ -111,6 +130,8 @@ struct Part<'r> {
     setup: Option<Scenario>,
     /// See [`inputs`].
     inputs: BTreeMap<String, String>,
+    /// See [`device`].
+    device: Option<String>,
 }
 
 impl<'r> Part<'r> {
@@ -125,7 +146,7 @@ impl<'r> Part<'r> {
             Some(variant) => format!("{run}: {}", variant.label()),
             None => run.to_owned(),
         };
-        Self { label, rows, setup: setup(scenario, variant), inputs }
+        Self { label, rows, setup: setup(scenario, variant), inputs, device: None }
     }
 
     /// The strategies in their order, each with its rows.
@@ -159,6 +180,7 @@ fn differing_parts(parts: &[Part<'_>], anyway: bool) -> Result<Vec<Differing>, F
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
         };
         keys.extend(changed_files(first, part));
+        keys.extend(other_device(first, part));
         let against = against(&keys, anyway);
         let differing = Differing { run: part.label.clone(), keys, against };
         Ok((!differing.keys.is_empty()).then_some(differing))
@@ -216,4 +238,32 @@ fn as_json(scenario: String, parts: &[Part<'_>], anyway: bool) -> Result<String,
     let summary = Summary { scenario, rows: rows.collect() };
     let merged = Merged { summary, differing: differing_parts(parts, anyway)? };
     Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, scenario: &str, note: &str) -> Part<'static> {
+        Part { device: device(note), ..Part::new(name, scenario, BTreeMap::new(), &[]) }
+    }
+
+    #[test]
+    fn another_device_and_another_precision_are_named_and_leave_runs_paired() {
+        let scenario = fedlayer_scenario::example();
+        let (cpu, gpu) = (r#"{ "device": "cpu" }"#, r#"{ "device": "cuda:0" }"#);
+        let on = |note| part("other", scenario, note);
+        let differing = |other| differing_parts(&[part("first", scenario, cpu), other], false);
+        assert!(differing(on(cpu)).unwrap().is_empty());
+        // A run without a note does not say where it was trained.
+        assert!(differing(on("")).unwrap().is_empty());
+        let found = differing(on(gpu)).unwrap();
+        let [key] = &found[0].keys[..] else { panic!("{found:?}") };
+        assert_eq!((&*key.key, &*key.reference, &*key.other), ("device", "cpu", "cuda:0"));
+        assert_eq!(found[0].against, Against::Paired);
+        let brief = scenario.replace("[local]", "[local]\nprecision = \"bf16\"");
+        let found = differing(part("other", &brief, cpu)).unwrap();
+        assert_eq!(found[0].keys[0].key, "local.precision");
+        assert_eq!(found[0].against, Against::Paired);
+    }
 }

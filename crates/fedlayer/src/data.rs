@@ -84,6 +84,12 @@ impl Data {
         self.library.inputs(&plan.data).ok()?
     }
 
+    /// Sentences on columns of a plan's own files whose numbers 32-bit floats do not tell apart.
+    pub(crate) fn lost_digits(&self, plan: &Plan) -> Arc<[String]> {
+        // As above.
+        self.library.lost_digits(&plan.data).unwrap_or_default()
+    }
+
     /// Where a file of the user's own is.
     ///
     /// # Errors

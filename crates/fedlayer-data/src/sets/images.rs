@@ -1,5 +1,7 @@
 //! The image sets: their files, their sizes, their normalisation.
 
+use std::sync::Arc;
+
 use fedlayer_core::{
     Affine, Examples, Values,
     spec::{DataSet, DataSpec},
@@ -131,6 +133,7 @@ impl ImageSet {
             train: examples(train),
             test: Some(examples(test)),
             largest: Some(inputs::BYTE),
+            lost: Arc::default(),
         })
     }
 

@@ -3,11 +3,12 @@
 mod classes;
 mod files;
 mod images;
+mod lost_digits;
 mod own_shape;
 mod part;
 mod texts;
 
-use std::io::Read;
+use std::{io::Read, sync::Arc};
 
 use fedlayer_core::{
     Examples, Values,
@@ -34,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) test: Option<Part>,
     /// The largest number of the format that the files have, such as 255 for bytes; nothing where there is none.
     pub(crate) largest: Option<f32>,
+    /// Sentences on columns whose numbers 32-bit floats do not tell apart.
+    pub(crate) lost: Arc<[String]>,
 }
 
 impl Parts {
@@ -43,13 +46,18 @@ impl Parts {
             return self;
         }
         let by = |part| inputs::by_constants(spec, part);
-        Self { train: by(self.train), test: self.test.map(by), largest: self.largest }
+        Self { train: by(self.train), test: self.test.map(by), ..self }
     }
 }
 
 /// Reads a set. Synthetic ones are drawn elsewhere.
 pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-    let only = |train: Examples| Parts { train: Part::new(train), test: None, largest: None };
+    let only = |train: Examples| Parts {
+        train: Part::new(train),
+        test: None,
+        largest: None,
+        lost: Arc::default(),
+    };
     let context = spec.context() as usize;
     let parts = match &spec.set {
         DataSet::Digits => {
@@ -69,6 +77,7 @@ pub(crate) fn read(spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataErro
         train: cut(parts.train, spec.train, "data.train")?,
         test: parts.test.map(|test| cut(test, spec.test, "data.test")).transpose()?,
         largest: parts.largest,
+        lost: parts.lost,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Texts: their files, their tokens, the windows that are their examples.
 
+use std::sync::Arc;
+
 use fedlayer_core::{Examples, Values};
 
 use super::{Part, Parts, open_known, open_own, source};
@@ -19,7 +21,7 @@ pub(super) fn wikitext_2(shelf: &dyn Shelf, context: usize) -> Result<Parts, Dat
     let part = |text: &str, least| examples(&words.articles(text), context, least, set);
     let (train, text) = (part(&text, 1)?, utf8_of(shelf, set, test)?);
     let test = Some(Part::new(part(&text, 1)?));
-    Ok(Parts { train: Part::new(train), test, largest: None })
+    Ok(Parts { train: Part::new(train), test, largest: None, lost: Arc::default() })
 }
 
 /// Tiny Shakespeare, an owner for each speaker.

@@ -13,9 +13,11 @@ pub(crate) struct ModuleCode {
     /// The class of the whole module.
     root: String,
     classes: BTreeMap<String, Class>,
+    /// The functions beside them, by their full names. An archive has those alone that are called.
+    functions: BTreeMap<String, Class>,
 }
 
-/// What a class declares.
+/// What a class declares, or what a function does.
 #[derive(Debug, Default)]
 struct Class {
     buffers: Vec<String>,
@@ -35,19 +37,32 @@ struct Class {
 const SOMETIMES_RANDOM: [&str; 2] = ["dropout", "rrelu"];
 
 /// What stands in code that always draws them.
-const RANDOM: [&str; 5] =
-    ["torch.rand", "torch.bernoulli", "torch.normal", "torch.multinomial", "uniform_("];
+const RANDOM: [&str; 10] = [
+    "torch.rand",
+    "torch.bernoulli",
+    "torch.normal",
+    "torch.multinomial",
+    "torch.poisson",
+    "uniform_(",
+    "exponential_(",
+    "cauchy_(",
+    "geometric_(",
+    "log_normal_(",
+];
+
+/// Where PyTorch's own functions are. What they do if they are told to is named by who calls them.
+const OF_PYTORCH: &str = "__torch__.torch.";
 
 impl ModuleCode {
     /// Reads the code in an archive; nothing where its values name no class.
     pub(super) fn of(archive: &Archive) -> Option<Self> {
         let root = root(archive.get("data.pkl")?)?;
-        let mut classes = BTreeMap::new();
+        let mut code = Self { root, classes: BTreeMap::new(), functions: BTreeMap::new() };
         for (name, content) in archive.code() {
             let path = name.strip_prefix("code/")?.strip_suffix(".py")?;
-            declared(std::str::from_utf8(content).ok()?, &path.replace('/', "."), &mut classes);
+            code.declare(std::str::from_utf8(content).ok()?, &path.replace('/', "."));
         }
-        Some(Self { root, classes })
+        Some(code)
     }
 
     /// The full names of all buffers, in the order of their parts.
@@ -59,7 +74,7 @@ impl ModuleCode {
         found
     }
 
-    /// The full names of the parts whose code draws random numbers; the whole module's is `forward`.
+    /// The full names of the parts whose code draws random numbers; the whole module's is `forward`. Functions come after them.
     pub(crate) fn random(&self) -> Vec<String> {
         self.named(|class| class.draws)
     }
@@ -83,7 +98,7 @@ impl ModuleCode {
         self.named(|class| class.is_frozen)
     }
 
-    /// The full names of the parts of a kind; the whole module's is `forward`.
+    /// The full names of the parts of a kind; the whole module's is `forward`. Functions come after them.
     fn named(&self, is_of_kind: impl Fn(&Class) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {
@@ -92,7 +107,29 @@ impl ModuleCode {
                 found.push(if name.is_empty() { "forward" } else { name }.to_owned());
             }
         });
+        let functions = self.functions.iter().filter(|(name, function)| {
+            is_of_kind(function) && (function.draws_always || !name.starts_with(OF_PYTORCH))
+        });
+        found.extend(functions.filter_map(|(name, _)| name.rsplit('.').next().map(str::to_owned)));
         found
+    }
+
+    /// Adds the classes and the functions that a file of code declares.
+    fn declare(&mut self, code: &str, module: &str) {
+        let mut of: Option<&mut Class> = None;
+        for line in code.lines() {
+            let name =
+                |rest: &str| format!("{module}.{}", rest.split(['(', ':']).next().unwrap_or(rest));
+            if let Some(rest) = line.strip_prefix("class ") {
+                of = Some(self.classes.entry(name(rest)).or_default());
+            } else if let Some(rest) = line.strip_prefix("def ") {
+                of = Some(self.functions.entry(name(rest)).or_default());
+            } else if !line.starts_with(' ') {
+                of = None;
+            } else if let Some(of) = &mut of {
+                declare(line.trim(), of);
+            }
+        }
     }
 
     /// Calls `found` for the whole module and each of its parts, with the prefix of its names.
@@ -118,23 +155,7 @@ fn root(pickle: &[u8]) -> Option<String> {
     Some(format!("{}.{}", std::str::from_utf8(module).ok()?, std::str::from_utf8(name).ok()?))
 }
 
-/// Adds the classes that a file of code declares.
-fn declared(code: &str, module: &str, classes: &mut BTreeMap<String, Class>) {
-    let mut class: Option<&mut Class> = None;
-    for line in code.lines() {
-        if let Some(rest) = line.strip_prefix("class ") {
-            let name = rest.split(['(', ':']).next().unwrap_or(rest);
-            class = Some(classes.entry(format!("{module}.{name}")).or_default());
-        } else if !line.starts_with(' ') {
-            // A function beside the classes.
-            class = None;
-        } else if let Some(class) = &mut class {
-            declare(line.trim(), class);
-        }
-    }
-}
-
-/// Adds what a line inside a class says.
+/// Adds what a line inside a class or a function says.
 fn declare(line: &str, class: &mut Class) {
     let quoted = |text: &str| -> Vec<String> {
         text.split('"').skip(1).step_by(2).map(str::to_owned).collect()

@@ -26,7 +26,7 @@ fn tried(name: &str, facts: &DataFacts, loss: Loss, twice: bool) -> Result<(), T
 
 /// Why a module is refused.
 #[track_caller]
-fn reason(name: &str) -> String {
+pub(crate) fn reason(name: &str) -> String {
     match tried(name, &facts(), Loss::CrossEntropy, true) {
         Err(TorchError::Module { reason, .. }) => reason,
         other => panic!("{name}: {other:?}"),

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser};
-use fedlayer_core::spec::Measurement;
+use fedlayer_core::{slug, spec::Measurement};
 use fedlayer_scenario::{Setting, SettingError};
 
 use super::{DataArgs, Means, folder};
@@ -47,7 +47,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<String>,
     /// What its files are called; the word of the measurement where it is not given.
-    #[arg(long)]
+    #[arg(long, value_parser = file_name)]
     pub(crate) name: Option<String>,
     /// The folder for its files; `analyses` in the run folder where it is not given, or `analyses` here for files.
     #[arg(long, value_name = "FOLDER", value_parser = folder())]
@@ -61,6 +61,17 @@ pub(crate) struct AnalyzeArgs {
     /// Print every value as JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A name of files, which is no path.
+fn file_name(text: &str) -> Result<String, String> {
+    if text.contains(['/', '\\']) {
+        return Err("a name has no `/` and no `\\`; `--out` names the folder".to_owned());
+    }
+    match slug(text).is_empty() {
+        true => Err("a name has a letter or a digit".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// The most clients that one analysis is made on.
