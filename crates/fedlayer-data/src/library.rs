@@ -163,7 +163,7 @@ impl Library {
         inputs::words(spec, largest).map(Some)
     }
 
-    /// Sentences on columns of files of one's own whose numbers 32-bit floats do not tell apart.
+    /// Returns sentences on columns of a user's own files that lose their differences in 32 bits.
     ///
     /// # Errors
     /// Those of [`facts`](Self::facts) that a file has.

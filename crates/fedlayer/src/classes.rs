@@ -63,7 +63,7 @@ pub(crate) fn untrained(data: &FederatedData) -> Option<String> {
     ))
 }
 
-/// The warning that names of classes differ in case or blanks alone; nothing where none do.
+/// Warns of names of classes that differ in case or blanks alone.
 pub(crate) fn alike(data: &FederatedData) -> Option<String> {
     let names = data.test.class_names.as_deref()?;
     let plain = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();

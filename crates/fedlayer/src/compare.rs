@@ -91,13 +91,13 @@ fn inputs(note: &str) -> BTreeMap<String, String> {
     note["files"].as_array().into_iter().flatten().filter_map(file).collect()
 }
 
-/// The device that a run's note says its clients trained on.
+/// Returns the device on which the clients of a run trained, as its note says.
 fn device(note: &str) -> Option<String> {
     let note: Value = serde_json::from_str(note).unwrap_or_default();
     note["device"].as_str().map(str::to_owned)
 }
 
-/// The devices of two runs, where both are known and differ: sums then differ in their last digits.
+/// Compares the devices of two runs. On another device, sums differ in their last digits.
 fn other_device(reference: &Part<'_>, other: &Part<'_>) -> Option<Contrast> {
     let (before, now) = (reference.device.clone()?, other.device.clone()?);
     (before != now).then(|| Contrast {

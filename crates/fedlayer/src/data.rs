@@ -84,9 +84,9 @@ impl Data {
         self.library.inputs(&plan.data).ok()?
     }
 
-    /// Sentences on columns of a plan's own files whose numbers 32-bit floats do not tell apart.
+    /// Returns sentences on columns of a plan's own files that lose their differences in 32 bits.
     pub(crate) fn lost_digits(&self, plan: &Plan) -> Arc<[String]> {
-        // As above.
+        // The data was loaded before; its errors were reported then.
         self.library.lost_digits(&plan.data).unwrap_or_default()
     }
 

@@ -42,7 +42,7 @@ impl Inputs {
         Self { becomes, train, test, warnings }
     }
 
-    /// The same with more warnings.
+    /// Adds warnings.
     pub(crate) fn with_warnings(mut self, more: &[String]) -> Self {
         self.warnings.extend_from_slice(more);
         self

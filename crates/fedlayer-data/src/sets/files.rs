@@ -50,7 +50,7 @@ fn read_parts(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts
     Ok(Parts { train: part(train), test: test.map(part), largest, lost })
 }
 
-/// A sentence on each column of a file whose numbers 32-bit floats do not tell apart.
+/// Writes a sentence on each column that loses its differences in 32 bits.
 fn lost(raw: &Raw) -> Arc<[String]> {
     let Numbers::Double(values) = &raw.values else { return Arc::default() };
     let called = |column: usize| match &raw.heading {

@@ -5,13 +5,14 @@ use fedlayer_core::rounded_text;
 /// The most steps of a 32-bit float that the numbers of a lost column span.
 const STEPS: f64 = 16.0;
 
-/// The least span, in parts of the largest number, that is no rounding of the program that wrote the file.
+/// The least span, in parts of the largest number, that is taken for more than rounding errors.
 const NOISE: f64 = 1e-13;
 
 /// Significant digits of the numbers in a message.
 const SHOWN_DIGITS: usize = 12;
 
-/// Returns the columns of `values`, `(N, columns)`, that lose their differences in 32 bits: each with its index, its least and its largest number in words.
+/// Returns the columns of `values`, `(N, columns)`, that lose their differences in 32 bits: the
+/// index of each, and its range in words.
 pub(super) fn lost(values: &[f64], columns: usize) -> Vec<(usize, String)> {
     let mut ranges = vec![Range::default(); columns];
     for row in values.chunks_exact(columns.max(1)) {

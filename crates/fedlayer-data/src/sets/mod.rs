@@ -35,7 +35,7 @@ pub(crate) struct Parts {
     pub(crate) test: Option<Part>,
     /// The largest number of the format that the files have, such as 255 for bytes; nothing where there is none.
     pub(crate) largest: Option<f32>,
-    /// Sentences on columns whose numbers 32-bit floats do not tell apart.
+    /// Sentences on columns that lose their differences in 32 bits.
     pub(crate) lost: Arc<[String]>,
 }
 

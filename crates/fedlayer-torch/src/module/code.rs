@@ -13,7 +13,7 @@ pub(crate) struct ModuleCode {
     /// The class of the whole module.
     root: String,
     classes: BTreeMap<String, Class>,
-    /// The functions beside them, by their full names. An archive has those alone that are called.
+    /// The functions beside them, by their full names. An archive holds only functions that are called.
     functions: BTreeMap<String, Class>,
 }
 
@@ -50,7 +50,7 @@ const RANDOM: [&str; 10] = [
     "log_normal_(",
 ];
 
-/// Where PyTorch's own functions are. What they do if they are told to is named by who calls them.
+/// The prefix of PyTorch's own functions. One that draws only when told to is reported by its caller.
 const OF_PYTORCH: &str = "__torch__.torch.";
 
 impl ModuleCode {
