@@ -13,7 +13,8 @@ pub(crate) struct ModuleCode {
     /// The class of the whole module.
     root: String,
     classes: BTreeMap<String, Class>,
-    /// The functions beside them, by their full names. An archive holds only functions that are called.
+    /// The functions beside them, by their full names. An archive holds only those that are
+    /// called.
     functions: BTreeMap<String, Class>,
 }
 
@@ -50,7 +51,8 @@ const RANDOM: [&str; 10] = [
     "log_normal_(",
 ];
 
-/// The prefix of PyTorch's own functions. One that draws only when told to is reported by its caller.
+/// The prefix of PyTorch's own functions. One that draws only when told to is reported by its
+/// caller.
 const OF_PYTORCH: &str = "__torch__.torch.";
 
 impl ModuleCode {
@@ -74,7 +76,8 @@ impl ModuleCode {
         found
     }
 
-    /// The full names of the parts whose code draws random numbers; the whole module's is `forward`. Functions come after them.
+    /// The full names of the parts whose code draws random numbers; the whole module's is `forward`.
+    /// Functions come after them.
     pub(crate) fn random(&self) -> Vec<String> {
         self.named(|class| class.draws)
     }
@@ -98,7 +101,8 @@ impl ModuleCode {
         self.named(|class| class.is_frozen)
     }
 
-    /// The full names of the parts of a kind; the whole module's is `forward`. Functions come after them.
+    /// The full names of the parts of a kind; the whole module's is `forward`. Functions come after
+    /// them.
     fn named(&self, is_of_kind: impl Fn(&Class) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {

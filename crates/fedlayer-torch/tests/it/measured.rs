@@ -16,7 +16,7 @@ fn client_of(rows: impl Iterator<Item = u32>) -> Arc<FederatedData> {
     ))
 }
 
-/// What one model comes to on the test set, its running statistics measured on the examples of a client.
+/// Evaluates one model on the test set, its running statistics measured on a client's examples.
 fn measured_on(data: &Arc<FederatedData>) -> Evaluation {
     let layers = r#"{ "layers": [{ "linear": { "out": 4 } }, { "norm": { "kind": "batch" } }, "relu", { "linear": { "out": 2 } }] }"#;
     let mut plan = plan(model(layers), data, local(sgd(0.1)));

@@ -1,4 +1,4 @@
-//! What a trial of a module sees in its later runs, in its functions and in the types of its numbers.
+//! A trial of a module looks at its later runs, its functions and the types of its numbers.
 
 use crate::trial::reason;
 

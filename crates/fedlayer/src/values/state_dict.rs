@@ -38,7 +38,8 @@ impl<'f> StateDict<'f> {
     ///
     /// # Errors
     /// When another tensor is missing, is there beside the model's, or has another shape or type;
-    /// when a value is not finite, a running variance is negative, or a counter is negative or a fraction.
+    /// when a value is not finite, a running variance is negative, or a counter is negative or a
+    /// fraction.
     pub(super) fn values(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
         let names: Vec<&str> = self.tensors.keys().copied().collect();
         let naming = Naming::new(&names, layout);
