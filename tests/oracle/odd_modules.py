@@ -215,14 +215,18 @@ class Helped(Plain):
         return noisy(self.fc(x.flatten(1)))
 
 
-class Gumbel(Plain):
-    """They are in a function of PyTorch's."""
+@torch.jit.script
+def waiting(x: torch.Tensor) -> torch.Tensor:
+    if bool(x.sum() > 1e9):
+        x = x + torch.zeros_like(x).exponential_()
+    return x
+
+
+class Waits(Plain):
+    """They are of another distribution."""
 
     def forward(self, x):
-        logits = self.fc(x.flatten(1))
-        if bool(x.sum() > 1e9):
-            logits = functional.gumbel_softmax(logits)
-        return logits
+        return waiting(self.fc(x.flatten(1)))
 
 
 class Matures(Plain):
@@ -286,7 +290,7 @@ class Twice(Plain):
 
 
 # Each has a seed of its own, so that a new one changes no other.
-LATER = [Helped, Gumbel, Matures, Blank, Blinds, Overflows, Unfolds, Widens, Twice]
+LATER = [Helped, Waits, Matures, Blank, Blinds, Overflows, Unfolds, Widens, Twice]
 
 
 def main():

@@ -7,7 +7,7 @@ fn random_numbers_in_a_function_are_seen_and_the_function_is_named() {
     let words = "which could not be repeated; save it without them";
     let drawn = |name| format!("it draws random numbers in training (`{name}`), {words}");
     assert_eq!(reason("helped"), drawn("noisy"));
-    assert_eq!(reason("gumbel"), drawn("gumbel_softmax"));
+    assert_eq!(reason("waits"), drawn("waiting"));
 }
 
 #[test]
