@@ -81,3 +81,14 @@ fn a_source_of_a_fetch_that_is_no_folder_is_named_for_what_it_is() {
         assert!(done.stderr.contains(words), "{from}: {}", done.stderr);
     }
 }
+
+/// The file beside the scenario is gone; the folder that `--data` named has the same.
+#[test]
+fn a_resumed_run_looks_into_the_data_folder_that_it_was_begun_with() {
+    let place = place("", &["a", "b"]);
+    fs::create_dir(place.path("sets")).unwrap();
+    fs::copy(place.path("own.csv"), place.path("sets/own.csv")).unwrap();
+    place.fedlayer("run scenario.toml --data sets --out run").ok();
+    fs::remove_file(place.path("own.csv")).unwrap();
+    place.fedlayer("resume run").ok();
+}
