@@ -261,7 +261,7 @@ mod tests {
         let [key] = &found[0].keys[..] else { panic!("{found:?}") };
         assert_eq!((&*key.key, &*key.reference, &*key.other), ("device", "cpu", "cuda:0"));
         assert_eq!(found[0].against, Against::Paired);
-        let brief = scenario.replace("[local]", "[local]\nprecision = \"bf16\"");
+        let brief = scenario.replace("precision = \"f32\"", "precision = \"bf16\"");
         let found = differing(part("other", &brief, cpu)).unwrap();
         assert_eq!(found[0].keys[0].key, "local.precision");
         assert_eq!(found[0].against, Against::Paired);
