@@ -10,7 +10,7 @@ use fedlayer_core::{Generator, Seed};
 use rand::RngExt;
 
 use crate::{
-    federation::{Federation, GRACE, Process, long, until},
+    federation::{Federation, GRACE, PATIENCE, Process, long, until},
     proxy::{Proxy, Way},
 };
 
@@ -61,7 +61,8 @@ struct Chaos {
 impl Chaos {
     /// Rounds enough, of both strategies together, that no run is over before the last fault.
     fn begin(faults: usize) -> Self {
-        let rounds = format!("rounds = {}", 20 + faults * (MOST_BEFORE + MOST_MEANWHILE));
+        let of_both = 20 + faults * (MOST_BEFORE + MOST_MEANWHILE);
+        let rounds = format!("rounds = {}", of_both.div_ceil(2));
         let scenario = long().replace("rounds = 40", &rounds);
         let mut federation = Federation::start(&scenario, "--min-workers 1");
         let proxy = Proxy::to(federation.port);
@@ -123,6 +124,19 @@ impl Chaos {
         let is_over = || began.elapsed() > pause || self.federation.rounds() >= round;
         until("the end of a pause", is_over);
     }
+
+    /// Waits for the end of the run, as long as rounds are committed: hundreds of faults leave thousands of rounds.
+    fn go_on_to_the_end(&mut self) {
+        let mut last = (Instant::now(), self.federation.rounds());
+        while self.federation.coordinator.0.try_wait().unwrap().is_none() {
+            if last.0.elapsed() > PATIENCE {
+                let now = (Instant::now(), self.federation.rounds());
+                assert!(now.1 > last.1, "no round for {PATIENCE:?}: {}", self.federation.said());
+                last = now;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
 }
 
 #[test]
@@ -136,6 +150,7 @@ fn kills_pauses_and_cuts_at_random_change_no_byte() {
         chaos.inject(fault);
     }
     chaos.proxy.set(Way::Open);
+    chaos.go_on_to_the_end();
     chaos.federation.finish_like_one_process();
     let ended: Vec<_> = chaos.workers.iter_mut().map(Process::ended).collect();
     // Who was away when the run ended finds no coordinator any more.

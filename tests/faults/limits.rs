@@ -2,6 +2,7 @@
 //! |---|---|
 //! | the length that a file may have (`ulimit -f`) | the file and the limit are named, exit code 6; with a higher limit it goes on to the same bytes |
 //! | open files (`ulimit -n`) | the limit is named, exit code 6; nobody is told to make room on a disk |
+//! | memory (`ulimit -v`) | exit code 6; nobody is told to change the scenario |
 //! | threads (`ulimit -u`) | the limit is named, exit code 6; nobody is told to change the scenario, and nothing waits for ever |
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
@@ -47,6 +48,16 @@ fn too_few_open_files_name_their_limit_and_no_disk() {
         assert!(!done.stderr.contains("room"), "{limit}: {}", done.stderr);
         assert!(!done.stderr.contains("panicked"), "{limit}: {}", done.stderr);
     }
+}
+
+#[test]
+fn too_little_memory_ends_a_run_in_words() {
+    // A model of 3.6 GB, where there may be one gigabyte or two.
+    let place = Place::with(&DIGITS.replace("mlp = [16]", "mlp = [30000, 30000]"));
+    let done = run_after(&place, "ulimit -v 2500000; export RUST_BACKTRACE=0", 2);
+    assert_eq!(done.code, Some(6), "{}", done.stderr);
+    assert!(done.stderr.contains("the machine is short of"), "{}", done.stderr);
+    assert!(!done.stderr.contains("change the scenario"), "{}", done.stderr);
 }
 
 #[test]

@@ -1,29 +1,31 @@
-//! Every exit code of the README's table, each provoked.
+//! Every exit code in the table of docs/cli.md is provoked.
 
 use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
+    path::Path,
     process::{Child, Stdio},
 };
 
 use crate::support::{DIGITS, Place, mirror_without_files};
 
-/// An exit code, and how it is provoked in a place with a scenario of digits.
+/// An exit code, and a command that provokes it in a folder with a scenario of digits.
 struct Case {
     code: i32,
     how: &'static str,
     provoke: fn(&Place) -> Option<i32>,
 }
 
-const CASES: [Case; 23] = [
+const CASES: [Case; 26] = [
     Case { code: 0, how: "a good scenario", provoke: |place| ends(place, "check scenario.toml") },
     Case {
         code: 2,
         how: "no device",
         provoke: |place| ends(place, "run scenario.toml --device tpu"),
     },
+    Case { code: 0, how: "a run that is whole", provoke: |place| verified(place, |_| {}) },
     Case { code: 2, how: "no address", provoke: |place| ends(place, "worker --connect nowhere") },
     Case {
         code: 3,
@@ -45,12 +47,14 @@ const CASES: [Case; 23] = [
         provoke: |place| ends(place, "run scenario.toml --device cuda:99"),
     },
     Case { code: 6, how: "no scenario", provoke: |place| ends(place, "run absent.toml") },
+    Case { code: 6, how: "a damaged run", provoke: |place| verified(place, cut_off) },
     Case {
         code: 7,
         how: "a folder that is there",
         provoke: |place| ends(place, "run scenario.toml --out ."),
     },
     Case { code: 8, how: "no run folder", provoke: |place| ends(place, "resume .") },
+    Case { code: 8, how: "no run to verify", provoke: |place| ends(place, "verify .") },
     Case {
         code: 9,
         how: "divergence",
@@ -83,24 +87,25 @@ const CASES: [Case; 23] = [
     Case { code: 130, how: "a signal", provoke: a_signal },
 ];
 
-/// The code of a fault of the program itself: none is known. `exit.rs` holds the code to the failure.
+/// The code of a bug of the program: no command is known to provoke it. A test in `exit.rs` checks
+/// the code of that failure.
 const FAULT: i32 = 70;
 
 #[test]
-fn each_exit_code_means_what_the_readme_says() {
+fn each_exit_code_means_what_the_page_says() {
     for Case { code, how, provoke } in CASES {
         let place = Place::with(DIGITS);
         assert_eq!(provoke(&place), Some(code), "{how}");
     }
     let provoked: BTreeSet<i32> = CASES.iter().map(|case| case.code).chain([FAULT]).collect();
-    assert_eq!(provoked, promised(), "the README's table");
+    assert_eq!(provoked, promised(), "the table of docs/cli.md");
 }
 
-/// The codes in the README's table.
+/// Returns the codes in the table of docs/cli.md.
 fn promised() -> BTreeSet<i32> {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let table = readme.split("| exit code | means |").nth(1).unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let page = fs::read_to_string(page).unwrap();
+    let table = page.split("| exit code | means |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let codes = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(','));
     codes.map(|code| code.trim().parse().unwrap()).collect()
@@ -108,6 +113,20 @@ fn promised() -> BTreeSet<i32> {
 
 fn ends(place: &Place, arguments: &str) -> Option<i32> {
     place.fedlayer(arguments).code
+}
+
+/// Verifies a finished run after something is done to its folder.
+fn verified(place: &Place, change: fn(&Path)) -> Option<i32> {
+    place.fedlayer("run scenario.toml --out run").ok();
+    change(&place.path("run"));
+    ends(place, "verify run")
+}
+
+/// Leaves the first line of a record file alone.
+fn cut_off(run: &Path) {
+    let rounds = run.join("all/seed-1/rounds.jsonl");
+    let text = fs::read_to_string(&rounds).unwrap();
+    fs::write(&rounds, text.split_inclusive('\n').next().unwrap()).unwrap();
 }
 
 fn no_set(command: &str) -> String {
@@ -150,7 +169,7 @@ fn a_signal(place: &Place) -> Option<i32> {
     let mut run = place.command(command).stderr(Stdio::piped()).spawn().unwrap();
     said_until(&mut run, "run folder");
     let rounds = place.path("run/all/seed-1/rounds.jsonl");
-    // From the first round on it listens to signals.
+    // From the first round on, the run reacts to signals.
     while fs::metadata(&rounds).map_or(0, |file| file.len()) == 0 {
         std::thread::yield_now();
     }
@@ -159,7 +178,7 @@ fn a_signal(place: &Place) -> Option<i32> {
     run.wait().unwrap().code()
 }
 
-/// The first line on stderr with these words.
+/// Returns the first line on stderr with these words.
 pub(crate) fn said_until(child: &mut Child, words: &str) -> String {
     let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
     lines.find_map(|line| line.ok().filter(|line| line.contains(words))).unwrap()

@@ -11,15 +11,17 @@ use fedlayer_core::{
     spec::{DataSpec, Loss},
 };
 use fedlayer_data::Library;
-use fedlayer_scenario::{ClientSizes, DataFault, FileFault, Outside};
-use fedlayer_torch::{Module, Trial, try_module};
+use fedlayer_scenario::{ClientSizes, DataFault, Environment, FileFault};
+use fedlayer_torch::{Module, TorchError, Trial, try_module};
 
 use crate::{
     files,
-    folders::Folders,
-    locator::{FileName, Locator},
-    shelf::FolderShelf,
-    values::{FileKind, Source, Values, ValuesError},
+    folders::{
+        Folders,
+        file_source::FolderSource,
+        locator::{FileName, Locator},
+    },
+    values::{FileKind, ModelValues, ValuesError, ValuesSource},
 };
 
 /// The files that a scenario names, and everything that was read from them.
@@ -32,7 +34,7 @@ pub(crate) struct Data {
     /// The modules that were read, by their files.
     modules: Mutex<BTreeMap<PathBuf, Arc<Module>>>,
     /// What came of trying modules.
-    tried: Mutex<BTreeMap<String, Result<(), String>>>,
+    tried: Mutex<BTreeMap<String, Result<(), FileFault>>>,
 }
 
 impl Data {
@@ -44,7 +46,7 @@ impl Data {
     /// Looks in these folders, but for files that are known to be at a path.
     pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         let locator = Arc::new(Locator::new(folders, known));
-        let library = Library::new(Box::new(FolderShelf::new(locator.clone())));
+        let library = Library::new(Box::new(FolderSource::new(locator.clone())));
         Self {
             library,
             locator,
@@ -120,7 +122,7 @@ impl Data {
         reference: &str,
         layout: &Arc<Layout>,
     ) -> Result<Params, ValuesError> {
-        let Values { params, notes } = self.source(reference)?.read(layout)?;
+        let ModelValues { params, notes } = self.source(reference)?.read(layout)?;
         self.note(notes);
         Ok(params)
     }
@@ -159,8 +161,8 @@ impl Data {
     }
 
     /// The file, or the model of a run, that a scenario or a command names.
-    fn source(&self, reference: &str) -> Result<Source, ValuesError> {
-        Source::find(reference, &self.locator)
+    fn source(&self, reference: &str) -> Result<ValuesSource, ValuesError> {
+        ValuesSource::find(reference, &self.locator)
     }
 
     /// What was done to the values of files since this was asked last, a line each.
@@ -169,8 +171,8 @@ impl Data {
     }
 }
 
-impl Outside for Data {
-    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+impl Environment for Data {
+    fn data_facts(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
         self.library.check(data, clients).map_err(|error| DataFault {
             key: error.key().to_owned(),
             message: error.to_string(),
@@ -179,22 +181,16 @@ impl Outside for Data {
         })
     }
 
-    fn train_examples(
-        &self,
-        data: &DataSpec,
-        clients: u32,
-        seed: u64,
-    ) -> Result<ClientSizes, String> {
-        let data = self.library.load(data, clients, Seed::new(seed));
-        let data = data.map_err(|error| error.to_string())?;
+    fn train_examples(&self, data: &DataSpec, clients: u32, seed: u64) -> Option<ClientSizes> {
+        let data = self.library.load(data, clients, Seed::new(seed)).ok()?;
         let of = |client| data.train_examples(ClientId(client)) as u64;
-        Ok(match data.pool() {
+        Some(match data.pool() {
             Some(_) => ClientSizes::Each((0..clients).map(of).collect()),
             None => ClientSizes::Alike(of(0)),
         })
     }
 
-    fn module(&self, file: &str) -> Result<Layout, FileFault> {
+    fn module_layout(&self, file: &str) -> Result<Layout, FileFault> {
         let wrong = |message| FileFault { message, help: None, is_absence: false };
         Self::module(self, file)?.layout().map_err(|error| wrong(error.to_string()))
     }
@@ -205,8 +201,8 @@ impl Outside for Data {
         facts: &DataFacts,
         loss: Loss,
         twice: bool,
-    ) -> Result<(), String> {
-        let module = Self::module(self, file).map_err(|fault| fault.message)?;
+    ) -> Result<(), FileFault> {
+        let module = Self::module(self, file)?;
         // Variants of a sweep, and the scenario that they are made of, ask for the same.
         let key = format!("{} {facts:?} {loss:?} {twice}", module.name());
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,7 +211,12 @@ impl Outside for Data {
         }
         tracing::info!("trying the module `{}`", module.name());
         let trial = Trial { facts, loss, twice };
-        let result = try_module(&module, &trial).map_err(|error| error.to_string());
+        let wrong = |error: TorchError| FileFault {
+            message: error.to_string(),
+            help: None,
+            is_absence: false,
+        };
+        let result = try_module(&module, &trial).map_err(wrong);
         if result.is_ok() {
             self.note(module.notes());
         }
@@ -223,7 +224,7 @@ impl Outside for Data {
         result
     }
 
-    fn values(&self, file: &str, layout: &Layout) -> Result<(), FileFault> {
+    fn check_values(&self, file: &str, layout: &Layout) -> Result<(), FileFault> {
         let values = self.values_of(file, &Arc::new(layout.clone()));
         let fault = |error: ValuesError| FileFault {
             message: error.to_string(),

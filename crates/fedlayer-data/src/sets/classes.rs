@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use fedlayer_core::in_backticks;
+
 use crate::{
     DataError,
-    decode::{DecodeError, Fault, Place, label::Label},
+    decode::{DecodeError, DecodeFault, FilePosition, label::Label},
 };
 
 /// Different labels of which it is sure that they may be classes.
@@ -60,7 +62,7 @@ impl Classes {
 
     fn unknown(&self, file: &str, example: usize, label: &Label) -> DecodeError {
         const SHOWN: usize = 8;
-        let shown = self.labels.iter().take(SHOWN).map(|label| format!("`{label}`"));
+        let shown = self.labels.iter().take(SHOWN).map(|label| in_backticks([label.to_string()]));
         let shown = shown.collect::<Vec<_>>().join(", ");
         let more = if self.count() > SHOWN { ", …" } else { "" };
         let (expected, help) = match self.is_said {
@@ -75,9 +77,9 @@ impl Classes {
         };
         DecodeError {
             file: file.to_owned(),
-            place: Place::Example(example),
-            fault: Fault::Label,
-            found: format!("the label `{label}`").replace(char::is_control, " "),
+            place: FilePosition::Example(example),
+            fault: DecodeFault::Label,
+            found: format!("the label {}", in_backticks([label.to_string()])),
             expected,
             help: Some(help.into()),
         }

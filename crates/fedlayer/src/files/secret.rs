@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
@@ -28,6 +28,17 @@ pub(crate) enum SecretError {
     Writable {
         /// The folder.
         folder: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Others may put another folder in the place of one on the way to it.
+    #[error(
+        "others may write in `{}`, on the way to the folder for secrets: its mode is {mode:04o}, and they could put another folder in its place\nhint: `chmod go-w {}`, or `chmod +t {}` where all may make files as in `/tmp`; or name a folder elsewhere",
+        above.display(), above.display(), above.display()
+    )]
+    WritableAbove {
+        /// The folder above.
+        above: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
@@ -52,17 +63,43 @@ pub(crate) enum SecretError {
 /// Makes a folder for secrets, with mode 0700, or sees that one that is there belongs to this user alone.
 ///
 /// # Errors
-/// When others may write in it, when it is another user's, or when it cannot be made.
+/// When others may write in it or replace it, when it is another user's, or when it cannot be made.
 pub(crate) fn private_folder(folder: &Path) -> Result<(), SecretError> {
     if let Some(around) = folder.parent().filter(|around| !around.as_os_str().is_empty()) {
         fs::create_dir_all(around).map_err(at("make the folder", around))?;
     }
+    is_out_of_reach(folder)?;
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(at("make the folder", folder)(error).into())
         }
         _ => is_private(folder, &fs::metadata(folder).map_err(at("look at", folder))?),
     }
+}
+
+/// Refuses a folder above that others may write in: they could rename what is in it. In one with the sticky bit
+/// they can rename their own files alone.
+fn is_out_of_reach(folder: &Path) -> Result<(), SecretError> {
+    let named = std::path::absolute(folder).map_err(at("look at", folder))?;
+    let Some(around) = named.parent() else { return Ok(()) };
+    // The way as it is written, and as it is without links.
+    let real = fs::canonicalize(around).map_err(at("look at", around))?;
+    around.ancestors().chain(real.ancestors()).try_for_each(|above| {
+        let found = fs::metadata(above).map_err(at("look at", above))?;
+        match may_be_replaced_in(found.mode(), found.gid() == getegid().as_raw()) {
+            true => Err(SecretError::WritableAbove {
+                above: above.to_owned(),
+                mode: found.mode() & 0o7777,
+            }),
+            false => Ok(()),
+        }
+    })
+}
+
+/// Whether others may rename a folder in one of this mode. A group of this user's own, as many systems give each user one, is not others.
+fn may_be_replaced_in(mode: u32, is_own_group: bool) -> bool {
+    let others = if is_own_group { 0o002 } else { 0o022 };
+    mode & others != 0 && mode & 0o1000 == 0
 }
 
 fn is_private(folder: &Path, found: &Metadata) -> Result<(), SecretError> {
@@ -164,6 +201,31 @@ mod tests {
         let file = folder.join("file");
         fs::write(&file, "").unwrap();
         assert!(matches!(private_folder(&file), Err(SecretError::NoFolder(_))));
+    }
+
+    #[test]
+    fn a_folder_that_others_can_replace_gets_no_secrets() {
+        let place = tempfile::tempdir().unwrap();
+        let (open, linked) = (place.path().join("open"), place.path().join("linked"));
+        fs::create_dir_all(open.join("deep")).unwrap();
+        symlink(open.join("deep"), &linked).unwrap();
+        let set = |mode| fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+        for folder in [open.join("certs"), open.join("deep/certs"), linked.join("certs")] {
+            set(0o777);
+            let words = private_folder(&folder).unwrap_err().to_string();
+            assert!(
+                words.contains(&format!("others may write in `{}`", open.display())),
+                "{words}"
+            );
+            assert!(words.contains("its mode is 0777") && words.contains("`chmod +t "), "{words}");
+            assert!(!folder.exists());
+            for right in [0o1777, 0o755, 0o775] {
+                set(right);
+                private_folder(&folder).unwrap();
+            }
+            fs::remove_dir(&folder).unwrap();
+        }
+        assert!(may_be_replaced_in(0o775, false) && !may_be_replaced_in(0o1775, false));
     }
 
     #[test]

@@ -1,0 +1,23 @@
+//! MKL chooses the kernels of `exp` and the like before a second thread computes. A program of its own: it takes MKL's choice away.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use fedlayer_torch::one_thread;
+
+/// How often MKL asked which kernels to take.
+static CHOICES: AtomicU32 = AtomicU32::new(0);
+
+/// Stands in for MKL's own function, and always says 0: the kernels that every processor of this kind has.
+#[allow(unsafe_code, reason = "libtorch calls it by its name")]
+// SAFETY: no other function of this program has the name, and it is called as MKL declares it.
+#[unsafe(no_mangle)]
+extern "C" fn mkl_vml_serv_cpu_detect() -> i32 {
+    CHOICES.fetch_add(1, Ordering::Relaxed);
+    0
+}
+
+#[test]
+fn vector_kernels_are_chosen_before_a_second_thread_computes() {
+    one_thread();
+    assert!(CHOICES.load(Ordering::Relaxed) > 0);
+}
