@@ -18,7 +18,7 @@ pub(crate) fn keep_first(parts: &SetParts, classes: u32) -> Result<SetParts, Dat
     let least = if parts.test.is_some() { 1 } else { 2 };
     let test = parts.test.as_ref().map(|test| part(test, classes, "test", 1));
     let train = part(&parts.train, classes, "training", least)?;
-    Ok(SetParts { train, test: test.transpose()?, largest: parts.largest })
+    Ok(SetParts { train, test: test.transpose()?, ..parts.clone() })
 }
 
 /// The kept examples of one part, of which there must be at `least` so many.

@@ -167,6 +167,17 @@ impl Library {
         inputs::words(spec, largest).map(Some)
     }
 
+    /// Returns sentences on columns of a user's own files that lose their differences in 32 bits.
+    ///
+    /// # Errors
+    /// Those of [`facts`](Self::facts) that a file has.
+    pub fn lost_digits(&self, spec: &DataSpec) -> Result<Arc<[String]>, DataError> {
+        match &spec.set {
+            DataSet::Files(_) => Ok(self.parts(spec)?.lost),
+            _ => Ok(Arc::default()),
+        }
+    }
+
     /// The pool and the common test set.
     fn pool_and_test(&self, spec: &DataSpec, seed: Seed) -> Result<(SetPart, SetPart), DataError> {
         let split = |strata: &[u32], count: usize, owners: Option<&[u32]>| {

@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_as_long_as_the_domain_name_system_has_them() {
+        let name = |length: usize| "a.".repeat(length / 2) + &"a".repeat(length % 2);
+        assert!(Address::to_connect(&format!("{}:80", name(LONGEST))).is_ok());
+        let said = Address::to_connect(&format!("{}:80", name(LONGEST + 2))).unwrap_err();
+        assert!(said.contains("is no host"), "{said}");
+    }
+
+    #[test]
     fn this_machine_is_known_by_its_name() {
         let is_near = |text| Address::to_connect(text).unwrap().is_near();
         assert!(is_near("localhost:1") && is_near("127.0.0.2:1") && is_near("[::1]:1"));

@@ -1,6 +1,9 @@
 //! What the classes of files of one's own are called: in tables, and in a run folder's `data.json`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use fedlayer_core::{FederatedData, Plan, spec::DataSet};
 use serde::Serialize;
@@ -58,6 +61,33 @@ pub(crate) fn untrained(data: &FederatedData) -> Option<String> {
     Some(format!(
         "{count} of {all} test examples are of the {classes} {shown}{more}, of which there is no training example; take more training examples, or fewer classes (`data.keep_classes`)"
     ))
+}
+
+/// Warns of names of classes that differ in case or blanks alone.
+pub(crate) fn alike(data: &FederatedData) -> Option<String> {
+    let names = data.test.class_names.as_deref()?;
+    let plain = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let mut by_plain: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (class, name) in (0..).zip(names) {
+        by_plain.entry(plain(name)).or_default().push(class);
+    }
+    let groups = by_plain.into_values().filter(|classes| classes.len() > 1);
+    const SHOWN: usize = 4;
+    let mut groups: Vec<Vec<u32>> = groups.collect();
+    groups.sort();
+    let more = groups.len().saturating_sub(SHOWN);
+    let named = |classes: &Vec<u32>| {
+        let names = classes.iter().map(|&class| called(Some(names), class));
+        names.collect::<Vec<_>>().join(" and ")
+    };
+    let shown: Vec<String> = groups.iter().take(SHOWN).map(named).collect();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    (!groups.is_empty()).then(|| {
+        format!(
+            "labels that differ in case or blanks alone are different classes: {}{more}; write them alike in the file if they mean the same",
+            shown.join("; ")
+        )
+    })
 }
 
 /// What a sentence calls a class.

@@ -86,6 +86,12 @@ impl Data {
         self.library.inputs(&plan.data).ok()?
     }
 
+    /// Returns sentences on columns of a plan's own files that lose their differences in 32 bits.
+    pub(crate) fn lost_digits(&self, plan: &Plan) -> Arc<[String]> {
+        // The data was loaded before; its errors were reported then.
+        self.library.lost_digits(&plan.data).unwrap_or_default()
+    }
+
     /// Where a file of the user's own is.
     ///
     /// # Errors

@@ -38,7 +38,14 @@ impl Inputs {
         let test = InputStats::of(&data.test, &rows);
         let mut warnings = warnings(train.as_ref(), test.as_ref(), spec);
         warnings.extend(classes::untrained(data));
+        warnings.extend(classes::alike(data));
         Self { becomes, train, test, warnings }
+    }
+
+    /// Adds warnings.
+    pub(crate) fn with_warnings(mut self, more: &[String]) -> Self {
+        self.warnings.extend_from_slice(more);
+        self
     }
 
     /// What is unusual, a line each.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, quoted,
+    Examples, in_backticks, quoted,
     spec::{DataSpec, Files},
 };
 
-use super::{SetParts, classes::Classes, open_own, own_shape, reader};
+use super::{SetParts, classes::Classes, lost_digits, open_own, own_shape, reader};
 use crate::{
     DataError,
     decode::{
@@ -47,12 +47,34 @@ fn read_parts(
     let mut test = test.transpose()?;
     let largest = scale(spec, &mut train, test.as_mut())?;
     own_shape::refuse_channels_last(spec, files, &train.shape)?;
+    let lost = match inputs::is_yet_to_be_normalized(spec) {
+        true => Arc::default(),
+        false => lost(&train),
+    };
     let (train, test) = numbered(train, test, files.classes)?;
     let part = |(examples, exact): (Examples, Option<Vec<f64>>)| {
         let exact = exact.filter(|_| inputs::is_yet_to_be_normalized(spec)).map(Arc::from);
         SetPart { exact, ..SetPart::new(examples) }
     };
-    Ok(SetParts { train: part(train), test: test.map(part), largest })
+    Ok(SetParts { train: part(train), test: test.map(part), largest, lost })
+}
+
+/// Writes a sentence on each column that loses its differences in 32 bits.
+fn lost(raw: &Raw) -> Arc<[String]> {
+    let Numbers::Double(values) = &raw.values else { return Arc::default() };
+    let called = |column: usize| match &raw.heading {
+        Some(heading) => format!("the column {}", in_backticks([&heading.features[column]])),
+        None => format!("feature {column} (counted from 0)"),
+    };
+    let sentence = |(column, range)| {
+        format!(
+            "{} of `{}` has numbers from {range}, which 32-bit floats do not tell apart; `data.normalize = \"set\"` takes their mean away in 64 bits first",
+            called(column),
+            raw.file
+        )
+    };
+    let columns = raw.shape.iter().product();
+    lost_digits::lost(values, columns).into_iter().map(sentence).collect()
 }
 
 /// Scales both files as `data.scale` says. Returns the largest number of their format: 255 where their features are bytes.

@@ -3,10 +3,11 @@
 mod classes;
 mod files;
 mod images;
+mod lost_digits;
 mod own_shape;
 mod texts;
 
-use std::io::Read;
+use std::{io::Read, sync::Arc};
 
 use fedlayer_core::{
     Examples,
@@ -34,6 +35,8 @@ pub(crate) struct SetParts {
     pub(crate) test: Option<SetPart>,
     /// The largest number of the format that the files have, such as 255 for bytes; nothing where there is none.
     pub(crate) largest: Option<f32>,
+    /// Sentences on columns that lose their differences in 32 bits.
+    pub(crate) lost: Arc<[String]>,
 }
 
 impl SetParts {
@@ -43,13 +46,18 @@ impl SetParts {
             return self;
         }
         let by = |part| inputs::by_constants(spec, part);
-        Self { train: by(self.train), test: self.test.map(by), largest: self.largest }
+        Self { train: by(self.train), test: self.test.map(by), ..self }
     }
 }
 
 /// Reads a set. Synthetic ones are drawn elsewhere.
 pub(crate) fn read(spec: &DataSpec, source: &dyn FileSource) -> Result<SetParts, DataError> {
-    let only = |train: Examples| SetParts { train: SetPart::new(train), test: None, largest: None };
+    let only = |train: Examples| SetParts {
+        train: SetPart::new(train),
+        test: None,
+        largest: None,
+        lost: Arc::default(),
+    };
     let context = spec.context() as usize;
     let parts = match &spec.set {
         DataSet::Digits => {
@@ -73,6 +81,7 @@ pub(crate) fn read(spec: &DataSpec, source: &dyn FileSource) -> Result<SetParts,
         train: cut(parts.train, spec.train, "data.train")?,
         test: parts.test.map(|test| cut(test, spec.test, "data.test")).transpose()?,
         largest: parts.largest,
+        lost: parts.lost,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Texts: their files, their tokens, the windows that are their examples.
 
+use std::sync::Arc;
+
 use fedlayer_core::{ExampleValues, Examples};
 
 use super::{SetParts, open_known, open_own, reader};
@@ -20,7 +22,7 @@ pub(super) fn wikitext_2(source: &dyn FileSource, context: usize) -> Result<SetP
     let part = |text: &str, least| examples(&words.articles(text), context, least, set);
     let (train, text) = (part(&text, 1)?, utf8_of(source, set, test)?);
     let test = Some(SetPart::new(part(&text, 1)?));
-    Ok(SetParts { train: SetPart::new(train), test, largest: None })
+    Ok(SetParts { train: SetPart::new(train), test, largest: None, lost: Arc::default() })
 }
 
 /// Tiny Shakespeare, an owner for each speaker.

@@ -27,7 +27,7 @@ fn tried(name: &str, facts: &DataFacts, loss: Loss, twice: bool) -> Result<(), T
 
 /// The reason why a module is refused.
 #[track_caller]
-fn reason(name: &str) -> String {
+pub(crate) fn reason(name: &str) -> String {
     match tried(name, &facts(), Loss::CrossEntropy, true) {
         Err(TorchError::Module { reason, .. }) => reason,
         other => panic!("{name}: {other:?}"),

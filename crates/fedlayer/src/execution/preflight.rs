@@ -32,7 +32,8 @@ pub(crate) fn warn_of_inputs(
 ) -> Result<(), Failure> {
     let Some(first) = plans.first() else { return Ok(()) };
     let data = trainers.data(first).map_err(Failure::Data)?;
-    for warning in Inputs::of(&data, &first.data, None).warnings() {
+    let inputs = Inputs::of(&data, &first.data, None);
+    for warning in inputs.with_warnings(&trainers.files().lost_digits(first)).warnings() {
         screen.talk(&format!("warning: {warning}"));
     }
     Ok(())

@@ -50,6 +50,11 @@ pub(crate) enum FetchError {
     /// No data folder can be written in.
     #[error("no data folder can be written in\n  {}\nhint: name one with `--to`", .0.join("\n  "))]
     Nowhere(Vec<String>),
+    /// `--from` is no folder.
+    #[error(
+        "`{}`, which `--from` names, {what}\nhint: `--from` takes a folder that is there, or an address that begins with `http://` or `https://`", path.display()
+    )]
+    From { path: PathBuf, what: &'static str },
     /// `--from` has none of the files.
     #[error(
         "there is no `{file}` in `{}`\nhint: `--from` takes a folder with the files of the set, or with a folder `{set}` of them", folder.display()

@@ -30,6 +30,16 @@ pub(crate) struct UnverifiedFiles {
     pub(crate) missing: Vec<&'static str>,
 }
 
+/// Checks that what `--from` names is a folder.
+pub(super) fn check(path: &Path) -> Result<(), FetchError> {
+    let what = match (files::is_folder(path), files::exists(path)) {
+        (true, _) => return Ok(()),
+        (false, true) => "is a file and no folder",
+        (false, false) => "is not there",
+    };
+    Err(FetchError::From { path: path.to_owned(), what })
+}
+
 /// Looks for a download in a folder of the set's files, or in a folder that has one.
 pub(crate) fn find(
     folder: &Path,

@@ -93,6 +93,9 @@ struct FetchJob {
 
 impl FetchJob {
     fn perform(&self) -> Result<(), FetchError> {
+        if let Source::Folder(folder) = &self.source {
+            local::check(folder)?;
+        }
         let absent = files::absent_folders(&self.into);
         // Where nothing came, nothing is left.
         let missing = self.get_all().inspect_err(|_| files::remove_empty_folders(&absent))?;

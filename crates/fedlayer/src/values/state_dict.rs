@@ -38,7 +38,8 @@ impl<'f> StateDict<'f> {
     ///
     /// # Errors
     /// When another tensor is missing, is there beside the model's, or has another shape or type;
-    /// when a value is not finite, or a running variance is negative.
+    /// when a value is not finite, a running variance is negative, or a counter is negative or a
+    /// fraction.
     pub(super) fn values(&self, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
         let names: Vec<&str> = self.tensors.keys().copied().collect();
         let naming = TensorNames::new(&names, layout);
@@ -77,7 +78,7 @@ impl<'f> StateDict<'f> {
             reason: error.to_string(),
         };
         let params = Params::new(layout.clone(), values).map_err(wrong)?;
-        params.check().map_err(wrong)?;
+        params.check().and_then(|()| params.check_counters()).map_err(wrong)?;
         let notes = naming.notes.into_iter().chain(changes.notes());
         let notes = notes.map(|note| format!("`{}`: {note}", self.file)).collect();
         Ok(ModelValues { params, notes })

@@ -87,7 +87,8 @@ impl CheckReport {
             classes: data.test.class_names.clone(),
             client_count: data.clients(),
             clients: clients(data),
-            inputs: Inputs::of(data, &first.data, trainers.files().inputs(first)),
+            inputs: Inputs::of(data, &first.data, trainers.files().inputs(first))
+                .with_warnings(&trainers.files().lost_digits(first)),
             analyses: analyses::lines(specs, first),
             cost: cost(plans, specs, trainers)?,
         })

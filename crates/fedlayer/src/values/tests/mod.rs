@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
 mod addresses;
+mod counters;
 mod state_dicts;
 
 use std::path::PathBuf;
