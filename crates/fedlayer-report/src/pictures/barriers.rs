@@ -1,6 +1,6 @@
 //! `barriers`: heat maps of layer sets over rounds, as in Fig. 2 of Adilova et al. (ICLR 2024).
 
-use fedlayer_core::{AnalysisRow, Metric, spec::SplitSpec};
+use fedlayer_core::{AnalysisRow, Metric, barrier::is_misleading, spec::SplitSpec};
 
 use super::{SuffixedPage, panels::panels};
 use crate::{
@@ -141,7 +141,7 @@ fn is_unequal(sets: &[(&str, &str)], column: &[HeatCell], ends: Option<f64>) -> 
         cells.map(|(_, cell)| cell.size()).reduce(f64::max)
     };
     let barrier = size("full").or_else(|| size("layer"));
-    barrier.zip(ends).is_some_and(|(barrier, ends)| ends > barrier)
+    barrier.zip(ends).is_some_and(|(barrier, ends)| is_misleading(barrier, ends))
 }
 
 /// Adds the signs of a heat map to the legend, and the warning of its flags to the notes.

@@ -1,6 +1,6 @@
 //! `cumulative`: barriers of layer sets that grow by one layer at a time, as in Fig. 3.
 
-use fedlayer_core::spec::SplitSpec;
+use fedlayer_core::{barrier::is_misleading, spec::SplitSpec};
 
 use super::{
     SuffixedPage,
@@ -86,7 +86,7 @@ fn is_unequal(
     bases.iter().any(|base| {
         let barrier = full.base(base).first().and_then(|row| row.value);
         let ends = all.end_loss_spread(base);
-        barrier.zip(ends).is_some_and(|(barrier, ends)| ends > barrier.abs())
+        barrier.zip(ends).is_some_and(|(barrier, ends)| is_misleading(barrier, ends))
     })
 }
 

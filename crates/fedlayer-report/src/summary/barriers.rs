@@ -1,6 +1,6 @@
 //! Summaries of measurements of mixed models.
 
-use fedlayer_core::AnalysisRow;
+use fedlayer_core::{AnalysisRow, barrier::is_misleading};
 
 use super::{SummaryRows, SummaryTable, largest, of_all, plain, shown};
 use crate::{analysis_rows::AnalysisRows, labels, plot::number::share, tables::ColumnAlign};
@@ -49,7 +49,9 @@ const UNEQUAL: &str =
 /// Returns whether the losses of the unmixed models differ by more than a barrier.
 fn is_unequal(selected: &SummaryRows<'_>, row: Option<&AnalysisRow>) -> bool {
     let apart = row.and_then(|row| selected.rows.end_loss_spread(&row.base));
-    row.and_then(|row| row.value).zip(apart).is_some_and(|(barrier, apart)| apart > barrier.abs())
+    row.and_then(|row| row.value)
+        .zip(apart)
+        .is_some_and(|(barrier, apart)| is_misleading(barrier, apart))
 }
 
 /// Summarises, per order and base, the full barrier, the largest one on the way, and the number of layers

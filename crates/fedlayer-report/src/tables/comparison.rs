@@ -1,6 +1,6 @@
 //! [`comparison_table`]: strategies side by side.
 
-use fedlayer_core::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
+use fedlayer_core::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread, barrier};
 
 use super::{
     refused_clients::{self, mark},
@@ -105,7 +105,7 @@ fn is_misleading(column: &Column, strategy: &ComparedStrategy) -> bool {
     let barrier =
         of(&strategy.spreads, column.measure).filter(|_| FLAGGED.contains(&column.measure));
     let ends = of(&strategy.spreads, "end_loss_spread");
-    barrier.zip(ends).is_some_and(|(barrier, ends)| ends.mean > barrier.mean.abs())
+    barrier.zip(ends).is_some_and(|(barrier, ends)| barrier::is_misleading(barrier.mean, ends.mean))
 }
 
 /// Returns the value of the measure with this name.
