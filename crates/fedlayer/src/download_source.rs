@@ -1,27 +1,30 @@
-//! [`DownloadSource`]: where a data set's files are fetched from.
+//! [`DownloadSource`]: the source from which a data set's files are fetched.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use fedlayer_data::Download;
 use ureq::http::{self, Uri, uri::Scheme};
 
-/// Where a data set's files are fetched from.
+/// The source from which a data set's files are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DownloadSource {
-    /// The address that the catalogue has for each file.
+    /// The published address of each file.
     Home,
-    /// Another address, to which each file's name is appended.
+    /// Another address; each file's name is appended to it.
     Mirror(DownloadUrl),
     /// A folder of this machine.
     Folder(PathBuf),
 }
 
-/// An address of http or https. It is shown without the secrets that it may contain.
+/// An address of http or https. Messages show it without the secrets that it may contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DownloadUrl(Uri);
 
 impl DownloadSource {
     /// Returns the address of a download.
+    ///
+    /// # Errors
+    /// When it is invalid.
     pub(crate) fn url(&self, download: &Download) -> Result<DownloadUrl, http::Error> {
         match self {
             Self::Mirror(mirror) => mirror.join(download.file),
@@ -37,7 +40,7 @@ impl FromStr for DownloadSource {
         match text.split_once("://") {
             Some(("http" | "https", _)) => match text.parse() {
                 Ok(uri) => Ok(Self::Mirror(DownloadUrl(uri))),
-                Err(error) => Err(format!("it is no address: {error}")),
+                Err(error) => Err(format!("it is not an address: {error}")),
             },
             Some((scheme, _)) => {
                 Err(format!("`{scheme}` is not understood; use http, https or a folder"))
@@ -49,17 +52,17 @@ impl FromStr for DownloadSource {
 }
 
 impl DownloadUrl {
-    /// Returns the whole address, secrets included: for the request alone.
+    /// Returns the whole address with its secrets: for requests only.
     pub(crate) fn with_secrets(&self) -> &Uri {
         &self.0
     }
 
-    /// Tells whether the server runs on this machine. Such a server is asked directly, without a proxy.
+    /// Tells whether the server runs on this machine. Such a server is reached without a proxy.
     pub(crate) fn is_of_this_machine(&self) -> bool {
         self.0.host().is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host))
     }
 
-    /// Appends a file's name to the path; the query stays behind it.
+    /// Appends a file's name to the path, before the query.
     fn join(&self, file: &str) -> Result<Self, http::Error> {
         let folder = self.0.path().trim_end_matches('/');
         let query = self.0.query().map_or(String::new(), |query| format!("?{query}"));
@@ -125,7 +128,7 @@ mod tests {
     fn what_is_no_address_is_refused_on_the_command_line() {
         for text in ["http://", "http://a b/c", "http://a:b:c/"] {
             let refused = text.parse::<DownloadSource>().unwrap_err();
-            assert!(refused.starts_with("it is no address: "), "{text}: {refused}");
+            assert!(refused.starts_with("it is not an address: "), "{text}: {refused}");
         }
     }
 }

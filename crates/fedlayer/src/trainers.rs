@@ -35,7 +35,7 @@ impl Trainers {
             shared_out.push(known);
             return Ok(data);
         }
-        let data = Arc::new(self.data.load(plan)?);
+        let data = Arc::new(self.data.load(plan).map_err(|error| error.with_help())?);
         if shared_out.len() == KEPT {
             shared_out.remove(0);
         }
@@ -47,7 +47,7 @@ impl Trainers {
 impl Trainers {
     /// What the classes of a plan's own files are called; nothing where they are called by their numbers.
     pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, String> {
-        self.data.class_names(plan)
+        self.data.class_names(plan).map_err(|error| error.to_string())
     }
 
     /// The files of the scenario, and what was read from them.
@@ -73,7 +73,7 @@ impl Trainers {
             let module = files::read_bytes(&self.data.find(file)?);
             hasher.update(&module.map_err(|error| error.to_string())?);
         }
-        if let Some(start) = self.data.initial(plan)? {
+        if let Some(start) = self.data.initial(plan).map_err(|error| error.with_help())? {
             for value in start.values() {
                 hasher.update(&value.to_le_bytes());
             }
@@ -101,7 +101,7 @@ impl TrainerFactory for Trainers {
         };
         let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref())
             .map_err(|error| error.to_string())?;
-        Ok(Box::new(match self.data.initial(plan)? {
+        Ok(Box::new(match self.data.initial(plan).map_err(|error| error.with_help())? {
             Some(start) => trainer.starting_from(start).map_err(|error| error.to_string())?,
             None => trainer,
         }))

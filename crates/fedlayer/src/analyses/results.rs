@@ -106,9 +106,9 @@ impl Results {
     /// wrong where it `must` have them.
     pub(crate) fn faults(&self, name: &str, must: bool) -> Vec<(PathBuf, String)> {
         let path = self.question(name);
-        let gone = |path: PathBuf| vec![(path, "is not there any more".to_owned())];
+        let gone = |path: PathBuf| vec![(path, "is gone".to_owned())];
         let question = match Sealed::read(&path) {
-            Ok(sealed) => sealed.checked(|_: &Vouched| must),
+            Ok(sealed) => sealed.checked(|_: &Vouched| must).map_err(|error| error.to_string()),
             Err(_) if files::exists(&path) => Err("it cannot be read".to_owned()),
             Err(_) => return gone(path),
         };
