@@ -18,7 +18,7 @@ pub(crate) enum DownloadSource {
 
 /// An address of http or https. Messages show it without the secrets that it may contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DownloadUrl(Uri);
+pub(crate) struct DownloadUrl(Box<Uri>);
 
 impl DownloadSource {
     /// Returns the address of a download.
@@ -28,7 +28,7 @@ impl DownloadSource {
     pub(crate) fn url(&self, download: &Download) -> Result<DownloadUrl, http::Error> {
         match self {
             Self::Mirror(mirror) => mirror.join(download.file),
-            Self::Home | Self::Folder(_) => Ok(DownloadUrl(download.url.parse()?)),
+            Self::Home | Self::Folder(_) => Ok(DownloadUrl::from(download.url.parse::<Uri>()?)),
         }
     }
 }
@@ -38,8 +38,8 @@ impl FromStr for DownloadSource {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
-            Some(("http" | "https", _)) => match text.parse() {
-                Ok(uri) => Ok(Self::Mirror(DownloadUrl(uri))),
+            Some(("http" | "https", _)) => match text.parse::<Uri>() {
+                Ok(uri) => Ok(Self::Mirror(uri.into())),
                 Err(error) => Err(format!("it is not an address: {error}")),
             },
             Some((scheme, _)) => {
@@ -48,6 +48,13 @@ impl FromStr for DownloadSource {
             None if text.is_empty() => Err("an address or a folder is needed".to_owned()),
             None => Ok(Self::Folder(text.into())),
         }
+    }
+}
+
+/// Boxes the address, which keeps every error that carries it small.
+impl From<Uri> for DownloadUrl {
+    fn from(uri: Uri) -> Self {
+        Self(Box::new(uri))
     }
 }
 
@@ -66,9 +73,9 @@ impl DownloadUrl {
     fn join(&self, file: &str) -> Result<Self, http::Error> {
         let folder = self.0.path().trim_end_matches('/');
         let query = self.0.query().map_or(String::new(), |query| format!("?{query}"));
-        let mut parts = self.0.clone().into_parts();
+        let mut parts = self.with_secrets().clone().into_parts();
         parts.path_and_query = Some(format!("{folder}/{file}{query}").parse()?);
-        Ok(Self(Uri::from_parts(parts)?))
+        Ok(Uri::from_parts(parts)?.into())
     }
 }
 
@@ -88,14 +95,15 @@ mod tests {
 
     #[test]
     fn secrets_of_an_address_are_not_shown() {
-        let url =
-            DownloadUrl(Uri::from_static("https://me:word@mirror.example/sets/x.gz?token=abc"));
+        let url = DownloadUrl::from(Uri::from_static(
+            "https://me:word@mirror.example/sets/x.gz?token=abc",
+        ));
         assert_eq!(url.to_string(), "https://mirror.example/sets/x.gz");
     }
 
     #[test]
     fn a_server_of_this_machine_is_known_by_its_host() {
-        let is = |url: &str| DownloadUrl(url.parse().unwrap()).is_of_this_machine();
+        let is = |url: &str| DownloadUrl::from(url.parse::<Uri>().unwrap()).is_of_this_machine();
         assert!(
             is("http://127.0.0.1:80/x") && is("http://me:word@localhost") && is("http://[::1]/")
         );
@@ -113,7 +121,7 @@ mod tests {
     #[test]
     fn a_file_is_appended_to_the_path_of_a_mirror_before_its_query() {
         let joined = |mirror: &str| {
-            let mirror: DownloadUrl = DownloadUrl(mirror.parse().unwrap());
+            let mirror = DownloadUrl::from(mirror.parse::<Uri>().unwrap());
             mirror.join("x.gz").unwrap().with_secrets().to_string()
         };
         assert_eq!(joined("http://a/b/"), "http://a/b/x.gz");
