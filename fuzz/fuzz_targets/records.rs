@@ -21,9 +21,9 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// A table can be made of every summary that can be read.
 fn shown(summary: &Summary) {
-    let _table = fedlayer_report::table(&compare(&summary.rows));
+    let _table = fedlayer_report::comparison_table(&compare(&summary.rows));
     let _sweep = fedlayer_report::sweep_table(&summary.rows);
-    let _sheet = fedlayer_report::sweep_sheet(&summary.rows);
+    let _sheet = fedlayer_report::sweep_csv(&summary.rows);
 }
 
 /// Reads a value, and holds it to what it is once it was written and read again.

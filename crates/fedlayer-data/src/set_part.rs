@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Examples, Values};
+use fedlayer_core::{ExampleValues, Examples};
 
 /// The training part or the test part of a set.
 #[derive(Debug, Clone)]
@@ -39,10 +39,10 @@ pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
     let width = all.features();
     let rows = || order.iter().map(|&row| row as usize * width..(row as usize + 1) * width);
     let values = match &all.values {
-        Values::Floats(values) => {
-            Values::Floats(rows().flat_map(|row| &values[row]).copied().collect())
+        ExampleValues::Floats(values) => {
+            ExampleValues::Floats(rows().flat_map(|row| &values[row]).copied().collect())
         }
-        Values::Bytes { bytes, channels } => Values::Bytes {
+        ExampleValues::Bytes { bytes, channels } => ExampleValues::Bytes {
             bytes: rows().flat_map(|row| &bytes[row]).copied().collect(),
             channels: channels.clone(),
         },

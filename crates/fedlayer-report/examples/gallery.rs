@@ -11,7 +11,7 @@ mod made_up;
 use std::{env, error::Error, fs, path::PathBuf};
 
 use fedlayer_core::{AnalysisRow, LayerName};
-use fedlayer_report::{digest, picture};
+use fedlayer_report::{analysis_summary, pictures};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args().nth(1).ok_or("say which folder")?);
@@ -52,8 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("three-models".to_owned(), "surface", made_up::three_models(), &small),
     ]);
     for (name, measure, rows, layers) in &sheets {
-        println!("\n{name}\n{}", digest(measure, rows, layers));
-        for picture in picture(measure, &format!("{measure}: made up"), rows, layers) {
+        println!("\n{name}\n{}", analysis_summary(measure, rows, layers));
+        for picture in pictures(measure, &format!("{measure}: made up"), rows, layers) {
             let path = folder.join(picture.file_name(name));
             fs::write(&path, &picture.svg)?;
             println!("{} {}", path.display(), picture.svg.len());

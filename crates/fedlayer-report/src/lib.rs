@@ -1,31 +1,31 @@
-//! Records in, tables and pictures out. Text only: whoever calls prints it or writes it down.
+//! Records in, tables and pictures out. Everything is text: the caller prints it or writes it to a file.
 //!
-//! * [`table`]: strategies side by side, with their spread over the seeds and their difference from the first strategy.
-//! * [`differing`]: what the set-ups of compared runs differ in, and what that means for their differences.
-//! * [`sweep_table`]: variants of a scenario side by side; [`sweep_sheet`]: all of their numbers as CSV.
-//! * [`grid`]: any rows under a heading, aligned: what the tables of the command line are made of.
-//! * [`picture`]: the pictures of an analysis, as SVG text.
-//! * [`digest`]: the most important numbers of an analysis, as a short table.
-//! * [`sheet`]: all values of an analysis, as comma-separated text.
-//! * [`quantity`]: numbers as people read them: bytes, percentages, deviations.
+//! * [`comparison_table`]: strategies side by side, with their spread over the seeds and their
+//!   difference from the first strategy.
+//! * [`setup_differences`]: the keys in which compared runs differ, and what follows for their results.
+//! * [`sweep_table`]: the variants of a sweep side by side.
+//! * [`text_table`]: any rows under a heading, aligned; every table of the command line is one.
+//! * [`pictures`]: the pictures of an analysis as SVG text, drawn with `plot`.
+//! * [`analysis_summary`]: the most important numbers of an analysis, as a short table.
+//! * [`analysis_csv`], [`sweep_csv`]: all values of an analysis or of a sweep, as CSV.
+//! * [`quantity`]: numbers as people read them: bytes, counts, deviations, durations.
+//!
+//! Pictures and summaries select the rows of an analysis with `analysis_rows` and take their words
+//! from `labels`; `swept_keys` finds the keys that a sweep sets.
 
-mod comparison;
-mod contrast;
-mod digest;
-mod draw;
-mod grid;
-mod picture;
+mod analysis_rows;
+mod export;
+mod labels;
+mod pictures;
+mod plot;
 pub mod quantity;
-mod refusals;
-mod rows;
-mod sheet;
-mod sweep_table;
-mod wording;
+mod summary;
+mod swept_keys;
+mod tables;
 
-pub use comparison::table;
-pub use contrast::{Differing, differing};
-pub use digest::digest;
-pub use grid::{Align, grid};
-pub use picture::{Picture, picture};
-pub use sheet::sheet;
-pub use sweep_table::{sweep_sheet, sweep_table};
+pub use export::{analysis_csv, sweep_csv};
+pub use pictures::{Picture, pictures};
+pub use summary::analysis_summary;
+pub use tables::{
+    ColumnAlign, DifferingRun, comparison_table, setup_differences, sweep_table, text_table,
+};

@@ -1,9 +1,9 @@
 //! Numbers as people read them.
 
-/// Stands where there is no value.
+/// The cell of a value that does not exist.
 pub const NOTHING: &str = "-";
 
-/// Bytes in decimal units: `532 B`, `1.5 MB`.
+/// Writes bytes in decimal units: `532 B`, `1.5 MB`.
 pub fn bytes(bytes: f64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB"];
     let mut value = bytes;
@@ -16,7 +16,7 @@ pub fn bytes(bytes: f64) -> String {
     format!("{value:.decimals$} {}", units[unit])
 }
 
-/// A whole number in groups of three digits: `17,226`.
+/// Writes a whole number in groups of three digits: `17,226`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -29,10 +29,11 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// The smallest number that is written with an exponent: a diverged loss of 10³⁶ would widen a table by 37 digits.
+/// The smallest number that is written with an exponent. A diverged loss of 10³⁶ would need 37 digits.
 const LARGE: f64 = 1e6;
 
-/// A value and its deviation with the same decimals: `95.31±0.42`; the value alone where there is no deviation. Large ones have an exponent: `2.6e36±3.8e36`.
+/// Writes a value and its deviation with the same number of decimals: `95.31±0.42`, or the value alone
+/// without a deviation. Large numbers have an exponent: `2.6e36±3.8e36`.
 pub fn spread(value: f64, deviation: Option<f64>, decimals: usize) -> String {
     let number = |number: f64| match number.abs() >= LARGE && number.is_finite() {
         true => format!("{number:.1e}"),
@@ -42,7 +43,7 @@ pub fn spread(value: f64, deviation: Option<f64>, decimals: usize) -> String {
     number(value) + &deviation
 }
 
-/// Seconds as people say them: `0.4 s`, `3 min`, `2.5 h`.
+/// Writes seconds in a unit that fits: `0.4 s`, `3 min`, `2.5 h`.
 pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 99.5 => format!("{s:.1} s"),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     problem::{At, Problem},
-    report::{Placed, Report, Source, Spot},
+    report::{Diagnostics, Placed, Source, Spot},
     setting::Setting,
     tree::{Path, Tree},
 };
@@ -24,7 +24,7 @@ pub(crate) struct Origin<'o> {
 
 impl Origin<'_> {
     /// The report of these problems.
-    pub(crate) fn report(&self, problems: Vec<Problem>) -> Report {
+    pub(crate) fn report(&self, problems: Vec<Problem>) -> Diagnostics {
         let file = Source::File { name: self.name.to_owned(), text: self.text.to_owned() };
         let settings = self.settings.iter().map(|set| Source::Setting(set.text().to_owned()));
         let place = |problem: Problem| Placed {
@@ -35,7 +35,7 @@ impl Origin<'_> {
             is_absence: problem.is_absence,
         };
         let placed = problems.into_iter().map(place).collect();
-        Report::new(std::iter::once(file).chain(settings).collect(), placed)
+        Diagnostics::new(std::iter::once(file).chain(settings).collect(), placed)
     }
 
     fn spot(&self, at: &At, label: Option<String>) -> Spot {

@@ -3,7 +3,7 @@
 use fedlayer_core::Plan;
 
 use crate::{
-    Outside, Report, Scenario, Setting, limits, meaning,
+    Diagnostics, Environment, Scenario, Setting, limits, meaning,
     place::Origin,
     problem::{At, Problem},
     setting,
@@ -15,7 +15,7 @@ use crate::{
 
 /// A scenario that is known to be valid.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Read {
+pub struct ValidScenario {
     /// What the scenario says.
     pub scenario: Scenario,
     /// The text that says it: the given one with the settings applied, its comments kept.
@@ -24,7 +24,7 @@ pub struct Read {
     pub plans: Vec<Plan>,
 }
 
-/// Reads a scenario: `name` is what messages call its file, `settings` change it, `outside` knows data sets and modules.
+/// Reads a scenario: `name` is what messages call its file, `settings` change it, `environment` knows data sets and modules.
 ///
 /// # Errors
 /// Everything that is wrong with it. What stands in the text is checked in three steps, each of which needs a clean result of the one
@@ -34,8 +34,8 @@ pub fn read(
     name: &str,
     text: &str,
     settings: &[Setting],
-    outside: &dyn Outside,
-) -> Result<Read, Report> {
+    environment: &dyn Environment,
+) -> Result<ValidScenario, Diagnostics> {
     short_enough(name, text)?;
     let (tree, errors) = Tree::document(text);
     let origin = Origin { name, text, tree: &tree, settings };
@@ -46,12 +46,12 @@ pub fn read(
     let effective = setting::apply(text, settings).map_err(refuse)?;
     let shape = Shape::of_schema(&crate::schema());
     let scenario = parse(&effective, &shape).map_err(refuse)?;
-    let layout = meaning::check(&scenario, outside).map_err(refuse)?;
+    let layout = meaning::check(&scenario, environment).map_err(refuse)?;
     let plans = match scenario.sweep {
         None => scenario.plans(&layout, None),
-        Some(_) => sweep::plans(&effective, settings, &shape, outside).map_err(refuse)?,
+        Some(_) => sweep::plans(&effective, settings, &shape, environment).map_err(refuse)?,
     };
-    Ok(Read { scenario, text: effective, plans })
+    Ok(ValidScenario { scenario, text: effective, plans })
 }
 
 /// What a text says, changed by settings, before anything is asked about its data: for whoever wants to know what a run was, wherever its
@@ -59,7 +59,11 @@ pub fn read(
 ///
 /// # Errors
 /// As [`read`], but for the last of its steps.
-pub fn said(name: &str, text: &str, settings: &[Setting]) -> Result<Scenario, Report> {
+pub fn read_without_data(
+    name: &str,
+    text: &str,
+    settings: &[Setting],
+) -> Result<Scenario, Diagnostics> {
     short_enough(name, text)?;
     let (tree, errors) = Tree::document(text);
     let origin = Origin { name, text, tree: &tree, settings };
@@ -72,7 +76,7 @@ pub fn said(name: &str, text: &str, settings: &[Setting]) -> Result<Scenario, Re
 }
 
 /// Refuses a text that is too long before anything is made of it; the report shows its first line.
-fn short_enough(name: &str, text: &str) -> Result<(), Report> {
+fn short_enough(name: &str, text: &str) -> Result<(), Diagnostics> {
     let Some(problem) = limits::too_long(text) else { return Ok(()) };
     let text: String = text.lines().next().unwrap_or_default().chars().take(100).collect();
     let (tree, _) = Tree::document("");

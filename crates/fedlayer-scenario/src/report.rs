@@ -1,4 +1,4 @@
-//! [`Report`]: everything that is wrong with a scenario, in the form of rustc's messages.
+//! [`Diagnostics`]: everything that is wrong with a scenario, in the form of rustc's messages.
 
 use std::{error::Error, fmt, ops::Range};
 
@@ -16,7 +16,7 @@ const SET: &str = "--set ";
 
 /// Everything that is wrong with a scenario, in the order of its text, then the files that cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct Diagnostics {
     sources: Vec<Source>,
     problems: Vec<Placed>,
 }
@@ -71,7 +71,7 @@ pub(crate) struct Spot {
     pub(crate) label: Option<String>,
 }
 
-impl Report {
+impl Diagnostics {
     /// Brings the problems into the order of the text; files that cannot be had come after everything else.
     pub(crate) fn new(sources: Vec<Source>, mut problems: Vec<Placed>) -> Self {
         problems.sort_by_key(|problem| {
@@ -174,10 +174,10 @@ fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
 }
 
 /// The report in plain text.
-impl fmt::Display for Report {
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(Color::Plain))
     }
 }
 
-impl Error for Report {}
+impl Error for Diagnostics {}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_runtime::remote::Token;
+use fedlayer_runtime::remote::BearerToken;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -47,7 +47,7 @@ pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
             names.join(", ")
         ))
     })?;
-    let token = Token::draw().map_err(Failure::Security)?;
+    let token = BearerToken::draw().map_err(|error| Failure::Security(error.to_string()))?;
     let absent = files::absent_folders(folder);
     let written = write(folder, &made, &args.workers, token.secret());
     written.map_err(|error| {

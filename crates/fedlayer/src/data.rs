@@ -11,8 +11,8 @@ use fedlayer_core::{
     spec::{DataSpec, Loss},
 };
 use fedlayer_data::{DataError, Library};
-use fedlayer_scenario::{ClientSizes, DataFault, FileFault, Outside};
-use fedlayer_torch::{Module, Trial, try_module};
+use fedlayer_scenario::{ClientSizes, DataFault, Environment, FileFault};
+use fedlayer_torch::{Module, TorchError, Trial, try_module};
 
 use crate::{
     files,
@@ -34,7 +34,7 @@ pub(crate) struct Data {
     /// The modules that were read, by their paths.
     modules: Mutex<BTreeMap<PathBuf, Arc<Module>>>,
     /// The results of trying modules.
-    tried: Mutex<BTreeMap<String, Result<(), String>>>,
+    tried: Mutex<BTreeMap<String, Result<(), FileFault>>>,
 }
 
 impl Data {
@@ -164,8 +164,8 @@ impl Data {
     }
 }
 
-impl Outside for Data {
-    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+impl Environment for Data {
+    fn data_facts(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
         self.library.check(data, clients).map_err(|error| DataFault {
             key: error.key().to_owned(),
             message: error.to_string(),
@@ -174,22 +174,16 @@ impl Outside for Data {
         })
     }
 
-    fn train_examples(
-        &self,
-        data: &DataSpec,
-        clients: u32,
-        seed: u64,
-    ) -> Result<ClientSizes, String> {
-        let data = self.library.load(data, clients, Seed::new(seed));
-        let data = data.map_err(|error| error.to_string())?;
+    fn train_examples(&self, data: &DataSpec, clients: u32, seed: u64) -> Option<ClientSizes> {
+        let data = self.library.load(data, clients, Seed::new(seed)).ok()?;
         let of = |client| data.train_examples(ClientId(client)) as u64;
-        Ok(match data.pool() {
+        Some(match data.pool() {
             Some(_) => ClientSizes::Each((0..clients).map(of).collect()),
             None => ClientSizes::Alike(of(0)),
         })
     }
 
-    fn module(&self, file: &str) -> Result<Layout, FileFault> {
+    fn module_layout(&self, file: &str) -> Result<Layout, FileFault> {
         let wrong = |message| FileFault { message, help: None, is_absence: false };
         Self::module(self, file)?.layout().map_err(|error| wrong(error.to_string()))
     }
@@ -200,8 +194,8 @@ impl Outside for Data {
         facts: &DataFacts,
         loss: Loss,
         twice: bool,
-    ) -> Result<(), String> {
-        let module = Self::module(self, file).map_err(|fault| fault.message)?;
+    ) -> Result<(), FileFault> {
+        let module = Self::module(self, file)?;
         // The variants of a sweep, and their scenario, ask for the same trial.
         let key = format!("{} {facts:?} {loss:?} {twice}", module.name());
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +204,12 @@ impl Outside for Data {
         }
         tracing::info!("trying the module `{}`", module.name());
         let trial = Trial { facts, loss, twice };
-        let result = try_module(&module, &trial).map_err(|error| error.to_string());
+        let wrong = |error: TorchError| FileFault {
+            message: error.to_string(),
+            help: None,
+            is_absence: false,
+        };
+        let result = try_module(&module, &trial).map_err(wrong);
         if result.is_ok() {
             self.note(module.notes());
         }
@@ -218,7 +217,7 @@ impl Outside for Data {
         result
     }
 
-    fn values(&self, file: &str, layout: &Layout) -> Result<(), FileFault> {
+    fn check_values(&self, file: &str, layout: &Layout) -> Result<(), FileFault> {
         let values = self.values_of(file, &Arc::new(layout.clone()));
         let fault = |error: ValuesError| FileFault {
             message: error.to_string(),

@@ -4,7 +4,7 @@
 use fedlayer_core::{
     ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD, rounded_text, spec::DataSpec,
 };
-use fedlayer_report::{Align, grid};
+use fedlayer_report::{ColumnAlign, text_table};
 use serde::Serialize;
 
 use crate::classes;
@@ -72,15 +72,15 @@ impl Inputs {
             return None;
         }
         let heading = [
-            ("part", Align::Left),
-            ("examples", Align::Right),
-            ("min", Align::Right),
-            ("max", Align::Right),
-            ("mean", Align::Right),
-            ("std", Align::Right),
+            ("part", ColumnAlign::Left),
+            ("examples", ColumnAlign::Right),
+            ("min", ColumnAlign::Right),
+            ("max", ColumnAlign::Right),
+            ("mean", ColumnAlign::Right),
+            ("std", ColumnAlign::Right),
         ];
         let warnings = self.warnings.iter().map(|warning| format!("warning: {warning}\n"));
-        Some(grid(&heading, &rows) + &warnings.collect::<String>())
+        Some(text_table(&heading, &rows) + &warnings.collect::<String>())
     }
 
     /// Returns the title of the table.

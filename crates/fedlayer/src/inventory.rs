@@ -44,7 +44,7 @@ pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, File
     for folder in folders {
         let results = Results::of(&folder);
         for name in results.names() {
-            add(&mut found, run, &results.question(&name))?;
+            add(&mut found, run, &results.manifest(&name))?;
         }
     }
     Ok(found)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fedlayer_core::Plan;
-use fedlayer_scenario::{Read, Setting};
+use fedlayer_scenario::{Setting, ValidScenario};
 
 use crate::{
     data::Data,
@@ -29,7 +29,7 @@ pub(crate) struct Reopened {
     /// The run's input files, then and now; a run of an earlier version has none.
     pub(crate) inputs: Option<InputsNote>,
     pub(crate) data: Data,
-    pub(crate) read: Read,
+    pub(crate) read: ValidScenario,
 }
 
 /// How `resume` treats damaged checkpoints and records.

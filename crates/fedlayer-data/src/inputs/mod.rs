@@ -12,7 +12,7 @@ mod scale;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Affine, DataFacts, Examples, Values,
+    Affine, DataFacts, ExampleValues, Examples,
     spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, Synthetic},
 };
 
@@ -191,8 +191,8 @@ pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), D
         _ => return Ok(()),
     };
     let is_good = |examples: &&Examples| match &examples.values {
-        Values::Floats(values) => values.iter().all(|value| value.is_finite()),
-        Values::Bytes { channels, .. } => channels
+        ExampleValues::Floats(values) => values.iter().all(|value| value.is_finite()),
+        ExampleValues::Bytes { channels, .. } => channels
             .iter()
             .all(|channel| channel.of(0).is_finite() && channel.of(u8::MAX).is_finite()),
     };

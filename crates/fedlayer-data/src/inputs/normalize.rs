@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Examples, Values};
+use fedlayer_core::{ExampleValues, Examples};
 
 use crate::set_part::SetPart;
 
@@ -101,7 +101,7 @@ pub(super) fn normalized(SetPart { examples, exact }: SetPart, channels: &[Momen
     let (_, run) = channels_of(&examples.shape);
     let width = examples.features().max(1);
     let channel = |at: usize| channels[at % width / run.max(1)];
-    if let Values::Floats(values) = &mut examples.values {
+    if let ExampleValues::Floats(values) = &mut examples.values {
         match exact {
             Some(exact) => values
                 .iter_mut()

@@ -1,7 +1,7 @@
 //! [`Factor`]: `data.scale`, the factor by which the numbers of a set are multiplied.
 
 use fedlayer_core::{
-    Examples, Values,
+    ExampleValues, Examples,
     spec::{DataSpec, Scale, ScaleWord},
 };
 
@@ -58,7 +58,7 @@ impl Factor {
 
     /// Scales the values of examples.
     pub(crate) fn examples(self, mut examples: Examples) -> Examples {
-        if let Values::Floats(values) = &mut examples.values {
+        if let ExampleValues::Floats(values) = &mut examples.values {
             self.apply(values);
         }
         examples

@@ -1,6 +1,6 @@
 //! [`ImageReader`]: reads the image sets that are known by name.
 
-use fedlayer_core::{Affine, Examples, Values, spec::DataSpec};
+use fedlayer_core::{Affine, ExampleValues, Examples, spec::DataSpec};
 
 use super::{SetParts, first, open_known, reader};
 use crate::{
@@ -113,7 +113,7 @@ impl ImageReader<'_> {
         Examples {
             shape: self.set.shape.to_vec(),
             classes: self.set.classes,
-            values: Values::Bytes { bytes, channels: channels.to_vec() },
+            values: ExampleValues::Bytes { bytes, channels: channels.to_vec() },
             labels,
             targets: 1,
             groups: None,

@@ -1,6 +1,6 @@
 //! Texts: their files, their tokens, and the windows that are their examples.
 
-use fedlayer_core::{Examples, Values};
+use fedlayer_core::{ExampleValues, Examples};
 
 use super::{SetParts, open_known, open_own, reader};
 use crate::{
@@ -70,7 +70,7 @@ fn examples(
     Ok(Examples {
         shape: vec![context],
         classes: tokens.vocabulary,
-        values: Values::Floats(windows.values),
+        values: ExampleValues::Floats(windows.values),
         labels: windows.labels,
         targets: context,
         groups: Some(windows.groups),

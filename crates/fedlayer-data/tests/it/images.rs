@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Affine, Seed, Values,
+    Affine, ExampleValues, Seed,
     spec::{DataSet, DataSpec},
 };
 use fedlayer_data::decode::DecodeFault;
@@ -49,7 +49,9 @@ fn mnist_is_read_in_the_order_of_its_files() {
         let data = stored.load(&spec, 3).unwrap();
         let pool = data.pool().unwrap();
         assert_eq!((&pool.labels[..], &data.test.labels[..]), (&[3, 1, 4][..], &[5, 9][..]));
-        let Values::Bytes { bytes, channels } = &pool.values else { panic!("images are bytes") };
+        let ExampleValues::Bytes { bytes, channels } = &pool.values else {
+            panic!("images are bytes")
+        };
         assert_eq!(bytes.chunks(784).map(|image| image[783]).collect::<Vec<_>>(), [7, 8, 9]);
         let affine = Affine { factor: 1.0 / (255.0 * 0.3081), offset: -0.1307 / 0.3081 };
         assert_eq!(channels, &[affine]);
@@ -85,7 +87,7 @@ fn cifar_10_opens_only_the_files_that_are_needed() {
     let pool = data.pool().unwrap();
     assert_eq!((pool.len(), data.test.len()), (20_000, 10_000));
     assert_eq!((pool.labels[9_999], pool.labels[10_000], data.test.labels[0]), (1, 2, 3));
-    let Values::Bytes { bytes, .. } = &pool.values else { panic!("images are bytes") };
+    let ExampleValues::Bytes { bytes, .. } = &pool.values else { panic!("images are bytes") };
     assert_eq!((bytes.len(), bytes[0], bytes[20_000 * 3072 - 1]), (20_000 * 3072, 1, 2));
     stored.opened();
     // Every seed and every plan shares the images that were read.

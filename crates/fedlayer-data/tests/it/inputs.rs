@@ -2,7 +2,7 @@
 //! (`tests/oracle/fixtures/inputs.json` at the root).
 
 use fedlayer_core::{
-    Affine, ClientId, Examples, FederatedData, InputStats, Seed, Values,
+    Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats, Seed,
     spec::{
         Constants, DataSet, DataSpec, Files, Normalize, NormalizeWord, Partition, Scale, ScaleWord,
         Synthetic,
@@ -203,7 +203,7 @@ fn known_images_are_seen_as_before_the_keys_were_there_bit_for_bit() {
 fn one_value_for_all_channels_of_a_known_set_becomes_one_for_each() {
     let spec = DataSpec { normalize: constants(&[0.5], &[0.25]), ..first(DataSet::Cifar10, 1, 1) };
     let data = one_image(DataSet::Cifar10, &[255]).load(&spec, 1).unwrap();
-    let Values::Bytes { channels, .. } = &pool_of(&data).values else { panic!("bytes") };
+    let ExampleValues::Bytes { channels, .. } = &pool_of(&data).values else { panic!("bytes") };
     assert_eq!(channels[..], [Affine { factor: 1.0 / (255.0 * 0.25), offset: -2.0 }; 3]);
     assert!(pool_of(&data).all_values().iter().all(|&value| (value - 2.0).abs() < 1e-6));
 }

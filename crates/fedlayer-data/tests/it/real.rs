@@ -9,7 +9,7 @@
 use std::{fs::File, path::PathBuf};
 
 use fedlayer_core::{
-    Affine, ClientId, Examples, FederatedData, Seed, Values,
+    Affine, ClientId, ExampleValues, Examples, FederatedData, Seed,
     spec::{DataSet, DataSpec, Partition},
 };
 use fedlayer_data::{
@@ -67,7 +67,9 @@ fn counts(examples: &Examples) -> Vec<usize> {
 /// Returns the mean and the standard deviation of each channel, with bytes scaled to [0, 1], and
 /// the constants that normalise the set.
 fn channels(examples: &Examples) -> Vec<[(f64, f64); 2]> {
-    let Values::Bytes { bytes, channels } = &examples.values else { panic!("images are bytes") };
+    let ExampleValues::Bytes { bytes, channels } = &examples.values else {
+        panic!("images are bytes")
+    };
     let area = examples.shape[1] * examples.shape[2];
     let of = |channel: usize| {
         let planes = bytes.chunks(area).skip(channel).step_by(channels.len());

@@ -1,7 +1,7 @@
 //! Texts: tokens, owners, windows.
 
 use fedlayer_core::{
-    Examples, Values,
+    ExampleValues, Examples,
     spec::{DataSet, DataSpec, Partition, Text},
 };
 use fedlayer_data::decode::{
@@ -209,6 +209,6 @@ fn other_partitions_balance_a_text_by_its_speakers() {
         let data = shakespeare(20).load(&spec, 10).unwrap();
         assert_eq!(data.clients(), 10);
         let Examples { values, targets, .. } = &**data.pool().unwrap();
-        assert!(matches!(values, Values::Floats(_)) && *targets == 4);
+        assert!(matches!(values, ExampleValues::Floats(_)) && *targets == 4);
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 
-mod digests;
+mod export;
 mod made_up;
 mod pictures;
-mod sheets;
+mod summaries;

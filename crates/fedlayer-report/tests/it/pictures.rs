@@ -6,7 +6,7 @@ use fedlayer_core::{
     AnalysisRow, LayerName, Metric,
     spec::{Baseline, SplitSpec},
 };
-use fedlayer_report::{Picture, picture};
+use fedlayer_report::{Picture, pictures};
 use roxmltree::{Document, Node};
 
 use crate::made_up;
@@ -43,7 +43,7 @@ static DRAWN: LazyLock<Vec<(&str, Vec<Picture>)>> = LazyLock::new(draw);
 
 fn draw() -> Vec<(&'static str, Vec<Picture>)> {
     let drawn = |(measure, rows, layers): (&'static str, Vec<AnalysisRow>, Vec<LayerName>)| {
-        (measure, picture(measure, "a <title> & more", &rows, &layers))
+        (measure, pictures(measure, "a <title> & more", &rows, &layers))
     };
     all().into_iter().map(drawn).collect()
 }
@@ -131,14 +131,14 @@ fn plain_text_stays_inside_the_picture() {
 #[test]
 fn no_rows_and_unknown_words_give_no_picture() {
     for (measure, rows, layers) in all().into_iter().filter(|(.., layers)| layers.len() < 5) {
-        assert_eq!(picture(measure, "t", &[], &layers), []);
-        assert_eq!(picture("nothing", "t", &rows, &layers), []);
+        assert_eq!(pictures(measure, "t", &[], &layers), []);
+        assert_eq!(pictures("nothing", "t", &rows, &layers), []);
         // Rows of another analysis are no reason to panic.
         for other in ["barriers", "cumulative", "window", "robustness", "subspace", "surface"] {
-            picture(other, "t", &rows, &layers);
+            pictures(other, "t", &rows, &layers);
         }
         for other in ["criticality", "hessian", "flatness", "predict", "align"] {
-            picture(other, "t", &rows, &layers);
+            pictures(other, "t", &rows, &layers);
         }
     }
 }
@@ -163,7 +163,7 @@ fn three(values: [(Option<f64>, f64); 4]) -> Vec<AnalysisRow> {
 }
 
 fn only(rows: &[AnalysisRow]) -> String {
-    let pictures = picture("barriers", "t", rows, &made_up::small());
+    let pictures = pictures("barriers", "t", rows, &made_up::small());
     let [picture] = <[Picture; 1]>::try_from(pictures).unwrap();
     picture.svg
 }
@@ -274,7 +274,7 @@ fn every_barrier_of_the_shown_baseline_has_its_cell() {
 }
 
 fn only_large(rows: &[AnalysisRow], layers: &[LayerName]) -> String {
-    let pictures = picture("barriers", "t", rows, layers);
+    let pictures = pictures("barriers", "t", rows, layers);
     assert_eq!(pictures.len(), 1);
     pictures[0].svg.clone()
 }
@@ -324,7 +324,7 @@ fn names_of_layers_cannot_break_a_picture() {
         ("predict", made_up::predict(&layers)),
         ("cumulative", made_up::cumulative(&layers)),
     ] {
-        for Picture { svg, .. } in picture(measure, "t", &rows, &layers) {
+        for Picture { svg, .. } in pictures(measure, "t", &rows, &layers) {
             assert!(
                 hint_free_texts(&svg).iter().any(|text| text.contains("a<b>&\"c\"")),
                 "{measure}"
@@ -336,7 +336,7 @@ fn names_of_layers_cannot_break_a_picture() {
 #[test]
 fn a_cumulative_curve_has_a_point_for_each_step_and_base() {
     let layers = made_up::large();
-    let pictures = picture("cumulative", "t", &made_up::cumulative(&layers), &layers);
+    let pictures = pictures("cumulative", "t", &made_up::cumulative(&layers), &layers);
     let suffixes: Vec<&str> = pictures.iter().map(|picture| picture.suffix.as_str()).collect();
     assert_eq!(suffixes, ["loss", "error"]);
     // Two orders, two bases, two splits.
@@ -350,7 +350,7 @@ fn a_cumulative_curve_has_a_point_for_each_step_and_base() {
 #[test]
 fn each_random_direction_is_a_mark() {
     let layers = made_up::small();
-    let pictures = picture("robustness", "t", &made_up::robustness(&layers), &layers);
+    let pictures = pictures("robustness", "t", &made_up::robustness(&layers), &layers);
     let hints = hints(&pictures[0].svg, "point");
     // Three layers and the whole, two shares, two models, two splits; five draws, their mean and the mix.
     assert_eq!(hints.len(), 4 * 2 * 2 * 2 * 7);
@@ -361,23 +361,23 @@ fn each_random_direction_is_a_mark() {
 #[test]
 fn noise_that_breaks_a_model_is_marked() {
     let layers = made_up::small();
-    let pictures = picture("subspace", "t", &made_up::subspace(&layers, false), &layers);
-    let suffixes: Vec<&str> = pictures.iter().map(|picture| picture.suffix.as_str()).collect();
+    let drawn = pictures("subspace", "t", &made_up::subspace(&layers, false), &layers);
+    let suffixes: Vec<&str> = drawn.iter().map(|picture| picture.suffix.as_str()).collect();
     assert_eq!(suffixes, ["loss", "layers-test-loss", "error", "layers-test-error"]);
-    assert_eq!(hints(&pictures[0].svg, "lost").len(), 2, "one of each model");
-    let published = picture("subspace", "t", &made_up::subspace(&layers, true), &layers);
+    assert_eq!(hints(&drawn[0].svg, "lost").len(), 2, "one of each model");
+    let published = pictures("subspace", "t", &made_up::subspace(&layers, true), &layers);
     assert_eq!(published[0].suffix, "published-loss");
 }
 
 #[test]
 fn a_plane_shows_its_models_ways_and_lost_points() {
-    let pictures = picture("surface", "t", &made_up::two_layers(), &made_up::small());
-    let models = hints(&pictures[0].svg, "model");
+    let drawn = pictures("surface", "t", &made_up::two_layers(), &made_up::small());
+    let models = hints(&drawn[0].svg, "model");
     assert_eq!(models, ["model 0: 0 ± 0.020", "model 1: 0 ± 0.020"]);
-    assert!(pictures[0].svg.contains("the first set, then the second"));
-    let pictures = picture("surface", "t", &made_up::three_models(), &made_up::small());
-    assert_eq!(hints(&pictures[0].svg, "model").len(), 3);
-    assert!(pictures[0].svg.contains(">not finite</text>"));
+    assert!(drawn[0].svg.contains("the first set, then the second"));
+    let drawn = pictures("surface", "t", &made_up::three_models(), &made_up::small());
+    assert_eq!(hints(&drawn[0].svg, "model").len(), 3);
+    assert!(drawn[0].svg.contains(">not finite</text>"));
 }
 
 #[test]
@@ -386,6 +386,6 @@ fn a_round_of_several_has_a_picture_of_its_own() {
     let mut rows = made_up::hessian(&layers);
     rows.extend(made_up::hessian(&layers).into_iter().map(|row| AnalysisRow { round: 40, ..row }));
     let names: Vec<String> =
-        picture("hessian", "t", &rows, &layers).iter().map(|p| p.file_name("curvature")).collect();
+        pictures("hessian", "t", &rows, &layers).iter().map(|p| p.file_name("curvature")).collect();
     assert_eq!(names, ["curvature-round-20.svg", "curvature-round-40.svg"]);
 }

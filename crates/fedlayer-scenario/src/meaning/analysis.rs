@@ -11,7 +11,7 @@ use fedlayer_core::{
 };
 
 use super::{
-    Outside,
+    Environment,
     kept::{analysed, kept},
     layers, needs, repeated,
 };
@@ -40,9 +40,13 @@ pub(super) fn check(scenario: &Scenario, layout: &Arc<Layout>) -> Vec<Problem> {
 }
 
 /// Models of one's own must have the model's values, whose number follows from the data.
-pub(super) fn models(scenario: &Scenario, layout: &Layout, outside: &dyn Outside) -> Vec<Problem> {
+pub(super) fn models(
+    scenario: &Scenario,
+    layout: &Layout,
+    environment: &dyn Environment,
+) -> Vec<Problem> {
     let one = |(index, spec): (usize, &AnalysisSpec)| {
-        given(spec, layout, outside, &Path::from("analysis").join(index).join("models"))
+        given(spec, layout, environment, &Path::from("analysis").join(index).join("models"))
     };
     scenario.analysis.iter().enumerate().flat_map(one).collect()
 }
@@ -288,13 +292,18 @@ fn measure(measure: &Measurement, layout: &Layout, path: &Path) -> Vec<Problem> 
     }
 }
 
-fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Path) -> Vec<Problem> {
+fn given(
+    spec: &AnalysisSpec,
+    layout: &Layout,
+    environment: &dyn Environment,
+    path: &Path,
+) -> Vec<Problem> {
     match &spec.models {
         None => Vec::new(),
         Some(GivenModels::Files(files)) => {
             let list = path.join("files");
             let wrong = |(index, file): (usize, &String)| {
-                let fault = outside.values(file, layout).err()?;
+                let fault = environment.check_values(file, layout).err()?;
                 Some(fault.at(At::Value(list.join(index))))
             };
             let mut problems =
@@ -304,7 +313,7 @@ fn given(spec: &AnalysisSpec, layout: &Layout, outside: &dyn Outside, path: &Pat
         }
         Some(GivenModels::Values(models)) => {
             let list = path.join("values");
-            let expected = layout.parameters();
+            let expected = layout.value_count();
             let wrong = |(index, values): (usize, &Vec<f64>)| {
                 let found = values.len();
                 if found != expected {

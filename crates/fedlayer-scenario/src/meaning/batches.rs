@@ -6,7 +6,7 @@ use fedlayer_core::{
 };
 
 use crate::{
-    ClientSizes, Outside, Scenario,
+    ClientSizes, Environment, Scenario,
     problem::{At, Problem},
     tree::Path,
 };
@@ -26,7 +26,7 @@ struct Hit {
 pub(super) fn check(
     scenario: &Scenario,
     facts: Option<&DataFacts>,
-    outside: &dyn Outside,
+    environment: &dyn Environment,
 ) -> Option<Problem> {
     let network = Architecture::new(&scenario.model, facts?).ok()?;
     let norm = network.needs_two_examples()?;
@@ -35,8 +35,8 @@ pub(super) fn check(
         .iter()
         .filter_map(|&seed| {
             // Data that cannot be shared out with a seed is refused for that, before anything trains.
-            let sizes = outside.train_examples(&scenario.data, scenario.clients.count, seed);
-            Some((seed, sizes.ok()?))
+            let sizes = environment.train_examples(&scenario.data, scenario.clients.count, seed);
+            Some((seed, sizes?))
         })
         .collect();
     let local = &scenario.local;

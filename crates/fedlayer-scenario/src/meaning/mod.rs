@@ -29,31 +29,24 @@ use crate::{
 };
 
 /// What is known outside of a scenario: data sets, and the files of modules.
-pub trait Outside {
+pub trait Environment {
     /// What the data set looks like, if `clients` clients can share it as `data` says.
     ///
     /// # Errors
     /// Names the key at fault.
-    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault>;
+    fn data_facts(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault>;
 
-    /// How many training examples the clients have with a seed.
-    ///
-    /// # Errors
-    /// When the data cannot be shared out; always, where no data is read.
-    fn train_examples(
-        &self,
-        _data: &DataSpec,
-        _clients: u32,
-        _seed: u64,
-    ) -> Result<ClientSizes, String> {
-        Err("the data cannot be shared out here".to_owned())
+    /// Returns how many training examples the clients have with a seed; `None` if the data cannot be
+    /// partitioned or is not read here.
+    fn train_examples(&self, _data: &DataSpec, _clients: u32, _seed: u64) -> Option<ClientSizes> {
+        None
     }
 
     /// The layers of the TorchScript module in a file, as the scenario names it.
     ///
     /// # Errors
     /// When the file is no such module; always, where modules are not read.
-    fn module(&self, file: &str) -> Result<Layout, FileFault> {
+    fn module_layout(&self, file: &str) -> Result<Layout, FileFault> {
         Err(FileFault::unread(format!("the module `{file}` cannot be read here")))
     }
 
@@ -68,7 +61,7 @@ pub trait Outside {
         _facts: &DataFacts,
         _loss: Loss,
         _twice: bool,
-    ) -> Result<(), String> {
+    ) -> Result<(), FileFault> {
         Ok(())
     }
 
@@ -76,13 +69,13 @@ pub trait Outside {
     ///
     /// # Errors
     /// When it has not; always, where files of values are not read.
-    fn values(&self, file: &str, _layout: &Layout) -> Result<(), FileFault> {
+    fn check_values(&self, file: &str, _layout: &Layout) -> Result<(), FileFault> {
         Err(FileFault::unread(format!("the values in `{file}` cannot be read here")))
     }
 }
 
-impl<F: Fn(&DataSpec, u32) -> Result<DataFacts, DataFault>> Outside for F {
-    fn check(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+impl<F: Fn(&DataSpec, u32) -> Result<DataFacts, DataFault>> Environment for F {
+    fn data_facts(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
         self(data, clients)
     }
 }
@@ -121,7 +114,7 @@ pub struct FileFault {
 }
 
 impl FileFault {
-    /// The fault of an [`Outside`] that reads no such files.
+    /// The fault of an [`Environment`] that reads no such files.
     fn unread(message: String) -> Self {
         Self { message, help: None, is_absence: false }
     }
@@ -135,10 +128,10 @@ impl FileFault {
 /// Everything that makes no sense, or the layers of the model.
 pub(crate) fn check(
     scenario: &Scenario,
-    outside: &dyn Outside,
+    environment: &dyn Environment,
 ) -> Result<Arc<Layout>, Vec<Problem>> {
     let mut problems = Vec::new();
-    let facts = outside.check(&scenario.data, scenario.clients.count);
+    let facts = environment.data_facts(&scenario.data, scenario.clients.count);
     if let Err(fault) = &facts {
         let at = At::Value(Path::from(fault.key.as_str()));
         let problem = Problem::new(at, fault.message.clone()).help(fault.help.clone());
@@ -155,7 +148,7 @@ pub(crate) fn check(
         problems.push(problem);
         return Err(problems);
     }
-    let layout = match model::layout(&scenario.model, facts.as_ref().ok(), outside) {
+    let layout = match model::layout(&scenario.model, facts.as_ref().ok(), environment) {
         Ok(layout) => layout,
         Err(problem) => {
             let facts = facts.as_ref().ok();
@@ -168,11 +161,11 @@ pub(crate) fn check(
     problems.extend(layers::check(scenario, &layout));
     problems.extend(analysis::check(scenario, &layout));
     if let Ok(facts) = &facts {
-        problems.extend(module::check(scenario, facts, outside));
-        problems.extend(analysis::models(scenario, &layout, outside));
-        problems.extend(model::initial(scenario, &layout, outside));
+        problems.extend(module::check(scenario, facts, environment));
+        problems.extend(analysis::models(scenario, &layout, environment));
+        problems.extend(model::initial(scenario, &layout, environment));
         problems.extend(too_large(&layout));
-        problems.extend(batches::check(scenario, Some(facts), outside));
+        problems.extend(batches::check(scenario, Some(facts), environment));
     }
     if problems.is_empty() { Ok(layout) } else { Err(problems) }
 }
@@ -203,7 +196,7 @@ const MOST_PARAMETERS: usize = 4_000_000_000;
 
 /// The problem of a model that no machine of today holds once per client.
 fn too_large(layout: &Layout) -> Option<Problem> {
-    let parameters = layout.parameters();
+    let parameters = layout.value_count();
     (parameters > MOST_PARAMETERS).then(|| {
         let title =
             format!("the model has {parameters} parameters; the most are {MOST_PARAMETERS}");

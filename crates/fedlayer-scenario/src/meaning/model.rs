@@ -8,7 +8,7 @@ use fedlayer_core::{
 };
 
 use crate::{
-    FileFault, Outside, Scenario,
+    Environment, FileFault, Scenario,
     problem::{At, Problem},
     tree::Path,
 };
@@ -20,12 +20,12 @@ use crate::{
 pub(super) fn layout(
     model: &ModelSpec,
     facts: Option<&DataFacts>,
-    outside: &dyn Outside,
+    environment: &dyn Environment,
 ) -> Result<Arc<Layout>, Option<Box<Problem>>> {
     if let ModelSpec::Torchscript(file) = model {
         let problem =
             |fault: FileFault| Box::new(fault.at(At::Value(Path::from("model.torchscript"))));
-        return outside.module(file).map(Arc::new).map_err(|fault| Some(problem(fault)));
+        return environment.module_layout(file).map(Arc::new).map_err(|fault| Some(problem(fault)));
     }
     let stand_in = stand_in(model);
     let layout = model.layout(facts.unwrap_or(&stand_in));
@@ -124,7 +124,7 @@ fn name(model: &ModelSpec) -> &'static str {
 pub(super) fn initial(
     scenario: &Scenario,
     layout: &Layout,
-    outside: &dyn Outside,
+    environment: &dyn Environment,
 ) -> Option<Problem> {
     let file = scenario.initial.as_ref()?;
     let at = At::Value(Path::from("initial"));
@@ -134,7 +134,7 @@ pub(super) fn initial(
             .help("leave it out".to_owned());
         return Some(problem);
     }
-    outside.values(file, layout).err().map(|fault| fault.at(at))
+    environment.check_values(file, layout).err().map(|fault| fault.at(at))
 }
 
 /// Policies for running statistics that the model does not have.

@@ -6,7 +6,7 @@ use fedlayer_core::{
     spec::{AnalysisSpec, Measurement, ModelSpec},
 };
 
-use super::Outside;
+use super::Environment;
 use crate::{
     Scenario,
     problem::{At, Problem},
@@ -17,13 +17,12 @@ use crate::{
 pub(super) fn check(
     scenario: &Scenario,
     facts: &DataFacts,
-    outside: &dyn Outside,
+    environment: &dyn Environment,
 ) -> Option<Problem> {
     let ModelSpec::Torchscript(file) = &scenario.model else { return None };
     let twice = scenario.analysis.iter().any(differentiates_twice);
-    let tried = outside.try_module(file, facts, scenario.local.loss, twice);
-    let problem = |words| Problem::new(At::Value(Path::from("model.torchscript")), words);
-    tried.err().map(problem)
+    let tried = environment.try_module(file, facts, scenario.local.loss, twice);
+    tried.err().map(|fault| fault.at(At::Value(Path::from("model.torchscript"))))
 }
 
 /// Whether a measurement needs products of the Hessian.

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisError, Layout, named_layers,
-    spec::{AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, Surface, Through},
+    Layout, named_layers,
+    spec::{
+        AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through,
+    },
 };
 
 use super::kept::{analysed, kept};
@@ -52,7 +54,7 @@ fn operations(model: &ModelSpec, at: &Path) -> Option<Problem> {
 fn start(scenario: &Scenario, spec: &AnalysisSpec, at: &Path) -> Option<Problem> {
     let unknown = spec.models.is_some() && scenario.initial.is_none();
     unknown.then(|| {
-        let error = AnalysisError::NoInitial("criticality");
+        let error = NoInitialModel { measure: "criticality" };
         Problem::new(At::Value(at.clone()), error.to_string())
             .help("in a scenario, `initial = \"FILE\"` names it".to_owned())
     })

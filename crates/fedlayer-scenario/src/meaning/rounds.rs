@@ -1,7 +1,7 @@
 //! The rounds of schedules: readable, and each in one entry at most. They may go beyond the last round, so that fewer rounds can be tried.
 
 use fedlayer_core::{
-    Rounds,
+    RoundRange,
     spec::{Average, ScheduleEntry},
 };
 
@@ -26,15 +26,16 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
 
 fn check_entries(list: &Path, entries: &[ScheduleEntry]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut earlier: Vec<(usize, Rounds)> = Vec::new();
+    let mut earlier: Vec<(usize, RoundRange)> = Vec::new();
     let at = |index: usize| At::Value(list.join(index).join("rounds"));
     for (index, entry) in entries.iter().enumerate() {
         let text = &entry.rounds;
-        let rounds = match Rounds::parse(text) {
+        let rounds = match RoundRange::parse(text) {
             Ok(rounds) => rounds,
             Err(reason) => {
                 let title = format!("{} cannot be read as rounds", name(text));
-                problems.push(Problem::new(at(index), title).label(cut_reason(&reason)));
+                problems
+                    .push(Problem::new(at(index), title).label(cut_reason(&reason.to_string())));
                 continue;
             }
         };

@@ -8,7 +8,7 @@ use fedlayer_core::Plan;
 use toml_edit::DocumentMut;
 
 use crate::{
-    Outside, Setting,
+    Environment, Setting,
     limits::MOST_PLANS,
     meaning,
     problem::{At, Problem},
@@ -32,7 +32,7 @@ pub(crate) fn plans(
     text: &str,
     settings: &[Setting],
     shape: &Shape,
-    outside: &dyn Outside,
+    environment: &dyn Environment,
 ) -> Result<Vec<Plan>, Vec<Problem>> {
     let mut base = setting::document(text)?;
     let variants = choices(&base)?;
@@ -45,7 +45,7 @@ pub(crate) fn plans(
     let mut plans = Vec::new();
     let mut faults = Faults::default();
     for (choices, variant) in variants.iter().zip(names::variants(&variants)) {
-        match read(&base, choices, shape, outside) {
+        match read(&base, choices, shape, environment) {
             Ok((scenario, layout)) => plans.extend(scenario.plans(&layout, Some(&variant))),
             Err(problems) => {
                 let moved = problems.into_iter().map(|problem| moved(problem, choices, &tree));
@@ -94,7 +94,7 @@ fn read(
     base: &DocumentMut,
     choices: &[Choice],
     shape: &Shape,
-    outside: &dyn Outside,
+    environment: &dyn Environment,
 ) -> Result<(crate::Scenario, std::sync::Arc<fedlayer_core::Layout>), Vec<Problem>> {
     let mut document = base.clone();
     for (index, choice) in choices.iter().enumerate() {
@@ -102,7 +102,7 @@ fn read(
             .map_err(|refusal| vec![refusal.at(At::Setting(index))])?;
     }
     let scenario = parse(&document.to_string(), shape)?;
-    let layout = meaning::check(&scenario, outside)?;
+    let layout = meaning::check(&scenario, environment)?;
     Ok((scenario, layout))
 }
 

@@ -1,7 +1,7 @@
 //! Files that cannot be had are told from faults of the scenario, and come after them.
 
 use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
-use fedlayer_scenario::{DataFault, FileFault, Outside, Report, read};
+use fedlayer_scenario::{DataFault, Diagnostics, Environment, FileFault, read};
 
 use crate::base::{BASE, data, edited};
 
@@ -11,8 +11,8 @@ struct Nowhere {
     no_data: bool,
 }
 
-impl Outside for Nowhere {
-    fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+impl Environment for Nowhere {
+    fn data_facts(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
         if !self.no_data {
             return data(spec, clients);
         }
@@ -20,11 +20,11 @@ impl Outside for Nowhere {
         Err(DataFault { key: "data.set".to_owned(), message, help: None, is_absence: true })
     }
 
-    fn values(&self, file: &str, _layout: &Layout) -> Result<(), FileFault> {
+    fn check_values(&self, file: &str, _layout: &Layout) -> Result<(), FileFault> {
         Err(not_to_be_had(file))
     }
 
-    fn module(&self, file: &str) -> Result<Layout, FileFault> {
+    fn module_layout(&self, file: &str) -> Result<Layout, FileFault> {
         Err(not_to_be_had(file))
     }
 }
@@ -34,7 +34,7 @@ fn not_to_be_had(file: &str) -> FileFault {
     FileFault { message, help: None, is_absence: file.starts_with("absent") }
 }
 
-fn report(text: &str, no_data: bool) -> Report {
+fn report(text: &str, no_data: bool) -> Diagnostics {
     read("x.toml", text, &[], &Nowhere { no_data }).unwrap_err()
 }
 

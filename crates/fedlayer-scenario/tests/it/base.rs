@@ -4,7 +4,7 @@ use fedlayer_core::{
     DataFacts,
     spec::{DataSet, DataSpec, Partition},
 };
-use fedlayer_scenario::{Color, DataFault, Read, Report, Setting, read};
+use fedlayer_scenario::{Color, DataFault, Diagnostics, Setting, ValidScenario, read};
 
 /// A valid scenario.
 pub(crate) const BASE: &str = r#"# Does averaging one layer hurt less than averaging all of them?
@@ -83,12 +83,12 @@ pub(crate) fn data(spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault
 }
 
 /// Reads a text without settings.
-pub(crate) fn read_text(text: &str) -> Result<Read, Report> {
+pub(crate) fn read_text(text: &str) -> Result<ValidScenario, Diagnostics> {
     read("scenarios/x.toml", text, &[], &data)
 }
 
 /// Reads [`BASE`] changed by settings.
-pub(crate) fn read_set(settings: &[&str]) -> Result<Read, Report> {
+pub(crate) fn read_set(settings: &[&str]) -> Result<ValidScenario, Diagnostics> {
     let settings: Vec<Setting> = settings.iter().map(|set| set.parse().unwrap()).collect();
     read("scenarios/x.toml", BASE, &settings, &data)
 }

@@ -2,7 +2,8 @@
 
 use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
 use fedlayer_scenario::{
-    ClientSizes, Color, DataFault, FileFault, Outside, Read, Report, Setting, read,
+    ClientSizes, Color, DataFault, Diagnostics, Environment, FileFault, Setting, ValidScenario,
+    read,
 };
 
 use crate::base::{data, edited, holds};
@@ -10,15 +11,15 @@ use crate::base::{data, edited, holds};
 /// Data whose clients have so many training examples, with every seed one more each.
 struct Sized(ClientSizes);
 
-impl Outside for Sized {
-    fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+impl Environment for Sized {
+    fn data_facts(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
         // Clients that are drawn one by one need no pool.
         data(spec, clients.min(8))
     }
 
-    fn train_examples(&self, _: &DataSpec, _: u32, seed: u64) -> Result<ClientSizes, String> {
+    fn train_examples(&self, _: &DataSpec, _: u32, seed: u64) -> Option<ClientSizes> {
         let more = |examples: u64| examples + seed - 1;
-        Ok(match &self.0 {
+        Some(match &self.0 {
             ClientSizes::Each(each) => {
                 ClientSizes::Each(each.iter().map(|&examples| more(examples)).collect())
             }
@@ -26,7 +27,7 @@ impl Outside for Sized {
         })
     }
 
-    fn module(&self, _: &str) -> Result<Layout, FileFault> {
+    fn module_layout(&self, _: &str) -> Result<Layout, FileFault> {
         Ok(Layout::new([("fc.weight".to_owned(), vec![10, 64])]).unwrap())
     }
 }
@@ -40,18 +41,18 @@ fn with_model(model: &str) -> String {
     edited("mlp = [128, 64]", model).replace("{ except = [\"out\"] }", "{ first = 1 }")
 }
 
-fn sized(model: &str, settings: &[&str], sizes: ClientSizes) -> Result<Read, Report> {
+fn sized(model: &str, settings: &[&str], sizes: ClientSizes) -> Result<ValidScenario, Diagnostics> {
     let settings: Vec<Setting> = settings.iter().map(|set| set.parse().unwrap()).collect();
     let text = with_model(model);
     read("scenarios/x.toml", &text, &settings, &Sized(sizes))
 }
 
-fn each(model: &str, settings: &[&str]) -> Result<Read, Report> {
+fn each(model: &str, settings: &[&str]) -> Result<ValidScenario, Diagnostics> {
     sized(model, settings, ClientSizes::Each(SIZES.to_vec()))
 }
 
 #[track_caller]
-fn refused(result: Result<Read, Report>, words: &str) {
+fn refused(result: Result<ValidScenario, Diagnostics>, words: &str) {
     let report = result.unwrap_err().render(Color::Plain);
     assert!(report.contains(words), "{report}");
 }

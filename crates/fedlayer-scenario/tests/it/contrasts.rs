@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fedlayer_core::{Contrast, Effect};
-use fedlayer_scenario::{Scenario, said, schema};
+use fedlayer_scenario::{Scenario, read_without_data, schema};
 use serde_json::{Map, Value, json};
 
 /// A scenario that gives no more than it must.
@@ -37,7 +37,7 @@ const WITHOUT_EFFECT: [&str; 9] = [
 
 fn scenario(value: &Value) -> Scenario {
     let text = toml_of(value);
-    let said = said("scenario.toml", &text, &[]);
+    let said = read_without_data("scenario.toml", &text, &[]);
     said.map_err(|report| format!("{report}\n{text}")).unwrap()
 }
 

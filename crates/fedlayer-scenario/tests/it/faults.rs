@@ -1,6 +1,6 @@
 //! One fault, one message: no second one that only follows from the first. Two faults, two messages.
 
-use fedlayer_scenario::{Color, Report};
+use fedlayer_scenario::{Color, Diagnostics};
 
 use crate::base::read_text;
 
@@ -274,7 +274,7 @@ fn replaced(text: &str, fault: &Fault) -> String {
     text.replacen(from, to, 1)
 }
 
-fn refused(about: &str, text: &str) -> Report {
+fn refused(about: &str, text: &str) -> Diagnostics {
     match read_text(text) {
         Ok(_) => panic!("{about}: it was taken"),
         Err(report) => report,
@@ -282,7 +282,7 @@ fn refused(about: &str, text: &str) -> Report {
 }
 
 /// What a report says beside these messages, or lacks of them, or shows a terminal that it would obey.
-fn wrong(report: &Report, about: &str, titles: &[&str]) -> Option<String> {
+fn wrong(report: &Diagnostics, about: &str, titles: &[&str]) -> Option<String> {
     let text = report.render(Color::Plain);
     let all = titles.iter().all(|title| text.contains(&format!("error: {title}")));
     let shown = |c: char| c == '\n' || fedlayer_core::is_printable(c);
@@ -292,7 +292,7 @@ fn wrong(report: &Report, about: &str, titles: &[&str]) -> Option<String> {
 
 /// Ends the test where a report says anything but these messages.
 #[track_caller]
-fn says(report: &Report, about: &str, titles: &[&str]) {
+fn says(report: &Diagnostics, about: &str, titles: &[&str]) {
     if let Some(wrong) = wrong(report, about, titles) {
         panic!("{wrong}");
     }

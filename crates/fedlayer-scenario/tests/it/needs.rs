@@ -4,7 +4,7 @@ use fedlayer_core::{
     DataFacts, Layout,
     spec::{DataSpec, Loss},
 };
-use fedlayer_scenario::{DataFault, FileFault, Outside, read};
+use fedlayer_scenario::{DataFault, Environment, FileFault, read};
 
 use crate::base::{data, read_text};
 
@@ -147,16 +147,16 @@ fn the_rounds_that_are_kept_decide_whether_a_subspace_has_states() {
 #[test]
 fn units_of_a_module_are_not_known() {
     struct Modules;
-    impl Outside for Modules {
-        fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+    impl Environment for Modules {
+        fn data_facts(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
             data(spec, clients)
         }
 
-        fn module(&self, _: &str) -> Result<Layout, FileFault> {
+        fn module_layout(&self, _: &str) -> Result<Layout, FileFault> {
             Ok(Layout::new([("fc.weight".to_owned(), vec![10, 64])]).unwrap())
         }
 
-        fn try_module(&self, _: &str, _: &DataFacts, _: Loss, _: bool) -> Result<(), String> {
+        fn try_module(&self, _: &str, _: &DataFacts, _: Loss, _: bool) -> Result<(), FileFault> {
             Ok(())
         }
     }
@@ -170,12 +170,12 @@ fn units_of_a_module_are_not_known() {
 #[test]
 fn an_initial_model_is_what_values_lack() {
     struct Values;
-    impl Outside for Values {
-        fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
+    impl Environment for Values {
+        fn data_facts(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
             data(spec, clients)
         }
 
-        fn values(&self, _: &str, _: &Layout) -> Result<(), FileFault> {
+        fn check_values(&self, _: &str, _: &Layout) -> Result<(), FileFault> {
             Ok(())
         }
     }

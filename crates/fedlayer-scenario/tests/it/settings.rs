@@ -129,13 +129,13 @@ fn what_a_text_says_is_known_without_its_data() {
                 local = { epochs = 1, batch = 4, optimizer = { sgd = { lr = 0.1 } } }\n\
                 strategy = [{ name = \"all\", average = \"all\" }]";
     let settings: [Setting; 1] = ["local.optimizer.sgd.lr=0.5".parse().unwrap()];
-    let said = fedlayer_scenario::said("run.toml", text, &settings).unwrap();
+    let said = fedlayer_scenario::read_without_data("run.toml", text, &settings).unwrap();
     assert_eq!((said.rounds, said.seeds), (2, vec![1]));
     let lr = |optimizer: &Optimizer| match optimizer {
         Optimizer::Sgd(sgd) => sgd.lr,
         Optimizer::Adam(adam) => adam.lr,
     };
     assert_eq!(lr(&said.local.optimizer), 0.5);
-    let wrong = fedlayer_scenario::said("run.toml", "rounds = 0", &[]).unwrap_err();
+    let wrong = fedlayer_scenario::read_without_data("run.toml", "rounds = 0", &[]).unwrap_err();
     assert!(wrong.to_string().contains("run.toml:1"), "{wrong}");
 }

@@ -10,8 +10,8 @@ use fedlayer_data::Download;
 use super::{FetchError, file_names};
 use crate::{
     files::{self, FileError, PartFile},
-    list,
     screen::Screen,
+    set_files,
 };
 
 /// The files of a download in a folder.
@@ -54,7 +54,7 @@ fn find_unpacked(
     let folders = [folder.join(set), folder.to_owned()];
     let mut loose = UnverifiedFiles { files: Vec::new(), missing: Vec::new() };
     for name in names {
-        match folders.iter().find_map(|folder| list::either_form(folder, name)) {
+        match folders.iter().find_map(|folder| set_files::either_form(folder, name)) {
             Some(path) => loose.files.push(path),
             None => loose.missing.push(name),
         }

@@ -25,9 +25,9 @@ use crate::{
     exit::Failure,
     files::{self, PartFile},
     folders::{Folder, FolderOrigin, Folders},
-    list,
+    process::signals,
     screen::Screen,
-    signals,
+    set_files,
 };
 
 /// Runs `fedlayer data fetch`.
@@ -38,7 +38,7 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
     };
     let into = match &args.to {
         Some(folder) => folder.clone(),
-        None => match list::whole(&folders, set) {
+        None => match set_files::whole(&folders, set) {
             // A set of the system is not fetched again; a set in a user's folder is verified.
             Some(folder) if folder.origin == FolderOrigin::System => {
                 screen.talk(&format!("`{}` is already in `{}`", set.name, folder.path.display()));
@@ -135,7 +135,10 @@ impl FetchJob {
             Unpack::AsItIs if files::length_if_any(&path).is_some() => {
                 verify::existing(&path, download).map(|()| true)
             }
-            _ => Ok(file_names(download).all(|name| list::either_form(&self.into, name).is_some())),
+            _ => {
+                let has = |name| set_files::either_form(&self.into, name).is_some();
+                Ok(file_names(download).all(has))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::hammer;
 use crate::{
     args::Cli,
-    perform,
+    commands::perform,
     screen::Screen,
     values::ValuesSource,
     verify::{self, Depth},
@@ -102,7 +102,7 @@ fn a_hostile_file_of_values_is_refused_or_read_whole() {
     hammer(&good, |_, bytes| {
         fs::write(&file, bytes).unwrap();
         if let Ok(values) = ValuesSource::File(file.clone()).read(&layout) {
-            assert_eq!(values.params.values().len(), layout.parameters());
+            assert_eq!(values.params.values().len(), layout.value_count());
             assert!(values.params.values().iter().all(|value| value.is_finite()));
         }
     });

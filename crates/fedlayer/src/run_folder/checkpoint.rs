@@ -417,7 +417,7 @@ fn read_client(
         None => None,
         Some((steps, slots)) => {
             let slot = |slot: usize| -> Result<Vec<f32>, CheckpointError> {
-                let mut values = Vec::with_capacity(layout.parameters());
+                let mut values = Vec::with_capacity(layout.value_count());
                 for spec in layout.tensors() {
                     values.extend(read_tensor(file, &slot_name(id, slot, spec), &spec.shape)?);
                 }

@@ -6,7 +6,7 @@ use fedlayer_core::{
     Federation, Plan,
     spec::{CheckpointSpec, Keep},
 };
-use fedlayer_runtime::{Committed, Journal};
+use fedlayer_runtime::{CommittedRound, Journal, JournalError};
 
 use super::{
     checkpoint::{Checkpoint, CommittedRecords, PlanHash, RecordHashes},
@@ -66,7 +66,7 @@ impl FileJournal {
         })
     }
 
-    fn write(&mut self, committed: &Committed<'_>) -> Result<(), Failure> {
+    fn write(&mut self, committed: &CommittedRound<'_>) -> Result<(), Failure> {
         self.check()?;
         let round = committed.record.round;
         let (record, barriers) = (json_lines([committed.record])?, json_lines(committed.barriers)?);
@@ -155,14 +155,18 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
-        self.write(committed).map_err(|failure| failure.to_string())
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), JournalError> {
+        self.write(committed).map_err(JournalError::new)
     }
 
-    fn keep(&mut self, committed: u32, federation: &Arc<Federation>) -> Result<(), String> {
+    fn persist(
+        &mut self,
+        committed: u32,
+        federation: &Arc<Federation>,
+    ) -> Result<(), JournalError> {
         if committed == 0 || self.plan.is_due(self.plan.checkpoints.every, committed) {
             return Ok(());
         }
-        self.checkpoint(committed, federation).map_err(|failure| failure.to_string())
+        self.checkpoint(committed, federation).map_err(JournalError::new)
     }
 }

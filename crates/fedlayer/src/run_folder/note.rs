@@ -132,7 +132,7 @@ impl Provenance {
 /// # Errors
 /// The report on a text that is not a scenario.
 pub(crate) fn says(text: &str) -> Result<Value, String> {
-    let said = fedlayer_scenario::said("scenario.toml", text, &[])
+    let said = fedlayer_scenario::read_without_data("scenario.toml", text, &[])
         .map_err(|report| report.render(fedlayer_scenario::Color::Plain))?;
     let mut said = serde_json::to_value(said).map_err(|error| error.to_string())?;
     if let Some(keys) = said.as_object_mut() {

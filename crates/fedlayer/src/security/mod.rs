@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fedlayer_runtime::remote::{Security, Tls, Token};
+use fedlayer_runtime::remote::{BearerToken, Security, Tls};
 
 use time::OffsetDateTime;
 
@@ -110,7 +110,7 @@ pub(crate) fn read(
     };
     let token = match text {
         None => None,
-        Some(text) => Some(Token::new(&text).ok_or_else(|| {
+        Some(text) => Some(BearerToken::new(&text).ok_or_else(|| {
             Failure::Security(format!(
                 "{place} holds no token: at least 16 printable characters without blanks are needed\nhint: `fedlayer certs FOLDER` makes one"
             ))
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn only_loopback_does_without_tls_and_token() {
         let bare = Security::default();
-        let token = Security { token: Token::new("0123456789abcdef"), ..Security::default() };
+        let token = Security { token: BearerToken::new("0123456789abcdef"), ..Security::default() };
         for listen in ["127.0.0.1:0", "[::1]:0", "127.9.9.9:1", "[::ffff:127.0.0.1]:0"] {
             let listen = Address::to_listen(listen).unwrap();
             assert!(allowed(&listen, &bare, false).unwrap().1.is_none(), "{listen}");

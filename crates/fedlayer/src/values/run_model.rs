@@ -36,7 +36,7 @@ impl ModelAddress {
             return Err(wrong(CheckpointError::Plan));
         }
         let ownership = file.ownership(layout).unwrap_or(self.ownership);
-        let owned = Arc::new(layout.owned_by(ownership));
+        let owned = Arc::new(layout.with_ownership(ownership));
         let federation = file.federation(&owned).map_err(wrong)?;
         let last = self.last.map(|round| format!("`{}`: the last round is {round}", self.text));
         let mut notes: Vec<String> = last.into_iter().collect();
@@ -96,7 +96,7 @@ pub(super) fn check_shared(
         Err(CheckpointError::Foreign) => return check_wordless(&name, tensors),
         Err(reason) => return Err(ValuesError::Checkpoint { file: name, reason }),
     };
-    let owned = Arc::new(layout.owned_by(file.ownership(layout).unwrap_or_default()));
+    let owned = Arc::new(layout.with_ownership(file.ownership(layout).unwrap_or_default()));
     let wrong = |reason| ValuesError::Checkpoint { file: name.clone(), reason };
     let federation = file.federation(&owned).map_err(wrong)?;
     let example =

@@ -44,7 +44,7 @@ impl<'f> StateDict<'f> {
         let naming = TensorNames::new(&names, layout);
         let mut changes = Changes::default();
         let mut faults = TensorMismatches::default();
-        let mut values = Vec::with_capacity(layout.parameters());
+        let mut values = Vec::with_capacity(layout.value_count());
         for spec in layout.tensors() {
             match naming.known.get(&spec.name).map(|name| &self.tensors[name]) {
                 Some(tensor) => match self.numbers(spec, tensor)? {

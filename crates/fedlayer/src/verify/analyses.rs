@@ -25,7 +25,7 @@ pub(super) fn check(run: &Path, note: &RunNote, found: &mut Findings) {
         let there = results.names();
         for name in there.union(&listed) {
             let cure = if wanted.contains(name) { Cure::Resume } else { Cure::Nothing };
-            let is_unfinished = !listed.contains(name) && !files::exists(&results.question(name));
+            let is_unfinished = !listed.contains(name) && !files::exists(&results.manifest(name));
             if is_unfinished && note.state != RunState::Finished {
                 continue;
             }
@@ -39,7 +39,7 @@ pub(super) fn check(run: &Path, note: &RunNote, found: &mut Findings) {
 /// Returns the names of the analyses that the scenario asks for.
 fn wanted(run: &Path) -> BTreeSet<String> {
     let text = files::read_text(&run.join(SCENARIO)).unwrap_or_default();
-    let said = fedlayer_scenario::said(SCENARIO, &text, &[]).ok();
+    let said = fedlayer_scenario::read_without_data(SCENARIO, &text, &[]).ok();
     let specs = said.iter().flat_map(|scenario| &scenario.analysis);
     specs.map(crate::analyses::file_name).collect()
 }

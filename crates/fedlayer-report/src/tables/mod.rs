@@ -1,0 +1,18 @@
+//! Tables for the terminal.
+//!
+//! * `text_table`: aligned columns under a heading.
+//! * `comparison`: strategies side by side.
+//! * `sweep`: the variants of a sweep side by side.
+//! * `setup_differences`: the lines below a comparison of runs with different set-ups.
+//! * `refused_clients`: the lines below a table about clients that were not averaged.
+
+mod comparison;
+mod refused_clients;
+mod setup_differences;
+mod sweep;
+pub(crate) mod text_table;
+
+pub use comparison::comparison_table;
+pub use setup_differences::{DifferingRun, setup_differences};
+pub use sweep::sweep_table;
+pub use text_table::{ColumnAlign, text_table};
