@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_is_valid_from_an_hour_ago_on() {
+    fn a_certificate_is_valid_from_an_hour_ago() {
         let Validity { from, until } = Validity::of_days(365);
         assert_eq!(until - from, Duration::days(365) + Duration::HOUR);
         assert!(from < OffsetDateTime::now_utc());

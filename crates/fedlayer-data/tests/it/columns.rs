@@ -107,7 +107,7 @@ fn renamed_missing_and_further_columns_are_refused_with_both_lists() {
 }
 
 #[test]
-fn of_many_columns_a_message_lists_the_first() {
+fn a_message_about_many_columns_lists_the_first_ones() {
     let names = |count: usize| (0..count).map(|at| format!("p{at},")).collect::<String>();
     let train = format!("{}y\n{}0\n", names(20), "1,".repeat(20));
     let test = format!("{}y\n{}0\n", names(19), "1,".repeat(19));

@@ -177,7 +177,7 @@ impl Read for Broken {
 }
 
 #[test]
-fn a_disk_that_fails_is_said_to() {
+fn a_failing_disk_is_reported() {
     let error = FileReader::new("a", Broken).unwrap_err();
     assert_eq!(error.to_string(), "`a`, byte 0: found `the disk is gone`; expected readable data");
     let mut source = FileReader::new("a", (&b"abc"[..]).chain(Broken)).unwrap();

@@ -64,14 +64,14 @@ fn the_first_classes_are_kept_whole_and_no_other() {
 }
 
 #[test]
-fn to_keep_all_classes_is_to_keep_the_set() {
+fn keeping_all_classes_keeps_the_set() {
     let (all, same) = (of(&digits(Partition::Iid)), of(&kept(10)));
     assert_eq!(all.fingerprint(), same.fingerprint());
     assert_ne!(all.fingerprint(), of(&kept(9)).fingerprint());
 }
 
 #[test]
-fn classes_are_counted_by_what_is_kept() {
+fn kept_classes_are_counted() {
     let spec = DataSpec { partition: Partition::Classes(3), ..kept(2) };
     let error = library().check(&spec, 6).unwrap_err();
     assert_eq!(error.to_string(), "a client cannot have 3 classes; the data set has 2");
@@ -193,7 +193,7 @@ fn the_noise_is_that_of_its_seed_and_leaves_every_test_label() {
 const COUNTS: [(usize, usize); 3] = [(129, 116), (467, 422), (1151, 1021)];
 
 #[test]
-fn what_is_noisy_stays_so_with_the_same_label() {
+fn a_label_that_is_noisy_at_one_share_is_so_at_every_larger_one() {
     let clean = pool_of(&of(&noisy(0.0))).labels.clone();
     let mut before = clean.clone();
     for share in [0.05, 0.1, 0.3, 0.8, 1.0] {

@@ -80,7 +80,7 @@ fn a_key_without_effect_is_refused() {
 }
 
 #[test]
-fn more_examples_than_there_are() {
+fn more_examples_than_there_are_cannot_be_taken() {
     let train = |set, count| DataSpec { train: Some(count), ..DataSpec::new(set) };
     let table = [
         (train(DataSet::Digits, 1798), "data.train", 1798, 1797),

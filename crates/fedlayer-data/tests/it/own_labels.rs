@@ -119,7 +119,7 @@ fn targets_of_a_regression_are_refused_with_a_word_about_it() {
     let prices: Vec<&str> = prices.iter().map(String::as_str).collect();
     refused(
         &prices,
-        "`a.csv` has 600 different labels in 600 examples; these are no classes",
+        "`a.csv` has 600 different labels in 600 examples; these are not classes",
         "not regressions",
     );
     let floats = npy(1, "<f8", &[2], &[0.25_f64, 1.5].map(f64::to_le_bytes).concat());

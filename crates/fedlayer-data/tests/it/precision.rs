@@ -169,7 +169,7 @@ fn numbers_that_a_key_makes_too_large_are_refused() {
             (
                 key,
                 format!(
-                    "`{key}` makes numbers of `t.csv` that are beyond the range of 32-bit floats"
+                    "`{key}` scales numbers of `t.csv` beyond the range of 32-bit floats"
                 )
             )
         );

@@ -59,7 +59,7 @@ fn a_file_that_unpacks_to_more_than_the_memory_ended_the_program() {
 
 /// The text of a table may fit into memory when its numbers do not.
 #[test]
-fn what_is_made_of_a_file_needs_room_too() {
+fn the_examples_of_a_file_need_memory_too() {
     for (name, bytes, spec) in bombs() {
         let stored = MemoryFiles::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
         let library = Library::new(Box::new(Small(stored, 3 << 20)));

@@ -77,7 +77,7 @@ fn redundant_features_are_combinations_of_the_informative_ones_and_others_are_no
 }
 
 #[test]
-fn noise_is_standard_normal_and_tells_nothing() {
+fn noise_features_are_standard_normal_and_independent_of_the_class() {
     let pool = pool(Synthetic { examples: Some(20_000), ..Synthetic::default() }, 2);
     let count = pool.len() as f64;
     let labels: Vec<f64> = pool.labels.iter().map(|&label| label.into()).collect();

@@ -108,7 +108,7 @@ fn said(play: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_speaker_has_all_that_stands_below_the_name() {
+fn a_speaker_has_all_text_below_the_name() {
     let play = "A:\nOne\nTwo:\n\nB:\nThree\n\nA:\nFour\n\nno name\n";
     // `Two:` does not follow an empty line; `no name` is not a name.
     let expected = ["A:\nOne\nTwo:\n\nA:\nFour\n\nno name\n", "B:\nThree\n\n"];

@@ -23,13 +23,13 @@ fn said(text: &str, position: &str, help: &str) {
 }
 
 #[test]
-fn a_line_that_is_no_example_was_said_to_be_corrected_and_no_more() {
+fn the_advice_about_a_line_that_is_not_an_example_was_only_to_correct_it() {
     said("x,z,label\n1,2,0\n# half\n3,4,1\n", "line 3", "comments are not read: delete the line");
-    said("x,z,label\n1,2,0\n   \n3,4,1\n", "line 3", "white space alone: delete it");
+    said("x,z,label\n1,2,0\n   \n3,4,1\n", "line 3", "only white space: delete it");
     said("x,z,label\n1,2,0\n3,4,1,\n", "line 3", "ends with a separator");
     said("x,z,label\n1,2,0\n3,4,1,5\n", "line 3", "into double quotes");
     said("x,z,label\n1,2,0\n3,4\n", "line 3", "fill in the missing values");
-    said("x,z,label\n1,2,0\nend of data\n", "line 3", "no line of the table: delete it");
+    said("x,z,label\n1,2,0\nend of data\n", "line 3", "not part of the table: delete it");
     said("# made by hand\nx,z,label\n1,2,0\n", "line 1", "comments are not read");
     said("x,z,label,\n1,2,0,\n3,4,1,\n", "line 1", "separator at the end of the lines");
 }
@@ -96,7 +96,7 @@ fn a_number_of_more_digits_than_64_bits_hold_lost_the_last_ones() {
     let table = |x: &str| format!("x,label\n{x},0\n3,1\n");
     let (message, help) = fault(&table("1700000000000000007"), files("a.csv"));
     assert!(message.contains("found `1700000000000000007`; expected a whole number that a 64-bit"));
-    assert!(help.contains("an identifier is no feature"), "{help}");
+    assert!(help.contains("an identifier is not a feature"), "{help}");
     let stored = |x| MemoryFiles::of([("a.csv", table(x).into())]);
     for good in ["1700000000000000000", "9007199254740992", "1.7e18", "1e30"] {
         stored(good).facts(&spec(files("a.csv"))).unwrap();
@@ -111,7 +111,7 @@ fn columns_between_blanks_were_taken_for_one_name() {
 
 /// The advice about every fault of a user's own file says more than that it is to be corrected.
 #[test]
-fn files_without_examples_were_said_to_be_corrected() {
+fn the_advice_about_files_without_examples_was_only_to_correct_them() {
     said("", "line 1", "one a line");
     said("x,label\n", "line 1", "one a line");
 }

@@ -241,7 +241,7 @@ fn a_part_of_another_file_is_found_by_the_hash_and_given_up() {
 }
 
 #[test]
-fn another_content_keeps_nothing_and_says_both_hashes() {
+fn a_download_with_other_contents_is_deleted_and_both_hashes_are_named() {
     let place = SetFolder::text();
     let other = BODY.to_ascii_uppercase();
     let server = Server::new(vec![whole(&other, other.len())]);
@@ -254,7 +254,7 @@ fn another_content_keeps_nothing_and_says_both_hashes() {
 }
 
 #[test]
-fn another_length_keeps_nothing() {
+fn a_download_of_another_length_is_deleted() {
     let longer = [BODY, b"!"].concat();
     // One server announces the length, the other does not.
     for answered in [whole(&longer, longer.len()), answer("200 OK", &longer)] {
@@ -289,7 +289,7 @@ fn a_server_that_is_down_for_a_moment_is_asked_again() {
 }
 
 #[test]
-fn nobody_at_the_address_is_said_without_its_secrets() {
+fn an_address_without_a_server_is_named_without_its_secrets() {
     let place = SetFolder::text();
     // The port is free again: nobody listens there.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -300,7 +300,7 @@ fn nobody_at_the_address_is_said_without_its_secrets() {
 }
 
 #[test]
-fn a_file_that_is_there_with_another_content_is_left_alone() {
+fn an_existing_file_with_other_contents_is_not_changed() {
     let place = SetFolder::text();
     place.put("sonnets/text.txt", b"my own");
     let server = Server::new(vec![]);
@@ -398,7 +398,7 @@ fn what_is_no_archive_is_refused() {
 }
 
 #[test]
-fn a_folder_gives_the_published_file_or_what_it_comes_to() {
+fn a_folder_gives_the_published_file_or_the_files_in_it() {
     let place = SetFolder::text();
     place.put("mine/text.txt", BODY);
     place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap();

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_changed_changed_places_are_missing_or_too_many_are_named() {
+    fn changed_swapped_missing_and_extra_lines_are_named() {
         assert_eq!(LineChecks::of(TEXT).count(), 3);
         assert!(wrong(TEXT).is_empty());
         assert_eq!(wrong(b"one\ntwq\nthree\n"), [2]);

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_the_files_is_found_without_checksums() {
+    fn an_impossible_line_is_found_without_checksums() {
         let rounds = b"{\"round\":1}\n{\"round\":2}\n";
         assert_eq!(by_form(RecordFile::Rounds, rounds), None);
         assert_eq!(by_form(RecordFile::Rounds, b"{\"round\":2}\n{\"round\":1}\n"), Some(1));

@@ -137,7 +137,7 @@ fn checkpoint(strategy: &str) -> PathBuf {
 }
 
 #[test]
-fn the_checkpoint_of_a_strategy_that_leaves_layers_with_clients_is_no_one_model() {
+fn the_checkpoint_of_a_strategy_that_leaves_layers_with_clients_is_not_a_single_model() {
     let (said, help) = refused(checkpoint("one-layer-rotating"), &net());
     let (said, help) = (said.replace(&folder(), "FOLDER"), help.replace(&folder(), "FOLDER"));
     insta::assert_snapshot!("unshared", format!("{said}\n{help}"));
@@ -181,7 +181,7 @@ fn a_file_of_the_very_name_of_an_address_comes_first() {
 }
 
 #[test]
-fn a_checkpoint_that_lost_its_words_or_changed_is_refused() {
+fn a_checkpoint_without_its_metadata_or_with_changes_is_refused() {
     let bytes = fs::read(checkpoint("one-layer-rotating")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let bare = safetensors::serialize(tensors.tensors(), None).unwrap();
