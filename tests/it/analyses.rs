@@ -230,5 +230,5 @@ fn wrong_input_is_named() {
     said("run --set twin=3", 3, &["twin", "did you mean `twins`"]);
     said("run --set sets=[{named=[\"fc9\"]}]", 3, &["`fc9` matches no layer"]);
     fs::remove_dir_all(place.path("run/all/seed-1/checkpoints")).unwrap();
-    said("run", 6, &["round-0000003.safetensors` is not there any more"]);
+    said("run", 6, &["round-0000003.safetensors` is gone"]);
 }

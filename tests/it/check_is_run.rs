@@ -125,7 +125,7 @@ const EDITS: &[Edit] = &[
     ("a file of data", "\"digits\"", "{ files = { train = \"no.csv\" } }", 4, &["no.csv"]),
     ("a file of labels", "\"digits\"", "{ files = { train = \"a.npy\" } }", 3, &[]),
     ("a set that is not there", "\"digits\"", "\"mnist\"", 4, &["fedlayer data fetch mnist"]),
-    ("a partition", "{ dirichlet = 0.3 }", "\"natural\"", 3, &["whose its examples are"]),
+    ("a partition", "{ dirichlet = 0.3 }", "\"natural\"", 3, &["have no natural owners"]),
     ("clients without examples", "count = 6", "count = 6000", 3, &["cannot share a pool"]),
     ("a network of images", "mlp = [16]", "resnet-20 = {}", 3, &["error: "]),
     (

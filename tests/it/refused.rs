@@ -100,7 +100,7 @@ fn inputs_that_nobody_scaled_are_shown_by_check_and_warned_of_by_run() {
     let check = place.fedlayer("check scenario.toml").ok().stdout;
     assert!(check.contains("inputs, as the model sees them (a number x of the set: x)"), "{check}");
     assert!(check.contains("warning: training inputs are from 0 to 255"), "{check}");
-    assert!(check.contains("warning: test inputs are scaled in another way"), "{check}");
+    assert!(check.contains("warning: test inputs are scaled differently"), "{check}");
     let json = place.fedlayer("check scenario.toml --json").ok().stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["inputs"]["train"]["max"], 255.0);
