@@ -223,6 +223,16 @@ impl Pair {
         };
         [with(self.one.as_ref()), with(Some(&self.other))]
     }
+
+    /// Adds the keys that a table of the base has to both values.
+    fn complete(&mut self, own: &Map<String, Value>) {
+        for value in self.one.iter_mut().chain([&mut self.other]) {
+            let Value::Object(table) = value else { continue };
+            for (key, value) in own {
+                table.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
 }
 
 /// Every pair of every key of the schema.
@@ -237,14 +247,7 @@ fn all() -> Vec<Pair> {
         let before = pairs.len();
         schema.pairs(node, std::slice::from_ref(key), &mut pairs);
         if let Value::Object(own) = &base()[key] {
-            for pair in &mut pairs[before..] {
-                for value in pair.one.iter_mut().chain([&mut pair.other]) {
-                    let Value::Object(table) = value else { continue };
-                    for (key, value) in own {
-                        table.entry(key.clone()).or_insert_with(|| value.clone());
-                    }
-                }
-            }
+            pairs[before..].iter_mut().for_each(|pair| pair.complete(own));
         }
     }
     pairs
