@@ -87,7 +87,7 @@ fn sweep(model: &str, shape: &[usize], device: Device, count: usize, seed: u64) 
     let data = noise(shape, count, seed);
     let plan = plan(model, &data);
     let make = || TorchTrainer::new(&plan, data.clone(), device).unwrap();
-    let (mut shared, mut plain) = (make(), make().plainly());
+    let (mut shared, mut plain) = (make(), make().without_sharing());
     let probes = probes([1, 2].map(|seed| Arc::new(shared.initial(Seed::new(seed)).unwrap())));
     let mut cost = Cost::default();
     let mut found: [Vec<Evaluation>; 2] = Default::default();

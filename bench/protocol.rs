@@ -24,12 +24,13 @@ use fedlayer_core::{
     },
 };
 use fedlayer_runtime::{
-    Committed, Journal, Link, Reply, Task, TrainerFactory, Work, WorkerPool,
+    CommittedRound, Journal, JournalError, Link, LocalPool, Reply, TrainerFactory, Work,
+    WorkerTask,
     remote::{
-        Briefing, Capacity, Digest, End, Hub, Identity, Listening, Metrics, Post, Prepared,
-        Security, limits, serve, work,
+        BoundPort, ConnectionLimits, Digest, Hub, Metrics, PreparedScenario, RunEnd, RunIdentity,
+        RunOffer, Security, WorkerConfig, limits, run_worker, serve,
     },
-    run, shutdown,
+    run_plan, shutdown,
 };
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_stream::{Stream, StreamExt, iter};
@@ -93,7 +94,7 @@ fn stream(runtime: &Runtime) {
 fn small(runtime: &Runtime) {
     const JOBS: usize = 200;
     let place = runtime.block_on(Place::open(SMALL));
-    let pool = Arc::new(WorkerPool::start(1, Arc::new(Echo::of(SMALL))).unwrap());
+    let pool = Arc::new(LocalPool::start(1, Arc::new(Echo::of(SMALL))).unwrap());
     let plan = place.plan.clone();
     let mut turn = 0.0;
     let measured = ratio::compare(
@@ -127,14 +128,14 @@ fn memory(runtime: &Runtime) {
             .env(ONLY_WORKERS, &place.address)
             .spawn()
             .unwrap();
-        place.hub.wait_for(WORKERS).await;
+        place.hub.wait_for_workers(WORKERS).await;
         let sizes = Arc::new(Mutex::new(Vec::new()));
         let journal = Sizes { workers: workers.id(), sizes: sizes.clone() };
         let (_stopper, word) = shutdown();
-        run(place.plan.clone(), |_| 1, place.hub.clone(), journal, None, word).await.unwrap();
+        run_plan(place.plan.clone(), |_| 1, place.hub.clone(), journal, None, word).await.unwrap();
         let counts = place.metrics.text();
         assert!(!counts.contains("refusals_total{"), "{counts}");
-        place.hub.farewell(End::Finished).await;
+        place.hub.farewell(RunEnd::Finished).await;
         assert!(workers.wait().unwrap().success());
         Arc::try_unwrap(sizes).unwrap().into_inner().unwrap()
     });
@@ -155,21 +156,21 @@ struct Place {
 }
 
 const DIGEST: Digest = Digest([0; 32]);
-const IDENTITY: Identity = Identity { layout: DIGEST, plans: DIGEST, data: DIGEST };
+const IDENTITY: RunIdentity = RunIdentity { layout: DIGEST, plans: DIGEST, data: DIGEST };
 
 impl Place {
     /// With one worker in this process.
     async fn open(parameters: usize) -> Self {
         let place = Self::coordinator(parameters, 1).await;
         attend(&place.address, &place.plan, 1);
-        place.hub.wait_for(1).await;
+        place.hub.wait_for_workers(1).await;
         place
     }
 
     /// Without workers.
     async fn coordinator(parameters: usize, clients: u32) -> Self {
         let plan = plan(parameters, clients);
-        let briefing = Briefing {
+        let briefing = RunOffer {
             name: "bench".into(),
             scenario: String::new(),
             plans: vec![plan.clone()],
@@ -180,9 +181,14 @@ impl Place {
         };
         let metrics = Arc::new(Metrics::new());
         let hub = Arc::new(Hub::new(briefing, limits::GRACE, metrics.clone(), |_| {}).unwrap());
-        let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listening = BoundPort::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listening.address().unwrap().to_string();
-        tokio::spawn(serve(listening, hub.clone(), Security::default(), Capacity::within(4096)));
+        tokio::spawn(serve(
+            listening,
+            hub.clone(),
+            Security::default(),
+            ConnectionLimits::within(4096),
+        ));
         Self { hub, plan, metrics, address }
     }
 
@@ -199,7 +205,7 @@ impl Place {
 /// Workers of this process for a coordinator, until it says that it is over.
 fn attend(address: &str, plan: &Arc<Plan>, workers: usize) -> Vec<JoinHandle<()>> {
     let one = |number: usize| {
-        let post = Post {
+        let post = WorkerConfig {
             coordinator: address.to_owned(),
             security: Security::default(),
             name: number.to_string(),
@@ -211,12 +217,12 @@ fn attend(address: &str, plan: &Arc<Plan>, workers: usize) -> Vec<JoinHandle<()>
         };
         let plan = plan.clone();
         let prepare = move |_: &str, _: &str| {
-            let factory = Arc::new(Echo::of(plan.layout.parameters()));
-            Ok(Prepared { plans: vec![plan.clone()], identity: IDENTITY, factory })
+            let factory = Arc::new(Echo::of(plan.layout.value_count()));
+            Ok(PreparedScenario { plans: vec![plan.clone()], identity: IDENTITY, factory })
         };
         tokio::spawn(async move {
             let (_stopper, word) = shutdown();
-            work(&post, Arc::new(prepare), word, |_| {}).await.unwrap();
+            run_worker(&post, Arc::new(prepare), word, |_| {}).await.unwrap();
         })
     };
     (0..workers).map(one).collect()
@@ -230,16 +236,16 @@ async fn join_all(workers: Vec<JoinHandle<()>>) {
 
 /// All ones but one, so that every page of it is there.
 fn model(plan: &Plan, value: f32) -> Params {
-    let mut values = vec![1.0; plan.layout.parameters()];
+    let mut values = vec![1.0; plan.layout.value_count()];
     values[1] = value;
     Params::new(plan.layout.clone(), values).unwrap()
 }
 
-fn job(plan: &Arc<Plan>, model: Params) -> Task {
+fn job(plan: &Arc<Plan>, model: Params) -> WorkerTask {
     let params = Arc::new(model);
     let (client, seed) = (ClientId(0), Seed::new(1));
     let job = TrainJob { client, round: 1, params, optimizer: None, seed };
-    Task { plan: plan.clone(), work: Work::Train(vec![job]) }
+    WorkerTask { plan: plan.clone(), work: Work::Train(vec![job]) }
 }
 
 fn plan(parameters: usize, clients: u32) -> Arc<Plan> {
@@ -290,7 +296,7 @@ impl Echo {
 }
 
 impl TrainerFactory for Echo {
-    fn trainer(&self, _: &Plan) -> Result<Box<dyn Trainer>, String> {
+    fn trainer(&self, _: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
         Ok(Box::new(self.clone()))
     }
 }
@@ -335,12 +341,12 @@ struct Sizes {
 }
 
 impl Journal for Sizes {
-    fn commit(&mut self, _: &Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), JournalError> {
         let size = |process: String| {
             let text = std::fs::read_to_string(format!("/proc/{process}/statm"));
-            let text = text.map_err(|error| error.to_string())?;
+            let text = text.map_err(JournalError::new)?;
             let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
-            pages.map(|pages| 4096e-6 * pages).ok_or_else(|| "no size".to_owned())
+            pages.map(|pages| 4096e-6 * pages).ok_or_else(|| JournalError::new("no size"))
         };
         let both = (size("self".to_owned())?, size(self.workers.to_string())?);
         self.sizes.lock().unwrap().push(both);

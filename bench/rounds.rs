@@ -11,11 +11,13 @@ mod ratio;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, FederatedData, Plan, Trainer,
+    ClientId, FederatedData, Plan, Trainer, TrainerError,
     spec::{DataSpec, Optimizer},
 };
-use fedlayer_data::{EmptyShelf, Library};
-use fedlayer_runtime::{Committed, Journal, TrainerFactory, WorkerPool, run, shutdown};
+use fedlayer_data::{Library, NoFiles};
+use fedlayer_runtime::{
+    CommittedRound, Journal, JournalError, LocalPool, TrainerFactory, run_plan, shutdown,
+};
 use fedlayer_torch::{Device, TorchTrainer};
 use tch::{
     Kind, Tensor,
@@ -79,20 +81,21 @@ fn main() {
         "rounds of training against a plain libtorch loop (one thread each, medians of 9 turns)\n"
     );
     println!("{:<22} {:>12} {:>12} {:>14}", "work", "ours ms", "plain ms", "ours ÷ plain");
-    let library = Library::new(Box::new(EmptyShelf));
+    let library = Library::new(Box::new(NoFiles));
     for work in &WORKS {
         let plan = Arc::new(work.plan(&library));
         let data = Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let factory = Arc::new(Torch { data: data.clone() });
-        let pool = Arc::new(WorkerPool::start(1, factory).unwrap());
+        let pool = Arc::new(LocalPool::start(1, factory).unwrap());
         let (_stopper, word) = shutdown();
         let measured = ratio::compare(
             9,
             || {
                 let data = data.clone();
                 let examples = move |client| data.train_examples(client);
-                let ours = run(plan.clone(), examples, pool.clone(), Nowhere, None, word.clone());
+                let ours =
+                    run_plan(plan.clone(), examples, pool.clone(), Nowhere, None, word.clone());
                 runtime.block_on(ours).unwrap();
             },
             || plain(&plan, &data),
@@ -181,9 +184,9 @@ struct Torch {
 }
 
 impl TrainerFactory for Torch {
-    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, String> {
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
         let trainer = TorchTrainer::new(plan, self.data.clone(), Device::Cpu);
-        Ok(Box::new(trainer.map_err(|error| error.to_string())?))
+        Ok(Box::new(trainer?))
     }
 }
 
@@ -191,7 +194,7 @@ impl TrainerFactory for Torch {
 struct Nowhere;
 
 impl Journal for Nowhere {
-    fn commit(&mut self, _: &Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), JournalError> {
         Ok(())
     }
 }

@@ -9,9 +9,9 @@ fn main() {
             .name(name)
             .route_name(route)
             .comment(comment)
-            .input_type(format!("crate::remote::message::{input}"))
-            .output_type(format!("crate::remote::message::{output}"))
-            .codec_path("crate::remote::codec::Bincode")
+            .input_type(format!("crate::remote::protocol::message::{input}"))
+            .output_type(format!("crate::remote::protocol::message::{output}"))
+            .codec_path("crate::remote::protocol::codec::Bincode")
     };
     let service = Service::builder()
         .name("Workers")

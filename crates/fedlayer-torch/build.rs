@@ -1,11 +1,12 @@
-//! Lets whatever links libtorch find it again at run time, from any folder.
+//! Lets every binary that links libtorch find it at run time, from any folder.
 //!
-//! torch-sys says where libtorch's libraries are (`DEP_TCH_LIBTORCH_LIB`, only to its direct dependents). That
-//! folder becomes an rpath of this package's tests, and goes on to the build script of `fedlayer` as
-//! `DEP_FEDLAYER_TORCH_LIBTORCH_LIB`, because cargo applies link arguments to the package that gives them alone.
+//! torch-sys tells its direct dependents the folder of libtorch's libraries
+//! (`DEP_TCH_LIBTORCH_LIB`). That folder becomes an rpath of this package's tests. The build script
+//! of `fedlayer` receives it as `DEP_FEDLAYER_TORCH_LIBTORCH_LIB`, because cargo applies link
+//! arguments only to the package that gives them.
 //!
-//! New dtags make it a RUNPATH, which is searched after `LD_LIBRARY_PATH`: this is how the same binary is given
-//! another libtorch 2.11, one with CUDA.
+//! New dtags make the rpath a RUNPATH, which is searched after `LD_LIBRARY_PATH`. The same binary
+//! can therefore run with another libtorch 2.11, one with CUDA.
 #![allow(
     clippy::disallowed_methods,
     reason = "a build script has no files.rs; its error names the path"

@@ -4,8 +4,8 @@
 use fedlayer_data::{
     DecodeError,
     decode::{
-        Source,
-        cifar::{Labels, PIXELS, Records, append},
+        FileReader,
+        cifar::{Labels, PIXELS, CifarRecords, append},
     },
 };
 use libfuzzer_sys::fuzz_target;
@@ -22,8 +22,8 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn records(bytes: &[u8], labels: Labels, at_most: usize) -> Result<(), DecodeError> {
-    let mut records = Records::default();
-    let mut source = Source::new("records", bytes)?;
+    let mut records = CifarRecords::default();
+    let mut source = FileReader::new("records", bytes)?;
     let read = append(&mut source, labels, COUNT, at_most, &mut records);
     assert_eq!(records.bytes.len(), records.labels.len() * PIXELS);
     assert!(records.labels.iter().all(|&label| (label as usize) < labels.classes()));

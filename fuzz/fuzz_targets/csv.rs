@@ -4,7 +4,7 @@
 use fedlayer_data::{
     DecodeError,
     decode::{
-        Source,
+        FileReader,
         csv::{Columns, table},
     },
 };
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn read(bytes: &[u8], columns: Columns<'_>) -> Result<(), DecodeError> {
-    let table = table(&mut Source::new("table", bytes)?, columns, None)?;
+    let table = table(&mut FileReader::new("table", bytes)?, columns, None)?;
     assert_eq!(table.values.len(), table.labels.len() * table.heading.features.len());
     assert!(table.values.iter().all(|value| value.is_finite()));
     if let Some(groups) = table.groups {

@@ -3,7 +3,7 @@
 
 use fedlayer_data::{
     DecodeError,
-    decode::{Source, idx},
+    decode::{FileReader, idx},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -13,8 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn images(bytes: &[u8]) -> Result<(), DecodeError> {
-    let mut source = Source::new("images", bytes)?;
-    let header = idx::Header::read(&mut source)?;
+    let mut source = FileReader::new("images", bytes)?;
+    let header = idx::ImageHeader::read(&mut source)?;
     let pixels = header.pixels(&mut source, u32::MAX)?;
     let size = u64::from(header.count) * u64::from(header.height) * u64::from(header.width);
     assert_eq!(pixels.len() as u64, size);
@@ -22,8 +22,8 @@ fn images(bytes: &[u8]) -> Result<(), DecodeError> {
 }
 
 fn labels(bytes: &[u8]) -> Result<(), DecodeError> {
-    let mut source = Source::new("labels", bytes)?;
-    let wanted = idx::Wanted { classes: 10, count: None, first: u32::MAX };
+    let mut source = FileReader::new("labels", bytes)?;
+    let wanted = idx::ExpectedLabels { classes: 10, count: None, first: u32::MAX };
     let labels = idx::labels(&mut source, wanted)?;
     assert!(labels.iter().all(|&label| label < 10));
     Ok(())

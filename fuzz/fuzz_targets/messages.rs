@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _kinds = fedlayer_runtime::remote::kinds(bytes);
+    let _kinds = fedlayer_runtime::remote::message_kinds(bytes);
 });

@@ -3,7 +3,7 @@
 
 use fedlayer_data::{
     DecodeError,
-    decode::{Source, npy},
+    decode::{FileReader, npy},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn array(bytes: &[u8]) -> Result<(), DecodeError> {
-    let array = npy::array(&mut Source::new("array", bytes)?)?;
+    let array = npy::array(&mut FileReader::new("array", bytes)?)?;
     assert_eq!(array.numbers().len(), array.shape.iter().product::<usize>());
     if let Ok(features) = array.features() {
         assert!(features.iter().all(|value| value.is_finite()));

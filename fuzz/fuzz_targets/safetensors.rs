@@ -3,7 +3,7 @@
 
 use fedlayer_data::{
     DecodeError,
-    decode::{Source, safetensors},
+    decode::{FileReader, safetensors},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn tensors(bytes: &[u8]) -> Result<(), DecodeError> {
-    let tensors = safetensors::tensors(&mut Source::new("tensors", bytes)?)?;
+    let tensors = safetensors::tensors(&mut FileReader::new("tensors", bytes)?)?;
     let features = tensors.features.features()?;
     let count = tensors.features.shape[0];
     assert_eq!(features.len() % count, 0);

@@ -4,7 +4,7 @@
 use fedlayer_data::{
     DecodeError,
     decode::{
-        Source,
+        FileReader,
         text::{Words, characters, speakers, utf8},
     },
 };
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn read(bytes: &[u8]) -> Result<(), DecodeError> {
-    let text = utf8(&mut Source::new("text", bytes)?, None)?;
+    let text = utf8(&mut FileReader::new("text", bytes)?, None)?;
     let all = [characters(&text), speakers(&text), Words::of(&text).articles(&text)];
     assert_eq!(all[0].len(), text.chars().count());
     assert_eq!(all[1].len(), all[0].len());

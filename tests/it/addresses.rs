@@ -1,4 +1,4 @@
-//! A malformed address is said at once, in the same words by every option that takes one.
+//! A malformed address is refused at once, in the same words by every option that takes an address.
 
 use crate::support::{DIGITS, Place};
 

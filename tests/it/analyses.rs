@@ -1,4 +1,5 @@
-//! `[[analysis]]` and `fedlayer analyze`: from the models of a run, or from files, to values and pictures.
+//! `[[analysis]]` and `fedlayer analyze`: from models of a run, or from files, to values and
+//! pictures.
 
 use std::{collections::BTreeMap, fs};
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{DIGITS, Place, assert_same_bytes};
 
-/// Two clients that are never averaged, and every measurement.
+/// Two clients that are never averaged, with every measurement.
 fn scenario() -> String {
     let shared = DIGITS
         .replace("rounds = 6", "rounds = 3")
@@ -33,13 +34,13 @@ fn scenario() -> String {
     shared + &tables.concat()
 }
 
-/// The rows of an analysis.
+/// Returns the rows of an analysis.
 fn rows(place: &Place, file: &str) -> Vec<BTreeMap<String, Value>> {
     let text = fs::read_to_string(place.path(file)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The first analysis is of a checkpoint that cannot be read; the second one was not made either.
+/// The first analysis needs a checkpoint that cannot be read. It made the second one fail, too.
 #[test]
 fn an_analysis_that_fails_no_longer_stops_later_ones() {
     let analysis = |name: &str, strategy: &str| {
@@ -100,7 +101,7 @@ fn a_scenario_leaves_values_tables_and_pictures_whatever_the_number_of_workers()
     }
     place.fedlayer("run scenario.toml --out four --workers 4 --quiet").ok();
     assert_same_bytes(&place.records("one"), &place.records("four"));
-    // What is missing is made by a resume, and nothing else.
+    // A resume makes the missing analysis and no other.
     let whole = place.records("one");
     fs::remove_file(place.path("one/analyses/hessian.jsonl")).unwrap();
     let said = place.fedlayer("resume one").ok();
@@ -135,7 +136,7 @@ fn an_analysis_finds_the_barriers_that_the_run_found() {
 /// The tensors of a model: name, shape, bytes.
 type Tensors = Vec<(String, Vec<usize>, Vec<u8>)>;
 
-/// The models of both clients of a run that averages nothing, as files of their own.
+/// Writes the models of both clients of a run without averaging as files.
 fn files(place: &Place) -> Vec<Tensors> {
     let path = "run/all/seed-1/checkpoints/round-0000003.safetensors";
     let bytes = fs::read(place.path(path)).unwrap();
@@ -186,7 +187,7 @@ fn two_files_are_as_good_as_a_run() {
     assert_eq!(barrier(&found, "window", "1<-2"), barrier(&run, "layer", "0<-1"));
     assert_eq!(barrier(&found, "window", "2<-1"), barrier(&run, "layer", "1<-0"));
     assert!(place.path("analyses/window.jsonl").exists());
-    // Once more: nothing is overwritten.
+    // A second time: no file is overwritten.
     place.fedlayer(command).ok();
     assert!(place.path("analyses/window-2.jsonl").exists());
 }

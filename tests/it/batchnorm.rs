@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::support::{DIGITS, Place};
 
-/// Digits, a normalisation behind the hidden layer: 64·8 + 8 and 2·8 and 8·10 + 10 trained values, 17 that are not.
+/// Digits, with a normalisation after the hidden layer: 64·8 + 8, 2·8 and 8·10 + 10 trained values,
+/// and 17 that are not trained.
 fn normalised() -> String {
     let network = r#"layers = ["flatten", { linear = { out = 8 } }, { norm = { kind = "batch" } }, "relu", { linear = { out = 10 } }]"#;
     let batches = DIGITS.replace("batch = 16", "steps = 7\nbatch = 16").replace("epochs = 1\n", "");
@@ -15,7 +16,7 @@ fn normalised() -> String {
     even.replace("mlp = [16]", network)
 }
 
-/// `(name, shape, values)` of every tensor of a file.
+/// Returns `(name, shape, values)` of every tensor of a file.
 fn tensors(place: &Place, file: &str) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let bytes = fs::read(place.path(file)).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -51,7 +52,7 @@ fn a_run_counts_batches_whole_and_measures_trained_values_alone() {
         .ok();
     let last = tensors(&place, "run/all/seed-1/checkpoints/round-0000002.safetensors");
     let counter = last.iter().find(|(name, ..)| name == "norm1.num_batches_tracked").unwrap();
-    // Two rounds of 7 steps; all clients have taken as many.
+    // Two rounds of 7 steps: the same number for all clients.
     assert_eq!(counter.2, [14.0]);
     let rows = fs::read_to_string(place.path("run/all/seed-1/barriers.jsonl")).unwrap();
     let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
@@ -65,7 +66,7 @@ fn a_run_counts_batches_whole_and_measures_trained_values_alone() {
     assert!(twins.clone().all(|row| row["value"].is_number()), "a random direction lost its loss");
 }
 
-/// `summary.json` is made of records that were read back.
+/// `summary.json` is made from records that were read back.
 #[test]
 fn a_number_has_one_text_in_rounds_and_in_the_summary() {
     let place = Place::with(DIGITS);

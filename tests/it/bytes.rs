@@ -1,4 +1,5 @@
-//! The same scenario gives the same bytes, whatever the number of workers, and after a kill and a resume.
+//! The same scenario gives the same bytes with any number of workers, and after a kill and a
+//! resume.
 
 use std::fs;
 
@@ -37,7 +38,8 @@ fn another_seed_writes_other_bytes() {
     assert_ne!(rounds("one/all/seed-1/rounds.jsonl"), rounds("two/all/seed-2/rounds.jsonl"));
 }
 
-/// Kills a run once `lines` rounds of the second strategy are written, wherever it is then.
+/// Kills a run once `lines` rounds of the second strategy are written, at any point of the next
+/// one.
 fn kill_after(place: &Place, command: &str, log: &str, lines: usize) {
     let mut child = place.start(command);
     let log = place.path(log);
@@ -50,7 +52,7 @@ fn kill_after(place: &Place, command: &str, log: &str, lines: usize) {
     child.wait().unwrap();
 }
 
-/// Long enough that it is still running when the line is seen.
+/// A run that is long enough to be still running when the line is seen.
 fn long() -> String {
     DIGITS.replace("rounds = 6", "rounds = 40").replace("epochs = 1", "epochs = 3")
 }
@@ -91,7 +93,7 @@ fn an_interrupted_run_says_how_to_go_on_and_does() {
     assert_eq!(output.status.code(), Some(130));
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.contains("go on with `fedlayer resume stopped`"), "{words}");
-    // A checkpoint is due every other round; the interruption keeps the round in between as well.
+    // A checkpoint is due every second round; the interruption also writes the round in between.
     let kept = fs::read_to_string(&log).unwrap().lines().count();
     assert!(
         place.path(&format!("stopped/all/seed-1/checkpoints/round-{kept:07}.safetensors")).exists()

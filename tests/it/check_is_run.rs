@@ -1,20 +1,22 @@
-//! What `run` refuses for a reason that can be known, `check` refuses: the same words, the same exit code, and no run folder.
+//! `check` refuses all that `run` refuses before its first round: with the same words, the same
+//! exit code, and no run folder.
 //!
-//! Every refusal on the way from the arguments to the first round:
+//! Every refusal between the arguments and the first round:
 //!
-//! | refused | by | tested here as |
+//! | refused | by | cases of this file |
 //! |---|---|---|
-//! | the scenario's file, its syntax, keys, types, ranges | `scenario::read` | a file that is not there, not UTF-8, not TOML, a wrong key |
-//! | values that do not fit one another | `meaning` of the scenario crate | seeds, clients, rounds, layers, splits (all of them: its own tests) |
-//! | data that are not there, do not decode, cannot be shared out | `Library::check`, `Library::load` | files, a partition, a set, a damaged set |
-//! | a model that does not fit the data, a module that cannot be trained | `Architecture`, `try_module` | networks, odd modules |
+//! | the scenario's file, its syntax, keys, types, ranges | `scenario::read` | a file, a wrong key |
+//! | values that contradict each other | `meaning` | seeds, clients, rounds, layers, splits |
+//! | data that cannot be found, read or partitioned | `Library` | files, a partition, a set |
+//! | a model that the data or training rules out | `Architecture`, `try_module` | networks, modules |
 //! | local training that a model does not know | `meaning` | the toy, precision |
-//! | rounds that too few clients stay in | `begin::foresee` | clients that drop out |
+//! | rounds in which too few clients stay | `preflight::foresee` | clients that drop out |
 //! | values to start from | `values::read` | no file, other tensors |
-//! | analyses that lack what they need | `meaning` | alignment, curvature, states, planes, rounds, models |
-//! | a variant of a sweep | as the scenario | a variant |
+//! | analyses that lack what they need | `meaning` | alignment, curvature, planes, rounds, models |
+//! | a variant of a sweep | all of these | a variant |
 //!
-//! What `check` cannot know: the device, the folder of `--out`, threads, a port, and what training itself comes to.
+//! `check` cannot know the device, the folder of `--out`, threads, a port, and the results of
+//! training.
 
 use std::{fs, path::Path};
 
@@ -56,7 +58,8 @@ pub(crate) fn module(name: &str) -> Vec<u8> {
     fs::read(folder.join(format!("{name}.pt"))).unwrap()
 }
 
-/// Ends the test where `check` and `run` say different things of a scenario, or it is taken, or a run folder is left. Returns what they say.
+/// Asserts that `check` and `run` refuse a scenario in the same words and leave no folder. Returns
+/// these words.
 #[track_caller]
 fn both(about: &str, place: &Place, words: &[&str], code: i32) -> String {
     let check = place.fedlayer("check scenario.toml");
@@ -110,7 +113,8 @@ fn a_module_that_can_be_trained_is_taken_by_both() {
     place.fedlayer("run scenario.toml --out run --quiet").ok();
 }
 
-/// What is wrong about a scenario of digits: its name, what is replaced by what, and the code and words of the refusal.
+/// Wrong scenarios of digits: what is wrong, the text to replace, the replacement, and the code and
+/// words of the refusal.
 type Edit = (&'static str, &'static str, &'static str, i32, &'static [&'static str]);
 
 const EDITS: &[Edit] = &[
@@ -194,72 +198,83 @@ fn a_wrong_scenario_is_refused_by_both() {
     }
 }
 
-/// Analyses that cannot be made: what is measured, of what, and what is said.
+/// Analyses that cannot be made on models of the run or on files: what is wrong, the analysis, and
+/// the words of the refusal.
+const IMPOSSIBLE_ANALYSES: &[(&str, &str, &str)] = &[
+    (
+        "models that are alike",
+        "measure = { predict = {} }\nstrategy = \"all\"",
+        "every client has the same model",
+    ),
+    (
+        "a round that is not run",
+        "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [9]",
+        "there is no round 9",
+    ),
+    (
+        "a round without a checkpoint",
+        "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [3]",
+        "round 3 has no checkpoint",
+    ),
+    (
+        "a round whose checkpoint is not kept",
+        "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [2]",
+        "needs their checkpoints",
+    ),
+    (
+        "states that are not kept",
+        "measure = { subspace = {} }\nstrategy = \"one layer, rotating\"",
+        "that of every kept round",
+    ),
+    (
+        "states of files",
+        "measure = { subspace = {} }\nmodels = { files = [\"a\", \"b\"] }",
+        "`subspace` needs the models' states during training",
+    ),
+    (
+        "files that are not there",
+        "measure = { barriers = {} }\nmodels = { files = [\"a\", \"b\"] }",
+        "`a`: not found",
+    ),
+    (
+        "a start that is not known",
+        "measure = { criticality = {} }\nmodels = { files = [\"a\", \"b\"] }",
+        "`criticality` needs the initial model",
+    ),
+    (
+        "a plane of two models",
+        "measure = { surface = { through = \"models\" } }\nmodels = { files = [\"a\", \"b\"] }",
+        "a plane goes through three models",
+    ),
+    (
+        "one layer on two axes",
+        "measure = { surface = { through = { layers = [[\"fc1\"], [\"*\"]] } } }\nstrategy = \"one layer, rotating\"",
+        "layer `fc1` is on both axes",
+    ),
+];
+
 #[test]
 fn an_analysis_that_cannot_be_made_is_refused_by_both() {
-    for (about, analysis, words) in [
-        (
-            "models that are alike",
-            "measure = { predict = {} }\nstrategy = \"all\"",
-            "every client has the same model",
-        ),
-        (
-            "a round that is not run",
-            "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [9]",
-            "there is no round 9",
-        ),
-        (
-            "a round without a checkpoint",
-            "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [3]",
-            "round 3 has no checkpoint",
-        ),
-        (
-            "a round whose checkpoint is not kept",
-            "measure = { predict = {} }\nstrategy = \"one layer, rotating\"\nrounds = [2]",
-            "needs their checkpoints",
-        ),
-        (
-            "states that are not kept",
-            "measure = { subspace = {} }\nstrategy = \"one layer, rotating\"",
-            "that of every kept round",
-        ),
-        (
-            "states of files",
-            "measure = { subspace = {} }\nmodels = { files = [\"a\", \"b\"] }",
-            "`subspace` needs the models' states during training",
-        ),
-        (
-            "files that are not there",
-            "measure = { barriers = {} }\nmodels = { files = [\"a\", \"b\"] }",
-            "`a`: not found",
-        ),
-        (
-            "a start that is not known",
-            "measure = { criticality = {} }\nmodels = { files = [\"a\", \"b\"] }",
-            "`criticality` needs the initial model",
-        ),
-        (
-            "a plane of two models",
-            "measure = { surface = { through = \"models\" } }\nmodels = { files = [\"a\", \"b\"] }",
-            "a plane goes through three models",
-        ),
-        (
-            "one layer on two axes",
-            "measure = { surface = { through = { layers = [[\"fc1\"], [\"*\"]] } } }\nstrategy = \"one layer, rotating\"",
-            "layer `fc1` is on both axes",
-        ),
-    ] {
+    for (about, analysis, words) in IMPOSSIBLE_ANALYSES {
         let text = DIGITS.to_owned() + "[[analysis]]\n" + analysis + "\n";
-        // What is absent has a code of its own, where nothing else is wrong.
+        // A missing file has a code of its own, if nothing else is wrong.
         let code = if words.ends_with("not found") { 4 } else { 3 };
         both(about, &Place::with(&text), &[words], code);
     }
-    for (name, measure, words) in [
-        ("plain", "align = {}", "`align` permutes the units"),
-        ("attends", "hessian = {}", "it cannot be differentiated twice"),
-        ("attends", "predict = {}", "it cannot be differentiated twice"),
-        ("attends", "flatness = {}", "it cannot be differentiated twice"),
-    ] {
+}
+
+/// Analyses that cannot be made on a module: its fixture, the measurement, and the words of the
+/// refusal.
+const IMPOSSIBLE_ON_MODULES: &[(&str, &str, &str)] = &[
+    ("plain", "align = {}", "`align` permutes the units"),
+    ("attends", "hessian = {}", "it cannot be differentiated twice"),
+    ("attends", "predict = {}", "it cannot be differentiated twice"),
+    ("attends", "flatness = {}", "it cannot be differentiated twice"),
+];
+
+#[test]
+fn an_analysis_that_a_module_does_not_allow_is_refused_by_both() {
+    for (name, measure, words) in IMPOSSIBLE_ON_MODULES {
         let place = Place::with(&format!("{MODULE}[[analysis]]\nmeasure = {{ {measure} }}\n"));
         fs::write(place.path("images.csv"), images()).unwrap();
         fs::write(place.path("net.pt"), module(name)).unwrap();
@@ -267,17 +282,18 @@ fn an_analysis_that_cannot_be_made_is_refused_by_both() {
     }
 }
 
-/// Who drops out is drawn from the seed alone: a run went through its rounds up to the one that had to fail.
+/// The seed alone decides which clients drop out. Before, a run trained up to the round that had to
+/// fail.
 #[test]
 fn a_round_that_too_few_clients_stay_in_is_refused_by_both() {
     let flaky = DIGITS.replace("dropout = 0.1", "dropout = 0.9\nmin_clients = 4");
     let words = [
-        "none of the 2 runs can be finished, whatever training comes to",
+        "none of the 2 runs can be finished: too many clients drop out",
         "  `all`, seed 1: round 1, attempt 3 of 3: ",
         "  `one layer, rotating`, seed 1: round 1, attempt 3 of 3: ",
         " of 4 needed clients reported (clients ",
         " dropped out)",
-        "hint: who drops out is drawn from the seed alone: lower `clients.min_clients`",
+        "hint: the seed alone decides which clients drop out: lower `clients.min_clients`",
     ];
     both("clients that drop out", &Place::with(&flaky), &words, 9);
 }
@@ -312,7 +328,7 @@ fn data_that_do_not_decode_are_refused_by_both() {
     both("a word in a row", &damaged(&|text| text.replacen("0.5", "half", 1)), &["images.csv"], 3);
     both("a short row", &damaged(&|text| text + "1,2,3\n"), &["images.csv"], 3);
     both("no rows", &damaged(&|text| text.lines().take(1).collect()), &["images.csv"], 3);
-    // Images are looked for and not read before they are shared out.
+    // Images are located at first, and read only when they are partitioned.
     let place = Place::with(&DIGITS.replace("\"digits\"", "\"mnist\""));
     let folder = place.path("home/fedlayer/mnist");
     fs::create_dir_all(&folder).unwrap();

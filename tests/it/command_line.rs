@@ -1,12 +1,13 @@
-//! The command line as a stranger types it: what is wrong is said in words, with what is allowed, and nothing is left behind.
+//! Wrong command lines: the message says what is wrong and what is allowed, and no file is left
+//! behind.
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt};
 
 use crate::support::{DIGITS, Done, Place};
 
-/// Commands, their exit codes, and what they say.
+/// Commands, their exit codes, and words of their messages.
 const SAID: &[(&str, i32, &[&str])] = &[
-    // A number that is none, or has another form than the program writes.
+    // Numbers that are none, or are written in another form than the program's.
     ("check scenario.toml --rounds -1", 2, &["'--rounds <NUMBER>': a whole number from 0 to"]),
     ("check scenario.toml --rounds 1.5", 2, &["a whole number from 0 to"]),
     ("check scenario.toml --rounds +2", 2, &["a whole number from 0 to"]),
@@ -34,12 +35,12 @@ const SAID: &[(&str, i32, &[&str])] = &[
     ("worker --token-file folder", 12, &["could not read `folder`: it is a folder"]),
     ("resume file", 8, &["`file` is not a run folder: it is a file"]),
     ("compare file", 8, &["`file` is not a run folder: it is a file"]),
-    ("resume nowhere", 8, &["`nowhere` is not a run folder: there is nothing of that name"]),
-    ("compare nowhere", 8, &["there is nothing of that name"]),
-    ("analyze barriers nowhere", 8, &["there is nothing of that name"]),
+    ("resume nowhere", 8, &["`nowhere` is not a run folder: it does not exist"]),
+    ("compare nowhere", 8, &["it does not exist"]),
+    ("analyze barriers nowhere", 8, &["it does not exist"]),
     ("coordinator folder", 8, &["`folder` is not a run folder: it lacks `scenario.toml`"]),
     ("health --certs file", 12, &["could not read `file/ca.pem`: `file` is a file"]),
-    // A file in the way of a folder.
+    // A file with the name of a needed folder.
     (
         "run scenario.toml --out file",
         7,
@@ -55,13 +56,13 @@ const SAID: &[(&str, i32, &[&str])] = &[
     ("run scenario.toml --out file/x/y", 6, &["folder `file/x/y`: `file` is a file"]),
     ("certs file/x", 6, &["could not make the folder `file`: `file` is a file"]),
     ("data fetch mnist --from . --to file/x", 6, &["`file` is a file"]),
-    // A name that stands for a stream elsewhere.
+    // A name that means a stream in other programs.
     ("check -", 6, &["`-`: a scenario is read from a file, not from stdin"]),
     ("run scenario.toml --out -", 2, &["a folder is needed, and none is written to stdout"]),
     ("certs -", 2, &["a folder of that name is `./-`"]),
 ];
 
-/// A place with a scenario, a file and a folder.
+/// Makes a scratch folder with a scenario, a file and a folder.
 fn place() -> Place {
     let place = Place::with(DIGITS);
     fs::write(place.path("file"), "").unwrap();
@@ -117,7 +118,7 @@ fn an_empty_argument_is_no_path_and_no_list() {
     }
 }
 
-/// A run folder where a scenario belongs: what was meant is one of two things.
+/// A run folder instead of a scenario: the message names both things that may be meant.
 #[test]
 fn a_run_folder_is_no_scenario_and_says_what_it_is_good_for() {
     let place = place();
@@ -125,7 +126,7 @@ fn a_run_folder_is_no_scenario_and_says_what_it_is_good_for() {
     let done = place.fedlayer("run done");
     assert_eq!(done.code, Some(6), "{}", done.stderr);
     for words in [
-        "`done` is a run folder, and no scenario file",
+        "`done` is a run folder, not a scenario file",
         "`fedlayer resume done`",
         "`done/scenario.toml`",
     ] {
@@ -146,7 +147,8 @@ fn a_path_that_is_too_long_is_said_to_be() {
     }
 }
 
-/// The notes of a run are JSON, which has no such text; it was called a fault of the program.
+/// The notes of a run are JSON, which cannot hold such text. It was reported as a bug of the
+/// program.
 #[test]
 fn a_path_that_is_no_utf_8_is_said_to_be_and_leaves_nothing() {
     let place = place();

@@ -1,4 +1,4 @@
-//! Every command does what its help says; data goes to stdout, talk to stderr.
+//! Every command does what its help says. Data goes to stdout, messages to stderr.
 
 use serde_json::Value;
 
@@ -80,11 +80,14 @@ fn the_log_is_json_where_it_is_asked_for() {
 }
 
 #[test]
-fn the_scenario_of_the_readme_passes_check() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let scenario = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    Place::with(scenario).fedlayer("check scenario.toml").ok();
+fn the_first_scenario_of_a_page_passes_check() {
+    for page in ["README.md", "docs/scenario.md"] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+        let text = std::fs::read_to_string(format!("{path}{page}")).unwrap();
+        let scenario = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let done = Place::with(scenario).fedlayer("check scenario.toml");
+        assert_eq!(done.code, Some(0), "{page}: {}", done.stderr);
+    }
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn a_dry_run_prints_what_check_prints_and_makes_nothing() {
     assert_eq!((dry.code, dry.stdout, dry.stderr), (run.code, run.stdout, run.stderr));
 }
 
-/// A pipe can be read once: the second reading found an empty scenario.
+/// A pipe can be read only once: a second reading found an empty scenario.
 #[test]
 fn a_dry_run_reads_its_scenario_once() {
     use std::{io::Write, process::Stdio};

@@ -1,4 +1,5 @@
-//! `fedlayer compare`: what runs differ in is named, and a difference is given only where the runs can be compared.
+//! `fedlayer compare` names the differences of set-ups, and gives differences of results only for
+//! runs that can be compared.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{DIGITS, Place};
 
-/// A short run of digits, and others that differ from it in one thing each.
+/// A short run of digits, and runs that each differ from it in one thing.
 struct Runs(Place);
 
 impl Runs {
@@ -25,7 +26,7 @@ impl Runs {
     }
 }
 
-/// The two columns of differences of a strategy's row: what stands behind the bytes.
+/// Returns the two columns of differences of a strategy's row, which follow the bytes.
 fn differences(table: &str, strategy: &str) -> String {
     let row = table.lines().find(|line| line.starts_with(strategy)).unwrap();
     let (_, columns) = row.rsplit_once('B').unwrap();
@@ -89,13 +90,13 @@ fn other_seeds_and_other_rounds_are_named_and_paired_by_wish_alone() {
         assert!(table.contains(words), "`{words}` is not in:\n{table}");
     }
     let anyway = runs.compare("base more longer --anyway");
-    // One seed in common, and two.
+    // The runs have one seed in common, then two.
     assert!(!differences(&anyway, "more: all").contains('['), "{anyway}");
     assert!(differences(&anyway, "longer: all").contains('['), "{anyway}");
     assert!(!anyway.contains('~'), "{anyway}");
 }
 
-/// Two runs of one scenario in folders of the same name; and one whose scenario is gone, as nobody knows what it was.
+/// Two runs of one scenario in folders of the same name, and a run without its scenario.
 #[test]
 fn strategies_of_the_same_name_stay_apart_and_an_unknown_set_up_is_no_pair() {
     let runs = Runs::of(&[("a/run", ""), ("b/run", "")]);
@@ -111,14 +112,14 @@ fn strategies_of_the_same_name_stay_apart_and_an_unknown_set_up_is_no_pair() {
     };
     assert_eq!(refused.code, Some(8), "{}", refused.stderr);
     assert!(refused.stderr.contains("it lacks `scenario.toml`"), "{}", refused.stderr);
-    // The summary alone is what somebody kept of a run.
+    // Only the summary of the run was copied.
     fs::remove_file(runs.0.path("b/run/run.json")).unwrap();
     let table = runs.compare("a/run b/run");
     assert_eq!(differences(&table, "b/run: all"), NOTHING, "{table}");
     assert!(table.contains("`scenario.toml`: not understood against understood"), "{table}");
 }
 
-/// A variant of a sweep is compared by what it sets.
+/// A variant of a sweep is compared by its settings.
 #[test]
 fn variants_of_a_sweep_are_compared_by_what_they_set() {
     let sweep = "[sweep]\nlist = [{ \"local.batch\" = 16 }, { \"local.batch\" = 8 }, { \"clients.count\" = 7 }]\n";
@@ -140,7 +141,8 @@ fn variants_of_a_sweep_are_compared_by_what_they_set() {
     assert!(differences(&table, "swept: batch=16: all").starts_with("+0.0"), "{table}");
 }
 
-/// Makes a run's note what earlier versions wrote: without the given keys, and without checksums.
+/// Rewrites a run's note as earlier versions wrote it: without the given keys, and without
+/// checksums.
 fn as_earlier_versions_wrote_it(runs: &Runs, run: &str, without: &[&str]) {
     let take = |file: &str, keys: &[&str]| {
         let path = runs.0.path(run).join(file);
@@ -154,7 +156,8 @@ fn as_earlier_versions_wrote_it(runs: &Runs, run: &str, without: &[&str]) {
     take("inputs.json", &["provenance", "checksum"]);
 }
 
-/// What a folder of an earlier version holds: no times of analyses in `run.json`, no count of clients in the summary.
+/// A folder of an earlier version: no times of analyses in `run.json`, no count of clients in the
+/// summary.
 #[test]
 fn a_run_folder_of_an_earlier_version_is_compared() {
     let runs = Runs::of(&[("old", "")]);
@@ -165,7 +168,7 @@ fn a_run_folder_of_an_earlier_version_is_compared() {
     assert!(differences(&table, "old: all").starts_with("+0.0"), "{table}");
 }
 
-/// A file of the same name with another content is another set of examples, whatever the scenario calls it.
+/// A file of the same name with another content is another set of examples.
 #[test]
 fn files_of_the_same_name_with_another_content_are_no_pair() {
     let runs = Runs::of(&[("other", "")]);
@@ -190,7 +193,7 @@ fn files_of_the_same_name_with_another_content_are_no_pair() {
     assert_eq!(differences(&table, "other: all"), NOTHING, "{table}");
 }
 
-/// A key that one scenario leaves at its default was said to be `nothing` there.
+/// A key that one scenario leaves at its default was reported as `nothing` there.
 #[test]
 fn a_key_that_is_left_at_its_default_is_named_with_it() {
     let runs = Runs::of(&[("kept", "--set local.last_batch=drop --set clients.deadline=1e6")]);
@@ -204,7 +207,7 @@ fn a_key_that_is_left_at_its_default_is_named_with_it() {
     assert!(!table.contains("nothing"), "{table}");
 }
 
-/// Both were called `all`, and nothing said that one of them averages a single layer.
+/// Both were called `all`, although one of them averages a single layer.
 #[test]
 fn strategies_of_one_name_that_do_other_things_are_named() {
     let runs = Runs::of(&[("single", "--set strategy.0.average={first=1}")]);

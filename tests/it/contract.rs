@@ -1,4 +1,4 @@
-//! The files of a run folder hold what other programs rely on.
+//! The contract with other programs: the contents of the files of a run folder.
 
 use std::{collections::BTreeSet, fs};
 
@@ -72,7 +72,7 @@ fn every_row_of_barriers_has_a_key_of_its_own() {
     place.fedlayer("run scenario.toml --out run --set rounds=2").ok();
     let mut keys = BTreeSet::new();
     for row in json_lines(&place, "run/all/seed-1/barriers.jsonl") {
-        // A peak is one of its grid: which α it has is its value.
+        // A peak is one of its grid; its value is the α of the peak.
         let alpha = if row["kind"] == "peak" { &Value::Null } else { &row["alpha"] };
         let columns = ["round", "split", "metric", "kind", "set", "base", "baseline"];
         let key = columns.map(|column| row[column].to_string()).join(" ") + &alpha.to_string();
@@ -80,7 +80,8 @@ fn every_row_of_barriers_has_a_key_of_its_own() {
     }
 }
 
-/// The summary's barriers are rows of `barriers.jsonl`: test loss, baseline `mean`, α = ½, mean over the bases, last measured round.
+/// The summary's barriers are rows of `barriers.jsonl`: test loss, baseline `mean`, α = ½, mean
+/// over the bases, last measured round.
 #[test]
 fn the_summary_says_what_the_records_say() {
     let place = Place::with(DIGITS);
@@ -119,7 +120,8 @@ fn the_summary_says_what_the_records_say() {
     }
 }
 
-/// Under "all" the model that is averaged is the one model that is tested; its bytes are the whole model's, per client and round.
+/// Under "all" there is one averaged model, which is the one that is tested. Its bytes are those of
+/// the whole model, per client and round.
 #[test]
 fn full_averaging_is_charged_the_whole_model() {
     let scenario = DIGITS.replace("per_round = 5\ndropout = 0.1\n", "");

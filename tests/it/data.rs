@@ -1,4 +1,4 @@
-//! Where data is looked for, and what is said where it is not found.
+//! The folders in which data is searched, and the messages if it is not found.
 
 use std::{fs, path::PathBuf};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{DIGITS, Place};
 
-/// A set of one's own: two classes, 40 examples.
+/// A user's own set: two classes, 40 examples.
 fn flowers() -> String {
     let line = |index: usize| {
         let (class, step) = (index % 2, index as f64 / 40.0);
@@ -26,7 +26,7 @@ fn own_files() -> String {
     scenario("{ files = { train = \"flowers.csv\", label = \"kind\" } }")
 }
 
-/// A file of the real data that developers have beside the repository.
+/// Returns a file of the real data, if it is beside the repository.
 #[allow(clippy::print_stderr, reason = "a test that is left out says so")]
 pub(crate) fn real(file: &str) -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
@@ -43,7 +43,7 @@ fn list_names_sets_licences_and_folders() {
     let place = Place::with("");
     let listed = place.fedlayer("data list").ok();
     assert_eq!(listed.stderr, "");
-    for words in ["digits", "inside", "fashion-mnist", "MIT", "cifar-100", "not found", "home"] {
+    for words in ["digits", "built in", "fashion-mnist", "MIT", "cifar-100", "not found", "home"] {
         assert!(listed.stdout.contains(words), "`{words}` is not in:\n{}", listed.stdout);
     }
     let json: Value =
@@ -102,7 +102,7 @@ fn a_run_is_resumed_on_the_data_that_it_began_on() {
     fs::create_dir_all(place.path("other")).unwrap();
     fs::write(place.path("mine/flowers.csv"), flowers()).unwrap();
     let run = place.fedlayer("run scenario.toml --data mine --out run").ok();
-    // From another folder, where `mine` would be nothing.
+    // From another folder, in which there is no `mine`.
     let resume = |arguments: &str| {
         place.command(arguments).current_dir(place.path("other")).output().unwrap()
     };
@@ -146,7 +146,8 @@ fn a_damaged_file_is_named_with_what_was_expected() {
     assert!(check.stderr.contains(words), "{}", check.stderr);
 }
 
-/// A module of the user's own: a convolution and a linear layer for images of 8 × 8 pixels and three classes.
+/// A user's own module: a convolution and a linear layer for images of 8 × 8 pixels and three
+/// classes.
 fn module() -> (Place, String) {
     let line = |index: usize| {
         let pixel = |place: usize| ((index * 7 + place * 3) % 11).to_string();
@@ -175,7 +176,8 @@ fn a_module_of_ones_own_is_found_where_data_is() {
     place.fedlayer("resume run").ok();
 }
 
-/// Twice the multiplications of a convolution's and a linear layer's weights, and three times that for a training step.
+/// Twice the multiplications of the weights of a convolution and a linear layer, and three times
+/// that for a training step.
 #[test]
 fn check_counts_the_operations_of_convolutions() {
     let (place, _) = module();
@@ -196,7 +198,7 @@ fn check_counts_the_operations_of_convolutions() {
         let clients = by_epochs["clients"].as_array().unwrap();
         clients.iter().map(|client| client[key].as_f64().unwrap()).sum()
     };
-    // The model that both clients share on the 12 examples of the test set, and on each client's own.
+    // The shared model is evaluated on the 12 examples of the test set, and on each client's own.
     let evaluated = 12.0 + of("test");
     let expected = forward * (3.0 * of("train") + evaluated);
     let found = by_epochs["cost"]["flops"].as_f64().unwrap();
@@ -206,7 +208,7 @@ fn check_counts_the_operations_of_convolutions() {
     assert_eq!(json("")["cost"]["steps"], 14);
 }
 
-/// The sums over all clients of what `check` says about a real set.
+/// Adds up the numbers of all clients in the report of `check` on a real set.
 fn totals(set: &str, partition: &str, model: &str, keys: [&str; 2]) -> Option<[u64; 2]> {
     let folder = real(set)?;
     let text = scenario(&format!("\"{set}\""))
@@ -231,21 +233,24 @@ fn speakers_go_whole_to_one_client() {
     let model = "gpt = { depth = 1, width = 16, heads = 2 }";
     let totals = totals("tiny-shakespeare", "\"natural\"", model, ["train", "groups"]);
     let Some([train, groups]) = totals else { return };
-    // Of 299 speakers those who say enough for an example, less those of the test set; nobody is counted for two clients.
+    // The speakers with enough text for an example, of 299, without those of the test set. No
+    // speaker counts for two clients.
     assert!(train > 10_000 && (200..299).contains(&groups), "{train} {groups}");
 }
 
-/// A module of convolutions uses each parameter once a position: reckoned from its parameters alone the cost came out many times too low.
+/// A convolution uses each parameter at every position. A cost that counted each parameter once was
+/// many times too low.
 #[test]
 fn the_cost_of_a_module_is_what_a_run_of_it_takes() {
     let (place, net) = module();
     fs::copy(net, place.path("mine/net.pt")).unwrap();
-    // Short rounds of one strategy, so that some of them are disturbed by nobody.
+    // Short rounds of one strategy: some of them are not disturbed by other programs.
     let often = "--data mine --set strategy=[{name=\"all\",average=\"all\"}] --rounds 20 --set local.batch=8 --set evaluate.every=100 --set barriers.every=100";
     let checked = place.fedlayer(&format!("check scenario.toml --json {often}")).ok().stdout;
     let cost = &serde_json::from_str::<Value>(&checked).unwrap()["cost"];
     assert_eq!(cost["timed"], true);
-    // At the 25 GFLOP/s of a core that `check` reckons with; training is nearly all of it.
+    // The time at 25 GFLOP/s, the speed that `check` assumes for a core; training is nearly all of
+    // it.
     let expected = cost["flops"].as_f64().unwrap() / 2.5e10;
     place.fedlayer(&format!("run scenario.toml -q --workers 1 --out run {often}")).ok();
     let file = place.path("run/all/seed-1/timings.jsonl");

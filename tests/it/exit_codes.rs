@@ -1,4 +1,4 @@
-//! Every exit code of the README's table, each provoked.
+//! Every exit code in the table of docs/cli.md is provoked.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{DIGITS, Place, mirror_without_files};
 
-/// An exit code, and how it is provoked in a place with a scenario of digits.
+/// An exit code, and a command that provokes it in a folder with a scenario of digits.
 struct Case {
     code: i32,
     how: &'static str,
@@ -83,24 +83,25 @@ const CASES: [Case; 23] = [
     Case { code: 130, how: "a signal", provoke: a_signal },
 ];
 
-/// The code of a fault of the program itself: none is known. `exit.rs` holds the code to the failure.
+/// The code of a bug of the program: no command is known to provoke it. A test in `exit.rs` checks
+/// the code of that failure.
 const FAULT: i32 = 70;
 
 #[test]
-fn each_exit_code_means_what_the_readme_says() {
+fn each_exit_code_means_what_the_page_says() {
     for Case { code, how, provoke } in CASES {
         let place = Place::with(DIGITS);
         assert_eq!(provoke(&place), Some(code), "{how}");
     }
     let provoked: BTreeSet<i32> = CASES.iter().map(|case| case.code).chain([FAULT]).collect();
-    assert_eq!(provoked, promised(), "the README's table");
+    assert_eq!(provoked, promised(), "the table of docs/cli.md");
 }
 
-/// The codes in the README's table.
+/// Returns the codes in the table of docs/cli.md.
 fn promised() -> BTreeSet<i32> {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let table = readme.split("| exit code | means |").nth(1).unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let page = fs::read_to_string(page).unwrap();
+    let table = page.split("| exit code | means |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let codes = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(','));
     codes.map(|code| code.trim().parse().unwrap()).collect()
@@ -150,7 +151,7 @@ fn a_signal(place: &Place) -> Option<i32> {
     let mut run = place.command(command).stderr(Stdio::piped()).spawn().unwrap();
     said_until(&mut run, "run folder");
     let rounds = place.path("run/all/seed-1/rounds.jsonl");
-    // From the first round on it listens to signals.
+    // From the first round on, the run reacts to signals.
     while fs::metadata(&rounds).map_or(0, |file| file.len()) == 0 {
         std::thread::yield_now();
     }
@@ -159,7 +160,7 @@ fn a_signal(place: &Place) -> Option<i32> {
     run.wait().unwrap().code()
 }
 
-/// The first line on stderr with these words.
+/// Returns the first line on stderr with these words.
 pub(crate) fn said_until(child: &mut Child, words: &str) -> String {
     let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
     lines.find_map(|line| line.ok().filter(|line| line.contains(words))).unwrap()

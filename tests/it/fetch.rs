@@ -1,4 +1,5 @@
-//! `fedlayer data fetch` as its users meet it; what servers can do to it is tested beside the module.
+//! `fedlayer data fetch` from outside. The unit tests of the module cover what servers can do to
+//! it.
 
 use std::{
     fs,
@@ -10,10 +11,11 @@ use std::{
 
 use crate::{data::real, support::Place};
 
-/// The length of tiny Shakespeare's only file.
+/// The length of the only file of tiny Shakespeare.
 const LENGTH: usize = 1_115_394;
 
-/// Answers one request with `answer`, and keeps the connection open until the sender is dropped. Gives its address.
+/// Answers one request with `answer`, and keeps the connection open until the sender is dropped.
+/// Returns the address.
 fn answering(answer: Vec<u8>) -> (String, mpsc::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -26,7 +28,7 @@ fn answering(answer: Vec<u8>) -> (String, mpsc::Sender<()>) {
             head.push(byte[0]);
         }
         stream.write_all(&answer).unwrap();
-        // An error is the word: the sender is gone.
+        // An error means that the sender was dropped.
         let _gone = closed.recv();
     });
     (address, open)

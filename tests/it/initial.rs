@@ -1,4 +1,4 @@
-//! `initial`: a run that starts where another one ended.
+//! `initial`: a run that starts from the model of another one.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn continued() -> Place {
     place
 }
 
-/// The tensors of the model in a file, by name.
+/// Returns the tensors of the model in a file, by name.
 fn model(place: &Place, file: &str) -> Vec<(String, Vec<usize>, Vec<u8>)> {
     let bytes = fs::read(place.path(file)).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -33,7 +33,7 @@ fn a_checkpoint_is_where_another_run_starts() {
     let place = continued();
     place.fedlayer("run next.toml --out second --quiet --set local.optimizer.sgd.lr=1e-30").ok();
     let after = "second/all/seed-1/checkpoints/round-0000001.safetensors";
-    // Steps of 1e-30 lead nowhere: what is averaged is where all started.
+    // Steps of 1e-30 change nothing: the average is the common start.
     assert_eq!(model(&place, "end.safetensors"), model(&place, after));
     place.fedlayer("run scenario.toml --out drawn --quiet --set rounds=1 --set local.optimizer.sgd.lr=1e-30").ok();
     assert_ne!(

@@ -1,8 +1,9 @@
-//! Scenarios of any size are answered: with plans, or with the limit that they pass. Sizes are such that work by the square would not end.
+//! Scenarios of any size are answered: with plans, or with the limit that they exceed. At these
+//! sizes, work that grows with the square would not end.
 
 use crate::support::{DIGITS, Place};
 
-/// So many strategies.
+/// Writes `count` strategies.
 fn strategies(count: usize) -> String {
     let (head, _) = DIGITS.split_once("[[strategy]]").unwrap();
     let strategy = |index| format!("[[strategy]]\nname = \"s{index}\"\naverage = \"all\"\n");
@@ -46,7 +47,7 @@ fn what_passes_a_limit_is_refused_with_it() {
     }
 }
 
-/// The line of `seeds`.
+/// Writes the line of `seeds`.
 fn first_line(scenario: &str) -> String {
     scenario.lines().find(|line| line.starts_with("seeds")).unwrap().to_owned()
 }
@@ -86,7 +87,7 @@ fn what_is_nested_deeply_or_very_long_is_refused() {
         assert_eq!(done.code, Some(3), "{}", done.stderr);
         assert!(done.stderr.len() < 10_000, "{}", done.stderr.len());
     }
-    // The file of a module, which is nowhere.
+    // The file of the module does not exist.
     let long = format!("torchscript = \"{}\"", "x".repeat(1_000_000));
     let done = Place::with(&DIGITS.replace("mlp = [16]", &long)).fedlayer("check scenario.toml");
     assert_eq!(done.code, Some(4));

@@ -1,10 +1,11 @@
-//! A start that fails leaves nothing behind: no folder, nor one around it, and no table of runs that never were.
+//! A start that fails leaves nothing behind: neither the run folder, nor a folder around it, nor a
+//! table.
 
 use std::{collections::BTreeMap, fs, net::TcpListener};
 
 use crate::support::{DIGITS, Place, mirror_without_files};
 
-/// Everything that is in a place, folders included.
+/// Lists everything in a scratch folder, with its folders.
 fn all(place: &Place) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![place.path("")];
@@ -116,7 +117,7 @@ fn an_analysis_that_cannot_be_made_or_written_leaves_no_folder() {
     }
 }
 
-/// Every file of a run folder but the lock.
+/// Returns every file of a run folder except the lock.
 fn run_folder(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let files = all(place).into_iter().filter(|file| !file.ends_with(".lock"));
     let read = files.filter_map(|file| Some((file.clone(), fs::read(file).ok()?)));

@@ -1,4 +1,4 @@
-//! The `fedlayer` program as its users meet it: files in, files and words out.
+//! The `fedlayer` program from outside: its files and its output.
 
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
@@ -13,6 +13,8 @@ mod commands;
 mod compare;
 mod contract;
 mod data;
+mod docs;
+mod earlier_runs;
 mod exit_codes;
 mod fetch;
 mod initial;
@@ -21,6 +23,7 @@ mod left_behind;
 mod million;
 mod models;
 mod module_code;
+mod natural;
 mod nothing_lost;
 mod own_files;
 mod own_limits;

@@ -1,4 +1,4 @@
-//! A million clients cost what the drawn ones cost.
+//! A million clients cost as much as the clients that are drawn.
 
 use std::{fs, path::PathBuf, process::Stdio};
 
@@ -20,8 +20,9 @@ fn check_lists_the_first_clients_and_counts_all() {
     let json: Value =
         serde_json::from_str(&place.fedlayer(&format!("{check} --json")).ok().stdout).unwrap();
     assert_eq!(json["client_count"], 1_000_000);
-    // Two strategies, ten rounds, a hundred clients, two epochs of 40 examples in tens. The model that `all` shares is evaluated on the
-    // common test set once a round, the models of the other strategy each; all on the clients' own data.
+    // Two strategies, ten rounds, a hundred clients, two epochs of 40 examples in batches of ten.
+    // The shared model of `all` is evaluated on the common test set once a round, each model of the
+    // other strategy once; all models on the clients' own data.
     assert_eq!(json["cost"]["steps"], 2 * 10 * 100 * 2 * 4);
     assert_eq!(json["cost"]["evaluations"], 10 * (1 + 100) + 10 * (100 + 100));
     assert_eq!(json["clients"].as_array().unwrap().len(), 20);
@@ -30,7 +31,7 @@ fn check_lists_the_first_clients_and_counts_all() {
     }
 }
 
-/// As long as the program runs, Linux knows the most memory that it ever had.
+/// Linux knows the largest memory of a program that is still running.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_stays_below_a_gibibyte() {
@@ -57,7 +58,7 @@ fn a_run_stays_below_a_gibibyte() {
     assert_eq!(round["reported"].as_array().unwrap().len(), 100);
 }
 
-/// Pairs of so many clients are more than 64 bits count, twins and all.
+/// The pairs of these clients, with their twins, do not fit into 64 bits.
 #[test]
 fn pairs_of_a_hundred_million_clients_are_counted() {
     let scenario = fs::read_to_string(scenario()).unwrap();

@@ -1,4 +1,4 @@
-//! Models that come from files and from runs, where a scenario or a command names them.
+//! Models from files and from runs, named by a scenario or a command.
 
 use std::{fs, process::Command};
 
@@ -6,7 +6,7 @@ use safetensors::SafeTensors;
 
 use crate::support::{Done, Place, assert_same_bytes};
 
-/// A network whose last layer stays with the clients, beside one that is shared whole.
+/// A network with a last layer that stays with the clients, beside one that is shared as a whole.
 const SCENARIO: &str = r#"# A question?   fedlayer run scenario.toml
 rounds = 2
 [data]
@@ -30,7 +30,8 @@ name = "body: shared"
 average = { except = ["out"] }
 "#;
 
-/// Both strategies, run; and a scenario of steps that lead nowhere, to be given an `initial`.
+/// Makes a run of both strategies, and a scenario with steps of size 0 that can be given an
+/// `initial`.
 fn ran() -> Place {
     let place = Place::with(SCENARIO);
     place.fedlayer("run scenario.toml --out runs/s --quiet").ok();
@@ -42,13 +43,13 @@ fn ran() -> Place {
 
 const OF_BODY: &str = "runs/s/body-shared/seed-1/checkpoints/round-0000002.safetensors";
 
-/// The program with arguments that may have blanks in them.
+/// Runs the program with arguments that may contain blanks.
 fn fedlayer(place: &Place, arguments: &[&str]) -> Done {
     let mut command: Command = place.command("");
     Done::of(command.args(arguments))
 }
 
-/// The tensors of a file whose names begin with a prefix, without it.
+/// Returns the tensors of a file with a prefix in their names, without the prefix.
 fn tensors(place: &Place, file: &str, prefix: &str) -> Vec<(String, Vec<u8>)> {
     let bytes = fs::read(place.path(file)).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -79,7 +80,7 @@ fn initial_and_analyze_take_a_clients_model_and_no_checkpoint_that_is_not_one_mo
     let run = ["run", "still.toml", "--out", "next", "--set", &address];
     let done = fedlayer(&place, &run).ok();
     assert!(done.stderr.contains("the last round is 2"), "{}", done.stderr);
-    // Nobody moves: what is averaged is the model that was named, client 1's.
+    // No client moves: the average is the named model, that of client 1.
     let mut expected = tensors(&place, OF_BODY, "fc1.");
     expected.extend(tensors(&place, OF_BODY, "client/1/out."));
     let end = "next/all/seed-1/checkpoints/round-0000001.safetensors";
@@ -87,7 +88,7 @@ fn initial_and_analyze_take_a_clients_model_and_no_checkpoint_that_is_not_one_mo
     found.extend(tensors(&place, end, "out."));
     assert_eq!(found, expected);
 
-    // A run that is computed anew from its beginning finds the model again.
+    // A run that begins again from its first round finds the model again.
     let whole = place.records("next");
     fs::remove_dir_all(place.path("next/all")).unwrap();
     fs::remove_file(place.path("next/summary.json")).unwrap();

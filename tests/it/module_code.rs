@@ -1,4 +1,5 @@
-//! A TorchScript module is a program of somebody's: what touches more than numbers is refused, and what does not end is ended.
+//! A TorchScript module is a program: one that touches more than numbers is refused, and one that
+//! does not end is stopped.
 
 use std::{
     fs,
@@ -15,7 +16,7 @@ use crate::{
     support::Place,
 };
 
-/// The plain module with a line before its network.
+/// The plain module, with a line before its network.
 fn with_line(line: &str) -> Vec<u8> {
     let mut archive = ZipArchive::new(Cursor::new(module("plain"))).unwrap();
     let mut out = ZipWriter::new(Cursor::new(Vec::new()));
@@ -35,7 +36,7 @@ fn with_line(line: &str) -> Vec<u8> {
     out.finish().unwrap().into_inner()
 }
 
-/// A folder with a scenario of this module and its data.
+/// Makes a folder with a scenario of this module and its data.
 fn place(module: &[u8]) -> Place {
     let place = Place::with(MODULE);
     fs::write(place.path("images.csv"), images()).unwrap();
@@ -76,7 +77,7 @@ fn a_module_is_said_to_be_a_program_and_to_be_in_eval_mode_for_good() {
     assert!(check.stderr.contains("`forward` neither drops anything"), "{}", check.stderr);
 }
 
-/// Sends ctrl-c and gives the exit code, which comes within 5 seconds.
+/// Sends ctrl-c, and returns the exit code, which comes within 5 seconds.
 fn interrupted(mut child: Child) -> Option<i32> {
     let signal = ["-INT", &child.id().to_string()];
     assert!(Command::new("kill").args(signal).status().unwrap().success());
@@ -95,7 +96,7 @@ fn interrupted(mut child: Child) -> Option<i32> {
 
 const ENDLESS: &str = "while True:\n      x = torch.relu(x)";
 
-/// A command that has begun to try its module.
+/// Starts a command, and waits until it tries its module.
 fn trying(place: &Place, command: &str) -> Child {
     let mut command = place.command(command);
     let mut child = command
@@ -117,7 +118,7 @@ fn a_module_without_an_end_is_ended_by_ctrl_c_while_it_is_tried() {
     }
 }
 
-/// On inputs of zeros and ones, as it is tried on, this one ends.
+/// On inputs of zeros and ones, those of the trial, this module ends.
 #[test]
 fn a_module_without_an_end_on_the_data_is_ended_by_ctrl_c_in_a_run() {
     let place = place(&with_line(
@@ -134,7 +135,8 @@ fn a_module_without_an_end_on_the_data_is_ended_by_ctrl_c_in_a_run() {
     assert_eq!(fs::metadata(records).map_or(0, |file| file.len()), 0);
 }
 
-/// The worker's own file is endless; that it is another than the coordinator's would be found behind it.
+/// The worker's own file does not end. Its difference from the coordinator's file would be found
+/// later.
 #[test]
 fn a_worker_leaves_at_ctrl_c_while_its_module_has_no_end() {
     let (first, second) = (place(&module("plain")), place(&with_line(ENDLESS)));

@@ -1,4 +1,4 @@
-//! A command that fails at its start leaves a run as it was: every byte, every time.
+//! A command that fails at its start changes no byte of a run.
 
 use std::{fs, net::TcpListener};
 
@@ -7,7 +7,7 @@ use crate::{
     support::Place,
 };
 
-/// Starts that fail on a run that is whole: what is wrong, the command, its exit code.
+/// Starts that fail on an undamaged run: what is wrong, the command, its exit code.
 const STARTS: [(&str, &str, i32); 11] = [
     ("no such device", "resume run --device cuda:99", 5),
     ("no data folder", "resume run --data no", 4),
@@ -22,7 +22,7 @@ const STARTS: [(&str, &str, i32); 11] = [
     ("the folder again", "run scenario.toml --out run", 7),
 ];
 
-/// Damage to a run: what it is, the file, and what becomes of its bytes.
+/// Damage to a run: its description, the file, and the change of its bytes.
 type Damage = (&'static str, &'static str, fn(&[u8]) -> Vec<u8>);
 
 const DAMAGES: [Damage; 8] = [

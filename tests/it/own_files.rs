@@ -1,4 +1,5 @@
-//! Files of one's own, as they were tried: each gives the right value, which NumPy computed, or is refused with what to do.
+//! Users' own files, as users tried them: each gives the right value, which NumPy computed, or is
+//! refused with a hint.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Done, Place};
 
-/// A small scenario of files of one's own; `set` and `model` are what stands there.
+/// A small scenario on a user's own files, with this `set` and `model`.
 fn scenario(set: &str, model: &str) -> String {
     format!(
         r#"# A question?   fedlayer run scenario.toml
@@ -28,7 +29,8 @@ average = "all"
     )
 }
 
-/// The scenario with one more key at the head: the model that the fixture gives, which so small steps leave as it is.
+/// The scenario with one more key at its head. Its steps are so small that the model of the fixture
+/// does not change.
 fn from_model(set: &str, classes: usize) -> String {
     let layers = format!("layers = [{{ linear = {{ out = {classes}, name = \"out\" }} }}]");
     scenario(set, &layers).replace("rounds = 1", "rounds = 1\ninitial = \"model.safetensors\"")
@@ -40,7 +42,7 @@ fn place(set: &str, files: &[(&str, &[u8])]) -> Place {
     place
 }
 
-/// What NumPy and PyTorch made of files.
+/// The values that NumPy and PyTorch read from the files.
 fn oracle(part: &str) -> Value {
     let fixture = include_str!("../oracle/fixtures/files.json");
     serde_json::from_str::<Value>(fixture).unwrap()[part].take()
@@ -58,7 +60,8 @@ fn test_accuracy(place: &Place, run: &str) -> f64 {
     summary["rows"][0]["test_accuracy"].as_f64().unwrap()
 }
 
-/// What `check` and `run` say alike, and with which code; `run` leaves no folder.
+/// Asserts that `check` and `run` end with the same words and code, and that `run` leaves no
+/// folder. Returns the words.
 #[track_caller]
 fn refused(place: &Place) -> String {
     let check = place.fedlayer("check scenario.toml");
@@ -228,7 +231,7 @@ fn names_of_classes_stand_in_check_and_in_the_run_folder() {
     assert_eq!(read()[0]["classes"], classes);
 }
 
-/// Labels 1 to 3 are three classes; there is no empty class 0, and both `check` and `run` say which is which.
+/// Labels 1 to 3 are three classes, without an empty class 0. Both `check` and `run` name them.
 #[test]
 fn labels_that_do_not_begin_at_zero_are_numbered_anew_and_said() {
     let text = table(",").replace(",2\n", ",3\n").replace(",1\n", ",2\n").replace(",0\n", ",1\n");
@@ -237,7 +240,7 @@ fn labels_that_do_not_begin_at_zero_are_numbered_anew_and_said() {
     assert!(check.stdout.contains("own test  1  2  3\n"), "{}", check.stdout);
     let run = place.fedlayer("run scenario.toml --out run").ok();
     assert!(run.stderr.contains("0 is `1`, 1 is `2`, 2 is `3`"), "{}", run.stderr);
-    // Where they are 0, 1 and 2, there is nothing to say.
+    // With labels 0, 1 and 2 there is no note.
     fs::write(place.path("d.csv"), table(",")).unwrap();
     place.fedlayer("run scenario.toml --out plain").ok();
     assert!(!place.path("plain/data.json").exists());

@@ -1,4 +1,5 @@
-//! Files of one's own that cannot be trained on: too large for the memory, no plain files, of one class, without some classes.
+//! Users' own files that cannot be trained on: too large for the memory, not plain files, of one
+//! class, or without some classes.
 
 use std::{
     fs,
@@ -10,7 +11,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use crate::support::{Done, Place};
 
-/// A scenario of one round on `train.csv`; `keys` is what `files` says besides.
+/// A scenario of one round on `train.csv`, with `keys` in its table `files`.
 fn place(keys: &str) -> Place {
     Place::with(&format!(
         r#"# A question?   fedlayer run scenario.toml
@@ -36,7 +37,8 @@ fn table(rows: impl Iterator<Item = (usize, &'static str)>) -> String {
     "x,label\n".to_owned() + &rows.map(|(x, label)| format!("{x},{label}\n")).collect::<String>()
 }
 
-/// What `check` and `run` say alike, and the code that both end with; `run` leaves no folder.
+/// Asserts that `check` and `run` end with the same words and code, and that `run` leaves no
+/// folder.
 #[track_caller]
 fn refused(place: &Place, code: i32) -> String {
     let check = place.fedlayer("check scenario.toml");
@@ -47,7 +49,7 @@ fn refused(place: &Place, code: i32) -> String {
     check.stderr
 }
 
-/// 400 MB of a table in half a megabyte: one piece, compressed, again and again.
+/// A table of 400 MB, compressed to half a megabyte: one piece, repeated.
 fn bomb() -> Vec<u8> {
     let mut piece = GzEncoder::new(Vec::new(), Compression::best());
     piece.write_all("0,1\n1,0\n".repeat(1 << 19).as_bytes()).unwrap();
@@ -96,7 +98,7 @@ fn one_class_was_trained_without_a_word() {
     assert!(check.stdout.contains(warning), "{}", check.stdout);
     let run = place.fedlayer("run scenario.toml --out one").ok();
     assert!(run.stderr.contains(warning), "{}", run.stderr);
-    // The first examples of a sorted file are a mistake.
+    // Taking the first examples of a sorted file is a mistake.
     let sorted = table((0..20).map(|x| (x, if x < 10 { "lily" } else { "rose" })));
     fs::write(place.path("train.csv"), sorted).unwrap();
     let scenario = fs::read_to_string(place.path("scenario.toml")).unwrap();

@@ -1,4 +1,5 @@
-//! A scenario means the same from any folder: its files are beside it first, and a run knows them again.
+//! A scenario means the same from any folder: its files are searched beside it first, and a run
+//! recognises them.
 
 use std::{
     fs,
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{DIGITS, Place, assert_same_bytes};
 
-/// A set of two classes and 40 examples; `step` makes another one of it.
+/// A set of two classes and 40 examples; another `step` makes another set.
 fn flowers(step: usize) -> String {
     let line = |index: usize| {
         let (class, size) = (index % 2, (index * step % 40) as f64 / 40.0);
@@ -20,7 +21,7 @@ fn flowers(step: usize) -> String {
     "height,width,kind\n".to_owned() + &(0..40).map(line).collect::<String>()
 }
 
-/// A scenario in the folder `study`, with its file beside it.
+/// Makes a scenario in the folder `study`, with its file beside it.
 fn study() -> Place {
     let place = Place::with("");
     let scenario = DIGITS
@@ -36,7 +37,7 @@ fn study() -> Place {
     place
 }
 
-/// Runs the program in a folder of the place.
+/// Runs the program in a folder of the scratch folder.
 fn within(place: &Place, folder: &str, arguments: &str) -> Output {
     place.command(arguments).current_dir(place.path(folder)).output().unwrap()
 }
@@ -76,7 +77,7 @@ fn every_scenario_of_the_repository_is_checked_from_any_folder() {
         let name = scenario.file_name().unwrap().to_str().unwrap().to_owned();
         match done.code {
             Some(0) => checked.push(name),
-            // Its set must be fetched; a file of the scenario's own is beside it.
+            // The set must be fetched; a file of the scenario's own is beside it.
             Some(4) if done.stderr.contains("fedlayer data fetch") => {
                 eprintln!("{name}: its data set is not on this machine");
             }
@@ -95,7 +96,7 @@ fn files_beside_the_scenario_are_found_from_any_folder() {
     good(&within(&place, "elsewhere", "run ../study/one.toml --out ../there"));
     good(&within(&place, "", "check study/one.toml"));
     assert_same_bytes(&place.records("here"), &place.records("there"));
-    // In a data folder, where the program was started: as before.
+    // In a data folder, and in the current folder: as before.
     fs::create_dir(place.path("sets")).unwrap();
     fs::rename(place.path("study/flowers.csv"), place.path("sets/flowers.csv")).unwrap();
     good(&within(&place, "", "check study/one.toml --data sets"));
@@ -215,7 +216,7 @@ fn a_run_is_resumed_from_any_folder_and_a_file_that_changed_is_named() {
     for arguments in all {
         untouched("now not there, nor in", arguments);
     }
-    // Where it is now, it is the same.
+    // The moved file has the same content.
     fs::create_dir(place.path("moved")).unwrap();
     fs::write(place.path("moved/flowers.csv"), flowers(1)).unwrap();
     good(&within(&place, "elsewhere", "resume ../run --data ../moved"));
@@ -229,7 +230,7 @@ fn files_of_the_command_line_are_seen_from_the_current_folder() {
     let end = place.path("run/all/seed-1/checkpoints/round-0000006.safetensors");
     for name in ["a.safetensors", "b.safetensors"] {
         fs::copy(&end, place.path("elsewhere").join(name)).unwrap();
-        // Beside the scenario there is something else of the same name.
+        // Beside the scenario there is another file of the same name.
         fs::write(place.path("study").join(name), "no tensors").unwrap();
     }
     let analyze = "analyze barriers a.safetensors b.safetensors --scenario ../study/one.toml";
@@ -259,6 +260,6 @@ fn a_data_folder_that_is_not_there_is_said() {
     assert_eq!(absent.status.code(), Some(4));
     assert!(stderr(&absent).contains("that `FEDLAYER_DATA` names is not there"));
     good(&check("sets", "check study/one.toml"));
-    // The list says of each folder whether it is there.
+    // The list marks folders that are missing.
     good(&check("set", "data list"));
 }

@@ -1,4 +1,5 @@
-//! Names that others gave never reach a terminal as they are: a sequence that a terminal obeys, a line break, a mark of direction.
+//! Names from files never reach a terminal unescaped: neither a sequence that a terminal obeys, nor
+//! a line break, nor a mark of direction.
 
 use std::fs;
 
@@ -9,13 +10,14 @@ use crate::{
     verify::of_an_earlier_version,
 };
 
-/// A sequence that empties a terminal, an override of direction, the beginning of a sequence in one character, an isolate, and a space without width.
+/// A sequence that clears a terminal, a mark that overrides the direction, a sequence that begins
+/// with one character, an isolate, and a space without width.
 const WILD: &str = "a\u{1b}[2J\u{202e}\u{9b}\u{2066}\u{200b}b";
 
-/// The same as it is shown.
+/// The same text, escaped.
 const SHOWN: &str = r"a\u001b[2J\u202e\u009b\u2066\u200bb";
 
-/// Ends the test where the program said something that a terminal obeys.
+/// Asserts that the output has no character that a terminal obeys.
 #[track_caller]
 fn tame(done: &Done) {
     let shown = |c: char| matches!(c, '\n' | '\t') || fedlayer_core::is_printable(c);
@@ -60,7 +62,7 @@ fn a_file_and_a_folder_of_a_wild_name_are_shown_tame() {
         let done = place.fedlayer(&command);
         tame(&done);
         let said = done.stdout + &done.stderr;
-        // Where the command line itself is wrong, clap leaves the sequence out.
+        // In errors about the command line, clap omits the sequence.
         assert!(said.contains(r"\u"), "{command}: {said}");
     }
 }
@@ -148,7 +150,7 @@ fn a_tensor_of_a_wild_name_is_shown_tame() {
 
 #[test]
 fn records_of_others_are_shown_tame() {
-    // A run without checksums: of others the program names the file and shows nothing of it.
+    // A run without checksums. For other runs, the program names the file and shows no text of it.
     let place = of_an_earlier_version();
     let summary = place.path("run/summary.json");
     let text = fs::read_to_string(&summary).unwrap();
@@ -171,7 +173,8 @@ fn a_byte_order_mark_is_no_part_of_a_text() {
     assert!(done.stderr.contains("did you mean `rounds`?"), "{}", done.stderr);
 }
 
-/// A worker with a token in a file of an editor that marks its files: it is refused for having no TLS, not for its token.
+/// A worker with a token in a file with a byte-order mark: it is refused for its missing TLS, not
+/// for its token.
 #[test]
 fn a_byte_order_mark_is_no_part_of_a_token() {
     let place = Place::with("");
@@ -181,7 +184,7 @@ fn a_byte_order_mark_is_no_part_of_a_token() {
     assert!(done.stderr.contains("in the clear"), "{}", done.stderr);
 }
 
-/// The folder of the environment, and the logs at their most talkative.
+/// The folder from the environment, and logs with all their records.
 #[test]
 fn the_environment_and_logs_are_shown_tame() {
     let place = Place::with(&DIGITS.replace("rounds = 6", "rounds = 1"));

@@ -1,4 +1,5 @@
-//! A run off a terminal speaks: a line for each plan that ends, the time of everything at the end.
+//! The progress of a run off a terminal: a line for each plan that ends, and the total time at the
+//! end.
 
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ fn off_a_terminal_every_plan_that_ends_has_a_line() {
     }
     assert!(said.contains("(4 of 4 runs"), "{said}");
     assert!(said.contains("analysis `ends`: barriers (1 of 2)"), "{said}");
-    // What was finished before is not said again.
+    // Plans that were finished before have no line.
     let again = place.fedlayer("resume run").ok().stderr;
     assert!(!again.contains("finished ("), "{again}");
     let quiet = place.fedlayer("run scenario.toml --out quiet --quiet").ok();
@@ -70,7 +71,7 @@ fn check_says_how_long_the_analyses_may_take() {
     let place = Place::with(&scenario());
     let json: Value =
         serde_json::from_str(&place.fedlayer("check scenario.toml --json").ok().stdout).unwrap();
-    // 64 → 16 → 10: twice the products of a forward pass; 359 images of the test set.
+    // 64 → 16 → 10: twice the multiplications of a forward pass, on the 359 images of the test set.
     let pass = 2.0 * (64.0 * 16.0 + 16.0 * 10.0) * 359.0;
     let count = |of: usize, key: &str| json["analyses"][of][key].as_f64().unwrap();
     let evaluations = count(0, "evaluations")

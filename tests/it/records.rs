@@ -1,49 +1,27 @@
-//! Every key that a run writes is on the page of records, and every key in its tables is written by some run.
+//! Every key that a run writes is on the page of records, and every key in its tables is written by
+//! some run.
 
 use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
-use crate::support::Place;
+use crate::{
+    natural::{self, NATURAL, Rows},
+    support::Place,
+};
 
-/// Three clients by nature: `b` has one example and so no test data, `c` has values that no network can train on.
-const EVERYTHING: &str = r#"# A question?   fedlayer run scenario.toml
-rounds = 1
-[data]
-set = { files = { train = "train.csv", test = "test.csv", label = "kind", group = "owner" } }
-partition = "natural"
-[clients]
-count = 3
-[model]
-mlp = { hidden = [4], activation = "identity" }
-[local]
-epochs = 6
-batch = 4
-optimizer = { sgd = { lr = 0.1 } }
-[barriers]
-twins = 1
-[sweep]
-grid = { "local.batch" = [4, 5] }
-[[strategy]]
-name = "all"
-average = "all"
-"#;
-
-fn rows(owner: &str, size: f32, count: usize) -> String {
-    let row = |row: usize| {
-        let kind = ["cat", "dog"][row % 2];
-        format!("{:e},{:e},{owner},{kind}\n", size * (row % 2) as f32, size * 0.25)
-    };
-    (0..count).map(row).collect()
+/// The scenario with a barrier of each kind and a sweep.
+fn scenario() -> String {
+    let more = "[barriers]\ntwins = 1\n[sweep]\ngrid = { \"local.batch\" = [4, 5] }\n[[strategy]]";
+    NATURAL.replace("rounds = 2", "rounds = 1").replace("[[strategy]]", more)
 }
 
-/// A run with all features on.
+/// Makes a run with all features on: client `b` has one example and so no test data, client `c` is
+/// refused.
 fn run() -> Place {
-    let place = Place::with(EVERYTHING);
-    let all = [rows("a", 1.0, 10), rows("b", 1.0, 1), rows("c", 3e38, 10)].concat();
-    fs::write(place.path("train.csv"), format!("x,y,owner,kind\n{all}")).unwrap();
-    let test = format!("x,y,owner,kind\n{}", rows("a", 1.0, 10));
-    fs::write(place.path("test.csv"), test).unwrap();
+    let rows = |owner, size, count| Rows { owner, size, count };
+    let train = [rows("a", 1.0, 10), rows("b", 1.0, 1), rows("c", 3e38, 10)];
+    let place = natural::place(&scenario(), &train);
     fs::create_dir(place.path("sets")).unwrap();
     place.fedlayer("run scenario.toml --out run -q --data sets").ok();
     place
@@ -60,10 +38,10 @@ const FILES: [(&str, &str); 7] = [
     ("data.json", "data.json"),
 ];
 
-/// Tables whose keys are paths of files and keys of scenarios.
+/// Tables with paths of files or keys of scenarios for keys.
 const OF_OTHERS: [&str; 2] = ["run.json files", "run.json provenance.scenario_says"];
 
-/// The paths of all keys of a file's value; items of a list are of their list's path.
+/// Finds the paths of all keys of a file's value. The items of a list have the path of the list.
 fn keys(file: &str, value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         _ if OF_OTHERS.contains(&format!("{file} {path}").as_str()) => {}
@@ -89,13 +67,13 @@ fn keys_of(file: &str, text: &str) -> BTreeSet<String> {
     found
 }
 
-/// What stands under a heading of the page, up to the next one.
+/// Returns the section under a heading of the page.
 fn section<'p>(page: &'p str, file: &str) -> &'p str {
     let section = page.split("\n## ").find(|section| section.starts_with(&format!("`{file}`")));
     section.unwrap_or_else(|| panic!("no heading `{file}`"))
 }
 
-/// The words in backticks.
+/// Returns the words in backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -117,7 +95,7 @@ fn every_key_of_a_record_is_on_its_page_and_every_key_of_the_page_in_a_record() 
             unsaid.is_empty(),
             "`{file}` has keys that docs/records.md does not name: {unsaid:?}"
         );
-        // Tables of keys, not those of words and values.
+        // The tables of keys, without those of words and values.
         let table = section.split("| key | |\n").nth(1).or(section.split("| column | |\n").nth(1));
         let rows = table.unwrap().lines().take_while(|line| line.starts_with('|'));
         let cells = rows.filter_map(|row| row.split('|').nth(1)).flat_map(quoted);

@@ -1,4 +1,5 @@
-//! Clients that do not count are never silent: refused before the run where that can be known, marked in the table and named with their cause where it cannot.
+//! A client that does not count is never silent: it is refused before the run if that can be known;
+//! otherwise the table marks it and names the cause.
 
 use std::{
     fs,
@@ -6,9 +7,12 @@ use std::{
     process::Stdio,
 };
 
-use crate::support::Place;
+use crate::{
+    natural::{self, NATURAL, table, ten_of},
+    support::Place,
+};
 
-/// Eight of ten clients have 115 training examples, which are six batches of 19 and one example.
+/// Eight of ten clients have 115 training examples: six batches of 19, and one example.
 const LAST_BATCH_OF_ONE: &str = r#"# A question?   fedlayer run scenario.toml
 rounds = 2
 [data]
@@ -26,7 +30,8 @@ name = "all"
 average = "all"
 "#;
 
-/// They were refused in every round as "training diverged", exit 0, and the table said nothing.
+/// These clients were refused in every round as "training diverged"; the run ended with exit code 0
+/// and an unmarked table.
 #[test]
 fn a_last_batch_of_one_is_refused_by_check_and_run_alike_and_can_be_dropped() {
     let place = Place::with(LAST_BATCH_OF_ONE);
@@ -50,51 +55,14 @@ fn a_last_batch_of_one_is_refused_by_check_and_run_alike_and_can_be_dropped() {
     for line in rounds.lines() {
         let round: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(round["reported"].as_array().unwrap().len(), 10);
-        // Six whole batches each; two clients have no other.
+        // Six whole batches each; two clients have no others.
         assert_eq!(round["steps"], 60);
     }
 }
 
-/// Three clients by nature, of which `c` has values that no network can train on.
-const NATURAL: &str = r#"# A question?   fedlayer run scenario.toml
-rounds = 2
-[data]
-set = { files = { train = "train.csv", test = "test.csv", label = "kind", group = "owner" } }
-partition = "natural"
-[clients]
-count = 3
-[model]
-mlp = { hidden = [4], activation = "identity" }
-[local]
-epochs = 6
-batch = 4
-optimizer = { sgd = { lr = 0.1 } }
-[[strategy]]
-name = "all"
-average = "all"
-"#;
-
-fn table(owners: &[(&str, f32)]) -> String {
-    let mut text = "x,y,owner,kind\n".to_owned();
-    for (owner, size) in owners {
-        for row in 0..10 {
-            let (x, kind) = (size * (row % 2) as f32, row % 2);
-            text += &format!("{x:e},{:e},{owner},{kind}\n", size * 0.25);
-        }
-    }
-    text
-}
-
-fn natural(owners: &[(&str, f32)]) -> Place {
-    let place = Place::with(NATURAL);
-    fs::write(place.path("train.csv"), table(owners)).unwrap();
-    fs::write(place.path("test.csv"), table(&[("a", 1.0)])).unwrap();
-    place
-}
-
 #[test]
 fn a_client_that_is_refused_is_named_in_the_table_with_its_cause_and_not_hidden_by_q() {
-    let place = natural(&[("a", 1.0), ("b", 1.0), ("c", 3e38)]);
+    let place = natural::place(NATURAL, &ten_of([("a", 1.0), ("b", 1.0), ("c", 3e38)]));
     let done = place.fedlayer("run scenario.toml --out out -q").ok();
     let [foot, cause] = done.stdout.lines().rev().take(2).collect::<Vec<_>>()[..] else {
         panic!("{}", done.stdout)
@@ -109,13 +77,13 @@ fn a_client_that_is_refused_is_named_in_the_table_with_its_cause_and_not_hidden_
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     let refused = &summary["rows"][0]["refused"];
     assert_eq!((&refused["client_rounds"], &refused["of"]), (&2.into(), &6.into()));
-    // The table of a finished run says it again.
+    // The table of a finished run repeats it.
     assert!(place.fedlayer("compare out").ok().stdout.contains(foot));
 }
 
 #[test]
 fn a_run_without_enough_clients_names_them_all() {
-    let place = natural(&[("a", 3e38), ("b", 3e38), ("c", 3e38)]);
+    let place = natural::place(NATURAL, &ten_of([("a", 3e38), ("b", 3e38), ("c", 3e38)]));
     let done = place.fedlayer("run scenario.toml --out out -q");
     assert_eq!(done.code, Some(9));
     assert!(
@@ -125,10 +93,10 @@ fn a_run_without_enough_clients_names_them_all() {
     );
 }
 
-/// Values of 0 to 255 were trained as they are, without a word.
+/// Values of 0 to 255 were trained unscaled, without a warning.
 #[test]
 fn inputs_that_nobody_scaled_are_shown_by_check_and_warned_of_by_run() {
-    let place = natural(&[("a", 255.0), ("b", 255.0), ("c", 255.0)]);
+    let place = natural::place(NATURAL, &ten_of([("a", 255.0), ("b", 255.0), ("c", 255.0)]));
     let check = place.fedlayer("check scenario.toml").ok().stdout;
     assert!(check.contains("inputs, as the model sees them (a number x of the set: x)"), "{check}");
     assert!(check.contains("warning: training inputs are from 0 to 255"), "{check}");
@@ -144,16 +112,16 @@ fn inputs_that_nobody_scaled_are_shown_by_check_and_warned_of_by_run() {
     let note = fs::read_to_string(place.path("out/run.json")).unwrap();
     let note: serde_json::Value = serde_json::from_str(&note).unwrap();
     assert_eq!(note["inputs"], "x");
-    fs::write(place.path("test.csv"), table(&[("a", 255.0)])).unwrap();
+    fs::write(place.path("test.csv"), table(&ten_of([("a", 255.0)]))).unwrap();
     let check = place.fedlayer("check scenario.toml --set data.normalize=set").ok().stdout;
     assert!(check.contains("(x − mean) / std of the training examples"), "{check}");
     assert!(!check.contains("warning"), "{check}");
 }
 
-/// `resume` and `coordinator` said nothing, and a coordinator did not note what becomes of inputs.
+/// `resume` and `coordinator` did not warn, and a coordinator did not note how inputs are scaled.
 #[test]
 fn resume_and_coordinator_warn_of_inputs_and_note_them_as_run_does() {
-    let place = natural(&[("a", 255.0), ("b", 255.0), ("c", 255.0)]);
+    let place = natural::place(NATURAL, &ten_of([("a", 255.0), ("b", 255.0), ("c", 255.0)]));
     let warning = "warning: training inputs are from 0 to 255";
     let note = |run: &str| -> serde_json::Value {
         let text = fs::read_to_string(place.path(run).join("run.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Run folders to damage, made once and copied; everything that is in one.
+//! Run folders to damage: made once, then copied.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::support::{DIGITS, Place};
 
-/// A place with a finished run of two strategies in `run`.
+/// Returns a scratch folder with a finished run of two strategies in `run`.
 pub(crate) fn finished() -> Place {
     static RUN: OnceLock<Place> = OnceLock::new();
     copied(RUN.get_or_init(|| {
@@ -21,7 +21,7 @@ pub(crate) fn finished() -> Place {
     }))
 }
 
-/// A place with the same run in `run`, killed after some of its rounds.
+/// Returns a scratch folder with the same run in `run`, killed after some of its rounds.
 pub(crate) fn interrupted() -> Place {
     static RUN: OnceLock<Place> = OnceLock::new();
     copied(RUN.get_or_init(|| {
@@ -40,7 +40,7 @@ pub(crate) fn interrupted() -> Place {
             if !last.exists() {
                 return place;
             }
-            // It was too fast to be killed in the middle.
+            // The run was finished before it could be killed.
             fs::remove_dir_all(place.path("run")).unwrap();
         }
     }))
@@ -66,7 +66,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Every file and folder of a run, with its bytes and the time of its last change.
+/// Returns every file and folder of a run, with its bytes and the time of its last change.
 pub(crate) fn everything(run: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![run.to_owned()];

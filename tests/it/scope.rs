@@ -1,4 +1,4 @@
-//! `docs/scope.md` and `CITATION.cff` say what is so.
+//! The statements of `docs/scope.md` and `CITATION.cff` are true.
 
 use std::{fs, path::Path};
 
@@ -9,13 +9,13 @@ fn of_repository(file: &str) -> String {
     fs::read_to_string(root.join(file)).unwrap()
 }
 
-/// The texts between fences of TOML in a page.
+/// Returns the blocks of TOML in a page.
 fn snippets(page: &str) -> Vec<String> {
     let pieces = page.split("```toml\n").skip(1);
     pieces.map(|piece| piece.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// The first snippet is a whole scenario, the others are more strategies of it.
+/// The first block is a whole scenario; the others are more strategies for it.
 #[test]
 fn every_strategy_of_the_page_of_methods_is_checked() {
     let snippets = snippets(&of_repository("docs/scope.md"));
@@ -33,7 +33,7 @@ fn every_strategy_of_the_page_of_methods_is_checked() {
     }
 }
 
-/// What the page says of a few methods, held to the layers that `check` names.
+/// Compares the page's statements about a few methods with the layers that `check` names.
 #[test]
 fn methods_share_the_layers_that_they_say() {
     let scenario = snippets(&of_repository("docs/scope.md")).join("\n");
@@ -51,7 +51,8 @@ fn methods_share_the_layers_that_they_say() {
     }
 }
 
-/// A reader of YAML is no dependency for one file: its lines are keys, items, and texts, two blanks deep each.
+/// One file does not justify a YAML library. Its lines are keys, items and texts, indented by two
+/// blanks.
 #[test]
 fn what_to_cite_is_readable_and_of_this_version() {
     let text = of_repository("CITATION.cff");

@@ -1,4 +1,4 @@
-//! A folder of one's own to run the program in.
+//! A scratch folder to run the program in.
 
 use std::{
     collections::BTreeMap,
@@ -41,16 +41,16 @@ name = "one layer, rotating"
 average = { rotate = 1 }
 "#;
 
-/// Files of a run folder that depend on the machine and the time.
+/// The files of a run folder that depend on the machine and the time.
 const NOTES: [&str; 3] = ["run.json", "inputs.json", ".lock"];
 
-/// A folder with a scenario in it, gone when the test ends.
+/// A scratch folder with a scenario. It is removed when the test ends.
 #[derive(Debug)]
 pub(crate) struct Place {
     folder: TempDir,
 }
 
-/// What a finished program left behind.
+/// The exit code and the output of a program.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
@@ -59,14 +59,14 @@ pub(crate) struct Done {
 }
 
 impl Place {
-    /// With `scenario` as `scenario.toml`.
+    /// Makes a folder with `scenario` as `scenario.toml`.
     pub(crate) fn with(scenario: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
         Self { folder }
     }
 
-    /// The same in a folder below `above`.
+    /// Makes the folder below `above`.
     pub(crate) fn below(above: &str, scenario: &str) -> Self {
         let folder = tempfile::tempdir_in(above).unwrap();
         fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
@@ -77,18 +77,22 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// The program with its arguments separated by blanks, in this folder.
+    /// Returns the command of the program in this folder, with arguments separated by blanks.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedlayer"));
+        self.in_folder(command.args(arguments.split_whitespace()));
         command
-            .args(arguments.split_whitespace())
+    }
+
+    /// Sets the folder and the environment of a command, without that of the machine.
+    pub(crate) fn in_folder(&self, command: &mut Command) {
+        command
             .current_dir(self.folder.path())
             .env_remove("RUST_LOG")
             .env_remove("FEDLAYER_DATA")
             .env("XDG_DATA_HOME", self.path("home"))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs the program to its end.
@@ -96,13 +100,13 @@ impl Place {
         Done::of(&mut self.command(arguments))
     }
 
-    /// Starts the program, silent.
+    /// Starts the program without output.
     pub(crate) fn start(&self, arguments: &str) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// Every file below a folder, by its path there.
+    /// Returns every file below a folder, by its path there.
     pub(crate) fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let root = self.path(folder);
         let mut files = BTreeMap::new();
@@ -110,7 +114,7 @@ impl Place {
         files
     }
 
-    /// The files of a run folder that may depend on nothing but the scenario.
+    /// Returns the files of a run folder that depend on the scenario alone.
     pub(crate) fn records(&self, run: &str) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.files(run);
         files.retain(|name, _| !name.ends_with("timings.jsonl") && !NOTES.contains(&name.as_str()));
@@ -126,7 +130,7 @@ impl Done {
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
-    /// Ends the test where the program failed.
+    /// Asserts that the program succeeded.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
@@ -145,7 +149,7 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// Ends the test where two run folders differ, and names the files.
+/// Asserts that two run folders have the same files and bytes, and names the files that differ.
 pub(crate) fn assert_same_bytes(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>) {
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(a), names(b));
@@ -153,7 +157,7 @@ pub(crate) fn assert_same_bytes(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<Stri
     assert!(different.is_empty(), "these files differ: {different:?}");
 }
 
-/// A mirror on this machine that answers one request: the file is not there.
+/// Starts a mirror on this machine that answers one request: the file does not exist.
 pub(crate) fn mirror_without_files() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,5 @@
-//! A sweep: the same bytes whatever the number of workers and after a kill; each variant as its scenario by itself; one table.
+//! A sweep: the same bytes with any number of workers and after a kill. Each variant gives the
+//! bytes of its scenario alone, and all are in one table.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{DIGITS, Place, assert_same_bytes};
 
-/// Four variants of two strategies, of which two have other data and another model than the rest.
+/// Four variants of two strategies; two of the variants have other data and another model.
 const GRID: &str =
     "grid = { \"local.optimizer.sgd.lr\" = [0.1, 0.02], \"data.keep_classes\" = [3, 10] }";
 
@@ -14,7 +15,7 @@ fn sweep(base: &str, sweep: &str) -> String {
     format!("{base}[sweep]\n{sweep}\n")
 }
 
-/// What a plan writes down.
+/// The files of a plan.
 const RECORDS: [&str; 2] = ["rounds.jsonl", "barriers.jsonl"];
 
 #[test]
@@ -171,7 +172,7 @@ fn a_variant_that_diverges_is_named_and_the_others_are_finished() {
     assert!(done.stdout.starts_with("  lr") || done.stdout.starts_with("lr"), "{}", done.stdout);
 }
 
-/// Forty plans of three files each, where the system lets a process have 64 files open.
+/// Forty plans of three files each, with a limit of 64 open files.
 #[test]
 fn a_plan_holds_its_files_only_while_it_has_its_turn() {
     let small = "# A question?   fedlayer run scenario.toml
@@ -229,7 +230,8 @@ fn every_variant_has_its_analyses() {
     }
 }
 
-/// One of two variants diverges; an analysis that needs it is named, all others are made, by `run` as by `resume`.
+/// One of two variants diverges. `run` and `resume` name the analysis that needs it and make all
+/// others.
 #[test]
 fn a_variant_that_fails_does_not_take_the_analyses_of_the_others() {
     let analysis = "[[analysis]]\nmeasure = { barriers = {} }\nsplits = [\"test\"]\n";
@@ -251,7 +253,7 @@ fn a_variant_that_fails_does_not_take_the_analyses_of_the_others() {
     let resumed = place.fedlayer("resume run");
     assert_eq!(resumed.code, Some(9), "{}", resumed.stderr);
     assert_eq!(fs::read(&values).unwrap(), made);
-    // The values are those of the variant by itself.
+    // The values are those of the variant alone.
     fs::write(place.path("plain.toml"), base + analysis).unwrap();
     place.fedlayer("run plain.toml --out plain --set local.optimizer.sgd.lr=0.05").ok();
     assert_eq!(fs::read(place.path("plain/analyses/barriers.jsonl")).unwrap(), made);

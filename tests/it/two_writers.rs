@@ -1,4 +1,4 @@
-//! No two processes write to one run, whatever is deleted, renamed or copied while one is at it.
+//! No two processes write to one run, even if its folder is deleted, renamed or copied meanwhile.
 
 use std::{
     fs,
@@ -11,12 +11,12 @@ use crate::{
     support::{DIGITS, Place, assert_same_bytes},
 };
 
-/// Long enough that it is still running when something is done to it.
+/// A run that is long enough to be still running when its folder is changed.
 fn long() -> String {
     DIGITS.replace("rounds = 6", "rounds = 24")
 }
 
-/// A run that is stopped in the middle and can be let go on.
+/// A run that is paused in the middle and can continue.
 struct Held {
     place: Place,
     child: Child,
@@ -36,14 +36,14 @@ impl Held {
         held
     }
 
-    /// Lets it go on to its end.
+    /// Lets the run continue to its end.
     fn end(self) -> (Place, Output) {
         signal(self.child.id(), "-CONT");
         (self.place, self.child.wait_with_output().unwrap())
     }
 }
 
-/// On the usual file system, and in memory where there is such a one.
+/// Makes the folder on the usual file system, and in memory if there is such a file system.
 fn places() -> Vec<Place> {
     let memory = Path::new("/dev/shm").is_dir().then(|| Place::below("/dev/shm", &long()));
     [Place::with(&long())].into_iter().chain(memory).collect()
@@ -60,7 +60,7 @@ fn a_second_process_is_kept_out_though_the_lock_file_is_deleted() {
     let whole = whole();
     for place in places() {
         let held = Held::with(place);
-        // The run folder itself is locked; an earlier version's file changes nothing.
+        // The run folder itself is locked; the lock file of an earlier version changes nothing.
         for file in [".lock", "all/seed-1/timings.jsonl.tmp"] {
             let _absent = fs::remove_file(held.place.path("run").join(file));
         }

@@ -1,4 +1,5 @@
-//! What a run folder holds is checked, not believed: by `resume`, `compare` and `analyze`, and by `verify` alone.
+//! The files of a run folder are checked before they are used, by `resume`, `compare`, `analyze`
+//! and `verify`.
 
 use std::{
     fs,
@@ -10,7 +11,7 @@ use crate::{
     support::{DIGITS, Done, Place, assert_same_bytes},
 };
 
-/// Whatever reads a run.
+/// The commands that read a run.
 const READERS: [&str; 4] = [
     "verify run",
     "resume run",
@@ -42,7 +43,7 @@ fn change_digit(path: &Path, line: usize) {
     });
 }
 
-/// Lets two neighbouring lines change places.
+/// Swaps two neighbouring lines.
 fn swap_lines(path: &Path, line: usize) {
     edit(path, |text| {
         let mut lines: Vec<&str> = text.lines().collect();
@@ -55,7 +56,7 @@ fn said(done: &Done) -> String {
     format!("{}{}", done.stdout, done.stderr)
 }
 
-/// Every reader ends with code 6, says all the words, and changes nothing.
+/// Asserts that every reader ends with code 6 and all the words, and changes nothing.
 fn all_refuse(place: &Place, words: &[&str]) {
     let before = everything(&place.path("run"));
     for command in READERS {
@@ -68,7 +69,7 @@ fn all_refuse(place: &Place, words: &[&str]) {
     }
 }
 
-/// `resume --previous` heals the run to the bytes that it had.
+/// Asserts that `resume --previous` restores all bytes of the run.
 fn previous_heals(place: &Place, whole: &Place) {
     place.fedlayer("resume run --previous").ok();
     assert_same_bytes(&whole.records("run"), &place.records("run"));
@@ -345,7 +346,7 @@ fn the_files_of_an_analysis_are_checked_and_made_anew() {
     }
 }
 
-/// A run that version 0.1.0 wrote before records had checksums.
+/// A run of version 0.1.0, before records had checksums.
 pub(crate) fn of_an_earlier_version() -> Place {
     let place = Place::with(DIGITS);
     let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/fixtures/earlier-run");

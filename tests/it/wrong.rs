@@ -1,17 +1,17 @@
-//! Every wrong input has a whole message and an exit code of its own, and nothing panics.
+//! Every wrong input has a complete message and an exit code of its own; none causes a panic.
 
 use std::fs;
 
 use crate::support::{DIGITS, Done, Place, assert_same_bytes};
 
-/// What the program said to a command in a place, as a snapshot.
+/// Returns the answer of the program to a command in a scratch folder, as a snapshot.
 fn said(done: &Done) -> String {
     assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
     assert_eq!(done.stdout, "", "a failure says nothing on stdout");
     format!("exit code {}\n{}", done.code.unwrap(), done.stderr)
 }
 
-/// One change of the scenario that makes it wrong: what is replaced by what.
+/// A change that makes the scenario wrong: the text to replace, and its replacement.
 const EDITS: [(&str, &str, &str); 34] = [
     ("typo in a key", "epochs = 1", "epoch = 1"),
     ("typo in a table", "[clients]", "[client]"),
@@ -173,7 +173,8 @@ fn a_device_that_is_not_there_is_said() {
     assert!(done.stderr.contains("`cuda:N`"), "{}", done.stderr);
 }
 
-/// The file-size limit of the shell stands in for a full disk: writing past it fails in the same place.
+/// The limit of file sizes of the shell acts like a full disk: writing past it fails at the same
+/// point.
 #[test]
 fn a_full_disk_ends_the_run_with_its_words_and_resume_finishes_it() {
     let place = Place::with(DIGITS);

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    Layout, Seed,
+    model::Layout,
+    seed::Seed,
     spec::{
         BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec, ModelSpec,
         StrategySpec, Variant,
     },
+    text::slug,
 };
 
 /// Everything that decides the bytes of one run: one strategy, one seed.
@@ -92,14 +94,4 @@ impl Plan {
     pub fn is_due(&self, every: u32, round: u32) -> bool {
         round.is_multiple_of(every) || round == self.rounds
     }
-}
-
-/// A strategy's name as the name of a folder: letters and digits in lower case, everything between them one `-`.
-pub fn slug(name: &str) -> String {
-    let words: Vec<String> = name
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
-    words.join("-")
 }

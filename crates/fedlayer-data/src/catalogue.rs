@@ -25,14 +25,14 @@ pub struct KnownFile {
     /// Its name.
     pub name: &'static str,
     /// What it is for.
-    pub role: Role,
+    pub role: FileRole,
     /// Its size, not compressed.
     pub bytes: u64,
 }
 
 /// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum FileRole {
     /// It holds training examples, or their labels, or the whole text.
     Train,
     /// It holds test examples or their labels.
@@ -64,11 +64,11 @@ pub enum Unpack {
 }
 
 const fn train(name: &'static str, bytes: u64) -> KnownFile {
-    KnownFile { name, role: Role::Train, bytes }
+    KnownFile { name, role: FileRole::Train, bytes }
 }
 
 const fn test(name: &'static str, bytes: u64) -> KnownFile {
-    KnownFile { name, role: Role::Test, bytes }
+    KnownFile { name, role: FileRole::Test, bytes }
 }
 
 /// The files of MNIST and of what has its form: headers of 16 and of 8 bytes before pixels and labels.

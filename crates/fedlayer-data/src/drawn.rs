@@ -11,9 +11,9 @@ use rand::{RngExt, seq::index};
 use crate::{
     DataError, error,
     inputs::{self, Factor},
-    noise,
+    label_noise,
     partition::dirichlet,
-    sets::Part,
+    set_part::SetPart,
     split,
     synthetic::{self, Design},
 };
@@ -99,7 +99,7 @@ impl DrawnClients {
     fn seen(&self, examples: Examples) -> Examples {
         // The keys were checked when the data were loaded.
         let factor = Factor::of(&self.inputs, None).unwrap_or(Factor::One);
-        let part = Part::new(factor.examples(examples));
+        let part = SetPart::new(factor.examples(examples));
         Arc::unwrap_or_clone(inputs::by_constants(&self.inputs, part).examples)
     }
 
@@ -167,7 +167,7 @@ impl DrawClient for DrawnClients {
         });
         let mut examples = self.seen(examples);
         let noise = self.noise.index(client.0.into());
-        noise::on_first(&mut examples, self.train, self.label_noise, noise);
+        label_noise::on_first(&mut examples, self.train, self.label_noise, noise);
         examples
     }
 }

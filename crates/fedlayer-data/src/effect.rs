@@ -10,7 +10,7 @@ use fedlayer_core::{
 use crate::{
     DataError,
     error::{at_least_one, in_range, share},
-    sets::ImageSet,
+    image_set::ImageSet,
 };
 
 /// How many tokens an example may have.

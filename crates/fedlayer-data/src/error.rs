@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::{
     DigitsError,
-    decode::{DecodeError, Fault},
-    shelf::ShelfError,
+    decode::{DecodeError, DecodeFault},
+    file_source::OpenError,
 };
 
 /// What of `[data]` cannot be, alone or with the number of clients.
@@ -120,7 +120,7 @@ pub enum DataError {
         /// The file.
         file: String,
         /// Why.
-        error: ShelfError,
+        error: OpenError,
     },
     /// A file is not what its format says.
     #[error(transparent)]
@@ -389,8 +389,8 @@ impl DataError {
     pub fn is_absence(&self) -> bool {
         match self {
             Self::Unopened { .. } => true,
-            Self::Decode(error) => error.fault == Fault::TooLarge,
-            Self::OwnFile(error) => error.fault == Fault::TooLarge,
+            Self::Decode(error) => error.fault == DecodeFault::TooLarge,
+            Self::OwnFile(error) => error.fault == DecodeFault::TooLarge,
             _ => false,
         }
     }

@@ -1,11 +1,11 @@
 //! Data sets and their partitions over clients: a [`DataSpec`](fedlayer_core::spec::DataSpec) in, [`FederatedData`](fedlayer_core::FederatedData) out.
 //!
-//! No file is opened here: a [`Shelf`] does that.
+//! No file is opened here: a [`FileSource`] does that.
 //!
 //! In reading order:
 //! * [`Library`]: what a data set looks like, whether so many clients can share it, their examples;
 //! * [`catalogue()`]: the sets that are known by name, their files, where these come from;
-//! * [`Shelf`]: where files come from; [`decode`]: bytes in, examples out, one module a format;
+//! * [`FileSource`]: where files come from; [`decode`]: bytes in, examples out, one module a format;
 //! * `sets` reads images, texts and files of one's own; `digits` are inside the binary;
 //! * `synthetic` draws clusters with informative, redundant and noise features; `drawn` draws them client by client;
 //! * `stratify` orders examples so that every stretch of them has every class in its proportion;
@@ -18,9 +18,9 @@
 //!
 //! ```
 //! use fedlayer_core::{ClientId, Seed, spec::{DataSet, DataSpec, Partition}};
-//! use fedlayer_data::{EmptyShelf, Library};
+//! use fedlayer_data::{NoFiles, Library};
 //!
-//! let library = Library::new(Box::new(EmptyShelf));
+//! let library = Library::new(Box::new(NoFiles));
 //! let spec = DataSpec { partition: Partition::Dirichlet(0.3), ..DataSpec::new(DataSet::Digits) };
 //! let data = library.load(&spec, 8, Seed::new(1))?;
 //! assert_eq!((data.facts().pool, data.test.len()), (1438, 359));
@@ -34,24 +34,27 @@ mod digits;
 mod drawn;
 mod effect;
 mod error;
+mod file_source;
 mod help;
+mod image_set;
 mod inputs;
-mod keep;
+mod keep_classes;
+mod label_noise;
 mod library;
-mod noise;
 mod partition;
+mod set_name;
+mod set_part;
 mod sets;
-mod shelf;
 mod split;
 mod stratify;
 mod synthetic;
 
 pub use crate::{
-    catalogue::{Download, KnownFile, KnownSet, Role, Unpack, catalogue},
+    catalogue::{Download, FileRole, KnownFile, KnownSet, Unpack, catalogue},
     decode::DecodeError,
     digits::DigitsError,
     error::DataError,
+    file_source::{FileSource, NoFiles, OpenError, OpenedFile},
+    image_set::published,
     library::Library,
-    sets::published,
-    shelf::{EmptyShelf, Opened, Shelf, ShelfError},
 };

@@ -13,10 +13,14 @@ use fedlayer_core::{
 use crate::{
     DataError, digits,
     drawn::{self, DrawnClients},
-    effect, error, inputs, keep, noise,
-    partition::{self, Pool},
-    sets::{self, ImageSet, Part, Parts, first},
-    shelf::Shelf,
+    effect, error,
+    file_source::FileSource,
+    image_set::ImageSet,
+    inputs, keep_classes, label_noise,
+    partition::{self, PoolFacts},
+    set_name::set_name,
+    set_part::SetPart,
+    sets::{self, ImageReader, SetParts, first},
     split, synthetic,
 };
 
@@ -26,14 +30,14 @@ use crate::{
 /// clients can share it, [`load`](Self::load) shares it out.
 #[derive(Debug)]
 pub struct Library {
-    shelf: Box<dyn Shelf>,
-    read: Mutex<BTreeMap<String, Parts>>,
+    source: Box<dyn FileSource>,
+    read: Mutex<BTreeMap<String, SetParts>>,
 }
 
 impl Library {
-    /// Reads files from `shelf`.
-    pub fn new(shelf: Box<dyn Shelf>) -> Self {
-        Self { shelf, read: Mutex::default() }
+    /// Reads files from `source`.
+    pub fn new(source: Box<dyn FileSource>) -> Self {
+        Self { source, read: Mutex::default() }
     }
 
     /// What the data set looks like: the shape of an example, the number of classes, and the sizes of the pool and of the common
@@ -55,11 +59,11 @@ impl Library {
             (_, Some(images)) if spec.keep_classes.is_none() => {
                 let train = first(spec.train, "data.train", images.sizes.0)?;
                 let test = first(spec.test, "data.test", images.sizes.1)?;
-                images.find(train, &*self.shelf)?;
+                ImageReader { set: images, source: &*self.source }.find(train)?;
                 split_facts(spec, (images.shape.to_vec(), images.classes, 1), train, Some(test))?
             }
             _ => {
-                let Parts { train, test, .. } = self.parts(spec)?;
+                let SetParts { train, test, .. } = self.parts(spec)?;
                 refuse_one_class(spec, &train.examples)?;
                 let test = test.map(|test| test.examples.len());
                 let train = &train.examples;
@@ -104,8 +108,8 @@ impl Library {
                 (train.strata().1, train.groups.as_deref().map(partition::natural::owners))
             }
         };
-        let set = sets::name(&spec.set);
-        let pool = Pool { set: &set, examples: facts.pool, classes, owners };
+        let set = set_name(&spec.set);
+        let pool = PoolFacts { set: &set, examples: facts.pool, classes, owners };
         partition::check(&spec.partition, pool, clients)?;
         Ok(facts)
     }
@@ -145,7 +149,7 @@ impl Library {
         let (clients, noise) = (clients.collect(), seed.child("label noise"));
         let (pool, test) = inputs::by_training(spec, pool, test, &clients);
         inputs::within_range(spec, &[&pool, &test])?;
-        let (pool, clients) = noise::on_training(pool, clients, spec.label_noise, noise);
+        let (pool, clients) = label_noise::on_training(pool, clients, spec.label_noise, noise);
         Ok(FederatedData::new(pool, test, clients))
     }
 
@@ -164,7 +168,7 @@ impl Library {
     }
 
     /// The pool and the common test set.
-    fn pool_and_test(&self, spec: &DataSpec, seed: Seed) -> Result<(Part, Part), DataError> {
+    fn pool_and_test(&self, spec: &DataSpec, seed: Seed) -> Result<(SetPart, SetPart), DataError> {
         let split = |strata: &[u32], count: usize, owners: Option<&[u32]>| {
             split::pool_and_test(strata, count, owners, spec.test_share(), seed.child("split"))
         };
@@ -175,11 +179,11 @@ impl Library {
             let factor = inputs::Factor::of(spec, None)?;
             let seen = |rows: &[u32], seed| -> Result<_, DataError> {
                 let examples = factor.examples(design.examples(rows, seed)?);
-                Ok(inputs::by_constants(spec, Part::new(examples)))
+                Ok(inputs::by_constants(spec, SetPart::new(examples)))
             };
             return Ok((seen(&pool, seed.child("pool"))?, seen(&test, seed.child("test"))?));
         }
-        let Parts { train, test, .. } = self.parts(spec)?;
+        let SetParts { train, test, .. } = self.parts(spec)?;
         if let Some(test) = test {
             return Ok((train, test));
         }
@@ -189,16 +193,16 @@ impl Library {
     }
 
     /// The examples of a set that is read, once.
-    fn parts(&self, spec: &DataSpec) -> Result<Parts, DataError> {
+    fn parts(&self, spec: &DataSpec) -> Result<SetParts, DataError> {
         let of = (&spec.set, spec.train, spec.test, spec.context, spec.keep_classes);
         let key = format!("{of:?} {:?} {:?}", spec.scale, spec.normalize);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(parts) = read.get(&key) {
             return Ok(parts.clone());
         }
-        let parts = sets::read(spec, &*self.shelf)?;
+        let parts = sets::read(spec, &*self.source)?;
         let parts = match spec.keep_classes {
-            Some(classes) => keep::keep(&parts, classes)?,
+            Some(classes) => keep_classes::keep_first(&parts, classes)?,
             None => parts,
         };
         let parts = parts.normalized(spec);
@@ -217,7 +221,7 @@ fn refuse_one_class(spec: &DataSpec, train: &Examples) -> Result<(), DataError> 
     let names = train.class_names.as_deref();
     let class = names.and_then(|names| names.get(first as usize));
     let class = class.map_or_else(|| first.to_string(), |name| format!("`{name}`"));
-    Err(DataError::OneClass { set: sets::name(&spec.set), examples: train.len(), class })
+    Err(DataError::OneClass { set: set_name(&spec.set), examples: train.len(), class })
 }
 
 /// The facts of a set that is drawn.
@@ -251,7 +255,7 @@ fn split_facts(
 ) -> Result<DataFacts, DataError> {
     if test.is_none() && all < 2 {
         let key = if spec.train.is_some() { "data.train" } else { "data.set" };
-        return Err(DataError::OneExample { key, set: sets::name(&spec.set) });
+        return Err(DataError::OneExample { key, set: set_name(&spec.set) });
     }
     let held = split::held_out(all, spec.test_share());
     let (pool, test) = test.map_or((all - held, held), |test| (all, test));

@@ -1,4 +1,5 @@
-//! [`run`]: the coordinator. It performs what the state machine asks for and tells it what happened; it decides nothing itself.
+//! [`run_plan`]: the coordinator. It performs the actions of the round's state machine and reports
+//! events to it; it decides nothing itself.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,69 +8,39 @@ use std::{
 };
 
 use fedlayer_core::{
-    Action, AverageError, ClientId, Event, Failure, Federation, Gathered, LayerSchedule, Machine,
-    Missing, Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
+    Action, ClientId, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause,
+    Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
 };
-use thiserror::Error;
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
-    Committed, Journal, Link, LinkError, Reply, Shutdown, Task, Work,
-    measure::{Measured, measure},
+    CommittedRound, Journal, Link, LinkError, Reply, RunError, Shutdown, Work, WorkerTask,
+    measure::{MeasuredRound, measure},
 };
 
-/// Where a run begins: at the start, or after the rounds that a checkpoint holds.
+/// The state of a run after its last committed round, for example from a checkpoint.
 #[derive(Debug, Clone)]
-pub struct Origin {
-    /// Rounds that are committed.
+pub struct ResumePoint {
+    /// The number of committed rounds.
     pub committed: u32,
-    /// The models of all clients after them.
+    /// The models of all clients after these rounds.
     pub federation: Arc<Federation>,
 }
 
-/// Why a run ended before its last round.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// Too few clients reported.
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    /// A worker could not do what everything else depends on.
-    #[error("a worker could not do its part: {0}")]
-    Link(#[from] LinkError),
-    /// The models could not be averaged.
-    #[error(transparent)]
-    Average(#[from] AverageError),
-    /// A committed round could not be written.
-    #[error("{0}")]
-    Journal(String),
-    /// The strategy's layers are not the model's: the plan was not validated.
-    #[error("the strategy does not fit the model: {0}")]
-    Strategy(String),
-    /// The caller ended the run; the round in training is abandoned.
-    #[error("interrupted in round {round}")]
-    Interrupted {
-        /// The round that was abandoned.
-        round: u32,
-    },
-    /// A helper thread broke.
-    #[error("a part of the round broke: {0}")]
-    Broken(#[from] tokio::task::JoinError),
-}
-
-/// Runs a plan to its last round, from the start or from where a checkpoint left it.
+/// Runs a plan to its last round, from the first round or from a resume point.
 ///
-/// `examples` says how many training examples a client has. Every result depends on the plan alone: workers may be many or few,
-/// fast or slow.
+/// `examples` returns the number of a client's training examples. Every result depends on the plan
+/// alone, not on the number or the speed of the workers.
 ///
 /// # Errors
-/// See [`RunError`]; what was committed before stays in the journal.
-pub async fn run<L: Link, J: Journal>(
+/// See [`RunError`]. Rounds that were committed before stay in the journal.
+pub async fn run_plan<L: Link, J: Journal>(
     plan: Arc<Plan>,
     examples: impl Fn(ClientId) -> usize + Send,
     link: Arc<L>,
     journal: J,
-    from: Option<Origin>,
+    from: Option<ResumePoint>,
     mut shutdown: Shutdown,
 ) -> Result<(), RunError> {
     let span = info_span!("run", strategy = plan.title(), seed = plan.seed);
@@ -96,48 +67,48 @@ pub async fn run<L: Link, J: Journal>(
             () = shutdown.wait() => {}
             done = coordinator.drive() => return done,
         }
-        coordinator.keep().await?;
+        coordinator.persist().await?;
         Err(RunError::Interrupted { round: coordinator.round })
     };
     work.instrument(span).await
 }
 
-/// What one client of a stack came to.
-type Report = (Ticket, Result<Box<Update>, String>);
+/// The result of one client of a stack.
+type ClientReport = (Ticket, Result<Box<Update>, String>);
 
 struct Coordinator<L, J, E> {
     plan: Arc<Plan>,
     examples: E,
     link: Arc<L>,
-    /// Absent while a commit is under way.
+    /// `None` while a round is written.
     journal: Option<J>,
     schedule: LayerSchedule,
-    /// After the last committed round; absent until the initial parameters are drawn.
+    /// The models after the last committed round; `None` until the initial parameters are drawn.
     federation: Option<Arc<Federation>>,
-    /// Committed rounds.
+    /// The number of committed rounds.
     committed: u32,
-    /// The round that was begun last.
+    /// The current round.
     round: u32,
-    /// The model that each client of the round started from.
+    /// The model that each client of the round starts from.
     starts: BTreeMap<ClientId, Arc<Params>>,
     /// The stacks in training.
-    training: JoinSet<Vec<Report>>,
-    deadline: Option<Deadline>,
-    measured: Option<Measured>,
-    /// When the round was begun.
+    training: JoinSet<Vec<ClientReport>>,
+    deadline: Option<AttemptDeadline>,
+    measured: Option<MeasuredRound>,
+    /// When the current round began.
     began: Instant,
 }
 
-/// When an attempt is over.
+/// The deadline of an attempt at a round.
 #[derive(Clone, Copy)]
-struct Deadline {
+struct AttemptDeadline {
     at: tokio::time::Instant,
     round: u32,
     attempt: u32,
 }
 
 impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
-    /// Events in, actions out, until the machine waits for nothing any more.
+    /// Passes events to the state machine and performs its actions, until it has finished or failed.
     async fn drive(&mut self) -> Result<(), RunError> {
         let mut events = VecDeque::from([Event::Joined { committed: self.round }]);
         let mut machine = Machine::new(self.plan.clone());
@@ -149,7 +120,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
                     continue;
                 }
             };
-            let (next, actions) = machine.on(event);
+            let (next, actions) = machine.handle(event);
             machine = next;
             for action in actions {
                 events.extend(self.perform(action).await?);
@@ -162,17 +133,17 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         }
     }
 
-    /// Lets the journal keep what is committed, before the run is ended early. A commit under way finishes by itself.
-    async fn keep(&mut self) -> Result<(), RunError> {
+    /// Persists the committed rounds before the run is stopped. A round that is being written has its
+    /// journal elsewhere, and is completed there.
+    async fn persist(&mut self) -> Result<(), RunError> {
         if let (Some(mut journal), Some(federation)) = (self.journal.take(), &self.federation) {
             let (committed, federation) = (self.committed, federation.clone());
-            let kept = spawn_blocking(move || journal.keep(committed, &federation)).await?;
-            kept.map_err(RunError::Journal)?;
+            spawn_blocking(move || journal.persist(committed, &federation)).await??;
         }
         Ok(())
     }
 
-    /// Waits for a stack to come back or for the deadline.
+    /// Waits for the results of a stack or for the deadline.
     async fn wait(&mut self) -> Result<Vec<Event>, RunError> {
         let deadline = self.deadline;
         let over = async {
@@ -197,7 +168,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         }
     }
 
-    /// Does what the machine asks for; returns what happened at once.
+    /// Performs an action. Returns the event of an action that is over at once.
     async fn perform(&mut self, action: Action) -> Result<Option<Event>, RunError> {
         match action {
             Action::Train { round, attempt, clients } => {
@@ -206,7 +177,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
             }
             Action::StartDeadline { round, attempt } => {
                 let seconds = self.plan.clients.deadline;
-                self.deadline = seconds.map(|seconds| Deadline {
+                self.deadline = seconds.map(|seconds| AttemptDeadline {
                     at: tokio::time::Instant::now() + Duration::from_secs_f64(seconds),
                     round,
                     attempt,
@@ -230,7 +201,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         }
     }
 
-    /// Sends the clients to the workers, stack by stack.
+    /// Gives the clients to the workers, stack by stack.
     async fn train(
         &mut self,
         round: u32,
@@ -246,28 +217,13 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         debug!(round, attempt, clients = clients.len(), "training");
         self.round = round;
         self.deadline = None;
-        // What is left of an attempt that was given up: the pool skips stacks that nobody waits for.
+        // Dropping the stacks of an earlier attempt cancels them.
         self.training = JoinSet::new();
         self.starts.clear();
-        let keeps = self.plan.local.optimizer_state == OptimizerMemory::Keep;
-        for stack in stacks(clients, self.plan.layout.parameters(), &self.examples) {
-            let mut jobs = Vec::new();
-            for client in stack {
-                let params = federation.model(client);
-                self.starts.insert(client, params.clone());
-                jobs.push(TrainJob {
-                    client,
-                    round,
-                    params,
-                    optimizer: federation.optimizer(client).filter(|_| keeps),
-                    seed: self
-                        .plan
-                        .root_seed()
-                        .child("client")
-                        .index(client.0.into())
-                        .index(round.into()),
-                });
-            }
+        for stack in stacks(clients, self.plan.layout.value_count(), &self.examples) {
+            let jobs: Vec<TrainJob> =
+                stack.into_iter().map(|client| self.job(round, client, &federation)).collect();
+            self.starts.extend(jobs.iter().map(|job| (job.client, job.params.clone())));
             let (link, plan) = (self.link.clone(), self.plan.clone());
             let span = info_span!("round", round, attempt);
             self.training.spawn(train_stack(link, plan, attempt, jobs).instrument(span));
@@ -275,13 +231,26 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         Ok(())
     }
 
-    /// The models of all clients; the initial ones are drawn when they are first asked for.
+    /// Returns a client's training in a round.
+    fn job(&self, round: u32, client: ClientId, federation: &Federation) -> TrainJob {
+        let keeps = self.plan.local.optimizer_state == OptimizerMemory::Keep;
+        let seed = self.plan.root_seed().child("client");
+        TrainJob {
+            client,
+            round,
+            params: federation.model(client),
+            optimizer: federation.optimizer(client).filter(|_| keeps),
+            seed: seed.index(client.0.into()).index(round.into()),
+        }
+    }
+
+    /// Returns the models of all clients. The first call draws the initial ones.
     async fn federation(&mut self) -> Result<Arc<Federation>, RunError> {
         if let Some(federation) = &self.federation {
             return Ok(federation.clone());
         }
         let seed = self.plan.root_seed().child("initial parameters");
-        let task = Task { plan: self.plan.clone(), work: Work::Initial(seed) };
+        let task = WorkerTask { plan: self.plan.clone(), work: Work::Initial(seed) };
         let Reply::Initial(params) = self.link.call(task).await? else {
             return Err(LinkError::Mismatch { found: 0, expected: 1 }.into());
         };
@@ -290,14 +259,14 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         Ok(federation)
     }
 
-    /// Measures, averages and evaluates; what came out waits for its commit.
-    async fn probe(&mut self, gathered: Gathered) -> Result<(), RunError> {
+    /// Measures, averages and evaluates the round, and keeps the result for its commit.
+    async fn probe(&mut self, gathered: CohortUpdates) -> Result<(), RunError> {
         self.deadline = None;
         self.training = JoinSet::new();
         let train = self.began.elapsed();
         for (client, missing) in &gathered.missing {
             match missing {
-                Missing::Dropped => debug!(%client, "goes on without the client: {missing}"),
+                MissingCause::Dropped => debug!(%client, "goes on without the client: {missing}"),
                 _ => warn!(%client, "goes on without the client: {missing}"),
             }
         }
@@ -313,25 +282,23 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         Ok(())
     }
 
-    /// Writes the round down, on a thread that may block.
+    /// Writes the measured round, on a thread that may block.
     async fn commit(&mut self) -> Result<(), RunError> {
         let (Some(measured), Some(mut journal)) = (self.measured.take(), self.journal.take())
         else {
-            return Err(RunError::Journal(
-                "a round was to be committed that is not measured".into(),
-            ));
+            return Err(RunError::NotMeasured);
         };
         debug!("committing");
         let federation = measured.federation.clone();
         let (journal, written) = spawn_blocking(move || {
-            let Measured { record, barriers, federation, timings } = &measured;
+            let MeasuredRound { record, barriers, federation, timings } = &measured;
             let timings = *timings;
-            let written = journal.commit(&Committed { record, barriers, federation, timings });
+            let written = journal.commit(&CommittedRound { record, barriers, federation, timings });
             (journal, written)
         })
         .await?;
         self.journal = Some(journal);
-        written.map_err(RunError::Journal)?;
+        written?;
         self.federation = Some(federation);
         self.committed += 1;
         debug!("committed");
@@ -339,16 +306,16 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
     }
 }
 
-/// Trains one stack; a worker that breaks fails the clients of its stack, and nobody else.
+/// Trains one stack. A worker that panics fails the clients of this stack only.
 async fn train_stack<L: Link>(
     link: Arc<L>,
     plan: Arc<Plan>,
     attempt: u32,
     jobs: Vec<TrainJob>,
-) -> Vec<Report> {
+) -> Vec<ClientReport> {
     let ticket = |job: &TrainJob| Ticket { round: job.round, attempt, client: job.client };
     let tickets: Vec<Ticket> = jobs.iter().map(ticket).collect();
-    let results = match link.call(Task { plan, work: Work::Train(jobs) }).await {
+    let results = match link.call(WorkerTask { plan, work: Work::Train(jobs) }).await {
         Ok(Reply::Trained(results)) if results.len() == tickets.len() => results,
         Ok(_) => vec![Err("the worker returned something else".to_owned()); tickets.len()],
         Err(error) => vec![Err(error.to_string()); tickets.len()],

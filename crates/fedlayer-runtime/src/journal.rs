@@ -1,19 +1,19 @@
-//! [`Journal`]: where committed rounds go.
+//! [`Journal`]: where committed rounds are written.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use fedlayer_core::{BarrierRow, Federation, RoundRecord};
 
-/// A round that is over, with the state after it.
+/// A finished round, with the models after it.
 #[derive(Debug)]
-pub struct Committed<'a> {
-    /// The round.
+pub struct CommittedRound<'a> {
+    /// The round's record.
     pub record: &'a RoundRecord,
-    /// The barriers measured in it; none where none were due.
+    /// The barriers measured in the round; empty if none were due.
     pub barriers: &'a [BarrierRow],
     /// The models of all clients after averaging.
     pub federation: &'a Arc<Federation>,
-    /// How long its parts took. Nothing that is compared between runs may depend on it.
+    /// How long the parts of the round took. They differ between equal runs.
     pub timings: Timings,
 }
 
@@ -30,19 +30,35 @@ pub struct Timings {
     pub evaluate: Duration,
 }
 
-/// Writes committed rounds down. It is called on a thread that may block.
+/// Writes committed rounds. It is called on a thread that may block.
 pub trait Journal: Send + 'static {
-    /// Writes a round down for good, or not at all.
+    /// Writes a round completely, or not at all.
     ///
     /// # Errors
-    /// Says what could not be written, and where. The run ends then; what was committed before stays.
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String>;
+    /// When the round could not be written. The run ends; earlier rounds stay committed.
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), JournalError>;
 
-    /// Makes sure that a run which ends early can go on after its last committed round.
+    /// Ensures that a run which is stopped can be resumed after its last committed round.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit).
-    fn keep(&mut self, _committed: u32, _federation: &Arc<Federation>) -> Result<(), String> {
+    /// When the models could not be written.
+    fn persist(
+        &mut self,
+        _committed: u32,
+        _federation: &Arc<Federation>,
+    ) -> Result<(), JournalError> {
         Ok(())
+    }
+}
+
+/// A round could not be written. It shows the journal's own error.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct JournalError(Box<dyn Error + Send + Sync>);
+
+impl JournalError {
+    /// Wraps the error of a journal.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(error.into())
     }
 }

@@ -1,27 +1,30 @@
-//! Runs plans: a coordinator, workers, and the link between them. The only library that names tokio.
+//! Runs plans: a coordinator, workers, and the link between them. The only library that uses tokio.
 //!
 //! In reading order:
 //!
-//! * [`Link`]: the one seam to any worker: a [`Task`] goes out, a [`Reply`] comes back.
-//! * [`WorkerPool`]: the link inside one process: threads that train what is handed to them.
-//! * [`Team`]: those workers as one trainer, for analyses.
-//! * [`run`]: the coordinator: performs what the state machine of `fedlayer-core` asks for, round after round.
-//! * [`Journal`]: where committed rounds go; whoever calls decides where that is.
-//! * [`Shutdown`]: how the caller ends a run early.
+//! * [`Link`]: the one interface to workers: a [`WorkerTask`] goes out, a [`Reply`] comes back.
+//! * [`LocalPool`]: the link to the worker threads of this process.
+//! * [`PooledTrainer`]: the threads of a pool as one trainer, for analyses.
+//! * [`run_plan`]: the coordinator: it performs the actions of `fedlayer-core`'s state machine;
+//!   `measure` does what a round needs between training and commit.
+//! * [`Journal`]: where committed rounds are written.
+//! * [`Shutdown`]: lets the caller stop a run early.
 //! * [`remote`]: the link to workers in other processes, over gRPC.
 
 mod coordinator;
+mod error;
 mod journal;
 mod link;
+mod local_pool;
 mod measure;
-mod pool;
+mod pooled_trainer;
 pub mod remote;
 mod shutdown;
-mod team;
 
-pub use coordinator::{Origin, RunError, run};
-pub use journal::{Committed, Journal, Timings};
-pub use link::{Link, LinkError, Reply, Task, Work};
-pub use pool::{TrainerFactory, WorkerPool};
+pub use coordinator::{ResumePoint, run_plan};
+pub use error::RunError;
+pub use journal::{CommittedRound, Journal, JournalError, Timings};
+pub use link::{Link, LinkError, Reply, Work, WorkerTask};
+pub use local_pool::{LocalPool, TrainerFactory};
+pub use pooled_trainer::PooledTrainer;
 pub use shutdown::{Shutdown, Stopper, shutdown};
-pub use team::Team;

@@ -1,31 +1,34 @@
-//! [`Link`]: the one seam to any worker.
+//! [`Link`]: the one interface to workers, in this process or in others.
 
 use std::{future::Future, sync::Arc};
 
 use fedlayer_core::{Evaluation, Params, Plan, Probe, Seed, TrainJob, Update};
 use thiserror::Error;
 
-/// Work for one worker, with everything that it depends on: any worker may do it, and twice is as good as once.
+/// Work for one worker.
+///
+/// It contains everything that the result depends on: any worker may do it, and doing it twice gives
+/// the same result.
 #[derive(Debug, Clone)]
-pub struct Task {
-    /// The plan that the work belongs to.
+pub struct WorkerTask {
+    /// The plan of the work.
     pub plan: Arc<Plan>,
-    /// What is to be done.
+    /// The work.
     pub work: Work,
 }
 
-/// What a worker can be asked for.
+/// The kinds of work.
 #[derive(Debug, Clone)]
 pub enum Work {
     /// Draw initial parameters.
     Initial(Seed),
-    /// Train these clients together.
+    /// Train these clients in one stack.
     Train(Vec<TrainJob>),
     /// Evaluate these probes.
     Evaluate(Vec<Probe>),
 }
 
-/// What a worker returns.
+/// The result of a task.
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// The initial parameters.
@@ -39,35 +42,35 @@ pub enum Reply {
 /// Why a task has no reply.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum LinkError {
-    /// The worker says that it could not do it.
+    /// The worker could not do the task.
     #[error("{0}")]
     Refused(String),
-    /// The worker broke while it was at it.
+    /// The worker panicked during the task.
     #[error("the worker broke: {0}")]
     Broken(String),
-    /// There is no worker any more.
+    /// No worker is left.
     #[error("all workers are gone")]
     Gone,
-    /// The reply answers another question.
+    /// The reply does not fit the task.
     #[error("the worker returned {found} results; {expected} were asked for")]
     Mismatch {
-        /// Results in the reply.
+        /// The number of results in the reply.
         found: usize,
-        /// Results that were asked for.
+        /// The number of results that the task asks for.
         expected: usize,
     },
 }
 
-/// The way to the workers.
+/// A link to workers.
 pub trait Link: Send + Sync + 'static {
-    /// How many tasks can be worked on at once.
+    /// Returns the number of tasks that can be worked on at once.
     fn slots(&self) -> usize;
 
-    /// The most probes of one task.
-    fn most_probes(&self) -> usize {
+    /// Returns the most probes that one task may have.
+    fn max_probes(&self) -> usize {
         usize::MAX
     }
 
-    /// Hands a task to some worker and waits for its reply. Dropping the future gives the task up.
-    fn call(&self, task: Task) -> impl Future<Output = Result<Reply, LinkError>> + Send;
+    /// Gives a task to a worker and waits for its reply. Dropping the future cancels the task.
+    fn call(&self, task: WorkerTask) -> impl Future<Output = Result<Reply, LinkError>> + Send;
 }

@@ -1,4 +1,4 @@
-//! [`measure`]: what happens between training and commit: barriers, the average, the evaluation, the record.
+//! [`measure`]: the part of a round between training and commit: barriers, average, evaluation, record.
 
 use std::{
     collections::BTreeMap,
@@ -8,25 +8,25 @@ use std::{
 };
 
 use fedlayer_core::{
-    BarrierRow, Checkup, ClientId, EndModel, Evaluation, EvaluationRecord, Federation, Gathered,
-    LayerSchedule, LayerSet, MissingRecord, Params, Plan, Probe, RoundRecord, Study, charge,
-    spec::EvaluatedClients, summarize,
+    BarrierRow, BarrierStudy, ClientId, CohortUpdates, EndModel, Evaluation, EvaluationRecord,
+    Federation, LayerSchedule, LayerSet, MissingRecord, Params, Plan, Probe, RoundEvaluation,
+    RoundRecord, spec::EvaluatedClients, summarize, traffic,
 };
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug};
 
-use crate::{Link, LinkError, Reply, RunError, Task, Timings, Work};
+use crate::{Link, LinkError, Reply, RunError, Timings, Work, WorkerTask};
 
-/// A round that is measured, averaged, evaluated, and ready to be committed.
-pub(crate) struct Measured {
+/// A round that is ready to be committed.
+pub(crate) struct MeasuredRound {
     pub(crate) record: RoundRecord,
     pub(crate) barriers: Vec<BarrierRow>,
     pub(crate) federation: Arc<Federation>,
     pub(crate) timings: Timings,
 }
 
-/// Measures the barriers between the updates, averages them into `federation`, and evaluates what came out.
-/// The caller's own handle keeps the models as they were.
+/// Measures the barriers between the updates, averages them into a copy of `federation`, and evaluates
+/// the result.
 ///
 /// `starts` holds the model that each client started the round from.
 pub(crate) async fn measure<L: Link>(
@@ -35,13 +35,13 @@ pub(crate) async fn measure<L: Link>(
     schedule: &LayerSchedule,
     federation: Arc<Federation>,
     starts: BTreeMap<ClientId, Arc<Params>>,
-    gathered: Gathered,
-) -> Result<Measured, RunError> {
+    gathered: CohortUpdates,
+) -> Result<MeasuredRound, RunError> {
     let mut timings = Timings::default();
     let set = schedule.layers(gathered.round, plan.root_seed());
     let barriers = timed(&mut timings.barriers, barriers(link, plan, starts, &gathered)).await?;
     let reported: Vec<ClientId> = gathered.updates.iter().map(|update| update.client).collect();
-    let bytes = charge(&federation, &reported, gathered.missing.keys().copied(), &set);
+    let bytes = traffic(&federation, &reported, gathered.missing.keys().copied(), &set);
     let gathered = Arc::new(gathered);
     let federation =
         timed(&mut timings.average, average(plan, federation, &set, &gathered)).await?;
@@ -69,15 +69,15 @@ pub(crate) async fn measure<L: Link>(
         bytes,
         reported,
     };
-    Ok(Measured { record, barriers, federation, timings })
+    Ok(MeasuredRound { record, barriers, federation, timings })
 }
 
-/// The barriers of the round, where they are due.
+/// Measures the barriers of the round if they are due.
 async fn barriers<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
     starts: BTreeMap<ClientId, Arc<Params>>,
-    gathered: &Gathered,
+    gathered: &CohortUpdates,
 ) -> Result<Vec<BarrierRow>, RunError> {
     let Some(spec) = plan.barriers.as_ref().filter(|spec| plan.is_due(spec.every, gathered.round))
     else {
@@ -91,18 +91,19 @@ async fn barriers<L: Link>(
     let ends: Vec<EndModel> = gathered.updates.iter().filter_map(end).collect();
     let (spec, weights) = (spec.clone(), plan.strategy.weights);
     let (round, seed) = (gathered.round, plan.root_seed());
-    let planned = spawn_blocking(move || Study::new(&spec, weights, round, seed, &ends)).await?;
+    let planned =
+        spawn_blocking(move || BarrierStudy::new(&spec, weights, round, seed, &ends)).await?;
     let study = planned?;
     let evaluations = evaluate_probes(link, plan, study.probes()).await?;
     Ok(spawn_blocking(move || study.rows(&evaluations)).await?)
 }
 
-/// Averages the updates into the federation, away from the async threads.
+/// Averages the updates into the federation, on a thread that may block.
 async fn average(
     plan: &Arc<Plan>,
     mut federation: Arc<Federation>,
     set: &LayerSet,
-    gathered: &Arc<Gathered>,
+    gathered: &Arc<CohortUpdates>,
 ) -> Result<Arc<Federation>, RunError> {
     debug!("averaging");
     let (weights, set, gathered) = (plan.strategy.weights, set.clone(), gathered.clone());
@@ -113,7 +114,7 @@ async fn average(
     .await?
 }
 
-/// The evaluation right after averaging, where it is due.
+/// Evaluates the averaged models if an evaluation is due.
 async fn evaluate<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
@@ -126,25 +127,28 @@ async fn evaluate<L: Link>(
     }
     debug!("evaluating");
     let checkup = match plan.evaluate.clients {
-        EvaluatedClients::Cohort => Checkup::new(federation, reported.iter().copied()),
-        EvaluatedClients::All => Checkup::new(federation, (0..plan.clients.count).map(ClientId)),
+        EvaluatedClients::Cohort => RoundEvaluation::new(federation, reported.iter().copied()),
+        EvaluatedClients::All => {
+            RoundEvaluation::new(federation, (0..plan.clients.count).map(ClientId))
+        }
     };
     let evaluations = evaluate_probes(link, plan, checkup.probes()).await?;
     Ok(Some(checkup.record(&evaluations)))
 }
 
-/// Evaluates probes on all workers at once. An evaluation does not depend on the other probes of its call, so that the cut is free.
+/// Evaluates probes on all workers at once. The result of a probe does not depend on the other probes
+/// of its call, so the probes may be split anywhere.
 async fn evaluate_probes<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
     probes: Vec<Probe>,
 ) -> Result<Vec<Evaluation>, RunError> {
     let expected = probes.len();
-    let chunk = expected.div_ceil(link.slots()).clamp(1, link.most_probes());
+    let chunk = expected.div_ceil(link.slots()).clamp(1, link.max_probes());
     let calls: Vec<_> = probes
         .chunks(chunk)
         .map(|probes| {
-            let task = Task { plan: plan.clone(), work: Work::Evaluate(probes.to_vec()) };
+            let task = WorkerTask { plan: plan.clone(), work: Work::Evaluate(probes.to_vec()) };
             let link = link.clone();
             tokio::spawn(async move { link.call(task).await }.in_current_span())
         })
@@ -162,7 +166,7 @@ async fn evaluate_probes<L: Link>(
     Ok(evaluations)
 }
 
-/// Waits for a part of the round and notes how long it took.
+/// Runs a part of the round and adds its duration to `spent`.
 async fn timed<T>(spent: &mut Duration, part: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let result = part.await;

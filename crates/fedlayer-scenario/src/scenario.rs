@@ -76,7 +76,7 @@ impl Scenario {
             .flat_map(|strategy| self.seeds.iter().map(move |&seed| (strategy, seed)));
         let layouts = |strategy: &StrategySpec| match strategy.statistics.ownership() {
             ownership if ownership == layout.ownership() => layout.clone(),
-            ownership => Arc::new(layout.owned_by(ownership)),
+            ownership => Arc::new(layout.with_ownership(ownership)),
         };
         pairs
             .map(|(strategy, seed)| Plan {

@@ -1,4 +1,7 @@
-//! [`DeviceChoice`] and [`Device`]: where tensors live, how CUDA is had without a second build, and how many threads libtorch takes.
+//! [`DeviceChoice`] and [`Device`]: the CPU or a CUDA device. [`one_thread`]: the number of threads
+//! of libtorch.
+//!
+//! CUDA needs no second build: its libraries are opened at run time.
 
 use std::{
     cell::Cell,
@@ -11,24 +14,24 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
 use crate::TorchError;
 
-/// What a user asks for: `auto`, `cpu`, `cuda` (the first) or `cuda:1`.
+/// The device that a user asks for: `auto`, `cpu`, `cuda` (the first one) or `cuda:1`.
 ///
-/// [`DeviceChoice::open`] makes a [`Device`] of it.
+/// [`DeviceChoice::open`] turns it into a [`Device`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// The first CUDA device where there is one, else the processor.
+    /// The first CUDA device if there is one, else the CPU.
     #[default]
     Auto,
-    /// The processor.
+    /// The CPU.
     Cpu,
     /// A CUDA device, counted from 0.
     Cuda(usize),
 }
 
-/// Where tensors live. A CUDA device has been opened and has answered, if it came from [`DeviceChoice::open`].
+/// The device of tensors. A CUDA device from [`DeviceChoice::open`] is known to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
-    /// The processor.
+    /// The CPU.
     Cpu,
     /// A CUDA device, counted from 0.
     Cuda(usize),
@@ -61,12 +64,15 @@ impl fmt::Display for Device {
 }
 
 impl DeviceChoice {
-    /// Opens the device. Call it before anything else of this crate: libtorch looks for CUDA once, at its first use.
+    /// Opens the device. Call it before anything else of this crate: libtorch looks for CUDA once,
+    /// at its first use.
     ///
-    /// Opening CUDA loads hundreds of megabytes of libraries. `auto` does so only where an NVIDIA driver is installed, and never fails.
+    /// Opening CUDA loads hundreds of megabytes of libraries. `auto` does so only if an NVIDIA
+    /// driver is installed, and never fails.
     ///
     /// # Errors
-    /// When CUDA was asked for by name and `libtorch_cuda.so` cannot be opened, or the device does not answer.
+    /// When the user asks for CUDA and `libtorch_cuda.so` cannot be opened, or the device does not
+    /// answer.
     pub fn open(self) -> Result<Device, TorchError> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
@@ -86,11 +92,13 @@ impl From<Device> for tch::Device {
     }
 }
 
-/// Has libtorch take one thread for the operations of the calling thread: with as many workers as cores, a second one only disturbs.
+/// Makes libtorch use one thread for the operations of the calling thread. With as many workers as
+/// cores, a second thread only disturbs.
 ///
-/// Every call of a [`TorchTrainer`](crate::TorchTrainer) sees to it for the thread it runs on, so that a result never depends on the number
-/// of threads. Repeating it costs nothing. (On an AMD processor, two threads of libtorch 2.11 gave gradients of a small residual network that were up to 6 %
-/// off, and others in every process.)
+/// Every call of a [`TorchTrainer`](crate::TorchTrainer) does this for its thread, so that a result
+/// never depends on the number of threads. Repeating it costs nothing. (On an AMD CPU, two threads
+/// of libtorch 2.11 gave gradients of a small residual network that were wrong by up to 6 %, and
+/// different in every process.)
 pub fn one_thread() {
     thread_local!(static DONE: Cell<bool> = const { Cell::new(false) });
     // The number of threads between operations is the process's and may be set once.
@@ -101,16 +109,16 @@ pub fn one_thread() {
     }
 }
 
-/// Whether an NVIDIA driver is installed. Takes well under a millisecond where none is.
+/// Returns whether an NVIDIA driver is installed. Takes well under a millisecond if none is.
 fn has_driver() -> bool {
     open_library("libcuda.so.1").is_ok()
 }
 
 fn open_cuda(index: usize) -> Result<Device, TorchError> {
-    // Kept for the life of the process: what the library has registered with libtorch stays there.
+    // Open until the process ends: libtorch keeps what the library has registered.
     static CUDA: OnceLock<Result<Library, String>> = OnceLock::new();
     let open = || {
-        whole_floats();
+        disable_tf32();
         open_library("libtorch_cuda.so")
     };
     if let Err(reason) = CUDA.get_or_init(open) {
@@ -123,12 +131,14 @@ fn open_cuda(index: usize) -> Result<Device, TorchError> {
     Ok(Device::Cuda(index))
 }
 
-/// Has NVIDIA's libraries compute f32 in f32, unless the user says otherwise: cuDNN's convolutions would be rounded to TF32's 10 bits, a thousandth of a value.
+/// Makes NVIDIA's libraries compute f32 in full precision, unless the user says otherwise. cuDNN
+/// would round convolutions to the 10 bits of TF32, a thousandth of a value.
 #[allow(unsafe_code, reason = "another thread might read the environment meanwhile")]
-fn whole_floats() {
+fn disable_tf32() {
     const TF32: &str = "NVIDIA_TF32_OVERRIDE";
     if std::env::var_os(TF32).is_none() {
-        // SAFETY: the device is opened first of all, before there are threads that read the environment; the libraries that read it are opened after it.
+        // SAFETY: the device is opened first of all, before any thread could read the environment.
+        // The libraries that read it are opened afterwards.
         unsafe { std::env::set_var(TF32, "0") };
     }
 }
@@ -136,8 +146,8 @@ fn whole_floats() {
 /// Opens a library so that its symbols serve the whole process.
 #[allow(unsafe_code, reason = "opening a library runs its initialisers, which Rust cannot check")]
 fn open_library(name: &str) -> Result<Library, String> {
-    // SAFETY: the initialisers of libtorch_cuda.so and of the driver's libcuda.so.1 only register what they offer; both are made to be
-    // opened at run time, and neither is ever closed while it is in use.
+    // SAFETY: the initialisers of libtorch_cuda.so and of the driver's libcuda.so.1 only register
+    // functions. Both are made to be opened at run time, and neither is closed while it is in use.
     unsafe { Library::open(Some(name), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| error.to_string())
 }
 

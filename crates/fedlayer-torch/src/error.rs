@@ -1,60 +1,65 @@
-//! [`TorchError`]: what libtorch could not do, or was asked for and cannot be.
+//! [`TorchError`]: the errors of this crate, and libtorch's messages as one sentence.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use thiserror::Error;
 
-/// Why a trainer or a device could not be had, or why libtorch failed.
+/// The reason why a trainer or a device cannot be used, or why libtorch failed.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum TorchError {
-    /// Words that name no device.
+    /// The name of a device is unknown.
     #[error("unknown device `{found}`; allowed: `auto`, `cpu`, `cuda`, `cuda:N` (N counts from 0)")]
     UnknownDevice {
-        /// What was given.
+        /// The given name.
         found: String,
     },
-    /// CUDA's part of libtorch is not on this machine, or does not fit.
+    /// CUDA's part of libtorch is missing or cannot be opened.
     #[error(
         "device `cuda:{device}` needs `libtorch_cuda.so`, which could not be opened: {reason}\n\nhint: \
          put the libraries of a libtorch 2.11 with CUDA first: \
          LD_LIBRARY_PATH=…/site-packages/torch/lib; or use `--device cpu`"
     )]
     CudaLibrary {
-        /// The device that was asked for.
+        /// The requested device.
         device: usize,
-        /// What the loader said.
+        /// The message of the loader.
         reason: String,
     },
-    /// CUDA is there, the device is not.
+    /// CUDA is available, but the device does not exist.
     #[error(
         "device `cuda:{device}` does not answer: found {found} CUDA devices\n\nhint: \
          `nvidia-smi` lists them; a device is opened before anything else is asked of libtorch"
     )]
     NoCudaDevice {
-        /// The device that was asked for.
+        /// The requested device.
         device: usize,
-        /// How many devices answered.
+        /// The number of devices.
         found: usize,
     },
-    /// A model that libtorch does not train, or not in the way that the plan asks for.
+    /// libtorch cannot train the model, or not as the plan asks for.
     #[error("the plan's model cannot be trained by libtorch: {reason}")]
     Model {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// A plan of a TorchScript module without the module.
+    /// The module of a plan is missing.
     #[error("the plan's model is the module `{file}`, whose file was not given")]
     NoModule {
-        /// The file, as the scenario says it.
+        /// The file, as the scenario names it.
         file: String,
     },
-    /// A TorchScript module that cannot be used.
+    /// A TorchScript module cannot be used.
     #[error("module `{file}`: {reason}")]
     Module {
         /// The file.
         file: String,
-        /// What was found, and what is needed.
+        /// The reason, and what is needed instead.
         reason: String,
     },
-    /// Plan and data that do not belong together.
+    /// The plan and the data do not belong together.
     #[error(
         "tensor `{tensor}` has shape {found:?} in the plan; the network on this data needs {expected:?}"
     )]
@@ -66,7 +71,7 @@ pub enum TorchError {
         /// The shape that the forward pass needs.
         expected: Vec<usize>,
     },
-    /// A batch that a batch normalisation cannot take.
+    /// A batch is too small for a batch normalisation.
     #[error(
         "a batch of one example leaves batch normalisation `{norm}` one value per channel, whose variance is 0/0: leave out such a last batch \
          (`local.last_batch = \"drop\"`), or choose another `local.batch`"
@@ -75,7 +80,7 @@ pub enum TorchError {
         /// The layer.
         norm: String,
     },
-    /// Training that diverged on inputs that were not scaled.
+    /// Training diverged on inputs that were not scaled.
     #[error(
         "training diverged (its loss is {loss}) on inputs from {min} to {max}: scale them, `data.scale = …` or `data.normalize = \"set\"`"
     )]
@@ -87,13 +92,13 @@ pub enum TorchError {
         /// The largest input.
         max: f64,
     },
-    /// libtorch itself failed: out of memory, a shape that does not fit, a broken device.
+    /// libtorch failed: out of memory, a wrong shape, a broken device.
     #[error("libtorch: {0}")]
     Torch(String),
 }
 
 impl From<tch::TchError> for TorchError {
-    /// Keeps the sentence that says what was wrong.
+    /// Keeps the sentence that names the cause.
     fn from(error: tch::TchError) -> Self {
         Self::Torch(sentence(&error.to_string()))
     }
@@ -105,11 +110,30 @@ impl From<TorchError> for fedlayer_core::TrainerError {
     }
 }
 
-/// What the trace of an exception inside a module begins with.
+/// Runs libtorch code. A panic becomes an error.
+pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic: Box<dyn Any + Send>| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+        TorchError::Torch(format!("panic: {}", words.unwrap_or("without a message")))
+    })
+}
+
+/// Runs libtorch code. Its errors and its panics become an error of the trainer.
+pub(crate) fn guarded<T>(
+    body: impl FnOnce() -> Result<T, tch::TchError>,
+) -> Result<T, fedlayer_core::TrainerError> {
+    let result = caught(body).and_then(|result| result.map_err(TorchError::from));
+    result.map_err(|error| fedlayer_core::TrainerError(error.to_string()))
+}
+
+/// The first words of the trace of an exception inside a module.
 const INTERPRETER: &str = "The following operation failed in the TorchScript interpreter";
 
-/// The sentence in a message of libtorch: its first line, before libtorch's own stack trace; of an exception inside a module the last line,
-/// which names it, with the line of the user's code where it was raised.
+/// Returns the sentence of a libtorch message that names the cause.
+///
+/// This is the first line, before libtorch's own stack trace. For an exception inside a module it
+/// is the last line, with the line of the user's code that raised it.
 fn sentence(message: &str) -> String {
     let message = message.strip_prefix("Internal torch error: ").unwrap_or(message);
     let own = message.split("Exception raised from").next().unwrap_or(message);
@@ -122,12 +146,12 @@ fn sentence(message: &str) -> String {
     let exception = last.strip_prefix("RuntimeError: ").or(last.strip_prefix("builtins."));
     let exception = exception.unwrap_or(last).to_owned();
     match source(own) {
-        Some(place) => format!("{exception} ({place})"),
+        Some(location) => format!("{exception} ({location})"),
         None => exception,
     }
 }
 
-/// The innermost line of the user's own code in a trace: `line 16 of net.py`.
+/// Returns the innermost line of the user's own code in a trace: `line 16 of net.py`.
 fn source(trace: &str) -> Option<String> {
     let (_, original) = trace.split_once("original code")?;
     let frames = original.lines().filter_map(|line| line.trim().strip_prefix("File \""));
@@ -143,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stack_trace_is_no_sentence() {
+    fn a_stack_trace_is_cut_off() {
         let message = "expected scalar type Long but found Float\nException raised from check at a.cpp:1 (most recent call first):\nframe #0: x\n";
         assert_eq!(sentence(message), "expected scalar type Long but found Float");
         assert_eq!(sentence("Internal torch error: no\n"), "no");

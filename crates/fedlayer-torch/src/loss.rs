@@ -1,4 +1,4 @@
-//! [`Criterion`]: the loss of each example, and the gradient by the logits of a weighted sum of them.
+//! [`Criterion`]: the loss of each label, and its gradient with respect to the logits.
 
 use fedlayer_core::spec::Loss;
 use tch::{Kind, TchError, Tensor};
@@ -7,12 +7,13 @@ use tch::{Kind, TchError, Tensor};
 #[derive(Debug)]
 pub(crate) struct Criterion {
     loss: Loss,
-    /// One-hot rows, where they are needed: a vocabulary's would fill the memory. `(C, C)`
+    /// The one-hot rows of all classes, `(C, C)`. They are made only where they are needed: for a
+    /// vocabulary they would fill the memory.
     one_hot: Option<Tensor>,
 }
 
 impl Criterion {
-    /// `stacked` says whether [`targets`](Self::targets) will be asked for.
+    /// `stacked` says whether a stacked network uses it, which needs [`targets`](Self::targets).
     pub(crate) fn new(
         loss: Loss,
         stacked: bool,
@@ -24,13 +25,14 @@ impl Criterion {
         Ok(Self { loss, one_hot })
     }
 
-    /// The one-hot rows of `labels`, `(N)`.
+    /// Returns the one-hot rows of `labels`, `(N)`. `(N, C)`
     pub(crate) fn targets(&self, labels: &Tensor) -> Result<Tensor, TchError> {
         let unasked = || TchError::Kind("one-hot rows were not asked for".to_owned());
         self.one_hot.as_ref().ok_or_else(unasked)?.f_index_select(0, labels) // (N, C)
     }
 
-    /// The loss of each label, `(N)`, from the logits `(N, C)`. Autograd follows it.
+    /// Returns the loss of each label, `(N)`, from the logits `(N, C)`. Autograd can differentiate
+    /// it.
     pub(crate) fn each(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor, TchError> {
         let residual = match self.loss {
             Loss::CrossEntropy => logits.f_log_softmax(-1, Kind::Float)?, // (N, C)
@@ -39,8 +41,8 @@ impl Criterion {
         self.losses(&residual, labels)
     }
 
-    /// What both the loss and its gradient are made of: log-probabilities, or the differences from the targets.
-    /// It goes to `residual`, of the same shape `(…, C)` as `logits` and `targets`.
+    /// Writes the residual, from which both the loss and its gradient follow: log-probabilities
+    /// for cross-entropy, logits minus targets for the squared loss. All tensors are `(…, C)`.
     pub(crate) fn residual(
         &self,
         residual: &Tensor,
@@ -54,26 +56,40 @@ impl Criterion {
         written.map(drop)
     }
 
-    /// What [`gradient`](Self::gradient) needs of the targets: `shares`, `(N, 1)`, are the weights of the examples in the sum.
-    pub(crate) fn pulls(&self, targets: &Tensor, shares: &Tensor) -> Result<Tensor, TchError> {
+    /// Returns the terms of [`gradient`](Self::gradient) that depend on the targets alone.
+    /// `weights`, `(N, 1)`, are the weights of the examples in the loss.
+    pub(crate) fn target_terms(
+        &self,
+        targets: &Tensor,
+        weights: &Tensor,
+    ) -> Result<Tensor, TchError> {
         match self.loss {
-            Loss::CrossEntropy => targets.f_mul(&shares.f_neg()?), // (N, C)
-            Loss::Squared => shares.f_mul_scalar(2.0),             // (N, 1)
+            Loss::CrossEntropy => targets.f_mul(&weights.f_neg()?), // (N, C)
+            Loss::Squared => weights.f_mul_scalar(2.0),             // (N, 1)
         }
     }
 
-    /// The gradient by the logits of Σ shareᵢ·lossᵢ, from the residual and the pulls.
-    pub(crate) fn gradient(&self, residual: &Tensor, pulls: &Tensor) -> Result<Tensor, TchError> {
+    /// Returns the gradient of Σ weightᵢ·lossᵢ with respect to the logits, from the residual and
+    /// the target terms.
+    pub(crate) fn gradient(
+        &self,
+        residual: &Tensor,
+        target_terms: &Tensor,
+    ) -> Result<Tensor, TchError> {
         match self.loss {
-            // pull − softmax · Σ_c pull = share · (softmax − target)
-            Loss::CrossEntropy => {
-                Tensor::f_internal_log_softmax_backward_data(pulls, residual, -1, Kind::Float)
-            }
-            Loss::Squared => residual.f_mul(pulls),
+            // With term = −weight · target: term − softmax · Σ_c term = weight · (softmax −
+            // target).
+            Loss::CrossEntropy => Tensor::f_internal_log_softmax_backward_data(
+                target_terms,
+                residual,
+                -1,
+                Kind::Float,
+            ),
+            Loss::Squared => residual.f_mul(target_terms),
         }
     }
 
-    /// The loss of each example, from the residual `(N, C)` and the labels `(N)`.
+    /// Returns the loss of each label, `(N)`, from the residual `(N, C)` and the labels `(N)`.
     pub(crate) fn losses(&self, residual: &Tensor, labels: &Tensor) -> Result<Tensor, TchError> {
         match self.loss {
             Loss::CrossEntropy => {

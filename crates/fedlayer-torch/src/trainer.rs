@@ -1,49 +1,45 @@
 //! [`TorchTrainer`]: libtorch behind the [`Trainer`] seam.
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, Derivatives, Evaluation, FederatedData, InputStats, Layout,
-    OptimizerState, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer, TrainerError,
-    Update, spec::ModelSpec,
+    ClientId, Derivatives, Evaluation, FederatedData, InputStats, Layout, OptimizerState, Params,
+    Plan, Point, Probe, Seed, Split, TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
 };
-use tch::TchError;
 
 use crate::{
-    Device, Module, TorchError, alone,
-    batches::Batches,
-    derivative,
-    engine::{Body, Engine},
-    evaluate::Splits,
-    init, one_thread,
-    prefix::{self, Sharing},
-    stack::{self, Member, Trained},
+    Device, Module, TorchError,
+    engine::Engine,
+    error::{caught, guarded},
+    evaluate::{self, Sharing, SplitCache, derivative},
+    one_thread,
+    train::{self, Batches, LocalResult, LocalTask},
 };
 
 /// Trains and evaluates a plan's networks with libtorch.
 ///
-/// * [`train`](Trainer::train) trains all jobs of a call as one stack, in lockstep, one client axis in front of every tensor, where the network is fully
-///   connected; other networks train one job after the other by autograd. The result of a
-///   job may therefore differ in its last bits with the jobs that share its call (kernels round differently for other shapes); the same call gives
-///   the same bytes, on any thread, whatever other threads do.
-/// * [`evaluate`](Trainer::evaluate) gives for a probe the same bytes whatever other probes are in the call, though what they have in common, up to
-///   the first layer in which they differ, is computed once. Where running statistics are measured anew for a mix, nothing is shared.
-/// * [`differentiate`](Trainer::differentiate) is by autograd, in the batches of an evaluation.
-/// * A client that diverges returns NaN and hurts no other; [`Update::check`] finds it. Where its inputs are the cause, it fails with that. A job that does not fit the plan,
-///   or that leaves a batch normalisation a batch of one value, fails alone.
+/// * [`train`](Trainer::train) trains the clients of a call as one stack, if the network is fully
+///   connected: in lockstep, with a client axis in front of every tensor. Other networks train one
+///   client after the other by autograd. The same call gives the same bytes, on any thread,
+///   whatever other threads do. With other clients in the call, the last bits of a client's result
+///   may differ, because kernels round differently for other shapes.
+/// * [`evaluate`](Trainer::evaluate) gives the same bytes for a probe whatever other probes are in
+///   the call. Layers that several probes have in common are computed once, up to the first layer
+///   that differs. Nothing is shared if running statistics are measured anew.
+/// * [`differentiate`](Trainer::differentiate) uses autograd, in the batches of an evaluation.
+/// * A client that diverges returns NaN and affects no other client; [`Update::check`] finds it. If
+///   its inputs are so large that they explain it, the client fails with that reason. A job that
+///   does not fit the plan, or that gives a batch normalisation a batch of one value, fails alone.
 ///
-/// It keeps nothing between calls but copies of the examples, and runs libtorch with one thread ([`one_thread`]).
+/// Between calls the trainer keeps only copies of the examples. It runs libtorch with one thread
+/// ([`one_thread`]).
 #[derive(Debug)]
 pub struct TorchTrainer {
     engine: Engine,
     model: ModelSpec,
     layout: Arc<Layout>,
     rounds: u32,
-    splits: Splits,
+    splits: SplitCache,
     start: Option<Params>,
     sharing: Sharing,
     /// See [`layers_computed`](Self::layers_computed).
@@ -51,18 +47,19 @@ pub struct TorchTrainer {
 }
 
 impl TorchTrainer {
-    /// A trainer for a plan. The examples are copied to the device here, once.
+    /// Creates a trainer for a plan, and copies the examples to the device.
     ///
     /// # Errors
-    /// When the plan's model is no network, its layout is not the one that the network has on this data, or libtorch fails.
+    /// When the plan's model is not a network, the network on this data has another layout than the
+    /// plan, or libtorch fails.
     pub fn new(plan: &Plan, data: Arc<FederatedData>, device: Device) -> Result<Self, TorchError> {
         Self::with_module(plan, data, device, None)
     }
 
-    /// [`new`](Self::new), for a plan whose model is the TorchScript module `module`.
+    /// Creates a trainer for a plan, with the TorchScript module of its model.
     ///
     /// # Errors
-    /// As [`new`](Self::new); when the module cannot be used.
+    /// As [`new`](Self::new), and when the module cannot be used.
     pub fn with_module(
         plan: &Plan,
         data: Arc<FederatedData>,
@@ -76,38 +73,40 @@ impl TorchTrainer {
             model: plan.model.clone(),
             layout: plan.layout.clone(),
             rounds: plan.rounds,
-            splits: Splits::default(),
+            splits: SplitCache::default(),
             start: None,
             sharing: Sharing::Prefixes,
             computed: 0,
         })
     }
 
-    /// Has [`initial`](Trainer::initial) give these values whatever the seed.
+    /// Makes [`initial`](Trainer::initial) return these values for every seed.
     ///
     /// # Errors
-    /// When they are in other layers than the plan's.
-    #[must_use = "the trainer is given back"]
+    /// When they have other layers than the plan.
+    #[must_use = "the trainer is returned"]
     pub fn starting_from(mut self, start: Params) -> Result<Self, TrainerError> {
         self.check_layout(&start)?;
         self.start = Some(start);
         Ok(self)
     }
 
-    /// Has [`evaluate`](Trainer::evaluate) compute every probe by itself from its first layer on: what sharing is measured against.
-    #[must_use = "the trainer is given back"]
-    pub fn plainly(mut self) -> Self {
+    /// Makes [`evaluate`](Trainer::evaluate) compute every layer of every probe. The reference for
+    /// the benefit of sharing.
+    #[must_use = "the trainer is returned"]
+    pub fn without_sharing(mut self) -> Self {
         self.sharing = Sharing::Nothing;
         self
     }
 
-    /// The layers that [`evaluate`](Trainer::evaluate) has computed so far, each counted once for every example that went through it.
+    /// The number of layers that [`evaluate`](Trainer::evaluate) has computed so far, one per layer
+    /// and example.
     pub fn layers_computed(&self) -> u64 {
         self.computed
     }
 
-    /// What a job means for the stack.
-    fn member<'a>(&self, job: &'a TrainJob) -> Result<Member<'a>, TrainerError> {
+    /// Checks a job, and draws its batches.
+    fn task<'a>(&self, job: &'a TrainJob) -> Result<LocalTask<'a>, TrainerError> {
         let TrainJob { client, round, params, optimizer, seed } = job;
         self.check_client(*client)?;
         self.check_layout(params)?;
@@ -122,10 +121,10 @@ impl TorchTrainer {
         let data = self.engine.data.client(*client);
         let batches = Batches::draw(&data.train, &self.engine.local, *seed);
         self.check_batches(&batches)?;
-        Ok(Member {
+        Ok(LocalTask {
             params: params.values(),
             slots: optimizer.as_ref().map_or(&[], |state| &state.slots),
-            remembered: optimizer.as_ref().map_or(0, |state| state.steps),
+            optimizer_steps: optimizer.as_ref().map_or(0, |state| state.steps),
             rounds_before: u64::from(round - 1),
             rounds: self.rounds.into(),
             batches,
@@ -134,11 +133,10 @@ impl TorchTrainer {
         })
     }
 
-    /// Checks that every batch normalisation sees two values of a channel at least: the variance of one is 0/0.
+    /// Checks that every batch normalisation sees at least two values per channel: the variance of
+    /// one value is 0/0.
     fn check_batches(&self, batches: &Batches) -> Result<(), TrainerError> {
-        let Body::Alone(alone) = &self.engine.body else { return Ok(()) };
-        let network = alone.architecture();
-        match network.and_then(Architecture::needs_two_examples) {
+        match self.engine.network.needs_two_examples() {
             Some(norm) if batches.smallest() == Some(1) => {
                 Err(TorchError::OneValue { norm: norm.to_owned() }.into())
             }
@@ -146,17 +144,17 @@ impl TorchTrainer {
         }
     }
 
-    /// Says why training diverged, where it did on inputs so large that it had to.
-    fn check_inputs(&self, client: ClientId, trained: &Trained) -> Result<(), TrainerError> {
-        let finite =
-            trained.loss.is_finite() && trained.params.iter().all(|value| value.is_finite());
+    /// Refuses a result that is not finite if the client's inputs are so large that they explain
+    /// it.
+    fn check_divergence(&self, client: ClientId, result: &LocalResult) -> Result<(), TrainerError> {
+        let finite = result.loss.is_finite() && result.params.iter().all(|value| value.is_finite());
         if finite {
             return Ok(());
         }
         let data = self.engine.data.client(client);
         match InputStats::of(&data.examples, &data.train).filter(InputStats::is_large) {
             Some(InputStats { min, max, .. }) => {
-                Err(TorchError::LargeInputs { loss: trained.loss, min, max }.into())
+                Err(TorchError::LargeInputs { loss: result.loss, min, max }.into())
             }
             None => Ok(()),
         }
@@ -174,13 +172,13 @@ impl TorchTrainer {
         if Arc::ptr_eq(params.layout(), &self.layout) || **params.layout() == *self.layout {
             return Ok(());
         }
-        let (found, expected) = (params.layout().parameters(), self.layout.parameters());
+        let (found, expected) = (params.layout().value_count(), self.layout.value_count());
         Err(TrainerError(format!(
             "found a model of {found} parameters in other layers; the plan's model has {expected}"
         )))
     }
 
-    /// Checks what a probe is made of.
+    /// Checks the split and the models of a probe.
     fn check_probe(&self, point: &Point, split: Split) -> Result<(), TrainerError> {
         if let Split::ClientTest(client) = split {
             self.check_client(client)?;
@@ -199,13 +197,13 @@ impl TorchTrainer {
         client: ClientId,
         state: &OptimizerState,
     ) -> Result<(), TrainerError> {
-        if !self.engine.keeps_memory() {
+        if !self.engine.keeps_optimizer_state() {
             return Err(TrainerError(format!(
                 "client {client}: found optimizer state; the plan resets it every round"
             )));
         }
         let found: Vec<usize> = state.slots.iter().map(Vec::len).collect();
-        let expected = vec![self.engine.parameters; self.engine.stepper.slots()];
+        let expected = vec![self.engine.parameters(); self.engine.stepper.slots()];
         if found != expected {
             return Err(TrainerError(format!(
                 "client {client}: found optimizer state of {found:?} values, a number for each slot; the plan's optimizer has {expected:?}"
@@ -214,22 +212,22 @@ impl TorchTrainer {
         Ok(())
     }
 
-    /// What a client returns.
-    fn update(&self, job: &TrainJob, trained: Trained) -> Result<Update, TrainerError> {
-        self.check_inputs(job.client, &trained)?;
+    /// Converts a result into the update that a client returns.
+    fn update(&self, job: &TrainJob, result: LocalResult) -> Result<Update, TrainerError> {
+        self.check_divergence(job.client, &result)?;
         let examples = self.engine.data.train_examples(job.client) as u64;
         let before = job.optimizer.as_ref().map_or(0, |state| state.steps);
-        let keeps = self.engine.keeps_memory();
-        let state = OptimizerState { steps: before + trained.steps, slots: trained.slots };
-        let params = Params::new(self.layout.clone(), trained.params)
+        let keeps = self.engine.keeps_optimizer_state();
+        let state = OptimizerState { steps: before + result.steps, slots: result.slots };
+        let params = Params::new(self.layout.clone(), result.params)
             .map_err(|error| TrainerError(error.to_string()))?;
         Ok(Update {
             client: job.client,
             params: Arc::new(params),
             optimizer: keeps.then(|| Arc::new(state)),
             examples,
-            steps: trained.steps,
-            loss: trained.loss,
+            steps: result.steps,
+            loss: result.loss,
         })
     }
 }
@@ -239,50 +237,30 @@ impl Trainer for TorchTrainer {
         &self.layout
     }
 
-    /// PyTorch's default distributions; diagonal layers so that their product has the variance of a linear layer's weight; the values that a module was saved with.
+    /// Draws from PyTorch's default distributions. The product of diagonal layers has the variance
+    /// of a linear layer's weight. A module has the values that it was saved with.
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
         if let Some(start) = &self.start {
             return Ok(start.clone());
         }
-        let values = match &self.engine.body {
-            Body::Stacked(_) => init::initial(&self.model, None, &self.layout, seed),
-            Body::Alone(alone) => match alone.saved() {
-                Some(saved) => saved.to_vec(),
-                None => init::initial(&self.model, alone.architecture(), &self.layout, seed),
-            },
-        };
+        let values = self.engine.network.initial(&self.model, &self.layout, seed);
         Params::new(self.layout.clone(), values).map_err(|error| TrainerError(error.to_string()))
     }
 
     fn train(&mut self, jobs: &[TrainJob]) -> Vec<Result<Update, TrainerError>> {
         one_thread();
-        let mut members = Vec::with_capacity(jobs.len());
-        let mut refusals = Vec::with_capacity(jobs.len());
+        let mut tasks = Vec::with_capacity(jobs.len());
+        let mut checks = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let member = self.member(job);
-            refusals.push(member.map(|member| members.push(member)));
+            checks.push(self.task(job).map(|task| tasks.push(task)));
         }
-        let mut trained: Box<dyn Iterator<Item = Result<Trained, TrainerError>>> =
-            match &self.engine.body {
-                Body::Stacked(stacked) => {
-                    match guarded(|| stack::train(&self.engine, stacked, members)) {
-                        Ok(trained) => Box::new(trained.into_iter().map(Ok)),
-                        Err(error) => Box::new(std::iter::repeat(Err(error))),
-                    }
-                }
-                // What one of them cannot do is no fault of the others.
-                Body::Alone(alone) => Box::new(
-                    members
-                        .into_iter()
-                        .map(|member| guarded(|| alone::train(&self.engine, alone, &member))),
-                ),
-            };
-        let mut result = |(job, refusal): (&TrainJob, Result<(), TrainerError>)| {
-            refusal?;
+        let mut results = train::train(&self.engine, tasks).into_iter();
+        let mut update = |(job, check): (&TrainJob, Result<(), TrainerError>)| {
+            check?;
             let missing = || TrainerError(format!("client {}: no result", job.client));
-            self.update(job, trained.next().ok_or_else(missing)??)
+            self.update(job, results.next().ok_or_else(missing)??)
         };
-        jobs.iter().zip(refusals).map(&mut result).collect()
+        jobs.iter().zip(checks).map(&mut update).collect()
     }
 
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError> {
@@ -291,7 +269,7 @@ impl Trainer for TorchTrainer {
             self.check_probe(&probe.point, probe.split)?;
         }
         let Self { engine, splits, sharing, computed, .. } = self;
-        guarded(|| prefix::evaluate(engine, splits, probes, *sharing, computed))
+        guarded(|| evaluate::evaluate(engine, splits, probes, *sharing, computed))
     }
 
     fn differentiate(
@@ -302,7 +280,7 @@ impl Trainer for TorchTrainer {
     ) -> Result<Derivatives, TrainerError> {
         one_thread();
         self.check_probe(point, split)?;
-        let expected = self.engine.parameters;
+        let expected = self.engine.parameters();
         if let Some(other) = along.iter().find(|direction| direction.len() != expected) {
             let found = other.len();
             return Err(TrainerError(format!(
@@ -315,19 +293,4 @@ impl Trainer for TorchTrainer {
         })?;
         derivatives.ok_or_else(|| TrainerError("found no example in the split".to_owned()))
     }
-}
-
-/// Runs what calls libtorch; both its errors and its panics become words.
-fn guarded<T>(body: impl FnOnce() -> Result<T, TchError>) -> Result<T, TrainerError> {
-    let result = caught(body).and_then(|result| result.map_err(TorchError::from));
-    result.map_err(|error| TrainerError(error.to_string()))
-}
-
-/// Runs what calls libtorch; a panic there becomes an error.
-pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|panic: Box<dyn Any + Send>| {
-        let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-        TorchError::Torch(format!("panic: {}", words.unwrap_or("without a message")))
-    })
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_runtime::remote::Token;
+use fedlayer_runtime::remote::BearerToken;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -13,8 +13,10 @@ use crate::{
     exit::Failure,
     files::{self, SecretError},
     screen::Screen,
-    security::{Side, TOKEN},
-    validity::{Validity, minute},
+    security::{
+        ConnectionSide, TOKEN,
+        validity::{Validity, minute},
+    },
 };
 
 /// Names of a coordinator that are always in its certificate.
@@ -45,7 +47,7 @@ pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
             names.join(", ")
         ))
     })?;
-    let token = Token::draw().map_err(Failure::Security)?;
+    let token = BearerToken::draw().map_err(|error| Failure::Security(error.to_string()))?;
     let absent = files::absent_folders(folder);
     let written = write(folder, &made, &args.workers, token.secret());
     written.map_err(|error| {
@@ -71,13 +73,13 @@ fn worker_folder(name: &str) -> PathBuf {
 }
 
 /// A file of the folder: its path there, its text, and whether only its owner may read it.
-struct Made {
+struct CertificateFile {
     path: PathBuf,
     text: String,
     is_secret: bool,
 }
 
-impl Made {
+impl CertificateFile {
     fn new(path: impl Into<PathBuf>, text: String, is_secret: bool) -> Self {
         Self { path: path.into(), text, is_secret }
     }
@@ -89,12 +91,17 @@ fn made(
     names: &[String],
     workers: &[String],
     validity: Validity,
-) -> Result<Vec<Made>, rcgen::Error> {
+) -> Result<Vec<CertificateFile>, rcgen::Error> {
     let authority = Authority::new(validity)?;
     let mut made = vec![authority.file("ca.pem"), authority.key()];
-    made.extend(authority.pair(Side::Coordinator, Path::new(""), names, "fedlayer coordinator")?);
+    made.extend(authority.pair(
+        ConnectionSide::Coordinator,
+        Path::new(""),
+        names,
+        "fedlayer coordinator",
+    )?);
     let worker = |folder: &Path, called: &str| {
-        authority.pair(Side::Worker, folder, &["worker".to_owned()], called)
+        authority.pair(ConnectionSide::Worker, folder, &["worker".to_owned()], called)
     };
     if workers.is_empty() {
         made.extend(worker(Path::new(""), "fedlayer worker")?);
@@ -108,7 +115,12 @@ fn made(
 }
 
 /// Writes everything into the folder, the tokens last: where the folder's own is, everything is.
-fn write(folder: &Path, made: &[Made], workers: &[String], token: &str) -> Result<(), SecretError> {
+fn write(
+    folder: &Path,
+    made: &[CertificateFile],
+    workers: &[String],
+    token: &str,
+) -> Result<(), SecretError> {
     files::private_folder(folder)?;
     let own = workers.iter().map(|name| folder.join(worker_folder(name)));
     let own: Vec<PathBuf> = own.collect();
@@ -116,7 +128,7 @@ fn write(folder: &Path, made: &[Made], workers: &[String], token: &str) -> Resul
         files::private_folder(&folder.join(WORKERS))?;
     }
     own.iter().try_for_each(|folder| files::private_folder(folder))?;
-    for Made { path, text, is_secret } in made {
+    for CertificateFile { path, text, is_secret } in made {
         let path = folder.join(path);
         match is_secret {
             true => files::write_secret(&path, text.as_bytes())?,
@@ -145,34 +157,34 @@ impl Authority {
     }
 
     /// Its certificate, which both sides need.
-    fn file(&self, path: impl Into<PathBuf>) -> Made {
-        Made::new(path, self.issuer.pem(), false)
+    fn file(&self, path: impl Into<PathBuf>) -> CertificateFile {
+        CertificateFile::new(path, self.issuer.pem(), false)
     }
 
-    fn key(&self) -> Made {
-        Made::new("ca.key", self.issuer.key().serialize_pem(), true)
+    fn key(&self) -> CertificateFile {
+        CertificateFile::new("ca.key", self.issuer.key().serialize_pem(), true)
     }
 
     /// A certificate and its key for a side.
     fn pair(
         &self,
-        side: Side,
+        side: ConnectionSide,
         folder: &Path,
         names: &[String],
         called: &str,
-    ) -> Result<[Made; 2], rcgen::Error> {
+    ) -> Result<[CertificateFile; 2], rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = params(names.to_owned(), called, self.validity)?;
         params.key_usages.push(KeyUsagePurpose::DigitalSignature);
         params.extended_key_usages.push(match side {
-            Side::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
-            Side::Worker => ExtendedKeyUsagePurpose::ClientAuth,
+            ConnectionSide::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
+            ConnectionSide::Worker => ExtendedKeyUsagePurpose::ClientAuth,
         });
         let certificate = params.signed_by(&key, &self.issuer)?;
         let file = |ending| folder.join(format!("{}.{ending}", side.name()));
         Ok([
-            Made::new(file("pem"), certificate.pem(), false),
-            Made::new(file("key"), key.serialize_pem(), true),
+            CertificateFile::new(file("pem"), certificate.pem(), false),
+            CertificateFile::new(file("key"), key.serialize_pem(), true),
         ])
     }
 }
@@ -215,7 +227,7 @@ mod tests {
             (3, 30, "is valid from ", "hint: see that the clock of this machine is right"),
         ] {
             let place = folder(from, until);
-            for side in [Side::Coordinator, Side::Worker] {
+            for side in [ConnectionSide::Coordinator, ConnectionSide::Worker] {
                 let failure = security::tls(place.path(), side).unwrap_err();
                 let said = failure.to_string();
                 assert_eq!(failure.code(), 12);
@@ -227,7 +239,7 @@ mod tests {
             }
         }
         let place = folder(-1, 1);
-        assert!(security::tls(place.path(), Side::Worker).is_ok());
+        assert!(security::tls(place.path(), ConnectionSide::Worker).is_ok());
     }
 
     #[test]
@@ -247,11 +259,11 @@ mod tests {
             let folder = place.path().join("workers").join(name);
             let files = ["ca.pem", "token", "worker.key", "worker.pem"];
             assert_eq!(files::names_in(&folder).unwrap(), files);
-            assert!(security::tls(&folder, Side::Worker).is_ok());
+            assert!(security::tls(&folder, ConnectionSide::Worker).is_ok());
             files::read_text(&folder.join("worker.key")).unwrap()
         });
         assert_ne!(keys[0], keys[1]);
         assert!(!files::exists(&place.path().join("worker.key")));
-        assert!(security::tls(place.path(), Side::Coordinator).is_ok());
+        assert!(security::tls(place.path(), ConnectionSide::Coordinator).is_ok());
     }
 }

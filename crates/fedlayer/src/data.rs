@@ -16,10 +16,12 @@ use fedlayer_torch::{Module, TorchError, Trial, try_module};
 
 use crate::{
     files,
-    folders::Folders,
-    locator::{FileName, Locator},
-    shelf::FolderShelf,
-    values::{FileKind, Source, Values, ValuesError},
+    folders::{
+        Folders,
+        file_source::FolderSource,
+        locator::{FileName, Locator},
+    },
+    values::{FileKind, ModelValues, ValuesError, ValuesSource},
 };
 
 /// The files that a scenario names, and everything that was read from them.
@@ -44,7 +46,7 @@ impl Data {
     /// Looks in these folders, but for files that are known to be at a path.
     pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         let locator = Arc::new(Locator::new(folders, known));
-        let library = Library::new(Box::new(FolderShelf::new(locator.clone())));
+        let library = Library::new(Box::new(FolderSource::new(locator.clone())));
         Self {
             library,
             locator,
@@ -114,7 +116,7 @@ impl Data {
         reference: &str,
         layout: &Arc<Layout>,
     ) -> Result<Params, ValuesError> {
-        let Values { params, notes } = self.source(reference)?.read(layout)?;
+        let ModelValues { params, notes } = self.source(reference)?.read(layout)?;
         self.note(notes);
         Ok(params)
     }
@@ -153,8 +155,8 @@ impl Data {
     }
 
     /// The file, or the model of a run, that a scenario or a command names.
-    fn source(&self, reference: &str) -> Result<Source, ValuesError> {
-        Source::find(reference, &self.locator)
+    fn source(&self, reference: &str) -> Result<ValuesSource, ValuesError> {
+        ValuesSource::find(reference, &self.locator)
     }
 
     /// What was done to the values of files since this was asked last, a line each.

@@ -1,4 +1,4 @@
-//! [`Failure`]: everything that can end the program, each with its own exit code and with what to do.
+//! [`Failure`]: everything that can end the program early, each with its own exit code and a hint.
 
 use std::{
     fmt,
@@ -8,21 +8,22 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    fetch::FetchError,
+    fetch::error::FetchError,
     files::{self, FileError, SecretError},
-    shortage::{self, MORE},
+    process::shortage::{self, MORE},
 };
 
 /// Everything that can end the program before its work is done.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// The scenario is wrong. The report is whole sentences already.
+    /// The scenario is wrong. The report consists of whole sentences.
     #[error("{0}")]
     Scenario(String),
-    /// The scenario may be right, and a file that it names cannot be had. The report is whole sentences already.
+    /// A file that the scenario names cannot be had; the scenario may be right. The report consists
+    /// of whole sentences.
     #[error("{0}")]
     Absent(String),
-    /// Arguments that do not go together.
+    /// Some arguments contradict each other.
     #[error("{0}")]
     Usage(String),
     /// The data cannot be had.
@@ -34,46 +35,47 @@ pub(crate) enum Failure {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file does not hold what it should.
-    #[error("`{}` is damaged: {reason}\nhint: restore the file; or go on from the checkpoint before a damaged one with `--previous`; or start the run anew in another folder", path.display())]
+    /// A file has other content than it should.
+    #[error("`{}` is damaged: {reason}\nhint: restore the file, go on from the checkpoint before a damaged one with `--previous`, or start the run again in another folder", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// Files of a run do not hold what they should. The words are a line for each, and what to do.
+    /// Files of a run have other content than they should. The text has a line for each, and a
+    /// hint.
     #[error("{0}")]
     Faults(String),
-    /// A run is to be put where something is already.
+    /// The folder of a new run exists already.
     #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`{}", .0.display(), if_it_is_a_run(.0))]
     FolderExists(PathBuf),
-    /// Another process is at the run.
+    /// Another process works on the run.
     #[error("another process is writing to `{}`\nhint: wait until it is done, or end it", .0.display())]
     FolderBusy(PathBuf),
-    /// There is no run in a folder.
+    /// A folder holds no run.
     #[error("{}\nhint: name the folder that `fedlayer run` made", no_run(.0))]
     NoRun(PathBuf),
-    /// A run is to be compared with itself.
+    /// A run would be compared with itself.
     #[error("`{}` is named twice\nhint: name each run once", .0.display())]
     Twice(PathBuf),
     /// A run has no summary yet.
     #[error("the run in `{}` is not finished\nhint: go on with it: `fedlayer resume {}`", .0.display(), .0.display())]
     Unfinished(PathBuf),
-    /// A run folder is named where a scenario belongs.
-    #[error("`{}` is a run folder, and no scenario file\nhint: `fedlayer resume {}` goes on with the run in it; its scenario is `{}`", .0.display(), .0.display(), .0.join("scenario.toml").display())]
+    /// A run folder is given instead of a scenario.
+    #[error("`{}` is a run folder, not a scenario file\nhint: `fedlayer resume {}` goes on with the run in it; its scenario is `{}`", .0.display(), .0.display(), .0.join("scenario.toml").display())]
     RunForScenario(PathBuf),
-    /// A scenario is to be read from stdin.
+    /// A scenario would be read from stdin.
     #[error(
         "`-`: a scenario is read from a file, not from stdin\nhint: name its file; a file of that name is `./-`"
     )]
     NoStdin,
-    /// Too few clients stay in a round, with every plan, as its seed alone says.
+    /// In every plan, too few clients stay in a round, as its seed alone decides.
     #[error(
-        "none of the {plans} runs can be finished, whatever training comes to\n{reasons}\n{FORESEEN}"
+        "none of the {plans} runs can be finished: too many clients drop out\n{reasons}\n{FORESEEN}"
     )]
     Foreseen {
-        /// How many runs there are.
+        /// The number of runs.
         plans: usize,
         /// One line each.
         reasons: String,
@@ -81,15 +83,15 @@ pub(crate) enum Failure {
     /// At least one plan could not be finished.
     #[error("{failed} of {plans} runs failed{}\n{reasons}\nhint: {}", others(*failed, *plans), cause.hint(folder))]
     Run {
-        /// How many.
+        /// The number of failed plans.
         failed: usize,
-        /// Of how many.
+        /// The number of all plans.
         plans: usize,
         /// One line each.
         reasons: String,
         /// The run folder.
         folder: PathBuf,
-        /// What it was, on the whole.
+        /// The cause that matters most.
         cause: Cause,
     },
     /// An analysis could not be made.
@@ -97,10 +99,10 @@ pub(crate) enum Failure {
     Analysis {
         /// Its name.
         name: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The models of an analysis are not named as they must be.
+    /// The models of an analysis are not given as they must be.
     #[error(
         "{0}\nhint: `fedlayer analyze barriers RUN`, or `fedlayer analyze barriers A.safetensors B.safetensors --scenario S.toml`"
     )]
@@ -109,48 +111,48 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// The user ended a download.
-    #[error("interrupted; what has come is kept\nhint: the same command goes on from there")]
+    #[error("interrupted; the downloaded part is kept\nhint: the same command goes on from there")]
     Stopped,
-    /// The user ended the run. The words say how it goes on.
+    /// The user ended the run. The text says how to go on with it.
     #[error("interrupted; every committed round is kept\nhint: {0}")]
     Interrupted(String),
-    /// A run of another scenario is where this one is to go on.
+    /// The folder of a run holds a run of another scenario.
     #[error("`{}` holds a run of another scenario\nhint: choose another folder with `--out`, or go on with that run: `fedlayer coordinator {}`", .0.display(), .0.display())]
     OtherScenario(PathBuf),
     /// An address could not be listened on or connected to.
     #[error("{0}")]
     Address(String),
-    /// Certificates or a token are missing, wrong, or would be needed.
+    /// Certificates or a token are missing, wrong, or required.
     #[error("{0}")]
     Security(String),
-    /// A key or a token could not be kept.
+    /// A key or a token could not be stored.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// A worker cannot do what the coordinator's scenario says.
+    /// A worker cannot prepare for the coordinator's scenario.
     #[error("{reason}")]
     Unprepared {
-        /// Why, with the report on the scenario where that is it.
+        /// The reason, with the report on the scenario if that is it.
         reason: String,
-        /// What the same scenario would end with in one process.
+        /// The exit code of the same scenario in one process.
         code: u8,
     },
-    /// The coordinator does not want this worker.
+    /// The coordinator refuses this worker.
     #[error("{0}")]
     Refused(String),
-    /// The limit of open files is too low to begin with.
+    /// The limit of open files is too low to begin.
     #[error(
         "this process may have {found} files open, and needs at least {least}\nhint: raise the limit of open files (`ulimit -n`)"
     )]
     TooFewFiles {
         /// The limit.
         found: u64,
-        /// What is needed.
+        /// The least limit.
         least: u64,
     },
-    /// The system would not give what a program needs.
+    /// The system refused a resource.
     #[error("the system refused: {error}\nhint: {hint}", error = .0, hint = shortage::advice(.0))]
     System(#[from] std::io::Error),
-    /// A record could not be turned into text, or a thread broke: a fault of the program.
+    /// A bug: a record could not be written as text, or a thread broke.
     #[error("a fault of fedlayer itself: {0}\nhint: please report it, with the scenario")]
     Fault(String),
 }
@@ -161,20 +163,21 @@ impl Failure {
         Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
     }
 
-    /// What is wrong, without what to do about it.
+    /// Returns the first line of the message, without the hint.
     pub(crate) fn first_line(&self) -> String {
         self.to_string().lines().next().unwrap_or_default().to_owned()
     }
 
-    /// What is said on stderr. A scenario's report is whole sentences already.
-    pub(crate) fn words(&self) -> String {
+    /// Returns the message for stderr. The report on a scenario has its own heading.
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Scenario(report) | Self::Absent(report) => report.clone(),
             failure => format!("error: {failure}"),
         }
     }
 
-    /// The exit code: one for each thing that a script may want to tell apart. 2 is a wrong command line.
+    /// Returns the exit code: a code for each case that a script may want to distinguish. 2 is a
+    /// wrong command line.
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -210,7 +213,7 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// Why plans could not be finished.
+/// The cause of plans that could not be finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// Their records could not be written.
@@ -219,11 +222,11 @@ pub(crate) enum Cause {
     Moved,
     /// The machine was short of threads or memory.
     Machine,
-    /// The same before anything was begun.
+    /// The same, before a run folder was made.
     Shortage,
     /// Their clients could not be trained, or too few of them.
     Training,
-    /// No round of any of them came to its end, and nothing was kept.
+    /// No plan finished its first round, and nothing was kept.
     Start,
 }
 
@@ -235,7 +238,7 @@ impl Cause {
                 format!("once it can be written, go on with `fedlayer resume {folder}`")
             }
             Self::Moved => format!(
-                "leave the folder of a run where it is until it ends; every committed round is kept where `{folder}` is now: go on there with `fedlayer resume`"
+                "do not move the folder of a run before the run ends; every committed round is in the moved folder: go on there with `fedlayer resume`"
             ),
             Self::Machine => format!("{MORE}, then go on with `fedlayer resume {folder}`"),
             Self::Shortage => format!("{MORE}; no run folder was made"),
@@ -243,16 +246,16 @@ impl Cause {
                 "change the scenario; no round was finished, and no run folder is left".to_owned()
             }
             Self::Training => format!(
-                "change the scenario and run it anew in another folder; what was committed is in `{folder}`"
+                "change the scenario and run it again in another folder; the committed rounds are in `{folder}`"
             ),
         }
     }
 }
 
-/// What to do about rounds that are known to fail.
-pub(crate) const FORESEEN: &str = "hint: who drops out is drawn from the seed alone: lower `clients.min_clients` or `clients.dropout`, raise `clients.attempts`, or take other seeds";
+/// The hint for rounds that are known to fail.
+pub(crate) const FORESEEN: &str = "hint: the seed alone decides which clients drop out: lower `clients.min_clients` or `clients.dropout`, raise `clients.attempts`, or take other seeds";
 
-/// What is at a path that is no run folder.
+/// Describes a path that is no run folder.
 fn no_run(path: &Path) -> String {
     let name = path.display();
     match (files::is_folder(path), files::exists(path)) {
@@ -260,15 +263,15 @@ fn no_run(path: &Path) -> String {
             format!("`{name}` is not a run folder: it lacks `scenario.toml` or `run.json`")
         }
         (false, true) => format!("`{name}` is not a run folder: it is a file"),
-        (false, false) => format!("`{name}` is not a run folder: there is nothing of that name"),
+        (false, false) => format!("`{name}` is not a run folder: it does not exist"),
     }
 }
 
-/// What to do where something is at the path of a new run, besides choosing another.
+/// Adds to the hint for an existing folder.
 fn if_it_is_a_run(path: &Path) -> String {
     let resume = format!("`fedlayer resume {}` goes on with it", path.display());
     match files::is_folder(path) {
-        true => format!("; if a run is in there, {resume}"),
+        true => format!("; if it holds a run, {resume}"),
         false => String::new(),
     }
 }
@@ -277,7 +280,7 @@ fn others(failed: usize, plans: usize) -> &'static str {
     if failed < plans { "; the others are finished" } else { "" }
 }
 
-/// What the reason of one run's end looks like in the list of failures.
+/// Writes the reason of a failed run as a line of the list of failures.
 pub(crate) fn run_reason(strategy: &str, seed: u64, error: &dyn fmt::Display) -> String {
     format!("  `{strategy}`, seed {seed}: {error}")
 }

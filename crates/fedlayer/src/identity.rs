@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use fedlayer_core::Plan;
-use fedlayer_runtime::remote::{Digest, Identity};
+use fedlayer_runtime::remote::{Digest, RunIdentity};
 
 use crate::trainers::Trainers;
 
 /// Hashes of the layers, of everything that the scenario says, and of the examples and files that it names: of a sweep, those of every variant. The
 /// data of the first seed speaks for all: the other seeds share the same examples out by the same rule.
-pub(crate) fn identity(plans: &[Arc<Plan>], trainers: &Trainers) -> Result<Identity, String> {
+pub(crate) fn identity(plans: &[Arc<Plan>], trainers: &Trainers) -> Result<RunIdentity, String> {
     let json = |value: Result<Vec<u8>, serde_json::Error>| {
         value
             .map(|bytes| Digest(*blake3::hash(&bytes).as_bytes()))
             .map_err(|error| error.to_string())
     };
     let plan = plans.first().ok_or_else(|| "the scenario has no plan".to_owned())?;
-    Ok(Identity {
+    Ok(RunIdentity {
         layout: json(serde_json::to_vec(&plan.layout))?,
         plans: json(serde_json::to_vec(&plans))?,
         data: Digest(data(plans, plan.seed, trainers)?),

@@ -6,14 +6,16 @@ use fedlayer_core::Plan;
 use fedlayer_scenario::{Setting, ValidScenario};
 
 use crate::{
-    checkpoint::PlanHash,
     data::Data,
     exit::Failure,
     files,
     folders::Folders,
-    input_files::{InputsNote, Search},
-    run_folder::{self, RunFolder},
-    run_note::{PlanNote, RunNote, says},
+    run_folder::{
+        self, RunFolder,
+        checkpoint::PlanHash,
+        inputs_note::{InputsNote, SearchOrder},
+        note::{PlanNote, RunNote, says},
+    },
     scenario,
     screen::Screen,
     verify::{self, Cure, Depth},
@@ -153,8 +155,8 @@ pub(crate) fn data_of(
     option: Option<&Path>,
 ) -> Result<(Data, Option<InputsNote>), Failure> {
     let (folders, search) = match option {
-        Some(_) => (Folders::existing(option)?, Search::InFolders),
-        None => (Folders::new(before.data.as_deref()), Search::WhereTheyWere),
+        Some(_) => (Folders::existing(option)?, SearchOrder::InFolders),
+        None => (Folders::new(before.data.as_deref()), SearchOrder::WhereTheyWere),
     };
     data_in(run, before, folders, search)
 }
@@ -164,7 +166,7 @@ pub(crate) fn data_in(
     run: &Path,
     before: &RunNote,
     folders: Folders,
-    search: Search,
+    search: SearchOrder,
 ) -> Result<(Data, Option<InputsNote>), Failure> {
     let Some(inputs) = run_folder::read_inputs(run, before)? else {
         return Ok((Data::new(folders), None));

@@ -1,12 +1,13 @@
 //! From a scenario file to plans: reading, changing, checking against the data.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use fedlayer_core::Plan;
 use fedlayer_scenario::{Color, Setting, ValidScenario};
 
 use crate::{data::Data, exit::Failure, files, run_folder::RunFolder, screen::Screen};
 
-/// Reads a scenario file, changed by `--set`.
+/// Reads a scenario file, with the changes of `--set`.
 pub(crate) fn read(
     path: &Path,
     settings: &[Setting],
@@ -23,7 +24,7 @@ pub(crate) fn read(
     read_text(path, &text, settings, data, screen)
 }
 
-/// Reads a scenario's text; `path` is what messages call it.
+/// Reads the text of a scenario; messages call it `path`.
 pub(crate) fn read_text(
     path: &Path,
     text: &str,
@@ -43,7 +44,12 @@ pub(crate) fn read_text(
     })
 }
 
-/// A scenario's name: its file's name without folder and ending.
+/// Returns the name of a scenario: that of its file, without folder and extension.
 pub(crate) fn name(path: &Path) -> String {
     path.file_stem().map_or("scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Makes plans that several tasks can share.
+pub(crate) fn shared(plans: Vec<Plan>) -> Vec<Arc<Plan>> {
+    plans.into_iter().map(Arc::new).collect()
 }

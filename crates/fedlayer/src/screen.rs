@@ -1,32 +1,52 @@
-//! The one place that prints: data on stdout, talk on stderr, a progress bar that neither runs through.
+//! [`Screen`]: the only output of the program. Data goes to stdout, talk to stderr; neither runs
+//! through a progress bar.
+//!
+//! * `clean`: text without characters that a terminal obeys.
+//! * `bar`: progress bars; `transfer`: the progress of a download.
+
+mod bar;
+mod clean;
+mod transfer;
 
 use std::io::{self, IsTerminal, Write};
 
-use fedlayer_report::quantity;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use clap::ValueEnum;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing_subscriber::{
     EnvFilter, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::{
-    args::LogForm,
+#[cfg(test)]
+pub(crate) use self::bar::line_style;
+pub(crate) use self::{
+    bar::Bar,
     clean::{Clean, Colours, clean},
+    transfer::Transfer,
 };
 
-/// Where the program speaks.
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The output of the program. Clones write to the same terminal.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     bars: MultiProgress,
     quiet: bool,
     log: LogForm,
-    lines: Lines,
+    sink: LineSink,
 }
 
-/// Where lines of talk go.
+/// The destination of talk.
 #[derive(Debug, Clone)]
-enum Lines {
+enum LineSink {
     Stderr,
-    /// Into a list that a test reads.
+    /// A list that a test reads.
     #[cfg(test)]
     Kept(KeptLines),
 }
@@ -35,10 +55,10 @@ enum Lines {
 type KeptLines = std::sync::Arc<std::sync::Mutex<Vec<String>>>;
 
 impl Screen {
-    /// Sets the log up, too. `RUST_LOG` says what is in it; warnings, where it is not set.
+    /// Makes the screen, and sets the log up. `RUST_LOG` selects its records; warnings by default.
     pub(crate) fn new(log: LogForm, quiet: bool) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let screen = Self { bars, quiet, log, lines: Lines::Stderr };
+        let screen = Self { bars, quiet, log, sink: LineSink::Stderr };
         let default = if quiet { "error" } else { "warn" };
         let wanted = std::env::var("RUST_LOG").unwrap_or_default();
         let filter = if wanted.is_empty() { default } else { &wanted };
@@ -57,27 +77,27 @@ impl Screen {
         screen
     }
 
-    /// One that says nothing, and leaves the log alone.
+    /// Makes a screen that shows nothing, without a log.
     #[cfg(test)]
     pub(crate) fn silent() -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-        Self { bars, quiet: true, log: LogForm::Text, lines: Lines::Stderr }
+        Self { bars, quiet: true, log: LogForm::Text, sink: LineSink::Stderr }
     }
 
-    /// One whose lines are kept, as off a terminal.
+    /// Makes a screen that keeps its lines, as one off a terminal writes them.
     #[cfg(test)]
     pub(crate) fn kept() -> (Self, KeptLines) {
         let lines = KeptLines::default();
-        let screen = Self { quiet: false, lines: Lines::Kept(lines.clone()), ..Self::silent() };
+        let screen = Self { quiet: false, sink: LineSink::Kept(lines.clone()), ..Self::silent() };
         (screen, lines)
     }
 
-    /// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
+    /// Returns whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
     pub(crate) fn is_coloured(&self) -> bool {
         stderr_is_coloured()
     }
 
-    /// Data, on stdout. A reader that went away is no error.
+    /// Writes data to stdout. A reader that closed the pipe is no error.
     pub(crate) fn data(&self, text: &str) -> io::Result<()> {
         let text = clean(text, Colours::Escaped);
         let written = self.bars.suspend(|| {
@@ -90,14 +110,14 @@ impl Screen {
         })
     }
 
-    /// Talk, on stderr.
+    /// Writes a message to stderr, unless the program is quiet.
     pub(crate) fn talk(&self, text: &str) {
         if !self.quiet {
             self.say("INFO", text);
         }
     }
 
-    /// Talk about progress, on stderr; `fields` say the same to programs that read the log.
+    /// Writes progress to stderr; `fields` hold the same for programs that read the JSON log.
     pub(crate) fn talk_of(&self, text: &str, fields: serde_json::Value) {
         match (self.quiet, self.log) {
             (true, _) => {}
@@ -106,12 +126,12 @@ impl Screen {
         }
     }
 
-    /// What went wrong, on stderr.
+    /// Writes an error to stderr.
     pub(crate) fn error(&self, text: &str) {
         self.say("ERROR", text);
     }
 
-    /// In the log's form, but past its filter: what the program says to its user is no matter of `RUST_LOG`.
+    /// Writes a message in the form of the log, whatever `RUST_LOG` filters.
     fn say(&self, level: &str, text: &str) {
         let text = text.trim_end();
         match self.log {
@@ -127,138 +147,33 @@ impl Screen {
 
     fn line(&self, text: &str) {
         let text = clean(text, self.colours());
-        match &self.lines {
-            Lines::Stderr => self.bars.suspend(|| raw_error(&text)),
+        match &self.sink {
+            LineSink::Stderr => self.bars.suspend(|| raw_error(&text)),
             #[cfg(test)]
-            Lines::Kept(lines) => {
+            LineSink::Kept(lines) => {
                 let mut lines = lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 lines.push(text.as_str().to_owned());
             }
         }
     }
 
-    /// Whether colours in a text for stderr are the program's own.
+    /// Returns how colours in a text for stderr are treated.
     fn colours(&self) -> Colours {
         if self.is_coloured() { Colours::Kept } else { Colours::Escaped }
     }
-
-    /// A bar of so many steps, of which some are done; hidden where nobody would see it move: off a terminal, in a log of JSON, when quiet.
-    pub(crate) fn bar(&self, steps: u64, done: u64) -> Bar {
-        let is_shown = !self.quiet && self.log == LogForm::Text;
-        let bar = if is_shown { ProgressBar::new(steps) } else { ProgressBar::hidden() };
-        let bar = self.bars.add(bar);
-        bar.set_style(line_style());
-        bar.set_position(done);
-        Bar(bar)
-    }
 }
 
-/// A progress bar. The words beside it are cleaned as all text is.
-#[derive(Debug, Clone)]
-pub(crate) struct Bar(ProgressBar);
-
-impl Bar {
-    /// Whether nobody sees it.
-    pub(crate) fn is_hidden(&self) -> bool {
-        self.0.is_hidden()
-    }
-
-    /// Some more steps are done.
-    pub(crate) fn inc(&self, steps: u64) {
-        self.0.inc(steps);
-    }
-
-    /// There are this many steps in all.
-    pub(crate) fn set_length(&self, steps: u64) {
-        self.0.set_length(steps);
-    }
-
-    /// So many steps are done.
-    pub(crate) fn set_position(&self, steps: u64) {
-        self.0.set_position(steps);
-    }
-
-    /// The words beside the bar.
-    pub(crate) fn set_message(&self, text: &str) {
-        self.0.set_message(clean(text, Colours::Escaped).as_str().to_owned());
-    }
-
-    /// Takes the bar away.
-    pub(crate) fn finish_and_clear(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
-/// One line: what does not fit on the terminal is cut off at its end, so that nothing wraps.
-pub(crate) fn line_style() -> ProgressStyle {
-    let style = ProgressStyle::with_template("{bar:10} {elapsed} {wide_msg}");
-    style.unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-impl Screen {
-    /// The way of a file of so many bytes, of which some are there.
-    pub(crate) fn transfer(&self, name: &str, bytes: u64, there: u64) -> Transfer {
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(bytes) };
-        let bar = self.bars.add(bar);
-        let style = ProgressStyle::with_template(
-            "{bar:24} {decimal_bytes}/{decimal_total_bytes} · {msg} · {decimal_bytes_per_sec} · {eta} left",
-        );
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_position(there);
-        bar.reset_eta();
-        let bar = Bar(bar);
-        bar.set_message(name);
-        let begun = if there > 0 { ", the rest" } else { "" };
-        self.talk(&format!("{name} ({}{begun})", quantity::bytes((bytes - there) as f64)));
-        let quarters = quarters(there, bytes);
-        Transfer { bar, screen: self.clone(), name: name.to_owned(), bytes, quarters }
-    }
-}
-
-/// A file on its way: a bar on a terminal, elsewhere a line for each quarter.
-#[derive(Debug)]
-pub(crate) struct Transfer {
-    bar: Bar,
-    screen: Screen,
-    name: String,
-    bytes: u64,
-    /// Quarters that were said.
-    quarters: u64,
-}
-
-impl Transfer {
-    /// So many bytes are there.
-    pub(crate) fn at(&mut self, there: u64) {
-        self.bar.set_position(there);
-        let quarters = quarters(there, self.bytes);
-        if self.bar.is_hidden() && quarters > self.quarters && quarters < 4 {
-            self.screen.talk(&format!("{}: {} %", self.name, 25 * quarters));
-        }
-        self.quarters = quarters;
-    }
-}
-
-impl Drop for Transfer {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-fn quarters(there: u64, bytes: u64) -> u64 {
-    4 * there / bytes.max(1)
-}
-
-/// Whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
+/// Returns whether stderr shows colours: on a terminal, unless `NO_COLOR` is set.
 pub(crate) fn stderr_is_coloured() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
-/// A line on stderr. Nobody is told that stderr is closed.
+/// Writes a line to stderr, if it is open.
 pub(crate) fn raw_error(text: &Clean<'_>) {
     let _closed = writeln!(io::stderr().lock(), "{}", text.as_str().trim_end());
 }
 
-/// The log's way to stderr, above the progress bar.
+/// Writes records of the log to stderr, above the progress bars.
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);

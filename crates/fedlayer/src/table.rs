@@ -5,7 +5,7 @@ use fedlayer_report::{sweep_csv, sweep_table};
 
 use crate::exit::Failure;
 
-/// A summary for people, or as JSON.
+/// Renders a summary as a table, or as JSON.
 pub(crate) fn render(summary: &Summary, json: bool) -> Result<String, Failure> {
     if json {
         return Ok(format!("{}\n", serde_json::to_string_pretty(summary)?));
@@ -16,7 +16,7 @@ pub(crate) fn render(summary: &Summary, json: bool) -> Result<String, Failure> {
     Ok(fedlayer_report::comparison_table(&compare(&summary.rows)))
 }
 
-/// Every row of a sweep's summary as CSV; nothing where there is no sweep.
+/// Renders the summary of a sweep as CSV, with all its rows; `None` if there is no sweep.
 pub(crate) fn sheet(summary: &Summary) -> Option<String> {
     is_sweep(summary).then(|| sweep_csv(&summary.rows))
 }

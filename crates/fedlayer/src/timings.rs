@@ -1,21 +1,20 @@
-//! `timings.jsonl`: what each round of a plan took. It differs from run to run, so that no checkpoint speaks of it: every line
-//! carries a checksum of its own.
+//! `timings.jsonl`: the seconds of each round of a plan. They differ from run to run, so no
+//! checkpoint has a checksum of the file; every line has its own.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    checkpoint::PlanHash,
     exit::Failure,
     files::{self, FileError},
-    line_checks::line_check,
+    run_folder::{checkpoint::PlanHash, line_checks::line_check},
 };
 
-/// What the file is called in a plan's folder.
+/// The name of the file in a plan's folder.
 pub(crate) const TIMINGS: &str = "timings.jsonl";
 
-/// One line, in seconds.
+/// A line of the file, in seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TimingRow {
@@ -26,21 +25,21 @@ pub(crate) struct TimingRow {
     pub(crate) evaluate: f64,
 }
 
-/// What stands before a line's checksum.
+/// The text before a line's checksum.
 const BEFORE: &str = ",\"check\":\"";
 
-/// What stands behind it.
+/// The text after a line's checksum.
 const BEHIND: &str = "\"}";
 
 impl TimingRow {
-    /// The line, with a checksum of it and of the plan that it belongs to.
+    /// Returns the line, with a checksum of the line and of its plan.
     pub(crate) fn line(&self, plan: &PlanHash) -> Result<String, Failure> {
         let row = serde_json::to_string(self)?;
         let body = row.strip_suffix('}').unwrap_or(&row);
         Ok(format!("{body}{BEFORE}{}{BEHIND}\n", check(plan, body)))
     }
 
-    /// Reads a line, and whether its checksum fits; a line of an earlier version has none.
+    /// Reads a line and compares its checksum. Lines of earlier versions have none.
     fn read(line: &str, plan: Option<&PlanHash>) -> Result<Self, String> {
         let parts = line.strip_suffix(BEHIND).and_then(|line| line.rsplit_once(BEFORE));
         let Some((body, expected)) = parts else {
@@ -57,7 +56,7 @@ fn check(plan: &PlanHash, body: &str) -> String {
     line_check(format!("{plan}{body}").as_bytes())
 }
 
-/// The length of the file up to a round: everything before the first line of a later one.
+/// Returns the length of the file up to a round: of all lines before the first of a later round.
 pub(crate) fn length_up_to(path: &Path, round: u32) -> Result<u64, FileError> {
     let bytes = files::read_bytes_if_any(path)?;
     let is_later = |line: &[u8]| {
@@ -69,7 +68,8 @@ pub(crate) fn length_up_to(path: &Path, round: u32) -> Result<u64, FileError> {
     Ok(kept.map(|line| line.len() as u64).sum())
 }
 
-/// What is wrong with the file of a plan of which so many rounds are committed; lines of later rounds are not looked at.
+/// Finds what is wrong with the file of a plan with `committed` rounds. Lines of later rounds are
+/// not checked.
 pub(crate) fn fault(
     path: &Path,
     plan: Option<&PlanHash>,

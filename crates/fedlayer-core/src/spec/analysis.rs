@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::{Baseline, Between, SetSpec, SplitSpec};
 
@@ -158,6 +159,14 @@ impl Measurement {
             Self::Align(_) => "align",
         }
     }
+}
+
+/// The model that all others started from is not known, and the measurement needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{measure}` needs the initial model: analyse a run, or name its file with `--initial`")]
+pub struct NoInitialModel {
+    /// The word of the measurement.
+    pub measure: &'static str,
 }
 
 /// Barriers of layer sets (Fig. 2 of Adilova et al., ICLR 2024).

@@ -3,8 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::NormKind;
-
 /// One layer of a network that is spelt out: a [`Block`] without parts, or a residual of several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -80,8 +78,9 @@ impl From<&Block> for LayerSpec {
 #[serde(deny_unknown_fields)]
 pub struct ConvSpec {
     /// The channels that come out.
+    #[serde(rename = "out")]
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub out: u32,
+    pub out_channels: u32,
     /// The side of its square.
     #[schemars(range(min = 1, max = 1_000))]
     pub kernel: u32,
@@ -107,8 +106,9 @@ pub struct ConvSpec {
 #[serde(deny_unknown_fields)]
 pub struct LinearSpec {
     /// The values that come out.
+    #[serde(rename = "out")]
     #[schemars(range(min = 1, max = 100_000_000))]
-    pub out: u32,
+    pub out_features: u32,
     /// Whether a bias is added.
     #[serde(default = "yes")]
     pub bias: bool,
@@ -153,4 +153,34 @@ fn one() -> u32 {
 
 fn yes() -> bool {
     true
+}
+
+/// What stands behind a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// Nothing.
+    #[default]
+    None,
+    /// Batch normalisation (Ioffe & Szegedy 2015).
+    Batch,
+    /// Group normalisation (Wu & He 2018).
+    Group,
+}
+
+/// What stands between two layers of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// max(0, x).
+    #[default]
+    Relu,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + exp(−x)).
+    Sigmoid,
+    /// The Gaussian error linear unit, x·Φ(x).
+    Gelu,
+    /// Nothing: the network is linear.
+    Identity,
 }

@@ -1,7 +1,7 @@
 //! What a scenario may say, as types: one file a table of the scenario.
 //!
 //! These types are the only list of keys, ranges and defaults. The JSON Schema is derived from them, the diagnostics follow
-//! the schema, and a [`Plan`](crate::Plan) holds them once they are known to be valid.
+//! the schema, and a [`Plan`](crate::plan::Plan) holds them once they are known to be valid.
 
 mod analysis;
 mod barriers;
@@ -16,17 +16,19 @@ mod sweep;
 
 pub use analysis::{
     Align, AnalysisSpec, Barriers, Criticality, Cumulative, Flatness, GivenModels, Hessian,
-    Measurement, Order, Predict, Robustness, RoundChoice, RoundWord, Subspace, Surface, Through,
-    Window,
+    Measurement, NoInitialModel, Order, Predict, Robustness, RoundChoice, RoundWord, Subspace,
+    Surface, Through, Window,
 };
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
 pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
 pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};
 pub use inputs::{Constants, Normalize, NormalizeWord, Scale, ScaleWord};
-pub use layers::{Block, ConvSpec, LayerSpec, LinearSpec, NormSpec, PoolSpec};
+pub use layers::{
+    Activation, Block, ConvSpec, LayerSpec, LinearSpec, NormKind, NormSpec, PoolSpec,
+};
 pub use local::{
     Adam, LastBatch, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
 };
-pub use model::{Activation, Gpt, Mlp, MlpForm, ModelSpec, NormKind, Residual, Toy, Vgg};
+pub use model::{Gpt, Mlp, MlpForm, ModelSpec, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};
 pub use sweep::{SweepSpec, SweptValue, Variant};

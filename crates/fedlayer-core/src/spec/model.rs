@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LayerSpec;
-use crate::{Architecture, ArchitectureError, DataFacts, Layout};
+use super::{Activation, LayerSpec, NormKind};
 
 /// The network that clients train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -79,19 +78,6 @@ pub struct Residual {
     pub groups: Option<u32>,
 }
 
-/// What stands behind a convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum NormKind {
-    /// Nothing.
-    #[default]
-    None,
-    /// Batch normalisation (Ioffe & Szegedy 2015).
-    Batch,
-    /// Group normalisation (Wu & He 2018).
-    Group,
-}
-
 /// A causal transformer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -140,23 +126,6 @@ pub struct Mlp {
     pub activation: Activation,
 }
 
-/// What stands between two layers of a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// max(0, x).
-    #[default]
-    Relu,
-    /// The hyperbolic tangent.
-    Tanh,
-    /// 1 / (1 + exp(−x)).
-    Sigmoid,
-    /// The Gaussian error linear unit, x·Φ(x).
-    Gelu,
-    /// Nothing: the network is linear.
-    Identity,
-}
-
 /// Quadratic clients: the parameters θ have one value per feature, cut into layers of about equal size, and the loss of an example x is
 /// ½ Σ_l c_l ‖θ_l − x_l‖². A client's optimum is the mean of its examples; that of all clients is the mean of all examples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -179,29 +148,6 @@ impl ModelSpec {
 
     /// The same of a ResNet-20.
     pub const RESNET_20_GROUPS: u32 = 8;
-
-    /// The layers of the network on data of these facts, from input to output.
-    ///
-    /// # Errors
-    /// When the network would have a layer without parameters (a toy of more layers than features), does not fit the data, or is a
-    /// TorchScript module, whose layers are known to libtorch alone.
-    pub fn layout(&self, data: &DataFacts) -> Result<Layout, ArchitectureError> {
-        let (features, classes) = (data.features(), data.classes);
-        Ok(match self {
-            Self::Toy(toy) => {
-                let layers = toy.curvature.len();
-                // Layer l takes the features from ⌊l·D/L⌋ up to ⌊(l+1)·D/L⌋.
-                let cut = |layer: usize| layer * features / layers;
-                Layout::new(
-                    (0..layers).map(|l| (format!("q{}.center", l + 1), vec![cut(l + 1) - cut(l)])),
-                )?
-            }
-            Self::DiagonalLinear(depth) => Layout::new(
-                (1..=*depth).map(|layer| (format!("w{layer}.weight"), vec![classes, features])),
-            )?,
-            _ => Architecture::new(self, data)?.layout()?,
-        })
-    }
 
     /// The hidden widths of a fully connected network, from the input; none for the others.
     pub fn hidden(&self) -> &[u32] {

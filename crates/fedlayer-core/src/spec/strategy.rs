@@ -3,8 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Ownership;
-
 /// Which layers are averaged in which round, and with which weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,16 +34,6 @@ pub enum Statistics {
     /// As `recompute`; a mix's are then set so that every channel has the mean and the standard deviation between those of the two
     /// models that are mixed (REPAIR, Jordan et al., ICLR 2023).
     Repair,
-}
-
-impl Statistics {
-    /// Whose the running statistics are.
-    pub fn ownership(self) -> Ownership {
-        match self {
-            Self::Keep => Ownership::Model,
-            Self::Average | Self::Recompute | Self::Repair => Ownership::Layer,
-        }
-    }
 }
 
 /// Which layers are averaged: one rule for all rounds, or a list of rules with their rounds.

@@ -29,7 +29,7 @@ fn residual(norm: NormKind) -> Residual {
 }
 
 fn conv_spec(out: u32, kernel: u32) -> ConvSpec {
-    ConvSpec { out, kernel, stride: 1, padding: 0, bias: true, name: None }
+    ConvSpec { out_channels: out, kernel, stride: 1, padding: 0, bias: true, name: None }
 }
 
 fn conv(out: u32, kernel: u32) -> LayerSpec {
@@ -37,7 +37,7 @@ fn conv(out: u32, kernel: u32) -> LayerSpec {
 }
 
 fn linear(out: u32) -> LayerSpec {
-    LayerSpec::Linear(LinearSpec { out, bias: true, name: None })
+    LayerSpec::Linear(LinearSpec { out_features: out, bias: true, name: None })
 }
 
 fn norm_spec(kind: NormKind, groups: Option<u32>) -> NormSpec {
@@ -76,7 +76,7 @@ fn networks_have_as_many_parameters_as_the_literature_says() {
     ];
     for (model, data, expected) in cases {
         let layout = layout(&model, &data);
-        assert_eq!(layout.parameters(), expected, "{model:?}");
+        assert_eq!(layout.value_count(), expected, "{model:?}");
         assert_eq!(values(&layout, Role::Statistic), 0, "{model:?}");
     }
 }
@@ -91,7 +91,7 @@ fn running_statistics_are_counted_apart() {
         let layout = layout(&model, &data);
         assert!(Architecture::new(&model, &data).unwrap().has_statistics());
         let counts = (values(&layout, Role::Trained), values(&layout, Role::Statistic));
-        assert_eq!(counts.0 + counts.1, layout.parameters());
+        assert_eq!(counts.0 + counts.1, layout.value_count());
         (counts, layout.statistics().count())
     };
     assert_eq!(of(ModelSpec::Resnet20(small)), ((269_722, 2 * 688 + 19), 3 * 19));
@@ -126,7 +126,8 @@ fn vgg_11_is_called_as_in_torchvision() {
     ];
     assert_eq!(names(&layout(&vgg(1, 512), &data)), expected);
     // A map of 2 × 2 places quadruples the first hidden layer's inputs.
-    let more = layout(&vgg(2, 100), &data).parameters() - layout(&vgg(1, 100), &data).parameters();
+    let more =
+        layout(&vgg(2, 100), &data).value_count() - layout(&vgg(1, 100), &data).value_count();
     assert_eq!(more, 3 * 512 * 100);
 }
 
@@ -139,15 +140,15 @@ fn a_transformer_has_gpt_2s_parameters() {
         layout(&ModelSpec::Gpt(gpt), data)
     };
     let web = text(1024, 50_257);
-    assert_eq!(of(12, 768, 12, true, &web).parameters(), 124_439_808);
-    assert_eq!(of(12, 768, 12, false, &web).parameters(), 124_439_808 + 50_257 * 768);
+    assert_eq!(of(12, 768, 12, true, &web).value_count(), 124_439_808);
+    assert_eq!(of(12, 768, 12, false, &web).value_count(), 124_439_808 + 50_257 * 768);
     let small = text(16, 65);
     for (depth, width) in [(1, 8), (3, 32)] {
         let d = width as usize;
         let tied = 65 * d + 16 * d + depth as usize * (12 * d * d + 13 * d) + 2 * d;
         for heads in [1, 4] {
-            assert_eq!(of(depth, width, heads, true, &small).parameters(), tied);
-            assert_eq!(of(depth, width, heads, false, &small).parameters(), tied + 65 * d);
+            assert_eq!(of(depth, width, heads, true, &small).value_count(), tied);
+            assert_eq!(of(depth, width, heads, false, &small).value_count(), tied + 65 * d);
         }
     }
     #[rustfmt::skip]
@@ -264,7 +265,7 @@ fn a_layer_that_does_not_fit_is_named_with_what_comes_to_it() {
         &image,
         "`residual` does not fit [1, 8, 8]: its layers put out [1, 6, 6]",
     );
-    let block = Block::Linear(LinearSpec { out: 5, bias: true, name: None });
+    let block = Block::Linear(LinearSpec { out_features: 5, bias: true, name: None });
     refused(
         headed(&[LayerSpec::Flatten, LayerSpec::Residual(vec![block])]),
         &image,
@@ -281,14 +282,12 @@ fn a_layer_that_does_not_fit_is_named_with_what_comes_to_it() {
 #[test]
 fn a_network_ends_with_a_value_for_each_class() {
     for (last, found) in [(linear(5), "[5]"), (LayerSpec::Relu, "[64]")] {
-        refused(
-            ModelSpec::Layers(vec![LayerSpec::Flatten, last]),
-            &facts(&[1, 8, 8], 3),
-            &format!(
-                "the end of `layers` does not fit {found}: the network must end with 3 values, one for each class; end it with `\"flatten\"` and \
-                 `{{ linear = {{ out = 3 }} }}`"
-            ),
+        let said = format!(
+            "the end of `layers` does not fit {found}: the network must end with 3 values, one for each class; end it with `\"flatten\"` and \
+             `{{ linear = {{ out = 3 }} }}`"
         );
+        let model = ModelSpec::Layers(vec![LayerSpec::Flatten, last]);
+        refused(model, &facts(&[1, 8, 8], 3), &said);
     }
 }
 

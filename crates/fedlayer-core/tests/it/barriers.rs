@@ -1,7 +1,7 @@
 //! Barriers of a cohort: any number of models, against computations written out here.
 
 use fedlayer_core::{
-    EndModel, Kind, Metric, Split, Study,
+    BarrierKind, BarrierStudy, EndModel, Metric, Split,
     spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
 };
 use proptest::prelude::*;
@@ -63,17 +63,18 @@ fn a_weighted_cohort_of_three_follows_the_definition() {
     assert_eq!(center, [1.0, 0.75]);
     let ends: Vec<f64> = models.iter().map(|model| mean(&losses(model))).collect();
     let average: f64 = shares.iter().zip(&ends).map(|(p, loss)| p * loss).sum();
-    for (kind, set, layers) in
-        [(Kind::Full, "all", vec![0, 1]), (Kind::Layer, "a", vec![0]), (Kind::Layer, "b", vec![1])]
-    {
-        for alpha in [0.25_f32, 0.5] {
-            for (i, model) in models.iter().enumerate() {
+    for (kind, set, layers) in [
+        (BarrierKind::Full, "all", vec![0, 1]),
+        (BarrierKind::Layer, "a", vec![0]),
+        (BarrierKind::Layer, "b", vec![1]),
+    ] {
+        for (i, model) in models.iter().enumerate() {
+            for alpha in [0.25_f32, 0.5] {
                 // The step that reaches the mean at α = ½.
+                let step = |l: usize, alpha: f32| 2.0 * alpha * (center[l] - model[l]);
                 let toward = |alpha: f32| {
                     let mut mix = *model;
-                    for &l in &layers {
-                        mix[l] = model[l] + 2.0 * alpha * (center[l] - model[l]);
-                    }
+                    layers.iter().for_each(|&l| mix[l] += step(l, alpha));
                     mean(&losses(&mix))
                 };
                 let (mix, a) = (toward(alpha), f64::from(alpha));
@@ -84,10 +85,10 @@ fn a_weighted_cohort_of_three_follows_the_definition() {
                     (Baseline::Base, mix - ends[i]),
                     (Baseline::Chord, mix - ((1.0 - a) * ends[i] + a * toward(1.0))),
                 ];
+                let base = i.to_string();
+                let mut row = At { alpha: Some(a), ..at(kind, set, &base) };
                 for (baseline, value) in expected {
-                    let base = i.to_string();
-                    let row =
-                        At { alpha: Some(a), baseline: Some(baseline), ..at(kind, set, &base) };
+                    row.baseline = Some(baseline);
                     near(measured.value(row), value, 1e-12, row);
                 }
             }
@@ -103,9 +104,9 @@ fn mean_and_max_are_over_the_bases() {
         ends(&layout, &[(&[1.0, 2.0], 6), (&[-1.0, 0.5], 3), (&[3.0, -1.5], 3), (&[0.5, 0.5], 1)]);
     for spec in [cohort(), pairs()] {
         let measured = measure(&spec, Weighting::Examples, &ends, product);
-        for mean_row in measured.of(Kind::Layer).filter(|row| row.base == "mean") {
+        for mean_row in measured.of(BarrierKind::Layer).filter(|row| row.base == "mean") {
             let same = |base: fn(&str) -> bool| {
-                let rows = measured.of(Kind::Layer).filter(move |row| base(&row.base));
+                let rows = measured.of(BarrierKind::Layer).filter(move |row| base(&row.base));
                 rows.filter(|row| {
                     (row.metric, &row.set, row.baseline)
                         == (mean_row.metric, &mean_row.set, mean_row.baseline)
@@ -160,7 +161,7 @@ fn the_standard_error_is_the_textbooks() {
     let center = mean(&differences);
     let n = differences.len() as f64;
     let variance = differences.iter().map(|d| (d - center).powi(2)).sum::<f64>() / (n - 1.0);
-    let row = measured.row(at(Kind::Full, "all", "0<-1"));
+    let row = measured.row(at(BarrierKind::Full, "all", "0<-1"));
     near(row.value.unwrap(), center, 1e-12, row);
     near(row.std_error.unwrap(), (variance / n).sqrt(), 1e-12, row);
     assert!(variance > 0.0);
@@ -181,8 +182,11 @@ fn errors_are_in_percent() {
         (Baseline::Chord, 0.0),
     ];
     for (baseline, value) in expected {
-        let row =
-            At { metric: Metric::Error, baseline: Some(baseline), ..at(Kind::Full, "all", "0<-1") };
+        let row = At {
+            metric: Metric::Error,
+            baseline: Some(baseline),
+            ..at(BarrierKind::Full, "all", "0<-1")
+        };
         near(measured.value(row), value, 1e-12, baseline);
     }
 }
@@ -196,7 +200,7 @@ fn splits_do_not_mix() {
     let splits = vec![SplitSpec::Test, SplitSpec::Train];
     let both = BarrierSpec { sets: sets.clone(), splits, ..cohort() };
     let seed = fedlayer_core::Seed::new(7);
-    let study = Study::new(&both, Weighting::Equal, 1, seed, &ends).unwrap();
+    let study = BarrierStudy::new(&both, Weighting::Equal, 1, seed, &ends).unwrap();
     let probes = study.probes();
     // Two ends, the mean; per base two layers at ½ and 1, and all layers at 1.
     assert_eq!(probes.len(), 2 * (3 + 2 * (4 + 1)));

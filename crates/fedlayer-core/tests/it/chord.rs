@@ -2,7 +2,7 @@
 //! any network, because the output is affine in that layer's weights.
 
 use fedlayer_core::{
-    BarrierRow, Kind, Metric,
+    BarrierKind, BarrierRow, Metric,
     spec::{BarrierSpec, Baseline, Between, Weighting},
 };
 use proptest::prelude::*;
@@ -55,7 +55,10 @@ fn chords(
     let measured =
         measure(&spec, Weighting::Examples, &ends, |values| outcomes(values, activation, loss));
     let scale = measured.scale;
-    (measured.of(Kind::Layer).filter(|row| row.metric == Metric::Loss).cloned().collect(), scale)
+    (
+        measured.of(BarrierKind::Layer).filter(|row| row.metric == Metric::Loss).cloned().collect(),
+        scale,
+    )
 }
 
 fn models() -> impl Strategy<Value = Vec<Vec<f32>>> {

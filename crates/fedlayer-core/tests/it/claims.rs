@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use fedlayer_core::{
-    Ends, Kind, LayerSet, Metric, Mix, Seed, measures,
+    BarrierKind, EndLosses, LayerSet, Metric, Mix, Seed,
     spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting},
+    target_sets,
 };
 use proptest::prelude::*;
 
@@ -47,8 +48,8 @@ fn sweeps() -> Vec<SetSpec> {
 fn sweeps_share_their_ends() {
     let layout = layout(&LAYERS);
     let sets = |spec: SetSpec| {
-        let measures = measures(&[spec], &layout, Seed::new(7));
-        measures.iter().map(|measure| measure.set.to_string()).collect::<Vec<_>>()
+        let targets = target_sets(&[spec], &layout, Seed::new(7));
+        targets.iter().map(|target| target.set.to_string()).collect::<Vec<_>>()
     };
     let first_and_last = [
         (SetSpec::Shallow, "a"),
@@ -87,7 +88,7 @@ proptest! {
         };
         let measured = measure(&spec, weighting, &ends(&layout(&LAYERS), &models), wavy);
         let mut seen = BTreeMap::new();
-        let extra = [Kind::Peak, Kind::Interaction, Kind::Geometry];
+        let extra = [BarrierKind::Peak, BarrierKind::Interaction, BarrierKind::Geometry];
         for row in measured.rows.iter().filter(|row| !extra.contains(&row.kind)) {
             let alpha = row.alpha.map(f64::to_bits);
             let key = (row.metric, row.set.clone(), row.base.clone(), alpha, row.baseline);
@@ -116,7 +117,7 @@ proptest! {
         for row in measured.rows.iter().filter(|row| row.baseline.is_some()) {
             prop_assert_eq!((row.value, row.std_error), (Some(0.0), Some(0.0)), "{:?}", row);
         }
-        let norms = measured.of(Kind::Geometry).filter(|row| row.metric == Metric::Norm);
+        let norms = measured.of(BarrierKind::Geometry).filter(|row| row.metric == Metric::Norm);
         for row in norms.filter(|row| row.value.is_some()) {
             prop_assert_eq!(row.value, Some(0.0), "{:?}", row);
         }
@@ -132,7 +133,7 @@ proptest! {
             for alpha in [0.25, 0.5, 0.75] {
                 let value = |base, alpha| {
                     let (alpha, baseline) = (Some(alpha), Some(baseline));
-                    measured.value(At { alpha, baseline, ..at(Kind::Full, "all", base) })
+                    measured.value(At { alpha, baseline, ..at(BarrierKind::Full, "all", base) })
                 };
                 near(value("0<-1", alpha), value("1<-0", 1.0 - alpha), 1e-12, (baseline, alpha));
             }
@@ -147,7 +148,7 @@ proptest! {
         let measured = measure(&spec, Weighting::Examples, &ends, wavy);
         for row in measured.rows.iter().filter(|row| row.split.is_some()) {
             let exact = match row.baseline {
-                Some(Baseline::Linear) => row.kind == Kind::Full,
+                Some(Baseline::Linear) => row.kind == BarrierKind::Full,
                 Some(Baseline::Chord) => true,
                 _ => false,
             };
@@ -165,7 +166,7 @@ proptest! {
         prop_assert_eq!(mix.values(), a.as_slice());
         let losses = [&a, &b].map(|v| wavy(v).iter().map(|o| f64::from(o.0)).collect::<Vec<_>>());
         for base in [0, 1] {
-            let ends = Ends { losses: &losses, weights: &[0.5, 0.5], base };
+            let ends = EndLosses { losses: &losses, weights: &[0.5, 0.5], base };
             for baseline in [Baseline::Linear, Baseline::Base, Baseline::Chord] {
                 let line = ends.baseline(baseline, 0.0, Some(&losses[1 - base]));
                 prop_assert_eq!(line.as_ref(), Some(&losses[base]), "{:?}", baseline);
@@ -181,9 +182,9 @@ fn fig_4_has_the_numbers_of_its_closed_form() {
     let ends = ends(&layout, &[(&[1.0, 1.0], 1), (&[4.0, 0.25], 1)]);
     let loss = |w: &[f32]| vec![((1.0 - w[0] * w[1]).powi(2), true)];
     let expected = [
-        (Kind::Full, "all", 0.31640625, 0.31640625),
-        (Kind::Layer, "w1", 2.25, 0.140625),
-        (Kind::Layer, "w2", 0.140625, 2.25),
+        (BarrierKind::Full, "all", 0.31640625, 0.31640625),
+        (BarrierKind::Layer, "w1", 2.25, 0.140625),
+        (BarrierKind::Layer, "w2", 0.140625, 2.25),
     ];
     for (spec, into_1, into_2) in [(pairs(), "0<-1", "1<-0"), (cohort(), "0", "1")] {
         let measured = measure(&spec, Weighting::Equal, &ends, loss);
@@ -211,12 +212,12 @@ fn fig_4_follows_its_formula() {
         let second = ((r - 1.0) / (2.0 * r)).powi(2);
         let full = ((r - 1.0).powi(2) / (4.0 * r)).powi(2);
         measure(&pairs(), Weighting::Equal, &ends, loss).check(&[
-            (Kind::Full, "all", "0<-1", full),
-            (Kind::Layer, "w1", "0<-1", first),
-            (Kind::Layer, "w2", "0<-1", second),
-            (Kind::Full, "all", "1<-0", full),
-            (Kind::Layer, "w1", "1<-0", second),
-            (Kind::Layer, "w2", "1<-0", first),
+            (BarrierKind::Full, "all", "0<-1", full),
+            (BarrierKind::Layer, "w1", "0<-1", first),
+            (BarrierKind::Layer, "w2", "0<-1", second),
+            (BarrierKind::Full, "all", "1<-0", full),
+            (BarrierKind::Layer, "w1", "1<-0", second),
+            (BarrierKind::Layer, "w2", "1<-0", first),
         ]);
     }
 }

@@ -126,14 +126,14 @@ fn round_of(failure: &Failure) -> u32 {
 /// The failure of a run that goes on before a round, in which everybody reports who does not drop out.
 fn failure_of_the_run(plan: &Plan, round: u32) -> Failure {
     let event = Event::Joined { committed: round - 1 };
-    let (mut machine, mut actions) = Machine::new(Arc::new(plan.clone())).on(event);
+    let (mut machine, mut actions) = Machine::new(Arc::new(plan.clone())).handle(event);
     while let Some(Action::Train { round, attempt, clients }) = actions.pop() {
         for client in clients {
             let ticket = Ticket { round, attempt, client };
-            let values = vec![0.0; plan.layout.parameters()];
+            let values = vec![0.0; plan.layout.value_count()];
             let result = Ok(Box::new(update(client.0, &params(&plan.layout, &values), 1)));
             let next;
-            (machine, next) = machine.on(Event::Reported { ticket, result });
+            (machine, next) = machine.handle(Event::Reported { ticket, result });
             actions.extend(next);
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Checkup, ClientId, Evaluation, EvaluationRecord, Federation, LayerSet, Params, RoundRecord,
-    Split, SummaryRow, spec::Weighting,
+    ClientId, Evaluation, EvaluationRecord, Federation, LayerSet, Params, RoundEvaluation,
+    RoundRecord, Split, SummaryRow, spec::Weighting,
 };
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn four(loss: f32, right: usize) -> Evaluation {
 
 #[test]
 fn a_shared_model_is_evaluated_on_the_test_set_once() {
-    let checkup = Checkup::new(&federation(&[0, 1]), clients());
+    let checkup = RoundEvaluation::new(&federation(&[0, 1]), clients());
     let splits: Vec<Split> = checkup.probes().iter().map(|probe| probe.split).collect();
     let [first, second] = clients().map(Split::ClientTest);
     assert_eq!(splits, [Split::Test, first, second]);
@@ -45,7 +45,7 @@ fn a_shared_model_is_evaluated_on_the_test_set_once() {
 
 #[test]
 fn own_layers_make_own_models() {
-    let checkup = Checkup::new(&federation(&[0]), clients());
+    let checkup = RoundEvaluation::new(&federation(&[0]), clients());
     let probes = checkup.probes();
     let models: Vec<Vec<f32>> =
         probes.iter().map(|probe| probe.point.params().values().to_vec()).collect();
@@ -58,7 +58,7 @@ fn own_layers_make_own_models() {
 /// Clients without test data are left out of what is measured on it; a loss that is not finite is absent.
 #[test]
 fn what_cannot_be_measured_is_absent() {
-    let checkup = Checkup::new(&federation(&[0]), clients());
+    let checkup = RoundEvaluation::new(&federation(&[0]), clients());
     let nothing = Evaluation { losses: Vec::new(), correct: Some(Vec::new()) };
     let record = checkup.record(&[four(f32::INFINITY, 2), four(2.0, 4), nothing, four(2.0, 1)]);
     assert_eq!((record.test_loss, record.test_accuracy), (None, Some(0.75)));

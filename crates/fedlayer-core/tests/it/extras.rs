@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    Kind, LayerSet, Metric, Mix, Params, Point, Seed, Study, distance,
+    BarrierKind, BarrierStudy, LayerSet, Metric, Mix, Params, Point, Seed, distance,
     spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
     summarize,
 };
@@ -68,7 +68,7 @@ fn every_barrier_has_its_own_twins() {
     let ends =
         ends(&layout, &[(&[1.0, 2.0, 0.5, -0.5], 1), (&[-1.0, 0.5, 0.25, 1.0], 1), (&[0.5; 4], 2)]);
     let spec = BarrierSpec { alpha: vec![0.25, 0.5], twins: 3, ..pairs() };
-    let study = Study::new(&spec, Weighting::Equal, 4, Seed::new(7), &ends).unwrap();
+    let study = BarrierStudy::new(&spec, Weighting::Equal, 4, Seed::new(7), &ends).unwrap();
     let twins: Vec<(Mix, Params)> = study
         .probes()
         .into_iter()
@@ -87,7 +87,7 @@ fn every_barrier_has_its_own_twins() {
     let measured = measure(&spec, Weighting::Equal, &ends, norm);
     let again = measure(&spec, Weighting::Equal, &ends, norm);
     assert_eq!(measured.rows, again.rows);
-    let study = Study::new(&spec, Weighting::Equal, 1, Seed::new(7), &ends).unwrap();
+    let study = BarrierStudy::new(&spec, Weighting::Equal, 1, Seed::new(7), &ends).unwrap();
     let draws: Vec<f64> = study
         .probes()
         .iter()
@@ -101,7 +101,7 @@ fn every_barrier_has_its_own_twins() {
         .collect();
     assert_eq!(draws.len(), 3);
     let loss = |k: usize| f64::from(norm(ends[k].update.params.values())[0].0);
-    let row = measured.row(at(Kind::Twin, "all", "0<-1"));
+    let row = measured.row(at(BarrierKind::Twin, "all", "0<-1"));
     near(row.value.unwrap(), mean(&draws) - 0.5 * (loss(0) + loss(1)), 1e-12, row);
     let center = mean(&draws);
     let variance = draws.iter().map(|draw| (draw - center).powi(2)).sum::<f64>() / 2.0;
@@ -121,9 +121,9 @@ fn a_peak_is_the_maximum_over_the_grid() {
     };
     let measured = measure(&spec, Weighting::Equal, &ends, wavy);
     let mut found = BTreeSet::new();
-    for peak in measured.of(Kind::Peak) {
+    for peak in measured.of(BarrierKind::Peak) {
         let grid = measured.rows.iter().filter(|row| {
-            [Kind::Full, Kind::Layer].contains(&row.kind)
+            [BarrierKind::Full, BarrierKind::Layer].contains(&row.kind)
                 && (row.metric, &row.set, &row.base, row.baseline)
                     == (peak.metric, &peak.set, &peak.base, peak.baseline)
         });
@@ -135,9 +135,9 @@ fn a_peak_is_the_maximum_over_the_grid() {
         found.insert(peak.alpha.map(f64::to_bits));
     }
     // Two metrics, five baselines, three sets; three bases, their mean and the largest.
-    assert_eq!(measured.of(Kind::Peak).count(), 2 * 5 * 3 * 5);
+    assert_eq!(measured.of(BarrierKind::Peak).count(), 2 * 5 * 3 * 5);
     assert!(found.len() > 2, "peaks at one α only show nothing");
-    assert_eq!(measure(&cohort(), Weighting::Equal, &ends, wavy).of(Kind::Peak).count(), 0);
+    assert_eq!(measure(&cohort(), Weighting::Equal, &ends, wavy).of(BarrierKind::Peak).count(), 0);
 }
 
 #[test]
@@ -151,21 +151,23 @@ fn the_interaction_is_the_full_barrier_less_the_sum_of_the_layers() {
     };
     for spec in [pairs(), cohort()] {
         let measured = measure(&spec, Weighting::Examples, &ends(&layout, &models), loss);
-        let rows: Vec<_> = measured.of(Kind::Interaction).filter(|row| row.base != "max").collect();
+        let rows: Vec<_> =
+            measured.of(BarrierKind::Interaction).filter(|row| row.base != "max").collect();
         assert!(rows.iter().any(|row| row.value.unwrap().abs() > 1.0));
         for row in rows {
             let value = |kind, set| {
                 let (metric, baseline) = (row.metric, row.baseline);
                 measured.value(At { metric, baseline, ..at(kind, set, &row.base) })
             };
-            let layers: f64 = ["a", "b", "c"].map(|layer| value(Kind::Layer, layer)).iter().sum();
-            near(row.value.unwrap(), value(Kind::Full, "all") - layers, 1e-12, row);
+            let layers: f64 =
+                ["a", "b", "c"].map(|layer| value(BarrierKind::Layer, layer)).iter().sum();
+            near(row.value.unwrap(), value(BarrierKind::Full, "all") - layers, 1e-12, row);
         }
     }
     let sets = vec![SetSpec::Full];
     let full = BarrierSpec { sets, ..cohort() };
     let measured = measure(&full, Weighting::Equal, &ends(&layout, &models), loss);
-    assert_eq!(measured.of(Kind::Interaction).count(), 0);
+    assert_eq!(measured.of(BarrierKind::Interaction).count(), 0);
 }
 
 /// Records hold no NaN and no infinity: what cannot be told is absent, and no maximum passes over it.
@@ -190,18 +192,18 @@ fn losses_that_are_not_finite_give_no_values() {
         let measured = measure(&spec, Weighting::Equal, &ends, at_the_end);
         let value = |at| measured.row(at).value;
         for base in ["0", "1", "mean", "max"] {
-            assert_eq!(value(at(Kind::Full, "all", base)), None);
+            assert_eq!(value(at(BarrierKind::Full, "all", base)), None);
         }
         let baseline = Some(Baseline::Base);
-        assert!(value(At { baseline, ..at(Kind::Full, "all", "1") }).is_some());
+        assert!(value(At { baseline, ..at(BarrierKind::Full, "all", "1") }).is_some());
 
         let measured = measure(&spec, Weighting::Equal, &ends, on_the_way);
         let value = |at| measured.row(at).value;
         // Averaging `b` into the first model diverges, into the second it does not.
-        assert_eq!(value(at(Kind::Layer, "b", "0")), None);
-        assert!(value(at(Kind::Layer, "b", "1")).is_some());
-        assert_eq!(value(at(Kind::Layer, "b", "mean")), None);
-        assert_eq!(value(at(Kind::Layer, "b", "max")), None, "a maximum hides nothing");
+        assert_eq!(value(at(BarrierKind::Layer, "b", "0")), None);
+        assert!(value(at(BarrierKind::Layer, "b", "1")).is_some());
+        assert_eq!(value(at(BarrierKind::Layer, "b", "mean")), None);
+        assert_eq!(value(at(BarrierKind::Layer, "b", "max")), None, "a maximum hides nothing");
         let shown = summarize(&measured.rows);
         assert!(shown.full_barrier.is_some());
         assert_eq!((shown.max_layer, shown.max_layer_barrier), (None, None));
@@ -235,8 +237,13 @@ fn a_cohort_of_one_has_no_barrier() {
     assert!(losses.clone().all(|row| row.value == Some(0.0)));
     let alone = BarrierSpec { alpha: vec![0.25, 0.5], twins: 2, ..pairs() };
     let measured = measure(&alone, Weighting::Examples, &ends, product);
-    assert!(measured.rows.iter().all(|row| matches!(row.kind, Kind::Geometry | Kind::End)));
-    assert!(Study::new(&spec, Weighting::Equal, 1, Seed::new(1), &[]).is_err());
+    assert!(
+        measured
+            .rows
+            .iter()
+            .all(|row| matches!(row.kind, BarrierKind::Geometry | BarrierKind::End))
+    );
+    assert!(BarrierStudy::new(&spec, Weighting::Equal, 1, Seed::new(1), &[]).is_err());
 }
 
 /// The rows that tables show, out of everything that is recorded.
@@ -261,10 +268,10 @@ fn tables_show_the_mean_baseline_at_a_half() {
             .find(|row| (row.set.as_str(), row.base.as_str()) == (set, "mean"));
         row.unwrap().value
     };
-    let (first, second) = (value(Kind::Layer, "w1"), value(Kind::Layer, "w2"));
+    let (first, second) = (value(BarrierKind::Layer, "w1"), value(BarrierKind::Layer, "w2"));
     assert_ne!(first, second);
     let shown = summarize(&measured.rows);
-    assert_eq!(shown.full_barrier, value(Kind::Full, "all"));
+    assert_eq!(shown.full_barrier, value(BarrierKind::Full, "all"));
     assert_eq!(shown.max_layer_barrier, if first > second { first } else { second });
     let largest = if first > second { "w1" } else { "w2" };
     assert_eq!(shown.max_layer.unwrap().as_str(), largest);
@@ -282,7 +289,7 @@ fn the_standard_error_of_a_maximum_is_the_first_of_the_largest_bases() {
         _ => vec![(1.0, true), (1.0, true)],
     };
     let measured = measure(&cohort(), Weighting::Equal, &ends, losses);
-    let of = |base| measured.row(at(Kind::Layer, "b", base));
+    let of = |base| measured.row(at(BarrierKind::Layer, "b", base));
     assert_eq!((of("0").value, of("1").value), (Some(1.0), Some(1.0)));
     assert_eq!((of("0").std_error, of("1").std_error), (Some(0.0), Some(2.0)));
     assert_eq!((of("max").value, of("max").std_error), (Some(1.0), Some(0.0)));

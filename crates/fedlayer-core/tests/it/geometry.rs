@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Kind, Metric, Params,
+    BarrierKind, Metric, Params,
     spec::{BarrierSpec, SetSpec, Weighting},
 };
 
@@ -17,7 +17,7 @@ fn geometry(spec: &BarrierSpec, models: &[(&[f32], u64)]) -> Measured {
 }
 
 fn row<'a>(metric: Metric, set: &'a str, base: &'a str) -> At<'a> {
-    At { metric, alpha: None, baseline: None, ..at(Kind::Geometry, set, base) }
+    At { metric, alpha: None, baseline: None, ..at(BarrierKind::Geometry, set, base) }
 }
 
 fn check(measured: &Measured, metric: Metric, expected: &[(&str, &str, Option<f64>)]) {

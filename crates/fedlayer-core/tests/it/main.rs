@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 
-mod align;
-mod analysis;
 mod architecture;
 mod averaging;
 mod barriers;

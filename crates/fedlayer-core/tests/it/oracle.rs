@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_core::{
-    Evaluation, Kind, LayerSet, Layout, Metric, Mix, Params, Point, Probe, Seed, Study,
-    named_layers,
+    BarrierKind, BarrierStudy, Evaluation, LayerSet, Layout, Metric, Mix, Params, Point, Probe,
+    Seed, named_layers,
     spec::{BarrierSpec, Baseline, SetSpec, Weighting},
-    weighted_mean, weights,
+    update_weights, weighted_mean,
 };
 use serde::Deserialize;
 
@@ -32,7 +32,7 @@ struct CohortNumbers {
     members: Vec<usize>,
     ends: Vec<Outcome>,
     mixes: Vec<MixNumbers>,
-    sweeps: BTreeMap<Kind, Vec<String>>,
+    sweeps: BTreeMap<BarrierKind, Vec<String>>,
     barriers: Vec<BarrierNumbers>,
     geometry: Vec<GeometryNumbers>,
 }
@@ -61,6 +61,13 @@ struct BarrierNumbers {
     alpha: f64,
     values: Vec<f64>,
     std_errors: Vec<f64>,
+}
+
+impl BarrierNumbers {
+    fn row<'a>(&'a self, kind: BarrierKind, base: &'a str) -> At<'a> {
+        let (alpha, baseline) = (Some(self.alpha), Some(self.baseline));
+        At { metric: self.metric, alpha, baseline, ..at(kind, &self.set, base) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -122,7 +129,7 @@ fn averages_are_the_oracles() {
         clients.map(|(client, (model, &n))| update(client as u32, model, n)).collect();
     assert_eq!((oracle.averages.len(), oracle.mixes.len()), (10, 20));
     for average in &oracle.averages {
-        let weights = weights(average.weighting, &updates);
+        let weights = update_weights(average.weighting, &updates);
         let weighted: Vec<_> = weights.into_iter().zip(models.iter().map(|m| &**m)).collect();
         let mut target = (*models[average.into]).clone();
         weighted_mean(&mut target, &set(&layout, &average.layers), &weighted).unwrap();
@@ -182,11 +189,11 @@ fn barriers_are_the_oracles() {
         for end in &mut ends {
             end.start = start.clone();
         }
-        let study = Study::new(&spec, numbers.weighting, 1, Seed::new(1), &ends).unwrap();
+        let study = BarrierStudy::new(&spec, numbers.weighting, 1, Seed::new(1), &ends).unwrap();
         let evaluations: Vec<_> =
             study.probes().iter().map(|probe| evaluate(&oracle, numbers, probe)).collect();
         let measured = Measured { rows: study.rows(&evaluations), scale: 0.0 };
-        let bases = measured.of(Kind::Full).map(|row| row.base.clone());
+        let bases = measured.of(BarrierKind::Full).map(|row| row.base.clone());
         let bases: Vec<String> = bases.take(ends.len() + 1).filter(|base| base != "max").collect();
         assert_eq!(bases.len(), ends.len() + 1, "every client, then their mean");
         let mut checked = 0;
@@ -194,24 +201,20 @@ fn barriers_are_the_oracles() {
             let sweeps = numbers.sweeps.iter();
             for (&kind, _) in sweeps.filter(|(_, sets)| sets.contains(&expected.set)) {
                 for (b, base) in bases.iter().enumerate() {
-                    let row = measured.row(At {
-                        metric: expected.metric,
-                        alpha: Some(expected.alpha),
-                        baseline: Some(expected.baseline),
-                        ..at(kind, &expected.set, base)
-                    });
+                    let row = measured.row(expected.row(kind, base));
                     near(row.value.unwrap(), expected.values[b], 1e-6, row);
                     near(row.std_error.unwrap(), expected.std_errors[b], 1e-6, row);
                     checked += 1;
                 }
             }
         }
-        let kinds = [Kind::Full, Kind::Layer, Kind::Shallow, Kind::Deep];
+        let kinds =
+            [BarrierKind::Full, BarrierKind::Layer, BarrierKind::Shallow, BarrierKind::Deep];
         let found = measured.rows.iter().filter(|row| kinds.contains(&row.kind));
         assert_eq!(checked, found.filter(|row| row.base != "max").count(), "all rows were held");
         for expected in &numbers.geometry {
             let value = |metric| {
-                let row = at(Kind::Geometry, &expected.set, &expected.base);
+                let row = at(BarrierKind::Geometry, &expected.set, &expected.base);
                 measured.value(At { metric, alpha: None, baseline: None, ..row })
             };
             near(value(Metric::Norm), expected.norm, 1e-6, &expected.set);

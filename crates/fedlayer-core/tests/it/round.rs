@@ -29,7 +29,7 @@ fn check(plan: &Plan, script: &str) {
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
     for event in lines.iter().filter_map(|line| line.strip_prefix("> ")) {
         let before = name(machine.phase());
-        let (next, actions) = machine.on(read(plan, event));
+        let (next, actions) = machine.handle(read(plan, event));
         machine = next;
         writeln!(transcript, "> {event}").unwrap();
         for action in &actions {
@@ -379,7 +379,7 @@ fn everybody_drops_out() {
         ",
     );
     plan.clients.attempts = 20_000;
-    let (machine, actions) = Machine::new(Arc::new(plan)).on(Event::Joined { committed: 0 });
+    let (machine, actions) = Machine::new(Arc::new(plan)).handle(Event::Joined { committed: 0 });
     assert_eq!(actions, []);
     let Phase::Failed(Failure::TooFewClients { attempts, reported, .. }) = machine.phase() else {
         panic!("{:?}", machine.phase())

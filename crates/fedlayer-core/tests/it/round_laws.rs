@@ -149,7 +149,7 @@ proptest! {
             let unchanged = |machine: &Machine| {
                 format!("{:?}", machine.phase()) == format!("{before:?}")
             };
-            let (next, actions) = machine.on(event.clone());
+            let (next, actions) = machine.handle(event.clone());
             machine = next;
             if let Event::Reported { ticket, result: Ok(update) } = &event {
                 let refused = actions.iter().any(|action| matches!(action, Action::Refuse { .. }));
@@ -186,13 +186,13 @@ proptest! {
     #[test]
     fn the_order_of_arrival_does_not_show(order in Just(vec![0_u32, 1, 2]).prop_shuffle()) {
         let plan = Arc::new(three());
-        let (mut machine, _) = Machine::new(plan.clone()).on(Event::Joined { committed: 0 });
+        let (mut machine, _) = Machine::new(plan.clone()).handle(Event::Joined { committed: 0 });
         let mut last = Vec::new();
         for client in order.into_iter().map(ClientId) {
             let mut update = report(&plan, client, "well").unwrap();
             Arc::make_mut(&mut update.params).values_mut()[0] = client.0 as f32;
             let ticket = Ticket { round: 1, attempt: 1, client };
-            (machine, last) = machine.on(Event::Reported { ticket, result: Ok(update) });
+            (machine, last) = machine.handle(Event::Reported { ticket, result: Ok(update) });
         }
         let [Action::Probe(gathered)] = &last[..] else { panic!("{last:?}") };
         for (client, update) in (0..).zip(&gathered.updates) {

@@ -52,12 +52,12 @@ proptest! {
         ownership in any_ownership(),
         members in any::<u8>(),
     ) {
-        let layout = Arc::new(layout.owned_by(ownership));
+        let layout = Arc::new(layout.with_ownership(ownership));
         let set = chosen(&layout, members);
         let (inside, rest) = (set.ranges(), set.rest());
-        let (held_inside, held_outside) = (held(inside, layout.parameters()), held(&rest, layout.parameters()));
+        let (held_inside, held_outside) = (held(inside, layout.value_count()), held(&rest, layout.value_count()));
         let tensors: Vec<Range<usize>> = set.rest_tensors().map(|t| t.range.clone()).collect();
-        prop_assert_eq!(&held(&tensors, layout.parameters()), &held_outside);
+        prop_assert_eq!(&held(&tensors, layout.value_count()), &held_outside);
         for (at, layer) in layout.layers().iter().enumerate() {
             for TensorSpec { name, range, role, .. } in &layer.tensors {
                 let moves = set.contains(at) && (*role == Role::Trained || ownership == Ownership::Layer);
@@ -70,7 +70,7 @@ proptest! {
         let moving = held_inside.iter().filter(|&&inside| inside).count();
         prop_assert_eq!(set.bytes(), 4 * moving as u64);
         // What is measured is what is trained, whoever owns the statistics.
-        let held_trained = held(set.trained(), layout.parameters());
+        let held_trained = held(set.trained(), layout.value_count());
         prop_assert_eq!(set.parameters(), held_trained.iter().filter(|&&trained| trained).count());
         for (at, layer) in layout.layers().iter().enumerate() {
             for tensor in &layer.tensors {
@@ -78,7 +78,7 @@ proptest! {
                 prop_assert!(tensor.range.clone().all(|value| held_trained[value] == trained));
             }
         }
-        let every = moving == layout.parameters();
+        let every = moving == layout.value_count();
         prop_assert_eq!(set.holds_every_value(), every);
         // As few ranges as there can be: neighbours do not touch.
         for ranges in [inside, &rest] {
@@ -91,7 +91,7 @@ proptest! {
         layout in any_layout(),
         members in any::<u8>(),
     ) {
-        let layout = Arc::new(layout.owned_by(Ownership::Model));
+        let layout = Arc::new(layout.with_ownership(Ownership::Model));
         let set = chosen(&layout, members);
         let sets = [&set, &set.complement(), &LayerSet::all(&layout), &LayerSet::none(&layout)];
         for statistic in layout.statistics() {
@@ -103,7 +103,7 @@ proptest! {
             }
         }
         let statistics: usize = layout.statistics().map(|tensor| tensor.range.len()).sum();
-        prop_assert_eq!(set.parameters() + set.complement().parameters() + statistics, layout.parameters());
+        prop_assert_eq!(set.parameters() + set.complement().parameters() + statistics, layout.value_count());
     }
 
     /// Whoever sits out when: a client's model is what it trained last, with every average since laid over it.
@@ -114,10 +114,10 @@ proptest! {
         rounds in prop::collection::vec((any::<u8>(), 1_u8..16), 1..6),
         seed in any::<u64>(),
     ) {
-        let layout = Arc::new(layout.owned_by(ownership));
+        let layout = Arc::new(layout.with_ownership(ownership));
         let mut generator = Seed::new(seed).generator();
         let mut random = || -> Vec<f32> {
-            (0..layout.parameters()).map(|_| generator.random::<f32>() - 0.5).collect()
+            (0..layout.value_count()).map(|_| generator.random::<f32>() - 0.5).collect()
         };
         let initial = Arc::new(Params::new(layout.clone(), random()).unwrap());
         let mut federation = Federation::new(initial.clone());
@@ -166,7 +166,7 @@ fn normalised(statistics: Statistics) -> Arc<Layout> {
         ("norm.num_batches_tracked", vec![], Role::Statistic),
         ("fc.weight", vec![3], Role::Trained),
     ]);
-    Arc::new(layout.unwrap().owned_by(statistics.ownership()))
+    Arc::new(layout.unwrap().with_ownership(statistics.ownership()))
 }
 
 /// Where the statistics lie.
@@ -180,7 +180,7 @@ fn three_rounds(statistics: Statistics) -> (Federation, BTreeMap<u32, Arc<Params
         let updates: Vec<_> = cohort
             .iter()
             .map(|&client| {
-                let values = vec![(client + 10 * round) as f32; layout.parameters()];
+                let values = vec![(client + 10 * round) as f32; layout.value_count()];
                 let params = Params::new(layout.clone(), values).unwrap();
                 update(client, &Arc::new(params), 1)
             })

@@ -3,8 +3,8 @@
 use std::{fmt::Debug, sync::Arc};
 
 use fedlayer_core::{
-    BarrierRow, ClientId, EndModel, Evaluation, Examples, FederatedData, Kind, Layout, Metric,
-    Params, Plan, Probe, Seed, Study, Update,
+    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Evaluation, Examples, FederatedData,
+    Layout, Metric, Params, Plan, Probe, Seed, Update,
     spec::{
         Average, BarrierSpec, Baseline, Between, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
         EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule, SetSpec, Sgd, SplitSpec,
@@ -91,7 +91,7 @@ pub(crate) fn measure(
     ends: &[EndModel],
     outcomes: impl Fn(&[f32]) -> Outcomes,
 ) -> Measured {
-    let study = Study::new(spec, weighting, 1, Seed::new(7), ends).unwrap();
+    let study = BarrierStudy::new(spec, weighting, 1, Seed::new(7), ends).unwrap();
     let evaluations: Vec<_> =
         study.probes().iter().map(|probe| evaluate(probe, &outcomes)).collect();
     let losses = evaluations.iter().flat_map(|evaluation| &evaluation.losses);
@@ -110,14 +110,14 @@ fn evaluate(probe: &Probe, outcomes: impl Fn(&[f32]) -> Outcomes) -> Evaluation 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct At<'a> {
     pub(crate) metric: Metric,
-    pub(crate) kind: Kind,
+    pub(crate) kind: BarrierKind,
     pub(crate) set: &'a str,
     pub(crate) base: &'a str,
     pub(crate) alpha: Option<f64>,
     pub(crate) baseline: Option<Baseline>,
 }
 
-pub(crate) fn at<'a>(kind: Kind, set: &'a str, base: &'a str) -> At<'a> {
+pub(crate) fn at<'a>(kind: BarrierKind, set: &'a str, base: &'a str) -> At<'a> {
     let (alpha, baseline) = (Some(0.5), Some(Baseline::Mean));
     At { metric: Metric::Loss, kind, set, base, alpha, baseline }
 }
@@ -142,12 +142,12 @@ impl Measured {
     }
 
     /// The rows of one kind.
-    pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = &BarrierRow> {
+    pub(crate) fn of(&self, kind: BarrierKind) -> impl Iterator<Item = &BarrierRow> {
         self.rows.iter().filter(move |row| row.kind == kind)
     }
 
     /// Holds rows of test loss, baseline `mean`, α = ½ to expected values: kind, set, base, value.
-    pub(crate) fn check(&self, expected: &[(Kind, &str, &str, f64)]) {
+    pub(crate) fn check(&self, expected: &[(BarrierKind, &str, &str, f64)]) {
         for &(kind, set, base, value) in expected {
             near(self.value(at(kind, set, base)), value, 1e-12, (kind, set, base));
         }

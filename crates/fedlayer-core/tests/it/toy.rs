@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierRow, ClientId, EndModel, Federation, Kind, LayerSchedule, Params, Plan, Seed, Split,
-    Study, ToyTrainer, TrainJob, Trainer, Update,
+    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Federation, LayerSchedule, Params,
+    Plan, Seed, Split, ToyTrainer, TrainJob, Trainer, Update,
     spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Warmup, Weighting},
 };
 
@@ -147,7 +147,7 @@ fn barriers(spec: &BarrierSpec, weighting: Weighting) -> (Vec<BarrierRow>, Vec<f
             update: train(&mut trainer, client, 1, start.clone()),
         })
         .collect();
-    let study = Study::new(spec, weighting, 1, Seed::new(1), &ends).unwrap();
+    let study = BarrierStudy::new(spec, weighting, 1, Seed::new(1), &ends).unwrap();
     let probes = study.probes();
     assert!(probes.iter().all(|probe| probe.split == Split::Test));
     let evaluations = trainer.evaluate(&probes).unwrap();
@@ -161,25 +161,28 @@ fn barriers(spec: &BarrierSpec, weighting: Weighting) -> (Vec<BarrierRow>, Vec<f
 fn layers_of_the_toy_do_not_interact() {
     for spec in [pairs(), cohort()] {
         let (rows, losses) = barriers(&spec, Weighting::Equal);
-        let interactions = rows.iter().filter(|row| row.kind == Kind::Interaction);
+        let interactions = rows.iter().filter(|row| row.kind == BarrierKind::Interaction);
         for row in interactions.filter(|row| row.base != "max") {
             let expected = match (row.baseline.unwrap(), row.base.split("<-").next().unwrap()) {
                 (Baseline::Base | Baseline::Chord, _) => 0.0,
                 (Baseline::Mean | Baseline::Linear, "mean") => 0.0,
-                (Baseline::Mean | Baseline::Linear, base) => {
-                    let base: usize = base.parse().unwrap();
-                    let others: Vec<usize> = match row.base.split_once("<-") {
-                        Some((_, other)) => vec![base, other.parse().unwrap()],
-                        None => vec![0, 1, 2],
-                    };
-                    let sum: f64 = others.iter().map(|&model| losses[model]).sum();
-                    sum / others.len() as f64 - losses[base]
-                }
+                (Baseline::Mean | Baseline::Linear, _) => mean_minus_own(&row.base, &losses),
                 _ => continue,
             };
             near(row.value.unwrap(), expected, 1e-6, row);
         }
     }
+}
+
+/// The mean loss of the models of a base's barrier minus the base's own.
+fn mean_minus_own(base: &str, losses: &[f64]) -> f64 {
+    let model = |name: &str| name.parse::<usize>().unwrap();
+    let (own, models) = match base.split_once("<-") {
+        Some((base, other)) => (model(base), vec![model(base), model(other)]),
+        None => (model(base), vec![0, 1, 2]),
+    };
+    let sum: f64 = models.iter().map(|&model| losses[model]).sum();
+    sum / models.len() as f64 - losses[own]
 }
 
 /// Every chord barrier is −½α(1−α) Σ c_l ‖Δ_l‖², Δ being the recorded step. The losses are near 20, and f32.
@@ -196,7 +199,7 @@ fn chord_barriers_of_the_toy_have_a_closed_form() {
             };
             let chords = rows.iter().filter(|row| {
                 row.baseline == Some(Baseline::Chord)
-                    && [Kind::Full, Kind::Layer].contains(&row.kind)
+                    && [BarrierKind::Full, BarrierKind::Layer].contains(&row.kind)
                     && !["mean", "max"].contains(&row.base.as_str())
             });
             let mut count = 0;

@@ -4,7 +4,7 @@ use fedlayer_core::number_text;
 use half::{bf16, f16};
 
 use super::{
-    DecodeError, Fault, Place,
+    DecodeError, DecodeFault, FilePosition,
     label::{Label, NoLabel},
     numbers::Numbers,
 };
@@ -12,7 +12,7 @@ use super::{
 /// The kind of an array's numbers, in memory all little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are their documentation")]
-pub enum Kind {
+pub enum ElementType {
     F16,
     BF16,
     F32,
@@ -28,7 +28,7 @@ pub enum Kind {
     I64,
 }
 
-impl Kind {
+impl ElementType {
     /// The bytes of a number.
     pub fn size(self) -> usize {
         match self {
@@ -75,8 +75,8 @@ pub struct Array {
     /// Its shape, outermost axis first.
     pub shape: Vec<usize>,
     /// What its numbers are.
-    pub kind: Kind,
-    /// Its numbers, row-major, [`Kind::size`] bytes each.
+    pub kind: ElementType,
+    /// Its numbers, row-major, [`ElementType::size`] bytes each.
     pub bytes: Vec<u8>,
     /// Where in the file they begin; nothing where the file has them in another order.
     pub start: Option<u64>,
@@ -89,17 +89,30 @@ impl Array {
     }
 
     /// A fault at one of its numbers.
-    fn fault_at(&self, index: usize, fault: Fault, found: String, expected: &str) -> DecodeError {
+    fn fault_at(
+        &self,
+        index: usize,
+        fault: DecodeFault,
+        found: String,
+        expected: &str,
+    ) -> DecodeError {
         let place = match self.start {
-            Some(start) => Place::Byte(start + (index * self.kind.size()) as u64),
-            None => Place::Example(index / self.shape.iter().skip(1).product::<usize>().max(1)),
+            Some(start) => FilePosition::Byte(start + (index * self.kind.size()) as u64),
+            None => {
+                FilePosition::Example(index / self.shape.iter().skip(1).product::<usize>().max(1))
+            }
         };
         let (file, expected) = (self.file.clone(), expected.to_owned());
         DecodeError { file, place, fault, found, expected, help: None }
     }
 
     fn wrong_shape(&self, expected: &str) -> DecodeError {
-        self.fault_at(0, Fault::Shape, format!("an array of shape {:?}", self.shape), expected)
+        self.fault_at(
+            0,
+            DecodeFault::Shape,
+            format!("an array of shape {:?}", self.shape),
+            expected,
+        )
     }
 
     /// Its numbers as features: `(N, …)` of at least one example.
@@ -111,7 +124,7 @@ impl Array {
             let help = "`x.reshape(len(x), -1)` makes one number an example of one feature";
             return Err(self.wrong_shape("features [N, …], at least one").with_help(help));
         }
-        if self.kind == Kind::U8 {
+        if self.kind == ElementType::U8 {
             // Images: millions of numbers, each of which is good.
             return Ok(Numbers::Single(self.bytes.iter().map(|&byte| byte.into()).collect()));
         }
@@ -120,7 +133,7 @@ impl Array {
             let rounded = || self.is_rounded(index, number).then_some(NoFeature::Rounded);
             if let Some(no) = NoFeature::of(number).or_else(rounded) {
                 let found = number_text(number);
-                let error = self.fault_at(index, Fault::Value, found, no.expected());
+                let error = self.fault_at(index, DecodeFault::Value, found, no.expected());
                 return Err(error.with_help(no.help()));
             }
             features.push(number);
@@ -130,13 +143,13 @@ impl Array {
 
     /// Whether a number of 64 bits was rounded when it became a float.
     fn is_rounded(&self, index: usize, number: f64) -> bool {
-        if number.abs() < EXACT || !matches!(self.kind, Kind::I64 | Kind::U64) {
+        if number.abs() < EXACT || !matches!(self.kind, ElementType::I64 | ElementType::U64) {
             return false;
         }
         let mut eight = [0; 8];
         eight.copy_from_slice(&self.bytes[index * 8..][..8]);
         let whole = match self.kind {
-            Kind::U64 => u64::from_le_bytes(eight).into(),
+            ElementType::U64 => u64::from_le_bytes(eight).into(),
             _ => i64::from_le_bytes(eight).into(),
         };
         is_other(whole, number)
@@ -154,7 +167,8 @@ impl Array {
             _ => error,
         })?;
         self.each_as_label(|index, number, no| {
-            let error = self.fault_at(index, Fault::Label, number_text(number), &no.to_string());
+            let error =
+                self.fault_at(index, DecodeFault::Label, number_text(number), &no.to_string());
             error.with_help(no.help())
         })
     }
@@ -165,7 +179,7 @@ impl Array {
         fault: impl Fn(usize, f64, NoLabel) -> DecodeError,
     ) -> Result<Vec<Label>, DecodeError> {
         let label = |(index, number): (usize, f64)| match self.kind {
-            Kind::Bool => Ok(Label::of_bool(number != 0.0)),
+            ElementType::Bool => Ok(Label::of_bool(number != 0.0)),
             _ => Label::of_number(number).map_err(|no| fault(index, number, no)),
         };
         self.numbers().enumerate().map(label).collect()
@@ -189,7 +203,7 @@ impl Array {
         self.one_each(count)?;
         let owners = self.each_as_label(|index, number, no| {
             let found = number_text(number);
-            self.fault_at(index, Fault::Value, found, no.owner()).with_help(no.owner_help())
+            self.fault_at(index, DecodeFault::Value, found, no.owner()).with_help(no.owner_help())
         })?;
         Ok(in_order_of_appearance(owners))
     }
@@ -269,7 +283,7 @@ pub(super) fn in_order_of_appearance<T: std::hash::Hash + Eq>(
 mod tests {
     use super::*;
 
-    fn array(kind: Kind, shape: &[usize], bytes: &[u8]) -> Array {
+    fn array(kind: ElementType, shape: &[usize], bytes: &[u8]) -> Array {
         let (file, shape, bytes) = ("a".to_owned(), shape.to_vec(), bytes.to_vec());
         Array { file, shape, kind, bytes, start: Some(100) }
     }
@@ -277,59 +291,63 @@ mod tests {
     #[test]
     fn numbers_of_every_kind_are_read_with_their_sign() {
         let read = |kind, bytes: &[u8]| array(kind, &[1], bytes).numbers().next().unwrap();
-        assert_eq!(read(Kind::F32, &(-1.5_f32).to_le_bytes()), -1.5);
-        assert_eq!(read(Kind::F64, &0.1_f64.to_le_bytes()), 0.1);
-        assert_eq!(read(Kind::U8, &[200]), 200.0);
-        assert_eq!(read(Kind::I8, &[200]), -56.0);
-        assert_eq!(read(Kind::U16, &[0, 200]), 51_200.0);
-        assert_eq!(read(Kind::I16, &[0, 200]), -14_336.0);
-        assert_eq!(read(Kind::U32, &u32::MAX.to_le_bytes()), f64::from(u32::MAX));
-        assert_eq!(read(Kind::I32, &(-7_i32).to_le_bytes()), -7.0);
-        assert_eq!(read(Kind::I64, &(-7_i64).to_le_bytes()), -7.0);
-        assert_eq!(read(Kind::U64, &7_u64.to_le_bytes()), 7.0);
-        assert_eq!(read(Kind::Bool, &[1]), 1.0);
+        assert_eq!(read(ElementType::F32, &(-1.5_f32).to_le_bytes()), -1.5);
+        assert_eq!(read(ElementType::F64, &0.1_f64.to_le_bytes()), 0.1);
+        assert_eq!(read(ElementType::U8, &[200]), 200.0);
+        assert_eq!(read(ElementType::I8, &[200]), -56.0);
+        assert_eq!(read(ElementType::U16, &[0, 200]), 51_200.0);
+        assert_eq!(read(ElementType::I16, &[0, 200]), -14_336.0);
+        assert_eq!(read(ElementType::U32, &u32::MAX.to_le_bytes()), f64::from(u32::MAX));
+        assert_eq!(read(ElementType::I32, &(-7_i32).to_le_bytes()), -7.0);
+        assert_eq!(read(ElementType::I64, &(-7_i64).to_le_bytes()), -7.0);
+        assert_eq!(read(ElementType::U64, &7_u64.to_le_bytes()), 7.0);
+        assert_eq!(read(ElementType::Bool, &[1]), 1.0);
         // 1.5 and -2 in the two halves of 32 bits.
-        assert_eq!(read(Kind::F16, &0x3e00_u16.to_le_bytes()), 1.5);
-        assert_eq!(read(Kind::BF16, &0xc000_u16.to_le_bytes()), -2.0);
+        assert_eq!(read(ElementType::F16, &0x3e00_u16.to_le_bytes()), 1.5);
+        assert_eq!(read(ElementType::BF16, &0xc000_u16.to_le_bytes()), -2.0);
     }
 
     #[test]
     fn what_is_no_feature_or_no_label_is_named_with_its_byte() {
         let halves: Vec<u8> = [1.0_f32, 0.5].into_iter().flat_map(f32::to_le_bytes).collect();
-        let error = array(Kind::F32, &[2], &halves).labels(2).unwrap_err();
-        assert_eq!((error.place, error.fault), (Place::Byte(104), Fault::Label));
+        let error = array(ElementType::F32, &[2], &halves).labels(2).unwrap_err();
+        assert_eq!((error.place, error.fault), (FilePosition::Byte(104), DecodeFault::Label));
         assert_eq!(
             error.to_string(),
             "`a`, byte 104: found 0.5; expected a class: a whole number or a name"
         );
         assert!(error.help.unwrap().contains("regression"));
         let large: Vec<u8> = [1.0, 1e39].into_iter().flat_map(f64::to_le_bytes).collect();
-        let error = array(Kind::F64, &[1, 2], &large).features().unwrap_err();
-        assert_eq!((error.place, error.fault), (Place::Byte(108), Fault::Value));
+        let error = array(ElementType::F64, &[1, 2], &large).features().unwrap_err();
+        assert_eq!((error.place, error.fault), (FilePosition::Byte(108), DecodeFault::Value));
         assert_eq!(
             error.to_string(),
             "`a`, byte 108: found 1e39; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"
         );
         // Nanoseconds since 1970: whole seconds are floats, 7 ns more are not.
-        let times =
-            |ns: i64| array(Kind::I64, &[1, 1], &(1_700_000_000_000_000_000 + ns).to_le_bytes());
+        let times = |ns: i64| {
+            array(ElementType::I64, &[1, 1], &(1_700_000_000_000_000_000 + ns).to_le_bytes())
+        };
         assert!(times(3_000_000_000).features().is_ok());
         assert!(times(7).features().unwrap_err().expected.contains("64-bit float"));
-        let error = array(Kind::U8, &[2], &[1, 2]).features().unwrap_err();
-        assert_eq!(error.fault, Fault::Shape);
-        assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(3).unwrap(), [0, 0, 1]);
-        assert_eq!(array(Kind::U8, &[3], &[7, 7, 2]).owners(4).unwrap_err().fault, Fault::Shape);
-        let one_hot = array(Kind::U8, &[2, 3], &[0, 0, 1, 1, 0, 0]).labels(2).unwrap_err();
+        let error = array(ElementType::U8, &[2], &[1, 2]).features().unwrap_err();
+        assert_eq!(error.fault, DecodeFault::Shape);
+        assert_eq!(array(ElementType::U8, &[3], &[7, 7, 2]).owners(3).unwrap(), [0, 0, 1]);
+        assert_eq!(
+            array(ElementType::U8, &[3], &[7, 7, 2]).owners(4).unwrap_err().fault,
+            DecodeFault::Shape
+        );
+        let one_hot = array(ElementType::U8, &[2, 3], &[0, 0, 1, 1, 0, 0]).labels(2).unwrap_err();
         assert!(one_hot.help.unwrap().contains("argmax"));
-        let column = array(Kind::U8, &[2, 1], &[3, 0]).labels(2).unwrap();
+        let column = array(ElementType::U8, &[2, 1], &[3, 0]).labels(2).unwrap();
         assert_eq!(column, [Label::Number(3), Label::Number(0)]);
-        let halves = array(Kind::F32, &[2], &halves).owners(2).unwrap_err();
+        let halves = array(ElementType::F32, &[2], &halves).owners(2).unwrap_err();
         assert_eq!(halves.expected, "an owner: a whole number or a name");
     }
 
     #[test]
     fn labels_of_booleans_were_called_otherwise_than_in_a_csv_file() {
-        let read = array(Kind::Bool, &[3], &[1, 0, 1]).labels(3).unwrap();
+        let read = array(ElementType::Bool, &[3], &[1, 0, 1]).labels(3).unwrap();
         let written = ["True", "False", "True"].map(|text| Label::of_text(text).unwrap());
         assert_eq!(read, written);
     }

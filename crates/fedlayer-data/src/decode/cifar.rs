@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{DecodeError, Fault, Place, Source};
+use super::{DecodeError, DecodeFault, FilePosition, FileReader};
 
 /// The bytes of an image.
 pub const PIXELS: usize = 3 * 32 * 32;
@@ -35,7 +35,7 @@ impl Labels {
 
 /// Images with their labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Records {
+pub struct CifarRecords {
     /// `(N, 3, 32, 32)`, row-major.
     pub bytes: Vec<u8>,
     /// `(N)`
@@ -47,27 +47,27 @@ pub struct Records {
 /// # Errors
 /// When the file ends too early or too late, or a label is none of the classes.
 pub fn append<R: Read>(
-    source: &mut Source<R>,
+    input: &mut FileReader<R>,
     labels: Labels,
     count: usize,
     at_most: usize,
-    records: &mut Records,
+    records: &mut CifarRecords,
 ) -> Result<(), DecodeError> {
     let length = labels.bytes() + PIXELS;
-    let start = source.offset();
+    let start = input.offset();
     let mut record = Vec::with_capacity(length);
     for index in 0..count.min(at_most) {
         record.clear();
-        source.take_into(&mut record, length as u64, "a whole record")?;
+        input.take_into(&mut record, length as u64, "a whole record")?;
         let (own, pixels) = record.split_at(labels.bytes());
         let label = own[labels.bytes() - 1];
         if usize::from(label) >= labels.classes() {
-            let place = Place::Byte(start + (index * length + labels.bytes() - 1) as u64);
+            let place = FilePosition::Byte(start + (index * length + labels.bytes() - 1) as u64);
             let expected = format!("a label below {}", labels.classes());
-            return Err(source.fault_at(place, Fault::Label, label.to_string(), expected));
+            return Err(input.fault_at(place, DecodeFault::Label, label.to_string(), expected));
         }
         records.labels.push(label.into());
         records.bytes.extend_from_slice(pixels);
     }
-    if at_most >= count { source.end() } else { Ok(()) }
+    if at_most >= count { input.end() } else { Ok(()) }
 }

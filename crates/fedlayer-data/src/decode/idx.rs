@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{DecodeError, Fault, Place, Source};
+use super::{DecodeError, DecodeFault, FilePosition, FileReader};
 
 /// The magic number of unsigned bytes with three axes.
 const IMAGES: u32 = 2051;
@@ -15,7 +15,7 @@ const LARGEST_SIDE: u32 = 1 << 16;
 
 /// What stands before the pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub struct ImageHeader {
     /// The number of images N.
     pub count: u32,
     /// Rows H.
@@ -24,7 +24,7 @@ pub struct Header {
     pub width: u32,
 }
 
-impl Header {
+impl ImageHeader {
     /// Where the number of images stands.
     pub const COUNT_AT: u64 = 4;
 
@@ -32,11 +32,11 @@ impl Header {
     ///
     /// # Errors
     /// When the file is no IDX file of images, or ends too early.
-    pub fn read<R: Read>(source: &mut Source<R>) -> Result<Self, DecodeError> {
-        magic(source, IMAGES, "images")?;
-        let count = number(source, "the number of images")?;
-        let height = side(source, "the height of an image")?;
-        let width = side(source, "the width of an image")?;
+    pub fn read<R: Read>(input: &mut FileReader<R>) -> Result<Self, DecodeError> {
+        magic(input, IMAGES, "images")?;
+        let count = number(input, "the number of images")?;
+        let height = side(input, "the height of an image")?;
+        let width = side(input, "the width of an image")?;
         Ok(Self { count, height, width })
     }
 
@@ -47,15 +47,15 @@ impl Header {
     /// When the file ends too early or too late.
     pub fn pixels<R: Read>(
         self,
-        source: &mut Source<R>,
+        input: &mut FileReader<R>,
         first: u32,
     ) -> Result<Vec<u8>, DecodeError> {
         let first = first.min(self.count);
         let image = u64::from(self.height) * u64::from(self.width);
         // At most 2³² images of 2³² pixels, less one: no overflow.
-        let bytes = source.take(u64::from(first) * image, "the pixels of the images")?;
+        let bytes = input.take(u64::from(first) * image, "the pixels of the images")?;
         if first == self.count {
-            source.end()?;
+            input.end()?;
         }
         Ok(bytes)
     }
@@ -63,7 +63,7 @@ impl Header {
 
 /// What is known of a file of labels beforehand, and how many of them are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ExpectedLabels {
     /// Every label is below this.
     pub classes: usize,
     /// The labels that the file must have, where that is known.
@@ -76,51 +76,54 @@ pub struct Wanted {
 ///
 /// # Errors
 /// When the file is no IDX file of labels, has another number of them, ends too early or too late, or a label is too large.
-pub fn labels<R: Read>(source: &mut Source<R>, wanted: Wanted) -> Result<Vec<u32>, DecodeError> {
-    magic(source, LABELS, "labels")?;
-    let at = source.offset();
-    let all = number(source, "the number of labels")?;
+pub fn labels<R: Read>(
+    input: &mut FileReader<R>,
+    wanted: ExpectedLabels,
+) -> Result<Vec<u32>, DecodeError> {
+    magic(input, LABELS, "labels")?;
+    let at = input.offset();
+    let all = number(input, "the number of labels")?;
     if let Some(count) = wanted.count.filter(|&count| count != all) {
         let (found, expected) = (format!("{all} labels"), format!("{count}, one for each image"));
-        return Err(source.fault_at(Place::Byte(at), Fault::Shape, found, expected));
+        return Err(input.fault_at(FilePosition::Byte(at), DecodeFault::Shape, found, expected));
     }
     let first = wanted.first.min(all);
-    let start = source.offset();
-    let bytes = source.take(first.into(), "labels")?;
+    let start = input.offset();
+    let bytes = input.take(first.into(), "labels")?;
     if let Some(at) = bytes.iter().position(|&label| usize::from(label) >= wanted.classes) {
-        let place = Place::Byte(start + at as u64);
+        let place = FilePosition::Byte(start + at as u64);
         let expected = format!("a label below {}", wanted.classes);
-        return Err(source.fault_at(place, Fault::Label, bytes[at].to_string(), expected));
+        return Err(input.fault_at(place, DecodeFault::Label, bytes[at].to_string(), expected));
     }
     if first == all {
-        source.end()?;
+        input.end()?;
     }
     Ok(bytes.into_iter().map(u32::from).collect())
 }
 
-fn number<R: Read>(source: &mut Source<R>, what: &str) -> Result<u32, DecodeError> {
-    let bytes = source.take(4, what)?;
+fn number<R: Read>(input: &mut FileReader<R>, what: &str) -> Result<u32, DecodeError> {
+    let bytes = input.take(4, what)?;
     Ok(bytes.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
 }
 
-fn magic<R: Read>(source: &mut Source<R>, expected: u32, what: &str) -> Result<(), DecodeError> {
-    let at = source.offset();
-    let found = number(source, &format!("the magic number {expected}"))?;
+fn magic<R: Read>(input: &mut FileReader<R>, expected: u32, what: &str) -> Result<(), DecodeError> {
+    let at = input.offset();
+    let found = number(input, &format!("the magic number {expected}"))?;
     if found == expected {
         return Ok(());
     }
-    let place = Place::Byte(at);
+    let place = FilePosition::Byte(at);
     let expected = format!("the magic number {expected} of IDX {what}");
-    Err(source.fault_at(place, Fault::Magic, found.to_string(), expected))
+    Err(input.fault_at(place, DecodeFault::Magic, found.to_string(), expected))
 }
 
-fn side<R: Read>(source: &mut Source<R>, what: &str) -> Result<u32, DecodeError> {
-    let at = source.offset();
-    let side = number(source, what)?;
+fn side<R: Read>(input: &mut FileReader<R>, what: &str) -> Result<u32, DecodeError> {
+    let at = input.offset();
+    let side = number(input, what)?;
     if (1..=LARGEST_SIDE).contains(&side) {
         return Ok(side);
     }
-    let place = Place::Byte(at);
+    let place = FilePosition::Byte(at);
     let expected = format!("{what} from 1 to {LARGEST_SIDE}");
-    Err(source.fault_at(place, Fault::Shape, side.to_string(), expected))
+    Err(input.fault_at(place, DecodeFault::Shape, side.to_string(), expected))
 }

@@ -1,18 +1,18 @@
 //! Bytes in, examples out: one module a format. Nothing here opens a file.
 //!
-//! A decoder reads through a [`Source`], which decompresses and counts bytes, so that every error says where. No decoder panics, and
+//! A decoder reads through a [`FileReader`], which decompresses and counts bytes, so that every error says where. No decoder panics, and
 //! none allocates more than a small multiple of the bytes that are really there, whatever a header says. `fuzz/` drives each.
 //!
 //! ```
-//! use fedlayer_data::decode::{Fault, Source, idx};
+//! use fedlayer_data::decode::{DecodeFault, FileReader, idx};
 //!
 //! // A header of 2³¹ images of 28 × 28 pixels, and nothing behind it.
 //! let bytes = [0, 0, 8, 3, 128, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28];
-//! let mut source = Source::new("images", &bytes[..])?;
-//! let header = idx::Header::read(&mut source)?;
+//! let mut input = FileReader::new("images", &bytes[..])?;
+//! let header = idx::ImageHeader::read(&mut input)?;
 //! assert_eq!((header.count, header.height, header.width), (1 << 31, 28, 28));
-//! let error = header.pixels(&mut source, header.count).unwrap_err();
-//! assert_eq!(error.fault, Fault::Truncated);
+//! let error = header.pixels(&mut input, header.count).unwrap_err();
+//! assert_eq!(error.fault, DecodeFault::Truncated);
 //! # Ok::<(), fedlayer_data::DecodeError>(())
 //! ```
 
@@ -26,13 +26,13 @@ pub mod numbers;
 pub mod safetensors;
 pub mod text;
 
-mod source;
+mod file_reader;
 
 use std::fmt;
 
 use thiserror::Error;
 
-pub use source::{LARGEST_FILE, Source};
+pub use file_reader::{FileReader, LARGEST_FILE};
 
 /// A file that is not what its format says.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -41,9 +41,9 @@ pub struct DecodeError {
     /// The file.
     pub file: String,
     /// Where in the file, after decompression.
-    pub place: Place,
+    pub place: FilePosition,
     /// What kind of fault it is.
-    pub fault: Fault,
+    pub fault: DecodeFault,
     /// What was found.
     pub found: String,
     /// What was expected there.
@@ -62,7 +62,7 @@ impl DecodeError {
 
 /// Where in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum FilePosition {
     /// A byte, counted from 0.
     Byte(u64),
     /// A line, counted from 1.
@@ -78,7 +78,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Byte(offset) => write!(f, "byte {offset}"),
@@ -91,7 +91,7 @@ impl fmt::Display for Place {
 
 /// What kind of fault a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DecodeFault {
     /// It ends too early.
     Truncated,
     /// It goes on where it should end.

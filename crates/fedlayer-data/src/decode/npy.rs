@@ -3,27 +3,27 @@
 use std::io::Read;
 
 use super::{
-    DecodeError, Fault, LARGEST_FILE, Place, Source,
-    array::{Array, Kind},
+    DecodeError, DecodeFault, FilePosition, FileReader, LARGEST_FILE,
+    array::{Array, ElementType},
 };
 
 /// What every file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// The kinds of numbers that are read, by NumPy's names without the byte order.
-const KINDS: [(&str, Kind); 12] = [
-    ("f2", Kind::F16),
-    ("f4", Kind::F32),
-    ("f8", Kind::F64),
-    ("b1", Kind::Bool),
-    ("u1", Kind::U8),
-    ("i1", Kind::I8),
-    ("u2", Kind::U16),
-    ("i2", Kind::I16),
-    ("u4", Kind::U32),
-    ("i4", Kind::I32),
-    ("u8", Kind::U64),
-    ("i8", Kind::I64),
+const KINDS: [(&str, ElementType); 12] = [
+    ("f2", ElementType::F16),
+    ("f4", ElementType::F32),
+    ("f8", ElementType::F64),
+    ("b1", ElementType::Bool),
+    ("u1", ElementType::U8),
+    ("i1", ElementType::I8),
+    ("u2", ElementType::U16),
+    ("i2", ElementType::I16),
+    ("u4", ElementType::U32),
+    ("i4", ElementType::I32),
+    ("u8", ElementType::U64),
+    ("i8", ElementType::I64),
 ];
 
 /// The longest header that is read.
@@ -33,11 +33,11 @@ const LONGEST_HEADER: u32 = 1 << 16;
 ///
 /// # Errors
 /// When the file is no such array, or ends too early or too late.
-pub fn array<R: Read>(source: &mut Source<R>) -> Result<Array, DecodeError> {
-    let header = header(source)?;
+pub fn array<R: Read>(input: &mut FileReader<R>) -> Result<Array, DecodeError> {
+    let header = header(input)?;
     let wrong = |expected: &str| {
         let found = format!("the header `{}`", header.text.trim().replace(char::is_control, " "));
-        source.fault_at(Place::Byte(header.start), Fault::Shape, found, expected)
+        input.fault_at(FilePosition::Byte(header.start), DecodeFault::Shape, found, expected)
     };
     let (kind, order) = kind(&header.text)
         .ok_or_else(|| wrong(EXPECTED_KINDS).with_help(kind_help(&header.text)))?;
@@ -48,10 +48,10 @@ pub fn array<R: Read>(source: &mut Source<R>) -> Result<Array, DecodeError> {
     let bytes = sizes.map(|size| size as u64).try_fold(1_u64, u64::checked_mul);
     let bytes = bytes.filter(|&bytes| bytes <= LARGEST_FILE);
     let bytes = bytes.ok_or_else(|| wrong("at most 8 GiB of numbers"))?;
-    source.has_room_for(bytes + bytes / kind.size() as u64 * kind.size_in_memory())?;
-    let (file, start) = (source.file().to_owned(), source.offset());
-    let mut data = source.take(bytes, "the numbers of the array")?;
-    source.end()?;
+    input.has_room_for(bytes + bytes / kind.size() as u64 * kind.size_in_memory())?;
+    let (file, start) = (input.file().to_owned(), input.offset());
+    let mut data = input.take(bytes, "the numbers of the array")?;
+    input.end()?;
     if order == ByteOrder::Big {
         data.chunks_exact_mut(kind.size()).for_each(<[u8]>::reverse);
     }
@@ -74,7 +74,7 @@ const EXPECTED_KINDS: &str =
     "'descr' of floats (f2, f4, f8), whole numbers (i1 to i8, u1 to u8) or bool (b1)";
 
 /// The kind and the byte order of the numbers.
-fn kind(header: &str) -> Option<(Kind, ByteOrder)> {
+fn kind(header: &str) -> Option<(ElementType, ByteOrder)> {
     let name = value_of(header, "descr")?.strip_prefix('\'')?.split('\'').next()?;
     let (order, name) = (name.get(..1)?, name.get(1..)?);
     let (_, kind) = KINDS.into_iter().find(|(known, _)| *known == name)?;
@@ -138,30 +138,30 @@ fn row_major(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
 }
 
 /// The text before the numbers, and where it begins.
-struct Header {
+struct NpyHeader {
     text: String,
     start: u64,
 }
 
-fn header<R: Read>(source: &mut Source<R>) -> Result<Header, DecodeError> {
-    let begin = source.take(8, "`\\x93NUMPY` and a version")?;
+fn header<R: Read>(input: &mut FileReader<R>) -> Result<NpyHeader, DecodeError> {
+    let begin = input.take(8, "`\\x93NUMPY` and a version")?;
     let (magic, version) = begin.split_at(MAGIC.len());
     if magic != MAGIC || !(1..=3).contains(&version[0]) {
         let found = format!("`{}`", begin.escape_ascii());
         let expected = "`\\x93NUMPY` and version 1, 2 or 3";
-        return Err(source.fault_at(Place::Byte(0), Fault::Magic, found, expected));
+        return Err(input.fault_at(FilePosition::Byte(0), DecodeFault::Magic, found, expected));
     }
     let width = if version[0] == 1 { 2 } else { 4 };
-    let at = Place::Byte(source.offset());
-    let length = source.take(width, "the length of the header")?;
+    let at = FilePosition::Byte(input.offset());
+    let length = input.take(width, "the length of the header")?;
     let length = length.iter().rev().fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
     if length > LONGEST_HEADER {
         let expected = format!("a header of at most {LONGEST_HEADER} bytes");
-        return Err(source.fault_at(at, Fault::Shape, format!("one of {length}"), expected));
+        return Err(input.fault_at(at, DecodeFault::Shape, format!("one of {length}"), expected));
     }
-    let start = source.offset();
-    let header = source.take(length.into(), "the header")?;
-    Ok(Header { text: String::from_utf8_lossy(&header).into_owned(), start })
+    let start = input.offset();
+    let header = input.take(length.into(), "the header")?;
+    Ok(NpyHeader { text: String::from_utf8_lossy(&header).into_owned(), start })
 }
 
 /// The numbers between the parentheses behind `'shape'`.

@@ -6,8 +6,8 @@ use ::safetensors::{Dtype, SafeTensors};
 use fedlayer_core::in_backticks;
 
 use super::{
-    DecodeError, Fault, Place, Source,
-    array::{Array, Kind},
+    DecodeError, DecodeFault, FilePosition, FileReader,
+    array::{Array, ElementType},
 };
 
 /// The tensors of a data set.
@@ -28,15 +28,17 @@ const NAMES: [&str; 3] = ["features", "labels", "groups"];
 ///
 /// # Errors
 /// When the file is no safetensors file, lacks a tensor, has another one besides, or one of a kind that is not read.
-pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> {
-    let bytes = source.rest()?;
+pub fn tensors<R: Read>(input: &mut FileReader<R>) -> Result<Tensors, DecodeError> {
+    let bytes = input.rest()?;
     // A copy of each tensor.
-    source.has_room_for(bytes.len() as u64)?;
+    input.has_room_for(bytes.len() as u64)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| {
         let found = format!("`{error}`");
-        source.fault_at(Place::Byte(0), Fault::Magic, found, "a safetensors file")
+        input.fault_at(FilePosition::Byte(0), DecodeFault::Magic, found, "a safetensors file")
     })?;
-    let fault = |found, expected| source.fault_at(Place::Byte(0), Fault::Shape, found, expected);
+    let fault = |found, expected| {
+        input.fault_at(FilePosition::Byte(0), DecodeFault::Shape, found, expected)
+    };
     let named = |expected: String| {
         let mut names = file.names();
         names.sort_unstable();
@@ -57,10 +59,10 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
         })?;
         let data = tensor.data();
         let numbers = (data.len() / kind.size()) as u64 * kind.size_in_memory();
-        source.has_room_for(bytes.len() as u64 + numbers)?;
+        input.has_room_for(bytes.len() as u64 + numbers)?;
         let start = data.as_ptr() as usize - bytes.as_ptr() as usize;
         Ok(Array {
-            file: format!("{}: {name}", source.file()),
+            file: format!("{}: {name}", input.file()),
             shape: tensor.shape().to_vec(),
             kind,
             bytes: data.to_vec(),
@@ -75,21 +77,21 @@ pub fn tensors<R: Read>(source: &mut Source<R>) -> Result<Tensors, DecodeError> 
     })
 }
 
-fn kind(dtype: Dtype) -> Option<Kind> {
+fn kind(dtype: Dtype) -> Option<ElementType> {
     Some(match dtype {
-        Dtype::F16 => Kind::F16,
-        Dtype::BF16 => Kind::BF16,
-        Dtype::F32 => Kind::F32,
-        Dtype::F64 => Kind::F64,
-        Dtype::BOOL => Kind::Bool,
-        Dtype::U8 => Kind::U8,
-        Dtype::I8 => Kind::I8,
-        Dtype::U16 => Kind::U16,
-        Dtype::I16 => Kind::I16,
-        Dtype::U32 => Kind::U32,
-        Dtype::I32 => Kind::I32,
-        Dtype::U64 => Kind::U64,
-        Dtype::I64 => Kind::I64,
+        Dtype::F16 => ElementType::F16,
+        Dtype::BF16 => ElementType::BF16,
+        Dtype::F32 => ElementType::F32,
+        Dtype::F64 => ElementType::F64,
+        Dtype::BOOL => ElementType::Bool,
+        Dtype::U8 => ElementType::U8,
+        Dtype::I8 => ElementType::I8,
+        Dtype::U16 => ElementType::U16,
+        Dtype::I16 => ElementType::I16,
+        Dtype::U32 => ElementType::U32,
+        Dtype::I32 => ElementType::I32,
+        Dtype::U64 => ElementType::U64,
+        Dtype::I64 => ElementType::I64,
         _ => return None,
     })
 }

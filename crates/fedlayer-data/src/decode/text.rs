@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, io::Read};
 
-use super::{DecodeError, Fault, Place, Source};
+use super::{DecodeError, DecodeFault, FilePosition, FileReader};
 
 /// A text as numbers, cut into the parts that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,21 +17,21 @@ pub struct Tokens {
 ///
 /// # Errors
 /// When it is not UTF-8, is empty, or has another size.
-pub fn utf8<R: Read>(source: &mut Source<R>, bytes: Option<u64>) -> Result<String, DecodeError> {
+pub fn utf8<R: Read>(input: &mut FileReader<R>, bytes: Option<u64>) -> Result<String, DecodeError> {
     let bytes = match bytes {
-        Some(count) => source.whole(count)?,
-        None => source.rest()?,
+        Some(count) => input.whole(count)?,
+        None => input.rest()?,
     };
     // Characters as tokens, windows and labels of 4 bytes each.
-    source.has_room_for(12 * bytes.len() as u64)?;
+    input.has_room_for(12 * bytes.len() as u64)?;
     if bytes.is_empty() {
-        let error = source.fault(Fault::Truncated, "an empty file", "text");
+        let error = input.fault(DecodeFault::Truncated, "an empty file", "text");
         return Err(error.with_help("name another file, or write the text into this one"));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
-        let place = Place::Byte(error.utf8_error().valid_up_to() as u64);
-        source
-            .fault_at(place, Fault::Text, "bytes that are not UTF-8", "text in UTF-8")
+        let place = FilePosition::Byte(error.utf8_error().valid_up_to() as u64);
+        input
+            .fault_at(place, DecodeFault::Text, "bytes that are not UTF-8", "text in UTF-8")
             .with_help(AS_UTF8)
     })?;
     if text.starts_with(BOM) {

@@ -7,8 +7,6 @@ use fedlayer_core::Examples;
 use flate2::read::GzDecoder;
 use thiserror::Error;
 
-use crate::inputs::Factor;
-
 /// The number of examples.
 pub(crate) const EXAMPLES: usize = 1797;
 /// The number of classes.
@@ -62,9 +60,9 @@ pub enum DigitsError {
     },
 }
 
-/// All digits in the order of the file, pixels of 0 to 16 scaled by `factor`: features `(1797, 64)`, labels `(1797)`.
-pub(crate) fn decode(factor: Factor) -> Result<Examples, DigitsError> {
-    let examples = parse(GzDecoder::new(CSV_GZ), factor)?;
+/// All digits in the order of the file, pixels from 0 to 16: features `(1797, 64)`, labels `(1797)`.
+pub(crate) fn decode() -> Result<Examples, DigitsError> {
+    let examples = parse(GzDecoder::new(CSV_GZ))?;
     match examples.len() {
         EXAMPLES => Ok(examples),
         found => Err(DigitsError::Count { found }),
@@ -72,7 +70,7 @@ pub(crate) fn decode(factor: Factor) -> Result<Examples, DigitsError> {
 }
 
 /// Reads lines of 64 pixels and a label.
-fn parse(csv: impl Read, factor: Factor) -> Result<Examples, DigitsError> {
+fn parse(csv: impl Read) -> Result<Examples, DigitsError> {
     let mut features = Vec::with_capacity(EXAMPLES * FEATURES);
     let mut labels = Vec::with_capacity(EXAMPLES);
     for (index, text) in BufReader::new(csv).lines().enumerate() {
@@ -99,7 +97,6 @@ fn parse(csv: impl Read, factor: Factor) -> Result<Examples, DigitsError> {
             }
         }
     }
-    factor.apply(&mut features);
     Ok(Examples::new(SHAPE.to_vec(), CLASSES, features, labels))
 }
 
@@ -112,28 +109,25 @@ mod tests {
     }
 
     fn error(text: &str) -> String {
-        parse(text.as_bytes(), Factor::One).unwrap_err().to_string()
+        parse(text.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
     fn the_labels_are_counted_as_the_source_says() {
-        let digits = decode(Factor::Unit(16.0)).unwrap();
+        let digits = decode().unwrap();
         let mut counts = [0; CLASSES];
         digits.labels.iter().for_each(|&label| counts[label as usize] += 1);
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
         let pixels = digits.all_values();
         assert_eq!(pixels.len(), EXAMPLES * FEATURES);
         // The first line of the file: a zero.
-        assert_eq!(pixels[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0].map(|p| p / 16.0));
+        assert_eq!(pixels[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
         assert_eq!(digits.labels[..3], [0, 1, 2]);
     }
 
     #[test]
     fn what_does_not_decode_is_an_error_with_its_line() {
-        assert_eq!(
-            parse(line("16", "9").as_bytes(), Factor::Unit(16.0)).unwrap().all_values(),
-            [1.0; 64]
-        );
+        assert_eq!(parse(line("16", "9").as_bytes()).unwrap().all_values(), [16.0; 64]);
         let second = line("0", "1") + &line("0", "10");
         assert_eq!(
             error(&second),
@@ -144,9 +138,9 @@ mod tests {
             "line 1, value 1: found `17`; expected a whole number from 0 to 16"
         );
         assert_eq!(error("1,2,3\n"), "line 1 has 3 values; expected 64 pixels and a label");
-        let cut = parse(GzDecoder::new(&CSV_GZ[..1000]), Factor::One).unwrap_err();
+        let cut = parse(GzDecoder::new(&CSV_GZ[..1000])).unwrap_err();
         assert!(matches!(cut, DigitsError::Unreadable { line: 2.., .. }), "{cut}");
-        let text = parse(GzDecoder::new(&b"label,pixel"[..]), Factor::One).unwrap_err();
+        let text = parse(GzDecoder::new(&b"label,pixel"[..])).unwrap_err();
         assert!(matches!(text, DigitsError::Unreadable { line: 1, .. }), "{text}");
     }
 }

@@ -19,7 +19,7 @@ fn pool() -> impl Strategy<Value = Vec<u32>> {
 
 /// A partition, for so many clients, that `check` finds good for the pool.
 fn good(pool: usize, partition: Partition, clients: u32) -> bool {
-    let pool = Pool { set: "a set", examples: pool, classes: CLASSES, owners: Some(CLASSES) };
+    let pool = PoolFacts { set: "a set", examples: pool, classes: CLASSES, owners: Some(CLASSES) };
     check_value(&partition).and_then(|()| check(&partition, pool, clients)).is_ok()
 }
 

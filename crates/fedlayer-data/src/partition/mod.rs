@@ -34,7 +34,7 @@ pub(crate) fn check_value(partition: &Partition) -> Result<(), DataError> {
 
 /// What of a pool decides how it can be shared out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pool<'a> {
+pub(crate) struct PoolFacts<'a> {
     /// What messages call it: the data set or the file.
     pub(crate) set: &'a str,
     /// Its examples.
@@ -46,8 +46,12 @@ pub(crate) struct Pool<'a> {
 }
 
 /// Checks that so many clients can share a pool in this way.
-pub(crate) fn check(partition: &Partition, pool: Pool<'_>, clients: u32) -> Result<(), DataError> {
-    let Pool { set, examples: pool, classes, owners } = pool;
+pub(crate) fn check(
+    partition: &Partition,
+    pool: PoolFacts<'_>,
+    clients: u32,
+) -> Result<(), DataError> {
+    let PoolFacts { set, examples: pool, classes, owners } = pool;
     at_least_one("clients.count", clients)?;
     if clients as usize > pool && *partition != Partition::Whole {
         return Err(DataError::MoreClientsThanExamples { clients, pool });

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     DataError,
-    decode::{DecodeError, Fault, Place, label::Label},
+    decode::{DecodeError, DecodeFault, FilePosition, label::Label},
 };
 
 /// Different labels of which it is sure that they may be classes.
@@ -75,8 +75,8 @@ impl Classes {
         };
         DecodeError {
             file: file.to_owned(),
-            place: Place::Example(example),
-            fault: Fault::Label,
+            place: FilePosition::Example(example),
+            fault: DecodeFault::Label,
             found: format!("the label `{label}`").replace(char::is_control, " "),
             expected,
             help: Some(help.into()),

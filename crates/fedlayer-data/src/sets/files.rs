@@ -7,11 +7,11 @@ use fedlayer_core::{
     spec::{DataSpec, Files},
 };
 
-use super::{Part, Parts, classes::Classes, open_own, own_shape, source};
+use super::{SetParts, classes::Classes, open_own, own_shape, reader};
 use crate::{
     DataError,
     decode::{
-        array::{Array, Kind},
+        array::{Array, ElementType},
         csv::{self, Heading},
         label::Label,
         npy,
@@ -19,18 +19,27 @@ use crate::{
         safetensors,
     },
     error::in_range,
+    file_source::FileSource,
     inputs::{self, Factor},
-    shelf::Shelf,
+    set_part::SetPart,
 };
 
 /// Reads the training file and the test file, where there is one.
-pub(super) fn read(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-    read_parts(spec, files, shelf).map_err(DataError::of_own_file)
+pub(super) fn read(
+    spec: &DataSpec,
+    files: &Files,
+    source: &dyn FileSource,
+) -> Result<SetParts, DataError> {
+    read_parts(spec, files, source).map_err(DataError::of_own_file)
 }
 
-fn read_parts(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts, DataError> {
+fn read_parts(
+    spec: &DataSpec,
+    files: &Files,
+    source: &dyn FileSource,
+) -> Result<SetParts, DataError> {
     check(files)?;
-    let reader = Reader { files, shelf };
+    let reader = Reader { files, source };
     let mut train = reader.read(&files.train, files.train_labels.as_deref(), None)?;
     let heading = train.heading.as_ref();
     let test = files.test.as_deref();
@@ -41,9 +50,9 @@ fn read_parts(spec: &DataSpec, files: &Files, shelf: &dyn Shelf) -> Result<Parts
     let (train, test) = numbered(train, test, files.classes)?;
     let part = |(examples, exact): (Examples, Option<Vec<f64>>)| {
         let exact = exact.filter(|_| inputs::is_yet_to_be_normalized(spec)).map(Arc::from);
-        Part { exact, ..Part::new(examples) }
+        SetPart { exact, ..SetPart::new(examples) }
     };
-    Ok(Parts { train: part(train), test: test.map(part), largest })
+    Ok(SetParts { train: part(train), test: test.map(part), largest })
 }
 
 /// Scales both files as `data.scale` says. Returns the largest number of their format: 255 where their features are bytes.
@@ -131,7 +140,7 @@ impl Raw {
 /// Reads one file after another.
 struct Reader<'a> {
     files: &'a Files,
-    shelf: &'a dyn Shelf,
+    source: &'a dyn FileSource,
 }
 
 impl Reader<'_> {
@@ -143,7 +152,7 @@ impl Reader<'_> {
         training: Option<&Heading>,
     ) -> Result<Raw, DataError> {
         let file = file.to_owned();
-        let open = |file: &str| source(self.shelf, open_own(self.shelf, file)?);
+        let open = |file: &str| reader(self.source, open_own(self.source, file)?);
         if let (Some("csv" | "safetensors"), Some(labels)) = (ending(&file), labels) {
             let labels = labels.to_owned();
             return Err(DataError::LabelsInside { file, labels });
@@ -175,10 +184,10 @@ impl Reader<'_> {
             separator: separator.map(|character| character as u8),
             header: *header,
         };
-        let mut source = source(self.shelf, open_own(self.shelf, file)?)?;
-        let table = csv::table(&mut source, columns, training)?;
+        let mut input = reader(self.source, open_own(self.source, file)?)?;
+        let table = csv::table(&mut input, columns, training)?;
         Ok(Raw {
-            file: source.file().to_owned(),
+            file: input.file().to_owned(),
             shape: vec![table.heading.features.len()],
             values: table.values,
             bytes: false,
@@ -201,7 +210,7 @@ fn of_arrays(
         file: file.to_owned(),
         shape,
         values,
-        bytes: features.kind == Kind::U8,
+        bytes: features.kind == ElementType::U8,
         labels: labels.labels(count)?,
         groups: groups.map(|groups| groups.owners(count)).transpose()?,
         heading: None,
@@ -209,20 +218,20 @@ fn of_arrays(
 }
 
 /// Examples, and their values in 64 bits where 32 bits do not hold them.
-type Numbered = (Examples, Option<Vec<f64>>);
+type NumberedExamples = (Examples, Option<Vec<f64>>);
 
 /// Numbers the labels of both files by those of the training file, or by what the scenario `said`.
 fn numbered(
     train: Raw,
     test: Option<Raw>,
     said: Option<u32>,
-) -> Result<(Numbered, Option<Numbered>), DataError> {
+) -> Result<(NumberedExamples, Option<NumberedExamples>), DataError> {
     let classes = Classes::of(&train.file, &train.labels, said)?;
     if let Some(test) = test.as_ref().filter(|test| test.shape != train.shape) {
         let (found, shape) = (test.shape.clone(), train.shape);
         return Err(DataError::OtherShape { file: test.file.clone(), found, shape });
     }
-    let examples = |raw: Raw| -> Result<Numbered, DataError> {
+    let examples = |raw: Raw| -> Result<NumberedExamples, DataError> {
         let labels = classes.number(&raw.file, &raw.labels)?;
         let (values, exact) = raw.values.rounded_and_exact();
         let one = Examples::new(raw.shape, classes.count(), values, labels);

@@ -1,189 +1,119 @@
-//! The image sets: their files, their sizes, their normalisation.
+//! [`ImageReader`]: reads the image sets that are known by name.
 
-use fedlayer_core::{
-    Affine, Examples, Values,
-    spec::{DataSet, DataSpec},
-};
+use fedlayer_core::{Affine, ExampleValues, Examples, spec::DataSpec};
 
-use super::{Part, Parts, first, open_known, source};
+use super::{SetParts, first, open_known, reader};
 use crate::{
     DataError,
-    catalogue::{CIFAR_10_FILES, CIFAR_100_FILES, IDX_FILES, KnownFile, Role},
+    catalogue::{FileRole, IDX_FILES, KnownFile},
     decode::{
-        Fault, Place,
-        cifar::{self, Labels, Records},
+        DecodeFault, FilePosition,
+        cifar::{self, CifarRecords, Labels},
         idx,
     },
-    inputs::{self, Channel},
-    shelf::Shelf,
-};
-
-/// What is known of an image set before a file is opened.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ImageSet {
-    pub(crate) name: &'static str,
-    pub(crate) shape: [usize; 3],
-    pub(crate) classes: usize,
-    /// Training and test images.
-    pub(crate) sizes: (usize, usize),
-    /// Per channel: the mean and the standard deviation over the training images, bytes taken as 0 to 1.
-    pub(crate) channels: &'static [Channel],
-    form: Form,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Form {
-    Idx,
-    /// How records begin, the files, and the images of one training file.
-    Cifar(Labels, &'static [KnownFile], usize),
-}
-
-const MNIST: ImageSet = ImageSet {
-    name: "mnist",
-    shape: [1, 28, 28],
-    classes: 10,
-    sizes: (60_000, 10_000),
-    channels: &[(0.1307, 0.3081)],
-    form: Form::Idx,
-};
-
-const FASHION_MNIST: ImageSet =
-    ImageSet { name: "fashion-mnist", channels: &[(0.2860, 0.3530)], ..MNIST };
-
-const CIFAR_10: ImageSet = ImageSet {
-    name: "cifar-10",
-    shape: [3, 32, 32],
-    classes: 10,
-    sizes: (50_000, 10_000),
-    channels: &[(0.4914, 0.2470), (0.4822, 0.2435), (0.4465, 0.2616)],
-    form: Form::Cifar(Labels::Ten, &CIFAR_10_FILES, 10_000),
-};
-
-const CIFAR_100: ImageSet = ImageSet {
-    name: "cifar-100",
-    classes: 100,
-    channels: &[(0.5071, 0.2673), (0.4865, 0.2564), (0.4409, 0.2762)],
-    form: Form::Cifar(Labels::Hundred, &CIFAR_100_FILES, 50_000),
-    ..CIFAR_10
+    file_source::{FileSource, OpenedFile},
+    image_set::{FileFormat, ImageSet},
+    inputs,
+    set_part::SetPart,
 };
 
 /// The bytes of images, and their labels.
 type Pixels = (Vec<u8>, Vec<u32>);
 
-/// The images of a CIFAR test file.
+/// The number of images in a CIFAR test file.
 const CIFAR_TEST: usize = 10_000;
 
-impl ImageSet {
-    /// The image set that a scenario names, if it is one.
-    pub(crate) fn of(set: &DataSet) -> Option<&'static Self> {
-        match set {
-            DataSet::Mnist => Some(&MNIST),
-            DataSet::FashionMnist => Some(&FASHION_MNIST),
-            DataSet::Cifar10 => Some(&CIFAR_10),
-            DataSet::Cifar100 => Some(&CIFAR_100),
-            _ => None,
-        }
+/// Reads the files of an image set.
+pub(crate) struct ImageReader<'a> {
+    pub(crate) set: &'static ImageSet,
+    pub(crate) source: &'a dyn FileSource,
+}
+
+impl ImageReader<'_> {
+    /// Opens every file that `train` training images and the test part need, and reads none.
+    pub(crate) fn find(&self, train: usize) -> Result<(), DataError> {
+        let files = self.set.files(train);
+        files
+            .iter()
+            .try_for_each(|file| open_known(self.source, self.set.name, file.name).map(drop))
     }
 
-    /// The files that so many training images need, and those of the test part.
-    fn files(&self, train: usize) -> Vec<KnownFile> {
-        match self.form {
-            Form::Idx => IDX_FILES.to_vec(),
-            Form::Cifar(_, files, each) => {
-                let needed = train.div_ceil(each);
-                let training = files.iter().filter(|file| file.role == Role::Train).take(needed);
-                training
-                    .chain(files.iter().filter(|file| file.role == Role::Test))
-                    .copied()
-                    .collect()
-            }
-        }
-    }
-
-    /// Opens every file that so many training images need, and reads none.
-    pub(crate) fn find(&self, train: usize, shelf: &dyn Shelf) -> Result<(), DataError> {
-        let files = self.files(train);
-        files.iter().try_for_each(|file| open_known(shelf, self.name, file.name).map(drop))
-    }
-
-    /// Reads what a scenario needs.
-    pub(crate) fn read(&self, spec: &DataSpec, shelf: &dyn Shelf) -> Result<Parts, DataError> {
-        let train = first(spec.train, "data.train", self.sizes.0)?;
-        let test = first(spec.test, "data.test", self.sizes.1)?;
-        let channels = inputs::of_bytes(spec, self.channels)?;
-        let (train, test) = match self.form {
-            Form::Idx => (
-                self.read_idx(&IDX_FILES[..2], train, self.sizes.0, shelf)?,
-                self.read_idx(&IDX_FILES[2..], test, self.sizes.1, shelf)?,
+    /// Reads the images that a scenario needs.
+    pub(crate) fn read(&self, spec: &DataSpec) -> Result<SetParts, DataError> {
+        let (all_train, all_test) = self.set.sizes;
+        let train = first(spec.train, "data.train", all_train)?;
+        let test = first(spec.test, "data.test", all_test)?;
+        let channels = inputs::of_bytes(spec, self.set.channels)?;
+        let (train, test) = match self.set.format {
+            FileFormat::Idx => (
+                self.read_idx(&IDX_FILES[..2], train, all_train)?,
+                self.read_idx(&IDX_FILES[2..], test, all_test)?,
             ),
-            Form::Cifar(labels, _, each) => {
-                let files = self.files(train);
+            FileFormat::Cifar(labels, _, each) => {
+                let files = self.set.files(train);
                 let (training, testing): (Vec<_>, Vec<_>) =
-                    files.into_iter().partition(|file| file.role == Role::Train);
+                    files.into_iter().partition(|file| file.role == FileRole::Train);
                 (
-                    self.read_cifar(labels, &training, train, each, shelf)?,
-                    self.read_cifar(labels, &testing, test, CIFAR_TEST, shelf)?,
+                    self.read_cifar(labels, &training, train, each)?,
+                    self.read_cifar(labels, &testing, test, CIFAR_TEST)?,
                 )
             }
         };
-        let examples = |images| Part::new(self.examples(images, &channels));
-        Ok(Parts {
-            train: examples(train),
-            test: Some(examples(test)),
-            largest: Some(inputs::BYTE),
-        })
+        let examples = |images| SetPart::new(self.examples(images, &channels));
+        let (train, test) = (examples(train), Some(examples(test)));
+        Ok(SetParts { train, test, largest: Some(inputs::BYTE) })
     }
 
-    /// The first `count` of the `all` images that the two files hold.
-    fn read_idx(
-        &self,
-        files: &[KnownFile],
-        count: usize,
-        all: usize,
-        shelf: &dyn Shelf,
-    ) -> Result<Pixels, DataError> {
-        let [_, height, width] = self.shape;
-        let whole = idx::Header { count: all as u32, height: height as u32, width: width as u32 };
-        let mut images = source(shelf, open_known(shelf, self.name, files[0].name)?)?;
-        let header = idx::Header::read(&mut images)?;
-        // Before any pixel is read: the header alone decides how much there is to read.
+    /// Reads the first `count` of the `all` images that the two files hold.
+    fn read_idx(&self, files: &[KnownFile], count: usize, all: usize) -> Result<Pixels, DataError> {
+        let [_, height, width] = self.set.shape;
+        let whole =
+            idx::ImageHeader { count: all as u32, height: height as u32, width: width as u32 };
+        let mut images = reader(self.source, self.open(&files[0])?)?;
+        let header = idx::ImageHeader::read(&mut images)?;
+        // The header alone decides how much is read, so it is checked before any pixel.
         if header != whole {
-            let say = |idx::Header { count, height, width }| {
+            let say = |idx::ImageHeader { count, height, width }| {
                 format!("{count} images of {height}×{width}")
             };
-            let place = Place::Byte(idx::Header::COUNT_AT);
-            return Err(images.fault_at(place, Fault::Shape, say(header), say(whole)).into());
+            let position = FilePosition::Byte(idx::ImageHeader::COUNT_AT);
+            let (found, expected) = (say(header), say(whole));
+            return Err(images.fault_at(position, DecodeFault::Shape, found, expected).into());
         }
         let first = count as u32;
         let bytes = header.pixels(&mut images, first)?;
-        let mut labels = source(shelf, open_known(shelf, self.name, files[1].name)?)?;
-        let wanted = idx::Wanted { classes: self.classes, count: Some(whole.count), first };
-        let labels = idx::labels(&mut labels, wanted)?;
-        Ok((bytes, labels))
+        let mut labels = reader(self.source, self.open(&files[1])?)?;
+        let expected =
+            idx::ExpectedLabels { classes: self.set.classes, count: Some(whole.count), first };
+        Ok((bytes, idx::labels(&mut labels, expected)?))
     }
 
+    /// Reads the first `count` images of files with `each` images.
     fn read_cifar(
         &self,
-        form: Labels,
+        labels: Labels,
         files: &[KnownFile],
         count: usize,
         each: usize,
-        shelf: &dyn Shelf,
     ) -> Result<Pixels, DataError> {
-        let mut records = Records::default();
+        let mut records = CifarRecords::default();
         for file in files {
             let left = count - records.labels.len();
-            let mut source = source(shelf, open_known(shelf, self.name, file.name)?)?;
-            cifar::append(&mut source, form, each, left, &mut records)?;
+            let mut input = reader(self.source, self.open(file)?)?;
+            cifar::append(&mut input, labels, each, left, &mut records)?;
         }
         Ok((records.bytes, records.labels))
     }
 
+    fn open(&self, file: &KnownFile) -> Result<OpenedFile, DataError> {
+        open_known(self.source, self.set.name, file.name)
+    }
+
     fn examples(&self, (bytes, labels): Pixels, channels: &[Affine]) -> Examples {
         Examples {
-            shape: self.shape.to_vec(),
-            classes: self.classes,
-            values: Values::Bytes { bytes, channels: channels.to_vec() },
+            shape: self.set.shape.to_vec(),
+            classes: self.set.classes,
+            values: ExampleValues::Bytes { bytes, channels: channels.to_vec() },
             labels,
             targets: 1,
             groups: None,

@@ -1,45 +1,57 @@
 //! Texts: their files, their tokens, the windows that are their examples.
 
-use fedlayer_core::{Examples, Values};
+use fedlayer_core::{ExampleValues, Examples};
 
-use super::{Part, Parts, open_known, open_own, source};
+use super::{SetParts, open_known, open_own, reader};
 use crate::{
     DataError,
     catalogue::{KnownFile, SHAKESPEARE_FILES, WIKITEXT_FILES},
     decode::text::{Tokens, Words, characters, speakers, utf8, with_plain_line_ends},
-    shelf::Shelf,
+    file_source::FileSource,
+    set_part::SetPart,
 };
 
 /// WikiText-2 in the words of its training part, an owner for each article. The part for validation is not used.
-pub(super) fn wikitext_2(shelf: &dyn Shelf, context: usize) -> Result<Parts, DataError> {
+pub(super) fn wikitext_2(source: &dyn FileSource, context: usize) -> Result<SetParts, DataError> {
     let [train, test] = &WIKITEXT_FILES;
     let set = "wikitext-2";
-    let text = utf8_of(shelf, set, train)?;
+    let text = utf8_of(source, set, train)?;
     let words = Words::of(&text);
     let part = |text: &str, least| examples(&words.articles(text), context, least, set);
-    let (train, text) = (part(&text, 1)?, utf8_of(shelf, set, test)?);
-    let test = Some(Part::new(part(&text, 1)?));
-    Ok(Parts { train: Part::new(train), test, largest: None })
+    let (train, text) = (part(&text, 1)?, utf8_of(source, set, test)?);
+    let test = Some(SetPart::new(part(&text, 1)?));
+    Ok(SetParts { train: SetPart::new(train), test, largest: None })
 }
 
 /// Tiny Shakespeare, an owner for each speaker.
-pub(super) fn tiny_shakespeare(shelf: &dyn Shelf, context: usize) -> Result<Examples, DataError> {
+pub(super) fn tiny_shakespeare(
+    source: &dyn FileSource,
+    context: usize,
+) -> Result<Examples, DataError> {
     let set = "tiny-shakespeare";
-    let text = utf8_of(shelf, set, &SHAKESPEARE_FILES[0])?;
+    let text = utf8_of(source, set, &SHAKESPEARE_FILES[0])?;
     examples(&speakers(&text), context, 2, set)
 }
 
 /// A text of one's own, in characters.
-pub(super) fn own(shelf: &dyn Shelf, file: &str, context: usize) -> Result<Examples, DataError> {
-    let text = utf8(&mut source(shelf, open_own(shelf, file)?)?, None);
+pub(super) fn own(
+    source: &dyn FileSource,
+    file: &str,
+    context: usize,
+) -> Result<Examples, DataError> {
+    let text = utf8(&mut reader(source, open_own(source, file)?)?, None);
     let text = text.map_err(|error| DataError::from(error).of_own_file())?;
     let text = with_plain_line_ends(text);
     let examples = examples(&characters(&text), context, 2, file)?;
     Ok(Examples { groups: None, ..examples })
 }
 
-fn utf8_of(shelf: &dyn Shelf, set: &'static str, file: &KnownFile) -> Result<String, DataError> {
-    Ok(utf8(&mut source(shelf, open_known(shelf, set, file.name)?)?, Some(file.bytes))?)
+fn utf8_of(
+    source: &dyn FileSource,
+    set: &'static str,
+    file: &KnownFile,
+) -> Result<String, DataError> {
+    Ok(utf8(&mut reader(source, open_known(source, set, file.name)?)?, Some(file.bytes))?)
 }
 
 /// The windows of a text, of which there must be at `least` so many.
@@ -57,7 +69,7 @@ fn examples(
     Ok(Examples {
         shape: vec![context],
         classes: tokens.vocabulary,
-        values: Values::Floats(windows.values),
+        values: ExampleValues::Floats(windows.values),
         labels: windows.labels,
         targets: context,
         groups: Some(windows.groups),

@@ -6,12 +6,12 @@ use fedlayer_core::{
 };
 use fedlayer_data::{
     DataError,
-    decode::{Fault, Source, array::Kind, npy},
+    decode::{DecodeFault, FileReader, array::ElementType, npy},
 };
 
 use crate::{
     encode::{f32s, gzip, i64s, npy as encoded, safetensors},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
@@ -19,7 +19,7 @@ fn two(features: Vec<u8>, labels: Vec<u8>) -> Result<FederatedData, DataError> {
     let own = Files { train_labels: Some("y.npy".to_owned()), ..files("x.npy") };
     let own =
         Files { test: Some("x.npy".to_owned()), test_labels: own.train_labels.clone(), ..own };
-    MemoryShelf::of([("x.npy.gz", gzip(&features)), ("y.npy", labels)]).load(&spec(own), 1)
+    MemoryFiles::of([("x.npy.gz", gzip(&features)), ("y.npy", labels)]).load(&spec(own), 1)
 }
 
 #[test]
@@ -49,95 +49,119 @@ fn numpys_own_header_is_read() {
     header.resize(127, b' ');
     header.push(b'\n');
     let bytes = [header, [1.5_f64, -2.0].map(f64::to_le_bytes).concat()].concat();
-    let array = npy::array(&mut Source::new("a", &bytes[..]).unwrap()).unwrap();
-    assert_eq!((&array.shape[..], array.kind, array.start), (&[1, 2][..], Kind::F64, Some(128)));
+    let array = npy::array(&mut FileReader::new("a", &bytes[..]).unwrap()).unwrap();
+    assert_eq!(
+        (&array.shape[..], array.kind, array.start),
+        (&[1, 2][..], ElementType::F64, Some(128))
+    );
     assert_eq!(array.numbers().collect::<Vec<_>>(), [1.5, -2.0]);
 }
 
 #[track_caller]
-fn refused(features: Vec<u8>, labels: Vec<u8>, fault: Fault, message: &str) {
+fn refused(features: Vec<u8>, labels: Vec<u8>, fault: DecodeFault, message: &str) {
     let DataError::OwnFile(error) = two(features, labels).unwrap_err() else {
         panic!("not a fault of the file")
     };
     assert_eq!((error.to_string().as_str(), error.fault), (message, fault));
 }
 
+fn good_features() -> Vec<u8> {
+    encoded(1, "<f4", &[2, 1], &f32s(&[1.0, 2.0]))
+}
+
+fn good_labels() -> Vec<u8> {
+    encoded(1, "|u1", &[2], &[0, 1])
+}
+
+/// The bytes of a file of features, the fault, and the message that names it.
+type Case = (Vec<u8>, DecodeFault, &'static str);
+
 #[test]
-fn every_fault_of_an_array_is_named_with_its_byte() {
-    let features = || encoded(1, "<f4", &[2, 1], &f32s(&[1.0, 2.0]));
-    let labels = || encoded(1, "|u1", &[2], &[0, 1]);
+fn every_fault_of_the_values_of_an_array_is_named_with_its_byte() {
     refused(
-        labels(),
-        labels(),
-        Fault::Shape,
+        good_labels(),
+        good_labels(),
+        DecodeFault::Shape,
         "`x.npy.gz`, byte 68: found an array of shape [2]; expected features [N, …], at least one",
     );
     refused(
-        features(),
+        good_features(),
         encoded(1, "|u1", &[3], &[0, 1, 2]),
-        Fault::Shape,
+        DecodeFault::Shape,
         "`y.npy`, byte 68: found an array of shape [3]; expected [2], one for each example",
     );
     refused(
         encoded(1, "<f4", &[2, 1], &f32s(&[1.0, f32::NAN])),
-        labels(),
-        Fault::Value,
+        good_labels(),
+        DecodeFault::Value,
         "`x.npy.gz`, byte 75: found NaN; expected a finite number",
     );
     refused(
-        features(),
+        good_features(),
         encoded(1, "<f4", &[2], &f32s(&[0.0, 0.5])),
-        Fault::Label,
+        DecodeFault::Label,
         "`y.npy`, byte 72: found 0.5; expected a class: a whole number or a name",
     );
-    refused(
-        b"\x93NUMPX\x01\x00".to_vec(),
-        labels(),
-        Fault::Magic,
-        "`x.npy.gz`, byte 0: found `\\x93NUMPX\\x01\\x00`; expected `\\x93NUMPY` and version 1, 2 or 3",
-    );
-    refused(
-        encoded(4, "<f4", &[2, 1], &[]),
-        labels(),
-        Fault::Magic,
-        "`x.npy.gz`, byte 0: found `\\x93NUMPY\\x04\\x00`; expected `\\x93NUMPY` and version 1, 2 or 3",
-    );
-    refused(
-        encoded(1, "<c8", &[1], &[]),
-        labels(),
-        Fault::Shape,
-        "`x.npy.gz`, byte 10: found the header `{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }`; expected 'descr' of floats (f2, f4, f8), whole numbers (i1 to i8, u1 to u8) or bool (b1)",
-    );
-    refused(
-        encoded(1, "<f4", &[1 << 40, 1 << 40], &[]),
-        labels(),
-        Fault::Shape,
-        "`x.npy.gz`, byte 10: found the header `{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 1099511627776,), }`; expected at most 8 GiB of numbers",
-    );
-    // 4 GiB by its header, and 8 bytes long: nothing is allocated for what is not there.
+}
+
+#[test]
+fn every_fault_of_the_header_of_an_array_is_named_with_its_byte() {
+    let long = [&b"\x93NUMPY\x02\x00"[..], &u32::MAX.to_le_bytes()].concat();
+    let cases: [Case; 5] = [
+        (
+            b"\x93NUMPX\x01\x00".to_vec(),
+            DecodeFault::Magic,
+            "`x.npy.gz`, byte 0: found `\\x93NUMPX\\x01\\x00`; expected `\\x93NUMPY` and version 1, 2 or 3",
+        ),
+        (
+            encoded(4, "<f4", &[2, 1], &[]),
+            DecodeFault::Magic,
+            "`x.npy.gz`, byte 0: found `\\x93NUMPY\\x04\\x00`; expected `\\x93NUMPY` and version 1, 2 or 3",
+        ),
+        (
+            encoded(1, "<c8", &[1], &[]),
+            DecodeFault::Shape,
+            "`x.npy.gz`, byte 10: found the header `{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }`; expected 'descr' of floats (f2, f4, f8), whole numbers (i1 to i8, u1 to u8) or bool (b1)",
+        ),
+        (
+            encoded(1, "<f4", &[1 << 40, 1 << 40], &[]),
+            DecodeFault::Shape,
+            "`x.npy.gz`, byte 10: found the header `{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 1099511627776,), }`; expected at most 8 GiB of numbers",
+        ),
+        (
+            long,
+            DecodeFault::Shape,
+            "`x.npy.gz`, byte 8: found one of 4294967295; expected a header of at most 65536 bytes",
+        ),
+    ];
+    for (features, fault, message) in cases {
+        refused(features, good_labels(), fault, message);
+    }
+}
+
+#[test]
+fn an_array_that_is_shorter_or_longer_than_its_header_says_is_refused() {
+    // The header promises 4 GiB and 8 bytes follow: no memory is allocated for missing data.
     refused(
         encoded(1, "<f4", &[1 << 20, 1 << 10], &f32s(&[1.0, 2.0])),
-        labels(),
-        Fault::Truncated,
+        good_labels(),
+        DecodeFault::Truncated,
         "`x.npy.gz`, byte 88: found the end after 8 of 4294967296 bytes; expected the numbers of the array",
     );
     refused(
-        [features(), vec![0]].concat(),
-        labels(),
-        Fault::TooLong,
+        [good_features(), vec![0]].concat(),
+        good_labels(),
+        DecodeFault::TooLong,
         "`x.npy.gz`, byte 79: found more data; expected the end of the file",
     );
-    let mut long = b"\x93NUMPY\x02\x00".to_vec();
-    long.extend(u32::MAX.to_le_bytes());
-    refused(
-        long,
-        labels(),
-        Fault::Shape,
-        "`x.npy.gz`, byte 8: found one of 4294967295; expected a header of at most 65536 bytes",
-    );
-    let alone = MemoryShelf::of([("x.npy", features())]).facts(&spec(files("x.npy"))).unwrap_err();
+}
+
+#[test]
+fn an_array_without_a_file_of_labels_is_refused() {
+    let stored = MemoryFiles::of([("x.npy", good_features())]);
+    let error = stored.facts(&spec(files("x.npy"))).unwrap_err();
     assert_eq!(
-        (alone.key(), alone.to_string().as_str()),
+        (error.key(), error.to_string().as_str()),
         ("data.set.files", "`x.npy` has no labels; a `.npy` file holds one array")
     );
 }
@@ -148,17 +172,17 @@ fn arrays_of_every_kind_and_order_are_read_as_numpy_and_pytorch_read_them() {
     let oracle = crate::columns::oracle();
     for case in oracle["arrays"].as_array().unwrap() {
         let file = crate::columns::bytes(&case["file"]);
-        let array = npy::array(&mut Source::new("a", &file[..]).unwrap()).unwrap();
+        let array = npy::array(&mut FileReader::new("a", &file[..]).unwrap()).unwrap();
         assert_eq!(array.shape, [2, 3, 4]);
         let expected: Vec<f64> = serde_json::from_value(case["values"].clone()).unwrap();
         assert_eq!(array.numbers().collect::<Vec<_>>(), expected, "{case}");
     }
     for case in oracle["tensors"].as_array().unwrap() {
-        let shelf = MemoryShelf::of([("t.safetensors", crate::columns::bytes(&case["file"]))]);
+        let stored = MemoryFiles::of([("t.safetensors", crate::columns::bytes(&case["file"]))]);
         let test = Some("t.safetensors".to_owned());
         let own = Files { test, ..files("t.safetensors") };
         let raw = DataSpec { scale: Some(Scale::Word(ScaleWord::None)), ..spec(own) };
-        let pool = shelf.load(&raw, 1).unwrap().pool().unwrap().clone();
+        let pool = stored.load(&raw, 1).unwrap().pool().unwrap().clone();
         let expected: Vec<f32> = serde_json::from_value(case["values"].clone()).unwrap();
         assert_eq!(pool.all_values(), expected, "{case}");
         let expected: Vec<u32> = serde_json::from_value(case["labels"].clone()).unwrap();
@@ -188,9 +212,9 @@ fn tensors_are_found_by_name() {
                 false => (*name, "I64", &[2][..], labels.clone()),
             });
         }
-        let shelf = MemoryShelf::of([("t.safetensors", safetensors(&tensors))]);
+        let stored = MemoryFiles::of([("t.safetensors", safetensors(&tensors))]);
         let test = Some("t.safetensors".to_owned());
-        let data = shelf.load(&spec(Files { test, ..files("t.safetensors") }), 1);
+        let data = stored.load(&spec(Files { test, ..files("t.safetensors") }), 1);
         data.map(|data| data.test.all_values()).map_err(|error| error.to_string())
     };
     assert_eq!(of(&["features", "labels"]).unwrap(), [1.0, 2.0, 3.0, 4.0]);
@@ -224,7 +248,7 @@ fn safetensors_hold_features_labels_and_owners() {
     let own = Files { test: Some("t.safetensors".to_owned()), ..files("t.safetensors") };
     let natural = DataSpec { partition: Partition::Natural, ..spec(own) };
     let file = tensors(&[2, 0, 1, 1], &[4_000_000_000, 7, 7, 4_000_000_000]);
-    let data = MemoryShelf::of([("t.safetensors", file)]).load(&natural, 2).unwrap();
+    let data = MemoryFiles::of([("t.safetensors", file)]).load(&natural, 2).unwrap();
     let pool = data.pool().unwrap();
     assert_eq!((&pool.shape, &pool.labels, pool.classes), (&vec![1, 2], &vec![2, 0, 1, 1], 3));
     assert_eq!(pool.all_values(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
@@ -235,8 +259,8 @@ fn safetensors_hold_features_labels_and_owners() {
 #[test]
 fn what_is_missing_in_safetensors_is_named() {
     let of = |file: Vec<u8>| {
-        let shelf = MemoryShelf::of([("t.safetensors", file)]);
-        let DataError::OwnFile(error) = shelf.facts(&spec(files("t.safetensors"))).unwrap_err()
+        let stored = MemoryFiles::of([("t.safetensors", file)]);
+        let DataError::OwnFile(error) = stored.facts(&spec(files("t.safetensors"))).unwrap_err()
         else {
             panic!("not a fault of the file")
         };
@@ -245,11 +269,11 @@ fn what_is_missing_in_safetensors_is_named() {
     let named = |name, dtype, size: usize| safetensors(&[(name, dtype, &[1, 1], vec![0; size])]);
     assert_eq!(
         of(named("features", "F8_E5M2", 1)),
-        (Fault::Shape, "`t.safetensors`, byte 0: found `features` of F8_E5M2; expected floats of 16, 32 or 64 bits, whole numbers or BOOL".to_owned())
+        (DecodeFault::Shape, "`t.safetensors`, byte 0: found `features` of F8_E5M2; expected floats of 16, 32 or 64 bits, whole numbers or BOOL".to_owned())
     );
-    assert_eq!(of(b"not one of these".to_vec()).0, Fault::Magic);
+    assert_eq!(of(b"not one of these".to_vec()).0, DecodeFault::Magic);
     let whole = tensors(&[0, 1, 0], &[0, 0, 0]);
-    assert_eq!(of(whole[..whole.len() - 1].to_vec()).0, Fault::Magic);
+    assert_eq!(of(whole[..whole.len() - 1].to_vec()).0, DecodeFault::Magic);
     // The labels stand last, 8 bytes each.
     let at = whole.len() - 8;
     let mut wrong = whole;
@@ -257,11 +281,11 @@ fn what_is_missing_in_safetensors_is_named() {
     assert_eq!(
         of(wrong),
         (
-            Fault::Label,
+            DecodeFault::Label,
             format!(
                 "`t.safetensors: labels`, byte {at}: found 1.152921504606847e18; expected a class: a whole number from -9007199254740991 to 9007199254740991"
             )
         )
     );
-    assert_eq!(of(tensors(&[0, 1, 0], &[0, 0])).0, Fault::Shape);
+    assert_eq!(of(tensors(&[0, 1, 0], &[0, 0])).0, DecodeFault::Shape);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_data::{Role, Unpack, catalogue};
+use fedlayer_data::{FileRole, Unpack, catalogue};
 
 #[test]
 fn every_set_can_be_fetched_whole() {
@@ -12,7 +12,7 @@ fn every_set_can_be_fetched_whole() {
         let words = [set.about, set.licence, set.cite];
         assert!(words.iter().all(|words| !words.is_empty()), "{}", set.name);
         assert!(set.home.starts_with("http"), "{}", set.name);
-        assert!(set.files.iter().any(|file| file.role == Role::Train), "{}", set.name);
+        assert!(set.files.iter().any(|file| file.role == FileRole::Train), "{}", set.name);
         let mut fetched = BTreeSet::new();
         for download in set.downloads {
             let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);

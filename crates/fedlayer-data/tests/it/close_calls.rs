@@ -7,14 +7,14 @@ use fedlayer_core::{
 
 use crate::{
     encode::{f32s, i64s, npy},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
 /// The values of a file that is its own test file, or what is wrong and what to do.
 fn read(text: &str, own: Files) -> Result<Vec<f32>, (String, String)> {
-    let shelf = MemoryShelf::of([("a.csv", text.into())]);
-    let loaded = shelf.load(&spec(Files { test: Some("a.csv".to_owned()), ..own }), 1);
+    let stored = MemoryFiles::of([("a.csv", text.into())]);
+    let loaded = stored.load(&spec(Files { test: Some("a.csv".to_owned()), ..own }), 1);
     let values = loaded.map(|data| data.test.all_values());
     values.map_err(|error| (error.to_string(), error.help().unwrap_or_default()))
 }
@@ -132,8 +132,8 @@ fn without_names_row_numbers_come_first_and_count_ten_rows_at_least() {
 
 #[test]
 fn factors_and_means_that_are_no_such_numbers_are_refused() {
-    let shelf = MemoryShelf::of([("a.csv", "a,y\n1,0\n3,1\n".into())]);
-    let check = |spec: DataSpec| shelf.library().check(&spec, 1).map_err(|error| error.key());
+    let stored = MemoryFiles::of([("a.csv", "a,y\n1,0\n3,1\n".into())]);
+    let check = |spec: DataSpec| stored.library().check(&spec, 1).map_err(|error| error.key());
     for factor in [0.0, -1.0, f64::INFINITY, f64::NAN, 1e39, 1e-50] {
         let scale = Some(Scale::Factor(factor));
         let found = check(DataSpec { scale, ..spec(files("a.csv")) });
@@ -154,13 +154,13 @@ fn examples_of_two_axes_are_normalised_as_a_whole() {
     let own = Files { train_labels: Some("y.npy".to_owned()), ..files("x.npy") };
     let own =
         Files { test: Some("x.npy".to_owned()), test_labels: own.train_labels.clone(), ..own };
-    let shelf = MemoryShelf::of([
+    let stored = MemoryFiles::of([
         ("x.npy", npy(1, "<f4", &[4, 2, 3], &f32s(&values))),
         ("y.npy", npy(1, "<i8", &[4], &i64s(&[0, 1, 0, 1]))),
     ]);
     let constants = Constants { mean: vec![1.0], std: vec![2.0] };
     let by = DataSpec { normalize: Some(Normalize::Constants(constants)), ..spec(own) };
-    let data = shelf.library().load(&by, 1, Seed::new(1)).unwrap();
+    let data = stored.library().load(&by, 1, Seed::new(1)).unwrap();
     let expected: Vec<f32> = values.iter().map(|value| (value - 1.0) / 2.0).collect();
     assert_eq!(data.test.all_values(), expected);
 }

@@ -4,7 +4,7 @@ use fedlayer_core::{FederatedData, spec::Files};
 use serde_json::Value;
 
 use crate::{
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
@@ -23,9 +23,9 @@ pub(crate) fn bytes(digits: &Value) -> Vec<u8> {
 
 /// Reads `train` and `test` as one set, or says what is wrong and what to do.
 fn read(train: &str, test: &str, own: Files) -> Result<FederatedData, (String, String)> {
-    let shelf = MemoryShelf::of([("a.csv", train.into()), ("b.csv", test.into())]);
+    let stored = MemoryFiles::of([("a.csv", train.into()), ("b.csv", test.into())]);
     let test = Some("b.csv".to_owned());
-    let loaded = shelf.load(&spec(Files { test, ..own }), 1);
+    let loaded = stored.load(&spec(Files { test, ..own }), 1);
     loaded.map_err(|error| (error.to_string(), error.help().unwrap_or_default()))
 }
 

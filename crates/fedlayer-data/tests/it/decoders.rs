@@ -6,7 +6,7 @@ use fedlayer_core::spec::{DataSet, DataSpec};
 use fedlayer_data::{
     DecodeError,
     decode::{
-        Fault, Source, cifar, csv, idx,
+        DecodeFault, FileReader, cifar, csv, idx,
         label::Label,
         npy, safetensors,
         text::{Words, characters, speakers, utf8},
@@ -16,22 +16,22 @@ use proptest::prelude::*;
 
 use crate::{
     encode::{self, f32s, gzip, i64s},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
 };
 
 /// Reads bytes in every format; how many of the formats they are.
 fn all(bytes: &[u8]) -> usize {
-    type Decoder = fn(&mut Source<&[u8]>) -> Result<(), DecodeError>;
+    type Decoder = fn(&mut FileReader<&[u8]>) -> Result<(), DecodeError>;
     let decoders: [Decoder; 8] = [
         |source| {
-            let header = idx::Header::read(source)?;
+            let header = idx::ImageHeader::read(source)?;
             let pixels = header.pixels(source, u32::MAX)?;
             let [count, height, width] = [header.count, header.height, header.width].map(u64::from);
             assert_eq!(pixels.len() as u64, count * height * width);
             Ok(())
         },
         |source| {
-            let wanted = idx::Wanted { classes: 10, count: None, first: u32::MAX };
+            let wanted = idx::ExpectedLabels { classes: 10, count: None, first: u32::MAX };
             let labels = idx::labels(source, wanted)?;
             assert!(labels.iter().all(|&label| label < 10));
             Ok(())
@@ -71,12 +71,12 @@ fn all(bytes: &[u8]) -> usize {
         },
     ];
     let read =
-        |decoder: &&Decoder| Source::new("a", bytes).and_then(|mut s| decoder(&mut s)).is_ok();
+        |decoder: &&Decoder| FileReader::new("a", bytes).and_then(|mut s| decoder(&mut s)).is_ok();
     decoders.iter().filter(read).count()
 }
 
-fn records<R: Read>(source: &mut Source<R>, labels: cifar::Labels) -> Result<(), DecodeError> {
-    let mut records = cifar::Records::default();
+fn records<R: Read>(source: &mut FileReader<R>, labels: cifar::Labels) -> Result<(), DecodeError> {
+    let mut records = cifar::CifarRecords::default();
     let read = cifar::append(source, labels, 2, 2, &mut records);
     assert_eq!(records.bytes.len(), records.labels.len() * cifar::PIXELS);
     assert!(records.labels.iter().all(|&label| (label as usize) < labels.classes()));
@@ -126,22 +126,22 @@ fn every_cut_of_a_binary_file_is_noticed() {
 
 /// Whether bytes are a text.
 fn text(bytes: &[u8]) -> usize {
-    Source::new("a", bytes).and_then(|mut source| utf8(&mut source, None)).is_ok().into()
+    FileReader::new("a", bytes).and_then(|mut source| utf8(&mut source, None)).is_ok().into()
 }
 
 #[test]
 fn a_gzip_file_that_is_cut_or_damaged_is_its_own_fault() {
     let file = gzip(&good()[0]);
     for cut in 2..file.len() {
-        let read = |mut source: Source<&[u8]>| source.rest();
-        let error = Source::new("a", &file[..cut]).and_then(read).unwrap_err();
-        assert_eq!(error.fault, Fault::Gzip, "{cut}: {error}");
+        let read = |mut source: FileReader<&[u8]>| source.rest();
+        let error = FileReader::new("a", &file[..cut]).and_then(read).unwrap_err();
+        assert_eq!(error.fault, DecodeFault::Gzip, "{cut}: {error}");
     }
     let mut damaged = file.clone();
     let checksum = file.len() - 8;
     damaged[checksum] ^= 1;
-    let error = Source::new("a", &damaged[..]).unwrap().rest().unwrap_err();
-    assert_eq!((error.fault, error.file.as_str()), (Fault::Gzip, "a"));
+    let error = FileReader::new("a", &damaged[..]).unwrap().rest().unwrap_err();
+    assert_eq!((error.fault, error.file.as_str()), (DecodeFault::Gzip, "a"));
 }
 
 /// 16 MiB of zeros in a few KiB.
@@ -149,16 +149,16 @@ fn a_gzip_file_that_is_cut_or_damaged_is_its_own_fault() {
 fn what_a_small_file_decompresses_to_is_not_taken_beyond_its_limit() {
     let bomb = gzip(&vec![0; 16 << 20]);
     assert!(bomb.len() < 100_000);
-    let mut source = Source::new("a", &bomb[..]).unwrap();
+    let mut source = FileReader::new("a", &bomb[..]).unwrap();
     let error = source.rest_up_to(1 << 20).unwrap_err();
     assert_eq!(
         (error.fault, error.to_string().as_str()),
-        (Fault::TooLong, "`a`, byte 1048576: found more data; expected the end of the file")
+        (DecodeFault::TooLong, "`a`, byte 1048576: found more data; expected the end of the file")
     );
     assert_eq!(source.offset(), (1 << 20) + 1);
     // A known file is read up to its size.
-    let shelf = MemoryShelf::of([("tiny-shakespeare/input.txt.gz", bomb)]);
-    let error = shelf.facts(&DataSpec::new(DataSet::TinyShakespeare)).unwrap_err();
+    let stored = MemoryFiles::of([("tiny-shakespeare/input.txt.gz", bomb)]);
+    let error = stored.facts(&DataSpec::new(DataSet::TinyShakespeare)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`tiny-shakespeare/input.txt.gz`, byte 1115394: found more data; expected the end of the file"
@@ -177,11 +177,14 @@ impl Read for Broken {
 
 #[test]
 fn a_disk_that_fails_is_said_to() {
-    let error = Source::new("a", Broken).unwrap_err();
+    let error = FileReader::new("a", Broken).unwrap_err();
     assert_eq!(error.to_string(), "`a`, byte 0: found `the disk is gone`; expected readable data");
-    let mut source = Source::new("a", (&b"abc"[..]).chain(Broken)).unwrap();
+    let mut source = FileReader::new("a", (&b"abc"[..]).chain(Broken)).unwrap();
     let error = source.rest().unwrap_err();
-    assert_eq!((error.fault, error.place.to_string().as_str()), (Fault::Unreadable, "byte 3"));
+    assert_eq!(
+        (error.fault, error.place.to_string().as_str()),
+        (DecodeFault::Unreadable, "byte 3")
+    );
 }
 
 proptest! {
@@ -231,14 +234,14 @@ proptest! {
     ) {
         let pixels = &bytes[..(count * height * width) as usize];
         let file = encode::idx_images([count, height, width], pixels);
-        let mut source = Source::new("a", &file[..]).unwrap();
-        let header = idx::Header::read(&mut source).unwrap();
-        prop_assert_eq!(header, idx::Header { count, height, width });
+        let mut source = FileReader::new("a", &file[..]).unwrap();
+        let header = idx::ImageHeader::read(&mut source).unwrap();
+        prop_assert_eq!(header, idx::ImageHeader { count, height, width });
         let read = header.pixels(&mut source, first).unwrap();
         prop_assert_eq!(&read, &pixels[..(count.min(first) * height * width) as usize]);
         let file = encode::idx_labels(count, &bytes[..count as usize]);
-        let wanted = idx::Wanted { classes: 10, count: Some(count), first };
-        let read = idx::labels(&mut Source::new("a", &file[..]).unwrap(), wanted).unwrap();
+        let wanted = idx::ExpectedLabels { classes: 10, count: Some(count), first };
+        let read = idx::labels(&mut FileReader::new("a", &file[..]).unwrap(), wanted).unwrap();
         let expected = bytes[..count.min(first) as usize].iter().map(|&label| u32::from(label));
         prop_assert!(read.into_iter().eq(expected));
     }
@@ -250,7 +253,7 @@ proptest! {
     ) {
         let shape = [values.len(), 1];
         let file = encode::npy(version, "<f4", &shape, &f32s(&values));
-        let array = npy::array(&mut Source::new("a", &file[..]).unwrap()).unwrap();
+        let array = npy::array(&mut FileReader::new("a", &file[..]).unwrap()).unwrap();
         prop_assert_eq!(&array.shape, &shape);
         prop_assert_eq!(array.features().unwrap().rounded(), values.clone());
         let labels: Vec<i64> = (0..values.len() as i64).collect();
@@ -258,7 +261,7 @@ proptest! {
             ("labels", "I64", &[labels.len()], i64s(&labels)),
             ("features", "F32", &shape, f32s(&values)),
         ]);
-        let tensors = safetensors::tensors(&mut Source::new("a", &file[..]).unwrap()).unwrap();
+        let tensors = safetensors::tensors(&mut FileReader::new("a", &file[..]).unwrap()).unwrap();
         prop_assert_eq!(tensors.features.features().unwrap().rounded(), values);
         let read = tensors.labels.labels(labels.len()).unwrap();
         prop_assert!(read.into_iter().eq(labels.into_iter().map(Label::Number)));
@@ -271,7 +274,7 @@ proptest! {
         let lines = rows.iter().map(|((a, b), label)| format!("{a},{label},{b}\n"));
         let text = format!("a,label,b\n{}", lines.collect::<String>());
         let columns = csv::Columns { group: Some("b"), ..csv::Columns::default() };
-        let mut source = Source::new("a", text.as_bytes()).unwrap();
+        let mut source = FileReader::new("a", text.as_bytes()).unwrap();
         let table = csv::table(&mut source, columns, None).unwrap();
         prop_assert!(table.values.iter().eq(rows.iter().map(|((a, _), _)| f64::from(*a))));
         let labels = rows.iter().map(|(_, label)| Label::Number((*label).into()));
@@ -299,7 +302,7 @@ proptest! {
 #[test]
 fn a_message_shows_the_beginning_of_what_was_found() {
     let text = format!("x,y\n{},1\n", "é".repeat(10_000));
-    let mut source = Source::new("a", text.as_bytes()).unwrap();
+    let mut source = FileReader::new("a", text.as_bytes()).unwrap();
     let error = csv::table(&mut source, csv::Columns::default(), None).unwrap_err();
     assert_eq!(error.found, format!("`{}…", "é".repeat(299)));
 }

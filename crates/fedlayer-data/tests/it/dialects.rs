@@ -3,14 +3,14 @@
 use fedlayer_core::spec::{DataSet, DataSpec, Files, Text};
 
 use crate::{
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
 /// The values of a file that is its own test file, or what is wrong and what to do.
 fn read(bytes: impl AsRef<[u8]>, own: Files) -> Result<Vec<f32>, (String, String)> {
-    let shelf = MemoryShelf::of([("a.csv", bytes.as_ref().to_vec())]);
-    let loaded = shelf.load(&spec(Files { test: Some("a.csv".to_owned()), ..own }), 1);
+    let stored = MemoryFiles::of([("a.csv", bytes.as_ref().to_vec())]);
+    let loaded = stored.load(&spec(Files { test: Some("a.csv".to_owned()), ..own }), 1);
     let values = loaded.map(|data| data.test.all_values());
     values.map_err(|error| (error.to_string(), error.help().unwrap_or_default()))
 }
@@ -51,8 +51,8 @@ fn a_separator_inside_quotes_separates_nothing() {
 #[test]
 fn a_separator_is_one_ascii_character_that_is_in_no_number() {
     for separator in ['5', '.', '-', 'e', '"', '\n', '·'] {
-        let shelf = MemoryShelf::of([("a.csv", b"a,y\n1,0\n".to_vec())]);
-        let error = shelf.facts(&spec(separated(separator))).unwrap_err();
+        let stored = MemoryFiles::of([("a.csv", b"a,y\n1,0\n".to_vec())]);
+        let error = stored.facts(&spec(separated(separator))).unwrap_err();
         assert_eq!(error.key(), "data.set.files.separator");
     }
 }
@@ -86,9 +86,9 @@ fn a_mark_at_the_head_is_no_part_of_a_name() {
 #[test]
 fn a_mark_at_the_head_of_a_text_is_no_token() {
     let vocabulary = |text: &str| {
-        let shelf = MemoryShelf::of([("t.txt", text.as_bytes().to_vec())]);
+        let stored = MemoryFiles::of([("t.txt", text.as_bytes().to_vec())]);
         let set = DataSet::Text(Text { file: "t.txt".to_owned() });
-        shelf.facts(&DataSpec { context: Some(2), ..DataSpec::new(set) }).unwrap()
+        stored.facts(&DataSpec { context: Some(2), ..DataSpec::new(set) }).unwrap()
     };
     let text = "abcabcabcabc";
     assert_eq!(vocabulary(&format!("\u{feff}{text}")), vocabulary(text));

@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use crate::{
     digits, library, load,
-    memory::{MemoryShelf, first},
+    memory::{MemoryFiles, first},
     pool_of, synthetic,
 };
 
@@ -91,30 +91,30 @@ fn classes_are_kept_out_of_the_examples_that_are_taken() {
 fn a_test_part_keeps_the_same_classes_as_training() {
     let files =
         [("a.csv", "x,kind\n1,lily\n2,rose\n3,tulip\n"), ("b.csv", "x,kind\n4,tulip\n5,lily\n")];
-    let shelf = MemoryShelf::of(files.map(|(name, text)| (name, text.as_bytes().to_vec())));
+    let stored = MemoryFiles::of(files.map(|(name, text)| (name, text.as_bytes().to_vec())));
     let own = crate::tables::files("a.csv");
     let label = Some("kind".to_owned());
     let own = fedlayer_core::spec::Files { test: Some("b.csv".to_owned()), label, ..own };
     let spec = DataSpec { keep_classes: Some(2), ..DataSpec::new(DataSet::Files(own)) };
-    let data = shelf.load(&spec, 2).unwrap();
+    let data = stored.load(&spec, 2).unwrap();
     assert_eq!((pool_of(&data).all_values(), data.test.all_values()), (vec![1.0, 2.0], vec![5.0]));
     assert_eq!(data.test.class_names.as_deref(), Some(&["lily", "rose"].map(str::to_owned)[..]));
-    assert_eq!(data.facts(), shelf.facts(&spec).unwrap());
+    assert_eq!(data.facts(), stored.facts(&spec).unwrap());
 }
 
 #[test]
 fn images_are_read_where_their_labels_count() {
-    let shelf = MemoryShelf::of(crate::images::few("mnist"));
+    let stored = MemoryFiles::of(crate::images::few("mnist"));
     let spec = |classes| DataSpec { keep_classes: Some(classes), ..first(DataSet::Mnist, 3, 2) };
     // Labels 3, 1 and 4 in training, 5 and 9 in the test part.
-    let facts = shelf.facts(&spec(6)).unwrap();
+    let facts = stored.facts(&spec(6)).unwrap();
     assert_eq!((facts.classes, facts.pool, facts.test), (6, 3, 1));
-    let error = shelf.facts(&spec(5)).unwrap_err();
+    let error = stored.facts(&spec(5)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "0 of 2 test examples are of the first 5 classes; at least 1 are needed"
     );
-    assert_eq!(shelf.facts(&spec(1)).unwrap_err().key(), "data.keep_classes");
+    assert_eq!(stored.facts(&spec(1)).unwrap_err().key(), "data.keep_classes");
 }
 
 #[test]

@@ -2,19 +2,19 @@
 
 use fedlayer_core::spec::{Augment, DataSet, DataSpec, Files, Synthetic, Text};
 
-use crate::{library, memory::MemoryShelf, synthetic};
+use crate::{library, memory::MemoryFiles, synthetic};
 
 fn cropped(spec: DataSpec) -> DataSpec {
     DataSpec { augment: Augment { crop: 4, flip: false }, ..spec }
 }
 
-/// A shelf on which every file of these tests is good.
-fn shelf() -> MemoryShelf {
+/// A stored on which every file of these tests is good.
+fn stored() -> MemoryFiles {
     let table = b"a,b,c,label\n1,2,3,0\n4,5,6,1\n7,8,9,1\n".to_vec();
     let empty = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
     let empty = empty.map(|name| (format!("mnist/{name}-ubyte"), Vec::new()));
     let texts = [("t.txt".to_owned(), "ab".repeat(500).into_bytes()), ("t.csv".to_owned(), table)];
-    MemoryShelf::of(empty.into_iter().chain(texts))
+    MemoryFiles::of(empty.into_iter().chain(texts))
 }
 
 fn files(test: bool) -> Files {
@@ -60,7 +60,7 @@ fn a_key_without_effect_is_refused() {
         (cropped(own()), "data.augment", image),
     ];
     for (spec, key, why) in table {
-        let error = shelf().facts(&spec).unwrap_err();
+        let error = stored().facts(&spec).unwrap_err();
         assert_eq!(error.to_string(), format!("`{key}` would have no effect: {why}"));
         assert_eq!((error.key(), error.help().as_deref()), (key, Some("leave it out")));
     }
@@ -75,7 +75,7 @@ fn a_key_without_effect_is_refused() {
         cropped(of(DataSet::Files(shaped))),
     ];
     for spec in good {
-        shelf().facts(&spec).unwrap();
+        stored().facts(&spec).unwrap();
     }
 }
 
@@ -95,7 +95,7 @@ fn more_examples_than_there_are() {
         (train(DataSet::Text(Text { file: "t.txt".to_owned() }), 16), "data.train", 16, 15),
     ];
     for (spec, key, asked, there) in table {
-        let error = shelf().facts(&spec).unwrap_err();
+        let error = stored().facts(&spec).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("`{key}` asks for {asked} examples; the set has {there}")
@@ -110,8 +110,8 @@ fn the_first_examples_are_those_of_the_file() {
     let spec = DataSpec { train: Some(100), ..DataSpec::new(DataSet::Digits) };
     let facts = library().facts(&spec).unwrap();
     assert_eq!((facts.pool, facts.test), (80, 20));
-    let data =
-        shelf().load(&DataSpec { train: Some(2), ..DataSpec::new(DataSet::Files(files(true))) }, 2);
+    let data = stored()
+        .load(&DataSpec { train: Some(2), ..DataSpec::new(DataSet::Files(files(true))) }, 2);
     let data = data.unwrap();
     assert_eq!(data.pool().unwrap().all_values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(data.test.len(), 3);
@@ -129,10 +129,10 @@ fn nothing_is_left_without_an_example() {
         )
     );
     let none = DataSpec { train: Some(0), ..DataSpec::new(DataSet::Mnist) };
-    let error = shelf().facts(&none).unwrap_err();
+    let error = stored().facts(&none).unwrap_err();
     assert_eq!(error.to_string(), "`data.train` is 0; it must be at least 1");
     let none = DataSpec { test: Some(0), ..DataSpec::new(DataSet::Mnist) };
-    assert_eq!(shelf().facts(&none).unwrap_err().key(), "data.test");
+    assert_eq!(stored().facts(&none).unwrap_err().key(), "data.test");
     let narrow = DataSpec { context: Some(1), ..DataSpec::new(DataSet::TinyShakespeare) };
     let error = library().facts(&narrow).unwrap_err();
     assert_eq!(error.to_string(), "`data.context` is 1; it must be from 2 to 65536");

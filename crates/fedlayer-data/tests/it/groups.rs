@@ -7,15 +7,15 @@ use fedlayer_core::{
 
 use crate::{
     encode::{f32s, safetensors},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
 /// Reads a training file, and the same as test file.
 fn read(text: &str, own: Files) -> Result<FederatedData, (String, String)> {
-    let shelf = MemoryShelf::of([("a.csv", text.into())]);
+    let stored = MemoryFiles::of([("a.csv", text.into())]);
     let natural = DataSpec { partition: Partition::Natural, ..spec(own) };
-    let loaded = shelf.load(&natural, 1);
+    let loaded = stored.load(&natural, 1);
     loaded.map_err(|error| (error.to_string(), error.help().unwrap_or_default()))
 }
 
@@ -56,9 +56,9 @@ fn a_column_called_group_became_a_feature() {
 #[test]
 fn the_test_file_may_do_without_the_group() {
     let train = table("group", ["1", "2", "1", "2"]);
-    let shelf = MemoryShelf::of([("a.csv", train.into()), ("b.csv", "x,label\n5,1\n".into())]);
+    let stored = MemoryFiles::of([("a.csv", train.into()), ("b.csv", "x,label\n5,1\n".into())]);
     let own = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
-    assert_eq!(shelf.load(&spec(own), 1).unwrap().test.all_values(), [5.0]);
+    assert_eq!(stored.load(&spec(own), 1).unwrap().test.all_values(), [5.0]);
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn one_owner_written_in_two_ways_was_two() {
         safetensors(&[features, labels.clone(), ("groups", "F32", &[4][..], f32s(&owners))])
     };
     let facts = |bytes| {
-        let shelf = MemoryShelf::of([("a.safetensors", bytes)]);
-        shelf.facts(&spec(files("a.safetensors"))).map_err(|error| error.to_string())
+        let stored = MemoryFiles::of([("a.safetensors", bytes)]);
+        stored.facts(&spec(files("a.safetensors"))).map_err(|error| error.to_string())
     };
     facts(tensors([1.0, 1.0, 2.0, 2.0])).unwrap();
     let expected = "expected an owner: a whole number or a name";

@@ -1,7 +1,7 @@
 //! What the model sees: `data.scale` and `data.normalize`, held to PyTorch and NumPy by `tests/oracle/fixtures/inputs.json` at the root.
 
 use fedlayer_core::{
-    Affine, ClientId, Examples, FederatedData, InputStats, Seed, Values,
+    Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats, Seed,
     spec::{
         Constants, DataSet, DataSpec, Files, Normalize, NormalizeWord, Partition, Scale, ScaleWord,
         Synthetic,
@@ -14,7 +14,7 @@ use crate::{
     digits,
     encode::{cifar, f32s, i64s, idx_images, idx_labels, npy, safetensors},
     library, load,
-    memory::{MemoryShelf, first},
+    memory::{MemoryFiles, first},
     pool_of,
     tables::{files, spec},
 };
@@ -37,7 +37,7 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
 /// The fixture's bytes as files of one's own, in both formats.
 struct Bytes {
     fixture: Value,
-    shelf: MemoryShelf,
+    stored: MemoryFiles,
 }
 
 impl Bytes {
@@ -62,7 +62,7 @@ impl Bytes {
                 [("features", "U8", &shape[..], bytes), ("labels", "I64", &[count][..], labels)];
             all.push((format!("{part}.safetensors"), safetensors(&tensors)));
         }
-        Self { fixture, shelf: MemoryShelf::of(all) }
+        Self { fixture, stored: MemoryFiles::of(all) }
     }
 
     fn spec(&self, ending: &str) -> DataSpec {
@@ -77,7 +77,7 @@ impl Bytes {
 
     #[track_caller]
     fn sees(&self, spec: &DataSpec, expected: &str) -> FederatedData {
-        let data = self.shelf.load(spec, 1).unwrap();
+        let data = self.stored.load(spec, 1).unwrap();
         let expected: Vec<f32> = read(&self.fixture[expected]);
         assert_eq!(pool_of(&data).all_values(), expected);
         data
@@ -118,7 +118,7 @@ fn constants_of_the_data_are_those_of_the_training_examples_alone() {
     let bytes = Bytes::new();
     for seed in 0..4 {
         let spec = DataSpec { normalize: SET, ..bytes.spec("npy") };
-        let data = bytes.shelf.library().load(&spec, 1, Seed::new(seed)).unwrap();
+        let data = bytes.stored.library().load(&spec, 1, Seed::new(seed)).unwrap();
         let expected: Vec<Vec<f32>> = read(&bytes.fixture["set"]);
         near(&pool_of(&data).all_values(), &expected[held_out(&data)]);
         // The test set goes through the same line.
@@ -140,9 +140,9 @@ fn a_table_is_normalised_column_by_column() {
     };
     let text: String = rows.chunks(3).enumerate().map(line).collect();
     let train = format!("income,share,constant,class\n{text}");
-    let shelf = MemoryShelf::of([("a.csv", train.clone().into_bytes()), ("b.csv", train.into())]);
+    let stored = MemoryFiles::of([("a.csv", train.clone().into_bytes()), ("b.csv", train.into())]);
     let own = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
-    let data = shelf.load(&DataSpec { normalize: SET, ..spec(own) }, 1).unwrap();
+    let data = stored.load(&DataSpec { normalize: SET, ..spec(own) }, 1).unwrap();
     let expected: Vec<Vec<f32>> = read(&fixture["table_set"]);
     let expected = &expected[held_out(&data)];
     near(&pool_of(&data).all_values(), expected);
@@ -159,14 +159,14 @@ fn near(found: &[f32], expected: &[f32]) {
     }
 }
 
-fn one_image(set: DataSet, pixels: &[u8]) -> MemoryShelf {
+fn one_image(set: DataSet, pixels: &[u8]) -> MemoryFiles {
     match set {
         DataSet::Cifar10 => {
             let batch = cifar(&vec![(&[1_u8][..], pixels[0]); 10_000]);
             let names = ["data_batch_1.bin", "test_batch.bin"];
-            MemoryShelf::of(names.map(|name| (format!("cifar-10/{name}"), batch.clone())))
+            MemoryFiles::of(names.map(|name| (format!("cifar-10/{name}"), batch.clone())))
         }
-        _ => MemoryShelf::of([
+        _ => MemoryFiles::of([
             ("mnist/train-images-idx3-ubyte", idx_images([60_000, 28, 28], pixels)),
             ("mnist/train-labels-idx1-ubyte", idx_labels(60_000, &[3; 60_000])),
             ("mnist/t10k-images-idx3-ubyte", idx_images([10_000, 28, 28], pixels)),
@@ -178,7 +178,7 @@ fn one_image(set: DataSet, pixels: &[u8]) -> MemoryShelf {
 #[test]
 fn known_images_are_seen_as_before_the_keys_were_there_bit_for_bit() {
     let pixels: Vec<u8> = (0..784).map(|index| (index % 256) as u8).collect();
-    let shelf = one_image(DataSet::Mnist, &pixels);
+    let stored = one_image(DataSet::Mnist, &pixels);
     let (mean, std) = (0.1307_f32, 0.3081_f32);
     let before: Vec<f32> = pixels
         .iter()
@@ -191,18 +191,18 @@ fn known_images_are_seen_as_before_the_keys_were_there_bit_for_bit() {
         DataSpec { normalize: constants(&[0.1307], &[0.3081]), ..plain.clone() },
     ];
     for spec in same {
-        assert_eq!(pool_of(&shelf.load(&spec, 1).unwrap()).all_values(), before);
+        assert_eq!(pool_of(&stored.load(&spec, 1).unwrap()).all_values(), before);
     }
     let raw = DataSpec { scale: RAW, normalize: AS_SCALED, ..plain };
     let bytes: Vec<f32> = pixels.iter().map(|&byte| byte.into()).collect();
-    assert_eq!(shelf.load(&raw, 1).unwrap().test.all_values(), bytes);
+    assert_eq!(stored.load(&raw, 1).unwrap().test.all_values(), bytes);
 }
 
 #[test]
 fn one_value_for_all_channels_of_a_known_set_becomes_one_for_each() {
     let spec = DataSpec { normalize: constants(&[0.5], &[0.25]), ..first(DataSet::Cifar10, 1, 1) };
     let data = one_image(DataSet::Cifar10, &[255]).load(&spec, 1).unwrap();
-    let Values::Bytes { channels, .. } = &pool_of(&data).values else { panic!("bytes") };
+    let ExampleValues::Bytes { channels, .. } = &pool_of(&data).values else { panic!("bytes") };
     assert_eq!(channels[..], [Affine { factor: 1.0 / (255.0 * 0.25), offset: -2.0 }; 3]);
     assert!(pool_of(&data).all_values().iter().all(|&value| (value - 2.0).abs() < 1e-6));
 }
@@ -249,7 +249,7 @@ fn refused(library: &Library, spec: &DataSpec, key: &str, message: &str) -> Data
 #[test]
 fn scales_and_constants_that_do_not_fit_are_refused_with_their_key() {
     let bytes = Bytes::new();
-    let own = bytes.shelf.library();
+    let own = bytes.stored.library();
     let channels = DataSpec { normalize: constants(&[0.5; 3], &[1.0]), ..bytes.spec("npy") };
     let error = refused(
         &own,
@@ -318,7 +318,7 @@ fn the_documented_scaling_of_every_set_is_the_one_in_code() {
         assert!(row(name).contains(&format!("`{}`", words(&spec))), "{}", row(name));
     }
     let own = Bytes::new();
-    let words = own.shelf.library().inputs(&own.spec("npy")).unwrap().unwrap();
+    let words = own.stored.library().inputs(&own.spec("npy")).unwrap().unwrap();
     assert_eq!(words, "x / 255");
     assert!(row("{ files = { … } }").contains("`x / 255`"));
 }
@@ -350,12 +350,12 @@ fn examples_of_a_set_have_the_range_that_the_model_sees() {
 #[test]
 fn channels_that_come_last_got_constants_per_row_of_the_image() {
     let labels = npy(1, "|u1", &[4], &[0, 1, 0, 1]);
-    let shelf =
-        MemoryShelf::of([("x.npy", npy(1, "|u1", &[4, 6, 5, 3], &[7; 4 * 90])), ("y.npy", labels)]);
+    let stored =
+        MemoryFiles::of([("x.npy", npy(1, "|u1", &[4, 6, 5, 3], &[7; 4 * 90])), ("y.npy", labels)]);
     let of = |shape: Option<&[u32]>, normalize| {
         let train_labels = Some("y.npy".to_owned());
         let own = Files { train_labels, shape: shape.map(<[u32]>::to_vec), ..files("x.npy") };
-        shelf.facts(&DataSpec { normalize, ..spec(own) })
+        stored.facts(&DataSpec { normalize, ..spec(own) })
     };
     for normalize in [SET, constants(&[0.5, 0.4, 0.3], &[0.2]), constants(&[0.5; 6], &[0.2; 6])] {
         let error = of(None, normalize).unwrap_err();

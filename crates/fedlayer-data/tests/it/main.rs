@@ -34,11 +34,11 @@ use fedlayer_core::{
     Examples, FederatedData, Seed,
     spec::{DataSet, DataSpec, Partition, Synthetic},
 };
-use fedlayer_data::{DataError, EmptyShelf, Library};
+use fedlayer_data::{DataError, Library, NoFiles};
 
 /// Data that need no files.
 fn library() -> Library {
-    Library::new(Box::new(EmptyShelf))
+    Library::new(Box::new(NoFiles))
 }
 
 fn load(spec: &DataSpec, clients: u32, seed: Seed) -> Result<FederatedData, DataError> {

@@ -1,4 +1,4 @@
-//! [`MemoryShelf`]: files that a test makes, and which of them were opened.
+//! [`MemoryFiles`]: files that a test makes, and which of them were opened.
 
 use std::{
     collections::BTreeMap,
@@ -10,16 +10,16 @@ use fedlayer_core::{
     DataFacts, FederatedData, Seed,
     spec::{DataSet, DataSpec},
 };
-use fedlayer_data::{DataError, Library, Opened, Shelf, ShelfError};
+use fedlayer_data::{DataError, FileSource, Library, OpenError, OpenedFile};
 
 /// Files in memory, by their paths: `cifar-10/train.bin`, or what a scenario says.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryShelf {
+pub(crate) struct MemoryFiles {
     files: Arc<BTreeMap<String, Vec<u8>>>,
     opened: Arc<Mutex<Vec<String>>>,
 }
 
-impl MemoryShelf {
+impl MemoryFiles {
     pub(crate) fn of<N: Into<String>>(files: impl IntoIterator<Item = (N, Vec<u8>)>) -> Self {
         let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect();
         Self { files: Arc::new(files), opened: Arc::default() }
@@ -43,13 +43,13 @@ impl MemoryShelf {
     }
 }
 
-impl Shelf for MemoryShelf {
-    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+impl FileSource for MemoryFiles {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         let path = folder.map_or(file.to_owned(), |folder| format!("{folder}/{file}"));
         let bytes = self.files.get(&path).cloned();
-        let bytes = bytes.ok_or_else(|| ShelfError::Missing { looked: vec![path.clone()] })?;
+        let bytes = bytes.ok_or_else(|| OpenError::Missing { looked: vec![path.clone()] })?;
         self.opened.lock().unwrap().push(path.clone());
-        Ok(Opened { path, reader: Box::new(Cursor::new(bytes)) })
+        Ok(OpenedFile { path, reader: Box::new(Cursor::new(bytes)) })
     }
 }
 

@@ -6,7 +6,7 @@ use fedlayer_data::DataError;
 use crate::{
     columns::{bytes, oracle},
     encode::{f32s, i64s, npy, safetensors},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
@@ -17,8 +17,8 @@ fn table(labels: &[&str]) -> Vec<u8> {
 }
 
 fn read(train: &[&str], test: &[&str], own: Files) -> Result<FederatedData, DataError> {
-    let shelf = MemoryShelf::of([("a.csv", table(train)), ("b.csv", table(test))]);
-    shelf.load(&spec(Files { test: Some("b.csv".to_owned()), ..own }), 1)
+    let stored = MemoryFiles::of([("a.csv", table(train)), ("b.csv", table(test))]);
+    stored.load(&spec(Files { test: Some("b.csv".to_owned()), ..own }), 1)
 }
 
 #[track_caller]
@@ -38,7 +38,7 @@ fn names(data: &FederatedData) -> Option<Vec<&str>> {
 fn float_labels_are_the_same_classes_in_every_format() {
     let oracle = &oracle()["labels"];
     let expected: Vec<u32> = serde_json::from_value(oracle["labels"].clone()).unwrap();
-    let shelf = MemoryShelf::of([
+    let stored = MemoryFiles::of([
         ("t.csv", oracle["csv"].as_str().unwrap().as_bytes().to_vec()),
         ("t.safetensors", bytes(&oracle["safetensors"])),
         ("t.npy", bytes(&oracle["npy"])),
@@ -53,7 +53,7 @@ fn float_labels_are_the_same_classes_in_every_format() {
             test_labels: labels(test),
             ..files(train)
         };
-        let data = shelf.load(&spec(own), 1).unwrap();
+        let data = stored.load(&spec(own), 1).unwrap();
         let pool = data.pool().unwrap();
         assert_eq!((&pool.labels, &data.test.labels), (&expected, &expected), "{train} {test}");
         assert_eq!((pool.classes, &pool.class_names), (12, &None));
@@ -123,8 +123,8 @@ fn targets_of_a_regression_are_refused_with_a_word_about_it() {
     let floats = npy(1, "<f8", &[2], &[0.25_f64, 1.5].map(f64::to_le_bytes).concat());
     let features = npy(1, "<f4", &[2, 1], &f32s(&[1.0, 2.0]));
     let own = Files { train_labels: Some("y.npy".to_owned()), ..files("x.npy") };
-    let shelf = MemoryShelf::of([("x.npy", features.clone()), ("y.npy", floats)]);
-    let error = shelf.facts(&spec(own)).unwrap_err();
+    let stored = MemoryFiles::of([("x.npy", features.clone()), ("y.npy", floats)]);
+    let error = stored.facts(&spec(own)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`y.npy`, byte 68: found 0.25; expected a class: a whole number or a name"
@@ -142,8 +142,8 @@ fn a_missing_label_is_refused() {
         ("features", "F32", &[2, 1][..], f32s(&[1.0, 2.0])),
         ("labels", "F32", &[2][..], f32s(&[1.0, f32::NAN])),
     ];
-    let shelf = MemoryShelf::of([("t.safetensors", safetensors(&tensors))]);
-    let error = shelf.facts(&spec(files("t.safetensors"))).unwrap_err();
+    let stored = MemoryFiles::of([("t.safetensors", safetensors(&tensors))]);
+    let error = stored.facts(&spec(files("t.safetensors"))).unwrap_err();
     assert!(error.to_string().contains("found NaN; expected a label"), "{error}");
 }
 
@@ -151,9 +151,9 @@ fn a_missing_label_is_refused() {
 fn labels_of_one_column_are_labels_and_one_hot_ones_are_refused() {
     let features = npy(1, "<f4", &[2, 1], &f32s(&[1.0, 2.0]));
     let of = |labels: Vec<u8>| {
-        let shelf = MemoryShelf::of([("x.npy", features.clone()), ("y.npy", labels)]);
+        let stored = MemoryFiles::of([("x.npy", features.clone()), ("y.npy", labels)]);
         let own = Files { train_labels: Some("y.npy".to_owned()), ..files("x.npy") };
-        shelf.facts(&spec(own))
+        stored.facts(&spec(own))
     };
     assert_eq!(of(npy(1, "<i8", &[2, 1], &i64s(&[1, 0]))).unwrap().classes, 2);
     let one_hot = of(npy(1, "<i8", &[2, 2], &i64s(&[0, 1, 1, 0]))).unwrap_err();
@@ -166,11 +166,11 @@ fn labels_of_one_column_are_labels_and_one_hot_ones_are_refused() {
 #[test]
 fn a_shape_that_would_scramble_pixels_is_refused_with_the_transpose() {
     let features = npy(1, "<f4", &[2, 4, 4, 3], &f32s(&[0.0; 96]));
-    let shelf = MemoryShelf::of([("x.npy", features), ("y.npy", npy(1, "|u1", &[2], &[0, 1]))]);
+    let stored = MemoryFiles::of([("x.npy", features), ("y.npy", npy(1, "|u1", &[2], &[0, 1]))]);
     let of = |shape: &[u32]| {
         let train_labels = Some("y.npy".to_owned());
         let own = Files { train_labels, shape: Some(shape.to_vec()), ..files("x.npy") };
-        shelf.facts(&spec(own))
+        stored.facts(&spec(own))
     };
     let error = of(&[3, 4, 4]).unwrap_err();
     assert_eq!(
@@ -188,7 +188,7 @@ fn keys_of_columns_have_no_effect_on_arrays() {
         ("features", "F32", &[2, 1][..], f32s(&[1.0, 2.0])),
         ("labels", "F32", &[2][..], f32s(&[1.0, 0.0])),
     ];
-    let shelf = MemoryShelf::of([("t.safetensors", safetensors(&tensors))]);
+    let stored = MemoryFiles::of([("t.safetensors", safetensors(&tensors))]);
     let own = || files("t.safetensors");
     let table = [
         (Files { label: Some("y".to_owned()), ..own() }, "data.set.files.label"),
@@ -198,7 +198,7 @@ fn keys_of_columns_have_no_effect_on_arrays() {
         (Files { header: Some(true), ..own() }, "data.set.files.header"),
     ];
     for (own, key) in table {
-        let error = shelf.facts(&spec(own)).unwrap_err();
+        let error = stored.facts(&spec(own)).unwrap_err();
         let words = format!("`{key}` would have no effect: only CSV files have columns");
         assert_eq!((error.key(), error.to_string()), (key, words));
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     encode::{f32s, i64s, npy, safetensors},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     pool_of,
     tables::{files, spec},
 };
@@ -26,7 +26,7 @@ fn read<T: serde::de::DeserializeOwned>(key: &str) -> T {
 }
 
 /// The table of the fixture in every format, each with two classes.
-fn shelf() -> MemoryShelf {
+fn stored() -> MemoryFiles {
     let (names, rows): (Vec<String>, Vec<Vec<f64>>) = (read("names"), read("table"));
     let line = |(at, row): (usize, &Vec<f64>)| {
         row.iter().map(|number| format!("{number},")).collect::<String>() + &format!("{}\n", at % 2)
@@ -42,7 +42,7 @@ fn shelf() -> MemoryShelf {
     let times: Vec<i64> = rows.iter().map(|row| row[0] as i64).collect();
     let singles: Vec<f32> = read::<Vec<f64>>("singles").iter().map(|&x| x as f32).collect();
     let column = [rows.len(), 1];
-    MemoryShelf::of([
+    MemoryFiles::of([
         ("t.csv", format!("{},label\n{lines}", names.join(",")).into_bytes()),
         ("t.npy", npy(1, "<f8", &shape, &doubles)),
         ("y.npy", npy(1, "<i8", &[rows.len()], &labels)),
@@ -61,7 +61,7 @@ fn load(file: &str, keys: DataSpec) -> Result<FederatedData, DataError> {
         test_labels: labels,
         ..files(file)
     };
-    shelf().load(&DataSpec { set: spec(own).set, ..keys }, 1)
+    stored().load(&DataSpec { set: spec(own).set, ..keys }, 1)
 }
 
 fn keys() -> DataSpec {
@@ -138,11 +138,11 @@ fn first_examples_and_first_classes_keep_their_digits() {
     // Five rows of two classes, and others between and behind them.
     let few = [(at(0), 0), (at(1), 1), (at(2), 0), (at(3), 1), (at(4), 0)];
     let more = [few[0], few[1], (at(90), 2), few[2], few[3], few[4], (at(91), 1)];
-    let shelf = MemoryShelf::of([("a.csv", text(&few).into()), ("b.csv", text(&more).into())]);
+    let stored = MemoryFiles::of([("a.csv", text(&few).into()), ("b.csv", text(&more).into())]);
     let plain = DataSpec { normalize: SET, ..spec(files("a.csv")) };
     let cut =
         DataSpec { train: Some(6), keep_classes: Some(2), normalize: SET, ..spec(files("b.csv")) };
-    let of = |spec| pool_of(&shelf.load(spec, 1).unwrap()).all_values();
+    let of = |spec| pool_of(&stored.load(spec, 1).unwrap()).all_values();
     assert_eq!(of(&plain), of(&cut));
     assert!(of(&plain).iter().any(|value| value.abs() > 0.1));
 }

@@ -9,13 +9,13 @@
 use std::{fs::File, path::PathBuf};
 
 use fedlayer_core::{
-    Affine, ClientId, Examples, FederatedData, Seed, Values,
+    Affine, ClientId, ExampleValues, Examples, FederatedData, Seed,
     spec::{DataSet, DataSpec, Partition},
 };
 use fedlayer_data::{
-    Library, Opened, Shelf, ShelfError, catalogue,
+    FileSource, Library, OpenError, OpenedFile, catalogue,
     decode::{
-        Source,
+        FileReader,
         text::{Words, speakers, utf8},
     },
 };
@@ -26,13 +26,13 @@ use crate::memory::first;
 #[derive(Debug, Clone)]
 struct Folder(PathBuf);
 
-impl Shelf for Folder {
-    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+impl FileSource for Folder {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         let path = self.0.join(folder.unwrap_or_default()).join(file);
         let shown = path.display().to_string();
         match File::open(path) {
-            Ok(file) => Ok(Opened { path: shown, reader: Box::new(file) }),
-            Err(_) => Err(ShelfError::Missing { looked: vec![shown] }),
+            Ok(file) => Ok(OpenedFile { path: shown, reader: Box::new(file) }),
+            Err(_) => Err(OpenError::Missing { looked: vec![shown] }),
         }
     }
 }
@@ -66,7 +66,9 @@ fn counts(examples: &Examples) -> Vec<usize> {
 
 /// Per channel: mean and standard deviation of bytes taken as 0 to 1, and what the set is normalised by.
 fn channels(examples: &Examples) -> Vec<[(f64, f64); 2]> {
-    let Values::Bytes { bytes, channels } = &examples.values else { panic!("images are bytes") };
+    let ExampleValues::Bytes { bytes, channels } = &examples.values else {
+        panic!("images are bytes")
+    };
     let area = examples.shape[1] * examples.shape[2];
     let of = |channel: usize| {
         let planes = bytes.chunks(area).skip(channel).step_by(channels.len());
@@ -155,7 +157,7 @@ fn wikitext_2_has_its_tokens_and_articles() {
     let Some(folder) = real(&["wikitext-2/train.txt", "wikitext-2/test.txt"]) else { return };
     let text = |file: &str| {
         let opened = folder.open(Some("wikitext-2"), file).unwrap();
-        utf8(&mut Source::new(file, opened.reader).unwrap(), None).unwrap()
+        utf8(&mut FileReader::new(file, opened.reader).unwrap(), None).unwrap()
     };
     let (train, valid, test) = (text("train.txt"), text("valid.txt"), text("test.txt"));
     let words = Words::of(&train);
@@ -176,7 +178,7 @@ fn wikitext_2_has_its_tokens_and_articles() {
 fn tiny_shakespeare_has_its_characters_and_speakers() {
     let Some(folder) = real(&["tiny-shakespeare/input.txt"]) else { return };
     let opened = folder.open(Some("tiny-shakespeare"), "input.txt").unwrap();
-    let text = utf8(&mut Source::new("input.txt", opened.reader).unwrap(), None).unwrap();
+    let text = utf8(&mut FileReader::new("input.txt", opened.reader).unwrap(), None).unwrap();
     let tokens = speakers(&text);
     assert_eq!((tokens.len(), tokens.vocabulary, tokens.groups.len()), (1_115_394, 65, 299));
     // What they say, without their names and the empty lines between.
@@ -219,7 +221,7 @@ fn files_are_as_long_as_the_catalogue_says() {
                 eprintln!("skipped: there is no `{}` of `{}`", file.name, set.name);
                 continue;
             };
-            Source::new(&opened.path, opened.reader).unwrap().whole(file.bytes).unwrap();
+            FileReader::new(&opened.path, opened.reader).unwrap().whole(file.bytes).unwrap();
         }
     }
 }

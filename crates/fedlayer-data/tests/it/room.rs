@@ -1,20 +1,20 @@
 //! A small file that unpacks to more than there is memory for is an error, whatever its format.
 
 use fedlayer_core::spec::{DataSet, DataSpec, Files, Text};
-use fedlayer_data::{Library, Opened, Shelf, ShelfError};
+use fedlayer_data::{FileSource, Library, OpenError, OpenedFile};
 
 use crate::{
     encode::{f32s, gzip, npy, safetensors},
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
-/// A shelf with room for files of so many bytes.
+/// A stored with room for files of so many bytes.
 #[derive(Debug)]
-struct Small(MemoryShelf, u64);
+struct Small(MemoryFiles, u64);
 
-impl Shelf for Small {
-    fn open(&self, folder: Option<&str>, file: &str) -> Result<Opened, ShelfError> {
+impl FileSource for Small {
+    fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         self.0.open(folder, file)
     }
 
@@ -44,8 +44,8 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, DataSpec)> {
 fn a_file_that_unpacks_to_more_than_the_memory_ended_the_program() {
     for (name, bytes, spec) in bombs() {
         assert!(bytes.len() < 1 << 15, "{name} is small");
-        let shelf = MemoryShelf::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
-        let library = Library::new(Box::new(Small(shelf, 1 << 20)));
+        let stored = MemoryFiles::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
+        let library = Library::new(Box::new(Small(stored, 1 << 20)));
         let error = library.facts(&spec).unwrap_err();
         assert!(error.is_absence(), "{error}");
         let message = error.to_string();
@@ -60,8 +60,8 @@ fn a_file_that_unpacks_to_more_than_the_memory_ended_the_program() {
 #[test]
 fn what_is_made_of_a_file_needs_room_too() {
     for (name, bytes, spec) in bombs() {
-        let shelf = MemoryShelf::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
-        let library = Library::new(Box::new(Small(shelf, 3 << 20)));
+        let stored = MemoryFiles::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
+        let library = Library::new(Box::new(Small(stored, 3 << 20)));
         let error = library.facts(&spec).unwrap_err().to_string();
         assert!(error.contains("found data that need "), "{error}");
     }
@@ -70,7 +70,7 @@ fn what_is_made_of_a_file_needs_room_too() {
 #[test]
 fn a_file_with_room_enough_is_read() {
     let table = "x,label\n".to_owned() + &"0,0\n1,1\n".repeat(100);
-    let shelf = MemoryShelf::of([("x.csv.gz", gzip(table.as_bytes()))]);
-    let library = Library::new(Box::new(Small(shelf, 1 << 20)));
+    let stored = MemoryFiles::of([("x.csv.gz", gzip(table.as_bytes()))]);
+    let library = Library::new(Box::new(Small(stored, 1 << 20)));
     assert_eq!(library.facts(&spec(files("x.csv"))).unwrap().classes, 2);
 }

@@ -4,9 +4,9 @@ use fedlayer_core::{
     ClientId, FederatedData,
     spec::{DataSet, DataSpec, Files, Partition},
 };
-use fedlayer_data::{DataError, decode::Fault};
+use fedlayer_data::{DataError, decode::DecodeFault};
 
-use crate::memory::MemoryShelf;
+use crate::memory::MemoryFiles;
 
 pub(crate) fn files(train: &str) -> Files {
     Files { train: train.to_owned(), ..Files::default() }
@@ -17,14 +17,14 @@ pub(crate) fn spec(files: Files) -> DataSpec {
 }
 
 fn load(text: &str, files: Files) -> Result<FederatedData, DataError> {
-    MemoryShelf::of([("a.csv", text.into()), ("b.csv", "x,z,kind\n7,8,rose\n".into())])
+    MemoryFiles::of([("a.csv", text.into()), ("b.csv", "x,z,kind\n7,8,rose\n".into())])
         .load(&spec(files), 1)
 }
 
 #[track_caller]
-fn refused(text: impl AsRef<[u8]>, files: Files, fault: Fault, message: &str) {
-    let shelf = MemoryShelf::of([("a.csv", text.as_ref().to_vec())]);
-    let DataError::OwnFile(error) = shelf.facts(&spec(files)).unwrap_err() else {
+fn refused(text: impl AsRef<[u8]>, files: Files, fault: DecodeFault, message: &str) {
+    let stored = MemoryFiles::of([("a.csv", text.as_ref().to_vec())]);
+    let DataError::OwnFile(error) = stored.facts(&spec(files)).unwrap_err() else {
         panic!("not a fault of the file")
     };
     assert_eq!((error.to_string().as_str(), error.fault), (message, fault));
@@ -59,111 +59,112 @@ fn a_row_takes_the_shape_that_is_asked_for() {
 fn a_column_of_owners_makes_natural_clients() {
     let lines = (0..30).map(|i| format!("{i},w{},{}\n", i % 3, i % 2)).collect::<String>();
     let owned = Files { group: Some("who".to_owned()), ..files("a.csv") };
-    let shelf = MemoryShelf::of([("a.csv", format!("x,who,y\n{lines}").into_bytes())]);
+    let stored = MemoryFiles::of([("a.csv", format!("x,who,y\n{lines}").into_bytes())]);
     let natural = DataSpec { partition: Partition::Natural, ..spec(owned) };
-    let data = shelf.load(&natural, 3).unwrap();
+    let data = stored.load(&natural, 3).unwrap();
     let groups = data.pool().unwrap().groups.clone().unwrap();
     for client in 0..3 {
         let own = data.client(ClientId(client));
         assert!(own.train.iter().all(|&e| groups[e as usize] == groups[own.train[0] as usize]));
     }
-    let error = shelf.load(&natural, 4).unwrap_err();
+    let error = stored.load(&natural, 4).unwrap_err();
     assert_eq!(
         error.to_string(),
         "4 clients cannot share what belongs to 3 owners in `a.csv`; every client needs the whole of at least one"
     );
-    let nobody = MemoryShelf::of([("a.csv", b"x,who,y\n1,,0\n".to_vec())]);
+    let nobody = MemoryFiles::of([("a.csv", b"x,who,y\n1,,0\n".to_vec())]);
     let error = nobody.facts(&natural).unwrap_err().to_string();
     assert_eq!(error, "`a.csv`, line 2, column 2: found ``; expected an owner");
     let natural = DataSpec {
         partition: Partition::Natural,
         ..spec(Files { label: Some("y".to_owned()), ..files("b.csv") })
     };
-    let shelf = MemoryShelf::of([("b.csv", b"x,y\n1,0\n2,1\n3,0\n".to_vec())]);
-    let error = shelf.load(&natural, 1).unwrap_err();
+    let stored = MemoryFiles::of([("b.csv", b"x,y\n1,0\n2,1\n3,0\n".to_vec())]);
+    let error = stored.load(&natural, 1).unwrap_err();
     assert_eq!(
         (error.key(), error.to_string().as_str()),
         ("data.partition", "`b.csv` does not say whose its examples are by nature")
     );
 }
 
+/// The bytes of a file, the fault, and the message that names it.
+const FAULTS: [(&[u8], DecodeFault, &str); 10] = [
+    (
+        b"x,y\n1,0\n1,2,3\n",
+        DecodeFault::Shape,
+        "`a.csv`, line 3: found 3 columns; expected 2, as many as the first line has",
+    ),
+    (
+        b"x,y\n1,0\nnan,1\n",
+        DecodeFault::Value,
+        "`a.csv`, line 3, column 1: found `nan`; expected a finite number",
+    ),
+    (
+        b"x,y\n1,0\n1e39,1\n",
+        DecodeFault::Value,
+        "`a.csv`, line 3, column 1: found `1e39`; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats",
+    ),
+    (
+        b"x,y\n,0\n",
+        DecodeFault::Value,
+        "`a.csv`, line 2, column 1: found ``; expected a finite number",
+    ),
+    (b"x,y\n1, \n", DecodeFault::Label, "`a.csv`, line 2, column 2: found ``; expected a label"),
+    (
+        b"x,y\n",
+        DecodeFault::Truncated,
+        "`a.csv`, line 1: found names alone; expected at least one line below the names",
+    ),
+    (
+        b"x\n1\n",
+        DecodeFault::Shape,
+        "`a.csv`, line 1: found the columns `x`; expected a column called `label`, `target` or `class`, or a last one called `y`",
+    ),
+    (
+        b"y\n1\n",
+        DecodeFault::Shape,
+        "`a.csv`, line 1: found 1 column; expected at least 2: a feature beside label and group",
+    ),
+    (
+        b"",
+        DecodeFault::Truncated,
+        "`a.csv`, line 1: found an empty file; expected a line of names and at least one example",
+    ),
+    (
+        b"x,y\n1,\xff\n",
+        DecodeFault::Text,
+        "`a.csv`, line 2: found bytes that are not UTF-8; expected text in UTF-8",
+    ),
+];
+
 #[test]
 fn every_fault_of_a_table_is_named_with_its_line() {
+    for (bytes, fault, message) in FAULTS {
+        refused(bytes, files("a.csv"), fault, message);
+    }
+}
+
+#[test]
+fn a_column_that_is_absent_or_named_twice_is_refused() {
     let plain = || files("a.csv");
-    refused(
-        "x,y\n1,0\n1,2,3\n",
-        plain(),
-        Fault::Shape,
-        "`a.csv`, line 3: found 3 columns; expected 2, as many as the first line has",
-    );
-    refused(
-        "x,y\n1,0\nnan,1\n",
-        plain(),
-        Fault::Value,
-        "`a.csv`, line 3, column 1: found `nan`; expected a finite number",
-    );
-    refused(
-        "x,y\n1,0\n1e39,1\n",
-        plain(),
-        Fault::Value,
-        "`a.csv`, line 3, column 1: found `1e39`; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats",
-    );
-    refused(
-        "x,y\n,0\n",
-        plain(),
-        Fault::Value,
-        "`a.csv`, line 2, column 1: found ``; expected a finite number",
-    );
-    refused(
-        "x,y\n1, \n",
-        plain(),
-        Fault::Label,
-        "`a.csv`, line 2, column 2: found ``; expected a label",
-    );
-    refused(
-        "x,y\n",
-        plain(),
-        Fault::Truncated,
-        "`a.csv`, line 1: found names alone; expected at least one line below the names",
-    );
-    refused(
-        "x\n1\n",
-        plain(),
-        Fault::Shape,
-        "`a.csv`, line 1: found the columns `x`; expected a column called `label`, `target` or `class`, or a last one called `y`",
-    );
-    refused(
-        "y\n1\n",
-        plain(),
-        Fault::Shape,
-        "`a.csv`, line 1: found 1 column; expected at least 2: a feature beside label and group",
-    );
-    refused(
-        "",
-        plain(),
-        Fault::Truncated,
-        "`a.csv`, line 1: found an empty file; expected a line of names and at least one example",
-    );
-    refused(
-        b"x,y\n1,\xff\n",
-        plain(),
-        Fault::Text,
-        "`a.csv`, line 2: found bytes that are not UTF-8; expected text in UTF-8",
-    );
     let label = Files { label: Some("z".to_owned()), ..plain() };
     refused(
         "x,y\n1,0\n",
         label,
-        Fault::Shape,
+        DecodeFault::Shape,
         "`a.csv`, line 1: found the columns `x`, `y`; expected a column `z`",
     );
     let both = Files { label: Some("y".to_owned()), group: Some("y".to_owned()), ..plain() };
     refused(
         "x,y\n1,0\n",
         both,
-        Fault::Shape,
+        DecodeFault::Shape,
         "`a.csv`, line 1: found `y` for both; expected different columns for label, group and `ignore`",
     );
+}
+
+#[test]
+fn a_label_that_training_does_not_have_is_refused() {
     let unknown = Files { test: Some("b.csv".to_owned()), ..kind("a.csv") };
     let error = load("x,z,kind\n1,2,lily\n", unknown).unwrap_err();
     assert_eq!(
@@ -176,9 +177,9 @@ fn every_fault_of_a_table_is_named_with_its_line() {
 fn files_that_do_not_go_together_are_refused() {
     let table = || b"x,z,label\n1,2,0\n3,4,1\n".to_vec();
     let narrow = b"x,label\n1,0\n".to_vec();
-    let shelf = MemoryShelf::of([("a.csv", table()), ("n.csv", narrow), ("a.txt", table())]);
+    let stored = MemoryFiles::of([("a.csv", table()), ("n.csv", narrow), ("a.txt", table())]);
     let of = |files| {
-        let error = shelf.facts(&spec(files)).unwrap_err();
+        let error = stored.facts(&spec(files)).unwrap_err();
         (error.key(), error.to_string())
     };
     let shaped = Files { shape: Some(vec![1, 2, 2]), ..files("a.csv") };

@@ -1,16 +1,16 @@
 //! Texts: tokens, owners, windows.
 
 use fedlayer_core::{
-    Examples, Values,
+    ExampleValues, Examples,
     spec::{DataSet, DataSpec, Partition, Text},
 };
 use fedlayer_data::decode::{
-    Fault, Source,
+    DecodeFault, FileReader,
     text::{Words, characters, speakers, utf8},
 };
 use proptest::prelude::*;
 
-use crate::memory::MemoryShelf;
+use crate::memory::MemoryFiles;
 
 fn own(context: u32) -> DataSpec {
     let set = DataSet::Text(Text { file: "a.txt".to_owned() });
@@ -18,7 +18,7 @@ fn own(context: u32) -> DataSpec {
 }
 
 fn of(text: &str, context: u32) -> Result<fedlayer_core::FederatedData, fedlayer_data::DataError> {
-    MemoryShelf::of([("a.txt.gz", crate::encode::gzip(text.as_bytes()))]).load(&own(context), 1)
+    MemoryFiles::of([("a.txt.gz", crate::encode::gzip(text.as_bytes()))]).load(&own(context), 1)
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn a_text_too_short_for_a_pool_and_a_test_set_is_an_error() {
 
 #[test]
 fn what_is_not_utf_8_is_named_with_its_byte() {
-    let shelf = MemoryShelf::of([("a.txt", b"ab\xc3\xa9\xffcd".to_vec())]);
-    let error = shelf.facts(&own(2)).unwrap_err();
+    let stored = MemoryFiles::of([("a.txt", b"ab\xc3\xa9\xffcd".to_vec())]);
+    let error = stored.facts(&own(2)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`a.txt`, byte 4: found bytes that are not UTF-8; expected text in UTF-8"
@@ -83,11 +83,11 @@ fn what_is_not_utf_8_is_named_with_its_byte() {
 
 #[test]
 fn the_size_of_a_known_text_is_known() {
-    let read = |count| utf8(&mut Source::new("a", &b"abc"[..]).unwrap(), Some(count));
+    let read = |count| utf8(&mut FileReader::new("a", &b"abc"[..]).unwrap(), Some(count));
     assert_eq!(read(3).unwrap(), "abc");
     let faults = [read(2), read(4)].map(|result| result.unwrap_err().fault);
-    assert_eq!(faults, [Fault::TooLong, Fault::Truncated]);
-    let short = MemoryShelf::of([("tiny-shakespeare/input.txt", b"A:\nB.\n".to_vec())]);
+    assert_eq!(faults, [DecodeFault::TooLong, DecodeFault::Truncated]);
+    let short = MemoryFiles::of([("tiny-shakespeare/input.txt", b"A:\nB.\n".to_vec())]);
     let error = short.facts(&DataSpec::new(DataSet::TinyShakespeare)).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -165,18 +165,18 @@ fn play(speakers: usize) -> String {
 }
 
 /// The whole of tiny Shakespeare's size, with other words in it.
-fn shakespeare(speakers: usize) -> MemoryShelf {
+fn shakespeare(speakers: usize) -> MemoryFiles {
     let mut text = play(speakers);
     text += &"y".repeat(1_115_394 - text.len());
-    MemoryShelf::of([("tiny-shakespeare/input.txt", text.into_bytes())])
+    MemoryFiles::of([("tiny-shakespeare/input.txt", text.into_bytes())])
 }
 
 #[test]
 fn natural_clients_are_whole_speakers_and_nobody_is_in_the_test_set_alone() {
     let partition = Partition::Natural;
     let spec = DataSpec { partition, context: Some(4), ..DataSpec::new(DataSet::TinyShakespeare) };
-    let shelf = shakespeare(30);
-    let data = shelf.load(&spec, 30).unwrap();
+    let stored = shakespeare(30);
+    let data = stored.load(&spec, 30).unwrap();
     let pool = data.pool().unwrap();
     let groups = pool.groups.as_ref().unwrap();
     let owner = |client: u32| -> u32 {
@@ -189,7 +189,7 @@ fn natural_clients_are_whole_speakers_and_nobody_is_in_the_test_set_alone() {
     let mut owners: Vec<u32> = (0..30).map(owner).collect();
     owners.sort_unstable();
     assert!(owners.into_iter().eq(0..30));
-    let error = shelf.load(&spec, 31).unwrap_err();
+    let error = stored.load(&spec, 31).unwrap_err();
     assert_eq!(
         error.to_string(),
         "31 clients cannot share what belongs to 30 owners in `tiny-shakespeare`; every client needs the whole of at least one"
@@ -208,6 +208,6 @@ fn other_partitions_balance_a_text_by_its_speakers() {
         let data = shakespeare(20).load(&spec, 10).unwrap();
         assert_eq!(data.clients(), 10);
         let Examples { values, targets, .. } = &**data.pool().unwrap();
-        assert!(matches!(values, Values::Floats(_)) && *targets == 4);
+        assert!(matches!(values, ExampleValues::Floats(_)) && *targets == 4);
     }
 }

@@ -3,14 +3,14 @@
 use fedlayer_core::spec::Files;
 
 use crate::{
-    memory::MemoryShelf,
+    memory::MemoryFiles,
     tables::{files, spec},
 };
 
 /// What is wrong with a training file `a.csv`, and what to do.
 fn fault(text: &str, own: Files) -> (String, String) {
-    let shelf = MemoryShelf::of([("a.csv", text.into()), ("b.csv", "x,z,label\n1,2,0\n".into())]);
-    let error = shelf.facts(&spec(own)).unwrap_err();
+    let stored = MemoryFiles::of([("a.csv", text.into()), ("b.csv", "x,z,label\n1,2,0\n".into())]);
+    let error = stored.facts(&spec(own)).unwrap_err();
     (error.to_string(), error.help().unwrap_or_default())
 }
 
@@ -52,11 +52,11 @@ fn names_under_header_false_were_called_no_numbers() {
     assert_eq!(message, "`b.csv`, line 1, column 1: found `x`; expected a finite number");
     assert!(help.contains("`header = false`") && help.contains("delete the line"), "{help}");
     let own = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
-    let shelf = MemoryShelf::of([
+    let stored = MemoryFiles::of([
         ("a.csv", b"x,z,label\n1,2,0\n3,4,1\n".to_vec()),
         ("b.csv", b"1,2,0\n".to_vec()),
     ]);
-    let error = shelf.facts(&spec(own)).unwrap_err();
+    let error = stored.facts(&spec(own)).unwrap_err();
     assert!(error.help().unwrap().starts_with("the training file has a line of names"));
 }
 
@@ -93,9 +93,9 @@ fn a_number_of_more_digits_than_64_bits_hold_lost_the_last_ones() {
     let (message, help) = fault(&table("1700000000000000007"), files("a.csv"));
     assert!(message.contains("found `1700000000000000007`; expected a whole number that a 64-bit"));
     assert!(help.contains("an identifier is no feature"), "{help}");
-    let shelf = |x| MemoryShelf::of([("a.csv", table(x).into())]);
+    let stored = |x| MemoryFiles::of([("a.csv", table(x).into())]);
     for good in ["1700000000000000000", "9007199254740992", "1.7e18", "1e30"] {
-        shelf(good).facts(&spec(files("a.csv"))).unwrap();
+        stored(good).facts(&spec(files("a.csv"))).unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`sweep_csv`]: the summary of a sweep, seed by seed, as comma-separated values.
 
-use fedlayer_core::{MEASURES, SummaryRow, slug, spec::SweptValue};
+use fedlayer_core::{QUANTITIES, SummaryRow, slug, spec::SweptValue};
 
 use super::csv_text::csv_text;
 use crate::swept_keys::{swept_keys, swept_value};
@@ -18,7 +18,7 @@ pub fn sweep_csv(rows: &[SummaryRow]) -> String {
 fn heading(keys: &[&SweptValue]) -> Vec<String> {
     let mut heading: Vec<String> = keys.iter().map(|key| key.key.clone()).collect();
     heading.extend(["strategy", "seed", "committed_rounds"].map(str::to_owned));
-    heading.extend(MEASURES.iter().map(|measure| measure.name.to_owned()));
+    heading.extend(QUANTITIES.iter().map(|measure| measure.name.to_owned()));
     heading.extend(["max_layer", "folder"].map(str::to_owned));
     heading
 }
@@ -28,7 +28,7 @@ fn cells(row: &SummaryRow, keys: &[&SweptValue]) -> Vec<String> {
         keys.iter().map(|key| swept_value(row, key).unwrap_or_default().to_owned()).collect();
     cells.extend([row.strategy.clone(), row.seed.to_string(), row.rounds.to_string()]);
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-    cells.extend(MEASURES.iter().map(|measure| number((measure.of)(row))));
+    cells.extend(QUANTITIES.iter().map(|measure| number((measure.of)(row))));
     cells.push(row.max_layer.as_ref().map_or(String::new(), ToString::to_string));
     let variant = row.variant.as_ref().map_or("", |variant| &variant.folder);
     cells.push(format!("{variant}/{}/seed-{}", slug(&row.strategy), row.seed));

@@ -1,6 +1,6 @@
 //! [`comparison_table`]: strategies side by side.
 
-use fedlayer_core::{Against, Compared, Difference, MEASURES, Spread};
+use fedlayer_core::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
 
 use super::{
     refused_clients::{self, mark},
@@ -49,7 +49,7 @@ const FLAGGED: [&str; 2] = ["full_barrier", "max_layer_barrier"];
 /// the accuracies from the first strategy, each with its 95 % confidence interval in brackets.
 ///
 /// Barriers are those of the test loss with the baseline `mean` at α = ½.
-pub fn comparison_table(strategies: &[Compared]) -> String {
+pub fn comparison_table(strategies: &[ComparedStrategy]) -> String {
     let mut heading = vec![("strategy", ColumnAlign::Left)];
     heading.extend(COLUMNS.iter().map(|column| (column.title, ColumnAlign::Right)));
     heading.insert(6, ("at", ColumnAlign::Left));
@@ -66,19 +66,19 @@ pub(crate) fn titles(measures: &[&str]) -> Vec<&'static str> {
 }
 
 /// Returns the cells of these measures; a misleading barrier is flagged.
-pub(crate) fn cells(strategy: &Compared, measures: &[&str]) -> Vec<String> {
+pub(crate) fn cells(strategy: &ComparedStrategy, measures: &[&str]) -> Vec<String> {
     let column = |measure: &&str| COLUMNS.iter().find(|column| column.measure == *measure);
     measures.iter().filter_map(column).map(|column| cell(strategy, column)).collect()
 }
 
-fn cell(strategy: &Compared, column: &Column) -> String {
+fn cell(strategy: &ComparedStrategy, column: &Column) -> String {
     let spread = of(&strategy.spreads, column.measure);
     let cell = spread.map_or(NOTHING.to_owned(), |spread| show(&column.format, spread));
     let flag = if is_misleading(column, strategy) { "!" } else { "" };
     flag.to_owned() + &cell
 }
 
-fn row(strategy: &Compared) -> Vec<String> {
+fn row(strategy: &ComparedStrategy) -> Vec<String> {
     let mut cells = vec![strategy.strategy.clone()];
     cells.extend(COLUMNS.iter().map(|column| cell(strategy, column)));
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
@@ -87,7 +87,7 @@ fn row(strategy: &Compared) -> Vec<String> {
     cells.extend(DIFFERENCES.map(|(_, measure)| {
         let difference = of(&strategy.differences, measure);
         difference.map_or(NOTHING.to_owned(), |difference| {
-            let mark = if strategy.against == Against::Independent { UNPAIRED } else { "" };
+            let mark = if strategy.pairing == Pairing::Independent { UNPAIRED } else { "" };
             mark.to_owned() + &show_difference(difference)
         })
     }));
@@ -101,7 +101,7 @@ pub(crate) fn rounds((fewest, most): (u32, u32)) -> String {
 
 /// Returns whether a column is a barrier that is smaller than the difference between the unmixed models'
 /// losses. A mix can then be "better than the mean" and still much worse than the better model.
-fn is_misleading(column: &Column, strategy: &Compared) -> bool {
+fn is_misleading(column: &Column, strategy: &ComparedStrategy) -> bool {
     let barrier =
         of(&strategy.spreads, column.measure).filter(|_| FLAGGED.contains(&column.measure));
     let ends = of(&strategy.spreads, "end_loss_spread");
@@ -110,7 +110,7 @@ fn is_misleading(column: &Column, strategy: &Compared) -> bool {
 
 /// Returns the value of the measure with this name.
 fn of<T: Copy>(values: &[Option<T>], measure: &str) -> Option<T> {
-    let index = MEASURES.iter().position(|known| known.name == measure)?;
+    let index = QUANTITIES.iter().position(|known| known.name == measure)?;
     *values.get(index)?
 }
 
@@ -132,9 +132,9 @@ fn show_difference(difference: Difference) -> String {
 }
 
 /// Returns the lines below the table.
-fn foot(strategies: &[Compared]) -> String {
+fn foot(strategies: &[ComparedStrategy]) -> String {
     let Some(first) = strategies.first() else { return "no strategy is finished\n".to_owned() };
-    let all: Vec<&Compared> = strategies.iter().collect();
+    let all: Vec<&ComparedStrategy> = strategies.iter().collect();
     let unequal: Vec<String> =
         strategies.iter().filter_map(|strategy| unequal_rounds(strategy, first)).collect();
     explanation(&all)
@@ -146,10 +146,10 @@ fn foot(strategies: &[Compared]) -> String {
 }
 
 /// Explains the columns of differences; empty if they have no values.
-fn differences(strategies: &[Compared], first: &Compared) -> String {
-    let has = |meant: fn(Against) -> bool| {
+fn differences(strategies: &[ComparedStrategy], first: &ComparedStrategy) -> String {
+    let has = |meant: fn(Pairing) -> bool| {
         strategies.iter().any(|strategy| {
-            meant(strategy.against)
+            meant(strategy.pairing)
                 && DIFFERENCES
                     .iter()
                     .any(|(_, measure)| of(&strategy.differences, measure).is_some())
@@ -157,13 +157,13 @@ fn differences(strategies: &[Compared], first: &Compared) -> String {
     };
     let reference = &first.strategy;
     let mut lines = String::new();
-    if has(|against| against != Against::Independent) {
+    if has(|pairing| pairing != Pairing::Independent) {
         lines += &format!(
             "Δ: percentage points against `{reference}`, paired by seed: \
              mean difference [its 95 % interval by Student's t].\n"
         );
     }
-    if has(|against| against == Against::Independent) {
+    if has(|pairing| pairing == Pairing::Independent) {
         lines += &format!(
             "{UNPAIRED}: percentage points against `{reference}`, not paired: \
              difference of independent means [its 95 % interval by Welch].\n"
@@ -173,9 +173,9 @@ fn differences(strategies: &[Compared], first: &Compared) -> String {
 }
 
 /// Names the seeds that are not paired because one of the two runs ended early.
-fn unequal_rounds(strategy: &Compared, first: &Compared) -> Option<String> {
+fn unequal_rounds(strategy: &ComparedStrategy, first: &ComparedStrategy) -> Option<String> {
     let seeds: Vec<String> = strategy.unequal_rounds.iter().map(u64::to_string).collect();
-    (strategy.against == Against::Paired && !seeds.is_empty()).then(|| {
+    (strategy.pairing == Pairing::Paired && !seeds.is_empty()).then(|| {
         format!(
             "Δ of `{}` leaves out seed {}: there it committed another number of rounds than `{}`.\n",
             strategy.strategy,
@@ -186,7 +186,7 @@ fn unequal_rounds(strategy: &Compared, first: &Compared) -> Option<String> {
 }
 
 /// Says how many clients are not in `client acc`; empty if all are.
-fn left_out(strategies: &[&Compared]) -> String {
+fn left_out(strategies: &[&ComparedStrategy]) -> String {
     match strategies.iter().map(|strategy| strategy.clients_without_test).max() {
         None | Some(0) => String::new(),
         Some(1) => "client acc: 1 client has no test data of its own and is left out.\n".to_owned(),
@@ -199,7 +199,7 @@ fn left_out(strategies: &[&Compared]) -> String {
 }
 
 /// Explains the numbers of a table.
-pub(crate) fn explanation(strategies: &[&Compared]) -> String {
+pub(crate) fn explanation(strategies: &[&ComparedStrategy]) -> String {
     let seeds = || strategies.iter().map(|strategy| strategy.seeds);
     let (fewest, most) = (seeds().min().unwrap_or(1), seeds().max().unwrap_or(1));
     let seeds = match (fewest, most) {
@@ -214,9 +214,9 @@ pub(crate) fn explanation(strategies: &[&Compared]) -> String {
 }
 
 /// Explains the `!` of misleading barriers; empty if there is none.
-pub(crate) fn flag(strategies: &[&Compared]) -> &'static str {
+pub(crate) fn flag(strategies: &[&ComparedStrategy]) -> &'static str {
     let flagged =
-        |strategy: &&Compared| COLUMNS.iter().any(|column| is_misleading(column, strategy));
+        |strategy: &&ComparedStrategy| COLUMNS.iter().any(|column| is_misleading(column, strategy));
     if strategies.iter().any(flagged) {
         "! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.\n"
     } else {
@@ -305,23 +305,23 @@ layer barrier: the largest of the single layers, and the layer that most seeds h
             row("all", 1, 0.5, 0.5),
             row("all", 2, 0.6, 0.7),
         ];
-        let run = |against| {
+        let run = |pairing| {
             let (digits, cifar) = rows.split_at(2);
-            let candidate = |name: &str, rows, against| {
+            let candidate = |name: &str, rows, pairing| {
                 let rows = Vec::from_iter(rows);
-                Candidate { name: name.to_owned(), rows, against }
+                Candidate { name: name.to_owned(), rows, pairing }
             };
             let candidates = [
-                candidate("digits: all", digits, Against::Paired),
-                candidate("cifar: all", cifar, against),
+                candidate("digits: all", digits, Pairing::Paired),
+                candidate("cifar: all", cifar, pairing),
             ];
             comparison_table(&compare_candidates(&candidates))
         };
-        let unpaired = run(Against::Independent);
+        let unpaired = run(Pairing::Independent);
         assert!(unpaired.lines().nth(2).unwrap().contains("  ~-36.0 ["), "{unpaired}");
         assert!(unpaired.contains("not paired"), "{unpaired}");
         assert!(!unpaired.contains("paired by seed"), "{unpaired}");
-        let nothing = run(Against::Nothing);
+        let nothing = run(Pairing::Nothing);
         assert!(!nothing.contains("paired"), "{nothing}");
     }
 }

@@ -1,19 +1,19 @@
 //! Clients that do not count in some rounds: the mark of their strategy's row, and the lines below the
 //! table that name them with the rounds and the reasons.
 
-use fedlayer_core::{Compared, RefusalCause, Refusals, clients_in_words};
+use fedlayer_core::{ComparedStrategy, RefusalCause, Refusals, clients_in_words};
 
 /// The largest number of runs that are listed.
 const SHOWN_RUNS: usize = 4;
 
 /// Returns the mark behind the rounds of a strategy in which clients do not count.
-pub(crate) fn mark(strategy: &Compared) -> &'static str {
+pub(crate) fn mark(strategy: &ComparedStrategy) -> &'static str {
     if strategy.refused.is_empty() { "" } else { "*" }
 }
 
 /// Returns a line for every strategy and seed with clients that do not count; empty if all count.
-pub(crate) fn lines(strategies: &[&Compared]) -> String {
-    let of = |strategy: &&Compared| {
+pub(crate) fn lines(strategies: &[&ComparedStrategy]) -> String {
+    let of = |strategy: &&ComparedStrategy| {
         let name = strategy.strategy.clone();
         strategy
             .refused

@@ -1,6 +1,6 @@
 //! [`setup_differences`]: the lines below a comparison of runs with different set-ups.
 
-use fedlayer_core::{Against, Contrast, Effect, excerpt};
+use fedlayer_core::{Contrast, Effect, Pairing, excerpt};
 use serde::Serialize;
 
 /// A run, or a variant of one, with a set-up that differs from the reference's.
@@ -12,7 +12,7 @@ pub struct DifferingRun {
     pub keys: Vec<Contrast>,
     /// How its strategies are compared with the reference in spite of that.
     #[serde(skip)]
-    pub against: Against,
+    pub pairing: Pairing,
 }
 
 /// The largest number of runs that are listed.
@@ -46,15 +46,15 @@ fn block(reference: &str, run: &DifferingRun) -> String {
 /// Says what the differences in set-up mean for the comparison of results.
 fn verdict(run: &DifferingRun) -> &'static str {
     let worst = run.keys.iter().map(|key| key.effect).max().unwrap_or(Effect::Training);
-    match (worst, run.against) {
+    match (worst, run.pairing) {
         (Effect::Training, _) => {
             "and is paired with it by seed: both have the same examples, initial weights and cohorts"
         }
-        (Effect::Extent, Against::Nothing) => {
+        (Effect::Extent, Pairing::Nothing) => {
             "and gets no Δ (`--anyway` gives it, on the seeds that both have)"
         }
         (Effect::Extent, _) => "and gets a Δ on the seeds that both have, by `--anyway`",
-        (Effect::Setup, Against::Nothing) => {
+        (Effect::Setup, Pairing::Nothing) => {
             "and gets no Δ: the same seed does not make them comparable (`--anyway` gives one that is not paired)"
         }
         (Effect::Setup, _) => "and gets a Δ that is not paired, by `--anyway`",
@@ -65,17 +65,17 @@ fn verdict(run: &DifferingRun) -> &'static str {
 mod tests {
     use super::*;
 
-    fn run(name: &str, key: &str, effect: Effect, against: Against) -> DifferingRun {
+    fn run(name: &str, key: &str, effect: Effect, pairing: Pairing) -> DifferingRun {
         let [reference, other] = ["\"digits\"", "not given"].map(str::to_owned);
         let contrast = Contrast { key: key.to_owned(), reference, other, effect };
-        DifferingRun { run: name.to_owned(), keys: vec![contrast], against }
+        DifferingRun { run: name.to_owned(), keys: vec![contrast], pairing }
     }
 
     #[test]
     fn each_run_is_named_with_its_keys_and_what_becomes_of_its_difference() {
         let runs = [
-            run("cifar", "data.set", Effect::Setup, Against::Nothing),
-            run("slow", "local.batch", Effect::Training, Against::Paired),
+            run("cifar", "data.set", Effect::Setup, Pairing::Nothing),
+            run("slow", "local.batch", Effect::Training, Pairing::Paired),
         ];
         let expected = "\
 `cifar` differs from `digits` in
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn many_runs_and_long_values_are_cut_short() {
-        let mut one = run("a", "model", Effect::Setup, Against::Independent);
+        let mut one = run("a", "model", Effect::Setup, Pairing::Independent);
         one.keys[0].other = "é".repeat(100);
         let text = setup_differences("b", &vec![one; 12]);
         assert!(text.contains(&format!("`model`: {}… against", "é".repeat(60))), "{text}");

@@ -1,6 +1,6 @@
 //! [`sweep_table`]: the variants of a sweep side by side.
 
-use fedlayer_core::{Compared, SummaryRow, compare, spec::SweptValue};
+use fedlayer_core::{ComparedStrategy, SummaryRow, compare, spec::SweptValue};
 
 use super::{
     comparison::{cells, explanation, flag, rounds, titles},
@@ -23,13 +23,13 @@ const RIGHT_OF_LAYER: [&str; 2] = ["bytes_up", "bytes_down"];
 pub fn sweep_table(rows: &[SummaryRow]) -> String {
     let keys = swept_keys(rows);
     // Strategies are compared within a variant.
-    let compared: Vec<(&SummaryRow, Vec<Compared>)> = rows
+    let compared: Vec<(&SummaryRow, Vec<ComparedStrategy>)> = rows
         .chunk_by(|a, b| a.variant == b.variant)
         .filter_map(|rows| Some((rows.first()?, compare(rows))))
         .collect();
     let all = compared.iter().flat_map(|(first, all)| all.iter().map(move |one| (*first, one)));
     let lines: Vec<Vec<String>> = all.map(|(first, one)| line(first, one, &keys)).collect();
-    let strategies: Vec<&Compared> = compared.iter().flat_map(|(_, all)| all).collect();
+    let strategies: Vec<&ComparedStrategy> = compared.iter().flat_map(|(_, all)| all).collect();
     text_table(&heading(rows, &keys), &lines)
         + &explanation(&strategies)
         + &full_keys(&keys)
@@ -49,7 +49,7 @@ fn heading<'k>(rows: &[SummaryRow], keys: &[&'k SweptValue]) -> Vec<(&'k str, Co
 }
 
 /// Returns the cells of a strategy in the variant of `row`.
-fn line(row: &SummaryRow, strategy: &Compared, keys: &[&SweptValue]) -> Vec<String> {
+fn line(row: &SummaryRow, strategy: &ComparedStrategy, keys: &[&SweptValue]) -> Vec<String> {
     let mut line: Vec<String> =
         keys.iter().map(|key| swept_value(row, key).unwrap_or(NOTHING).to_owned()).collect();
     line.extend([strategy.strategy.clone(), rounds(strategy.rounds) + mark(strategy)]);

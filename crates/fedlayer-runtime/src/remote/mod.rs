@@ -1,54 +1,45 @@
-//! Several processes: the worker protocol over gRPC. `docs/protocol.md` describes it.
+//! The link to workers in other processes: a protocol over gRPC, described in `docs/protocol.md`.
 //!
-//! * `limits`: every limit and timeout; `message`: what crosses the wire; `codec`: how.
-//! * `translate`: tasks and replies as messages and back; `pieces`: values in a stream; `asked`: what a job may
-//!   ask for; `expected`: what a reply must look like.
-//! * `ledger`: which jobs are open and who holds each; [`Hub`]: the link over it.
-//! * `service`: what a coordinator answers; `serve`, `connections`, `crowd`, `security`: who may ask; [`Metrics`]: what is counted.
-//! * [`work`]: a worker's life; `slot`: one job of it; `cache`: values that it has seen.
+//! In reading order:
+//!
+//! * `protocol`: messages, their bytes, their [`limits`] and their checks, for both sides.
+//! * `security`: [`BearerToken`] and [`Tls`].
+//! * `server`: the coordinator's side: [`serve`] accepts workers, the [`Hub`] is the [`Link`](crate::Link) to them.
+//! * `client`: the worker's side: [`run_worker`].
 
-mod asked;
-mod cache;
-mod codec;
-mod connections;
-mod crowd;
-mod expected;
-mod hub;
-mod ledger;
-pub mod limits;
-mod message;
-mod metrics;
-mod pieces;
+mod client;
+mod error_chain;
+mod protocol;
 mod security;
-mod serve;
-mod service;
-mod slot;
+mod server;
 #[cfg(test)]
 mod tests;
-mod translate;
-mod worker;
 
-/// What the build script makes of the service's description.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-mod wire {
-    include!(concat!(env!("OUT_DIR"), "/fedlayer.v1.Workers.rs"));
-}
+pub use client::{
+    HealthError, PrepareError, PrepareScenario, PreparedScenario, WorkerConfig, WorkerError,
+    WorkerNotice, WorkerOutcome, check_health, run_worker,
+};
+pub use protocol::{
+    limits,
+    message::{Digest, RunIdentity},
+};
+pub use security::{BearerToken, Security, Tls, TlsError};
+pub use server::{
+    BoundPort, ConnectionLimits, CoordinatorNotice, Hub, HubError, ListenError, Metrics, RunEnd,
+    RunOffer, SplitLengths, serve,
+};
 
-pub use crowd::Capacity;
-pub use hub::{Briefing, End, Hub, Notice, SplitLengths};
-pub use message::{Digest, Identity};
-pub use metrics::Metrics;
-pub use security::{Security, Tls, Token};
-pub use serve::{ListenError, Listening, serve};
-pub use worker::{Post, Prepared, Retired, WorkerError, WorkerNotice, health, work};
+use protocol::{codec::Wire, message};
 
-/// Reads bytes as every kind of message; returns how many kinds they are. For the fuzzer: whatever comes, it ends, and in little memory.
-pub fn kinds(bytes: &[u8]) -> usize {
-    fn is<T: codec::Wire>(bytes: &bytes::Bytes) -> bool {
-        T::take(bytes.clone()).is_ok()
+/// Reads `bytes` as each kind of message and returns how many kinds accept them.
+///
+/// The fuzzer calls it: every input must end in a message or an error, and in bounded memory.
+pub fn message_kinds(bytes: &[u8]) -> usize {
+    fn is<T: Wire>(bytes: &bytes::Bytes) -> bool {
+        T::read(bytes.clone()).is_ok()
     }
     let bytes = bytes::Bytes::copy_from_slice(bytes);
-    let found = [
+    let accepted = [
         is::<message::WorkerNote>(&bytes),
         is::<message::CoordinatorNote>(&bytes),
         is::<message::Pull>(&bytes),
@@ -58,5 +49,5 @@ pub fn kinds(bytes: &[u8]) -> usize {
         is::<message::Piece>(&bytes),
         is::<message::ReplyPart>(&bytes),
     ];
-    found.into_iter().filter(|&found| found).count()
+    accepted.into_iter().filter(|&accepted| accepted).count()
 }

@@ -91,6 +91,8 @@ async fn a_full_disk_ends_the_run_with_its_words() {
     let mut run = Run::new(plan(Rule::All), Staged::calm());
     run.journal.full_in = Some(4);
     let (end, written) = run.go().await;
-    assert!(matches!(&end, Err(RunError::Journal(words)) if words == "the disk is full"));
+    assert!(
+        matches!(&end, Err(RunError::Journal(error)) if error.to_string() == "the disk is full")
+    );
     assert_eq!(written.records.len(), 3);
 }

@@ -12,8 +12,8 @@ use fedlayer_core::{
     },
 };
 use fedlayer_runtime::{
-    Committed, Journal, Origin, RunError, Shutdown, Stopper, TrainerFactory, WorkerPool, run,
-    shutdown,
+    CommittedRound, Journal, JournalError, LocalPool, ResumePoint, RunError, Shutdown, Stopper,
+    TrainerFactory, run_plan, shutdown,
 };
 
 /// Six clients, each with four examples of three features around its own corner.
@@ -112,8 +112,8 @@ impl Staged {
 }
 
 impl TrainerFactory for Staged {
-    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, String> {
-        let toy = ToyTrainer::new(plan, data()).map_err(|error| error.to_string())?;
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
+        let toy = ToyTrainer::new(plan, data())?;
         Ok(Box::new(StagedTrainer {
             toy,
             troubles: self.troubles.clone(),
@@ -187,9 +187,9 @@ pub(crate) struct Memory {
 }
 
 impl Journal for Memory {
-    fn commit(&mut self, committed: &Committed<'_>) -> Result<(), String> {
+    fn commit(&mut self, committed: &CommittedRound<'_>) -> Result<(), JournalError> {
         if self.full_in == Some(committed.record.round) {
-            return Err("the disk is full".to_owned());
+            return Err(JournalError::new("the disk is full"));
         }
         let mut written = self.written.lock().unwrap();
         written.records.push(committed.record.clone());
@@ -205,7 +205,7 @@ pub(crate) struct Run {
     staged: Arc<Staged>,
     workers: usize,
     pub(crate) journal: Memory,
-    from: Option<Origin>,
+    from: Option<ResumePoint>,
     pub(crate) stopper: Arc<Stopper>,
     word: Shutdown,
 }
@@ -229,7 +229,7 @@ impl Run {
         self
     }
 
-    pub(crate) fn from(mut self, progress: Origin) -> Self {
+    pub(crate) fn from(mut self, progress: ResumePoint) -> Self {
         self.from = Some(progress);
         self
     }
@@ -239,11 +239,11 @@ impl Run {
     }
 
     pub(crate) async fn go(self) -> (Result<(), RunError>, Written) {
-        let pool = Arc::new(WorkerPool::start(self.workers, self.staged).unwrap());
+        let pool = Arc::new(LocalPool::start(self.workers, self.staged).unwrap());
         let data = data();
         let examples = move |client| data.train_examples(client);
         let written = self.journal.written.clone();
-        let end = run(self.plan, examples, pool, self.journal, self.from, self.word).await;
+        let end = run_plan(self.plan, examples, pool, self.journal, self.from, self.word).await;
         let written = written.lock().unwrap().clone();
         (end, written)
     }

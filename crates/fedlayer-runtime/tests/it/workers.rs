@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use fedlayer_core::{Plan, spec::Rule};
 use fedlayer_runtime::{
     remote::{
-        Briefing, Capacity, Digest, End, Hub, Identity, Listening, Metrics, Notice, Post, Prepared,
-        Retired, Security, serve, work,
+        BoundPort, ConnectionLimits, CoordinatorNotice, Digest, Hub, Metrics, PreparedScenario,
+        RunEnd, RunIdentity, RunOffer, Security, WorkerConfig, WorkerOutcome, run_worker, serve,
     },
-    run, shutdown,
+    run_plan, shutdown,
 };
 use tokio::task::JoinSet;
 
@@ -16,11 +16,11 @@ use crate::support::{Memory, Run, Staged, data, plan};
 
 const WORKERS: usize = 200;
 
-const SAME: Identity =
-    Identity { layout: Digest([1; 32]), plans: Digest([2; 32]), data: Digest([3; 32]) };
+const SAME: RunIdentity =
+    RunIdentity { layout: Digest([1; 32]), plans: Digest([2; 32]), data: Digest([3; 32]) };
 
-fn post(coordinator: String, number: usize) -> Post {
-    Post {
+fn post(coordinator: String, number: usize) -> WorkerConfig {
+    WorkerConfig {
         coordinator,
         security: Security::default(),
         name: format!("worker {number}"),
@@ -32,8 +32,8 @@ fn post(coordinator: String, number: usize) -> Post {
     }
 }
 
-fn briefing(plan: Arc<Plan>) -> Briefing {
-    Briefing {
+fn briefing(plan: Arc<Plan>) -> RunOffer {
+    RunOffer {
         name: "scenario".into(),
         scenario: "its text".into(),
         plans: vec![plan],
@@ -50,37 +50,42 @@ async fn two_hundred_workers_at_once_are_let_in_and_none_is_refused_or_lost() {
     let plan = Arc::new(plan(Rule::All));
     let metrics = Arc::new(Metrics::new());
     let refused = |notice| {
-        if matches!(notice, Notice::Refused { .. } | Notice::Left { .. }) {
+        if matches!(notice, CoordinatorNotice::Refused { .. } | CoordinatorNotice::Left { .. }) {
             eprintln!("{notice}");
         }
     };
     let hub = Hub::new(briefing(plan.clone()), Duration::from_secs(180), metrics.clone(), refused);
     let hub = Arc::new(hub.unwrap());
-    let listening = Listening::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listening = BoundPort::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let coordinator = listening.address().unwrap().to_string();
-    tokio::spawn(serve(listening, hub.clone(), Security::default(), Capacity::within(4096)));
+    tokio::spawn(serve(
+        listening,
+        hub.clone(),
+        Security::default(),
+        ConnectionLimits::within(4096),
+    ));
     let mut workers = JoinSet::new();
     for number in 0..WORKERS {
         let (post, plan) = (post(coordinator.clone(), number), plan.clone());
         workers.spawn(async move {
             let prepare = move |_: &str, _: &str| {
                 let (plans, factory) = (vec![plan.clone()], Arc::new(Staged::calm()));
-                Ok(Prepared { plans, identity: SAME, factory })
+                Ok(PreparedScenario { plans, identity: SAME, factory })
             };
-            work(&post, Arc::new(prepare), shutdown().1, |_| {}).await
+            run_worker(&post, Arc::new(prepare), shutdown().1, |_| {}).await
         });
     }
-    hub.wait_for(WORKERS).await;
+    hub.wait_for_workers(WORKERS).await;
     assert_eq!(hub.present(), (WORKERS, WORKERS));
     let (_stopper, word) = shutdown();
     let (journal, data) = (Memory::default(), data());
     let examples = move |client| data.train_examples(client);
-    run(plan, examples, hub.clone(), journal.clone(), None, word).await.unwrap();
+    run_plan(plan, examples, hub.clone(), journal.clone(), None, word).await.unwrap();
     let written = journal.written.lock().unwrap().clone();
     assert_eq!((written.records, written.barriers), (alone.records, alone.barriers));
-    hub.farewell(End::Finished).await;
+    hub.farewell(RunEnd::Finished).await;
     for ended in workers.join_all().await {
-        assert_eq!(ended.unwrap(), Retired::Finished);
+        assert_eq!(ended.unwrap(), WorkerOutcome::Finished);
     }
     let counts = metrics.text();
     assert!(!counts.contains("fedlayer_refusals_total{"), "{counts}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fedlayer_core::{
-    LayerName, Layout, matching,
+    LayerName, Layout, matching_layers,
     spec::{Average, BarrierSpec, Baseline, Rule, SetSpec},
 };
 
@@ -88,7 +88,7 @@ pub(super) fn check_baselines(path: &KeyPath, baselines: &[Baseline]) -> Vec<Pro
 /// Returns a text that is equal for two sets of the same layers.
 fn set_key(set: &SetSpec, layout: &Layout) -> String {
     let SetSpec::Named(patterns) = set else { return format!("{set:?}") };
-    let found = patterns.iter().map(|pattern| matching(layout, pattern).unwrap_or_default());
+    let found = patterns.iter().map(|pattern| matching_layers(layout, pattern).unwrap_or_default());
     let layers: BTreeSet<usize> = found.flatten().collect();
     // A name without a match is a problem of its own.
     if layers.is_empty() { format!("{set:?}") } else { format!("layers {layers:?}") }
@@ -98,7 +98,7 @@ fn set_key(set: &SetSpec, layout: &Layout) -> String {
 pub(super) fn unknown_layers(list: &KeyPath, patterns: &[String], layout: &Layout) -> Vec<Problem> {
     let problem = |(index, pattern): (usize, &String)| {
         let at = Location::Value(list.join(index));
-        match matching(layout, pattern) {
+        match matching_layers(layout, pattern) {
             Ok(found) if !found.is_empty() => None,
             Ok(_) => {
                 let meant = did_you_mean(pattern, layout.names().map(LayerName::as_str));
@@ -110,7 +110,7 @@ pub(super) fn unknown_layers(list: &KeyPath, patterns: &[String], layout: &Layou
             }
             Err(reason) => {
                 let problem = Problem::new(at, format!("{} is not a glob", backticked(pattern)))
-                    .label(reason)
+                    .label(reason.to_string())
                     .help(
                         "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
                             .to_owned(),

@@ -103,7 +103,7 @@ const MOST_PARAMETERS: usize = 4_000_000_000;
 
 /// Returns the problem of a model that no machine of today can hold once per client.
 fn too_large(layout: &Layout) -> Option<Problem> {
-    let parameters = layout.parameters();
+    let parameters = layout.value_count();
     (parameters > MOST_PARAMETERS).then(|| {
         let title =
             format!("the model has {parameters} parameters; the most are {MOST_PARAMETERS}");

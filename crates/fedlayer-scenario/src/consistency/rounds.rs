@@ -2,7 +2,7 @@
 //! round, so that a shorter run can be tried.
 
 use fedlayer_core::{
-    Rounds,
+    RoundRange,
     spec::{Average, ScheduleEntry},
 };
 
@@ -27,15 +27,15 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
 
 fn check_entries(list: &KeyPath, entries: &[ScheduleEntry]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut earlier: Vec<(usize, Rounds)> = Vec::new();
+    let mut earlier: Vec<(usize, RoundRange)> = Vec::new();
     let at = |index: usize| Location::Value(list.join(index).join("rounds"));
     for (index, entry) in entries.iter().enumerate() {
         let text = &entry.rounds;
-        let rounds = match Rounds::parse(text) {
+        let rounds = match RoundRange::parse(text) {
             Ok(rounds) => rounds,
             Err(reason) => {
                 let title = format!("{} cannot be read as rounds", backticked(text));
-                problems.push(Problem::new(at(index), title).label(allowed_part(&reason)));
+                problems.push(Problem::new(at(index), title).label(allowed_part(&reason.to_string())));
                 continue;
             }
         };

@@ -23,7 +23,7 @@ fn plans_are_strategies_times_seeds() {
     assert_eq!(plan.data.partition, Partition::Dirichlet(0.3));
     let layers: Vec<&str> = plan.layout.names().map(|name| name.as_str()).collect();
     assert_eq!(layers, ["fc1", "fc2", "out"]);
-    assert_eq!(plan.layout.parameters(), 64 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10);
+    assert_eq!(plan.layout.value_count(), 64 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_toy_takes_plain_gradient_descent() {
         .replace(", momentum = 0.9", "")
         .replace("[\"out\"]", "[\"q2\"]");
     let read = read_text(&text).unwrap();
-    assert_eq!(read.plans[0].layout.parameters(), 64);
+    assert_eq!(read.plans[0].layout.value_count(), 64);
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! [`ModuleCode`]: what the code in a TorchScript archive says of a module's parts.
+//! [`ModuleCode`]: the declarations in the code of a TorchScript archive.
 //!
-//! In an archive `data.pkl` begins with the module's class, and the files below `code/`
-//! declare each class with its buffers and the classes of its parts.
+//! In an archive, `data.pkl` begins with the module's class. The files in `code/` declare each
+//! class with its buffers and the classes of its submodules.
 
 use std::collections::BTreeMap;
 
@@ -15,31 +15,31 @@ pub(crate) struct ModuleCode {
     classes: BTreeMap<String, Class>,
 }
 
-/// What a class declares.
+/// The declarations of a class.
 #[derive(Debug, Default)]
 struct Class {
     buffers: Vec<String>,
-    /// Names of parts, with the names of their classes.
-    parts: Vec<(String, String)>,
-    /// Whether its methods draw random numbers.
+    /// The names of submodules, with the names of their classes.
+    submodules: Vec<(String, String)>,
+    /// Its methods draw random numbers, perhaps depending on an argument.
     draws: bool,
-    /// Whether they do so by an operator that always draws.
+    /// Its methods use an operator that always draws random numbers.
     draws_always: bool,
-    /// The attributes that its methods set.
+    /// The attributes that its methods assign.
     assigned: Vec<String>,
-    /// Whether its methods drop nothing and normalise by saved statistics, in training too.
+    /// Its methods behave as in eval mode even in training: no dropout, saved statistics.
     is_frozen: bool,
 }
 
-/// What stands in code that draws random numbers, if it is told to.
+/// Operators that draw random numbers if an argument says so, as parts of their names.
 const SOMETIMES_RANDOM: [&str; 2] = ["dropout", "rrelu"];
 
-/// What stands in code that always draws them.
+/// Operators that always draw random numbers, as parts of their names.
 const RANDOM: [&str; 5] =
     ["torch.rand", "torch.bernoulli", "torch.normal", "torch.multinomial", "uniform_("];
 
 impl ModuleCode {
-    /// Reads the code in an archive; nothing where its values name no class.
+    /// Reads the code of an archive. Returns `None` if its values name no class.
     pub(super) fn of(archive: &Archive) -> Option<Self> {
         let root = root(archive.get("data.pkl")?)?;
         let mut classes = BTreeMap::new();
@@ -50,7 +50,7 @@ impl ModuleCode {
         Some(Self { root, classes })
     }
 
-    /// The full names of all buffers, in the order of their parts.
+    /// The full names of all buffers, in the order of their submodules.
     pub(crate) fn buffers(&self) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {
@@ -59,17 +59,19 @@ impl ModuleCode {
         found
     }
 
-    /// The full names of the parts whose code draws random numbers; the whole module's is `forward`.
+    /// The full names of the submodules that draw random numbers. The name of the module itself is
+    /// `forward`.
     pub(crate) fn random(&self) -> Vec<String> {
         self.named(|class| class.draws)
     }
 
-    /// Whether a part draws random numbers whatever an argument says.
-    pub(crate) fn draws_on_some_inputs(&self) -> bool {
+    /// Returns whether some code draws random numbers independently of its arguments, perhaps only
+    /// on some inputs.
+    pub(crate) fn always_draws(&self) -> bool {
         !self.named(|class| class.draws_always).is_empty()
     }
 
-    /// The full names of the attributes that methods set.
+    /// The full names of the attributes that methods assign.
     pub(crate) fn assigned(&self) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {
@@ -78,16 +80,17 @@ impl ModuleCode {
         found
     }
 
-    /// The full names of the parts that are in eval mode for good, as a trace of a module in eval mode is.
+    /// The full names of the submodules that are always in eval mode, as a trace in eval mode is.
     pub(crate) fn frozen(&self) -> Vec<String> {
         self.named(|class| class.is_frozen)
     }
 
-    /// The full names of the parts of a kind; the whole module's is `forward`.
-    fn named(&self, is_of_kind: impl Fn(&Class) -> bool) -> Vec<String> {
+    /// The full names of the submodules with a property. The name of the module itself is
+    /// `forward`.
+    fn named(&self, has_property: impl Fn(&Class) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {
-            if is_of_kind(class) {
+            if has_property(class) {
                 let name = prefix.trim_end_matches('.');
                 found.push(if name.is_empty() { "forward" } else { name }.to_owned());
             }
@@ -95,22 +98,25 @@ impl ModuleCode {
         found
     }
 
-    /// Calls `found` for the whole module and each of its parts, with the prefix of its names.
+    /// Calls `found` for the module and each of its submodules, with the prefix of its names.
     fn visit(&self, found: &mut dyn FnMut(&str, &Class)) {
-        /// More parts than any module has, and an end to those that hold themselves.
-        const MOST: usize = 10_000;
+        /// The largest number of submodules, so that a class that contains itself has an end.
+        const LIMIT: usize = 10_000;
         let mut waiting = vec![(String::new(), self.root.as_str())];
-        for _ in 0..MOST {
+        for _ in 0..LIMIT {
             let Some((prefix, name)) = waiting.pop() else { return };
             let Some(class) = self.classes.get(name) else { continue };
             found(&prefix, class);
-            let parts = class.parts.iter().rev();
-            waiting.extend(parts.map(|(name, part)| (format!("{prefix}{name}."), part.as_str())));
+            let submodules = class.submodules.iter().rev();
+            let prefixed =
+                submodules.map(|(name, class)| (format!("{prefix}{name}."), class.as_str()));
+            waiting.extend(prefixed);
         }
     }
 }
 
-/// The class with which a pickle begins: protocol 2, then the opcode `c` with a module and a name.
+/// Returns the class at the beginning of a pickle: after protocol 2, the opcode `c` with a module
+/// and a name.
 fn root(pickle: &[u8]) -> Option<String> {
     let text = pickle.strip_prefix(b"\x80\x02c")?;
     let mut lines = text.split(|&byte| byte == b'\n');
@@ -126,7 +132,7 @@ fn declared(code: &str, module: &str, classes: &mut BTreeMap<String, Class>) {
             let name = rest.split(['(', ':']).next().unwrap_or(rest);
             class = Some(classes.entry(format!("{module}.{name}")).or_default());
         } else if !line.starts_with(' ') {
-            // A function beside the classes.
+            // A function outside of classes.
             class = None;
         } else if let Some(class) = &mut class {
             declare(line.trim(), class);
@@ -134,15 +140,15 @@ fn declared(code: &str, module: &str, classes: &mut BTreeMap<String, Class>) {
     }
 }
 
-/// Adds what a line inside a class says.
+/// Adds the declarations in a line of a class.
 fn declare(line: &str, class: &mut Class) {
     let quoted = |text: &str| -> Vec<String> {
         text.split('"').skip(1).step_by(2).map(str::to_owned).collect()
     };
     if let Some(list) = line.strip_prefix("__buffers__ = ") {
         class.buffers = quoted(list);
-    } else if let Some((name, part)) = part(line) {
-        class.parts.push((name, part));
+    } else if let Some(submodule) = submodule(line) {
+        class.submodules.push(submodule);
     } else {
         let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
         class.draws_always |= has(&RANDOM);
@@ -152,24 +158,25 @@ fn declare(line: &str, class: &mut Class) {
     }
 }
 
-/// The attribute that a line sets: `self.calls = torch.add(…)`.
+/// Returns the attribute that a line assigns: `self.calls = torch.add(…)`.
 fn assigned(line: &str) -> Option<String> {
     let (name, _) = line.strip_prefix("self.")?.split_once(" = ")?;
     name.chars().all(|c| c.is_alphanumeric() || c == '_').then(|| name.to_owned())
 }
 
-/// A part that a line declares: `fc : __torch__.Linear`, or `__annotations__["0"] = __torch__.Linear`.
-fn part(line: &str) -> Option<(String, String)> {
+/// Returns the submodule that a line declares, with its class: `fc : __torch__.Linear`, or
+/// `__annotations__["0"] = __torch__.Linear`.
+fn submodule(line: &str) -> Option<(String, String)> {
     let (name, class) = match line.strip_prefix("__annotations__[\"") {
         Some(rest) => rest.split_once("\"] = ")?,
         None => line.split_once(" : ")?,
     };
-    let is_part = class.starts_with("__torch__.") && !name.contains(['(', ' ']);
-    is_part.then(|| (name.to_owned(), class.to_owned()))
+    let is_submodule = class.starts_with("__torch__.") && !name.contains(['(', ' ']);
+    is_submodule.then(|| (name.to_owned(), class.to_owned()))
 }
 
-/// Operators that do something else in training, with the place of the argument that says so.
-const SWITCHED: [(&str, usize); 8] = [
+/// Operators that behave differently in training, with the position of the argument `training`.
+const WITH_MODE: [(&str, usize); 8] = [
     ("torch.alpha_dropout", 2),
     ("torch.alpha_dropout_", 2),
     ("torch.batch_norm", 5),
@@ -180,24 +187,27 @@ const SWITCHED: [(&str, usize); 8] = [
     ("torch.feature_dropout_", 2),
 ];
 
-/// Whether a line calls one of them with the word `False` for training, as a trace in eval mode does.
+/// Returns whether a line calls such an operator with the literal `False` for training, as a trace
+/// in eval mode does.
 fn is_frozen(line: &str) -> bool {
-    let is_false = |(name, place): &(&str, usize)| {
+    let is_false = |(name, position): &(&str, usize)| {
         let call = format!("{name}(");
         let mut calls = line.match_indices(&call);
-        calls.any(|(at, call)| argument(&line[at + call.len()..], *place) == Some("False"))
+        calls.any(|(at, call)| argument(&line[at + call.len()..], *position) == Some("False"))
     };
-    SWITCHED.iter().any(is_false)
+    WITH_MODE.iter().any(is_false)
 }
 
-/// An argument of a call, whose text begins behind its bracket.
-fn argument(arguments: &str, place: usize) -> Option<&str> {
+/// Returns an argument of a call. `arguments` is the text behind the opening bracket.
+fn argument(arguments: &str, position: usize) -> Option<&str> {
     let (mut depth, mut begin, mut passed) = (0_usize, 0, 0);
     for (at, c) in arguments.char_indices() {
         match c {
             '(' | '[' => depth += 1,
             ')' | ']' if depth > 0 => depth -= 1,
-            ',' | ')' if depth == 0 && passed == place => return Some(arguments[begin..at].trim()),
+            ',' | ')' if depth == 0 && passed == position => {
+                return Some(arguments[begin..at].trim());
+            }
             ')' if depth == 0 => return None,
             ',' if depth == 0 => {
                 passed += 1;
@@ -214,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_that_are_set_are_found_and_those_that_are_read_are_not() {
+    fn assigned_attributes_are_found_and_read_ones_are_not() {
         assert_eq!(assigned("self.c = torch.add(c, 1)"), Some("c".to_owned()));
         for line in ["training = self.training", "self.fc.x = y", "return self.fc", "self.c == 1"] {
             assert_eq!(assigned(line), None, "{line}");
@@ -222,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_was_traced_in_eval_mode_is_known_by_its_call() {
+    fn a_submodule_that_was_traced_in_eval_mode_is_known_by_its_call() {
         for line in [
             "x = torch.dropout(input, 0.5, False)",
             "return torch.relu(torch.dropout_((fc).forward(x, ), 0.5, False))",

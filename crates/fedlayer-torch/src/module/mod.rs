@@ -1,75 +1,90 @@
-//! [`Module`]: a file of a TorchScript module, of which nothing runs before its code was read.
+//! [`Module`]: the file of a TorchScript module. Its code is checked before any of it runs.
 //!
-//! A module is a program of somebody's. libtorch runs whatever its code says, some of it as soon as the
-//! file is opened. So the file is unpacked here, its code and values are held against what a
-//! network needs, and libtorch is given an archive that is made anew of what was looked at.
+//! A module is a program that somebody else wrote. libtorch runs its code without limits, a part of
+//! it while the file is opened. Therefore the file is unpacked here, its code and its values are
+//! checked against what a network needs, and libtorch receives a new archive of the checked parts.
 //!
 //! In reading order:
 //!
-//! * `archive`: the files of an archive; `pickle`: what its values name.
-//! * `purity`: the operators that its code uses, held against the list of pure ones (`operators`); `tokens`: the words of code.
-//! * `code`: what code says of a module's parts: buffers, dropout, eval mode.
+//! * `archive`: the files of the archive; `pickle`: the names in its values.
+//! * `purity`: the operators in its code must be on the list of pure ones (`operators`); `tokens`
+//!   splits code into tokens.
+//! * `code`: the buffers, dropouts and frozen parts that the code declares.
+//! * `parameters`: the layers that the parameters of an opened module make.
+//! * `trial`: runs and differentiates a module before a run begins.
 
 mod archive;
 mod code;
 mod operators;
+mod parameters;
 mod pickle;
 mod purity;
 mod tokens;
+mod trial;
 
 use std::fmt;
 
 use fedlayer_core::{Layout, in_backticks};
 use tch::CModule;
 
-use crate::{Device, TorchError, script::layout_of};
+use crate::{Device, TorchError};
 use archive::Archive;
 use code::ModuleCode;
-use purity::Purity;
+use purity::PurityCheck;
 
-/// A TorchScript module whose code is pure: it computes from its inputs and its values, and touches nothing else.
+pub(crate) use parameters::{layout_of, values_of};
+pub(crate) use trial::trial_logits;
+pub use trial::{Trial, try_module};
+
+/// A TorchScript module with pure code: it computes from its inputs and its values, and has no
+/// other effect.
 pub struct Module {
     name: String,
-    /// An archive of what was looked at, and nothing else.
+    /// An archive of the checked parts alone.
     archive: Vec<u8>,
     code: Option<ModuleCode>,
 }
 
 impl Module {
-    /// Reads the bytes of a file that `torch.jit.save` wrote; `name` is what messages call it. Nothing of it is run.
+    /// Reads the bytes of a file that `torch.jit.save` wrote, and runs nothing of it. `name` is the
+    /// name of the file in messages.
     ///
     /// # Errors
-    /// When the bytes are no such file; when its code uses an operator that is not pure, or its values name other classes than its own.
+    /// When the bytes are not such a file, its code uses an operator that is not pure, or its
+    /// values name classes other than its own.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, TorchError> {
         let refused = |reason| TorchError::Module { file: name.to_owned(), reason };
-        let no_archive =
-            |words| refused(format!("it is no module that `torch.jit.save` wrote: {words}"));
-        let archive = Archive::read(bytes).map_err(no_archive)?.without_wrong_sources();
+        let not_a_module =
+            |reason| refused(format!("it is no module that `torch.jit.save` wrote: {reason}"));
+        let archive = Archive::read(bytes).map_err(|error| not_a_module(error.to_string()))?;
+        let archive = archive.without_wrong_source_maps();
         for values in ["data.pkl", "constants.pkl"] {
             let content = archive.get(values);
-            let content = content.ok_or_else(|| no_archive(format!("it has no `{values}`")))?;
-            pickle::check(content).map_err(refused)?;
+            let content = content.ok_or_else(|| not_a_module(format!("it has no `{values}`")))?;
+            pickle::check(content).map_err(|error| refused(error.to_string()))?;
         }
-        check_code(&archive).map_err(refused)?;
+        check_purity(&archive).map_err(refused)?;
         let code = ModuleCode::of(&archive);
-        let archive = archive.packed().map_err(no_archive)?;
+        let archive = archive.packed().map_err(|error| not_a_module(error.to_string()))?;
         Ok(Self { name: name.to_owned(), archive, code })
     }
 
-    /// What messages call the file.
+    /// The name of the file in messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The layers, named as the module's parameters are, in the order in which it registers them.
+    /// Returns the layers, named as the module's parameters, in the order in which it registers
+    /// them.
     ///
     /// # Errors
-    /// When this libtorch does not open the module, or its parameters are not trained floating-point numbers, each of its own, that make layers.
+    /// When libtorch cannot open the module, or a parameter is not float32, is frozen or shares its
+    /// memory with another.
     pub fn layout(&self) -> Result<Layout, TorchError> {
         layout_of(self, &self.open(Device::Cpu)?)
     }
 
-    /// What a user should know of the module though it is not refused, a sentence each.
+    /// Returns remarks for the user about an accepted module, one sentence each.
     pub fn notes(&self) -> Vec<String> {
         let name = &self.name;
         let mut notes = vec![format!(
@@ -85,7 +100,7 @@ impl Module {
         notes
     }
 
-    /// The module in libtorch, which runs what its code does on being opened.
+    /// Opens the module in libtorch. This runs the part of its code that runs on opening.
     pub(crate) fn open(&self, device: Device) -> Result<CModule, TorchError> {
         let mut archive = self.archive.as_slice();
         CModule::load_data_on_device(&mut archive, device.into()).map_err(|error| {
@@ -94,31 +109,12 @@ impl Module {
         })
     }
 
-    /// The parts that draw random numbers, by the module's code.
-    pub(crate) fn random(&self) -> Vec<String> {
-        self.code.as_ref().map(ModuleCode::random).unwrap_or_default()
+    /// The declarations in the module's code, if its code is readable.
+    pub(crate) fn code(&self) -> Option<&ModuleCode> {
+        self.code.as_ref()
     }
 
-    /// Whether its code draws random numbers whatever an argument says, as dropout does not; perhaps on some inputs alone.
-    pub(crate) fn draws_on_some_inputs(&self) -> bool {
-        self.code.as_ref().is_some_and(ModuleCode::draws_on_some_inputs)
-    }
-
-    /// The attributes that its methods set, by its code.
-    pub(crate) fn assigned(&self) -> Vec<String> {
-        self.code.as_ref().map(ModuleCode::assigned).unwrap_or_default()
-    }
-
-    /// Whether there is code that says what it does.
-    pub(crate) fn is_readable(&self) -> bool {
-        self.code.is_some()
-    }
-
-    /// The names of the module's buffers, by its code.
-    pub(crate) fn buffers(&self) -> Vec<String> {
-        self.code.as_ref().map(ModuleCode::buffers).unwrap_or_default()
-    }
-
+    /// The error that refuses this module.
     pub(crate) fn refused(&self, reason: &str) -> TorchError {
         TorchError::Module { file: self.name.clone(), reason: reason.to_owned() }
     }
@@ -130,13 +126,13 @@ impl fmt::Debug for Module {
     }
 }
 
-/// Checks that the code of an archive is pure.
-fn check_code(archive: &Archive) -> Result<(), String> {
-    let mut purity = Purity::default();
+/// Checks that the code of an archive is pure. The error is the reason for a refusal.
+fn check_purity(archive: &Archive) -> Result<(), String> {
+    let mut check = PurityCheck::default();
     for (name, content) in archive.code() {
         let source = std::str::from_utf8(content)
             .map_err(|_| format!("its code `{name}` is not in UTF-8"))?;
-        purity.add(name, source).map_err(|found| found.to_string())?;
+        check.add(name, source).map_err(|found| found.to_string())?;
     }
-    purity.check().map_err(|found| found.to_string())
+    check.finish().map_err(|found| found.to_string())
 }

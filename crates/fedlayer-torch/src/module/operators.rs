@@ -1,8 +1,8 @@
-//! [`is_pure`]: which operators of libtorch a module may use.
+//! [`is_pure`]: the operators of libtorch that a module may use.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-/// Operators that compute their results from their arguments and touch nothing else.
+/// Operators that compute their results from their arguments and have no other effect.
 static PURE: LazyLock<BTreeSet<&str>> =
     LazyLock::new(|| listed(include_str!("pure_operators.txt")));
 
@@ -14,26 +14,27 @@ fn listed(text: &'static str) -> BTreeSet<&'static str> {
     text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
 }
 
-/// Whether an operator is pure, or is a pure one in place: `relu`, `relu_`, `prim.dtype`.
+/// Returns whether an operator is pure, or the in-place form of a pure one: `relu`, `relu_`,
+/// `prim.dtype`.
 pub(super) fn is_pure(name: &str) -> bool {
     PURE.contains(name) || name.strip_suffix('_').is_some_and(|name| PURE.contains(name))
 }
 
-/// Whether a name is that of an operator that is not pure.
+/// Returns whether an operator is known and not pure.
 pub(super) fn is_impure(name: &str) -> bool {
     OTHER.contains(name) && !is_pure(name)
 }
 
-/// The names of TorchScript's environment that are not pure: output, other threads, addresses, and
-/// characters that no text of the archive has.
-const IMPURE_NAMES: [&str; 6] = ["awaitable", "chr", "fork", "hash", "id", "print"];
+/// Impure functions of TorchScript's environment: output, other threads, memory addresses, and
+/// characters that the texts of the archive do not have.
+const IMPURE_FUNCTIONS: [&str; 6] = ["awaitable", "chr", "fork", "hash", "id", "print"];
 
-/// Whether a name that stands alone, such as `print`, is not pure.
+/// Returns whether a plain name, such as `print`, is an impure function of the environment.
 ///
-/// The others of the environment (`int`, `getattr`, `range`, …) are; every further name is a value of
-/// the code itself.
-pub(super) fn is_impure_alone(name: &str) -> bool {
-    IMPURE_NAMES.contains(&name)
+/// All others of the environment (`int`, `getattr`, `range`, …) are pure. Any further name is a
+/// value of the code itself.
+pub(super) fn is_impure_function(name: &str) -> bool {
+    IMPURE_FUNCTIONS.contains(&name)
 }
 
 #[cfg(test)]

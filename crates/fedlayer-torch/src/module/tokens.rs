@@ -1,25 +1,25 @@
-//! [`tokens`]: the words of a TorchScript source, as libtorch's own lexer takes it apart.
+//! [`tokens`]: splits a TorchScript source into tokens, as libtorch's own lexer does.
 //!
-//! Only the form in which `torch.jit.save` writes code is taken: texts in one pair of double quotes,
-//! no comments, no lines that are continued by a backslash. In another form libtorch could read
-//! something else than this does.
+//! Only the form that `torch.jit.save` writes is accepted: texts in one pair of double quotes, no
+//! comments, no lines continued by a backslash. Another form might mean something else to libtorch
+//! than to this lexer.
 
-/// A word of a source and where it stands.
+/// A token of a source with its position.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Token<'s> {
-    pub(super) kind: Kind<'s>,
+pub(super) struct CodeToken<'s> {
+    pub(super) kind: TokenKind<'s>,
     /// Counted from 1.
     pub(super) line: usize,
-    /// Whether nothing, not even a blank, stands before it in its line.
+    /// It is the first character of its line: it is not inside a class or a function.
     pub(super) is_outermost: bool,
 }
 
-/// What a word is.
+/// The kind of a token.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind<'s> {
+pub(super) enum TokenKind<'s> {
     /// A name or a keyword.
     Name(&'s str),
-    /// A text, its escapes resolved.
+    /// A text, with its escapes resolved.
     Text(String),
     /// A number.
     Number,
@@ -27,18 +27,18 @@ pub(super) enum Kind<'s> {
     Mark(char),
 }
 
-/// A character that stands in no source that `torch.jit.save` wrote.
+/// A character that `torch.jit.save` does not write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Foreign {
+pub(super) struct ForeignCharacter {
     pub(super) found: char,
     pub(super) line: usize,
 }
 
-/// Splits a source into its words.
+/// Splits a source into tokens.
 ///
 /// # Errors
 /// When the source has a character, a text or a comment that `torch.jit.save` does not write.
-pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Foreign> {
+pub(super) fn tokens(source: &str) -> Result<Vec<CodeToken<'_>>, ForeignCharacter> {
     let mut tokens = Vec::new();
     let mut rest = source;
     let mut line = 1;
@@ -49,25 +49,25 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Foreign> {
                 rest = &rest[1..];
                 continue;
             }
-            '"' => text(rest).ok_or(Foreign { found: first, line })?,
+            '"' => text(rest).ok_or(ForeignCharacter { found: first, line })?,
             'a'..='z' | 'A'..='Z' | '_' => name(rest),
-            '0'..='9' => (Kind::Number, number(rest)),
+            '0'..='9' => (TokenKind::Number, number(rest)),
             '\'' | '#' | '\\' | '`' | '$' | '?' | ';' => {
-                return Err(Foreign { found: first, line });
+                return Err(ForeignCharacter { found: first, line });
             }
-            mark if mark.is_ascii_punctuation() => (Kind::Mark(mark), 1),
-            found => return Err(Foreign { found, line }),
+            mark if mark.is_ascii_punctuation() => (TokenKind::Mark(mark), 1),
+            found => return Err(ForeignCharacter { found, line }),
         };
         let is_outermost = source[..source.len() - rest.len()].ends_with('\n') || tokens.is_empty();
-        tokens.push(Token { kind, line, is_outermost });
+        tokens.push(CodeToken { kind, line, is_outermost });
         rest = &rest[length..];
     }
     Ok(tokens)
 }
 
-fn name(rest: &str) -> (Kind<'_>, usize) {
+fn name(rest: &str) -> (TokenKind<'_>, usize) {
     let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-    (Kind::Name(&rest[..length]), length)
+    (TokenKind::Name(&rest[..length]), length)
 }
 
 /// The length of a number: `3`, `0.5`, `1.0000000000000001e-05`, `2j`.
@@ -86,9 +86,9 @@ fn number(rest: &str) -> usize {
     if rest[end..].starts_with('j') { end + 1 } else { end }
 }
 
-/// A text in double quotes with its length in the source; nothing where it is not closed in its line,
-/// or opened by three quotes.
-fn text(rest: &str) -> Option<(Kind<'_>, usize)> {
+/// Reads a text in double quotes. Returns it with its length in the source; `None` if it is not
+/// closed in its line or begins with three quotes.
+fn text(rest: &str) -> Option<(TokenKind<'_>, usize)> {
     if rest.starts_with("\"\"\"") {
         return None;
     }
@@ -110,10 +110,10 @@ fn text(rest: &str) -> Option<(Kind<'_>, usize)> {
             }
         }
     }
-    Some((Kind::Text(String::from_utf8_lossy(&content).into_owned()), at + 1))
+    Some((TokenKind::Text(String::from_utf8_lossy(&content).into_owned()), at + 1))
 }
 
-/// The byte that an escape stands for, with the length of what follows the backslash.
+/// Resolves an escape. Returns its byte and its length behind the backslash.
 fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
     let digits =
         |bytes: &[u8], radix| u8::from_str_radix(std::str::from_utf8(bytes).ok()?, radix).ok();
@@ -136,13 +136,13 @@ fn escape(bytes: &[u8]) -> Option<(u8, usize)> {
 mod tests {
     use super::*;
 
-    fn kinds(source: &str) -> Vec<Kind<'_>> {
+    fn kinds(source: &str) -> Vec<TokenKind<'_>> {
         tokens(source).unwrap().into_iter().map(|token| token.kind).collect()
     }
 
     #[test]
     fn names_numbers_texts_and_marks_are_told_apart() {
-        use Kind::{Mark, Name, Number, Text};
+        use TokenKind::{Mark, Name, Number, Text};
         assert_eq!(
             kinds("x0 = torch.mul(x, 1.0e-05, \"a\\\"\\303\\274\\x1b\")"),
             [
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn another_form_than_that_of_saved_code_is_foreign() {
+    fn a_form_that_is_not_saved_code_is_refused() {
         for (source, found, line) in [
             ("x = 'a'", '\'', 1),
             ("x\n# type: ignore", '#', 2),
@@ -178,7 +178,7 @@ mod tests {
             ("sav\u{435}", '\u{435}', 1),
             ("a\r\n", '\r', 1),
         ] {
-            assert_eq!(tokens(source), Err(Foreign { found, line }), "{source:?}");
+            assert_eq!(tokens(source), Err(ForeignCharacter { found, line }), "{source:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A smaller last batch, kept and left out, held to `tests/oracle/fixtures/last_batch.json` at the root.
+//! A smaller last batch, kept and dropped, compared with `tests/oracle/fixtures/last_batch.json`.
 
 use std::sync::Arc;
 
@@ -9,11 +9,9 @@ use fedlayer_core::{
 use serde_json::Value;
 
 use crate::{
-    alone,
-    batches::Batches,
-    engine::{Body, Engine},
+    engine::Engine,
     setup,
-    stack::{Member, Trained},
+    train::{Batches, LocalResult, LocalTask, autograd},
 };
 
 const FIXTURE: &str = include_str!("../../../../tests/oracle/fixtures/last_batch.json");
@@ -22,12 +20,12 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-/// Two epochs of the fixture's first `examples` examples.
+/// Trains two epochs on the fixture's first `examples` examples.
 fn trained(
     fixture: &Value,
     examples: usize,
     last_batch: LastBatch,
-) -> Result<Trained, tch::TchError> {
+) -> Result<LocalResult, tch::TchError> {
     let inputs: Vec<Vec<f32>> = read(&fixture["inputs"]);
     let (shape, classes) = (vec![read(&fixture["features"])], read(&fixture["classes"]));
     let pool = Arc::new(Examples::new(shape, classes, inputs.concat(), read(&fixture["labels"])));
@@ -36,25 +34,24 @@ fn trained(
     let local = LocalSpec { last_batch, ..LocalSpec::new(2, read(&fixture["batch"]), optimizer) };
     let plan = setup::plan(read(&fixture["model"]), &data, local);
     let engine = Engine::new(&plan, data, super::device(), None).unwrap();
-    let Body::Alone(alone) = &engine.body else { panic!("a network with statistics is alone") };
     let order: Vec<u32> = read(&fixture["order"]);
     let order = order.into_iter().filter(|&row| (row as usize) < examples).collect();
     let params: Vec<f32> = read(&fixture["before"]);
-    let member = Member {
+    let task = LocalTask {
         params: &params,
         slots: &[],
-        remembered: 0,
+        optimizer_steps: 0,
         rounds_before: 0,
         rounds: 1,
         examples: pool,
         batches: Batches::in_order(order, examples, &plan.local),
         seed: Seed::new(1),
     };
-    alone::train(&engine, alone, &member)
+    autograd::train(&engine, &task)
 }
 
 #[test]
-fn a_last_batch_that_is_left_out_is_a_dataloaders_drop_last() {
+fn a_dropped_last_batch_is_a_dataloaders_drop_last() {
     let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
     for (name, examples, last_batch) in [("drop", 7, LastBatch::Drop), ("keep", 5, LastBatch::Keep)]
     {
@@ -65,9 +62,10 @@ fn a_last_batch_that_is_left_out_is_a_dataloaders_drop_last() {
     }
 }
 
-/// PyTorch refuses it; the running variance became 0/0 here, and the client "diverged".
+/// PyTorch refuses such a batch. Once the running variance became 0/0 here, and the client
+/// diverged.
 #[test]
-fn a_batch_of_one_is_an_error_of_its_own_also_behind_every_check() {
+fn a_batch_of_one_is_a_typed_error_even_without_the_earlier_checks() {
     let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
     assert!(fixture["refused"].as_str().unwrap().starts_with("Expected more than 1 value"));
     let error = trained(&fixture, 7, LastBatch::Keep).unwrap_err().to_string();

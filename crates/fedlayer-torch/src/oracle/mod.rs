@@ -1,6 +1,7 @@
-//! Held to PyTorch's numbers.
+//! Comparisons with PyTorch's numbers.
 //!
-//! Here and not among the tests of the public face, because the fixtures give what the face draws itself: orders of examples, weights, no dropout.
+//! They are unit tests, because the fixtures give values that the public interface draws itself:
+//! the order of examples, and weights. They also remove dropout.
 
 mod last_batch;
 mod networks;
@@ -8,7 +9,8 @@ mod training;
 
 use crate::{Device, DeviceChoice};
 
-/// Where the numbers are computed: the processor, or what `FEDLAYER_TEST_DEVICE` names (`cargo xtask cuda-check`).
+/// The device of the comparisons: the CPU, or the one in `FEDLAYER_TEST_DEVICE` (`cargo xtask
+/// cuda-check`).
 fn device() -> Device {
     let choice = std::env::var("FEDLAYER_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
     choice.parse::<DeviceChoice>().unwrap().open().unwrap()

@@ -1,24 +1,23 @@
-//! Every network held to `tests/oracle/fixtures/networks.json` at the root: tensors, logits, gradients, ten steps of SGD.
+//! Every network compared with `tests/oracle/fixtures/networks.json`: tensors, logits, gradients,
+//! ten steps of SGD.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use fedlayer_core::{
-    Examples, FederatedData, Plan, Role, Seed, TensorSpec, Values,
+    ExampleValues, Examples, FederatedData, Params, Plan, Point, Role, Seed, TensorSpec,
     spec::{LocalSpec, ModelSpec, Optimizer, Precision, Sgd},
 };
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::{
-    Module, alone,
-    batches::Batches,
+    Module,
     device::one_thread,
-    dropout::Dropout,
-    engine::{Alone, Body, Engine},
-    gather::Batch,
-    graph::Mode,
+    engine::Engine,
+    examples::Batch,
+    network::{Dropout, Leaves, Mode, Network},
     setup,
-    stack::Member,
+    train::{Batches, LocalTask, autograd},
 };
 
 const FIXTURE: &str = include_str!("../../../../tests/oracle/fixtures/networks.json");
@@ -54,7 +53,7 @@ struct Case {
     steps: BTreeMap<String, [f64; 5]>,
 }
 
-/// u(i) of the fixtures' README.
+/// u(i) of `tests/oracle/README.md`.
 fn formula(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
@@ -67,12 +66,12 @@ fn formula(name: &str, count: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// v(i): the formula, from −1 to 1.
+/// v(i) = 2 u(i) − 1.
 fn signed(name: &str, count: usize) -> impl Iterator<Item = f64> {
     formula(name, count).map(|u| 2.0 * u - 1.0)
 }
 
-/// The weights that both sides start from.
+/// The initial weights of both programs.
 fn weights(tensor: &TensorSpec, gain: f64) -> Vec<f32> {
     let (name, count) = (tensor.name.as_str(), tensor.range.len());
     let ends = |end: &str| name.ends_with(end);
@@ -119,7 +118,8 @@ impl Case {
         let mut all = self.examples("/0");
         for step in 1..10 {
             let next = self.examples(&format!("/{step}"));
-            let (Values::Floats(values), Values::Floats(more)) = (&mut all.values, next.values)
+            let (ExampleValues::Floats(values), ExampleValues::Floats(more)) =
+                (&mut all.values, next.values)
             else {
                 unreachable!("both are floats")
             };
@@ -151,14 +151,15 @@ impl Case {
     }
 }
 
-/// Fails where a value is off by more than `tolerance` times `scale`.
+/// Fails if a value is off by more than `tolerance` times `scale`.
 #[track_caller]
 fn near(found: f64, expected: f64, tolerance: f64, scale: f64, what: &str) {
     let off = (found - expected).abs();
     assert!(off <= tolerance * scale, "{what}: found {found}, expected {expected}, off by {off:e}");
 }
 
-/// Holds a tensor to `[dot, norm, first, middle, last]`; `start` is what is taken away for the first two. `scale` is the norm that deviations are measured by.
+/// Compares a tensor with `[dot, norm, first, middle, last]`. `start` is subtracted for the first
+/// two. Deviations are relative to `scale`.
 #[track_caller]
 fn near_summary(
     name: &str,
@@ -178,10 +179,10 @@ fn near_summary(
     let what = |part: &str| format!("{what}, `{name}`, {part}");
     near(found_dot, *dot, tolerance, scale, &what("dot"));
     near(found_norm, *norm, tolerance, scale, &what("norm"));
-    let places = [0, found.len() / 2, found.len() - 1];
+    let indices = [0, found.len() / 2, found.len() - 1];
     let of_one = scale / (found.len() as f64).sqrt();
-    for (at, &expected) in places.into_iter().zip(singles) {
-        // What a float32 of this size can say at all is the floor.
+    for (at, &expected) in indices.into_iter().zip(singles) {
+        // At least the resolution of a float32 of this size.
         let scale = of_one.max(1e-7 * expected.abs() / tolerance);
         near(found[at].into(), expected, tolerance, scale, &what(&format!("value {at}")));
     }
@@ -199,21 +200,21 @@ fn check(case: &Case) {
     assert_eq!(tensors, case.tensors, "{}: tensors", case.name);
     let device = super::device();
     let mut engine = Engine::new(&plan, data, device, case.module().as_ref()).unwrap();
-    if let Body::Stacked(_) = engine.body {
-        engine.body = Body::graph(&plan, &engine.facts, device).unwrap();
+    if engine.network.is_stacked() {
+        engine.network = Network::graph(&plan.model, &engine.facts, device).unwrap();
     }
-    engine.without_dropout();
-    let Body::Alone(alone) = &engine.body else { unreachable!("seen to above") };
+    engine.network.without_dropout();
     let start: Vec<f32> = layout.tensors().flat_map(|tensor| weights(tensor, case.gain)).collect();
-    check_logits(case, &engine, alone, &start, &batch);
-    check_gradients(case, &engine, alone, &start, &batch);
-    check_steps(case, &plan, &engine, alone, &start);
+    check_logits(case, &engine, &start, &batch);
+    check_gradients(case, &engine, &start, &batch);
+    check_steps(case, &plan, &engine, &start);
 }
 
-fn check_logits(case: &Case, engine: &Engine, alone: &Alone, start: &[f32], batch: &Examples) {
-    let views = alone.views(&engine.rows(start, start.len()).unwrap()).unwrap();
-    let batch = Batch::plain(batch, 0..case.batch, engine.device.into()).unwrap();
-    let logits = alone.logits(&views, &batch.inputs, &mut Mode::Evaluate).unwrap();
+fn check_logits(case: &Case, engine: &Engine, start: &[f32], batch: &Examples) {
+    let params = Params::new(engine.layout.clone(), start.to_vec()).unwrap();
+    let layers = engine.upload_layers(&Point::Model(Arc::new(params))).unwrap();
+    let batch = Batch::new(batch, 0..case.batch, engine.device.into()).unwrap();
+    let logits = engine.network.logits(&layers, &batch.inputs, &mut Mode::Evaluate).unwrap();
     let loss = engine.criterion.each(&logits, &batch.labels).unwrap().mean(Kind::Double);
     let logits: Vec<f32> = logits.reshape(-1).try_into().unwrap();
     let scale = case.eval_logits.iter().fold(0.0, |scale: f64, value| scale.max(value.abs()));
@@ -223,24 +224,26 @@ fn check_logits(case: &Case, engine: &Engine, alone: &Alone, start: &[f32], batc
     near(loss.double_value(&[]), case.eval_loss, 1e-4, case.eval_loss, &case.name);
 }
 
-/// In f64, as the fixture: in f32, one activation of two million that lies next to 0 has ReLU turn over, on some processor, and moves a gradient by a thousandth.
-/// A module stays in the f32 that it was saved in.
-fn check_gradients(case: &Case, engine: &Engine, alone: &Alone, start: &[f32], batch: &Examples) {
-    let (kind, tolerance) = match alone.architecture() {
-        Some(_) => (Kind::Double, 1e-6),
-        None => (Kind::Float, 1e-4),
+/// Computes in f64, as the fixture. In f32, one activation of two million that is close to 0
+/// changes its sign on some CPUs, so that ReLU moves a gradient by a thousandth. A module is
+/// computed in f32, in which it was saved.
+fn check_gradients(case: &Case, engine: &Engine, start: &[f32], batch: &Examples) {
+    let (kind, tolerance) = match engine.network {
+        Network::Script(_) => (Kind::Float, 1e-4),
+        _ => (Kind::Double, 1e-6),
     };
     let start = engine.rows(start, start.len()).unwrap().to_kind(kind);
-    let leaves = alone.leaves(&start).unwrap();
-    let trained = alone.trained(&leaves);
-    let batch = Batch::plain(batch, 0..case.batch, engine.device.into()).unwrap();
+    let leaves = Leaves::new(&engine.network, &engine.layout, &start).unwrap();
+    let (layers, trained) = (leaves.layers(&engine.layout), leaves.trained(&engine.layout));
+    let batch = Batch::new(batch, 0..case.batch, engine.device.into()).unwrap();
     let mut dropout = Dropout::new(Seed::new(1), engine.device.into());
     let mut mode = Mode::Train { dropout: &mut dropout, kind };
-    let logits = alone.logits(&leaves, &batch.inputs.to_kind(kind), &mut mode).unwrap();
+    let inputs = batch.inputs.to_kind(kind);
+    let logits = engine.network.logits(&layers, &inputs, &mut mode).unwrap();
     let loss = engine.criterion.each(&logits, &batch.labels).unwrap().mean(Kind::Float);
     near(loss.double_value(&[]), case.train_loss, tolerance, case.train_loss, &case.name);
     let gradients = Tensor::run_backward(&[loss], &trained, false, false);
-    let names = alone.tensors().iter().filter(|tensor| tensor.role == Role::Trained);
+    let names = engine.layout.tensors().filter(|tensor| tensor.role == Role::Trained);
     assert_eq!(trained.len(), case.gradients.len());
     for (tensor, gradient) in names.zip(gradients) {
         let found: Vec<f32> = gradient.to_kind(Kind::Float).reshape(-1).try_into().unwrap();
@@ -249,26 +252,28 @@ fn check_gradients(case: &Case, engine: &Engine, alone: &Alone, start: &[f32], b
     }
 }
 
-fn check_steps(case: &Case, plan: &Plan, engine: &Engine, alone: &Alone, start: &[f32]) {
+fn check_steps(case: &Case, plan: &Plan, engine: &Engine, start: &[f32]) {
     let examples = 10 * case.batch;
-    let member = Member {
+    let task = LocalTask {
         params: start,
         slots: &[],
-        remembered: 0,
+        optimizer_steps: 0,
         rounds_before: 0,
         rounds: 1,
         examples: Arc::new(case.ten_batches()),
         batches: Batches::in_order((0..examples as u32).collect(), examples, &plan.local),
         seed: Seed::new(1),
     };
-    let trained = alone::train(engine, alone, &member).unwrap();
+    let trained = autograd::train(engine, &task).unwrap();
     let mean = case.losses.iter().sum::<f64>() / 10.0;
     near(trained.loss, mean, 1e-3, mean, &format!("{}: mean loss of ten steps", case.name));
     for tensor in plan.layout.tensors() {
         let (found, start) = (&trained.params[tensor.range.clone()], &start[tensor.range.clone()]);
         let expected = &case.steps[&tensor.name];
-        // Ten steps of a deep network carry a rounding through its ReLUs: PyTorch's own float32 strays from its float64 by up to a third of the way that the weights
-        // of a residual network went, which are held to the weights; VGG-11 on an AMD processor by 3 % of the way. The others are held to a thousandth of it.
+        // Ten steps of a deep network carry roundings through its ReLUs. PyTorch's own float32
+        // differs from its float64 by up to a third of the distance that a residual network moved,
+        // and for VGG-11 by 3 % on an AMD CPU. Residual networks are compared relative to their
+        // weights, others to the distance that they moved.
         let whole = found.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
         let (tolerance, scale) = match case.name.as_str() {
             name if name.starts_with("resnet") => (1e-3, whole),
@@ -283,7 +288,7 @@ fn check_steps(case: &Case, plan: &Plan, engine: &Engine, alone: &Alone, start: 
 fn every_network_is_pytorchs() {
     let fixture: Fixture = serde_json::from_str(FIXTURE).unwrap();
     for Formula { name, u } in fixture.formula {
-        // To the last bit but one: that is how exactly numbers are read from JSON.
+        // JSON numbers are read exactly up to the last bit.
         formula(&name, u.len()).zip(&u).for_each(|(found, &u)| near(found, u, 1e-15, 1.0, &name));
     }
     assert!(fixture.cases.len() >= 15, "found {} cases", fixture.cases.len());

@@ -1,4 +1,4 @@
-//! Training and evaluation of stacks held to `tests/oracle/fixtures/training.json` at the root.
+//! Training and evaluation of stacks, compared with `tests/oracle/fixtures/training.json`.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use fedlayer_core::{Evaluation, Examples, FederatedData, Params, Plan, Point, Se
 use serde_json::Value;
 
 use crate::{
-    batches::Batches,
-    engine::{Body, Engine, Table},
-    evaluate::Seen,
-    graph::Mode,
-    prefix, setup,
-    stack::{self, Member},
+    engine::Engine,
+    evaluate::{SplitData, evaluate_layers, layers_of},
+    examples::DeviceExamples,
+    network::{Mode, Network},
+    setup,
+    train::{Batches, LocalTask, lockstep},
 };
 
 const FIXTURE: &str = include_str!("../../../../tests/oracle/fixtures/training.json");
@@ -40,18 +40,20 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         .iter()
         .map(|client| (read(&client["before"]["params"]), read(&client["before"]["slots"])))
         .collect();
-    let members = clients.iter().zip(&before).map(|(client, (params, slots))| Member {
+    let tasks = clients.iter().zip(&before).map(|(client, (params, slots))| LocalTask {
         params,
         slots,
-        remembered: read(&client["before"]["remembered"]),
+        optimizer_steps: read(&client["before"]["remembered"]),
         rounds_before: read(&fixture["rounds_before"]),
         rounds: plan.rounds.into(),
         examples: data.test.clone(),
         seed: Seed::new(1),
         batches: Batches::in_order(read(&client["order"]), read(&client["examples"]), &plan.local),
     });
-    let Body::Stacked(stacked) = &engine.body else { panic!("{} is not stacked", case["name"]) };
-    let trained = stack::train(&engine, stacked, members.collect()).unwrap();
+    let Network::Stacked(network) = &engine.network else {
+        panic!("{} is not stacked", case["name"])
+    };
+    let trained = lockstep::train(&engine, network, tasks.collect()).unwrap();
     for (trained, client) in trained.into_iter().zip(clients) {
         let after = &client["after"];
         let near = |found: &[f32], expected: &Value, what: &str| {
@@ -65,9 +67,10 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
         }
         let start: usize = read(&fixture["test"]);
         let rows: Vec<i64> = (start..data.test.len()).map(|row| row as i64).collect();
-        let table = Table::new(&data.test, super::device()).unwrap().select(&rows).unwrap();
+        let examples = DeviceExamples::new(&data.test, super::device()).unwrap();
+        let examples = examples.select(&rows).unwrap();
         let params = Params::new(plan.layout.clone(), trained.params).unwrap();
-        let (logits, evaluation) = evaluated(&engine, params, &table);
+        let (logits, evaluation) = evaluated(&engine, params, &examples);
         let expected: Vec<Vec<f32>> = read(&after["logits"]);
         near(&logits, &Value::from(expected.concat()), "logits");
         near(&evaluation.losses, &after["losses"], "losses");
@@ -80,14 +83,15 @@ fn check_case(case: &Value, fixture: &Value, tolerance: f64) {
     }
 }
 
-fn evaluated(engine: &Engine, params: Params, table: &Table) -> (Vec<f32>, Evaluation) {
-    let layers = prefix::laid(engine, &Point::Model(Arc::new(params))).unwrap();
-    let logits = engine.logits(&layers, &table.inputs, &mut Mode::Evaluate).unwrap().view(-1);
-    let evaluation = prefix::whole(engine, &layers, &Seen::Table(table.share()), &mut 0).unwrap();
-    (logits.try_into().unwrap(), evaluation)
+fn evaluated(engine: &Engine, params: Params, examples: &DeviceExamples) -> (Vec<f32>, Evaluation) {
+    let layers = layers_of(engine, &Point::Model(Arc::new(params))).unwrap();
+    let logits = engine.network.logits(&layers, &examples.inputs, &mut Mode::Evaluate).unwrap();
+    let evaluation =
+        evaluate_layers(engine, &layers, &SplitData::Device(examples.share()), &mut 0).unwrap();
+    (logits.view(-1).try_into().unwrap(), evaluation)
 }
 
-/// What was found of each example's one label.
+/// The share of each example's one label that was predicted.
 fn shares(correct: &[bool]) -> Vec<f32> {
     correct.iter().map(|&correct| f32::from(u8::from(correct))).collect()
 }

@@ -1,17 +1,17 @@
-//! A network whose units were put in another order is the same function, and stays it when it is aligned with another one.
+//! A network with permuted units is the same function, also after it was aligned with another one.
 
 use std::sync::Arc;
 
+use fedlayer_analysis::matching::{Permutation, Symmetry, align};
 use fedlayer_core::{
-    Architecture, Examples, FederatedData, Params, Permutation, Role, Seed, Split, Symmetry,
-    Trainer, align, spec::*,
+    Architecture, Examples, FederatedData, Params, Role, Seed, Split, Trainer, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use rand::RngExt;
 
 use crate::setup::*;
 
-/// One client with a few random examples, as many for tests; a text has a label for each of its tokens.
+/// One client with a few random examples, and as many test examples. A text has a label per token.
 fn examples(shape: &[usize], texts: bool) -> Arc<FederatedData> {
     let mut generator = Seed::new(4).child("examples").generator();
     let (count, classes) = (6, 10);
@@ -27,7 +27,8 @@ fn examples(shape: &[usize], texts: bool) -> Arc<FederatedData> {
     Arc::new(FederatedData::new(examples.clone(), examples, [((0..4).collect(), vec![4, 5])]))
 }
 
-/// An initial model with every bias, scale and running statistic off its start, so that each of them matters.
+/// An initial model with changed biases, scales and running statistics, so that each of them
+/// matters.
 fn model(trainer: &mut TorchTrainer, seed: u64) -> Arc<Params> {
     let mut params = trainer.initial(Seed::new(seed)).unwrap();
     let mut generator = Seed::new(seed).child("shift").generator();
@@ -44,7 +45,7 @@ fn losses(trainer: &mut TorchTrainer, params: Params) -> Vec<f32> {
     trainer.evaluate(&[probe(&Arc::new(params), Split::Test)]).unwrap().remove(0).losses
 }
 
-/// Networks of more values are permuted, and not aligned: the search is the same, and slow without the release profile.
+/// Larger networks are permuted, but not aligned: the search is slow without the release profile.
 const SMALL: usize = 1_000_000;
 
 #[track_caller]
@@ -71,7 +72,7 @@ fn check(model_spec: ModelSpec, shape: &[usize]) {
     let what = format!("{model_spec:?} aligned");
     assert_near(&losses(&mut trainer, aligned.params), &before, 1e-5, &what);
 
-    // One group at a time, another order of one of its tensors alone would be another function.
+    // If only one tensor of a group were permuted, the function would change.
     for (index, group) in symmetry.groups().iter().enumerate() {
         let alone: Vec<Permutation> =
             symmetry

@@ -13,14 +13,15 @@ use zip::{ZipArchive, ZipWriter, write::FileOptions};
 /// The module's code.
 pub(crate) const CODE: &str = "net/code/__torch__/modules.py";
 
-/// What refers to the module's values.
+/// The file that refers to the module's values.
 pub(crate) const VALUES: &str = "net/data.pkl";
 
-/// An archive whose files can be replaced.
+/// An archive with replaceable files.
 #[derive(Debug, Clone)]
 pub(crate) struct Archive(BTreeMap<String, Vec<u8>>);
 
-/// The module that the oracle saved: `conv` 1→4 of 3 × 3, ReLU, flatten, `fc` to 3 classes, for images `[1, 8, 8]`.
+/// The module that the oracle saved: `conv` 1→4 of 3 × 3, ReLU, flatten, `fc` to 3 classes, for
+/// images `[1, 8, 8]`.
 pub(crate) fn net() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle/fixtures/net.pt")
 }
@@ -44,19 +45,19 @@ impl Archive {
         self.0[name].clone()
     }
 
-    /// The archive with this file, in place of the one of that name.
+    /// Returns the archive with this file, which replaces the one of that name.
     pub(crate) fn with(mut self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.0.insert(name.to_owned(), bytes.into());
         self
     }
 
-    /// The archive without a file.
+    /// Returns the archive without a file.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.0.remove(name);
         self
     }
 
-    /// [`with`](Self::with) the module's code, whose forward pass has these lines; `x` goes in.
+    /// Returns the archive with these lines as the forward pass, with the input `x`.
     pub(crate) fn forward(self, attributes: &str, lines: &str) -> Self {
         let code = format!(
             "class Scripted(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n  _is_full_backward_hook : Optional[bool]\n  \
@@ -66,7 +67,7 @@ impl Archive {
         self.with(CODE, code)
     }
 
-    /// Replaces bytes of [`VALUES`], which must be there once.
+    /// Replaces bytes that occur once in [`VALUES`].
     #[track_caller]
     pub(crate) fn values(self, from: &[u8], to: &[u8]) -> Self {
         let bytes = self.read(VALUES);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierRow, EndModel, Examples, FederatedData, Kind, LayerSet, Metric, Mix, Params, Plan,
-    Point, Probe, Seed, Split, Study, Trainer, Update, distance, spec::*,
+    BarrierKind, BarrierRow, BarrierStudy, EndModel, Examples, FederatedData, LayerSet, Metric,
+    Mix, Params, Plan, Point, Probe, Seed, Split, Trainer, Update, distance, spec::*,
 };
 
 use crate::setup::*;
@@ -69,7 +69,7 @@ fn trained(model: ModelSpec, loss: Loss) -> (Plan, [Arc<Params>; 2], Box<dyn Tra
     (plan, [0, 1].map(|client: usize| updates[client].params.clone()), Box::new(trainer))
 }
 
-/// Images of 8 × 8 pixels, shared out among two clients.
+/// Images of 8 × 8 pixels, distributed to two clients.
 fn pictures() -> Arc<FederatedData> {
     let one = shaped(&[1, 8, 8], 3, 1, [24, 40]);
     let shares = [((0..14).collect(), vec![]), ((14..24).collect(), vec![])];
@@ -90,7 +90,7 @@ fn every_kind() -> impl Iterator<Item = ModelSpec> {
     [ModelSpec::Linear, mlp(&[8, 5])].into_iter().chain(convolutional())
 }
 
-/// The records of the barriers between two clients: every sweep, both ends of the way and its middle.
+/// The records of the barriers between two clients: every sweep, at both ends and in the middle.
 fn rows(
     trainer: &mut dyn Trainer,
     start: &Arc<Params>,
@@ -115,7 +115,7 @@ fn rows(
         ..BarrierSpec::default()
     };
     let ends = [end(0, ends[0]), end(1, ends[1])];
-    let study = Study::new(&spec, Weighting::Equal, 1, Seed::new(1), &ends).unwrap();
+    let study = BarrierStudy::new(&spec, Weighting::Equal, 1, Seed::new(1), &ends).unwrap();
     study.rows(&trainer.evaluate(&study.probes()).unwrap())
 }
 
@@ -190,7 +190,7 @@ fn a_sweep_begins_with_its_layer_and_ends_with_all() {
     for model in every_kind() {
         let (plan, [a, b], mut trainer) = trained(model, Loss::CrossEntropy);
         let rows = rows(&mut *trainer, &a, [&a, &b]);
-        // The one layer of a model of one is all.
+        // In a model with one layer, that layer is all layers.
         let names: Vec<&str> = match plan.layout.layers().len() {
             1 => vec!["all"],
             _ => plan.layout.names().map(|name| name.as_str()).collect(),
@@ -210,15 +210,21 @@ fn a_sweep_begins_with_its_layer_and_ends_with_all() {
         };
         let of_first = rows.iter().filter(|row| {
             let measured = [Metric::Loss, Metric::Error].contains(&row.metric);
-            row.kind == Kind::Layer && row.set == first && measured && row.base.contains("<-")
+            row.kind == BarrierKind::Layer
+                && row.set == first
+                && measured
+                && row.base.contains("<-")
         });
         let mut compared = 0;
         for row in of_first {
-            let full = value(Kind::Full, "all", row);
-            assert_eq!(value(Kind::Shallow, first, row), value(Kind::Layer, first, row));
-            assert_eq!(value(Kind::Deep, last, row), value(Kind::Layer, last, row));
-            assert_eq!(value(Kind::Shallow, "all", row), full);
-            assert_eq!(value(Kind::Deep, "all", row), full);
+            let full = value(BarrierKind::Full, "all", row);
+            assert_eq!(
+                value(BarrierKind::Shallow, first, row),
+                value(BarrierKind::Layer, first, row)
+            );
+            assert_eq!(value(BarrierKind::Deep, last, row), value(BarrierKind::Layer, last, row));
+            assert_eq!(value(BarrierKind::Shallow, "all", row), full);
+            assert_eq!(value(BarrierKind::Deep, "all", row), full);
             compared += 1;
         }
         // Two bases, three α, five baselines, two metrics.
@@ -231,7 +237,7 @@ fn the_linear_baseline_is_met_at_both_ends_and_equal_models_have_no_barrier() {
     for model in every_kind() {
         let (_, [a, b], mut trainer) = trained(model, Loss::CrossEntropy);
         let linear = |row: &&BarrierRow| {
-            row.kind == Kind::Full
+            row.kind == BarrierKind::Full
                 && row.baseline == Some(Baseline::Linear)
                 && row.alpha != Some(0.5)
                 && row.base.contains("<-")
@@ -270,7 +276,7 @@ fn a_twin_goes_as_far_as_its_mix() {
                 let mix = Mix { base: a.clone(), other: b.clone(), set: set.clone(), weight };
                 let expected = weight * distance(&a, &b, set.ranges());
                 let found = distance(&mix.twin(Seed::new(7)), &a, set.ranges());
-                // The twin is rounded to f32 where the base's values stand.
+                // The twin is rounded to f32 at the magnitude of the base's values.
                 assert!((found - expected).abs() < 1e-6 * expected, "{set}: {found}, {expected}");
             }
         }

@@ -1,4 +1,4 @@
-//! Gradients and products of the Hessian, held to differences, to closed forms and to their own symmetry.
+//! Gradients and Hessian products, compared with differences, closed forms and their own symmetry.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rand::RngExt;
 
 use crate::{archive::net, setup::*};
 
-/// A network on data that it fits, and a place at which it is differentiated.
+/// A network, its data, and the parameters at which it is differentiated.
 struct Case {
     name: String,
     trainer: TorchTrainer,
@@ -46,7 +46,7 @@ impl Case {
         self.at(&self.params.clone(), along)
     }
 
-    /// The derivatives a step along a direction away.
+    /// The derivatives at a point one step along a direction.
     fn away(&mut self, direction: &[f32], step: f32) -> Derivatives {
         let values = self.params.values().iter().zip(direction);
         let values = values.map(|(value, direction)| value + step * direction).collect();
@@ -54,7 +54,7 @@ impl Case {
         self.at(&params, &[])
     }
 
-    /// Gradient and product against central differences, `step` away on both sides, of the loss and of the gradient.
+    /// Compares gradient and product with central differences of the loss and of the gradient.
     #[track_caller]
     fn check_differences(&mut self, step: f32) {
         let direction = self.direction(1);
@@ -77,7 +77,8 @@ impl Case {
         assert!(off < 5e-3 * scale, "{}: off by {off} of {scale}", self.name);
     }
 
-    /// The loss is the evaluation's, everything is finite, ⟨u, H v⟩ = ⟨v, H u⟩, and statistics have no derivative.
+    /// Checks that the loss is the evaluation's, all values are finite, ⟨u, H v⟩ = ⟨v, H u⟩, and
+    /// statistics have no derivative.
     #[track_caller]
     fn check_consistency(&mut self) {
         let (u, v) = (self.direction(2), self.direction(3));
@@ -253,7 +254,7 @@ fn logistic_regression_has_a_closed_form() {
 }
 
 #[test]
-fn a_mix_is_differentiated_where_it_lies_and_statistics_are_as_in_its_evaluation() {
+fn a_mix_is_differentiated_with_the_statistics_of_its_evaluation() {
     let data = images();
     for statistics in [Statistics::Average, Statistics::Recompute, Statistics::Repair] {
         let mut plan: Plan = plan(smooth_cnn("batch"), &data, local(sgd(0.1)));
@@ -275,7 +276,7 @@ fn a_mix_is_differentiated_where_it_lies_and_statistics_are_as_in_its_evaluation
 }
 
 #[test]
-fn what_cannot_be_differentiated_is_refused_in_words() {
+fn a_point_that_cannot_be_differentiated_is_refused_with_a_reason() {
     let mut case = Case::new(mlp(&[8]), &data(6, 3, &[9], 20), Loss::CrossEntropy);
     let point = Point::Model(case.params.clone());
     let refused = |found: Result<Derivatives, TrainerError>, words: &str| {

@@ -1,4 +1,5 @@
-//! What an evaluation promises: one value per example in the split's order, whatever else is asked.
+//! An evaluation has one value per example in the split's order, and does not depend on the other
+//! probes.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use fedlayer_core::{
 use crate::setup::*;
 
 #[test]
-fn a_probe_gives_the_same_bytes_whatever_stands_beside_it() {
+fn a_probe_gives_the_same_bytes_beside_any_other_probes() {
     let data = data(6, 3, &[40, 7], 3000);
     let plan = plan(mlp(&[16, 8]), &data, local(sgd(0.1)));
     let mut trainer = trainer(&plan, &data);
@@ -43,7 +44,7 @@ fn a_probe_gives_the_same_bytes_whatever_stands_beside_it() {
     assert_eq!(lengths, [3000, 47, 2, 2]);
 }
 
-/// Logistic regression on one feature with the weights given, one class each.
+/// Logistic regression on one feature, with a weight per class.
 fn tiny(weights: [f32; 3], test: Vec<(f32, u32)>) -> Evaluation {
     let examples = |rows: Vec<(f32, u32)>| {
         let (features, labels) = rows.into_iter().unzip();

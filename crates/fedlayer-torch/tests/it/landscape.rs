@@ -1,10 +1,12 @@
-//! The analyses through libtorch: barriers, noise, subspaces, relative flatness and Hessians held to `tests/oracle/fixtures/landscape.json` at the root.
+//! The analyses through libtorch: barriers, noise, subspaces, relative flatness and Hessians,
+//! compared with `tests/oracle/fixtures/landscape.json`.
 
 use std::sync::Arc;
 
+use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
 use fedlayer_core::{
     AnalysisRow, ClientId, Derivatives, Examples, FederatedData, LayerSet, Metric, Params, Plan,
-    Point, Probe, Seed, Split, Subject, SubjectModel, Trainer, analyze, spec::*,
+    Point, Probe, Seed, Split, Trainer, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use serde_json::Value;
@@ -13,7 +15,7 @@ use crate::setup::*;
 
 const FIXTURE: &str = include_str!("../../../../tests/oracle/fixtures/landscape.json");
 
-/// Two trained networks of one form, and the examples on which they are looked at.
+/// Two trained networks of one architecture, and the examples on which they are analysed.
 struct Case {
     name: String,
     fixture: Value,
@@ -75,7 +77,7 @@ impl Case {
             let params = |values: &Vec<f32>| {
                 Arc::new(Params::new(self.plan.layout.clone(), values.clone()).unwrap())
             };
-            SubjectModel {
+            TrainedModel {
                 id: ClientId(end as u32),
                 params: self.ends[end].clone(),
                 examples: 1,
@@ -83,12 +85,12 @@ impl Case {
             }
         };
         let models = vec![model(0), model(1)];
-        let subject = Subject { round: half as u32, models, initial: None, architecture: None };
+        let subject = ModelSet { round: half as u32, models, initial: None, architecture: None };
         let splits = [SplitSpec::Test];
         analyze(measurement, &subject, &splits, Seed::new(1), &mut self.trainer).unwrap()
     }
 
-    /// Fails where `found` is further from the fixture's value than 10⁻⁴ of `scale`.
+    /// Fails if `found` differs from the fixture's value by more than 10⁻⁴ of `scale`.
     #[track_caller]
     fn near(&self, what: &str, found: f64, expected: &Value, scale: f64) {
         let expected = expected.as_f64().unwrap();
@@ -103,7 +105,7 @@ impl Case {
     }
 }
 
-/// The rows of a measurement by kind, layer set and base; with α where it has one.
+/// The rows of a measurement by kind, layer set and base, and by α if it has one.
 fn measured<'a>(
     rows: &'a [AnalysisRow],
     kind: &str,
@@ -135,7 +137,7 @@ fn barriers_of_every_sweep_are_the_oracles() {
         for expected in expected {
             let base: usize = read(&expected["base"]);
             let set: Vec<usize> = read(&expected["set"]);
-            // The sweeps in which a set stands.
+            // The sweeps that contain a set.
             let layers = case.plan.layout.layers().len();
             let mut kinds = Vec::new();
             kinds.extend((set.len() == layers).then_some("full"));
@@ -147,7 +149,7 @@ fn barriers_of_every_sweep_are_the_oracles() {
                 let base = format!("{base}<-{}", 1 - base);
                 let alpha = expected["alpha"].as_f64();
                 let row = measured(&rows, kind, &set, &base, alpha);
-                // A difference of losses of about 1 is as exact as they are.
+                // The losses are about 1: their difference has their absolute error.
                 case.near(kind, row.value.unwrap(), &expected["value"], 0.1);
                 case.near(kind, row.std_error.unwrap(), &expected["std_error"], 0.1);
             }
@@ -208,7 +210,8 @@ fn traces_and_eigenvalues_of_the_hessian_are_the_oracles() {
                 let row = |kind| measured(&rows, kind, set, &end.to_string(), None);
                 let (trace, of_trace) = (row("trace"), &expected["trace"]);
                 assert_eq!(trace.std_error, None, "of so few values the trace is exact");
-                // A trace is a sum of values of both signs, each about as exact as the largest eigenvalue is.
+                // A trace is a sum of values of both signs. The error of each is relative to the
+                // largest eigenvalue.
                 let scale = size(of_trace).max(size(top));
                 case.near(&format!("trace of {set}"), trace.value.unwrap(), of_trace, scale);
                 case.near(&format!("top of {set}"), row("top").value.unwrap(), top, size(top));

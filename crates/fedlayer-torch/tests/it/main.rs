@@ -1,9 +1,9 @@
-//! The crate through its public face.
+//! Tests of the crate's public interface.
 #![allow(clippy::unwrap_used, reason = "in a test the panic is the message")]
 
 mod align;
-mod alone;
 mod archive;
+mod autograd;
 mod batchnorm;
 mod claims;
 mod derivative;

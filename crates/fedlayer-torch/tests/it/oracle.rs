@@ -1,10 +1,10 @@
-//! Barriers from parameters to records, held to `tests/oracle/fixtures/barriers.json` at the root.
+//! Barriers from parameters to records, compared with `tests/oracle/fixtures/barriers.json`.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierRow, ClientId, EndModel, Examples, FederatedData, Kind, Params, Seed, Study, Trainer,
-    Update, spec::*,
+    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Examples, FederatedData, Params,
+    Seed, Trainer, Update, spec::*,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -49,7 +49,8 @@ fn rows(fixture: &Value, cohort: &Value) -> Vec<BarrierRow> {
         splits: vec![SplitSpec::Test],
         ..BarrierSpec::default()
     };
-    let study = Study::new(&spec, read(&cohort["weighting"]), 1, Seed::new(1), &ends).unwrap();
+    let study =
+        BarrierStudy::new(&spec, read(&cohort["weighting"]), 1, Seed::new(1), &ends).unwrap();
     let evaluations = trainer(&plan, &data).evaluate(&study.probes()).unwrap();
     study.rows(&evaluations)
 }
@@ -60,7 +61,8 @@ fn barriers_are_those_of_the_oracle() {
     let mut compared = 0;
     for cohort in fixture["cohorts"].as_array().unwrap() {
         let rows = rows(&fixture, cohort);
-        let sweeps = [Kind::Full, Kind::Layer, Kind::Shallow, Kind::Deep];
+        let sweeps =
+            [BarrierKind::Full, BarrierKind::Layer, BarrierKind::Shallow, BarrierKind::Deep];
         for row in rows.iter().filter(|row| sweeps.contains(&row.kind) && row.base != "max") {
             let expected = cohort["barriers"].as_array().unwrap().iter().find(|expected| {
                 expected["set"] == *row.set
@@ -71,7 +73,8 @@ fn barriers_are_those_of_the_oracle() {
             let expected = expected.unwrap_or_else(|| panic!("no oracle for {row:?}"));
             let (values, errors) = (&expected["values"], &expected["std_errors"]);
             let at = row.base.parse().unwrap_or(values.as_array().unwrap().len() - 1);
-            // Losses are about 1 and errors about 100: a difference of two of them cannot be nearer than their rounding.
+            // Losses are about 1 and error rates about 100: a difference has their absolute
+            // rounding error.
             let scale = if expected["metric"] == "loss" { 1.0 } else { 100.0 };
             for (found, expected) in [(row.value, &values[at]), (row.std_error, &errors[at])] {
                 let off = found.unwrap() - expected.as_f64().unwrap();
@@ -80,6 +83,7 @@ fn barriers_are_those_of_the_oracle() {
             }
         }
     }
-    // 10 sets × 5 baselines × 2 α × 2 metrics, a value and its standard error, 2 and 3 bases with their mean.
+    // 10 sets × 5 baselines × 2 α × 2 metrics, each a value and its standard error, for 2 and 3
+    // bases and their mean.
     assert_eq!(compared, 200 * 2 * (3 + 4));
 }

@@ -1,4 +1,5 @@
-//! A module is a program: its code is held against the list of pure operators before libtorch sees the file.
+//! A module is a program: its code is checked against the list of pure operators before libtorch
+//! sees the file.
 
 use std::{
     fs,
@@ -15,7 +16,7 @@ use crate::{
     setup::module,
 };
 
-/// Why an archive is refused.
+/// The reason why an archive is refused.
 #[track_caller]
 fn reason(archive: &Archive) -> String {
     match Module::read("net.pt", &archive.bytes()) {
@@ -24,7 +25,7 @@ fn reason(archive: &Archive) -> String {
     }
 }
 
-/// A forward pass with a line before the network's own.
+/// A forward pass that begins with `line`.
 fn forward(line: &str) -> Archive {
     let lines = format!(
         "    {line}\n    hidden = torch.flatten(torch.relu((self.conv).forward(x, )), 1)\n    return (self.fc).forward(hidden, )\n"
@@ -60,7 +61,8 @@ fn a_module_that_touches_files_is_refused_and_touches_none() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// What runs on loading, in a part, in a free function and in a nested block is code as any other.
+/// Code that runs on loading, in a submodule, in a free function or in a nested block is checked,
+/// too.
 #[test]
 fn code_that_is_anywhere_in_the_archive_is_read() {
     let code = String::from_utf8(Archive::net().read("net/code/__torch__/modules.py")).unwrap();

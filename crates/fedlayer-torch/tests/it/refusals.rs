@@ -1,4 +1,4 @@
-//! What is refused, and in which words. A job that does not fit fails alone.
+//! Refusals and their messages. A job that does not fit fails alone.
 
 use std::sync::Arc;
 
@@ -79,7 +79,8 @@ fn with_norm(json: &str) -> ModelSpec {
     model(&format!(r#"{{ "layers": [{json}] }}"#))
 }
 
-/// The client with a last batch of one lost its update as NaN, and was told that its learning rate is too large.
+/// Once a client with a last batch of one example returned NaN, and was told that its learning rate
+/// is too large.
 #[test]
 fn a_batch_of_one_behind_a_batch_normalisation_is_named_and_hurts_no_other_client() {
     let dense = r#"{ "linear": { "out": 4 } }, { "norm": { "kind": "batch" } }, { "linear": { "out": 3 } }"#;
@@ -114,7 +115,7 @@ fn images_of_one_pixel_behind_a_convolution_are_a_batch_of_one_too() {
     }
 }
 
-/// Bytes that nobody scaled: the learning rate is not what is wrong.
+/// Unscaled bytes are the cause, and not the learning rate.
 #[test]
 fn training_that_diverges_on_inputs_that_were_not_scaled_says_so() {
     let small = data(6, 3, &[9], 20);

@@ -1,7 +1,9 @@
-//! What `statistics = "recompute"` and `"repair"` promise of each channel behind a normalisation, seen through the losses alone.
+//! The channels behind a normalisation under `statistics = "recompute"` and `"repair"`, observed
+//! through losses alone.
 //!
-//! The head of the network puts out the normalised values z and one 0. The cross-entropy of an image with label c is then ℓ − z_c, with the last
-//! label ℓ, so that z_c is the difference of two losses.
+//! The head of the network returns the normalised values z and one 0. The cross-entropy of an image
+//! with label c is L − z_c, and with the last label L. The value z_c is thus the difference of two
+//! losses.
 
 use std::sync::Arc;
 
@@ -15,20 +17,21 @@ use crate::setup::*;
 
 const CHANNELS: usize = 3;
 
-/// Images of 4 × 4 become maps of 2 × 2.
+/// Images of 4 × 4 pixels give maps of 2 × 2 values.
 const PIXELS: usize = 16;
 const PLACES: usize = 4;
 
-/// A class for each normalised value, and one for the 0.
+/// A class per normalised value, and one for the 0.
 const CLASSES: usize = CHANNELS * PLACES + 1;
 
-/// Images of the two clients together: one batch, so that the statistics are those of all of them.
+/// The number of images of both clients: one batch, so that the statistics are those of all images.
 const IMAGES: usize = 64;
 
-/// What PyTorch adds to variances.
+/// The value that PyTorch adds to variances.
 const EPSILON: f64 = 1e-5;
 
-/// Two clients, the second one's images three times as bright; the test set is every one of their images with every label.
+/// Two clients; the images of the second one are three times as bright. The test set has all of
+/// their images with every label.
 fn data() -> Arc<FederatedData> {
     let mut generator = Seed::new(6).child("images").generator();
     let mut image = |index: usize| -> Vec<f32> {
@@ -48,10 +51,17 @@ fn data() -> Arc<FederatedData> {
 fn network() -> ModelSpec {
     let out = CHANNELS as u32;
     ModelSpec::Layers(vec![
-        LayerSpec::Conv(ConvSpec { out, kernel: 3, stride: 1, padding: 0, bias: true, name: None }),
+        LayerSpec::Conv(ConvSpec {
+            out_channels: out,
+            kernel: 3,
+            stride: 1,
+            padding: 0,
+            bias: true,
+            name: None,
+        }),
         LayerSpec::Norm(NormSpec { kind: NormKind::Batch, groups: None, name: None }),
         LayerSpec::Flatten,
-        LayerSpec::Linear(LinearSpec { out: CLASSES as u32, bias: true, name: None }),
+        LayerSpec::Linear(LinearSpec { out_features: CLASSES as u32, bias: true, name: None }),
     ])
 }
 
@@ -67,13 +77,14 @@ fn set(params: &mut Params, name: &str, values: &[f32]) {
     params.values_mut()[tensor.range.clone()].copy_from_slice(values);
 }
 
-/// A trainer of this policy, and what its two clients trained, with the head that shows what comes to it. Channel 0 is turned over.
+/// A trainer with this policy and the models of its two clients, with the head described above. The
+/// scale of channel 0 is negative.
 fn ends(statistics: Statistics) -> (TorchTrainer, [Arc<Params>; 2]) {
     let data = data();
     let local = LocalSpec { epochs: Some(20), ..local(momentum(0.05)) };
     let mut plan = plan(network(), &data, local);
     plan.strategy.statistics = statistics;
-    plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+    plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
     let mut trainer = trainer(&plan, &data);
     let start = initial(&mut trainer);
     let shown = |params: &Arc<Params>| {
@@ -91,7 +102,7 @@ fn ends(statistics: Statistics) -> (TorchTrainer, [Arc<Params>; 2]) {
     (trainer, [shown(&updates[0].params), shown(&updates[1].params)])
 }
 
-/// Mean and standard deviation of each channel over all images and places.
+/// Mean and standard deviation of each channel over all images and positions.
 fn channels(trainer: &mut TorchTrainer, point: Point) -> Vec<(f64, f64)> {
     let probe = Probe { point, split: Split::Test };
     let losses = trainer.evaluate(&[probe]).unwrap().remove(0).losses;
@@ -115,7 +126,7 @@ fn moments(values: &[f64]) -> (f64, f64) {
     (mean, (squares / values.len() as f64).sqrt())
 }
 
-/// The standard deviation of each channel of the convolution itself, by hand.
+/// The standard deviation of each channel of the convolution, computed by hand.
 fn convolved(params: &Params) -> Vec<f64> {
     let pool = data().pool().unwrap().all_values();
     let (weight, bias) = (tensor(params, "conv1.weight"), tensor(params, "conv1.bias"));
@@ -134,10 +145,12 @@ fn convolved(params: &Params) -> Vec<f64> {
     (0..CHANNELS).map(of).collect()
 }
 
-/// Holds the channels of a point to its mixed shift and to |mixed scale| times `ratio`.
+/// Compares the means of a point's channels with its mixed shift, and their standard deviations
+/// with |mixed scale| times `ratio`.
 ///
-/// A running variance is divided by n − 1, n being the values of a channel, and grows by ε and, in a mix, by 1/`ratio`²: with a variance s² of the
-/// convolution a channel has |scale|·s / √(s²·n/(n − 1)/ratio² + ε).
+/// The running variance of n values per channel is divided by n − 1, plus ε, and in a mix divided
+/// by `ratio`². With the variance s² of the convolution, a channel has the standard deviation
+/// |scale|·s / √(s²·n/(n − 1)/ratio² + ε).
 #[track_caller]
 fn hold(found: &[(f64, f64)], params: &Params, ratio: impl Fn(usize) -> f64) {
     let (scale, shift) = (tensor(params, "norm1.weight"), tensor(params, "norm1.bias"));
@@ -151,7 +164,7 @@ fn hold(found: &[(f64, f64)], params: &Params, ratio: impl Fn(usize) -> f64) {
             (deviation / expected - 1.0).abs() < 1e-4,
             "channel {channel}: deviation {deviation}, expected {expected}"
         );
-        // The same without small print: |scale| times the ratio, but for 1/(2·n) and ε.
+        // Without the terms 1/(2·n) and ε, this is |scale| times the ratio.
         assert!((deviation / (scale * ratio(channel)) - 1.0).abs() < 0.005, "channel {channel}");
     }
 }
@@ -161,7 +174,8 @@ fn mix(ends: &[Arc<Params>; 2], weight: f64) -> Mix {
     Mix { set: LayerSet::all(base.layout()), base, other, weight }
 }
 
-/// σ_t/σ of a channel: the mixed deviation over the root of the mixed variance of the two ends.
+/// σ_t/σ of a channel: the mixed standard deviation over the root of the mixed variance of the two
+/// models.
 fn narrowed(ends: &[Arc<Params>; 2], weight: f64, channel: usize) -> f64 {
     let variance = |end: usize| f64::from(tensor(&ends[end], "norm1.running_var")[channel]);
     let mixed = |base: f64, other: f64| (1.0 - weight) * base + weight * other;
@@ -197,7 +211,7 @@ fn repaired_channels_have_the_mixed_shift_and_a_deviation_between_those_of_the_t
         );
         hold(&channels(&mut trainer, Point::Mix(mix)), &params, ratio);
     }
-    // At its ends a mix is what is mixed.
+    // At its ends, a mix is one of the models.
     for (weight, end) in [(0.0, 0), (1.0, 1)] {
         let mixed = channels(&mut trainer, Point::Mix(mix(&ends, weight)));
         hold(&mixed, &ends[end], |_| 1.0);
@@ -206,7 +220,8 @@ fn repaired_channels_have_the_mixed_shift_and_a_deviation_between_those_of_the_t
 
 #[test]
 fn averaged_statistics_are_not_those_of_a_mix() {
-    // The collapse that the other policies undo: with averaged statistics the channels of the half mix have another deviation.
+    // This is the variance collapse that the other policies undo: with averaged statistics, the
+    // channels of the half mix have another standard deviation.
     let (mut trainer, ends) = ends(Statistics::Average);
     let half = mix(&ends, 0.5);
     let scale = tensor(&half.params(), "norm1.weight").to_vec();

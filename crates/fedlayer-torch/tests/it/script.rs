@@ -1,4 +1,4 @@
-//! Networks that their user saved by `torch.jit.save`: what they promise, and which are refused.
+//! Networks that a user saved with `torch.jit.save`: their training and evaluation, and refusals.
 
 use std::{
     fs,
@@ -19,7 +19,8 @@ use crate::{
     setup::*,
 };
 
-/// Images `[1, 8, 8]` whose label says which third is lit: 45 for the one client, 60 for tests.
+/// Images `[1, 8, 8]` with the index of the bright third as label: 45 for the one client, 60 for
+/// tests.
 fn images(classes: usize) -> Arc<FederatedData> {
     of_shape(&[1, 8, 8], classes)
 }
@@ -41,7 +42,7 @@ fn of_shape(shape: &[usize], classes: usize) -> Arc<FederatedData> {
     Arc::new(FederatedData::new(pool, draw(60), [((0..45).collect(), vec![])]))
 }
 
-/// A plan of a module: its layout is the file's.
+/// A plan of a module, with the layout of its file.
 fn of_module(file: &Path, data: &FederatedData) -> Plan {
     let layout = module(file).unwrap().layout().unwrap();
     let mut plan = plan(ModelSpec::Linear, data, local(momentum(0.05)));
@@ -70,7 +71,7 @@ const TENSORS: [(&str, &[usize]); 4] = [
     ("fc.bias", &[3]),
 ];
 
-/// The bytes of the storages in an archive, as numbers.
+/// The storages in an archive, as numbers.
 fn storages() -> Vec<f32> {
     let archive = Archive::net();
     let bytes = (0..4).flat_map(|storage| archive.read(&format!("net/data/{storage}")));
@@ -79,14 +80,14 @@ fn storages() -> Vec<f32> {
 }
 
 #[test]
-fn a_modules_layers_are_those_of_its_parameters_and_begin_as_they_were_saved() {
+fn a_modules_layers_are_its_parameters_with_the_saved_values() {
     let layout = module(&net()).unwrap().layout().unwrap();
     assert_eq!(tensors(&layout), TENSORS);
     let mut trainer = open(&net(), &images(3)).unwrap();
     assert_eq!(**trainer.layout(), layout);
     let seeded = |trainer: &mut TorchTrainer, seed| trainer.initial(Seed::new(seed)).unwrap();
     assert_eq!(seeded(&mut trainer, 1).values(), storages(), "the archive's own bytes");
-    // Whatever the seed, and whatever the module was used for before.
+    // The same for every seed, and after any use of the module.
     let start = initial(&mut trainer);
     train(&mut trainer, &[job(0, &start)]);
     assert_eq!(seeded(&mut trainer, 2), *start);
@@ -96,14 +97,14 @@ fn a_modules_layers_are_those_of_its_parameters_and_begin_as_they_were_saved() {
 fn the_same_network_spelt_out_learns_the_same() {
     let data = images(3);
     let conv = ConvSpec {
-        out: 4,
+        out_channels: 4,
         kernel: 3,
         stride: 1,
         padding: 0,
         bias: true,
         name: Some("conv".into()),
     };
-    let fc = LinearSpec { out: 3, bias: true, name: Some("fc".into()) };
+    let fc = LinearSpec { out_features: 3, bias: true, name: Some("fc".into()) };
     let spelt = ModelSpec::Layers(vec![
         LayerSpec::Conv(conv),
         LayerSpec::Relu,
@@ -141,14 +142,14 @@ fn training_moves_every_tensor_and_lowers_the_loss() {
 }
 
 #[test]
-fn a_job_gives_the_same_bytes_whatever_the_module_did_before() {
+fn a_job_gives_the_same_bytes_after_any_use_of_the_module() {
     let data = images(3);
     let mut one = open(&net(), &data).unwrap();
     let start = initial(&mut one);
     let other = Arc::new(Params::zeros(start.layout().clone()));
     let jobs = [job(0, &start)];
     let first = train(&mut one, &jobs);
-    // libtorch compiles a module anew as it sees it run: the tenth time is as the first.
+    // libtorch recompiles a module while it runs: the tenth run must equal the first.
     for time in 2..=10 {
         assert_eq!(train(&mut one, &jobs), first, "time {time}");
         train(&mut one, &[job(0, &other)]);
@@ -184,8 +185,8 @@ fn an_evaluation_depends_on_its_parameters_alone() {
 }
 
 #[test]
-fn parameters_need_not_lie_row_after_row_in_the_file() {
-    // `fc.weight`, of strides (144, 1), is said to have (1, 3): column after column.
+fn parameters_need_not_be_row_major_in_the_file() {
+    // `fc.weight` has strides (144, 1); here the file says (1, 3), column after column.
     let folder = TempDir::new().unwrap();
     let file = Archive::net().values(b"(K\x90K\x01t", b"(K\x01K\x03t").save(&folder);
     let start = initial(&mut open(&file, &images(3)).unwrap());
@@ -195,7 +196,7 @@ fn parameters_need_not_lie_row_after_row_in_the_file() {
     assert_eq!(start.range(&weight), transposed.collect::<Vec<_>>());
 }
 
-/// The reason for which a file is refused; the message begins with the file.
+/// The reason why a file is refused. The message begins with the file.
 #[track_caller]
 fn reason<T>(file: &Path, result: Result<T, TorchError>) -> String {
     let Err(error) = result else { panic!("it is taken") };
@@ -204,7 +205,7 @@ fn reason<T>(file: &Path, result: Result<T, TorchError>) -> String {
     message.strip_prefix(&begin).unwrap_or_else(|| panic!("{message}")).to_owned()
 }
 
-/// Why this archive is refused for images.
+/// The reason why this archive is refused for images.
 #[track_caller]
 fn refused(archive: &Archive) -> String {
     let folder = TempDir::new().unwrap();
@@ -217,7 +218,7 @@ fn refused(archive: &Archive) -> String {
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "a test writes into its own folder")]
-fn what_is_no_module_is_refused() {
+fn a_file_that_is_not_a_module_is_refused() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("words.pt");
     fs::write(&file, "no archive at all").unwrap();
@@ -229,7 +230,7 @@ fn what_is_no_module_is_refused() {
     assert!(!words.contains('\n'), "{words}");
 }
 
-/// A module that was traced has its weights among its constants, and no parameters.
+/// A traced function: its weights are constants, and it has no parameters.
 fn traced(folder: &TempDir) -> PathBuf {
     let weight = Tensor::f_ones([3, 64], (Kind::Float, tch::Device::Cpu)).unwrap();
     let input = Tensor::f_ones([2, 1, 8, 8], (Kind::Float, tch::Device::Cpu)).unwrap();
@@ -267,7 +268,7 @@ fn a_plan_without_its_module_is_refused() {
 fn a_file_that_changed_since_the_plan_was_made_is_refused() {
     let (data, folder) = (images(3), TempDir::new().unwrap());
     let plan = of_module(&net(), &data);
-    // `fc.weight` has one row of 144 where it had three.
+    // `fc.weight` now has one row of 144 values instead of three.
     let file = Archive::net().values(b"(K\x03K\x90t", b"(K\x01K\x90t").save(&folder);
     let result = TorchTrainer::with_module(&plan, data, Device::Cpu, Some(&module(&file).unwrap()));
     assert_eq!(reason(&file, result), "its parameters are not those that the plan was made for");
@@ -286,7 +287,7 @@ fn a_module_for_other_data_is_refused() {
     );
 }
 
-/// The forward pass with something between convolution and ReLU, and something behind it.
+/// The forward pass with the line `before` ReLU and the line `behind` it.
 fn between(before: &str, behind: &str) -> String {
     format!(
         "    conv = (self.conv).forward(x, )\n    {before}\n    hidden = torch.flatten(torch.relu(conv), 1)\n    {behind}\n    return (self.fc).forward(hidden, )\n"
@@ -308,7 +309,8 @@ fn random_numbers_in_training_are_refused() {
 
 #[test]
 fn random_numbers_behind_units_that_are_silent_on_a_plain_image_are_refused() {
-    // The units answer to images with a dark corner alone: on images of ones there is nothing to drop.
+    // The units are only active on images with a dark corner: on images of ones, dropout has no
+    // effect.
     let dark = "conv = torch.sub(torch.mul(conv, 0.), torch.slice(torch.slice(torch.sub(x, 0.5), 2, 1, 7), 3, 1, 7))";
     let drop = "hidden = torch.dropout(hidden, 0.5, self.training)";
     let words = refused(&Archive::net().forward("", &between(dark, drop)));
@@ -317,7 +319,7 @@ fn random_numbers_behind_units_that_are_silent_on_a_plain_image_are_refused() {
 
 #[test]
 fn running_statistics_are_refused() {
-    // Two buffers of four values, referred to as the pickle refers to the other tensors.
+    // Two buffers of four values, in the pickle's form of the other tensors.
     let tensor = |name: &str, storage: u8| {
         let mut bytes = [b"X", &(name.len() as u32).to_le_bytes()[..], name.as_bytes()].concat();
         bytes.extend(b"h\x06((h\x07h\x08X\x01\0\0\0");
@@ -352,13 +354,13 @@ fn parameters_that_are_not_trained_are_refused() {
         refused(&frozen),
         "its parameter `conv.bias` is frozen; let it be trained, or save it as a buffer"
     );
-    // What was behind the convolution is replaced by 144 pixels of the image.
+    // 144 pixels of the image replace the output of the convolution.
     let idle = "hidden = torch.slice(torch.repeat(torch.flatten(x, 1), [1, 3]), 1, 0, 144)";
     assert_eq!(
         refused(&Archive::net().forward("", &between("conv = conv", idle))),
         "its parameter `conv.weight` has no part in the logits; save it without"
     );
-    // Nor has any where the logits are a choice.
+    // No parameter has a gradient behind a comparison.
     let choice = "hidden = torch.to(torch.gt(hidden, 0.), 6)";
     let words = refused(&Archive::net().forward("", &between("conv = conv", choice)));
     assert!(words.starts_with("its parameter `conv.weight` has no part"), "{words}");
@@ -380,7 +382,8 @@ fn a_tensor_of_two_names_is_refused() {
     );
 }
 
-/// Its normalisation keeps no statistics, so that nothing tells it apart before it trains: the client then says what PyTorch said, not the head of a trace.
+/// Its normalisation has no running statistics, so that the fault only shows in training. The
+/// client's error is then PyTorch's message, and not the first line of a trace.
 #[test]
 fn a_module_that_cannot_take_a_batch_of_one_says_so_and_hurts_no_other_client() {
     let file =

@@ -17,7 +17,8 @@ pub(crate) fn module(file: &Path) -> Result<Module, TorchError> {
     Module::read(&file.display().to_string(), &std::fs::read(file).unwrap())
 }
 
-/// A client per entry, with that many training examples and two of its own for tests; a test set of `test`. Labels can be learnt.
+/// A client per entry of `clients`, with that many training examples and two test examples of its
+/// own, and a test set of `test` examples. The labels can be learnt.
 pub(crate) fn data(
     features: usize,
     classes: usize,
@@ -44,7 +45,8 @@ pub(crate) fn data(
     Arc::new(FederatedData::new(pool, draw(test), clients))
 }
 
-/// One client's `train` examples and a test set of `test`, of any shape: numbers in [−1, 1) with a label each, or texts of tokens where there are several labels.
+/// One client's `train` examples and a test set of `test`, of any shape: numbers in [−1, 1) with
+/// one label each, or texts of tokens with several labels.
 pub(crate) fn shaped(
     shape: &[usize],
     classes: usize,
@@ -72,12 +74,13 @@ pub(crate) fn shaped(
     ))
 }
 
-/// A model as a scenario has it, in JSON.
+/// A model from the JSON form of a scenario's `model`.
 pub(crate) fn model(json: &str) -> ModelSpec {
     serde_json::from_str(json).unwrap()
 }
 
-/// A convolutional network with tanh, a residual and a normalisation in it: smooth everywhere.
+/// A convolutional network with tanh, a residual and a normalisation. Its loss is smooth
+/// everywhere.
 pub(crate) fn smooth_cnn(norm: &str) -> ModelSpec {
     let conv = r#"{ "conv": { "out": 4, "kernel": 3, "padding": 1 } }"#;
     let norm = format!(r#"{{ "norm": {{ "kind": "{norm}", "groups": 2 }} }}"#);
@@ -88,7 +91,7 @@ pub(crate) fn smooth_cnn(norm: &str) -> ModelSpec {
     model(&format!(r#"{{ "layers": [{conv}, "tanh", {pool}, {residual}, "sigmoid", {head}] }}"#))
 }
 
-/// A plan for this model, data and way of training.
+/// A plan for this model, data and local training.
 pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> Plan {
     let facts = data.facts();
     Plan {
@@ -160,7 +163,7 @@ pub(crate) fn job(client: u32, params: &Arc<Params>) -> TrainJob {
     }
 }
 
-/// The next round of a client that goes on with its own model.
+/// The job of the next round, for a client that continues with its own model.
 pub(crate) fn next(job: &TrainJob, update: &Update) -> TrainJob {
     TrainJob {
         round: job.round + 1,
@@ -179,7 +182,7 @@ pub(crate) fn probe(params: &Arc<Params>, split: Split) -> Probe {
     Probe { point: Point::Model(params.clone()), split }
 }
 
-/// Fails where a value is off by more than `tolerance` times the largest value.
+/// Fails if a value is off by more than `tolerance` times the largest value.
 #[track_caller]
 pub(crate) fn assert_near(found: &[f32], expected: &[f32], tolerance: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}: another length");

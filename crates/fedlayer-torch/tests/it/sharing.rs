@@ -1,4 +1,4 @@
-//! What probes have in common is computed once, and nobody can tell from the losses.
+//! The common layers of probes are computed once, and the losses are the same bit for bit.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use fedlayer_torch::{Device, TorchTrainer};
 
 use crate::{archive::net, setup::*};
 
-/// Two models; layer-wise and cumulative mixes into both at every `stride`-th layer, one by another weight, and a few twins.
+/// Two models, layer-wise and cumulative mixes into both at every `stride`-th layer, one mix with
+/// another weight, and a few twins.
 fn points(trainer: &mut TorchTrainer, stride: usize, twins: u64) -> Vec<Point> {
     let draw = |seed| {
         let mut params = trainer.initial(Seed::new(seed)).unwrap();
@@ -52,16 +53,17 @@ fn probes(points: &[Point], splits: &[Split]) -> Vec<Probe> {
     splits.iter().flat_map(|&split| probe(split)).collect()
 }
 
-/// Evaluations with and without sharing, bit for bit the same and as asked for; gives the share of layers that were computed.
+/// Checks that evaluations with and without sharing are the same bit for bit. Returns the share of
+/// layers that were computed.
 #[track_caller]
 fn check(make: impl Fn() -> TorchTrainer, stride: usize, twins: u64, splits: &[Split]) -> f64 {
-    let (mut shared, mut plain) = (make(), make().plainly());
+    let (mut shared, mut plain) = (make(), make().without_sharing());
     let probes = probes(&points(&mut shared, stride, twins), splits);
     let together = shared.evaluate(&probes).unwrap();
     let apart = plain.evaluate(&probes).unwrap();
     same(&together, &apart);
     assert!(together[0] != together[1], "the test sees which model is which");
-    // In another order, and with other probes beside it.
+    // In another order, and with other probes in the call.
     let some: Vec<usize> = (0..probes.len()).rev().step_by(3).collect();
     let fewer: Vec<Probe> = some.iter().map(|&at| probes[at].clone()).collect();
     let expected: Vec<Evaluation> = some.iter().map(|&at| apart[at].clone()).collect();
@@ -90,7 +92,7 @@ fn of(model: ModelSpec, data: &Arc<FederatedData>) -> impl Fn() -> TorchTrainer 
 const BOTH: [Split; 2] = [Split::Test, Split::Train];
 
 #[test]
-fn fully_connected_networks_share_and_lose_no_bit() {
+fn fully_connected_networks_share_layers_bit_for_bit() {
     let data = data(6, 3, &[40], 1500);
     let tanh = r#"{ "mlp": { "hidden": [9, 8, 7], "activation": "tanh" } }"#;
     let gelu = r#"{ "mlp": { "hidden": [9, 8, 7], "activation": "gelu" } }"#;
@@ -104,7 +106,7 @@ fn fully_connected_networks_share_and_lose_no_bit() {
 }
 
 #[test]
-fn convolutional_and_residual_networks_share_and_lose_no_bit() {
+fn convolutional_and_residual_networks_share_layers_bit_for_bit() {
     let images = shaped(&[1, 8, 8], 3, 1, [40, 300]);
     for norm in ["group", "batch"] {
         let ratio = check(of(smooth_cnn(norm), &images), 1, 4, &BOTH);
@@ -117,7 +119,7 @@ fn convolutional_and_residual_networks_share_and_lose_no_bit() {
 }
 
 #[test]
-fn texts_share_and_lose_no_bit() {
+fn transformers_share_layers_bit_for_bit() {
     let texts = shaped(&[6], 7, 6, [10, 300]);
     for tied in [true, false] {
         let gpt = Gpt { depth: 2, width: 8, heads: 2, dropout: 0.1, tied };
@@ -137,7 +139,7 @@ fn a_module_shares_nothing_and_still_answers_equal_probes_once() {
             .unwrap()
     };
     let models = |layout: &Arc<Layout>, scale: f32| {
-        let values = (0..layout.parameters()).map(|at| scale * (at as f32).sin()).collect();
+        let values = (0..layout.value_count()).map(|at| scale * (at as f32).sin()).collect();
         Arc::new(Params::new(layout.clone(), values).unwrap())
     };
     let (a, b) = (models(&plan.layout, 0.1), models(&plan.layout, 0.2));
@@ -145,30 +147,31 @@ fn a_module_shares_nothing_and_still_answers_equal_probes_once() {
     let mix = Mix { base: a.clone(), other: b.clone(), set, weight: 0.5 };
     let points = [Point::Model(a.clone()), Point::Mix(mix), Point::Model(b), Point::Model(a)];
     let probes = probes(&points, &[Split::Test]);
-    let (mut shared, mut plain) = (make(), make().plainly());
+    let (mut shared, mut plain) = (make(), make().without_sharing());
     same(&shared.evaluate(&probes).unwrap(), &plain.evaluate(&probes).unwrap());
     assert_eq!(4 * shared.layers_computed(), 3 * plain.layers_computed());
 }
 
 #[test]
-fn statistics_that_stay_with_the_base_are_not_shared_by_mistake() {
+fn statistics_of_the_base_are_not_shared_with_another_base() {
     let images = shaped(&[1, 8, 8], 3, 1, [40, 100]);
     for statistics in [Statistics::Keep, Statistics::Recompute, Statistics::Repair] {
         let mut plan: Plan = plan(smooth_cnn("batch"), &images, local(sgd(0.1)));
         plan.strategy.statistics = statistics;
-        plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+        plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
         let ratio = check(|| trainer(&plan, &images), 1, 2, &BOTH);
         assert_eq!(ratio < 0.7, statistics == Statistics::Keep, "{statistics:?}: {ratio}");
     }
 }
 
-/// The sweeps of one round between two models of equal layers: 0.5 of the layers and a little, whatever their number.
+/// The sweeps of one round between two models with equal layers compute slightly more than half of
+/// the layers, for any number of layers.
 #[test]
 fn the_sweeps_of_a_deep_network_cost_half() {
     let data = data(6, 3, &[10], 30);
     for layers in [4, 8, 16, 32_usize] {
         let make = of(mlp(&vec![6; layers - 1]), &data);
-        let (mut shared, mut plain) = (make(), make().plainly());
+        let (mut shared, mut plain) = (make(), make().without_sharing());
         let draw = |seed| Arc::new(shared.initial(Seed::new(seed)).unwrap());
         let [a, b] = [1, 2].map(draw);
         let layout = a.layout().clone();
@@ -187,7 +190,8 @@ fn the_sweeps_of_a_deep_network_cost_half() {
         points.push(Point::Mix(Mix { base: a.clone(), other: b.clone(), set, weight: 0.5 }));
         let probes = probes(&points, &[Split::Test]);
         same(&shared.evaluate(&probes).unwrap(), &plain.evaluate(&probes).unwrap());
-        // Prefixes: of both models and their mean at every layer; l layer-wise, l deep and l − 1 shallow mixes into each at the l-th from 0.
+        // Nodes at the l-th layer from 0: of both models and their mean; and l layer-wise, l deep
+        // and l − 1 shallow mixes into each model.
         let nodes: usize = (0..layers).map(|l| 3 + 2 * (3 * l).saturating_sub(1)).sum();
         let examples = 30 * layers as u64;
         assert_eq!(plain.layers_computed(), examples * points.len() as u64);

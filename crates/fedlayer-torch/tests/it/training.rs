@@ -1,4 +1,5 @@
-//! What a stack of clients promises: the same bytes again, each client as if alone, no harm from a neighbour.
+//! A stack of clients: the same bytes in every run, each client trained as if alone, and unaffected
+//! by a client that diverges.
 
 use std::{
     sync::{
@@ -78,7 +79,7 @@ fn a_stack_of_unequal_clients_trains_each_as_if_alone() {
 
 #[test]
 fn examples_too_large_to_be_gathered_at_once_change_nothing() {
-    // 300 examples of 120 kB are gathered in several goes, which end elsewhere where two clients share them.
+    // 300 examples of 120 kB are gathered in several parts. Two clients give other parts than one.
     let data = data(30_000, 2, &[60, 40], 1);
     let plan =
         plan(ModelSpec::Linear, &data, LocalSpec { epochs: Some(3), batch: 8, ..local(sgd(1e-4)) });
@@ -147,7 +148,7 @@ fn kept_optimizer_state_survives_the_round_and_reset_state_does_not() {
 }
 
 #[test]
-fn the_schedule_stands_where_the_round_is_whatever_was_trained_before() {
+fn the_schedule_depends_on_the_round_and_not_on_earlier_training() {
     let data = data(6, 3, &[16], 20);
     let schedule = Schedule::Step { every: 2, factor: 0.5 };
     let halved = plan(mlp(&[8]), &data, LocalSpec { schedule, ..local(sgd(0.1)) });
@@ -181,7 +182,7 @@ fn clipping_bounds_the_step_and_a_large_bound_changes_nothing() {
 }
 
 #[test]
-fn a_client_without_examples_comes_back_as_it_went_and_is_found_by_the_check() {
+fn a_client_without_examples_returns_its_model_unchanged_and_the_check_finds_it() {
     let data = data(6, 3, &[9, 0], 20);
     let plan = plan(mlp(&[8]), &data, local(sgd(0.1)));
     let mut trainer = trainer(&plan, &data);

@@ -1,4 +1,5 @@
-//! A module is tried before a run: what keeps it from being trained is said in a sentence, with what to do.
+//! A module is tried before a run. The reason why it cannot be trained is one sentence, with
+//! advice.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ fn tried(name: &str, facts: &DataFacts, loss: Loss, twice: bool) -> Result<(), T
     try_module(&module, &Trial { facts, loss, twice })
 }
 
-/// Why a module is refused.
+/// The reason why a module is refused.
 #[track_caller]
 fn reason(name: &str) -> String {
     match tried(name, &facts(), Loss::CrossEntropy, true) {
@@ -43,7 +44,7 @@ fn a_plain_module_is_taken() {
 }
 
 #[test]
-fn what_is_not_one_tensor_is_named() {
+fn a_result_that_is_not_one_tensor_is_named() {
     for (name, found) in
         [("pair", "a tuple of 2"), ("names", "a dictionary of 1"), ("parts", "a list of 1")]
     {
@@ -81,7 +82,7 @@ fn an_exception_inside_a_module_says_what_it_is_and_what_to_do() {
 }
 
 #[test]
-fn what_a_module_does_in_training_alone_is_seen() {
+fn a_fault_that_only_shows_in_training_is_found() {
     assert_eq!(
         reason("fussy"),
         "it does not take inputs of shape [2, 1, 4, 4] in training: libtorch: ValueError: more examples, please"
@@ -92,7 +93,7 @@ fn what_a_module_does_in_training_alone_is_seen() {
     );
 }
 
-/// What libtorch says depends on the machine, and is about its own libraries.
+/// libtorch's own message depends on the machine, and is about its libraries.
 #[test]
 fn a_module_that_asks_for_a_gpu_is_told_to_follow_its_input() {
     assert_eq!(
@@ -141,7 +142,7 @@ fn dropout_and_buffers_are_named() {
 }
 
 #[test]
-fn a_loss_and_gradients_that_are_not_finite_are_said() {
+fn a_loss_and_gradients_that_are_not_finite_are_refused() {
     assert_eq!(
         reason("nan"),
         "its logits on inputs of zeros and ones are not finite numbers, as it was saved"
@@ -153,7 +154,7 @@ fn a_loss_and_gradients_that_are_not_finite_are_said() {
 }
 
 #[test]
-fn a_module_is_differentiated_twice_only_where_that_is_asked() {
+fn a_module_is_differentiated_twice_only_if_the_run_needs_it() {
     assert_eq!(tried("attends", &facts(), Loss::CrossEntropy, false), Ok(()));
     let found = reason("attends");
     assert!(
@@ -171,7 +172,7 @@ fn other_classes_are_refused() {
 }
 
 #[test]
-fn random_numbers_that_two_inputs_hardly_show_are_refused_and_a_dropout_of_nothing_is_not() {
+fn rare_random_numbers_are_refused_and_a_dropout_of_0_is_not() {
     let words = "which could not be repeated; save it without them";
     assert_eq!(reason("rarely"), format!("it draws random numbers in training (`drop`), {words}"));
     assert_eq!(
@@ -182,7 +183,7 @@ fn random_numbers_that_two_inputs_hardly_show_are_refused_and_a_dropout_of_nothi
 }
 
 #[test]
-fn what_depends_on_the_calls_before_is_refused_for_what_it_is() {
+fn a_module_that_depends_on_earlier_calls_is_refused_with_the_right_reason() {
     assert_eq!(
         reason("ages"),
         "it sets `age` when it is called, so that what it does depends on the calls before; save it without"

@@ -1,119 +1,128 @@
-//! Analyses of trained models: those that a scenario asks for, after its rounds; those of `fedlayer analyze`.
+//! Analyses of trained models: those that a scenario asks for after its rounds, and those of
+//! `fedlayer analyze`.
 //!
 //! * `models`: the models that are analysed, from a run's checkpoints, from files, or from values.
+//! * `pending`: the analyses of a run that are not made yet.
 //! * `results`: the files that an analysis leaves.
-//! * `command`: `fedlayer analyze`.
-//! * `cost`: what `fedlayer check` says of an analysis.
-//! * `progress`: how far an analysis is.
 
-mod command;
-mod cost;
 mod models;
-mod progress;
+mod pending;
 mod results;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, analyze, spec::AnalysisSpec};
-use fedlayer_runtime::{Team, WorkerPool};
+use fedlayer_analysis::analyze;
+use fedlayer_core::{Plan, spec::AnalysisSpec};
+use fedlayer_runtime::{LocalPool, PooledTrainer};
 
+use self::pending::PendingAnalysis;
 pub(crate) use self::{
-    command::analyze as command,
-    cost::{AnalysisLine, lines, operations},
-    results::{Results, name as file_name},
+    models::ModelOrigin,
+    pending::plan_of,
+    results::{AnalysisOutput, Results, name as file_name},
 };
-use self::{
-    models::Source,
-    progress::{AnalysisProgress, Watched},
-    results::Made,
+use crate::{
+    exit::Failure,
+    progress::{AnalysisProgress, CountingTrainer},
+    run_folder::RunFolder,
+    screen::Screen,
+    trainers::Trainers,
 };
-use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, trainers::Trainers};
 
-/// What analyses are made with.
-pub(crate) struct Laboratory<'a> {
+/// Makes analyses on worker threads of this process.
+pub(crate) struct AnalysisRunner<'a> {
     pub(crate) trainers: &'a Arc<Trainers>,
     pub(crate) workers: usize,
     pub(crate) screen: &'a Screen,
 }
 
-impl Laboratory<'_> {
-    /// The analyses of a scenario, after its rounds, of a sweep those of every variant: what was made, and why something was not. Those whose files are
-    /// there already are not made again; those of a plan that is not finished are named and left out.
+/// One analysis: its question, and the plan of the models that it is made on.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) spec: &'a AnalysisSpec,
+    /// The name of its files, without ending.
+    pub(crate) name: &'a str,
+    pub(crate) plan: &'a Arc<Plan>,
+}
+
+impl AnalysisRunner<'_> {
+    /// Makes the missing analyses of a scenario, of a sweep those of every variant. Those of a plan
+    /// that is not finished are named and left out. Returns what was made, and every failure.
     pub(crate) fn after_rounds(
         &self,
         specs: &[AnalysisSpec],
         plans: &[Arc<Plan>],
         finished: &[Arc<Plan>],
         folder: &RunFolder,
-    ) -> (Vec<Made>, Vec<Failure>) {
-        let (tasks, waiting): (Vec<Task<'_>>, _) = plans
+    ) -> (Vec<AnalysisOutput>, Vec<Failure>) {
+        let (due, early): (Vec<PendingAnalysis<'_>>, _) = plans
             .chunk_by(|a, b| a.variant == b.variant)
-            .flat_map(|plans| missing(specs, plans, folder))
-            .partition(|task| finished.contains(task.plan));
-        for task in waiting {
-            let (seed, title) = (task.plan.seed, task.plan.title());
-            self.screen.talk(&format!(
-                "analysis `{}` is left out: `{title}`, seed {seed} is not finished",
-                task.name
-            ));
-        }
+            .flat_map(|plans| pending::missing(specs, plans, folder))
+            .partition(|analysis| finished.contains(analysis.plan));
+        early.iter().for_each(|analysis| self.leave_out(analysis));
         let (mut made, mut failed) = (Vec::new(), Vec::new());
-        for (index, task) in tasks.iter().enumerate() {
-            match self.perform(task, (index + 1, tasks.len()), folder) {
-                Ok(analysis) => made.push(analysis),
+        for (index, analysis) in due.iter().enumerate() {
+            match self.make_pending(analysis, (index + 1, due.len()), folder) {
+                Ok(output) => made.push(output),
                 Err(failure) => failed.push(failure),
             }
         }
         (made, failed)
     }
 
-    /// Makes one analysis of a run; `place` is which of how many it is.
-    fn perform(
+    fn leave_out(&self, analysis: &PendingAnalysis<'_>) {
+        let (name, plan) = (&analysis.name, analysis.plan);
+        let (seed, title) = (plan.seed, plan.title());
+        self.screen.talk(&format!(
+            "analysis `{name}` is left out: `{title}`, seed {seed} is not finished"
+        ));
+    }
+
+    /// Makes an analysis of a run; `count` is (its number, the number of all).
+    fn make_pending(
         &self,
-        task: &Task<'_>,
-        place: (usize, usize),
+        analysis: &PendingAnalysis<'_>,
+        count: (usize, usize),
         folder: &RunFolder,
-    ) -> Result<Made, Failure> {
-        let Task { spec, name, plan, results } = task;
-        let source = match &spec.models {
-            None => Source::Run(folder.plan(plan)),
-            Some(models) => Source::Given(models.clone()),
+    ) -> Result<AnalysisOutput, Failure> {
+        let PendingAnalysis { spec, name, plan, results } = analysis;
+        let origin = match &spec.models {
+            None => ModelOrigin::Run(folder.plan(plan)),
+            Some(models) => ModelOrigin::Given(models.clone()),
         };
-        let mut made = self.make_one(spec, name, plan, &source, results, place)?;
+        let question = Question { spec, name, plan };
+        let mut output = self.make_counted(question, &origin, results, count)?;
         if let Some(variant) = &plan.variant {
-            made.name = format!("{}: {name}", variant.label());
+            output.name = format!("{}: {name}", variant.label());
         }
-        Ok(made)
+        Ok(output)
     }
 
-    /// Makes one analysis and writes it down.
-    fn make(
+    /// Makes one analysis and writes its files.
+    pub(crate) fn make(
         &self,
-        spec: &AnalysisSpec,
-        name: &str,
-        plan: &Arc<Plan>,
-        source: &Source,
+        question: Question<'_>,
+        origin: &ModelOrigin,
         results: &Results,
-    ) -> Result<Made, Failure> {
-        self.make_one(spec, name, plan, source, results, (1, 1))
+    ) -> Result<AnalysisOutput, Failure> {
+        self.make_counted(question, origin, results, (1, 1))
     }
 
-    fn make_one(
+    fn make_counted(
         &self,
-        spec: &AnalysisSpec,
-        name: &str,
-        plan: &Arc<Plan>,
-        source: &Source,
+        question: Question<'_>,
+        origin: &ModelOrigin,
         results: &Results,
-        place: (usize, usize),
-    ) -> Result<Made, Failure> {
-        let progress = AnalysisProgress::begin(self.screen, spec, name, plan, place);
-        let pool = WorkerPool::start(self.workers, self.trainers.clone())?;
-        let mut team = Watched::new(Team::new(pool, plan.clone()), &progress);
+        count: (usize, usize),
+    ) -> Result<AnalysisOutput, Failure> {
+        let Question { spec, name, plan } = question;
+        let progress = AnalysisProgress::begin(self.screen, spec, name, plan, count);
+        let pool = LocalPool::start(self.workers, self.trainers.clone())?;
+        let mut team = CountingTrainer::new(PooledTrainer::new(pool, plan.clone()), &progress);
         let mut rows = Vec::new();
-        for subject in models::subjects(spec, plan, source, self.trainers, &mut team)? {
+        for models in models::model_sets(spec, plan, origin, self.trainers, &mut team)? {
             let seed = plan.root_seed();
-            let found = analyze(&spec.measure, &subject, &spec.splits, seed, &mut team);
+            let found = analyze(&spec.measure, &models, &spec.splits, seed, &mut team);
             let wrong = |reason: String| Failure::Analysis { name: name.to_owned(), reason };
             rows.extend(found.map_err(|error| wrong(error.to_string()))?);
         }
@@ -121,48 +130,11 @@ impl Laboratory<'_> {
     }
 }
 
-/// An analysis of a run that is not made yet.
-struct Task<'a> {
-    spec: &'a AnalysisSpec,
-    /// What its files are called.
-    name: String,
-    plan: &'a Arc<Plan>,
-    results: Results,
-}
-
-/// The analyses that are missing of plans that are of one variant, or of none.
-fn missing<'a>(
-    specs: &'a [AnalysisSpec],
-    plans: &'a [Arc<Plan>],
-    folder: &RunFolder,
-) -> Vec<Task<'a>> {
-    let variant = plans.first().and_then(|plan| plan.variant.as_ref());
-    let results = || match variant {
-        Some(variant) => Results::of(&folder.path().join(&variant.folder)),
-        None => Results::of(folder.path()),
-    };
-    let results = || results().kept(folder.lock());
-    let task = |spec: &'a AnalysisSpec| {
-        let (name, results) = (results::name(spec), results());
-        let plan = plan_of(spec, plans).filter(|_| !results.is_whole(&name))?;
-        Some(Task { spec, name, plan, results })
-    };
-    specs.iter().filter_map(task).collect()
-}
-
-/// The plan whose models are analysed: of the strategy and seed that are named, or else of the first ones.
-fn plan_of<'p>(spec: &AnalysisSpec, plans: &'p [Arc<Plan>]) -> Option<&'p Arc<Plan>> {
-    let first = plans.first()?;
-    let strategy = spec.strategy.as_ref().unwrap_or(&first.strategy.name);
-    let seed = spec.seed.unwrap_or(first.seed);
-    plans.iter().find(|plan| plan.strategy.name == *strategy && plan.seed == seed)
-}
-
-/// Says what was made: the numbers on stdout, unless that is for JSON; the files on stderr.
-pub(crate) fn show(made: &[Made], json: bool, screen: &Screen) -> Result<(), Failure> {
-    for Made { name, digest, files, .. } in made {
+/// Shows finished analyses: their numbers on stdout, except under `--json`; their files on stderr.
+pub(crate) fn show(made: &[AnalysisOutput], json: bool, screen: &Screen) -> Result<(), Failure> {
+    for AnalysisOutput { name, summary, files, .. } in made {
         if !json {
-            screen.data(&format!("\n{name}\n{digest}"))?;
+            screen.data(&format!("\n{name}\n{summary}"))?;
         }
         for file in files {
             screen.talk(&format!("wrote {}", file.display()));

@@ -1,45 +1,47 @@
-//! [`subjects`]: the models that are analysed, from a run's checkpoints, from files, or from values.
+//! [`model_sets`]: the models that are analysed, from a run's checkpoints, from files, or from
+//! values.
 
 use std::sync::Arc;
 
+use fedlayer_analysis::{ModelSet, TrainedModel};
 use fedlayer_core::{
-    Architecture, ClientId, Federation, Params, Plan, Subject, SubjectModel, Trainer, in_backticks,
+    Architecture, ClientId, FederatedData, Federation, Params, Plan, Trainer, in_backticks,
     spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
 };
 
-use crate::{exit::Failure, plan_folder::PlanFolder, trainers::Trainers};
+use crate::{exit::Failure, run_folder::plan_folder::PlanFolder, trainers::Trainers};
 
-/// Where the models come from.
+/// The origin of the models that are analysed.
 #[derive(Debug)]
-pub(crate) enum Source {
-    /// A plan's checkpoints.
+pub(crate) enum ModelOrigin {
+    /// The checkpoints of a plan.
     Run(PlanFolder),
     /// Files or values.
     Given(GivenModels),
 }
 
-/// The models of an analysis: once for each of its rounds.
-pub(super) fn subjects(
+/// Returns the models of an analysis, a set for each of its rounds.
+pub(super) fn model_sets(
     spec: &AnalysisSpec,
     plan: &Arc<Plan>,
-    source: &Source,
+    origin: &ModelOrigin,
     trainers: &Trainers,
     trainer: &mut dyn Trainer,
-) -> Result<Vec<Subject>, Failure> {
+) -> Result<Vec<ModelSet>, Failure> {
     let wrong = |reason: String| wrong(spec, reason);
-    match source {
-        Source::Run(folder) => {
+    match origin {
+        ModelOrigin::Run(folder) => {
             let start = trainer.initial(plan.root_seed().child("initial parameters"));
             let start = start.map_err(|error| wrong(error.to_string()))?;
             of_run(spec, plan, folder, trainers, &Arc::new(start))
         }
-        Source::Given(models) => {
+        ModelOrigin::Given(models) => {
             let data = trainers.data(plan).map_err(Failure::Data)?;
             let models = given(models, plan, trainers).map_err(wrong)?;
             let initial = plan.initial.as_ref().map(|file| trainers.values(file, &plan.layout));
             let initial = initial.transpose().map_err(wrong)?.map(Arc::new);
             let architecture = Architecture::new(&plan.model, &data.facts()).ok();
-            Ok(vec![Subject { round: 0, models, initial, architecture }])
+            Ok(vec![ModelSet { round: 0, models, initial, architecture }])
         }
     }
 }
@@ -48,14 +50,14 @@ fn wrong(spec: &AnalysisSpec, reason: String) -> Failure {
     Failure::Analysis { name: spec.name().to_owned(), reason }
 }
 
-/// The models of a run's clients in its checkpoints, which began at `initial`.
+/// Reads the models of a run's clients from its checkpoints. All clients began at `initial`.
 fn of_run(
     spec: &AnalysisSpec,
     plan: &Arc<Plan>,
     folder: &PlanFolder,
     trainers: &Trainers,
     initial: &Arc<Params>,
-) -> Result<Vec<Subject>, Failure> {
+) -> Result<Vec<ModelSet>, Failure> {
     let wrong = |reason: String| wrong(spec, reason);
     let data = trainers.data(plan).map_err(Failure::Data)?;
     let architecture = Architecture::new(&plan.model, &data.facts()).ok();
@@ -64,40 +66,46 @@ fn of_run(
     let last = wanted.iter().copied().max().unwrap_or(0);
     let at_last = folder.checkpoint(last, plan)?.federation;
     let clients = clients(spec, plan, &at_last);
-    check_part(&clients, last, &at_last).map_err(wrong)?;
-    // Only what a measurement looks at is read.
+    check_trained(&clients, last, &at_last).map_err(wrong)?;
+    // Only the checkpoints that the measurement looks at are read.
     let looks_back = matches!(spec.measure, Measurement::Subspace(_) | Measurement::Criticality(_));
-    let mut histories: Vec<Vec<(u32, Arc<Params>)>> = vec![Vec::new(); clients.len()];
-    let mut subjects = Vec::new();
-    for round in kept.into_iter().filter(|&round| round <= last) {
-        if !looks_back && !wanted.contains(&round) {
-            continue;
-        }
+    let is_read = |round: &u32| *round <= last && (looks_back || wanted.contains(round));
+    let mut histories = vec![History::new(); clients.len()];
+    let mut sets = Vec::new();
+    for round in kept.into_iter().filter(is_read) {
         let federation = folder.checkpoint(round, plan)?.federation;
-        let models: Vec<Arc<Params>> =
-            clients.iter().map(|&client| federation.model(client)).collect();
+        let params: Vec<Arc<Params>> = clients.iter().map(|&id| federation.model(id)).collect();
         if looks_back {
-            for (history, model) in histories.iter_mut().zip(&models) {
-                history.push((round, model.clone()));
-            }
+            let with_models = histories.iter_mut().zip(&params);
+            with_models.for_each(|(history, params)| history.push((round, params.clone())));
         }
         if wanted.contains(&round) {
-            let model = |((&id, params), history): ((&ClientId, Arc<Params>), &Vec<_>)| {
-                let examples = data.train_examples(id) as u64;
-                SubjectModel { id, params, examples, history: history.clone() }
-            };
-            subjects.push(Subject {
-                round,
-                models: clients.iter().zip(models).zip(&histories).map(model).collect(),
-                initial: Some(initial.clone()),
-                architecture: architecture.clone(),
-            });
+            let models = trained_models(&clients, params, &histories, &data);
+            let (initial, architecture) = (Some(initial.clone()), architecture.clone());
+            sets.push(ModelSet { round, models, initial, architecture });
         }
     }
-    Ok(subjects)
+    Ok(sets)
 }
 
-/// The clients whose models are analysed: those that are listed, or the first two that have taken
+/// The states of a model so far, each with its round.
+type History = Vec<(u32, Arc<Params>)>;
+
+/// Puts each client's model together with its number of examples and its earlier states.
+fn trained_models(
+    clients: &[ClientId],
+    params: Vec<Arc<Params>>,
+    histories: &[History],
+    data: &FederatedData,
+) -> Vec<TrainedModel> {
+    let model = |((&id, params), history): ((&ClientId, Arc<Params>), &History)| {
+        let examples = data.train_examples(id) as u64;
+        TrainedModel { id, params, examples, history: history.clone() }
+    };
+    clients.iter().zip(params).zip(histories).map(model).collect()
+}
+
+/// Returns the clients of the analysis: those that are listed, or the first two that have taken
 /// part in a round.
 fn clients(spec: &AnalysisSpec, plan: &Plan, federation: &Federation) -> Vec<ClientId> {
     if let Some(listed) = &spec.clients {
@@ -110,9 +118,9 @@ fn clients(spec: &AnalysisSpec, plan: &Plan, federation: &Federation) -> Vec<Cli
     }
 }
 
-/// Checks that no client's model has layers that are still the initial draw: a client that has
-/// taken part in no round has nothing of its own, and what nobody averaged yet is not trained.
-fn check_part(clients: &[ClientId], round: u32, federation: &Federation) -> Result<(), String> {
+/// Checks that each client's model is trained in all layers. A client that has taken part in no
+/// round has only the averaged layers; the others are still the initial draw.
+fn check_trained(clients: &[ClientId], round: u32, federation: &Federation) -> Result<(), String> {
     let took_part = federation.clients();
     let Some(absent) = clients.iter().find(|client| !took_part.contains_key(client)) else {
         return Ok(());
@@ -125,18 +133,18 @@ fn check_part(clients: &[ClientId], round: u32, federation: &Federation) -> Resu
     }
     let there: Vec<String> = took_part.keys().map(ToString::to_string).collect();
     Err(format!(
-        "client {absent} has taken part in no round up to {round}, so that its layers {} are still the initial draw; choose among those that have: {}",
+        "client {absent} has taken part in no round up to {round}, so its layers {} still have their initial values; choose among the clients that have: {}",
         in_backticks(drawn),
         in_backticks(there)
     ))
 }
 
-/// Models 1, 2, …, all of the same weight.
+/// Reads the given models: clients 1, 2, …, all of the same weight.
 fn given(
     models: &GivenModels,
     plan: &Plan,
     trainers: &Trainers,
-) -> Result<Vec<SubjectModel>, String> {
+) -> Result<Vec<TrainedModel>, String> {
     let params: Vec<Params> = match models {
         GivenModels::Files(files) => {
             let read = files.iter().map(|file| trainers.values(file, &plan.layout));
@@ -152,7 +160,7 @@ fn given(
             models.iter().map(model).collect::<Result<_, _>>()?
         }
     };
-    let model = |(index, params): (usize, Params)| SubjectModel {
+    let model = |(index, params): (usize, Params)| TrainedModel {
         id: ClientId(index as u32 + 1),
         params: Arc::new(params),
         examples: 1,
@@ -161,7 +169,7 @@ fn given(
     Ok(params.into_iter().enumerate().map(model).collect())
 }
 
-/// The rounds that are meant, of those that are kept.
+/// Returns the rounds of an analysis, all of which have a checkpoint.
 fn wanted(choice: &RoundChoice, kept: &[u32]) -> Result<Vec<u32>, String> {
     let Some(&last) = kept.last() else {
         return Err("the run has no checkpoint yet".to_owned());
@@ -175,7 +183,10 @@ fn wanted(choice: &RoundChoice, kept: &[u32]) -> Result<Vec<u32>, String> {
         None => Ok(listed.clone()),
         Some(round) => {
             let there: Vec<String> = kept.iter().map(u32::to_string).collect();
-            Err(format!("round {round} has no checkpoint; kept are {}", there.join(", ")))
+            Err(format!(
+                "round {round} has no checkpoint; there are checkpoints of {}",
+                there.join(", ")
+            ))
         }
     }
 }

@@ -1,4 +1,5 @@
-//! [`Results`]: the files that an analysis leaves: its values as JSON lines and as CSV, and its pictures.
+//! [`Results`]: the files of an analysis: its values as JSON lines and as CSV, its pictures, and a
+//! manifest with the question and a checksum of each file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,68 +12,70 @@ use fedlayer_report::{analysis_csv, analysis_summary, pictures};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    content::Content,
     exit::Failure,
-    files::{self, FileError, FolderLock},
-    run_folder::json_lines,
-    sealed::{Sealed, seal},
+    files::{self, Content, FileError, FolderLock},
+    run_folder::{
+        json::json_lines,
+        sealed::{Sealed, seal},
+    },
 };
 
 /// The folder of the results of analyses.
 #[derive(Debug)]
 pub(crate) struct Results {
     folder: PathBuf,
-    /// The lock on the run folder, where results come into one that this process keeps.
+    /// The lock on the run folder, if this process holds it.
     lock: Option<Arc<FolderLock>>,
 }
 
-/// An analysis that was made.
+/// A finished analysis.
 #[derive(Debug)]
-pub(crate) struct Made {
+pub(crate) struct AnalysisOutput {
     /// Its name.
     pub(crate) name: String,
     /// Its most important numbers, for people.
-    pub(crate) digest: String,
+    pub(crate) summary: String,
     /// Its values.
     pub(crate) rows: Vec<AnalysisRow>,
-    /// What was written.
+    /// The files that were written.
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// The file of an analysis that says what was asked, and vouches for what was written. Its last key is its checksum.
+/// The manifest of an analysis: its question, and the content of each file. Its last key is its own
+/// checksum.
 #[derive(Serialize)]
-struct Question<'a> {
+struct Manifest<'a> {
     #[serde(flatten)]
     spec: &'a AnalysisSpec,
-    /// The files that were written, by name.
+    /// The files that were inventory, by name.
     files: BTreeMap<String, Content>,
 }
 
-/// What a question says of the files; one of an earlier version says nothing.
+/// The files in a manifest; one of an earlier version lists none.
 #[derive(Deserialize)]
-struct Vouched {
+struct ManifestFiles {
     #[serde(default)]
     files: BTreeMap<String, Content>,
 }
 
-/// What the files of an analysis are called, without ending.
+/// Returns the name of the files of an analysis, without ending.
 pub(crate) fn name(spec: &AnalysisSpec) -> String {
     slug(spec.name())
 }
 
 impl Results {
-    /// In a run folder.
+    /// Returns the folder of results in a run folder.
     pub(crate) fn of(run: &Path) -> Self {
         Self::in_folder(run.join("analyses"))
     }
 
-    /// In any folder.
+    /// Takes any folder.
     pub(crate) fn in_folder(folder: PathBuf) -> Self {
         Self { folder, lock: None }
     }
 
-    /// In a run folder that this process keeps: nothing is written once it was moved or replaced.
-    pub(crate) fn kept(self, lock: &Arc<FolderLock>) -> Self {
+    /// Writes only while the run folder has this lock: nothing, once it was moved or replaced.
+    pub(crate) fn locked(self, lock: &Arc<FolderLock>) -> Self {
         Self { lock: Some(lock.clone()), ..self }
     }
 
@@ -81,17 +84,17 @@ impl Results {
         files::check_writing_in(&self.folder)
     }
 
-    /// Whether something of an analysis is there.
+    /// Returns whether an analysis has a file here.
     fn has(&self, name: &str) -> bool {
-        files::exists(&self.values(name)) || files::exists(&self.question(name))
+        files::exists(&self.values(name)) || files::exists(&self.manifest(name))
     }
 
-    /// Whether an analysis is there, and every file of it as it was written.
+    /// Returns whether an analysis has all its files, unchanged since they were written.
     pub(crate) fn is_whole(&self, name: &str) -> bool {
         self.has(name) && self.faults(name, false).is_empty()
     }
 
-    /// The names of the analyses of which something is there.
+    /// Returns the names of the analyses with a file here.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let names = files::names_in(&self.folder).unwrap_or_default();
         let stem = |name: &String| {
@@ -101,30 +104,32 @@ impl Results {
         names.iter().filter_map(stem).collect()
     }
 
-    /// What is wrong with the files of an analysis, in words behind the path of each. One of an earlier version has no checksums, which is
-    /// wrong where it `must` have them.
+    /// Finds the faults of an analysis: the path of a file, and what is wrong with it. An analysis
+    /// of an earlier version has no checksums, which is a fault if it `must` have them.
     pub(crate) fn faults(&self, name: &str, must: bool) -> Vec<(PathBuf, String)> {
-        let path = self.question(name);
+        let path = self.manifest(name);
         let gone = |path: PathBuf| vec![(path, "is not there any more".to_owned())];
-        let question = match Sealed::read(&path) {
-            Ok(sealed) => sealed.checked(|_: &Vouched| must),
+        let manifest = match Sealed::read(&path) {
+            Ok(sealed) => sealed.checked(|_: &ManifestFiles| must),
             Err(_) if files::exists(&path) => Err("it cannot be read".to_owned()),
             Err(_) => return gone(path),
         };
-        let vouched = match question {
-            Ok(question) => question.files,
+        let listed = match manifest {
+            Ok(manifest) => manifest.files,
             Err(reason) => return vec![(path, format!("is damaged: {reason}"))],
         };
-        if vouched.is_empty() && !files::exists(&self.values(name)) {
+        if listed.is_empty() && !files::exists(&self.values(name)) {
             return gone(self.values(name));
         }
         let mut faults = Vec::new();
-        for (file, expected) in vouched {
+        for (file, expected) in listed {
             let path = self.folder.join(file);
             match Content::of(&path) {
                 Ok(now) if now == expected => {}
-                Ok(now) => faults
-                    .push((path, format!("is damaged: {expected} were written, it has {now} now"))),
+                Ok(now) => faults.push((
+                    path,
+                    format!("is damaged: {expected} were inventory, it has {now} now"),
+                )),
                 Err(_) if !files::exists(&path) => faults.extend(gone(path)),
                 Err(error) => faults.push((path, format!("cannot be read: {}", error.reason()))),
             }
@@ -132,7 +137,7 @@ impl Results {
         faults
     }
 
-    /// The first of `name`, `name-2`, … that is free: no analysis overwrites another.
+    /// Returns the first of `name`, `name-2`, … that is free: no analysis overwrites another.
     pub(crate) fn free(&self, name: &str) -> String {
         let numbered = (2..).map(|number| format!("{name}-{number}"));
         let mut names = std::iter::once(name.to_owned()).chain(numbered);
@@ -143,29 +148,29 @@ impl Results {
         self.folder.join(format!("{name}.jsonl"))
     }
 
-    /// The file that says what was asked, and what was written.
-    pub(crate) fn question(&self, name: &str) -> PathBuf {
+    /// Returns the path of the manifest.
+    pub(crate) fn manifest(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.json"))
     }
 
-    /// Writes everything of an analysis. The question comes last: where it is, everything is.
+    /// Writes all files of an analysis. The manifest comes last: with it, all others are there.
     pub(crate) fn write(
         &self,
         spec: &AnalysisSpec,
         name: &str,
         rows: Vec<AnalysisRow>,
         layout: &Layout,
-    ) -> Result<Made, Failure> {
+    ) -> Result<AnalysisOutput, Failure> {
         let layers: Vec<LayerName> = layout.names().cloned().collect();
         let word = spec.measure.word();
         self.lock.as_ref().map_or(Ok(()), |lock| lock.check())?;
         files::create_folders(&self.folder)?;
         let mut written = Vec::new();
-        let mut vouched = BTreeMap::new();
+        let mut contents = BTreeMap::new();
         let mut write = |name: String, bytes: &[u8]| {
             let path = self.folder.join(&name);
             files::write_atomically(&path, bytes)?;
-            vouched.insert(name, Content::of_bytes(bytes));
+            contents.insert(name, Content::of_bytes(bytes));
             written.push(path);
             Ok::<(), Failure>(())
         };
@@ -174,9 +179,9 @@ impl Results {
         }
         write(format!("{name}.csv"), analysis_csv(&rows).as_bytes())?;
         write(format!("{name}.jsonl"), &json_lines(&rows)?)?;
-        files::write_atomically(&self.question(name), &seal(&Question { spec, files: vouched })?)?;
-        written.push(self.question(name));
-        let digest = analysis_summary(word, &rows, &layers);
-        Ok(Made { name: name.to_owned(), digest, rows, files: written })
+        files::write_atomically(&self.manifest(name), &seal(&Manifest { spec, files: contents })?)?;
+        written.push(self.manifest(name));
+        let summary = analysis_summary(word, &rows, &layers);
+        Ok(AnalysisOutput { name: name.to_owned(), summary, rows, files: written })
     }
 }

@@ -6,67 +6,72 @@ use clap::{Args, builder::PossibleValuesParser};
 use fedlayer_core::spec::Measurement;
 use fedlayer_scenario::{Setting, SettingError};
 
-use super::{DataArgs, Means, folder};
+use super::{ComputeArgs, DataArgs, values::folder};
 use crate::numbers::{whole, within};
 
 /// `fedlayer analyze`.
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
-    /// What is measured.
+    /// The measurement.
     #[arg(value_parser = PossibleValuesParser::new(Measurement::WORDS))]
     pub(crate) measure: String,
-    /// A run folder; or two or more models: safetensors files with the names and shapes of one network (PyTorch's among them), or models of runs, as
+    /// A run folder; or at least two models. A model is a safetensors file with the tensor names
+    /// and shapes of the network (PyTorch's are accepted), or a model of a run, written
     /// RUN:STRATEGY:SEED:ROUND:CLIENT.
     #[arg(required = true, value_name = "RUN|FILE")]
     pub(crate) models: Vec<PathBuf>,
-    /// The scenario that says what network the files are for, and on what data.
+    /// The scenario that describes the network and the data of the files.
     #[arg(long)]
     pub(crate) scenario: Option<PathBuf>,
-    /// The file or the model of a run that both models started from.
+    /// The initial model of all given models: a file, or a model of a run.
     #[arg(long, value_name = "FILE")]
     pub(crate) initial: Option<PathBuf>,
-    /// The strategy whose models they are; the first one that leaves clients models of their own where it is not given.
+    /// The strategy of the models; the default is the first that leaves clients models of their
+    /// own.
     #[arg(long)]
     pub(crate) strategy: Option<String>,
-    /// The folder of the sweep's variant whose models they are, such as `lr-0.1`; needed where the scenario has a sweep.
+    /// The variant of the models, by its folder such as `lr-0.1`; required if the scenario has a
+    /// sweep.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) variant: Option<String>,
-    /// The seed whose models they are; the first one where it is not given.
+    /// The seed of the models; the default is the first seed.
     #[arg(long, allow_negative_numbers = true, value_parser = within(0..=u64::MAX))]
     pub(crate) seed: Option<u64>,
-    /// The clients whose models they are, such as `0-3` or `0,2,5`; the first two that have taken part in a round where it is not given.
+    /// The clients of the models, such as `0-3` or `0,2,5`; the default is the first two that have
+    /// taken part in a round.
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_parser = clients)]
     pub(crate) clients: Vec<RangeInclusive<u32>>,
-    /// The rounds after which: `last`, `all`, or numbers with commas.
+    /// The rounds of the models: `last`, `all`, or numbers with commas.
     #[arg(long, allow_hyphen_values = true, value_parser = rounds)]
     pub(crate) rounds: Option<String>,
-    /// Where losses are measured: `train`, `test`, or both with a comma, which is the default.
+    /// The examples on which losses are measured: `train`, `test`, or `train,test`, the default.
     #[arg(long, value_delimiter = ',')]
     pub(crate) splits: Vec<String>,
     /// Change a value of the measurement: `--set draws=20`. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<String>,
-    /// What its files are called; the word of the measurement where it is not given.
+    /// The name of the files that are written; the default is the measurement.
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The folder for its files; `analyses` in the run folder where it is not given, or `analyses` here for files.
+    /// The folder of the files that are written; the default is `analyses` in the run folder, or in
+    /// the current folder if no run is given.
     #[arg(long, value_name = "FOLDER", value_parser = folder())]
     pub(crate) out: Option<PathBuf>,
-    /// The means.
+    /// The device and the threads.
     #[command(flatten)]
-    pub(crate) means: Means,
-    /// Where data is; where it is not given, where it was for the run.
+    pub(crate) compute: ComputeArgs,
+    /// The data folders; by default those of the run.
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Print every value as JSON on stdout.
+    /// Print all values as JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// The most clients that one analysis is made on.
+/// The most clients of one analysis.
 const MOST_CLIENTS: u32 = 10_000;
 
-/// A client, or the clients from one to another.
+/// Reads a client, or a range of clients.
 fn clients(text: &str) -> Result<RangeInclusive<u32>, String> {
     let allowed = || "clients are written `0,2,5` or `0-3`, counted from 0".to_owned();
     let number = |text: &str| whole::<u32>(text.trim()).ok_or_else(allowed);
@@ -81,7 +86,8 @@ fn clients(text: &str) -> Result<RangeInclusive<u32>, String> {
     }
 }
 
-/// The rounds of an analysis, as its key in a scenario has them but for the brackets. Which words there are is for who reads that.
+/// Reads the rounds of an analysis, written as the key of a scenario without its brackets. The
+/// words are checked when the scenario is read.
 fn rounds(text: &str) -> Result<String, String> {
     let is_word = text.starts_with(|first: char| first.is_ascii_alphabetic());
     let numbers = || text.split(',').all(|number| whole::<u32>(number.trim()).is_some());
@@ -91,7 +97,7 @@ fn rounds(text: &str) -> Result<String, String> {
     }
 }
 
-/// A setting, checked and as it is written.
+/// Checks a setting, and returns it as it is written.
 fn setting(text: &str) -> Result<String, SettingError> {
     text.parse::<Setting>().map(|_| text.to_owned())
 }

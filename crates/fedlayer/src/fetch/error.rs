@@ -5,8 +5,7 @@ use std::{io::ErrorKind, path::PathBuf};
 use fedlayer_report::quantity;
 use thiserror::Error;
 
-use super::source::Url;
-use crate::files::FileError;
+use crate::{download_source::DownloadUrl, files::FileError};
 
 /// Why a data set could not be fetched.
 #[derive(Debug, Error)]
@@ -16,17 +15,22 @@ pub(crate) enum FetchError {
         "could not fetch `{url}`: {reason}; tried {tries} times; {} of {} are in `{}`\nhint: the same command goes on from there; `--from` takes another address or a folder",
         bytes(*have), bytes(*of), part.display()
     )]
-    Cut { url: Url, reason: String, tries: usize, have: u64, of: u64, part: PathBuf },
+    Cut { url: DownloadUrl, reason: String, tries: usize, have: u64, of: u64, part: PathBuf },
+    /// An address that is put together from `--from` and a file's name is none.
+    #[error(
+        "`{address}` is no address: {error}\nhint: name a mirror with `--from URL`, or a folder that has the file with `--from DIR`"
+    )]
+    Address { address: String, error: ureq::http::Error },
     /// The server does not give the file.
     #[error(
         "`{url}` answers {status}\nhint: name a mirror with `--from URL`, or a folder that has the file with `--from DIR`"
     )]
-    Status { url: Url, status: String },
+    Status { url: DownloadUrl, status: String },
     /// The file at the address has another length.
     #[error(
         "`{url}` is not the file that was published: it has {found} bytes, expected {expected}; nothing of it was kept\nhint: fetch it from another address with `--from URL`, or from a folder with `--from DIR`"
     )]
-    Length { url: Url, found: String, expected: u64 },
+    Length { url: DownloadUrl, found: String, expected: u64 },
     /// What came has another content.
     #[error(
         "`{from}` is not the file that was published; nothing of it was kept\n  found     {found}\n  expected  {expected}\nhint: try again; where it stays so, fetch it from another address with `--from URL` or from a folder with `--from DIR`"

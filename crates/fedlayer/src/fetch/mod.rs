@@ -1,12 +1,11 @@
 //! `fedlayer data fetch`: gets a data set's files from their home, a mirror or a folder, and lays them where scenarios find them.
 //!
-//! Nothing gets its real name before its length and its SHA-256 are the published ones. [`download`] speaks HTTP, [`local`] copies,
-//! [`verify`] compares, [`unpack`] takes archives apart, [`source`] says where from.
+//! Nothing gets its real name before its length and its SHA-256 are the published ones. [`http_client`] speaks HTTP, [`from_folder`] copies,
+//! [`verify`] compares, [`unpack`] takes archives apart.
 
-mod download;
-mod error;
-mod local;
-mod source;
+pub(crate) mod error;
+mod from_folder;
+mod http_client;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unpack;
@@ -17,16 +16,17 @@ use std::path::PathBuf;
 use fedlayer_data::{Download, KnownSet, Unpack, catalogue};
 use fedlayer_report::quantity;
 
-use self::{download::Client, local::Found};
-pub(crate) use self::{error::FetchError, source::Source};
+use self::error::FetchError;
+use self::{from_folder::LocalFiles, http_client::HttpClient};
 use crate::{
     args::FetchArgs,
+    download_source::DownloadSource,
     exit::Failure,
     files::{self, PartFile},
-    folders::{Folder, Folders, Origin},
-    list,
+    folders::{Folder, FolderOrigin, Folders},
+    process::signals,
     screen::Screen,
-    signals,
+    set_files,
 };
 
 /// `fedlayer data fetch`.
@@ -37,9 +37,9 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
     };
     let into = match &args.to {
         Some(folder) => folder.clone(),
-        None => match list::whole(&folders, set) {
+        None => match set_files::whole(&folders, set) {
             // What the user put elsewhere is not fetched once more; what was fetched is looked at again.
-            Some(folder) if folder.origin == Origin::System => {
+            Some(folder) if folder.origin == FolderOrigin::System => {
                 screen.talk(&format!("`{}` is already in `{}`", set.name, folder.path.display()));
                 return Ok(());
             }
@@ -47,11 +47,11 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
             None => first_writable(&folders, set)?,
         },
     };
-    let job = Job {
+    let job = FetchJob {
         set,
-        source: args.from.clone().unwrap_or(Source::Home),
+        source: args.from.clone().unwrap_or(DownloadSource::Home),
         into: into.join(set.name),
-        client: Client::new(download::PAUSES, download::SILENCE),
+        client: HttpClient::new(http_client::PAUSES, http_client::SILENCE),
         screen: screen.clone(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -82,16 +82,16 @@ fn first_writable(folders: &Folders, set: &KnownSet) -> Result<PathBuf, FetchErr
 }
 
 /// One set, on its way.
-struct Job {
+struct FetchJob {
     set: &'static KnownSet,
-    source: Source,
+    source: DownloadSource,
     /// The set's own folder.
     into: PathBuf,
-    client: Client,
+    client: HttpClient,
     screen: Screen,
 }
 
-impl Job {
+impl FetchJob {
     fn perform(&self) -> Result<(), FetchError> {
         let absent = files::absent_folders(&self.into);
         // Where nothing came, nothing is left.
@@ -133,7 +133,9 @@ impl Job {
             Unpack::AsItIs if files::length_if_any(&path).is_some() => {
                 verify::existing(&path, download).map(|()| true)
             }
-            _ => Ok(outcome(download).all(|name| list::either_form(&self.into, name).is_some())),
+            _ => {
+                Ok(outcome(download).all(|name| set_files::either_form(&self.into, name).is_some()))
+            }
         }
     }
 
@@ -144,29 +146,34 @@ impl Job {
             PartFile::open(path.clone())?.ok_or(FetchError::Busy(path))
         };
         let whole = match &self.source {
-            Source::Folder(folder) => match local::find(folder, self.set.name, download)? {
-                Found::Published(path) => {
-                    let mut part = begin()?;
-                    local::copy(&path, download, &mut part, &self.screen)?;
-                    Whole { part, from: path.display().to_string() }
+            DownloadSource::Folder(folder) => {
+                match from_folder::find(folder, self.set.name, download)? {
+                    LocalFiles::Published(path) => {
+                        let mut part = begin()?;
+                        from_folder::copy(&path, download, &mut part, &self.screen)?;
+                        CompleteDownload { part, from: path.display().to_string() }
+                    }
+                    LocalFiles::Unverified(loose) => {
+                        from_folder::copy_loose(&loose, &self.into, &self.screen)?;
+                        return Ok(loose.missing);
+                    }
                 }
-                Found::Loose(loose) => {
-                    local::copy_loose(&loose, &self.into, &self.screen)?;
-                    return Ok(loose.missing);
-                }
-            },
-            Source::Home | Source::Mirror(_) => {
-                let url = self.source.url(download);
+            }
+            DownloadSource::Home | DownloadSource::Mirror(_) => {
+                let url = self.source.url(download).map_err(|error| FetchError::Address {
+                    address: download.url.to_owned(),
+                    error,
+                })?;
                 let mut part = begin()?;
                 let came = self.client.fetch(&url, download.bytes, &mut part, &self.screen);
                 if let Err(error) = came {
                     if part.bytes() == 0 {
-                        download::forget_version(&part)?;
+                        http_client::forget_version(&part)?;
                         part.discard()?;
                     }
                     return Err(error);
                 }
-                Whole { part, from: url.to_string() }
+                CompleteDownload { part, from: url.to_string() }
             }
         };
         self.place(whole, download)?;
@@ -174,9 +181,9 @@ impl Job {
     }
 
     /// Verifies what came, and gives it its real name or takes it apart.
-    fn place(&self, whole: Whole, download: &Download) -> Result<(), FetchError> {
-        let Whole { part, from } = whole;
-        download::forget_version(&part)?;
+    fn place(&self, whole: CompleteDownload, download: &Download) -> Result<(), FetchError> {
+        let CompleteDownload { part, from } = whole;
+        http_client::forget_version(&part)?;
         let part = verify::fetched(part, &from, download)?;
         match download.unpack {
             Unpack::AsItIs => part.finish(&self.into.join(download.file))?,
@@ -196,7 +203,7 @@ impl Job {
 }
 
 /// All bytes of a download, and where they are from.
-struct Whole {
+struct CompleteDownload {
     part: PartFile,
     from: String,
 }

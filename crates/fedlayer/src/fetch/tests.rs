@@ -19,8 +19,8 @@ use flate2::{Compression, write::GzEncoder};
 use rand::RngExt;
 use tempfile::TempDir;
 
-use super::{FetchError, Job, Source, download::Client, verify::hash_of};
-use crate::screen::Screen;
+use super::{FetchError, FetchJob, http_client::HttpClient, verify::hash_of};
+use crate::{download_source::DownloadSource, screen::Screen};
 
 /// Answers requests one after another, each with the next of its answers, and remembers what was asked.
 struct Server {
@@ -49,7 +49,7 @@ impl Server {
         Self { address, thread }
     }
 
-    fn source(&self) -> Source {
+    fn source(&self) -> DownloadSource {
         format!("http://{}/sets", self.address).parse().unwrap()
     }
 
@@ -92,12 +92,12 @@ fn rest(body: &[u8], start: usize) -> Vec<u8> {
 const BODY: &[u8] = b"To be, or not to be, that is the question";
 
 /// A set of one file, and a folder to fetch it into.
-struct Place {
+struct SetFolder {
     folder: TempDir,
     set: &'static KnownSet,
 }
 
-impl Place {
+impl SetFolder {
     fn new(file: &'static str, published: &[u8], unpack: Unpack) -> Self {
         let download = Download {
             file,
@@ -123,13 +123,13 @@ impl Place {
     }
 
     /// Fetches, trying again at once as often as there are pauses.
-    fn fetch(&self, source: Source, pauses: &'static [Duration]) -> Result<(), FetchError> {
-        self.fetch_with(source, Client::new(pauses, Duration::from_secs(60)))
+    fn fetch(&self, source: DownloadSource, pauses: &'static [Duration]) -> Result<(), FetchError> {
+        self.fetch_with(source, HttpClient::new(pauses, Duration::from_secs(60)))
     }
 
-    fn fetch_with(&self, source: Source, client: Client) -> Result<(), FetchError> {
+    fn fetch_with(&self, source: DownloadSource, client: HttpClient) -> Result<(), FetchError> {
         let (set, into) = (self.set, self.path("sonnets"));
-        Job { set, source, into, client, screen: Screen::silent() }.perform()
+        FetchJob { set, source, into, client, screen: Screen::silent() }.perform()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -164,7 +164,7 @@ const AT_ONCE: &[Duration] = &[Duration::ZERO; 2];
 
 #[test]
 fn a_file_that_comes_whole_gets_its_name_and_is_not_fetched_again() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let server = Server::new(vec![whole(BODY, BODY.len())]);
     place.fetch(server.source(), &[]).unwrap();
     place.fetch(server.source(), &[]).unwrap();
@@ -177,7 +177,7 @@ fn a_file_that_comes_whole_gets_its_name_and_is_not_fetched_again() {
 
 #[test]
 fn a_cut_download_goes_on_where_it_stopped() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let server = Server::new(vec![whole(BODY, 10), rest(BODY, 10)]);
     let error = place.fetch(server.source(), &[]).unwrap_err();
     let FetchError::Cut { have: 10, tries: 1, .. } = &error else { panic!("{error}") };
@@ -194,7 +194,7 @@ fn a_cut_download_goes_on_where_it_stopped() {
 
 #[test]
 fn a_cut_connection_is_tried_again() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let server = Server::new(vec![whole(BODY, 10), whole(BODY, 0), rest(BODY, 10)]);
     // The second answer is the whole file again, of which nothing comes: what there was is given up.
     let error = place.fetch(server.source(), AT_ONCE).unwrap_err();
@@ -210,7 +210,7 @@ fn a_cut_connection_is_tried_again() {
 
 #[test]
 fn a_server_that_gives_no_parts_starts_anew() {
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("sonnets/text.txt.part", b"To be, or");
     let server = Server::new(vec![whole(BODY, BODY.len())]);
     place.fetch(server.source(), &[]).unwrap();
@@ -220,7 +220,7 @@ fn a_server_that_gives_no_parts_starts_anew() {
 
 #[test]
 fn a_part_that_was_not_asked_for_is_not_used() {
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("sonnets/text.txt.part", b"To be, or");
     let server = Server::new(vec![rest(BODY, 4), whole(BODY, BODY.len())]);
     place.fetch(server.source(), AT_ONCE).unwrap();
@@ -230,7 +230,7 @@ fn a_part_that_was_not_asked_for_is_not_used() {
 
 #[test]
 fn a_part_of_another_file_is_found_by_the_hash_and_given_up() {
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("sonnets/text.txt.part", b"To bee");
     let server = Server::new(vec![rest(BODY, 6), whole(BODY, BODY.len())]);
     let error = place.fetch(server.source(), &[]).unwrap_err();
@@ -242,7 +242,7 @@ fn a_part_of_another_file_is_found_by_the_hash_and_given_up() {
 
 #[test]
 fn another_content_keeps_nothing_and_says_both_hashes() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let other = BODY.to_ascii_uppercase();
     let server = Server::new(vec![whole(&other, other.len())]);
     let words = place.fetch(server.source(), AT_ONCE).unwrap_err().to_string();
@@ -258,7 +258,7 @@ fn another_length_keeps_nothing() {
     let longer = [BODY, b"!"].concat();
     // One server says it beforehand, the other does not.
     for answered in [whole(&longer, longer.len()), answer("200 OK", &longer)] {
-        let place = Place::text();
+        let place = SetFolder::text();
         let server = Server::new(vec![answered]);
         let error = place.fetch(server.source(), AT_ONCE).unwrap_err();
         assert!(matches!(error, FetchError::Length { expected: 41, .. }), "{error}");
@@ -272,16 +272,16 @@ fn another_length_keeps_nothing() {
 
 #[test]
 fn an_absent_file_is_not_asked_for_twice() {
-    let place = Place::text();
-    let server = Server::new(vec![status("404 Not Found")]);
+    let place = SetFolder::text();
+    let server = Server::new(vec![status("404 Not LocalFiles")]);
     let words = place.fetch(server.source(), AT_ONCE).unwrap_err().to_string();
-    assert!(words.contains("/sets/text.txt` answers 404 Not Found"), "{words}");
+    assert!(words.contains("/sets/text.txt` answers 404 Not LocalFiles"), "{words}");
     assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
 fn a_server_that_is_down_for_a_moment_is_asked_again() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let answers = ["500 Internal Server Error", "503 Service Unavailable"].map(status);
     let server = Server::new([answers.to_vec(), vec![whole(BODY, BODY.len())]].concat());
     place.fetch(server.source(), AT_ONCE).unwrap();
@@ -290,7 +290,7 @@ fn a_server_that_is_down_for_a_moment_is_asked_again() {
 
 #[test]
 fn nobody_at_the_address_is_said_without_its_secrets() {
-    let place = Place::text();
+    let place = SetFolder::text();
     // Bound and dropped: nobody listens there.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let source = format!("http://me:secret@{address}/sets?token=secret").parse().unwrap();
@@ -301,7 +301,7 @@ fn nobody_at_the_address_is_said_without_its_secrets() {
 
 #[test]
 fn a_file_that_is_there_with_another_content_is_left_alone() {
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("sonnets/text.txt", b"my own");
     let server = Server::new(vec![]);
     let error = place.fetch(server.source(), &[]).unwrap_err();
@@ -312,7 +312,7 @@ fn a_file_that_is_there_with_another_content_is_left_alone() {
 
 #[test]
 fn two_processes_do_not_write_one_file() {
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("sonnets/text.txt.part", b"");
     let other = fs::File::options().append(true).open(place.path("sonnets/text.txt.part")).unwrap();
     other.lock().unwrap();
@@ -337,8 +337,8 @@ fn tar_gz(members: &[(&str, &[u8])]) -> Vec<u8> {
 
 const MEMBERS: Unpack = Unpack::TarGz(&[("all/one.txt", "first"), ("all/two.txt", "second")]);
 
-fn fetch_archive(archive: &[u8]) -> (Place, Result<(), FetchError>) {
-    let place = Place::new("all.tar.gz", archive, MEMBERS);
+fn fetch_archive(archive: &[u8]) -> (SetFolder, Result<(), FetchError>) {
+    let place = SetFolder::new("all.tar.gz", archive, MEMBERS);
     let server = Server::new(vec![whole(archive, archive.len())]);
     let fetched = place.fetch(server.source(), &[]);
     (place, fetched)
@@ -353,7 +353,7 @@ fn the_files_of_an_archive_are_unpacked_and_the_archive_goes() {
     let expected = [("first".to_owned(), BODY.to_vec()), ("second".to_owned(), b"2".to_vec())];
     assert_eq!(place.files(), expected);
     // Nobody is at the set's own address: nothing is fetched again.
-    place.fetch(Source::Home, &[]).unwrap();
+    place.fetch(DownloadSource::Home, &[]).unwrap();
 }
 
 #[test]
@@ -399,26 +399,26 @@ fn what_is_no_archive_is_refused() {
 
 #[test]
 fn a_folder_gives_the_published_file_or_what_it_comes_to() {
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("mine/text.txt", BODY);
-    place.fetch(Source::Folder(place.path("mine")), &[]).unwrap();
+    place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap();
     place.has_the_text_alone();
 
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("mine/sonnets/text.txt", b"another");
-    let error = place.fetch(Source::Folder(place.path("mine")), &[]).unwrap_err();
+    let error = place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap_err();
     assert!(matches!(error, FetchError::Hash { .. }), "{error}");
     assert_eq!(place.files(), []);
 
-    let place = Place::new("all.tar.gz", b"an archive", MEMBERS);
-    let error = place.fetch(Source::Folder(place.path("mine")), &[]).unwrap_err();
+    let place = SetFolder::new("all.tar.gz", b"an archive", MEMBERS);
+    let error = place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap_err();
     assert!(matches!(error, FetchError::Absent { file: "all.tar.gz", .. }), "{error}");
     place.put("mine/first", b"1");
-    let error = place.fetch(Source::Folder(place.path("mine")), &[]).unwrap_err();
+    let error = place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap_err();
     let FetchError::Incomplete { missing, .. } = &error else { panic!("{error}") };
     assert_eq!(missing, &["second"]);
     place.put("mine/second.gz", b"2");
-    place.fetch(Source::Folder(place.path("mine")), &[]).unwrap();
+    place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap();
     let expected = [("first".to_owned(), b"1".to_vec()), ("second.gz".to_owned(), b"2".to_vec())];
     assert_eq!(place.files(), expected);
 }

@@ -8,38 +8,37 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Place, Result, at, sync_folder};
-use crate::content::{Content, Hash};
+use super::{Content, Hash, PinnedPath, Result, at, sync_folder};
 
 /// A file of lines that grows at its end. It knows its length and its hash at any time.
 #[derive(Debug)]
 pub(crate) struct LineFile {
-    place: Place,
+    pinned: PinnedPath,
     file: File,
     hash: Hash,
 }
 
 impl LineFile {
-    /// Opens a file, or makes it, and cuts off what lies past `keep` bytes: lines of rounds that were not committed.
+    /// Opens a file, or makes it, and cuts off what lies past `committed` bytes: lines of rounds that were not committed.
     ///
     /// Fails where the file is shorter than that.
-    pub(crate) fn open(path: PathBuf, keep: u64) -> Result<Self> {
+    pub(crate) fn open(path: PathBuf, committed: u64) -> Result<Self> {
         let open = || {
             let options = OpenOptions::new().read(true).append(true).create(true).to_owned();
             let mut file = options.open(&path)?;
             let found = file.metadata()?.len();
-            if found < keep {
-                let text = format!("it has {found} bytes, the checkpoint speaks of {keep}");
+            if found < committed {
+                let text = format!("it has {found} bytes, the checkpoint speaks of {committed}");
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
             }
             let mut hash = Hash::default();
-            hash.read(&mut (&mut file).take(keep))?;
-            if found > keep {
-                file.set_len(keep)?;
+            hash.read(&mut (&mut file).take(committed))?;
+            if found > committed {
+                file.set_len(committed)?;
             }
             file.seek(SeekFrom::End(0))?;
             sync_folder(&path)?;
-            Ok(Self { place: Place::of(&path, &file)?, file, hash })
+            Ok(Self { pinned: PinnedPath::of(&path, &file)?, file, hash })
         };
         open().map_err(at("go on with", &path))
     }
@@ -49,7 +48,7 @@ impl LineFile {
         if let Err(error) = self.file.write_all(lines) {
             // A torn line is of no use; that it cannot be cut off either changes nothing: the next process cuts it off.
             let _torn = self.file.set_len(self.hash.bytes());
-            return Err(at("write", self.place.path())(error));
+            return Err(at("write", self.pinned.path())(error));
         }
         self.hash.add(lines);
         Ok(())
@@ -57,7 +56,7 @@ impl LineFile {
 
     /// Returns when everything is on the disk.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(at("write", self.place.path()))
+        self.file.sync_data().map_err(at("write", self.pinned.path()))
     }
 
     /// The length and the hash of the file.
@@ -70,6 +69,6 @@ impl LineFile {
     /// # Errors
     /// When it was moved, replaced or removed.
     pub(crate) fn check(&self) -> Result<()> {
-        self.place.check()
+        self.pinned.check()
     }
 }

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Place, Result, at, exists};
+use super::{PinnedPath, Result, at, exists};
 
 /// Keeps a folder for one process, as long as it lives.
 ///
@@ -18,7 +18,7 @@ use super::{Place, Result, at, exists};
 #[derive(Debug)]
 pub(crate) struct FolderLock {
     held: Vec<File>,
-    places: Vec<Place>,
+    pinned: Vec<PinnedPath>,
     /// Whether something was not where it was: then nothing is written any more.
     is_lost: AtomicBool,
 }
@@ -34,19 +34,19 @@ impl FolderLock {
     pub(crate) fn take(folder: &Path) -> Result<Option<Self>> {
         let opened = File::open(folder).map_err(at("open", folder))?;
         let is_lost = AtomicBool::new(false);
-        let mut lock = Self { held: Vec::new(), places: Vec::new(), is_lost };
+        let mut lock = Self { held: Vec::new(), pinned: Vec::new(), is_lost };
         let stand_in = folder.join(STAND_IN);
         let needs_stand_in = match opened.try_lock() {
             Ok(()) => false,
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(_)) => true,
         };
-        lock.keep(folder, opened)?;
+        lock.hold(folder, opened)?;
         if needs_stand_in || exists(&stand_in) {
             let options = OpenOptions::new().write(true).create(true).truncate(false).to_owned();
             let file = options.open(&stand_in).map_err(at("open", &stand_in))?;
             match file.try_lock() {
-                Ok(()) => lock.keep(&stand_in, file)?,
+                Ok(()) => lock.hold(&stand_in, file)?,
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(at("lock", &stand_in)(error)),
             }
@@ -55,13 +55,13 @@ impl FolderLock {
         lock.check()?;
         if !needs_stand_in {
             // A folder that is locked itself does not depend on a file that somebody may delete.
-            lock.places.truncate(1);
+            lock.pinned.truncate(1);
         }
         Ok(Some(lock))
     }
 
-    fn keep(&mut self, path: &Path, file: File) -> Result<()> {
-        self.places.push(Place::of(path, &file).map_err(at("read", path))?);
+    fn hold(&mut self, path: &Path, file: File) -> Result<()> {
+        self.pinned.push(PinnedPath::of(path, &file).map_err(at("read", path))?);
         self.held.push(file);
         Ok(())
     }
@@ -71,7 +71,7 @@ impl FolderLock {
     /// # Errors
     /// When it was moved or replaced.
     pub(crate) fn check(&self) -> Result<()> {
-        let checked = self.places.iter().try_for_each(Place::check);
+        let checked = self.pinned.iter().try_for_each(PinnedPath::check);
         if checked.is_err() {
             self.give_up();
         }
@@ -87,7 +87,7 @@ impl FolderLock {
     }
 
     fn folder(&self) -> &Path {
-        self.places.first().map_or(Path::new(""), Place::path)
+        self.pinned.first().map_or(Path::new(""), PinnedPath::path)
     }
 }
 

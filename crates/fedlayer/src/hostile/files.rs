@@ -13,9 +13,8 @@ use super::hammer;
 use crate::{
     address::Address,
     fetch::unpack::unpack,
-    folders::Folders,
-    locator::Locator,
-    values::{FileKind, Source},
+    folders::{Folders, locator::Locator},
+    values::{FileKind, ValuesSource},
 };
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -89,7 +88,7 @@ fn a_hostile_address_is_refused_or_read_as_it_is_written() {
         }
         // There is no run here to have a model.
         if !Path::new(text).exists() {
-            assert!(Source::find(text, &locator).is_err());
+            assert!(ValuesSource::find(text, &locator).is_err());
         }
     });
 }

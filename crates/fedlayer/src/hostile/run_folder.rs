@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use super::hammer;
 use crate::{
     args::Cli,
-    perform,
+    commands::perform,
     screen::Screen,
-    values::Source,
+    values::ValuesSource,
     verify::{self, Depth},
 };
 
@@ -101,8 +101,8 @@ fn a_hostile_file_of_values_is_refused_or_read_whole() {
     let file = place.path().join("model.safetensors");
     hammer(&good, |_, bytes| {
         fs::write(&file, bytes).unwrap();
-        if let Ok(values) = Source::File(file.clone()).read(&layout) {
-            assert_eq!(values.params.values().len(), layout.parameters());
+        if let Ok(values) = ValuesSource::File(file.clone()).read(&layout) {
+            assert_eq!(values.params.values().len(), layout.value_count());
             assert!(values.params.values().iter().all(|value| value.is_finite()));
         }
     });

@@ -4,7 +4,7 @@ use fedlayer_core::excerpt;
 use thiserror::Error;
 
 use super::FileKind;
-use crate::{checkpoint::CheckpointError, files::FileError};
+use crate::{files::FileError, run_folder::checkpoint::CheckpointError};
 
 /// Why a file or an address gives no values of a model. The message is one line; what to do is
 /// [`help`](Self::help).

@@ -1,6 +1,6 @@
 //! Models that come from files: a `state_dict` as PyTorch users have it, or a model of a run.
 //!
-//! * [`Source`]: where the values of a model are: in a file, or at an [`Address`].
+//! * [`ValuesSource`]: where the values of a model are: in a file, or at an [`ModelAddress`].
 //! * `address`: `RUN:STRATEGY:SEED:ROUND:CLIENT`, the model of a client in a run folder.
 //! * `run_model`: the one model of a checkpoint, or the model of one of its clients.
 //! * `state_dict`: a safetensors file's tensors as the model's values.
@@ -9,14 +9,14 @@
 //! * `numbers`: from stored numbers to `f32`.
 //! * `file_kind`: what a file is that holds no tensors, and the line of Python that writes them.
 
-mod address;
 mod error;
-mod faults;
 mod file_kind;
-mod names;
+mod mismatches;
+mod model_address;
 mod numbers;
 mod run_model;
 mod state_dict;
+mod tensor_names;
 #[cfg(test)]
 mod tests;
 
@@ -25,32 +25,34 @@ use std::{path::PathBuf, sync::Arc};
 use fedlayer_core::{Layout, Params, in_backticks};
 use safetensors::{SafeTensorError, SafeTensors};
 
-use self::{address::Address, error::excerpt_of, run_model::check_shared, state_dict::StateDict};
 pub(crate) use self::{error::ValuesError, file_kind::FileKind};
+use self::{
+    error::excerpt_of, model_address::ModelAddress, run_model::check_shared, state_dict::StateDict,
+};
 use crate::{
     files,
-    locator::{FileName, Locator},
+    folders::locator::{FileName, Locator},
 };
 
 /// Where the values of a model are.
 #[derive(Debug)]
-pub(crate) enum Source {
+pub(crate) enum ValuesSource {
     /// In a safetensors file.
     File(PathBuf),
     /// In a run folder.
-    Run(Address),
+    Run(ModelAddress),
 }
 
 /// The values of a model, and what was done to the file's to have them.
 #[derive(Debug)]
-pub(crate) struct Values {
+pub(crate) struct ModelValues {
     /// The values.
     pub(crate) params: Params,
     /// A line for everything that was renamed, converted, left out or filled in.
     pub(crate) notes: Vec<String>,
 }
 
-impl Source {
+impl ValuesSource {
     /// The source that a scenario or a command calls `reference`. A file of that very name comes
     /// first. The file, or the checkpoint of the run, counts as used.
     ///
@@ -65,7 +67,7 @@ impl Source {
         if let Some(path) = locator.find(&FileName::own(reference)) {
             return Ok(Self::File(path));
         }
-        if let Some(address) = Address::find(reference, locator)? {
+        if let Some(address) = ModelAddress::find(reference, locator)? {
             locator.remember(&FileName::own(&address.file_name()), &address.checkpoint);
             return Ok(Self::Run(address));
         }
@@ -85,7 +87,7 @@ impl Source {
     ///
     /// # Errors
     /// When the file has not the model's tensors, or is no one model.
-    pub(crate) fn read(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
+    pub(crate) fn read(&self, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
         match self {
             Self::Run(address) => address.read(layout),
             Self::File(path) => {

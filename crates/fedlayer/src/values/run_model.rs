@@ -6,27 +6,26 @@ use fedlayer_core::{ClientId, Federation, Layer, Layout, Params, ParamsError, in
 use safetensors::SafeTensors;
 
 use super::{
-    Values, ValuesError,
-    address::{Address, address_of},
-    deserialize,
+    ModelValues, ValuesError, deserialize,
     error::excerpt_of,
+    model_address::{ModelAddress, address_of},
     state_dict::StateDict,
 };
 use crate::{
-    checkpoint::{CheckpointError, CheckpointFile, is_of_client},
     files,
+    run_folder::checkpoint::{CheckpointError, CheckpointFile, is_of_client},
 };
 
 /// What an address is like, where there is none to show.
 const EXAMPLE: &str = "RUN:STRATEGY:SEED:ROUND:CLIENT";
 
-impl Address {
+impl ModelAddress {
     /// The values of the model.
     ///
     /// # Errors
     /// When the checkpoint is damaged or another model's; when clients have models of their own
     /// and none is named; when the client has taken part in no round.
-    pub(super) fn read(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
+    pub(super) fn read(&self, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
         let bytes = files::read_bytes(&self.checkpoint)?;
         let tensors = deserialize(&self.checkpoint.display().to_string(), &bytes)?;
         // Says how another model's tensors differ, in the words that are used of every file.
@@ -37,7 +36,7 @@ impl Address {
             return Err(wrong(CheckpointError::Plan));
         }
         let ownership = file.ownership(layout).unwrap_or(self.ownership);
-        let owned = Arc::new(layout.owned_by(ownership));
+        let owned = Arc::new(layout.with_ownership(ownership));
         let federation = file.federation(&owned).map_err(wrong)?;
         let last = self.last.map(|round| format!("`{}`: the last round is {round}", self.text));
         let mut notes: Vec<String> = last.into_iter().collect();
@@ -62,7 +61,7 @@ impl Address {
         let params = Params::new(layout.clone(), model.values().to_vec());
         let params = params.map_err(wrong)?;
         params.check().map_err(wrong)?;
-        Ok(Values { params, notes })
+        Ok(ModelValues { params, notes })
     }
 
     /// A client that has taken part in no round has no model of its own: what it would start from
@@ -97,7 +96,7 @@ pub(super) fn check_shared(
         Err(CheckpointError::Foreign) => return check_wordless(&name, tensors),
         Err(reason) => return Err(ValuesError::Checkpoint { file: name, reason }),
     };
-    let owned = Arc::new(layout.owned_by(file.ownership(layout).unwrap_or_default()));
+    let owned = Arc::new(layout.with_ownership(file.ownership(layout).unwrap_or_default()));
     let wrong = |reason| ValuesError::Checkpoint { file: name.clone(), reason };
     let federation = file.federation(&owned).map_err(wrong)?;
     let example =

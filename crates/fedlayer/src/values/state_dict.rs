@@ -6,13 +6,13 @@ use fedlayer_core::{Layout, Params, ParamsError, Role, TensorSpec};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::{
-    Values, ValuesError,
+    ModelValues, ValuesError,
     error::excerpt_of,
-    faults::{Different, Faults},
-    names::Naming,
+    mismatches::{TensorMismatch, TensorMismatches},
     numbers::{beyond_f32, floats, is_converted},
+    tensor_names::TensorNames,
 };
-use crate::checkpoint::is_of_client;
+use crate::run_folder::checkpoint::is_of_client;
 
 /// What PyTorch calls the counter of a batch normalisation. Files of PyTorch before 0.4.1 lack it.
 const COUNTER: &str = ".num_batches_tracked";
@@ -39,12 +39,12 @@ impl<'f> StateDict<'f> {
     /// # Errors
     /// When another tensor is missing, is there beside the model's, or has another shape or type;
     /// when a value is not finite, or a running variance is negative.
-    pub(super) fn values(&self, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
+    pub(super) fn values(&self, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
         let names: Vec<&str> = self.tensors.keys().copied().collect();
-        let naming = Naming::new(&names, layout);
+        let naming = TensorNames::new(&names, layout);
         let mut changes = Changes::default();
-        let mut faults = Faults::default();
-        let mut values = Vec::with_capacity(layout.parameters());
+        let mut faults = TensorMismatches::default();
+        let mut values = Vec::with_capacity(layout.value_count());
         for spec in layout.tensors() {
             match naming.known.get(&spec.name).map(|name| &self.tensors[name]) {
                 Some(tensor) => match self.numbers(spec, tensor)? {
@@ -52,7 +52,7 @@ impl<'f> StateDict<'f> {
                         values.extend(numbers);
                         changes.taken(tensor.dtype());
                     }
-                    None => faults.different.push(Different {
+                    None => faults.different.push(TensorMismatch {
                         spec,
                         shape: tensor.shape().to_vec(),
                         dtype: tensor.dtype(),
@@ -80,7 +80,7 @@ impl<'f> StateDict<'f> {
         params.check().map_err(wrong)?;
         let notes = naming.notes.into_iter().chain(changes.notes());
         let notes = notes.map(|note| format!("`{}`: {note}", self.file)).collect();
-        Ok(Values { params, notes })
+        Ok(ModelValues { params, notes })
     }
 
     /// The numbers of a tensor; none where its shape or type is not the model's.

@@ -9,8 +9,10 @@ use super::{Cure, Fault, Findings};
 use crate::{
     analyses::Results,
     files,
-    run_folder::SCENARIO,
-    run_note::{RunNote, RunState},
+    run_folder::{
+        SCENARIO,
+        note::{RunNote, RunState},
+    },
 };
 
 /// Checks the analyses of a run, of a sweep those of every variant. Those that the scenario asks for are made anew by `fedlayer resume`.
@@ -22,7 +24,7 @@ pub(super) fn check(run: &Path, note: &RunNote, found: &mut Findings) {
         let there = results.names();
         for name in there.union(&listed) {
             let cure = if wanted.contains(name) { Cure::Resume } else { Cure::Nothing };
-            let is_unfinished = !listed.contains(name) && !files::exists(&results.question(name));
+            let is_unfinished = !listed.contains(name) && !files::exists(&results.manifest(name));
             if is_unfinished && note.state != RunState::Finished {
                 continue;
             }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::{Depth, Fault, Findings, check};
-use crate::{args::VerifyArgs, exit::Failure, heartbeat::Ticker, screen::Screen};
+use crate::{args::VerifyArgs, exit::Failure, progress::Ticker, screen::Screen};
 
 /// `fedlayer verify`. It writes nothing and waits for nobody.
 pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Failure> {

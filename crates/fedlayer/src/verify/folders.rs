@@ -7,16 +7,17 @@ use std::{
 
 use super::{Cure, Fault, Findings};
 use crate::{
-    checkpoint::PlanHash,
-    content::Content,
-    files,
-    plan_folder::checkpoint_rounds,
-    run_note::{PlanNote, RunNote, RunState},
+    files::{self, Content},
+    run_folder::{
+        checkpoint::PlanHash,
+        note::{PlanNote, RunNote, RunState},
+        plan_folder::checkpoint_rounds,
+    },
 };
 
 /// A plan's folder, and what is known of it.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct ListedPlan {
     /// Its path in the run folder.
     pub(super) folder: String,
     /// The plan's hash; not known in a run of an earlier version.
@@ -30,12 +31,17 @@ pub(super) struct Known {
 }
 
 /// The plans of a run. Folders that look like a plan's and belong to none are faults.
-pub(super) fn plans(run: &Path, note: Option<&RunNote>, found: &mut Findings) -> Vec<Known> {
+pub(super) fn plans(run: &Path, note: Option<&RunNote>, found: &mut Findings) -> Vec<ListedPlan> {
     let there = there(run);
     let Some((note, provenance)) = note.and_then(|note| Some((note, note.provenance.as_ref()?)))
     else {
-        let unknown =
-            |folder| Known { folder, plan: None, every: None, files: None, is_finished: false };
+        let unknown = |folder| ListedPlan {
+            folder,
+            plan: None,
+            every: None,
+            files: None,
+            is_finished: false,
+        };
         return there.into_iter().map(unknown).collect();
     };
     let own: BTreeSet<&str> = provenance.plans.iter().map(|plan| &*plan.folder).collect();
@@ -52,12 +58,12 @@ pub(super) fn plans(run: &Path, note: Option<&RunNote>, found: &mut Findings) ->
     provenance.plans.iter().map(|plan| known(plan, note, every)).collect()
 }
 
-fn known(plan: &PlanNote, note: &RunNote, every: Option<u32>) -> Known {
+fn known(plan: &PlanNote, note: &RunNote, every: Option<u32>) -> ListedPlan {
     let below = format!("{}/", plan.folder);
     let from = note.files.range(below.clone()..);
     let own = from.map_while(|(name, content)| Some((name.strip_prefix(&below)?, content)));
     let files = own.map(|(name, content)| (name.to_owned(), content.clone())).collect();
-    Known {
+    ListedPlan {
         folder: plan.folder.clone(),
         plan: Some(plan.blake3.clone()),
         every,

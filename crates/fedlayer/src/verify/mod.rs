@@ -31,9 +31,12 @@ pub(crate) use self::{
 };
 use crate::{
     exit::Failure,
-    plan_folder::PlanFolder,
-    run_folder::{INPUTS, NOTE, RunFolder, SCENARIO, read_inputs, read_note},
-    run_note::{RunNote, RunState},
+    run_folder::{
+        INPUTS, NOTE, RunFolder, SCENARIO,
+        note::{RunNote, RunState},
+        plan_folder::PlanFolder,
+        read_inputs, read_note,
+    },
     screen::Screen,
 };
 

@@ -1,22 +1,23 @@
 //! A plan's folder: its checkpoints, and which of them vouches for the records.
 
-use super::{Cure, Depth, Fault, Findings, folders::Known, records};
+use super::{Cure, Depth, Fault, Findings, folders::ListedPlan, records};
 use crate::{
-    checkpoint::{CheckpointError, CheckpointFile, PlanHash, RecordHashes, Records},
-    content::Content,
-    files::{self, FileError},
-    plan_folder::{PlanFolder, RecordFile},
+    files::{self, Content, FileError},
+    run_folder::{
+        checkpoint::{CheckpointError, CheckpointFile, CommittedRecords, PlanHash, RecordHashes},
+        plan_folder::{PlanFolder, RecordFile},
+    },
     timings,
 };
 
 /// What a checkpoint says beside its models.
-struct Mark {
+struct CheckpointSummary {
     round: u32,
-    records: Records,
+    records: CommittedRecords,
 }
 
 /// Checks the folder of a plan.
-pub(super) fn check(folder: &PlanFolder, known: &Known, depth: Depth, found: &mut Findings) {
+pub(super) fn check(folder: &PlanFolder, known: &ListedPlan, depth: Depth, found: &mut Findings) {
     if !files::is_folder(folder.path()) {
         return found.add(Fault::absent(folder.path().to_owned(), Cure::Previous));
     }
@@ -57,20 +58,29 @@ pub(crate) fn last_whole(folder: &PlanFolder, plan: &PlanHash) -> Result<Option<
 }
 
 /// Reads a checkpoint without its models.
-fn read(folder: &PlanFolder, round: u32, plan: Option<&PlanHash>) -> Result<Mark, String> {
+fn read(
+    folder: &PlanFolder,
+    round: u32,
+    plan: Option<&PlanHash>,
+) -> Result<CheckpointSummary, String> {
     let bytes = files::read_bytes(&folder.checkpoint_file(round)).map_err(|e| e.reason())?;
     let file = CheckpointFile::read(&bytes).map_err(|error| error.to_string())?;
     if plan.is_some_and(|plan| plan != file.plan()) {
         return Err(CheckpointError::Plan.to_string());
     }
     match file.round() {
-        found if found == round => Ok(Mark { round, records: file.records() }),
+        found if found == round => Ok(CheckpointSummary { round, records: file.records() }),
         found => Err(format!("it is the checkpoint of round {found}")),
     }
 }
 
 /// The latest checkpoint. A process that is at the run may remove one that has just been listed; then there is a later one.
-fn latest(folder: &PlanFolder, known: &Known, kept: &[u32], found: &mut Findings) -> Option<Mark> {
+fn latest(
+    folder: &PlanFolder,
+    known: &ListedPlan,
+    kept: &[u32],
+    found: &mut Findings,
+) -> Option<CheckpointSummary> {
     let &round = kept.last()?;
     match read(folder, round, known.plan.as_ref()) {
         Ok(mark) => Some(mark),
@@ -87,13 +97,13 @@ fn latest(folder: &PlanFolder, known: &Known, kept: &[u32], found: &mut Findings
 }
 
 /// The last checkpoint before the latest that is whole.
-fn earlier(folder: &PlanFolder, known: &Known, kept: &[u32]) -> Option<Mark> {
+fn earlier(folder: &PlanFolder, known: &ListedPlan, kept: &[u32]) -> Option<CheckpointSummary> {
     let before = kept.iter().rev().skip(1);
     before.copied().find_map(|round| read(folder, round, known.plan.as_ref()).ok())
 }
 
 /// How far the records went when the last process ended, as `run.json` has it.
-fn listed(known: &Known) -> Option<Mark> {
+fn listed(known: &ListedPlan) -> Option<CheckpointSummary> {
     let files = known.files.as_ref()?;
     let of = |file: RecordFile| files.get(file.name());
     let (rounds, barriers) = (of(RecordFile::Rounds)?, of(RecordFile::Barriers)?);
@@ -105,11 +115,14 @@ fn listed(known: &Known) -> Option<Mark> {
         checksums,
     };
     let (rounds_bytes, barriers_bytes) = (rounds.bytes, barriers.bytes);
-    Some(Mark { round, records: Records { rounds_bytes, barriers_bytes, hashes: Some(hashes) } })
+    Some(CheckpointSummary {
+        round,
+        records: CommittedRecords { rounds_bytes, barriers_bytes, hashes: Some(hashes) },
+    })
 }
 
 /// The rounds whose checkpoints were there when the last process ended, ascending.
-fn listed_checkpoints(known: &Known) -> Vec<u32> {
+fn listed_checkpoints(known: &ListedPlan) -> Vec<u32> {
     let names = known.files.iter().flat_map(|files| files.keys());
     let round = |name: &String| {
         let name = name.strip_prefix("checkpoints/round-")?;
@@ -121,7 +134,7 @@ fn listed_checkpoints(known: &Known) -> Vec<u32> {
 /// Names the checkpoints that are gone. The latest one is missed by whoever goes on.
 fn absent_checkpoints(
     folder: &PlanFolder,
-    known: &Known,
+    known: &ListedPlan,
     kept: &[u32],
     depth: Depth,
     found: &mut Findings,
@@ -137,7 +150,12 @@ fn absent_checkpoints(
 }
 
 /// Of a run that was killed: names a checkpoint that must have been there, because later rounds are written.
-fn lost_checkpoint(folder: &PlanFolder, known: &Known, mark: Option<&Mark>, found: &mut Findings) {
+fn lost_checkpoint(
+    folder: &PlanFolder,
+    known: &ListedPlan,
+    mark: Option<&CheckpointSummary>,
+    found: &mut Findings,
+) {
     let (Some(every), None) = (known.every, &known.files) else { return };
     let (round, bytes) = mark.map_or((0, 0), |mark| (mark.round, mark.records.rounds_bytes));
     let Some(last) = records::last_round_behind(folder, bytes) else { return };
@@ -151,7 +169,7 @@ fn lost_checkpoint(folder: &PlanFolder, known: &Known, mark: Option<&Mark>, foun
     }
 }
 
-fn check_timings(folder: &PlanFolder, known: &Known, committed: u32, found: &mut Findings) {
+fn check_timings(folder: &PlanFolder, known: &ListedPlan, committed: u32, found: &mut Findings) {
     let path = folder.record_file(RecordFile::Timings);
     if committed > 0 && !files::exists(&path) {
         return found.add(Fault::absent(path, Cure::Nothing));

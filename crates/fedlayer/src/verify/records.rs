@@ -4,20 +4,21 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Cure, Fault, Findings, folders::Known};
+use super::{Cure, Fault, Findings, folders::ListedPlan};
 use crate::{
-    checkpoint::Records,
-    content::Content,
-    files::{self, FileError},
-    line_checks::{LineChecks, RoundChecks},
-    plan_folder::{PlanFolder, RecordFile},
+    files::{self, Content, FileError},
+    run_folder::{
+        checkpoint::CommittedRecords,
+        line_checks::{LineChecks, RoundChecks},
+        plan_folder::{PlanFolder, RecordFile},
+    },
 };
 
 /// Lines that are named; the others are counted.
 const NAMED: usize = 4;
 
 /// How a file must begin.
-struct Expected<'a> {
+struct ExpectedFile<'a> {
     file: RecordFile,
     bytes: u64,
     /// Its hash; a checkpoint of an earlier version has none.
@@ -25,13 +26,18 @@ struct Expected<'a> {
 }
 
 /// A file's beginning is not what was written.
-struct Wrong {
+struct FileMismatch {
     /// The bytes that it has, where they are too few.
     short: Option<u64>,
 }
 
 /// Checks the record files of a plan up to where a checkpoint says they went.
-pub(super) fn check(folder: &PlanFolder, records: &Records, known: &Known, found: &mut Findings) {
+pub(super) fn check(
+    folder: &PlanFolder,
+    records: &CommittedRecords,
+    known: &ListedPlan,
+    found: &mut Findings,
+) {
     let lines = whole_line_checks(folder, records);
     let mut are_whole = true;
     for expected in files_of(records) {
@@ -60,29 +66,29 @@ pub(super) fn check(folder: &PlanFolder, records: &Records, known: &Known, found
 }
 
 /// Whether `rounds.jsonl` and `barriers.jsonl` are whole up to where a checkpoint says they went.
-pub(super) fn are_whole(folder: &PlanFolder, records: &Records) -> bool {
-    let is_whole = |expected: &Expected<'_>| {
+pub(super) fn are_whole(folder: &PlanFolder, records: &CommittedRecords) -> bool {
+    let is_whole = |expected: &ExpectedFile<'_>| {
         let path = folder.record_file(expected.file);
         compare(&path, expected).is_ok_and(|wrong| wrong.is_none())
     };
     files_of(records).iter().filter(|expected| expected.file != RecordFile::Checksums).all(is_whole)
 }
 
-fn files_of(records: &Records) -> Vec<Expected<'_>> {
+fn files_of(records: &CommittedRecords) -> Vec<ExpectedFile<'_>> {
     let hashes = records.hashes.as_ref();
     let mut all = vec![
-        Expected {
+        ExpectedFile {
             file: RecordFile::Rounds,
             bytes: records.rounds_bytes,
             blake3: hashes.map(|hashes| &*hashes.rounds),
         },
-        Expected {
+        ExpectedFile {
             file: RecordFile::Barriers,
             bytes: records.barriers_bytes,
             blake3: hashes.map(|hashes| &*hashes.barriers),
         },
     ];
-    all.extend(hashes.map(|hashes| Expected {
+    all.extend(hashes.map(|hashes| ExpectedFile {
         file: RecordFile::Checksums,
         bytes: hashes.checksums.bytes,
         blake3: Some(&hashes.checksums.blake3),
@@ -91,20 +97,25 @@ fn files_of(records: &Records) -> Vec<Expected<'_>> {
 }
 
 /// Compares the beginning of a file with what was written; nothing where it is the same.
-fn compare(path: &Path, expected: &Expected<'_>) -> Result<Option<Wrong>, FileError> {
+fn compare(path: &Path, expected: &ExpectedFile<'_>) -> Result<Option<FileMismatch>, FileError> {
     let now = Content::of_first(path, expected.bytes)?;
     if now.bytes < expected.bytes {
-        return Ok(Some(Wrong { short: Some(now.bytes) }));
+        return Ok(Some(FileMismatch { short: Some(now.bytes) }));
     }
     let is_same = match expected.blake3 {
         Some(blake3) => now.blake3 == blake3,
         None => by_form(expected.file, &files::read_first(path, expected.bytes)?).is_none(),
     };
-    Ok((!is_same).then_some(Wrong { short: None }))
+    Ok((!is_same).then_some(FileMismatch { short: None }))
 }
 
 /// What is wrong with a file's beginning, with the lines where they can be told.
-fn reason(path: &Path, expected: &Expected<'_>, wrong: &Wrong, lines: Option<&Lines>) -> String {
+fn reason(
+    path: &Path,
+    expected: &ExpectedFile<'_>,
+    wrong: &FileMismatch,
+    lines: Option<&ExpectedLines>,
+) -> String {
     let text = files::read_first(path, expected.bytes).unwrap_or_default();
     let checks = lines.and_then(|lines| lines.of(expected.file));
     let numbers = match checks {
@@ -142,7 +153,7 @@ fn named(numbers: &[usize]) -> String {
 }
 
 /// Says what lies behind the last checkpoint: in a finished run nothing should.
-fn behind(path: &Path, expected: &Expected<'_>, known: &Known, found: &mut Findings) {
+fn behind(path: &Path, expected: &ExpectedFile<'_>, known: &ListedPlan, found: &mut Findings) {
     let length = files::length_if_any(path).unwrap_or_default();
     let more = length.saturating_sub(expected.bytes);
     if more == 0 {
@@ -158,12 +169,12 @@ fn behind(path: &Path, expected: &Expected<'_>, known: &Known, found: &mut Findi
 }
 
 /// The hashes of all lines of the records.
-struct Lines {
+struct ExpectedLines {
     rounds: LineChecks,
     barriers: LineChecks,
 }
 
-impl Lines {
+impl ExpectedLines {
     fn of(&self, file: RecordFile) -> Option<&LineChecks> {
         match file {
             RecordFile::Rounds => Some(&self.rounds),
@@ -174,14 +185,15 @@ impl Lines {
 }
 
 /// What `checksums.jsonl` says of the lines up to a checkpoint, if the file itself is whole.
-fn whole_line_checks(folder: &PlanFolder, records: &Records) -> Option<Lines> {
+fn whole_line_checks(folder: &PlanFolder, records: &CommittedRecords) -> Option<ExpectedLines> {
     let expected = &records.hashes.as_ref()?.checksums;
     let bytes =
         files::read_first(&folder.record_file(RecordFile::Checksums), expected.bytes).ok()?;
     if Content::of_bytes(&bytes) != *expected {
         return None;
     }
-    let mut lines = Lines { rounds: LineChecks::default(), barriers: LineChecks::default() };
+    let mut lines =
+        ExpectedLines { rounds: LineChecks::default(), barriers: LineChecks::default() };
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         let round: RoundChecks = serde_json::from_slice(line).ok()?;
         lines.rounds.extend(&round.rounds);

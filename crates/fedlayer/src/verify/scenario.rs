@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::{Cure, Fault, Findings};
 use crate::{
-    content::Content,
     exit::Failure,
-    files,
-    run_folder::{NOTE, SCENARIO},
-    run_note::{Provenance, says},
-    sealed::Sealed,
+    files::{self, Content},
+    run_folder::{
+        NOTE, SCENARIO,
+        note::{Provenance, says},
+        sealed::Sealed,
+    },
 };
 
 /// Keys that are named; a file that has nothing to do with the run would differ in all.
@@ -56,7 +57,8 @@ pub(crate) fn provenance(run: &Path) -> Result<Option<Provenance>, Fault> {
     let note = run.join(NOTE);
     let damaged = |reason: String| Fault::damaged(note.clone(), reason, Cure::Restore);
     let sealed = Sealed::read(&note).map_err(|failure: Failure| damaged(failure.first_line()))?;
-    let began = sealed.checked(|began: &Began| began.provenance.is_some()).map_err(damaged)?;
+    let began =
+        sealed.checked(|began: &ProvenanceOnly| began.provenance.is_some()).map_err(damaged)?;
     let Some(provenance) = began.provenance else { return Ok(None) };
     let mut found = Findings::default();
     check(&run.join(SCENARIO), &provenance, &mut found);
@@ -65,7 +67,7 @@ pub(crate) fn provenance(run: &Path) -> Result<Option<Provenance>, Fault> {
 
 /// The part of a run's note that says what it began with.
 #[derive(Deserialize)]
-struct Began {
+struct ProvenanceOnly {
     #[serde(default)]
     provenance: Option<Provenance>,
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::{Cure, Fault, Findings};
 use crate::{
-    content::Content,
-    files,
-    run_folder::{DATA, SUMMARY, SWEEP},
-    run_note::{RunNote, RunState},
+    files::{self, Content},
+    run_folder::{
+        DATA, SUMMARY, SWEEP,
+        note::{RunNote, RunState},
+    },
 };
 
 /// Checks `summary.json`, `sweep.csv` and `data.json`, once no process is at the run.

@@ -6,7 +6,7 @@ use ::csv::{ReaderBuilder, StringRecord};
 use fedlayer_core::quoted;
 
 use super::super::{
-    DecodeError, Fault, Place, Source,
+    DecodeError, DecodeFault, FilePosition, FileReader,
     text::{AS_UTF8, BOM},
 };
 
@@ -15,14 +15,16 @@ const SEPARATORS: [(u8, &str); 4] =
     [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
 
 /// The rest of a file as text, every line ended by `\n` or `\r\n`, without the mark at its head.
-pub(super) fn text<R: Read>(source: &mut Source<R>) -> Result<String, DecodeError> {
-    let bytes = source.rest()?;
+pub(super) fn text<R: Read>(input: &mut FileReader<R>) -> Result<String, DecodeError> {
+    let bytes = input.rest()?;
     let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64;
         let found = if is_utf16 { "a text in UTF-16" } else { "bytes that are not UTF-8" };
-        source.fault_at(Place::Line(line), Fault::Text, found, "text in UTF-8").with_help(AS_UTF8)
+        input
+            .fault_at(FilePosition::Line(line), DecodeFault::Text, found, "text in UTF-8")
+            .with_help(AS_UTF8)
     })?;
     let text = text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text);
     // Lines of old Macintosh programs end in `\r` alone.
@@ -35,7 +37,7 @@ pub(super) fn text<R: Read>(source: &mut Source<R>) -> Result<String, DecodeErro
 /// # Errors
 /// When the first line rather looks separated by something else.
 pub(super) fn separator<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     text: &str,
     asked: Option<u8>,
 ) -> Result<u8, DecodeError> {
@@ -59,7 +61,7 @@ pub(super) fn separator<R: Read>(
     let help = format!(
         "write `separator = {other}` beside `train`; decimal commas besides: `pandas.read_csv(\"train.csv\", sep={other}, decimal=\",\").to_csv(\"train.csv\", index=False)`"
     );
-    Err(source.fault_at(Place::Line(1), Fault::Shape, found, expected).with_help(help))
+    Err(input.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, expected).with_help(help))
 }
 
 /// What messages call a separator.

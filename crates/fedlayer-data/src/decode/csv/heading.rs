@@ -6,7 +6,7 @@ use ::csv::StringRecord;
 use fedlayer_core::{in_backticks, quoted};
 
 use super::{
-    super::{DecodeError, Fault, Place, Source},
+    super::{DecodeError, DecodeFault, FilePosition, FileReader},
     Columns,
 };
 
@@ -23,7 +23,7 @@ pub struct Heading {
 
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ColumnRole {
     /// The feature at this place of an example.
     Feature(usize),
     Label,
@@ -42,7 +42,7 @@ const GROUPS: [&str; 2] = ["group", "groups"];
 
 /// Reads the columns' names, or counts them where the file has none; of a test file where `training` is known.
 pub(super) fn names<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     first: &StringRecord,
     columns: Columns<'_>,
     training: Option<&Heading>,
@@ -52,7 +52,7 @@ pub(super) fn names<R: Read>(
         _ => first.iter().map(|name| name.trim().to_owned()).collect(),
     };
     if columns.header.is_none() && !is_heading(&names, columns) {
-        let error = fault(source, in_backticks(&names), "the names of the columns");
+        let error = fault(input, in_backticks(&names), "the names of the columns");
         return Err(error.with_help(match training {
             Some(_) => "the training file has a line of names: write it above the numbers of this file, too",
             None => "write a line of names above the numbers; or `header = false` beside `train` where the first line is an example (columns are then called `1`, `2`, …), `header = true` where these are names",
@@ -63,29 +63,29 @@ pub(super) fn names<R: Read>(
 
 /// What each column of a training file is.
 pub(super) fn of_training<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
-) -> Result<(Vec<Role>, Heading), DecodeError> {
+) -> Result<(Vec<ColumnRole>, Heading), DecodeError> {
     for name in columns.ignore {
-        place(source, names, "ignore", name)?;
+        place(input, names, "ignore", name)?;
     }
     let group = match columns.group {
-        Some(name) => Some(place(source, names, "group", name)?),
-        None => group(source, names, columns)?,
+        Some(name) => Some(place(input, names, "group", name)?),
+        None => group(input, names, columns)?,
     };
     let is_ignored = |at: usize| columns.ignore.contains(&names[at]);
     let is_free = |at: usize| Some(at) != group && !is_ignored(at);
     let free: Vec<usize> = (0..names.len()).filter(|&at| is_free(at)).collect();
-    all_named(source, names, &free)?;
+    all_named(input, names, &free)?;
     let label = match columns.label {
-        Some(name) => place(source, names, "label", name)?,
-        None => label(source, names, &free)?,
+        Some(name) => place(input, names, "label", name)?,
+        None => label(input, names, &free)?,
     };
     if !is_free(label) || group.is_some_and(is_ignored) {
         let twice = if group == Some(label) { label } else { group.unwrap_or(label) };
         let found = format!("`{}` for both", names[twice]);
-        let error = fault(source, found, "different columns for label, group and `ignore`");
+        let error = fault(input, found, "different columns for label, group and `ignore`");
         return Err(
             error.with_help("`label`, `group` and `ignore` beside `train` name a column once")
         );
@@ -93,16 +93,16 @@ pub(super) fn of_training<R: Read>(
     let features = free.iter().filter(|&&at| at != label).map(|&at| names[at].clone()).collect();
     let group = group.map(|at| names[at].clone());
     let heading = Heading { features, label: names[label].clone(), group };
-    Ok((roles(source, names, columns, &heading)?, heading))
+    Ok((roles(input, names, columns, &heading)?, heading))
 }
 
 /// What each column of a test file is: what the column of its name is in training.
 pub(super) fn of_test<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
     training: &Heading,
-) -> Result<Vec<Role>, DecodeError> {
+) -> Result<Vec<ColumnRole>, DecodeError> {
     let wanted = || training.features.iter().chain([&training.label]);
     let known = |name: &&String| {
         wanted().any(|wanted| wanted == *name)
@@ -119,53 +119,53 @@ pub(super) fn of_test<R: Read>(
         let parts = part("missing:", &missing) + &part("not in training:", &extra);
         let wanted: Vec<String> = wanted().cloned().collect();
         let expected = format!("those of the training file: {}{parts}", in_backticks(&wanted));
-        let error = fault(source, format!("the columns {}", in_backticks(names)), expected);
+        let error = fault(input, format!("the columns {}", in_backticks(names)), expected);
         return Err(error.with_help(
             "give both files the same columns, in any order; `ignore = [\"…\"]` beside `train` leaves columns out",
         ));
     }
-    roles(source, names, columns, training)
+    roles(input, names, columns, training)
 }
 
 /// Gives every column its role, by its name.
 fn roles<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
     heading: &Heading,
-) -> Result<Vec<Role>, DecodeError> {
+) -> Result<Vec<ColumnRole>, DecodeError> {
     let places: std::collections::HashMap<&str, usize> =
         heading.features.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
     let role = |name: &String| match places.get(name.as_str()) {
-        _ if columns.ignore.contains(name) => Role::Ignored,
-        _ if *name == heading.label => Role::Label,
-        Some(&at) => Role::Feature(at),
-        None => Role::Group,
+        _ if columns.ignore.contains(name) => ColumnRole::Ignored,
+        _ if *name == heading.label => ColumnRole::Label,
+        Some(&at) => ColumnRole::Feature(at),
+        None => ColumnRole::Group,
     };
-    let roles: Vec<Role> = names.iter().map(role).collect();
-    each_once(source, names, &roles)?;
+    let roles: Vec<ColumnRole> = names.iter().map(role).collect();
+    each_once(input, names, &roles)?;
     if heading.features.is_empty() {
         let (count, taken) = (names.len(), 1 + usize::from(heading.group.is_some()));
         let found = format!("{count} {}", if count == 1 { "column" } else { "columns" });
         let expected = format!("at least {}: a feature beside label and group", taken + 1);
         let help = "columns are separated by commas, or by `separator` beside `train`";
-        return Err(fault(source, found, expected).with_help(help));
+        return Err(fault(input, found, expected).with_help(help));
     }
     Ok(roles)
 }
 
 /// Refuses a name that two columns have, unless they are ignored.
 fn each_once<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
-    roles: &[Role],
+    roles: &[ColumnRole],
 ) -> Result<(), DecodeError> {
     let mut seen = std::collections::HashMap::new();
-    let taken = names.iter().enumerate().filter(|(at, _)| roles[*at] != Role::Ignored);
+    let taken = names.iter().enumerate().filter(|(at, _)| roles[*at] != ColumnRole::Ignored);
     for (at, name) in taken {
         if let Some(first) = seen.insert(name, at) {
             let found = format!("`{name}` twice, in columns {} and {}", first + 1, at + 1);
-            let error = fault(source, found, "a name of its own for every column");
+            let error = fault(input, found, "a name of its own for every column");
             return Err(error.with_help("rename one of them, or leave one out of the file"));
         }
     }
@@ -174,7 +174,7 @@ fn each_once<R: Read>(
 
 /// Refuses columns without a name, as pandas writes row numbers, among those that are `free`.
 fn all_named<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
     free: &[usize],
 ) -> Result<(), DecodeError> {
@@ -183,7 +183,7 @@ fn all_named<R: Read>(
     let (name, column) = (&names[at], at + 1);
     if name.is_empty() && column == names.len() {
         let found = format!("no name for column {column}, behind the last separator");
-        return Err(fault(source, found, "a name for every column").with_help(
+        return Err(fault(input, found, "a name for every column").with_help(
             "leave out the separator at the end of the lines, or the column that it makes: `ignore = [\"\"]` beside `train`",
         ));
     }
@@ -191,7 +191,7 @@ fn all_named<R: Read>(
         "" => format!("no name for column {column}"),
         _ => format!("`{name}`, which pandas calls a column without a name, for column {column}"),
     };
-    let error = fault(source, found, "a name for every column");
+    let error = fault(input, found, "a name for every column");
     Err(error.with_help(format!(
         "row numbers are no feature: write the file without them, `df.to_csv(\"train.csv\", index=False)`, or leave the column out: `ignore = [{}]` beside `train`",
         quoted(name)
@@ -200,7 +200,7 @@ fn all_named<R: Read>(
 
 /// The label among the columns that are `free`, where the scenario does not name it.
 fn label<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
     free: &[usize],
 ) -> Result<usize, DecodeError> {
@@ -216,7 +216,7 @@ fn label<R: Read>(
             _ => "one column called `label`, `target`, `class` or `y`",
         };
         let such = labels.last().or(last.as_ref()).map_or("", |&at| names[at].as_str());
-        let error = fault(source, format!("the columns {}", in_backticks(names)), called);
+        let error = fault(input, format!("the columns {}", in_backticks(names)), called);
         if let [only] = names
             && only.contains(char::is_whitespace)
         {
@@ -235,7 +235,7 @@ const BLANKS: &str = "columns between blanks are not read: `pandas.read_csv(\"tr
 
 /// The owner among the columns, where the scenario does not name it.
 fn group<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
 ) -> Result<Option<usize>, DecodeError> {
@@ -251,7 +251,7 @@ fn group<R: Read>(
         [group] => Ok(Some(group)),
         [first, ..] => {
             let found = format!("the columns {}", in_backticks(names));
-            let error = fault(source, found, "one column called `group` or `groups`");
+            let error = fault(input, found, "one column called `group` or `groups`");
             Err(error.with_help(format!(
                 "say beside `train` which column names the natural client, such as `group = {:?}`",
                 names[first]
@@ -262,14 +262,14 @@ fn group<R: Read>(
 
 /// Where the column stands that a `key` of the scenario names.
 fn place<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     names: &[String],
     key: &str,
     name: &str,
 ) -> Result<usize, DecodeError> {
     names.iter().position(|column| column == name).ok_or_else(|| {
         let found = format!("the columns {}", in_backticks(names));
-        fault(source, found, format!("a column `{name}`")).with_help(format!(
+        fault(input, found, format!("a column `{name}`")).with_help(format!(
             "`{key}` beside `train` names a column that the file does not have: name one that it has, as it is written there, or leave the key out"
         ))
     })
@@ -300,9 +300,9 @@ fn count_up(names: &[&String]) -> bool {
 }
 
 fn fault<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     found: impl Into<String>,
     expected: impl Into<String>,
 ) -> DecodeError {
-    source.fault_at(Place::Line(1), Fault::Shape, found, expected)
+    input.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, expected)
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use ::csv::{ErrorKind, Position};
 
 use super::{
-    super::{DecodeError, Fault, Place, Source},
+    super::{DecodeError, DecodeFault, FilePosition, FileReader},
     dialect,
 };
 
@@ -17,18 +17,18 @@ const LINE: u64 = 96;
 
 /// Checks that there is room for what is made of a table.
 pub(super) fn have_room<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     text: &str,
     separator: u8,
 ) -> Result<(), DecodeError> {
     let count = |wanted: u8| text.bytes().filter(|&byte| byte == wanted).count() as u64;
     let lines = 1 + count(b'\n');
-    source.has_room_for((count(separator) + lines) * NUMBER + lines * LINE)
+    input.has_room_for((count(separator) + lines) * NUMBER + lines * LINE)
 }
 
 /// Refuses a comment above the names: a first line that begins with `#` and has other columns than the next one.
 pub(super) fn refuse_first_comment<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     text: &str,
     separator: u8,
 ) -> Result<(), DecodeError> {
@@ -40,7 +40,12 @@ pub(super) fn refuse_first_comment<R: Read>(
         return Ok(());
     }
     let found = format!("`{}`", first.trim());
-    let error = source.fault_at(Place::Line(1), Fault::Shape, found, "the names of the columns");
+    let error = input.fault_at(
+        FilePosition::Line(1),
+        DecodeFault::Shape,
+        found,
+        "the names of the columns",
+    );
     Err(error.with_help(COMMENT))
 }
 
@@ -66,13 +71,18 @@ fn is_line_end(character: char) -> bool {
 
 /// What the reader of lines found wrong.
 pub(super) fn unreadable<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     text: &str,
     error: &::csv::Error,
 ) -> DecodeError {
-    let place = Place::Line(number(text, error.position()));
+    let place = FilePosition::Line(number(text, error.position()));
     let ErrorKind::UnequalLengths { expected_len, len, .. } = error.kind() else {
-        return source.fault_at(place, Fault::Unreadable, format!("`{error}`"), "readable data");
+        return input.fault_at(
+            place,
+            DecodeFault::Unreadable,
+            format!("`{error}`"),
+            "readable data",
+        );
     };
     let bytes = &text.as_bytes()[begin(text, error.position())..];
     let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
@@ -80,7 +90,7 @@ pub(super) fn unreadable<R: Read>(
     let plural = if *len == 1 { "" } else { "s" };
     let found = format!("{len} column{plural}");
     let expected = format!("{expected_len}, as many as the first line has");
-    let error = source.fault_at(place, Fault::Shape, found, expected);
+    let error = input.fault_at(place, DecodeFault::Shape, found, expected);
     error.with_help(help(line.trim_end_matches('\r'), *expected_len, *len))
 }
 

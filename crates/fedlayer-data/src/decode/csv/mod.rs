@@ -11,17 +11,17 @@ use ::csv::{ReaderBuilder, StringRecord};
 use fedlayer_core::quoted;
 
 use super::{
-    DecodeError, Fault, Place, Source,
+    DecodeError, DecodeFault, FilePosition, FileReader,
     array::{EXACT, NoFeature, in_order_of_appearance, is_other},
     label::Label,
     numbers::Numbers,
 };
+use heading::ColumnRole;
 pub use heading::Heading;
-use heading::Role;
 
 /// A table of numbers with a label, and perhaps an owner, for each line.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct CsvTable {
     /// The names of features and label.
     pub heading: Heading,
     /// `(N, features)`, row-major, in the order of the heading.
@@ -52,33 +52,38 @@ pub struct Columns<'a> {
 /// # Errors
 /// When its columns are not what they should be, a line is longer or shorter than the first, a feature is no finite number, or a label is none.
 pub fn table<R: Read>(
-    source: &mut Source<R>,
+    input: &mut FileReader<R>,
     columns: Columns<'_>,
     training: Option<&Heading>,
-) -> Result<Table, DecodeError> {
-    let text = dialect::text(source)?;
-    let separator = dialect::separator(source, &text, columns.separator)?;
-    lines::have_room(source, &text, separator)?;
-    lines::refuse_first_comment(source, &text, separator)?;
+) -> Result<CsvTable, DecodeError> {
+    let text = dialect::text(input)?;
+    let separator = dialect::separator(input, &text, columns.separator)?;
+    lines::have_room(input, &text, separator)?;
+    lines::refuse_first_comment(input, &text, separator)?;
     let mut reader =
         ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(text.as_bytes());
     let mut record = StringRecord::new();
     let mut next = |record: &mut StringRecord| {
-        reader.read_record(record).map_err(|error| lines::unreadable(source, &text, &error))
+        reader.read_record(record).map_err(|error| lines::unreadable(input, &text, &error))
     };
     if !next(&mut record)? {
         let expected = "a line of names and at least one example";
-        let error = source.fault_at(Place::Line(1), Fault::Truncated, "an empty file", expected);
+        let error = input.fault_at(
+            FilePosition::Line(1),
+            DecodeFault::Truncated,
+            "an empty file",
+            expected,
+        );
         return Err(error.with_help(NO_EXAMPLES));
     }
-    let names = heading::names(source, &record, columns, training)?;
+    let names = heading::names(input, &record, columns, training)?;
     let (roles, heading) = match training {
-        Some(training) => (heading::of_test(source, &names, columns, training)?, training.clone()),
-        None => heading::of_training(source, &names, columns)?,
+        Some(training) => (heading::of_test(input, &names, columns, training)?, training.clone()),
+        None => heading::of_training(input, &names, columns)?,
     };
     let has_names = columns.header != Some(false);
-    let form = Form { source, text: &text, roles: &roles, names: &names, has_names };
-    let mut rows = Rows::default();
+    let form = TableForm { input, text: &text, roles: &roles, names: &names, has_names };
+    let mut rows = TableRows::default();
     let mut is_row = !has_names || next(&mut record)?;
     while is_row {
         rows.push(&form, &record)?;
@@ -86,21 +91,22 @@ pub fn table<R: Read>(
     }
     if rows.labels.is_empty() {
         let expected = "at least one line below the names";
-        let error = source.fault_at(Place::Line(1), Fault::Truncated, "names alone", expected);
+        let error =
+            input.fault_at(FilePosition::Line(1), DecodeFault::Truncated, "names alone", expected);
         return Err(error.with_help(NO_EXAMPLES));
     }
-    row_numbers::refuse(source, &heading, &rows.values, has_names)?;
-    let Rows { values, labels, owners, .. } = rows;
-    let has_owners = roles.contains(&Role::Group);
+    row_numbers::refuse(input, &heading, &rows.values, has_names)?;
+    let TableRows { values, labels, owners, .. } = rows;
+    let has_owners = roles.contains(&ColumnRole::Group);
     let groups = has_owners.then(|| in_order_of_appearance(owners));
-    Ok(Table { heading, values, labels, groups })
+    Ok(CsvTable { heading, values, labels, groups })
 }
 
 /// What the lines of a file have in common.
-struct Form<'a, R> {
-    source: &'a Source<R>,
+struct TableForm<'a, R> {
+    input: &'a FileReader<R>,
     text: &'a str,
-    roles: &'a [Role],
+    roles: &'a [ColumnRole],
     names: &'a [String],
     /// Whether the first line has the names.
     has_names: bool,
@@ -108,7 +114,7 @@ struct Form<'a, R> {
 
 /// The lines of a table that were read.
 #[derive(Default)]
-struct Rows {
+struct TableRows {
     values: Numbers,
     labels: Vec<Label>,
     owners: Vec<Label>,
@@ -116,29 +122,32 @@ struct Rows {
     features: Vec<f64>,
 }
 
-impl Rows {
+impl TableRows {
     /// Reads a line.
     fn push<R: Read>(
         &mut self,
-        form: &Form<'_, R>,
+        form: &TableForm<'_, R>,
         record: &StringRecord,
     ) -> Result<(), DecodeError> {
-        let is_feature = |role: &&Role| matches!(role, Role::Feature(_));
+        let is_feature = |role: &&ColumnRole| matches!(role, ColumnRole::Feature(_));
         self.features.resize(form.roles.iter().filter(is_feature).count(), 0.0);
         for (at, (field, role)) in record.iter().zip(form.roles).enumerate() {
             let field = field.trim();
             match role {
-                Role::Feature(place) => {
+                ColumnRole::Feature(place) => {
                     self.features[*place] =
                         feature(field).map_err(|no| self.no_feature(form, record, at, no))?;
                 }
-                Role::Label => self.labels.push(Label::of_text(field).map_err(|no| {
-                    form.fault(record, at, Fault::Label, &no.to_string()).with_help(no.help())
+                ColumnRole::Label => self.labels.push(Label::of_text(field).map_err(|no| {
+                    form.fault(record, at, DecodeFault::Label, &no.to_string()).with_help(no.help())
                 })?),
-                Role::Group => self.owners.push(Label::owner_of_text(field).map_err(|no| {
-                    form.fault(record, at, Fault::Value, no.owner()).with_help(no.owner_help())
-                })?),
-                Role::Ignored => {}
+                ColumnRole::Group => {
+                    self.owners.push(Label::owner_of_text(field).map_err(|no| {
+                        form.fault(record, at, DecodeFault::Value, no.owner())
+                            .with_help(no.owner_help())
+                    })?)
+                }
+                ColumnRole::Ignored => {}
             }
         }
         self.features.iter().for_each(|&feature| self.values.push(feature));
@@ -148,7 +157,7 @@ impl Rows {
     /// The error that a field is no feature.
     fn no_feature<R: Read>(
         &self,
-        form: &Form<'_, R>,
+        form: &TableForm<'_, R>,
         record: &StringRecord,
         at: usize,
         no: Option<NoFeature>,
@@ -162,17 +171,23 @@ impl Rows {
             None => no_number(field, &form.names[at]),
         };
         let expected = no.map_or("a finite number", NoFeature::expected);
-        form.fault(record, at, Fault::Value, expected).with_help(help)
+        form.fault(record, at, DecodeFault::Value, expected).with_help(help)
     }
 }
 
-impl<R: Read> Form<'_, R> {
+impl<R: Read> TableForm<'_, R> {
     /// A fault of a field.
-    fn fault(&self, record: &StringRecord, at: usize, fault: Fault, expected: &str) -> DecodeError {
+    fn fault(
+        &self,
+        record: &StringRecord,
+        at: usize,
+        fault: DecodeFault,
+        expected: &str,
+    ) -> DecodeError {
         let line = lines::number(self.text, record.position());
-        let place = Place::Field { line, column: at + 1 };
+        let place = FilePosition::Field { line, column: at + 1 };
         let field = record.get(at).unwrap_or_default().trim();
-        self.source.fault_at(place, fault, format!("`{field}`"), expected)
+        self.input.fault_at(place, fault, format!("`{field}`"), expected)
     }
 }
 

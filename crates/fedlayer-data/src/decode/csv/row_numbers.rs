@@ -5,7 +5,7 @@ use std::io::Read;
 use fedlayer_core::quoted;
 
 use super::{
-    super::{DecodeError, Fault, Place, Source, numbers::Numbers},
+    super::{DecodeError, DecodeFault, FilePosition, FileReader, numbers::Numbers},
     heading::Heading,
 };
 
@@ -17,7 +17,7 @@ const ROWS: usize = 10;
 
 /// Refuses a feature that numbers the rows: by its name and values, and where there are no names by its values alone.
 pub(super) fn refuse<R: Read>(
-    source: &Source<R>,
+    input: &FileReader<R>,
     heading: &Heading,
     values: &Numbers,
     has_names: bool,
@@ -34,7 +34,8 @@ pub(super) fn refuse<R: Read>(
     let Some(at) = (0..width).find(numbers_rows) else { return Ok(()) };
     let name = &heading.features[at];
     let found = format!("row numbers in the column `{name}`");
-    let error = source.fault_at(Place::Line(1), Fault::Shape, found, "features and a label");
+    let error =
+        input.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, "features and a label");
     Err(error.with_help(format!(
         "leave the column out: `ignore = [{}]` beside `train`; or give it another name where it is a feature",
         quoted(name)

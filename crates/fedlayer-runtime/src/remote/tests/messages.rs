@@ -1,24 +1,28 @@
-//! Messages and values in bytes: whatever comes is a message or an error, and values come together as they were cut.
+//! Any bytes are a message or an error, and values survive being cut into pieces.
 
 use proptest::prelude::*;
 
 use super::{
     super::{
-        codec::Wire,
-        kinds, limits,
-        message::{
-            JobId, Piece, Pulled, ReplyHead, ReplyPart, RunId, SessionId, Source, WorkerNote,
+        message_kinds,
+        protocol::{
+            codec::Wire,
+            digest::{ValueHasher, digest},
+            limits,
+            message::{
+                JobId, Piece, Pulled, ReplyHead, ReplyPart, RunId, SessionId, ValueSource,
+                WorkerNote,
+            },
+            pieces::{Assembly, pieces},
         },
-        pieces::{Assembly, pieces},
-        translate::{Naming, digest},
     },
-    update,
+    fixture::update,
 };
 
 proptest! {
     #[test]
     fn any_bytes_are_a_message_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        kinds(&bytes);
+        message_kinds(&bytes);
     }
 
     #[test]
@@ -30,42 +34,42 @@ proptest! {
             job: JobId(300),
             outcome: update(3, 2),
         };
-        ReplyPart::Head(Box::new(head)).put(&mut message).unwrap();
+        ReplyPart::Head(Box::new(head)).write(&mut message).unwrap();
         let at = at % message.len();
         message[at] = to;
-        kinds(&message);
+        message_kinds(&message);
         message.truncate(cut);
-        kinds(&message);
+        message_kinds(&message);
     }
 
     #[test]
-    fn values_cut_into_pieces_come_together_again(lengths in proptest::collection::vec(0_usize..70_000, 0..6), extra in 0_usize..2) {
+    fn values_survive_being_cut_into_pieces(lengths in proptest::collection::vec(0_usize..70_000, 0..6), extra in 0_usize..2) {
         let all: Vec<Vec<f32>> = lengths.iter().map(|&n| (0..n).map(|i| i as f32).collect()).collect();
-        let sources = all.iter().map(|values| Source::Values(values.as_slice().into())).collect();
+        let sources = all.iter().map(|values| ValueSource::Values(values.as_slice().into())).collect();
         let mut assembly = Assembly::new(lengths.clone());
-        let mut names = vec![Naming::default(); lengths.len()];
+        let mut hashers = vec![ValueHasher::default(); lengths.len()];
         for piece in pieces(sources) {
             let mut bytes = Vec::new();
-            piece.put(&mut bytes).unwrap();
+            piece.write(&mut bytes).unwrap();
             prop_assert!(bytes.len() <= limits::PIECE_BYTES);
-            let piece = Piece::take(bytes.into()).unwrap();
-            assembly.take(&piece, |part, values| names[part].add(values)).unwrap();
+            let piece = Piece::read(bytes.into()).unwrap();
+            assembly.append(&piece, |part, values| hashers[part].update(values)).unwrap();
         }
-        let over = Piece::Theirs(vec![0; 4 * extra].into());
-        prop_assert_eq!(assembly.take(&over, |_, _| {}).is_ok(), extra == 0);
-        for (name, values) in names.iter().zip(&all) {
-            prop_assert_eq!(name.name(), digest(values));
+        let over = Piece::Incoming(vec![0; 4 * extra].into());
+        prop_assert_eq!(assembly.append(&over, |_, _| {}).is_ok(), extra == 0);
+        for (hasher, values) in hashers.iter().zip(&all) {
+            prop_assert_eq!(hasher.digest(), digest(values));
         }
         prop_assert_eq!(assembly.finish().unwrap(), all);
     }
 }
 
 #[test]
-fn a_claim_of_a_long_list_is_not_believed() {
-    // A list of 2^60 strings, of which none follows.
+fn the_claimed_length_of_a_list_is_not_trusted() {
+    // A list that claims 2^60 strings and contains none.
     let mut bytes = vec![1, 253];
     bytes.extend((1_u64 << 60).to_le_bytes());
-    assert!(Pulled::take(bytes.clone().into()).is_err());
+    assert!(Pulled::read(bytes.clone().into()).is_err());
     bytes[0] = 2;
-    assert!(WorkerNote::take(bytes.into()).is_err());
+    assert!(WorkerNote::read(bytes.into()).is_err());
 }

@@ -142,7 +142,7 @@ pub(super) fn check_given(
         }
         Some(GivenModels::Values(models)) => {
             let list = path.join("values");
-            let expected = layout.parameters();
+            let expected = layout.value_count();
             let wrong = |(index, values): (usize, &Vec<f64>)| {
                 let found = values.len();
                 if found != expected {

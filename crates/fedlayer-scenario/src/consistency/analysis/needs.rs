@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisError, Layout, named_layers,
-    spec::{AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, Surface, Through},
+    Layout, named_layers,
+    spec::{AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through},
 };
 
 use super::kept_rounds::{analysed_rounds, kept_rounds};
@@ -53,7 +53,7 @@ fn operations(model: &ModelSpec, at: &KeyPath) -> Option<Problem> {
 fn start(scenario: &Scenario, spec: &AnalysisSpec, at: &KeyPath) -> Option<Problem> {
     let unknown = spec.models.is_some() && scenario.initial.is_none();
     unknown.then(|| {
-        let error = AnalysisError::NoInitial("criticality");
+        let error = NoInitialModel { measure: "criticality" };
         Problem::new(Location::Value(at.clone()), error.to_string())
             .help("in a scenario, `initial = \"FILE\"` names it".to_owned())
     })

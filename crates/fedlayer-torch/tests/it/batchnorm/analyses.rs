@@ -1,13 +1,14 @@
 //! Every analysis of trained models.
 
-use fedlayer_core::{AnalysisRow, Metric, Seed, analyze, spec::*};
+use fedlayer_analysis::analyze;
+use fedlayer_core::{AnalysisRow, Metric, Seed, spec::*};
 use serde_json::Value;
 
 use super::{Case, cases, read};
 
 const LOSS: f64 = 1e-5;
 
-/// What is made of second derivatives, as a share of its size.
+/// The tolerance for results of second derivatives, relative to their size.
 const CURVATURE: f64 = 1e-3;
 
 impl Case {
@@ -52,7 +53,7 @@ impl Case {
     }
 }
 
-/// The rows of a kind of loss (or of no unit), a set and a base.
+/// The rows of a kind, a set and a base, in losses or without a unit.
 fn of<'a>(rows: &'a [AnalysisRow], kind: &str, set: &str, base: &str) -> Vec<&'a AnalysisRow> {
     let rows = rows.iter().filter(|row| row.metric != Some(Metric::Error));
     rows.filter(|row| (row.kind.as_str(), row.set.as_str(), row.base.as_str()) == (kind, set, base))
@@ -130,7 +131,8 @@ fn mixes_are_pytorchs_and_random_directions_have_a_loss() {
     }
 }
 
-/// Every point has a loss, since noise moves no running statistic (a test of `fedlayer-core` holds it to that).
+/// Every point has a loss, because noise changes no running statistic (see the tests of
+/// `fedlayer-core`).
 #[test]
 fn noise_in_subspaces_has_a_loss() {
     for mut case in cases() {
@@ -151,7 +153,8 @@ fn criticality_puts_a_layer_back_as_pytorch_does() {
             let base = expected["base"].to_string();
             let set = expected["set"].as_str().unwrap();
             case.near(one(&rows, "initial", set, &base).value, &expected["initial"], LOSS, set);
-            // With so large an ε the smaller α is within it: μ = (α·‖θ^F − θ^0‖/σ)² over the trained values.
+            // The ε is so large that the smaller α is within it: μ = (α·‖θ^F − θ^0‖/σ)² over the
+            // trained values.
             let number = |key: &str| expected[key].as_f64().unwrap();
             let row = one(&rows, "criticality", set, &base);
             let sigma = 0.5 * number("rms");
@@ -257,7 +260,8 @@ fn surfaces_are_pytorchs() {
     }
 }
 
-/// Running statistics go with their units: the permuted model computes what it computed, and comes closer in its trained values.
+/// Running statistics are permuted with their units: the permuted model is the same function, and
+/// its trained values come closer.
 #[test]
 fn alignment_takes_statistics_along_and_measures_trained_values() {
     for mut case in cases() {

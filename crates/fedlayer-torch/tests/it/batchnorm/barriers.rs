@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierRow, EndModel, Examples, FederatedData, Kind, Metric, Point, Seed, Split, Study,
-    Trainer, Update, spec::*, summarize,
+    BarrierKind, BarrierRow, BarrierStudy, EndModel, Examples, FederatedData, Metric, Point, Seed,
+    Split, Trainer, Update, spec::*, summarize,
 };
 use serde_json::Value;
 
@@ -15,7 +15,12 @@ use crate::setup::{probe, trainer};
 const LOSS: f64 = 1e-5;
 
 impl Case {
-    fn study(&mut self, between: Between, alpha: Vec<f64>, twins: u32) -> (Study, Vec<BarrierRow>) {
+    fn study(
+        &mut self,
+        between: Between,
+        alpha: Vec<f64>,
+        twins: u32,
+    ) -> (BarrierStudy, Vec<BarrierRow>) {
         let end = |update: Update| EndModel { start: self.start.clone(), update };
         let ends: Vec<EndModel> = (0..3).map(|client| end(self.update(client))).collect();
         let spec = BarrierSpec {
@@ -26,7 +31,7 @@ impl Case {
             twins,
             ..BarrierSpec::default()
         };
-        let study = Study::new(&spec, Weighting::Examples, 1, Seed::new(1), &ends).unwrap();
+        let study = BarrierStudy::new(&spec, Weighting::Examples, 1, Seed::new(1), &ends).unwrap();
         let evaluations = self.trainer.evaluate(&study.probes()).unwrap();
         let rows = study.rows(&evaluations);
         (study, rows)
@@ -38,14 +43,14 @@ fn column(values: &Value, part: usize) -> Vec<Value> {
     values.as_array().unwrap().iter().map(|estimate| estimate[part].clone()).collect()
 }
 
-/// The largest of the bases; a loss that is no number is the largest.
+/// The largest value of the bases. NaN counts as the largest.
 fn largest(bases: &[Value]) -> Value {
     let values: Option<Vec<f64>> = bases.iter().map(Value::as_f64).collect();
     let largest = values.and_then(|values| values.into_iter().reduce(f64::max));
     largest.map_or(Value::Null, Value::from)
 }
 
-/// The values by base as records have them, the mean and the largest behind them.
+/// The values by base, then their mean and the largest, as records have them.
 fn by_base(study: &Value, values: &[Value]) -> Vec<(String, Value)> {
     let mut bases: Vec<String> = read(&study["bases"]);
     bases.push("mean".to_owned());
@@ -70,8 +75,13 @@ fn barriers_of_every_policy_are_pytorchs() {
                     (read(&barrier["metric"]), read(&barrier["baseline"]));
                 let tolerance = if metric == Metric::Loss { LOSS } else { 1e-3 };
                 let of_set = rows.iter().filter(|row| {
-                    let sweep =
-                        [Kind::Full, Kind::Layer, Kind::Shallow, Kind::Deep].contains(&row.kind);
+                    let sweep = [
+                        BarrierKind::Full,
+                        BarrierKind::Layer,
+                        BarrierKind::Shallow,
+                        BarrierKind::Deep,
+                    ]
+                    .contains(&row.kind);
                     sweep
                         && row.set == barrier["set"]
                         && row.alpha == barrier["alpha"].as_f64()
@@ -97,13 +107,14 @@ fn barriers_of_every_policy_are_pytorchs() {
     assert!(compared > 5000, "{compared}");
 }
 
-/// α = 0.4999 shows it: under `keep` every base has its own running statistics at ½ and at 1, also where all layers are mixed.
+/// Under `keep` every base has its own running statistics at ½ and at 1, even if all layers are
+/// mixed. α = 0.4999 shows it.
 #[test]
 fn under_keep_all_layers_mixed_to_the_end_differ_by_base() {
     let mut case = cases().into_iter().find(|case| case.statistics == Statistics::Keep).unwrap();
     for (way, whole) in [(Between::Cohort, 0.5), (Between::Pairs, 1.0)] {
         let (_, rows) = case.study(way, vec![whole - 1e-4, whole], 0);
-        let full = |kind: Kind, alpha: f64, base: &str| {
+        let full = |kind: BarrierKind, alpha: f64, base: &str| {
             let found = rows.iter().find(|row| {
                 (row.kind, row.metric, row.alpha) == (kind, Metric::Loss, Some(alpha))
                     && (row.set.as_str(), row.base.as_str(), row.baseline)
@@ -112,7 +123,7 @@ fn under_keep_all_layers_mixed_to_the_end_differ_by_base() {
             found.unwrap().value.unwrap()
         };
         let bases = if way == Between::Cohort { ["0", "1", "2"] } else { ["0<-1", "1<-0", "2<-0"] };
-        for kind in [Kind::Full, Kind::Shallow, Kind::Deep] {
+        for kind in [BarrierKind::Full, BarrierKind::Shallow, BarrierKind::Deep] {
             let at = |alpha| bases.map(|base| full(kind, alpha, base));
             let (before, at_the_end) = (at(whole - 1e-4), at(whole));
             for (before, at_the_end) in before.iter().zip(&at_the_end) {
@@ -129,7 +140,7 @@ fn interaction_peak_and_the_table_are_pytorchs() {
         let alphas: Vec<f64> = read(&case.fixture["alphas"]);
         for expected in read::<Vec<Value>>(&case.expected["studies"]) {
             let (_, rows) = case.study(between(&expected), alphas.clone(), 0);
-            let shown = |kind: Kind, alpha: Option<f64>| {
+            let shown = |kind: BarrierKind, alpha: Option<f64>| {
                 let rows = rows.iter().filter(move |row| {
                     (row.kind, row.metric, row.baseline)
                         == (kind, Metric::Loss, Some(Baseline::Mean))
@@ -139,13 +150,13 @@ fn interaction_peak_and_the_table_are_pytorchs() {
                 rows.collect::<Vec<_>>()
             };
             let interactions = by_base(&expected, &column(&expected["interaction"], 0));
-            let found = shown(Kind::Interaction, Some(0.5));
+            let found = shown(BarrierKind::Interaction, Some(0.5));
             assert_eq!(found.len(), interactions.len());
             for (row, (base, value)) in found.iter().zip(&interactions) {
                 assert_eq!(row.base, *base);
                 case.near(row.value, value, 4.0 * LOSS, "interaction");
             }
-            // The largest over the grid of what PyTorch has at each α.
+            // The largest of PyTorch's values over the grid of α.
             let curve: Vec<Vec<(String, Value)>> = alphas
                 .iter()
                 .map(|alpha| {
@@ -158,7 +169,7 @@ fn interaction_peak_and_the_table_are_pytorchs() {
                     by_base(&expected, &column(&of_all.unwrap()["values"], 0))
                 })
                 .collect();
-            for row in shown(Kind::Peak, None) {
+            for row in shown(BarrierKind::Peak, None) {
                 let at = curve[0].iter().position(|(base, _)| *base == row.base).unwrap();
                 let over: Vec<Value> = curve.iter().map(|values| values[at].1.clone()).collect();
                 case.near(row.value, &largest(&over), LOSS, "peak");
@@ -170,7 +181,8 @@ fn interaction_peak_and_the_table_are_pytorchs() {
     }
 }
 
-/// Of a normalisation only its scale and shift are measured; its statistics differ by hundreds of times as much.
+/// Only the scale and the shift of a normalisation are measured. Its statistics differ hundreds of
+/// times as much.
 #[test]
 fn norms_cosines_and_parameters_are_those_of_trained_values() {
     for mut case in cases() {
@@ -179,7 +191,7 @@ fn norms_cosines_and_parameters_are_those_of_trained_values() {
             let word = if way == Between::Cohort { "cohort" } else { "pairs" };
             let found = |metric: Metric, set: &Value, base: &str| {
                 let row = rows.iter().find(|row| {
-                    (row.kind, row.metric) == (Kind::Geometry, metric)
+                    (row.kind, row.metric) == (BarrierKind::Geometry, metric)
                         && row.set == *set
                         && row.base == base
                 });
@@ -199,7 +211,8 @@ fn norms_cosines_and_parameters_are_those_of_trained_values() {
     }
 }
 
-/// A twin is as long as its mix in what is trained, keeps the base's running statistics, and has a loss.
+/// A twin has the norm of its mix over the trained values, keeps the base's running statistics, and
+/// has a finite loss.
 #[test]
 fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
     for mut case in cases() {
@@ -219,10 +232,9 @@ fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
                 twins += 1;
             }
             assert!(twins > 100);
-            for row in rows
-                .iter()
-                .filter(|row| row.kind == Kind::Twin && row.baseline != Some(Baseline::Chord))
-            {
+            for row in rows.iter().filter(|row| {
+                row.kind == BarrierKind::Twin && row.baseline != Some(Baseline::Chord)
+            }) {
                 assert!(
                     row.value.is_some() && row.std_error.is_some(),
                     "{:?}: {row:?}",
@@ -233,7 +245,8 @@ fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
     }
 }
 
-/// Two batches, of 256 and 64 examples, count alike; each gives its mean and its unbiased variance.
+/// Two batches of 256 and 64 examples have the same weight. Each contributes its mean and its
+/// unbiased variance.
 #[test]
 fn statistics_measured_in_several_batches_are_pytorchs() {
     let case = cases().into_iter().find(|case| case.statistics == Statistics::Recompute).unwrap();

@@ -1,16 +1,17 @@
-//! Batch normalisation in every number, under each policy of running statistics, held to `tests/oracle/fixtures/batchnorm.json` at the root.
+//! Every number of a network with batch normalisation, under each policy for running statistics,
+//! compared with `tests/oracle/fixtures/batchnorm.json`.
 //!
-//! Three clients trained one network with two normalisations on data of very different scales: their running statistics are far apart, and so are the losses of
-//! models that take each other's.
+//! Three clients trained one network with two normalisations on data of very different scales:
+//! their running statistics are far apart, and so are the losses of models that take each other's.
 
 mod analyses;
 mod barriers;
 
 use std::sync::Arc;
 
+use fedlayer_analysis::{ModelSet, TrainedModel};
 use fedlayer_core::{
-    Architecture, ClientId, Examples, FederatedData, Params, Plan, Subject, SubjectModel, Update,
-    spec::*,
+    Architecture, ClientId, Examples, FederatedData, Params, Plan, Update, spec::*,
 };
 use fedlayer_torch::TorchTrainer;
 use serde::de::DeserializeOwned;
@@ -20,11 +21,11 @@ use crate::setup::{local, model, plan, sgd, trainer};
 
 const FIXTURE: &str = include_str!("../../../../../tests/oracle/fixtures/batchnorm.json");
 
-/// The three models under one policy, and what PyTorch found of them.
+/// The three models under one policy, and PyTorch's numbers.
 struct Case {
     statistics: Statistics,
     fixture: Value,
-    /// What PyTorch found under this policy.
+    /// PyTorch's numbers under this policy.
     expected: Value,
     plan: Plan,
     trainer: TorchTrainer,
@@ -74,7 +75,7 @@ fn cases() -> Vec<Case> {
         let statistics: Statistics = read(&expected["policy"]);
         let mut plan = plan(network.clone(), &data, local(sgd(0.1)));
         plan.strategy.statistics = statistics;
-        plan.layout = Arc::new(plan.layout.owned_by(statistics.ownership()));
+        plan.layout = Arc::new(plan.layout.with_ownership(statistics.ownership()));
         let params =
             |values: &Value| Arc::new(Params::new(plan.layout.clone(), read(values)).unwrap());
         Case {
@@ -104,8 +105,9 @@ impl Case {
         }
     }
 
-    /// The three models with what they were halfway, but for a little that is in no line with the rest.
-    fn subject(&self) -> Subject {
+    /// The three models with a snapshot halfway, which is slightly off the line between start and
+    /// end.
+    fn subject(&self) -> ModelSet {
         let model = |client: usize| {
             let Update { client: id, params, examples, .. } = self.update(client);
             let ends = self.start.values().iter().zip(params.values()).enumerate();
@@ -113,11 +115,11 @@ impl Case {
             let halfway = ends.map(|(at, (a, b))| 0.5 * (a + b) + bend(at));
             let halfway = Params::new(self.plan.layout.clone(), halfway.collect()).unwrap();
             let history = vec![(1, Arc::new(halfway)), (2, params.clone())];
-            SubjectModel { id, params, examples, history }
+            TrainedModel { id, params, examples, history }
         };
         let facts = data(&self.fixture).facts();
         let architecture = Architecture::new(&self.plan.model, &facts).unwrap();
-        Subject {
+        ModelSet {
             round: 2,
             models: (0..3).map(model).collect(),
             initial: Some(self.start.clone()),
@@ -125,7 +127,8 @@ impl Case {
         }
     }
 
-    /// Holds a value to the fixture's, which is `null` where a loss is no number. A difference of losses is as exact as they are.
+    /// Compares a value with the fixture's, which is `null` for NaN. A difference of losses has
+    /// their absolute error.
     #[track_caller]
     fn near(&self, found: Option<f64>, expected: &Value, tolerance: f64, what: &str) {
         let what = format!("{:?}, {what}", self.statistics);

@@ -11,7 +11,7 @@ const SILENCE: Duration = Duration::from_millis(300);
 const DOCUMENTED: Duration = Duration::from_secs(60);
 
 /// A server that sends `begin` at once and then a byte of `rest` now and then, to whoever comes.
-fn trickling(begin: Vec<u8>, rest: &'static [u8]) -> Source {
+fn trickling(begin: Vec<u8>, rest: &'static [u8]) -> DownloadSource {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -29,9 +29,9 @@ fn trickling(begin: Vec<u8>, rest: &'static [u8]) -> Source {
     format!("http://{address}").parse().unwrap()
 }
 
-fn cut_in_time(place: &Place, source: Source) -> FetchError {
+fn cut_in_time(place: &SetFolder, source: DownloadSource) -> FetchError {
     let began = Instant::now();
-    let error = place.fetch_with(source, Client::new(AT_ONCE, SILENCE)).unwrap_err();
+    let error = place.fetch_with(source, HttpClient::new(AT_ONCE, SILENCE)).unwrap_err();
     assert!(began.elapsed() < DOCUMENTED, "{:?}", began.elapsed());
     assert!(matches!(error, FetchError::Cut { tries: 3, .. }), "{error}");
     assert!(!place.path("sonnets/text.txt").exists());
@@ -40,7 +40,7 @@ fn cut_in_time(place: &Place, source: Source) -> FetchError {
 
 #[test]
 fn a_server_that_sends_a_byte_now_and_then_is_cut() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let words = cut_in_time(&place, trickling(whole(BODY, 0), BODY)).to_string();
     assert!(words.contains("the server sent "), "{words}");
     assert!(words.contains(" bytes in 0.3 s"), "{words}");
@@ -48,14 +48,14 @@ fn a_server_that_sends_a_byte_now_and_then_is_cut() {
 
 #[test]
 fn a_server_that_never_comes_to_its_body_is_cut() {
-    let place = Place::text();
+    let place = SetFolder::text();
     cut_in_time(&place, trickling(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), &[b'x'; 100]));
     assert_eq!(place.files(), []);
 }
 
 #[test]
 fn a_server_that_sends_less_than_it_says_each_time_keeps_only_what_is_right() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let short = |start: usize, sent: usize| {
         let whole = rest(BODY, start);
         whole[..whole.len() - (BODY.len() - start - sent)].to_vec()
@@ -78,7 +78,7 @@ fn tagged(tag: &str, body: &[u8], start: usize) -> Vec<u8> {
 
 #[test]
 fn parts_of_two_versions_are_never_put_together() {
-    let place = Place::text();
+    let place = SetFolder::text();
     let other = BODY.to_ascii_uppercase();
     // The first ten bytes are of version one; the server gives the rest of version two, whatever `If-Range` says.
     let server = Server::new(vec![whole(BODY, 10), tagged("two", &other, 10), whole(BODY, 41)]);
@@ -87,7 +87,7 @@ fn parts_of_two_versions_are_never_put_together() {
     assert!(!server.requests()[2].contains("range:"), "the third begins anew");
 
     // One that changes its tag every time comes to an end as well.
-    let place = Place::text();
+    let place = SetFolder::text();
     let answers = vec![whole(BODY, 10), tagged("two", &other, 10), whole(&other, 20)];
     let error = place.fetch(Server::new(answers).source(), AT_ONCE).unwrap_err();
     assert!(matches!(error, FetchError::Cut { tries: 3, .. }), "{error}");
@@ -102,7 +102,7 @@ fn nothing_is_written_through_a_link_that_is_called_like_a_part() {
         ("a second name", |to, part| fs::hard_link(to, part).unwrap()),
     ];
     for (what, plant) in plant {
-        let place = Place::text();
+        let place = SetFolder::text();
         place.put("mine", b"as it was");
         fs::create_dir(place.path("sonnets")).unwrap();
         plant(&place.path("mine"), &place.path("sonnets/text.txt.part"));
@@ -119,7 +119,7 @@ fn nothing_is_written_through_a_link_that_is_called_like_a_part() {
 
 #[test]
 fn the_version_of_a_part_goes_through_no_link() {
-    let place = Place::text();
+    let place = SetFolder::text();
     place.put("mine", b"as it was");
     fs::create_dir(place.path("sonnets")).unwrap();
     symlink(place.path("mine"), place.path("sonnets/text.txt.part.version.tmp")).unwrap();
@@ -130,7 +130,7 @@ fn the_version_of_a_part_goes_through_no_link() {
 
 #[test]
 fn a_pipe_that_is_called_like_a_part_is_not_waited_for() {
-    let place = Place::text();
+    let place = SetFolder::text();
     fs::create_dir(place.path("sonnets")).unwrap();
     let pipe = place.path("sonnets/text.txt.part");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

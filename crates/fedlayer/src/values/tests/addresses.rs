@@ -34,12 +34,12 @@ fn locator() -> Locator {
     Locator::new(Folders::new(None), BTreeMap::new())
 }
 
-fn read_address(address: &str) -> Result<Values, ValuesError> {
-    Source::find(&format!("{}/{address}", folder()), &locator())?.read(&net())
+fn read_address(address: &str) -> Result<ModelValues, ValuesError> {
+    ValuesSource::find(&format!("{}/{address}", folder()), &locator())?.read(&net())
 }
 
 /// The values of a model, by tensor.
-fn by_tensor(values: &Values) -> BTreeMap<String, Vec<f32>> {
+fn by_tensor(values: &ModelValues) -> BTreeMap<String, Vec<f32>> {
     let layout = values.params.layout();
     let tensors = layout.tensors();
     tensors.map(|t| (t.name.clone(), values.params.range(&t.range).to_vec())).collect()
@@ -162,7 +162,7 @@ fn an_address_that_fits_two_strategies_is_refused() {
     fs::write(run.join("scenario.toml"), scenario).unwrap();
     let said = |address: &str| {
         let address = format!("{}/{address}", place.path().display());
-        Source::find(&address, &locator()).unwrap_err().to_string()
+        ValuesSource::find(&address, &locator()).unwrap_err().to_string()
     };
     let both = said("run:1:2:1:2");
     assert!(both.contains("may be a model of several strategies: `1`, `1:2`"), "{both}");
@@ -177,7 +177,7 @@ fn a_file_of_the_very_name_of_an_address_comes_first() {
     fs::copy(checkpoint("all"), &name).unwrap();
     fs::create_dir(place.path().join("run")).unwrap();
     fs::write(place.path().join("run/scenario.toml"), "").unwrap();
-    assert!(matches!(Source::find(&name, &locator()), Ok(Source::File(_))));
+    assert!(matches!(ValuesSource::find(&name, &locator()), Ok(ValuesSource::File(_))));
 }
 
 #[test]
@@ -199,6 +199,6 @@ fn a_checkpoint_that_lost_its_words_or_changed_is_refused() {
 fn the_model_of_another_network_says_how_its_tensors_differ() {
     let other = Arc::new(Layout::new([("fc1.weight", vec![5, 4]), ("fc2.bias", vec![3])]).unwrap());
     let address = format!("{}/run:all:1:5", folder());
-    let error = Source::find(&address, &locator()).unwrap().read(&other).unwrap_err();
+    let error = ValuesSource::find(&address, &locator()).unwrap().read(&other).unwrap_err();
     assert!(error.to_string().contains("found it in the file; the model has no such tensor"));
 }

@@ -16,8 +16,8 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(folder).join(name)
 }
 
-fn read(path: PathBuf, layout: &Arc<Layout>) -> Result<Values, ValuesError> {
-    Source::File(path).read(layout)
+fn read(path: PathBuf, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
+    ValuesSource::File(path).read(layout)
 }
 
 /// The message and the help of the error that a file of the fixture gives.

@@ -171,7 +171,7 @@ fn the_order_of_tensors_in_a_file_says_nothing() {
         }
         let place = Written::new(written(&tensors));
         let values = read(place.path(), &net()).unwrap();
-        let places: Vec<f32> = (0..net().parameters()).map(|place| place as f32).collect();
+        let places: Vec<f32> = (0..net().value_count()).map(|place| place as f32).collect();
         assert_eq!(values.params.values(), places);
         assert_eq!(values.notes, Vec::<String>::new());
     }

@@ -1,0 +1,26 @@
+//! Inner products and norms of vectors.
+
+/// ⟨a, b⟩, in eight sums side by side, so that it keeps up with memory.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let ((a_eights, a_rest), (b_eights, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (a, b) in a_eights.iter().zip(b_eights) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| a * b);
+    sums.into_iter().chain(rest).sum()
+}
+
+/// ‖a‖₂.
+pub(crate) fn norm(a: &[f64]) -> f64 {
+    dot(a, a).sqrt()
+}
+
+/// The vector at length 1; nothing where it is zero.
+pub(crate) fn unit(mut vector: Vec<f64>) -> Option<Vec<f64>> {
+    let length = norm(&vector);
+    vector.iter_mut().for_each(|value| *value /= length);
+    (length > 0.0).then_some(vector)
+}

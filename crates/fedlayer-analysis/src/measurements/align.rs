@@ -1,0 +1,76 @@
+//! Barriers before and after the second model's units are permuted to fit the first's.
+
+use std::collections::BTreeMap;
+
+use fedlayer_core::{
+    Seed,
+    record::{AnalysisRow, Metric},
+    spec::{Align, Baseline},
+};
+
+use crate::{
+    error::AnalysisError,
+    losses::Losses,
+    matching::{Symmetry, align},
+    measurements::study::{halves, study},
+    model_set::{ModelSet, TrainedModel},
+};
+
+/// Of the first two models, `variant` `before` and `after` the second one is laid out like the first (weight matching: Ainsworth, Hayase and Srinivasa, ICLR 2023):
+///
+/// * the rows of `barriers` for the layer sets at α = ½, between the pair: barriers under every baseline, losses of the models (kind `end`), ‖Δ_l‖ (kind `geometry`,
+///   metric `norm`). The cosine of the movements is left out: the permuted model did not start where the other one did.
+/// * kind `drift`, without a variant: the largest difference that the permutation made to the loss of an example. The function is the same, so that it is of the
+///   size of rounding.
+/// * kind `units`, set = a group's first layer: how many of its units changed their place.
+pub(crate) fn measure(
+    spec: &Align,
+    model_set: &ModelSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let (first, second) = model_set.pair("align")?;
+    let network = model_set.architecture.as_ref().ok_or(AnalysisError::NoNetwork)?;
+    let symmetry = Symmetry::of(network)?;
+    let found = align(&symmetry, &first.params, &second.params, seed.child("matching"))?;
+    // In the models' own layout, which says whose the running statistics are.
+    let mut laid_out = (*second.params).clone();
+    laid_out.values_mut().copy_from_slice(found.params.values());
+    let after = TrainedModel { params: laid_out.into(), history: Vec::new(), ..second.clone() };
+    let mut rows = drift(second, &after, losses)?;
+    for (group, order) in symmetry.groups().iter().zip(&found.permutations) {
+        let moved = order.sources().iter().enumerate().filter(|(place, source)| place != *source);
+        let row = AnalysisRow::new("units", &group.name, second.id);
+        rows.push(row.value(moved.count() as f64));
+    }
+    let barriers = halves(spec.sets.clone(), &Baseline::ALL, losses);
+    for (variant, second) in [("before", second), ("after", &after)] {
+        let models = vec![first.clone(), second.clone()];
+        let pair = ModelSet { models, ..model_set.clone() };
+        let all = study(&barriers, &pair, seed, losses)?;
+        let kept = all.into_iter().filter(|row| row.metric != Some(Metric::Cosine));
+        rows.extend(kept.map(|row| AnalysisRow { variant: Some(variant.to_owned()), ..row }));
+    }
+    Ok(rows)
+}
+
+/// The largest difference between two models' losses of an example, per split.
+fn drift(
+    before: &TrainedModel,
+    after: &TrainedModel,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let mut own = BTreeMap::new();
+    let mut rows = Vec::new();
+    let points = [(false, before.point()), (true, after.point())];
+    losses.visit(points, |&permuted, split, seen| {
+        if !permuted {
+            own.insert(split, seen);
+            return;
+        }
+        let row = AnalysisRow::new("drift", "all", before.id);
+        let row = AnalysisRow { split: Some(split), metric: Some(Metric::Loss), ..row };
+        rows.push(row.value(seen.minus(&own[&split]).largest()));
+    })?;
+    Ok(rows)
+}

@@ -1,0 +1,145 @@
+//! Layer criticality: how much the trained network needs a layer to be where it is.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use fedlayer_core::{
+    Estimate, Seed,
+    model::{LayerSet, Params},
+    record::AnalysisRow,
+    spec::{Criticality, NoInitialModel, SplitSpec},
+};
+
+use crate::{
+    error::AnalysisError,
+    linalg::{Coordinates, norm},
+    losses::Losses,
+    model_set::{ModelSet, TrainedModel},
+    rows::{loss_row, over_draws, set_seed},
+};
+/// For every model and every layer, the loss of the trained model whose layer alone is another one (Zhang, Bengio and Singer, JMLR 2022). Kinds:
+///
+/// * `end`, set `none`: the trained model itself.
+/// * `initial`, `epoch` 0: the layer as it was before training ("re-initialisation").
+/// * `rewind`: the layer as it was after round `epoch`; the last one is the model itself.
+/// * `redrawn`: the layer of a fresh draw of the whole network ("re-randomisation"), draw by draw, and without `draw` the mean over the draws with its standard error. A draw is
+///   the same for all models.
+/// * `criticality`: see [`module`].
+pub(crate) fn measure(
+    spec: &Criticality,
+    model_set: &ModelSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let initial = model_set.initial.as_ref().ok_or(NoInitialModel { measure: "criticality" })?;
+    let layers = model_set.layers();
+    let models = &model_set.models;
+    let ends =
+        models.iter().map(|model| (AnalysisRow::new("end", "none", model.id), model.point()));
+    let mut rows = losses.rows(ends)?;
+    for model in models {
+        let start = std::iter::once(("initial", 0, initial));
+        let rewound = model.history.iter().map(|(round, state)| ("rewind", *round, state));
+        let states: Vec<_> = start.chain(rewound).collect();
+        let asked = layers.iter().flat_map(|layer| {
+            states.iter().map(move |&(kind, epoch, state)| {
+                let row = AnalysisRow::new(kind, layer, model.id);
+                (AnalysisRow { epoch: Some(epoch), ..row }, model.toward(state, layer, 1.0))
+            })
+        });
+        rows.extend(losses.rows(asked)?);
+    }
+    let redrawn = redrawn(spec, model_set, &layers, seed.child("redrawn"), losses)?;
+    rows.extend(over_draws(&redrawn));
+    rows.extend(redrawn);
+    for model in models {
+        for layer in &layers {
+            rows.extend(module(spec, model, initial, layer, seed.child("noise"), losses)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn redrawn(
+    spec: &Criticality,
+    model_set: &ModelSet,
+    layers: &[LayerSet],
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let mut rows = Vec::new();
+    for draw in 0..spec.draws {
+        let fresh = Arc::new(losses.trainer().initial(seed.index(draw.into()))?);
+        let asked = model_set.models.iter().flat_map(|model| {
+            let fresh = &fresh;
+            layers.iter().map(move |layer| {
+                let row = AnalysisRow::new("redrawn", layer, model.id);
+                (AnalysisRow { draw: Some(draw), ..row }, model.toward(fresh, layer, 1.0))
+            })
+        });
+        rows.extend(losses.rows(asked)?);
+    }
+    Ok(rows)
+}
+
+/// The module criticality of a layer (Chatterji, Neyshabur and Sedghi, ICLR 2020, Definition 3.1), kind `criticality`: with θ^0 the layer before training, θ^F after it and
+/// θ^α = (1−α)θ^0 + αθ^F,
+///
+/// μ = min over α, σ of α²‖θ^F − θ^0‖²/σ², where E_u L(θ^α + u) ≤ L(θ^F) + ε for u ~ N(0, σ²) in every trained value of the layer.
+///
+/// All other layers stay trained; L is the mean loss of the split, E_u the mean over `draws`. The minimum is over the grid `alpha` × `sigma`; σ of the row is the
+/// attaining one itself (the grid's is relative to the root mean square of θ^F), α the attaining share. Of equal values the one with the larger σ counts. μ is 0 where
+/// the initial layer does, whatever noise is on it; no value: no point of the grid qualifies.
+fn module(
+    spec: &Criticality,
+    model: &TrainedModel,
+    initial: &Arc<Params>,
+    layer: &LayerSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let coordinates = Coordinates::of(layer);
+    if coordinates.len() == 0 {
+        return Ok(Vec::new());
+    }
+    let own = norm(&coordinates.values(&model.params)) / (coordinates.len() as f64).sqrt();
+    let distance = norm(&coordinates.difference(initial, &model.params));
+    // (α, σ), σ as it is.
+    let grid: Vec<(f64, f64)> = spec
+        .alpha
+        .iter()
+        .flat_map(|&alpha| spec.sigma.iter().map(move |&sigma| (alpha, sigma * own)))
+        .collect();
+    let seed = set_seed(seed.index(model.id.0.into()), layer);
+    let mut found: BTreeMap<(SplitSpec, Option<usize>), Vec<f64>> = BTreeMap::new();
+    let noisy = grid.iter().enumerate().flat_map(|(at, &(alpha, sigma))| {
+        let part_way = model.toward(initial, layer, 1.0 - alpha).params();
+        let (coordinates, layer) = (&coordinates, &layer);
+        (0..spec.draws).map(move |draw| {
+            let noise = coordinates.gaussian(&mut seed.index(draw.into()).generator());
+            let noisy = coordinates.moved(&part_way, &noise, sigma);
+            (Some(at), model.toward(&noisy, layer, 1.0))
+        })
+    });
+    losses.visit(std::iter::once((None, model.point())).chain(noisy), |&at, split, seen| {
+        found.entry((split, at)).or_default().push(seen.loss().unwrap_or(f64::NAN));
+    })?;
+    let mean = |split, at| Estimate::of(&found[&(split, at)]).value;
+    let row = |split| {
+        let bound = mean(split, None).map(|loss| loss + spec.epsilon);
+        let within = |at| mean(split, Some(at)).zip(bound).is_some_and(|(loss, most)| loss <= most);
+        let cells = grid.iter().enumerate().filter(|&(at, cell)| cell.1 > 0.0 && within(at));
+        let measures =
+            cells.map(|(_, &(alpha, sigma))| ((alpha * distance / sigma).powi(2), alpha, sigma));
+        let best = measures.reduce(|best, next| {
+            let smaller = next.0 < best.0 || (next.0 == best.0 && next.2 > best.2);
+            if smaller { next } else { best }
+        });
+        AnalysisRow {
+            alpha: best.map(|best| best.1),
+            sigma: best.map(|best| best.2),
+            value: best.map(|best| best.0),
+            ..loss_row("criticality", layer, model.id, split)
+        }
+    };
+    Ok(losses.splits().into_iter().map(row).collect())
+}

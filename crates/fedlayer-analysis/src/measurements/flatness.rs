@@ -1,0 +1,116 @@
+//! Relative flatness (Petzka et al., NeurIPS 2021), per layer.
+
+use fedlayer_core::{
+    Estimate, Seed,
+    model::{LayerSet, Layout, Params, Role, TensorSpec},
+    record::AnalysisRow,
+    spec::Flatness,
+};
+
+use crate::{
+    curvature::{Curvature, sign},
+    error::AnalysisError,
+    linalg::Coordinates,
+    losses::Losses,
+    model_set::ModelSet,
+    rows::{loss_row, set_seed},
+};
+
+/// For each of the first two models and every layer with a weight W of two or more dimensions, kind `kappa`: with the neurons' weights w_s for the k rows of W `(k, m)` (a
+/// convolution's filters are flattened) and the blocks H_{s,s'} `(m, m)` of the Hessian of the mean loss,
+///
+/// κ = Σ_{s,s'} ⟨w_s, w_s'⟩ Tr(H_{s,s'}).
+///
+/// As ⟨w_s, w_s'⟩ = Σ_j W_sj W_s'j and Tr(H_{s,s'}) = Σ_i H_{si,s'i}, κ is the sum over i and j of ⟨E_ij, H E_ij⟩, where E_ij is 0 but for its column i, which is W's
+/// column j: m² directions give it exactly, and are taken where `draws` allows them. Otherwise each draw is a matrix R `(m, m)` of random signs: the rows of
+/// W·R are Σ_j W_sj R_j·, and E[R_ji R_j'i'] = 1 where both indices agree and 0 elsewhere, so that E⟨WR, H(WR)⟩ = κ. The mean over the draws has its standard
+/// error; an exact value has none.
+///
+/// κ does not change when a layer is scaled up and the next one down. Layers without a matrix are left out; a bias takes no part.
+pub(crate) fn measure(
+    spec: &Flatness,
+    model_set: &ModelSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let mut rows = Vec::new();
+    for model in model_set.models.iter().take(2) {
+        for split in losses.splits() {
+            let parameters = model_set.layout().value_count();
+            let mut curvature = Curvature { losses, point: model.point(), split, parameters };
+            for set in model_set.layers() {
+                let Some(weight) = weight(model_set.layout(), &set) else { continue };
+                let seed = set_seed(seed.child("base").index(model.id.0.into()), &set);
+                let matrix = Matrix::of(&model.params, weight);
+                let kappa = kappa(spec, &matrix, seed, &mut curvature)?;
+                rows.push(loss_row("kappa", &set, model.id, split).estimate(kappa));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// The layer's first trained tensor of two or more dimensions.
+fn weight<'a>(layout: &'a Layout, layer: &LayerSet) -> Option<&'a TensorSpec> {
+    let mut tensors = layer.indices().flat_map(|index| &layout.layers()[index].tensors);
+    tensors.find(|tensor| tensor.role == Role::Trained && tensor.shape.len() > 1)
+}
+
+fn kappa(
+    spec: &Flatness,
+    matrix: &Matrix,
+    seed: Seed,
+    curvature: &mut Curvature<'_, '_>,
+) -> Result<Estimate, AnalysisError> {
+    let m = matrix.width;
+    let exact = m.checked_mul(m).filter(|&directions| directions <= spec.draws as usize);
+    if let Some(directions) = exact {
+        let column = |at: usize| matrix.moved_column(at / m, at % m);
+        let forms = curvature.forms(&matrix.coordinates, directions, column)?;
+        return Ok(Estimate { value: Estimate::of(&[forms.iter().sum()]).value, std_error: None });
+    }
+    let draw = |draw: usize| matrix.times_signs(seed.index(draw as u64));
+    Ok(Estimate::of(&curvature.forms(&matrix.coordinates, spec.draws as usize, draw)?))
+}
+
+/// A layer's weight as a matrix of neurons.
+struct Matrix {
+    coordinates: Coordinates,
+    values: Vec<f64>, // (k, m)
+    /// m
+    width: usize,
+}
+
+impl Matrix {
+    fn of(params: &Params, weight: &TensorSpec) -> Self {
+        let coordinates = Coordinates::of_range(weight.range.clone());
+        let width = weight.range.len() / weight.shape[0];
+        Self { values: coordinates.values(params), coordinates, width }
+    }
+
+    /// 0 but for column `to`, which is W's column `from`. `(k, m)`
+    fn moved_column(&self, to: usize, from: usize) -> Vec<f64> {
+        let mut moved = vec![0.0; self.values.len()];
+        for (row, own) in
+            moved.chunks_exact_mut(self.width).zip(self.values.chunks_exact(self.width))
+        {
+            row[to] = own[from];
+        }
+        moved
+    }
+
+    /// W·R for a matrix R of random signs, which is drawn row by row and never whole. `(k, m)`
+    fn times_signs(&self, seed: Seed) -> Vec<f64> {
+        let mut generator = seed.generator();
+        let mut product = vec![0.0; self.values.len()];
+        for j in 0..self.width {
+            let signs: Vec<f64> = (0..self.width).map(|_| sign(&mut generator)).collect(); // (m)
+            let rows = product.chunks_exact_mut(self.width);
+            for (row, own) in rows.zip(self.values.chunks_exact(self.width)) {
+                let value = own[j];
+                row.iter_mut().zip(&signs).for_each(|(sum, sign)| *sum += value * sign);
+            }
+        }
+        product
+    }
+}

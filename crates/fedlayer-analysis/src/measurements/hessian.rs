@@ -1,0 +1,136 @@
+//! Trace and largest eigenvalue of the Hessian, per layer and of the whole model.
+
+use fedlayer_core::{Estimate, Seed, model::LayerSet, record::AnalysisRow, spec::Hessian};
+
+use crate::{
+    curvature::{Curvature, LayerDirection, sign},
+    error::AnalysisError,
+    linalg::{Coordinates, dot, norm, unit},
+    losses::Losses,
+    model_set::ModelSet,
+    rows::{loss_row, set_seed},
+};
+
+/// For each of the first two models, every layer and all of them together: of the Hessian H of the mean loss by the layer's trained values (the diagonal block, for a
+/// layer)
+///
+/// * kind `trace`: Tr H = E⟨v, Hv⟩ over v of random signs (Hutchinson 1990), mean over `draws` with its standard error; exact, and without one, where there are at
+///   most as many values as draws: their unit vectors are taken instead.
+/// * kind `top`: the eigenvalue of largest magnitude, with its sign, by power iteration from a Gaussian vector: the Rayleigh quotient λ of the last step.
+/// * kind `residual`: ‖Hv − λv‖ for the unit vector v of `top`. An eigenvalue of H is within it; where it is not small against λ, the iteration needs more `steps`.
+pub(crate) fn measure(
+    spec: &Hessian,
+    model_set: &ModelSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let sets = model_set.layers_and_whole();
+    let blocks = sets.iter().map(|set| (set, Coordinates::of(set)));
+    let blocks: Vec<LayerBlock<'_>> =
+        blocks.filter(|(_, coordinates)| coordinates.len() > 0).collect();
+    let mut rows = Vec::new();
+    for model in model_set.models.iter().take(2) {
+        for split in losses.splits() {
+            let parameters = model_set.layout().value_count();
+            let mut curvature = Curvature { losses, point: model.point(), split, parameters };
+            let row = |kind, set: &LayerSet| loss_row(kind, set, model.id, split);
+            let seed = seed.child("base").index(model.id.0.into());
+            for (set, coordinates) in &blocks {
+                let estimate =
+                    trace(spec, coordinates, set_seed(seed.child("trace"), set), &mut curvature)?;
+                rows.push(row("trace", set).estimate(estimate));
+            }
+            for ((set, _), top) in blocks.iter().zip(tops(spec, &blocks, seed, &mut curvature)?) {
+                rows.push(row("top", set).value(top.eigenvalue));
+                rows.push(row("residual", set).value(top.residual));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// A layer set, and where its trained values lie.
+type LayerBlock<'a> = (&'a LayerSet, Coordinates);
+
+fn trace(
+    spec: &Hessian,
+    coordinates: &Coordinates,
+    seed: Seed,
+    curvature: &mut Curvature<'_, '_>,
+) -> Result<Estimate, AnalysisError> {
+    let n = coordinates.len();
+    if n <= spec.draws as usize {
+        let axis = |at| (0..n).map(|value| f64::from(u8::from(value == at))).collect();
+        let diagonal = curvature.forms(coordinates, n, axis)?;
+        return Ok(Estimate {
+            value: Estimate::of(&[diagonal.iter().sum()]).value,
+            std_error: None,
+        });
+    }
+    let draw = |draw: usize| {
+        let mut generator = seed.index(draw as u64).generator();
+        (0..n).map(|_| sign(&mut generator)).collect()
+    };
+    Ok(Estimate::of(&curvature.forms(coordinates, spec.draws as usize, draw)?))
+}
+
+/// Where a power iteration stands.
+struct PowerIteration {
+    /// A unit vector. `(n)`
+    vector: Vec<f64>,
+    /// λ = ⟨v, Hv⟩.
+    eigenvalue: f64,
+    /// ‖Hv − λv‖.
+    residual: f64,
+    done: bool,
+}
+
+impl PowerIteration {
+    fn start(coordinates: &Coordinates, seed: Seed) -> Self {
+        let vector = unit(coordinates.gaussian(&mut seed.generator())).unwrap_or_default();
+        Self { vector, eigenvalue: 0.0, residual: 0.0, done: false }
+    }
+
+    /// One step, from H times the vector.
+    fn advance(&mut self, product: Vec<f64>, tolerance: f64) {
+        let before = self.eigenvalue;
+        self.eigenvalue = dot(&self.vector, &product);
+        let lambda = self.eigenvalue;
+        let rest = product.iter().zip(&self.vector).map(|(p, v)| p - lambda * v);
+        self.residual = rest.map(|value| value * value).sum::<f64>().sqrt();
+        let still = (lambda - before).abs() <= tolerance * lambda.abs();
+        let lost = !norm(&product).is_finite() || norm(&product) == 0.0;
+        self.done = still || lost;
+        if !self.done
+            && let Some(next) = unit(product)
+        {
+            self.vector = next;
+        }
+    }
+}
+
+/// The power iterations of all layers side by side, so that each step differentiates once for all of them.
+fn tops(
+    spec: &Hessian,
+    blocks: &[LayerBlock<'_>],
+    seed: Seed,
+    curvature: &mut Curvature<'_, '_>,
+) -> Result<Vec<PowerIteration>, AnalysisError> {
+    let start = |(set, coordinates): &LayerBlock<'_>| {
+        PowerIteration::start(coordinates, set_seed(seed.child("top"), set))
+    };
+    let mut tops: Vec<PowerIteration> = blocks.iter().map(start).collect();
+    for _ in 0..spec.steps {
+        let running = blocks.iter().zip(&tops).filter(|(_, top)| !top.done);
+        let directions: Vec<LayerDirection<'_>> =
+            running.map(|((_, coordinates), top)| (coordinates, top.vector.clone())).collect();
+        if directions.is_empty() {
+            break;
+        }
+        let products = curvature.products(&directions)?;
+        for (top, product) in tops.iter_mut().filter(|top| !top.done).zip(products) {
+            top.advance(product, spec.tolerance);
+        }
+    }
+    Ok(tops)
+}

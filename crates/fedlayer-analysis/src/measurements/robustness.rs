@@ -1,0 +1,86 @@
+//! Robustness (Fig. 5 of Adilova et al., ICLR 2024): is the way to the other model worse than any other way of its length?
+
+use std::collections::BTreeMap;
+
+use fedlayer_core::{
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Mix, Point},
+    record::AnalysisRow,
+    spec::{Baseline, Robustness},
+};
+
+use crate::{
+    error::AnalysisError,
+    losses::Losses,
+    model_set::{ModelSet, TrainedModel},
+    rows::{over_draws, set_seed},
+};
+
+/// For each of the first two models as the base θᵢ, towards the other one θⱼ; for every layer and for all of them together:
+///
+/// * kind `mix`: the loss of the mix at α. α = ½ is the half mix, α = 1 the full swap.
+/// * kind `random`: the loss at θᵢ plus a Gaussian direction on the layer at length exactly α‖θ₁ˡ − θ₂ˡ‖, draw by draw, and without `draw` the mean over the draws
+///   with its standard error. A draw is one direction, whatever α is; every layer, base and draw has its own.
+/// * kind `end`, set `none`: the loss of θᵢ itself.
+///
+/// Every value stands twice: as it is (in the unit of its metric), and under the baseline `base`, as the difference from θᵢ's own, example by example. Under `base` the
+/// `mix` at α = ½ is the layer-wise barrier of that baseline.
+pub(crate) fn measure(
+    spec: &Robustness,
+    model_set: &ModelSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let pairs = model_set.both_ways("robustness")?;
+    let mut rows = Vec::new();
+    let mut own = BTreeMap::new();
+    losses.visit(pairs.map(|(base, _)| (base.id, base.point())), |&id, split, seen| {
+        rows.extend(seen.rows(&AnalysisRow::new("end", "none", id), split));
+        own.insert((id, split), seen);
+    })?;
+    let sets = model_set.layers_and_whole();
+    let asked = pairs.iter().flat_map(|&(base, other)| {
+        let steps = sets.iter().flat_map(|set| spec.alpha.iter().map(move |&alpha| (set, alpha)));
+        steps.flat_map(move |(set, alpha)| mix_and_twins(spec, base, other, set, alpha, seed))
+    });
+    let mut measured = Vec::new();
+    losses.visit(asked, |(base, row), split, seen| {
+        measured.extend(seen.rows(row, split));
+        let against = AnalysisRow { baseline: Some(Baseline::Base), ..row.clone() };
+        measured.extend(seen.minus(&own[&(*base, split)]).rows(&against, split));
+    })?;
+    rows.extend(over_draws(&measured));
+    rows.extend(measured);
+    Ok(rows)
+}
+
+/// Returns the mix at α and its random twins, each with its base and its row.
+fn mix_and_twins(
+    spec: &Robustness,
+    base: &TrainedModel,
+    other: &TrainedModel,
+    set: &LayerSet,
+    alpha: f64,
+    seed: Seed,
+) -> impl Iterator<Item = ((ClientId, AnalysisRow), Point)> + use<> {
+    let mix = Mix {
+        base: base.params.clone(),
+        other: other.params.clone(),
+        set: set.clone(),
+        weight: alpha,
+    };
+    let id = base.id;
+    let seed = set_seed(seed.child("base").index(id.0.into()), set);
+    let set = set.clone();
+    let row = move |kind, draw| {
+        let row = AnalysisRow::new(kind, &set, id);
+        (id, AnalysisRow { alpha: Some(alpha), draw, ..row })
+    };
+    let first = (row("mix", None), Point::Mix(mix.clone()));
+    let twins = (0..spec.draws).map(move |draw| {
+        let point = Point::Twin { mix: mix.clone(), seed: seed.index(draw.into()) };
+        (row("random", Some(draw)), point)
+    });
+    std::iter::once(first).chain(twins)
+}

@@ -1,0 +1,24 @@
+//! The grid of a surface, and its rows.
+
+use fedlayer_core::record::AnalysisRow;
+
+/// `points` values from `from` to `to`, both of them included, at equal distances.
+pub(super) fn axis(points: u32, from: f64, to: f64) -> Vec<f64> {
+    let last = f64::from(points.max(2) - 1);
+    let at = |point: u32| {
+        let share = f64::from(point) / last;
+        (1.0 - share) * from + share * to
+    };
+    (0..points.max(2)).map(at).collect()
+}
+
+/// A row at (α, β).
+pub(super) fn row(
+    kind: &str,
+    set: impl ToString,
+    base: impl ToString,
+    alpha: f64,
+    beta: Option<f64>,
+) -> AnalysisRow {
+    AnalysisRow { alpha: Some(alpha), beta, ..AnalysisRow::new(kind, set, base) }
+}

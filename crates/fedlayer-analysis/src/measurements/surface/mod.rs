@@ -1,0 +1,108 @@
+//! Loss surfaces: the loss on a segment or on a plane, point by point.
+
+mod filters;
+mod grid;
+mod plane;
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Seed,
+    model::{LayerSet, Layout, Mix, Params, Point, named_layers},
+    record::AnalysisRow,
+    spec::{Surface, Through},
+};
+
+use crate::{
+    error::AnalysisError,
+    losses::Losses,
+    measurements::surface::grid::{axis, row},
+    model_set::ModelSet,
+};
+
+/// The loss on a grid of `points` along each axis; every row carries its coordinates `alpha` and, on a plane, `beta`. BarrierKind `model`: the models themselves,
+/// where they lie on it.
+///
+/// * [`Through::Segment`], kind `segment`: θ₁ + α(θ₂ − θ₁).
+/// * [`Through::Models`], kind `plane`: see `plane`.
+/// * [`Through::Filters`], kind `plane`: see `filters`.
+/// * [`Through::Layers`], kind `plane`: θ₁ with α of the way to θ₂ on the first layers, β of it on the second; all others stay θ₁'s. Beside it two ways to (1, 1):
+///   kind `path-full`, α = β, all of them together; kind `path-layers`, first the first ones, then the second. That is Fig. 4 of Adilova et al., ICLR 2024.
+pub(crate) fn measure(
+    spec: &Surface,
+    model_set: &ModelSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    match &spec.through {
+        Through::Segment => segment(spec, model_set, losses),
+        Through::Models => plane::measure(spec, model_set, losses),
+        Through::Filters => filters::measure(spec, model_set, seed, losses),
+        Through::Layers([first, second]) => {
+            let layout = model_set.layout();
+            layers(spec, model_set, &named(layout, first)?, &named(layout, second)?, losses)
+        }
+    }
+}
+
+fn segment(
+    spec: &Surface,
+    model_set: &ModelSet,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    let (base, other) = model_set.pair("surface")?;
+    let all = LayerSet::all(model_set.layout());
+    let axis = axis(spec.points, -spec.beyond, 1.0 + spec.beyond);
+    let line = axis.iter().map(|&alpha| {
+        (row("segment", "all", base.id, alpha, None), base.toward(&other.params, &all, alpha))
+    });
+    let models = [(base, 0.0), (other, 1.0)];
+    let models =
+        models.map(|(model, alpha)| (row("model", "none", model.id, alpha, None), model.point()));
+    losses.rows(models.into_iter().chain(line))
+}
+
+fn layers(
+    spec: &Surface,
+    model_set: &ModelSet,
+    first: &LayerSet,
+    second: &LayerSet,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    if let Some(both) = first.indices().find(|&layer| second.contains(layer)) {
+        let name = &model_set.layout().layers()[both].name;
+        return Err(AnalysisError::NoPlane(format!(
+            "layer `{name}` is in both sets of `layers`; name each layer once"
+        )));
+    }
+    let (base, other) = model_set.pair("surface")?;
+    let set = format!("{first}|{second}");
+    // The model α of the way on the first layers: every point of a column is a mix into it.
+    let column = |alpha| (alpha, base.toward(&other.params, first, alpha).params());
+    let at = |kind: &str, (alpha, moved): &(f64, Arc<Params>), beta: f64| {
+        let (base_params, other) = (moved.clone(), other.params.clone());
+        let mix = Mix { base: base_params, other, set: second.clone(), weight: beta };
+        (row(kind, &set, base.id, *alpha, Some(beta)), Point::Mix(mix))
+    };
+    let wide = axis(spec.points, -spec.beyond, 1.0 + spec.beyond);
+    let grid = wide.iter().flat_map(|&alpha| {
+        let (at, column) = (&at, column(alpha));
+        wide.iter().map(move |&beta| at("plane", &column, beta))
+    });
+    let way = axis(spec.points, 0.0, 1.0);
+    let full = way.iter().map(|&share| at("path-full", &column(share), share));
+    let moved = column(1.0);
+    let one = way.iter().map(|&share| at("path-layers", &column(share), 0.0));
+    let then = way[1..].iter().map(|&share| at("path-layers", &moved, share));
+    let places = [(base, 0.0), (other, 1.0)];
+    let models = places
+        .map(|(model, place)| (row("model", "none", model.id, place, Some(place)), model.point()));
+    // The other model lies on the plane only where no layer stays behind.
+    let on_plane =
+        if first.len() + second.len() == model_set.layout().layers().len() { 2 } else { 1 };
+    losses.rows(models.into_iter().take(on_plane).chain(grid).chain(full).chain(one).chain(then))
+}
+
+fn named(layout: &Arc<Layout>, patterns: &[String]) -> Result<LayerSet, AnalysisError> {
+    named_layers(layout, patterns).map_err(|error| AnalysisError::NoPlane(error.to_string()))
+}

@@ -1,0 +1,27 @@
+//! `window`: barriers of neighbouring layers.
+
+use fedlayer_core::{
+    Seed,
+    record::AnalysisRow,
+    spec::{SetSpec, Window},
+};
+
+use crate::{
+    error::AnalysisError,
+    losses::Losses,
+    measurements::study::{halves, study},
+    model_set::ModelSet,
+};
+
+/// Barriers of neighbouring layers.
+pub(crate) fn measure(
+    spec: &Window,
+    model_set: &ModelSet,
+    seed: Seed,
+    losses: &mut Losses<'_>,
+) -> Result<Vec<AnalysisRow>, AnalysisError> {
+    model_set.pair("window")?;
+    let windows = spec.widths.iter().map(|&width| SetSpec::Window(width));
+    let sets = windows.chain([SetSpec::Full]).collect();
+    study(&halves(sets, &spec.baselines, losses), model_set, seed, losses)
+}

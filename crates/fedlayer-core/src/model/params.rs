@@ -1,0 +1,168 @@
+//! [`Params`]: the parameters of one model, flat.
+
+use std::{ops::Range, sync::Arc};
+
+use thiserror::Error;
+
+use crate::model::{LayerName, Layout};
+
+/// The parameters of one model: one flat vector of `f32`, and the [`Layout`] that says which layer lies where.
+///
+/// Averaging, mixing, distances and files are then each one loop or one copy over ranges.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Params {
+    layout: Arc<Layout>,
+    values: Vec<f32>,
+}
+
+/// Values that are no parameters of the model.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ParamsError {
+    /// Too few or too many values.
+    #[error("found {found} values; the model has {expected} parameters")]
+    Length {
+        /// How many values were given.
+        found: usize,
+        /// How many the layout has.
+        expected: usize,
+    },
+    /// A value that is NaN or infinite.
+    #[error(
+        "layer `{layer}` holds {value} (tensor `{tensor}`, element {element}); every parameter must be finite"
+    )]
+    NotFinite {
+        /// The layer that holds the value.
+        layer: String,
+        /// The tensor of that layer.
+        tensor: String,
+        /// The element's row-major index in the tensor.
+        element: usize,
+        /// The value found.
+        value: f32,
+    },
+    /// A running variance below 0.
+    #[error(
+        "layer `{layer}` holds a variance of {value} (tensor `{tensor}`, element {element}); a running variance must be at least 0"
+    )]
+    Variance {
+        /// The layer that holds the variance.
+        layer: String,
+        /// The tensor of that layer.
+        tensor: String,
+        /// The element's row-major index in the tensor.
+        element: usize,
+        /// The variance found.
+        value: f32,
+    },
+}
+
+/// How many values are checked at once.
+const BLOCK: usize = 4096;
+
+impl Params {
+    /// Takes `values` as parameters of `layout`.
+    ///
+    /// # Errors
+    /// [`ParamsError::Length`] when their number is not the layout's.
+    pub fn new(layout: Arc<Layout>, values: Vec<f32>) -> Result<Self, ParamsError> {
+        let expected = layout.value_count();
+        if values.len() != expected {
+            return Err(ParamsError::Length { found: values.len(), expected });
+        }
+        Ok(Self { layout, values })
+    }
+
+    /// Parameters that are all zero.
+    pub fn zeros(layout: Arc<Layout>) -> Self {
+        let values = vec![0.0; layout.value_count()];
+        Self { layout, values }
+    }
+
+    /// Which layer lies where.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// All values, in the layout's order.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All values, to be changed in place.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// The values of one range of the layout (a layer's or a tensor's).
+    pub fn range(&self, range: &Range<usize>) -> &[f32] {
+        &self.values[range.clone()]
+    }
+
+    /// Checks that the values can be a model's: finite, and no running variance below 0.
+    ///
+    /// # Errors
+    /// As [`check_finite`](Self::check_finite) and [`check_variances`](Self::check_variances).
+    pub fn check(&self) -> Result<(), ParamsError> {
+        self.check_finite()?;
+        self.check_variances()
+    }
+
+    /// Checks that every value is finite.
+    ///
+    /// # Errors
+    /// [`ParamsError::NotFinite`] names the first layer, tensor and element that is not.
+    pub fn check_finite(&self) -> Result<(), ParamsError> {
+        check_values(&self.layout, &self.values)
+    }
+
+    /// Checks that no running variance is below 0: the root of one is no number, and every loss behind it is lost.
+    ///
+    /// # Errors
+    /// [`ParamsError::Variance`] names the first layer, tensor and element that is.
+    pub fn check_variances(&self) -> Result<(), ParamsError> {
+        for tensor in self.layout.statistics().filter(|tensor| tensor.is_variance()) {
+            let values = self.range(&tensor.range);
+            if let Some(element) = values.iter().position(|&value| value < 0.0) {
+                return Err(ParamsError::Variance {
+                    layer: LayerName::of_tensor(&tensor.name).to_string(),
+                    tensor: tensor.name.clone(),
+                    element,
+                    value: values[element],
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// ‖a − b‖₂ over some ranges of the parameters, summed in f64. How far layers lie apart is the distance over
+/// [`LayerSet::trained`].
+pub fn distance(a: &Params, b: &Params, ranges: &[Range<usize>]) -> f64 {
+    let squares = ranges.iter().flat_map(|range| a.range(range).iter().zip(b.range(range)));
+    squares.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>().sqrt()
+}
+
+/// Checks that values are as many as the layout's parameters, and finite.
+pub(crate) fn check_values(layout: &Layout, values: &[f32]) -> Result<(), ParamsError> {
+    let expected = layout.value_count();
+    if values.len() != expected {
+        return Err(ParamsError::Length { found: values.len(), expected });
+    }
+    // Block by block without an early exit, so that the check keeps up with memory.
+    let good = |block: &[f32]| block.iter().fold(true, |good, value| good & value.is_finite());
+    let Some(block) = values.chunks(BLOCK).position(|block| !good(block)) else { return Ok(()) };
+    let rest = &values[block * BLOCK..];
+    let at = block * BLOCK + rest.iter().take_while(|value| value.is_finite()).count();
+    let layers = layout.layers().iter();
+    let mut tensors =
+        layers.flat_map(|layer| layer.tensors.iter().map(move |tensor| (layer, tensor)));
+    let Some((layer, tensor)) = tensors.find(|(_, tensor)| tensor.range.contains(&at)) else {
+        unreachable!("a layout has no gaps, so value {at} lies in one of its tensors")
+    };
+    Err(ParamsError::NotFinite {
+        layer: layer.name.to_string(),
+        tensor: tensor.name.clone(),
+        element: at - tensor.range.start,
+        value: values[at],
+    })
+}

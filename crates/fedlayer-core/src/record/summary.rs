@@ -1,0 +1,92 @@
+//! [`Summary`]: what `summary.json` holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::LayerName,
+    record::{Refusals, RoundRecord, is_zero},
+    spec::Variant,
+};
+
+/// One row of `summary.json`: what one strategy came to with one seed, in one variant of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SummaryRow {
+    /// Which variant of the scenario, where it has a sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<Variant>,
+    /// The strategy's name.
+    pub strategy: String,
+    /// The seed.
+    pub seed: u64,
+    /// Committed rounds.
+    pub rounds: u32,
+    /// As in the last evaluated round.
+    pub test_accuracy: Option<f64>,
+    /// As in the last evaluated round.
+    pub test_loss: Option<f64>,
+    /// As in the last evaluated round.
+    pub client_accuracy_mean: Option<f64>,
+    /// As in the last evaluated round.
+    pub client_accuracy_std: Option<f64>,
+    /// As in the last evaluated round; written where there are any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clients_without_test: u32,
+    /// As in the last measured round.
+    pub full_barrier: Option<f64>,
+    /// As in the last measured round.
+    pub max_layer_barrier: Option<f64>,
+    /// As in the last measured round.
+    pub max_layer: Option<LayerName>,
+    /// As in the last measured round.
+    #[serde(default)]
+    pub end_loss_spread: Option<f64>,
+    /// Bytes that the clients would have sent in all rounds.
+    pub bytes_up: u64,
+    /// Bytes that the clients would have received in all rounds.
+    pub bytes_down: u64,
+    /// The clients that do not count in some rounds, and why; nothing where all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusals>,
+}
+
+/// `summary.json`: what every strategy came to with every seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The scenario's name: its file's name without folder and ending.
+    pub scenario: String,
+    /// Variant by variant where the scenario has a sweep, strategy by strategy in the scenario's order, seed by seed.
+    pub rows: Vec<SummaryRow>,
+}
+
+impl SummaryRow {
+    /// What the records of a run come to.
+    pub fn new(strategy: &str, seed: u64, records: &[RoundRecord]) -> Self {
+        let evaluation = records.iter().rev().find_map(|record| record.evaluation.clone());
+        let evaluation = evaluation.unwrap_or_default();
+        let barriers = records.iter().rev().find_map(|record| record.barriers.clone());
+        let barriers = barriers.unwrap_or_default();
+        Self {
+            variant: None,
+            strategy: strategy.to_owned(),
+            seed,
+            rounds: records.len() as u32,
+            test_accuracy: evaluation.test_accuracy,
+            test_loss: evaluation.test_loss,
+            client_accuracy_mean: evaluation.client_accuracy_mean,
+            client_accuracy_std: evaluation.client_accuracy_std,
+            clients_without_test: evaluation.clients_without_test,
+            full_barrier: barriers.full_barrier,
+            max_layer_barrier: barriers.max_layer_barrier,
+            max_layer: barriers.max_layer,
+            end_loss_spread: barriers.end_loss_spread,
+            bytes_up: total(records.iter().map(|record| record.bytes_up)),
+            bytes_down: total(records.iter().map(|record| record.bytes_down)),
+            refused: Refusals::of(records),
+        }
+    }
+}
+
+/// The sum of counts, or the largest number that there is: records may be of another program.
+fn total(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
+}

@@ -1,0 +1,210 @@
+//! From the numbers of a set to what the model sees: `data.scale`, then `data.normalize`.
+//!
+//! Numbers that are 32-bit floats in their file are scaled and normalised in `f32`, as torchvision's `ToTensor` and `Normalize` do it: x / 255, then (x − mean) / std. All others
+//! keep their digits in `f64` up to the end and are rounded once, and so are columns whose mean is so large beside their deviation that `f32` would round it away. The image sets
+//! that are known by name stay bytes in memory; a byte there becomes byte · factor + offset, rounded once.
+
+mod normalize;
+mod scale;
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Affine, DataFacts, ExampleValues, Examples,
+    spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, Synthetic},
+};
+
+use self::normalize::{Moments, channels_of, measured, normalized};
+pub(crate) use self::scale::Factor;
+use crate::{
+    DataError,
+    error::in_range,
+    image_set::{Channel, ImageSet},
+    label_noise::Shares,
+    set_name::set_name,
+    set_part::SetPart,
+};
+
+/// The largest byte.
+pub(crate) const BYTE: f32 = 255.0;
+
+/// Checks the keys against the set, before anything is read.
+pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
+    let text = matches!(spec.set, DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_));
+    let keys = [("data.scale", spec.scale.is_some()), ("data.normalize", spec.normalize.is_some())];
+    if let Some((key, _)) = keys.into_iter().find(|(_, given)| text && *given) {
+        return Err(DataError::NoEffect { key, why: "the tokens of a text are no quantities" });
+    }
+    if let Some(Scale::Factor(factor)) = spec.scale {
+        let good = factor > 0.0 && (factor as f32).is_normal();
+        in_range(good, "data.scale", factor, "above 0, and a 32-bit number")?;
+    }
+    if let Some(Normalize::Constants(Constants { mean, std })) = &spec.normalize {
+        for mean in mean {
+            let good = (*mean as f32).is_finite();
+            in_range(good, "data.normalize.mean", mean, "finite 32-bit numbers")?;
+        }
+        for std in std {
+            let good = *std > 0.0 && (*std as f32).is_normal();
+            in_range(good, "data.normalize.std", std, "above 0, and 32-bit numbers")?;
+        }
+    }
+    match spec.set {
+        DataSet::Synthetic(Synthetic { per_client: Some(_), .. }) if is_measured(spec) => {
+            Err(DataError::NotMeasured)
+        }
+        DataSet::Synthetic(_) => Factor::of(spec, None).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the constants against the shape of an example: one for all, or one per channel.
+pub(crate) fn check_channels(spec: &DataSpec, facts: &DataFacts) -> Result<(), DataError> {
+    let Some(Normalize::Constants(Constants { mean, std })) = &spec.normalize else {
+        return Ok(());
+    };
+    let (channels, _) = channels_of(&facts.shape);
+    let keys = [("data.normalize.mean", mean.len()), ("data.normalize.std", std.len())];
+    match keys.into_iter().find(|(_, found)| ![1, channels].contains(found)) {
+        Some((key, found)) => {
+            let shape = facts.shape.clone();
+            Err(DataError::OtherChannels { key, found, channels, shape })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether the constants are those of the training examples.
+fn is_measured(spec: &DataSpec) -> bool {
+    spec.normalize == Some(Normalize::Word(NormalizeWord::Set)) && ImageSet::of(&spec.set).is_none()
+}
+
+/// The constants of each channel, which were checked; one for all becomes one for each.
+fn expanded(Constants { mean, std }: &Constants, channels: usize) -> Vec<Moments> {
+    let of = |values: &[f64], channel: usize| {
+        values.get(channel).or(values.first()).copied().unwrap_or_default()
+    };
+    (0..channels)
+        .map(|channel| Moments { mean: of(mean, channel), std: of(std, channel) })
+        .collect()
+}
+
+/// What becomes of the bytes of a known image set, channel by channel, of which `published` are the constants.
+pub(crate) fn of_bytes(spec: &DataSpec, published: &[Channel]) -> Result<Vec<Affine>, DataError> {
+    let factor = Factor::of(spec, Some(BYTE))?;
+    let channels = match &spec.normalize {
+        None | Some(Normalize::Word(NormalizeWord::Set)) => published.to_vec(),
+        Some(Normalize::Word(NormalizeWord::None)) => vec![(0.0, 1.0); published.len()],
+        Some(Normalize::Constants(constants)) => expanded(constants, published.len())
+            .iter()
+            .map(|moments| (moments.mean as f32, moments.std as f32))
+            .collect(),
+    };
+    let affine = |(mean, std): Channel| Affine {
+        factor: match factor {
+            Factor::One => 1.0 / std,
+            Factor::Unit(largest) => 1.0 / (largest * std),
+            Factor::Times(factor) => factor as f32 / std,
+        },
+        offset: -mean / std,
+    };
+    Ok(channels.into_iter().map(affine).collect())
+}
+
+/// Whether the scenario gives constants, which examples that are no bytes have yet to be normalised by.
+pub(crate) fn has_constants(spec: &DataSpec) -> bool {
+    matches!(spec.normalize, Some(Normalize::Constants(_))) && ImageSet::of(&spec.set).is_none()
+}
+
+/// Whether the constants are one for each channel, or column, of examples that are no bytes.
+pub(crate) fn is_by_channel(spec: &DataSpec) -> bool {
+    match &spec.normalize {
+        Some(Normalize::Constants(Constants { mean, std })) => mean.len().max(std.len()) > 1,
+        _ => is_measured(spec),
+    }
+}
+
+/// Whether examples that were read have yet to be normalised, by constants of the scenario or of their own.
+pub(crate) fn is_yet_to_be_normalized(spec: &DataSpec) -> bool {
+    has_constants(spec) || is_measured(spec)
+}
+
+/// Normalises a part by the scenario's constants, where it gives some. Bytes are normalised already.
+pub(crate) fn by_constants(spec: &DataSpec, part: SetPart) -> SetPart {
+    match &spec.normalize {
+        Some(Normalize::Constants(constants)) => {
+            let channels = expanded(constants, channels_of(&part.examples.shape).0);
+            SetPart::new(normalized(part, &channels))
+        }
+        _ => part,
+    }
+}
+
+/// Normalises pool and test set by mean and standard deviation of what the clients train on, where the scenario asks for that: neither the common test set nor the clients'
+/// own test examples have a part in them.
+pub(crate) fn by_training(
+    spec: &DataSpec,
+    pool: SetPart,
+    test: SetPart,
+    shares: &Shares,
+) -> (Arc<Examples>, Arc<Examples>) {
+    if !is_measured(spec) {
+        return (pool.examples, test.examples);
+    }
+    let mut trained = vec![false; pool.examples.len()];
+    shares.iter().flat_map(|(train, _)| train).for_each(|&row| trained[row as usize] = true);
+    let channels = measured(&pool, &trained);
+    (Arc::new(normalized(pool, &channels)), Arc::new(normalized(test, &channels)))
+}
+
+/// What becomes of a number x of the set, in words: `(x / 255 − 0.1307) / 0.3081`. `largest` is the largest number of the set's format.
+pub(crate) fn words(spec: &DataSpec, largest: Option<f32>) -> Result<String, DataError> {
+    let scaled = Factor::of(spec, largest)?.words();
+    let published = ImageSet::of(&spec.set).map(|images| images.channels);
+    let by = |mean: String, std: String| format!("({scaled} − {mean}) / {std}");
+    Ok(match (&spec.normalize, published) {
+        (None | Some(Normalize::Word(NormalizeWord::Set)), Some(channels)) => by(
+            listed(channels.iter().map(|(mean, _)| f64::from(*mean))),
+            listed(channels.iter().map(|(_, std)| f64::from(*std))),
+        ),
+        (None | Some(Normalize::Word(NormalizeWord::None)), _) => scaled,
+        (Some(Normalize::Word(NormalizeWord::Set)), None) => {
+            by("mean".to_owned(), "std of the training examples".to_owned())
+        }
+        (Some(Normalize::Constants(Constants { mean, std })), _) => {
+            by(listed(mean.iter().copied()), listed(std.iter().copied()))
+        }
+    })
+}
+
+/// Checks that no key of the scenario makes a number that is beyond the range of 32-bit floats.
+pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), DataError> {
+    let key = match (&spec.normalize, spec.scale) {
+        (_, Some(Scale::Factor(_))) => "data.scale",
+        (Some(Normalize::Constants(_)), _) => "data.normalize",
+        _ => return Ok(()),
+    };
+    let is_good = |examples: &&Examples| match &examples.values {
+        ExampleValues::Floats(values) => values.iter().all(|value| value.is_finite()),
+        ExampleValues::Bytes { channels, .. } => channels
+            .iter()
+            .all(|channel| channel.of(0).is_finite() && channel.of(u8::MAX).is_finite()),
+    };
+    match parts.iter().all(is_good) {
+        true => Ok(()),
+        false => Err(DataError::BeyondRange { key, set: set_name(&spec.set) }),
+    }
+}
+
+/// The most constants that are written out.
+const LISTED: usize = 4;
+
+fn listed(values: impl ExactSizeIterator<Item = f64>) -> String {
+    let count = values.len();
+    let shown: Vec<String> = values.take(LISTED).map(|value| (value as f32).to_string()).collect();
+    match (&shown[..], count.saturating_sub(LISTED)) {
+        ([one], 0) => one.clone(),
+        (_, 0) => format!("[{}]", shown.join(", ")),
+        (_, more) => format!("[{}, and {more} more]", shown.join(", ")),
+    }
+}

@@ -1,0 +1,90 @@
+//! [`pieces`] cuts values into pieces for a stream; [`Assembly`] puts them together again.
+
+use super::{
+    codec::MalformedMessage,
+    limits::PIECE_BYTES,
+    message::{Piece, ValueSource},
+};
+
+/// Cuts values into pieces, one source after the other.
+pub(crate) fn pieces(sources: Vec<ValueSource>) -> impl Iterator<Item = Piece> + Send {
+    const VALUES: usize = PIECE_BYTES / 4;
+    sources.into_iter().flat_map(|source| {
+        let count = source.values().len();
+        (0..count)
+            .step_by(VALUES)
+            .map(move |from| Piece::Outgoing(source.clone(), from..(from + VALUES).min(count)))
+    })
+}
+
+/// Assembles values of known lengths from pieces.
+///
+/// The memory of each part is allocated when its first values arrive, and never more than the known
+/// length.
+#[derive(Debug)]
+pub(crate) struct Assembly {
+    lengths: Vec<usize>,
+    parts: Vec<Vec<f32>>,
+}
+
+impl Assembly {
+    /// Expects parts of these lengths.
+    pub(crate) fn new(lengths: Vec<usize>) -> Self {
+        Self { lengths, parts: Vec::new() }
+    }
+
+    /// Appends the next piece. `seen` is called with its values and the index of their part, while they
+    /// are in the processor's cache.
+    ///
+    /// # Errors
+    /// When there are more values than expected.
+    pub(crate) fn append(
+        &mut self,
+        piece: &Piece,
+        mut seen: impl FnMut(usize, &[f32]),
+    ) -> Result<(), MalformedMessage> {
+        let Piece::Incoming(bytes) = piece else {
+            return Err(MalformedMessage("a piece of one's own".to_owned()));
+        };
+        let (mut values, _) = bytes.as_chunks::<4>();
+        while !values.is_empty() {
+            let room = match (self.parts.last(), self.parts.len()) {
+                (Some(part), begun) => self.lengths[begun - 1] - part.len(),
+                (None, _) => 0,
+            };
+            if room == 0 {
+                let Some(&length) = self.lengths.get(self.parts.len()) else {
+                    return Err(MalformedMessage(format!(
+                        "{} values more than were announced",
+                        values.len()
+                    )));
+                };
+                self.parts.push(Vec::with_capacity(length));
+                continue;
+            }
+            let (now, later) = values.split_at(room.min(values.len()));
+            let index = self.parts.len() - 1;
+            let part = &mut self.parts[index];
+            let before = part.len();
+            part.extend(now.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            seen(index, &part[before..]);
+            values = later;
+        }
+        Ok(())
+    }
+
+    /// Returns the parts after the last piece.
+    ///
+    /// # Errors
+    /// When there are fewer values than expected.
+    pub(crate) fn finish(mut self) -> Result<Vec<Vec<f32>>, MalformedMessage> {
+        let found: usize = self.parts.iter().map(Vec::len).sum();
+        let expected: usize = self.lengths.iter().sum();
+        if found != expected {
+            return Err(MalformedMessage(format!("it ended after {found} of {expected} values")));
+        }
+        // Empty parts at the end have no pieces.
+        self.parts.resize(self.lengths.len(), Vec::new());
+        Ok(self.parts)
+    }
+}

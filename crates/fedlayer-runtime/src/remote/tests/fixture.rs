@@ -1,0 +1,215 @@
+//! A coordinator of a toy plan, and a worker that sends any message a test wants.
+
+use std::{sync::Arc, time::Duration};
+
+use fedlayer_core::{
+    ClientId, DataFacts, Params, Plan, Seed, TrainJob,
+    spec::{
+        Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
+        ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
+    },
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Status, Streaming, transport::Channel};
+
+use super::super::{
+    protocol::{
+        VERSION_HEADER,
+        generated::workers_client::WorkersClient,
+        message::{
+            CoordinatorNote, Digest, Hello, JobHead, JobId, JobOutcome, Piece, Pull, Pulled,
+            Receipt, ReplyHead, ReplyPart, RunId, RunIdentity, SessionId, UpdateHead, ValueSource,
+            WorkerNote,
+        },
+    },
+    security::{BearerToken, Security},
+    server::{BoundPort, ConnectionLimits, Hub, Metrics, RunOffer, serve},
+};
+use crate::{Link, LinkError, Reply, Work, WorkerTask};
+
+pub(super) const TOKEN: &str = "0123456789abcdef";
+
+/// A toy plan of a model with three values.
+pub(super) fn plan() -> Arc<Plan> {
+    let model = ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5, 2.0] });
+    let facts = DataFacts { shape: vec![3], classes: 2, targets: 1, pool: 30, test: 8 };
+    Arc::new(Plan {
+        seed: 7,
+        rounds: 5,
+        data: DataSpec::new(DataSet::Digits),
+        clients: ClientsSpec {
+            count: 6,
+            per_round: None,
+            dropout: 0.0,
+            min_clients: 1,
+            deadline: None,
+            attempts: 2,
+        },
+        layout: Arc::new(model.layout(&facts).unwrap()),
+        model,
+        initial: None,
+        local: LocalSpec::new(2, 2, Optimizer::Sgd(Sgd::new(0.1))),
+        barriers: None,
+        evaluate: EvaluateSpec::default(),
+        checkpoints: CheckpointSpec::default(),
+        variant: None,
+        strategy: StrategySpec {
+            name: "strategy".into(),
+            average: Average::Always(Rule::All),
+            weights: Weighting::Examples,
+            statistics: Statistics::default(),
+        },
+    })
+}
+
+pub(super) fn identity() -> RunIdentity {
+    let digest = |number| Digest([number; 32]);
+    RunIdentity { layout: digest(1), plans: digest(2), data: digest(3) }
+}
+
+pub(super) fn hello() -> Hello {
+    Hello {
+        version: "1".into(),
+        name: "worker".into(),
+        slots: 1,
+        device: "cpu".into(),
+        processor: "any".into(),
+    }
+}
+
+/// A coordinator that listens on a port.
+pub(super) struct TestCoordinator {
+    pub(super) hub: Arc<Hub>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) address: String,
+    pub(super) _serving: JoinHandle<()>,
+}
+
+/// Serves a coordinator of the toy plan on a free port.
+pub(super) async fn coordinator() -> TestCoordinator {
+    let plan = plan();
+    let offer = RunOffer {
+        name: "scenario".into(),
+        scenario: "its text".into(),
+        plans: vec![plan.clone()],
+        identity: identity(),
+        device: "cpu".into(),
+        version: "1".into(),
+        examples: Box::new(|_, _| 8),
+    };
+    let grace = Duration::from_secs(5);
+    let hub = Arc::new(Hub::new(offer, grace, Arc::new(Metrics::new()), |_| {}).unwrap());
+    let port = BoundPort::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = format!("http://{}", port.address().unwrap());
+    let security = Security { token: BearerToken::new(TOKEN), ..Security::default() };
+    let served = serve(port, hub.clone(), security, ConnectionLimits::within(1024));
+    TestCoordinator {
+        hub,
+        plan,
+        address,
+        _serving: tokio::spawn(async move { served.await.unwrap() }),
+    }
+}
+
+/// Makes a request with these headers.
+pub(super) fn request<T>(message: T, version: &'static str, token: &'static str) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(VERSION_HEADER, version.parse().unwrap());
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
+}
+
+/// Makes a request with the right version and token.
+pub(super) fn authorized<T>(message: T) -> Request<T> {
+    request(message, "1", TOKEN)
+}
+
+/// A worker with a session.
+pub(super) struct Peer {
+    pub(super) client: WorkersClient<Channel>,
+    pub(super) session: SessionId,
+    pub(super) run: RunId,
+    pub(super) notes: Streaming<CoordinatorNote>,
+    pub(super) sender: mpsc::Sender<WorkerNote>,
+}
+
+impl TestCoordinator {
+    pub(super) async fn client(&self) -> WorkersClient<Channel> {
+        WorkersClient::connect(self.address.clone()).await.unwrap()
+    }
+
+    /// Opens a session with these first notes.
+    pub(super) async fn attend(&self, hello: Hello, identity: RunIdentity) -> Result<Peer, Status> {
+        let mut client = self.client().await;
+        let (sender, receiver) = mpsc::channel(8);
+        sender.send(WorkerNote::Hello(hello)).await.unwrap();
+        let mut notes =
+            client.attend(authorized(ReceiverStream::new(receiver))).await?.into_inner();
+        let Some(CoordinatorNote::Welcome(welcome)) = notes.message().await? else {
+            panic!("no welcome")
+        };
+        sender.send(WorkerNote::Ready(identity)).await.unwrap();
+        let accepted = notes.message().await?;
+        assert_eq!(accepted, Some(CoordinatorNote::Accepted));
+        Ok(Peer { client, session: welcome.session, run: welcome.run, notes, sender })
+    }
+
+    /// Asks the hub for the training of client 3 in round 2.
+    pub(super) fn train(&self) -> JoinHandle<Result<Reply, LinkError>> {
+        let (hub, plan) = (self.hub.clone(), self.plan.clone());
+        let job = TrainJob {
+            client: ClientId(3),
+            round: 2,
+            params: Arc::new(Params::zeros(plan.layout.clone())),
+            optimizer: None,
+            seed: Seed::new(1),
+        };
+        tokio::spawn(
+            async move { hub.call(WorkerTask { plan, work: Work::Train(vec![job]) }).await },
+        )
+    }
+
+    /// Returns whether a refusal for `reason` was counted.
+    pub(super) fn has_counted(&self, reason: &str) -> bool {
+        self.hub.metrics_text().contains(&format!("fedlayer_refusals_total{{reason=\"{reason}\"}}"))
+    }
+}
+
+impl Peer {
+    pub(super) async fn pull(&mut self) -> JobHead {
+        let session = self.session;
+        match self.client.pull(authorized(Pull { session })).await.unwrap().into_inner() {
+            Pulled::Job(head) => *head,
+            Pulled::Nothing => panic!("no job"),
+        }
+    }
+
+    pub(super) fn head(&self, job: JobId, outcome: JobOutcome) -> ReplyPart {
+        let (run, session) = (self.run, self.session);
+        ReplyPart::Head(Box::new(ReplyHead { run, session, job, outcome }))
+    }
+
+    pub(super) async fn push(&mut self, parts: Vec<ReplyPart>) -> Result<Receipt, Status> {
+        let pushed = self.client.push(authorized(tokio_stream::iter(parts))).await;
+        pushed.map(tonic::Response::into_inner)
+    }
+}
+
+/// An update of a client without values.
+pub(super) fn update(client: u32, round: u32) -> JobOutcome {
+    let optimizer = None;
+    JobOutcome::Trained(vec![Ok(UpdateHead {
+        client,
+        round,
+        examples: 4,
+        steps: 2,
+        loss: 0.5,
+        optimizer,
+    })])
+}
+
+/// A piece of `count` values of 0.5.
+pub(super) fn values(count: usize) -> ReplyPart {
+    ReplyPart::Piece(Piece::Outgoing(ValueSource::Values(vec![0.5; count].into()), 0..count))
+}

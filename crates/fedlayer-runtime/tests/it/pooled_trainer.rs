@@ -1,0 +1,70 @@
+//! A team's answers are those of one trainer, however its workers share them out.
+
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Evaluation, Plan, Point, Probe, Seed, Split, ToyTrainer, Trainer, TrainerError, spec::Rule,
+};
+use fedlayer_runtime::{LocalPool, PooledTrainer, TrainerFactory};
+
+use crate::support::{data, plan};
+
+/// Toy trainers, but for one seed.
+struct Toys;
+
+impl TrainerFactory for Toys {
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
+        if plan.seed == 13 {
+            return Err(TrainerError("nothing for seed 13".to_owned()));
+        }
+        let trainer = ToyTrainer::new(plan, data())?;
+        Ok(Box::new(trainer))
+    }
+}
+
+fn team(workers: usize, plan: Plan) -> PooledTrainer {
+    PooledTrainer::new(LocalPool::start(workers, Arc::new(Toys)).unwrap(), Arc::new(plan))
+}
+
+#[test]
+fn a_team_answers_as_one_trainer_does() {
+    let plan = plan(Rule::None);
+    let mut alone = ToyTrainer::new(&plan, data()).unwrap();
+    let point = |seed| {
+        let mut trainer = ToyTrainer::new(&plan, data()).unwrap();
+        Point::Model(Arc::new(trainer.initial(Seed::new(seed)).unwrap()))
+    };
+    let probes: Vec<Probe> = (0..7)
+        .map(|seed| Probe {
+            point: point(seed),
+            split: if seed % 2 == 0 { Split::Test } else { Split::Train },
+        })
+        .collect();
+    let along: Vec<Vec<f32>> = (0..5).map(|at| vec![at as f32, 1.0, -1.0]).collect();
+    for workers in [1, 3, 9] {
+        let mut team = team(workers, plan.clone());
+        let evaluations: Vec<Evaluation> = team.evaluate(&probes).unwrap();
+        assert_eq!(evaluations, alone.evaluate(&probes).unwrap());
+        for along in [&along[..], &along[..1], &[]] {
+            let found = team.differentiate(&probes[0].point, Split::Test, along).unwrap();
+            let expected = alone.differentiate(&probes[0].point, Split::Test, along).unwrap();
+            assert_eq!(found, expected);
+            assert_eq!(found.products.len(), along.len());
+        }
+        assert_eq!(team.initial(Seed::new(3)), alone.initial(Seed::new(3)));
+    }
+}
+
+#[test]
+fn what_a_worker_says_comes_back() {
+    let mut refused = plan(Rule::None);
+    refused.seed = 13;
+    let mut team = team(2, refused);
+    let error = team.initial(Seed::new(1)).unwrap_err();
+    assert_eq!(error.to_string(), "nothing for seed 13");
+    let plan = plan(Rule::None);
+    let mut team = self::team(2, plan.clone());
+    let point = Point::Model(Arc::new(team.initial(Seed::new(1)).unwrap()));
+    let error = team.differentiate(&point, Split::Test, &[vec![1.0; 2]]).unwrap_err();
+    assert_eq!(error.to_string(), "found a direction of 2 values; the model has 3 parameters");
+}

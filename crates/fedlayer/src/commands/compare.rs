@@ -1,0 +1,228 @@
+//! `fedlayer compare`: the strategies of several runs in one table, and the other differences
+//! between the runs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use fedlayer_core::{
+    Candidate, Contrast, Effect, Pairing, Summary, SummaryRow, compare_candidates, spec::Variant,
+};
+use fedlayer_report::{DifferingRun, setup_differences};
+use fedlayer_scenario::{Scenario, Setting};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    args::CompareArgs,
+    exit::Failure,
+    files,
+    run_folder::{self, INPUTS, NOTE, SCENARIO, SUMMARY},
+    screen::Screen,
+    table,
+    verify::{self, Depth},
+};
+
+/// Prints the table of one or several runs. With several, a strategy's name begins with the folder
+/// of its run and with its variant of a sweep.
+pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure> {
+    let summaries: Result<Vec<Summary>, Failure> =
+        args.runs.iter().map(|run| checked_summary(run, screen)).collect();
+    let summaries = summaries?;
+    if let [summary] = &summaries[..] {
+        return Ok(screen.data(&table::render(summary, args.json)?)?);
+    }
+    let labels = labels(&args.runs)?;
+    let mut compared = Vec::new();
+    for ((summary, label), run) in summaries.iter().zip(&labels).zip(&args.runs) {
+        let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
+        let inputs = inputs(&files::read_text_if_any(&run.join(INPUTS))?);
+        let of_variant = |rows| ComparedRun::new(label, &text, inputs.clone(), rows);
+        compared.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
+    }
+    let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
+    let text = match args.json {
+        true => as_json(names.join(", "), &compared, args.anyway)?,
+        false => as_table(&compared, args.anyway)?,
+    };
+    Ok(screen.data(&text)?)
+}
+
+/// Reads the summary of a run after its records and tables were verified.
+///
+/// # Errors
+/// When there is no run, it is not finished, or a file of it is damaged.
+fn checked_summary(run: &Path, screen: &Screen) -> Result<Summary, Failure> {
+    let is_alone = [NOTE, SCENARIO].iter().all(|name| !files::exists(&run.join(name)));
+    if is_alone && files::exists(&run.join(SUMMARY)) {
+        // A summary may have been copied without the rest of its run.
+        return run_folder::read_summary(run);
+    }
+    verify::check(run, Depth::Tables, |_, _| {})?.demand(run, screen)?;
+    run_folder::read_summary(run)
+}
+
+/// Returns a label for each run: the name of its folder, or its whole path if two names are equal.
+fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let paths: Result<Vec<PathBuf>, _> = runs.iter().map(std::path::absolute).collect();
+    let paths = paths?;
+    let twice = (1..paths.len()).find(|&index| paths[..index].contains(&paths[index]));
+    if let Some(twice) = twice {
+        return Err(Failure::Twice(runs[twice].clone()));
+    }
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let names: BTreeSet<Option<String>> = paths.iter().map(|path| name(path)).collect();
+    let label = |(path, run): (&PathBuf, &PathBuf)| {
+        name(path).filter(|_| names.len() == paths.len()).unwrap_or(run.display().to_string())
+    };
+    Ok(paths.iter().zip(runs).map(label).collect())
+}
+
+/// Returns the input files of a run: for each name, the length and hash of its content.
+fn inputs(note: &str) -> BTreeMap<String, String> {
+    let note: Value = serde_json::from_str(note).unwrap_or_default();
+    let file = |file: &Value| {
+        let set = file["set"].as_str().map_or(String::new(), |set| format!("{set}/"));
+        let name = format!("{set}{}", file["name"].as_str()?);
+        Some((name, format!("{} bytes, blake3 {}", file["bytes"], file["blake3"].as_str()?)))
+    };
+    note["files"].as_array().into_iter().flatten().filter_map(file).collect()
+}
+
+/// Finds input files of the same name with another content.
+fn changed_files(reference: &ComparedRun<'_>, other: &ComparedRun<'_>) -> Vec<Contrast> {
+    let changed = |(name, content): (&String, &String)| {
+        let before = reference.inputs.get(name).filter(|before| *before != content)?;
+        Some(Contrast {
+            key: format!("file {name}"),
+            reference: before.clone(),
+            other: content.clone(),
+            effect: Effect::Setup,
+        })
+    };
+    other.inputs.iter().filter_map(changed).collect()
+}
+
+/// A run, or a variant of one: strategies with the same set-up.
+struct ComparedRun<'r> {
+    label: String,
+    rows: &'r [SummaryRow],
+    /// Its scenario; `None` if it is missing or not understood.
+    setup: Option<Scenario>,
+    /// See [`inputs`].
+    inputs: BTreeMap<String, String>,
+}
+
+impl<'r> ComparedRun<'r> {
+    fn new(
+        run: &str,
+        scenario: &str,
+        inputs: BTreeMap<String, String>,
+        rows: &'r [SummaryRow],
+    ) -> Self {
+        let variant = rows.first().and_then(|row| row.variant.as_ref());
+        let label = match variant {
+            Some(variant) => format!("{run}: {}", variant.label()),
+            None => run.to_owned(),
+        };
+        Self { label, rows, setup: setup(scenario, variant), inputs }
+    }
+
+    /// Returns the strategies in their order, each with its rows.
+    fn candidates(&self, pairing: Pairing) -> Vec<Candidate<'r>> {
+        let mut candidates: Vec<Candidate<'_>> = Vec::new();
+        for row in self.rows {
+            let name = format!("{}: {}", self.label, row.strategy);
+            match candidates.iter_mut().find(|candidate| candidate.name == name) {
+                Some(candidate) => candidate.rows.push(row),
+                None => candidates.push(Candidate { name, rows: vec![row], pairing }),
+            }
+        }
+        candidates
+    }
+}
+
+/// Reads a scenario in a variant of its sweep. Its data is not looked up: a comparison needs none.
+fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
+    let settings = variant.into_iter().flat_map(|variant| &variant.settings);
+    let settings = settings.map(|set| format!("{}={}", set.key, set.value).parse());
+    let settings: Vec<Setting> = settings.collect::<Result<_, _>>().ok()?;
+    fedlayer_scenario::read_without_data("scenario.toml", scenario, &settings).ok()
+}
+
+/// Compares the set-up of each run with that of the first. Runs with the same set-up are left out.
+fn differing_runs(
+    compared: &[ComparedRun<'_>],
+    anyway: bool,
+) -> Result<Vec<DifferingRun>, Failure> {
+    let Some((first, others)) = compared.split_first() else { return Ok(Vec::new()) };
+    let difference = |run: &ComparedRun<'_>| -> Result<Option<DifferingRun>, Failure> {
+        let mut keys = match (&first.setup, &run.setup) {
+            (Some(reference), Some(other)) => reference.contrasts(other)?,
+            (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
+        };
+        keys.extend(changed_files(first, run));
+        let pairing = pairing(&keys, anyway);
+        let differing = DifferingRun { run: run.label.clone(), keys, pairing };
+        Ok((!differing.keys.is_empty()).then_some(differing))
+    };
+    others.iter().filter_map(|other| difference(other).transpose()).collect()
+}
+
+/// Replaces the keys of scenarios that could not be read.
+fn unreadable(reference: bool, other: bool) -> Contrast {
+    let word = |is_read: bool| if is_read { "understood" } else { "not understood" }.to_owned();
+    Contrast {
+        key: "scenario.toml".to_owned(),
+        reference: word(reference),
+        other: word(other),
+        effect: Effect::Setup,
+    }
+}
+
+/// Decides how a run that differs in these keys is compared with the first.
+fn pairing(keys: &[Contrast], anyway: bool) -> Pairing {
+    match (keys.iter().map(|key| key.effect).max(), anyway) {
+        (None | Some(Effect::Training), _) => Pairing::Paired,
+        (_, false) => Pairing::Nothing,
+        (Some(Effect::Extent), true) => Pairing::PairedOverRounds,
+        (Some(Effect::Setup), true) => Pairing::Independent,
+    }
+}
+
+fn as_table(compared: &[ComparedRun<'_>], anyway: bool) -> Result<String, Failure> {
+    let notes = differing_runs(compared, anyway)?;
+    let pairing = |run: &ComparedRun<'_>| {
+        let note = notes.iter().find(|note| note.run == run.label);
+        note.map_or(Pairing::Paired, |note| note.pairing)
+    };
+    let candidates: Vec<Candidate<'_>> =
+        compared.iter().flat_map(|run| run.candidates(pairing(run))).collect();
+    let reference = compared.first().map_or("", |first| &first.label);
+    Ok(fedlayer_report::comparison_table(&compare_candidates(&candidates))
+        + &setup_differences(reference, &notes))
+}
+
+/// The rows of all runs, and the differences of their set-ups.
+#[derive(Serialize)]
+struct Merged {
+    #[serde(flatten)]
+    summary: Summary,
+    differing: Vec<DifferingRun>,
+}
+
+fn as_json(
+    scenario: String,
+    compared: &[ComparedRun<'_>],
+    anyway: bool,
+) -> Result<String, Failure> {
+    let row = |run: &ComparedRun<'_>, row: &SummaryRow| {
+        let strategy = format!("{}: {}", run.label, row.strategy);
+        SummaryRow { variant: None, strategy, ..row.clone() }
+    };
+    let rows = compared.iter().flat_map(|run| run.rows.iter().map(move |of| row(run, of)));
+    let summary = Summary { scenario, rows: rows.collect() };
+    let merged = Merged { summary, differing: differing_runs(compared, anyway)? };
+    Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
+}

@@ -1,0 +1,131 @@
+//! [`DownloadSource`]: where a data set's files are fetched from.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use fedlayer_data::Download;
+use ureq::http::{self, Uri, uri::Scheme};
+
+/// Where a data set's files are fetched from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DownloadSource {
+    /// The address that the catalogue has for each file.
+    Home,
+    /// Another address, to which each file's name is appended.
+    Mirror(DownloadUrl),
+    /// A folder of this machine.
+    Folder(PathBuf),
+}
+
+/// An address of http or https. It is shown without the secrets that it may contain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DownloadUrl(Uri);
+
+impl DownloadSource {
+    /// Returns the address of a download.
+    pub(crate) fn url(&self, download: &Download) -> Result<DownloadUrl, http::Error> {
+        match self {
+            Self::Mirror(mirror) => mirror.join(download.file),
+            Self::Home | Self::Folder(_) => Ok(DownloadUrl(download.url.parse()?)),
+        }
+    }
+}
+
+impl FromStr for DownloadSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            Some(("http" | "https", _)) => match text.parse() {
+                Ok(uri) => Ok(Self::Mirror(DownloadUrl(uri))),
+                Err(error) => Err(format!("it is no address: {error}")),
+            },
+            Some((scheme, _)) => {
+                Err(format!("`{scheme}` is not understood; use http, https or a folder"))
+            }
+            None if text.is_empty() => Err("an address or a folder is needed".to_owned()),
+            None => Ok(Self::Folder(text.into())),
+        }
+    }
+}
+
+impl DownloadUrl {
+    /// Returns the whole address, secrets included: for the request alone.
+    pub(crate) fn with_secrets(&self) -> &Uri {
+        &self.0
+    }
+
+    /// Tells whether the server runs on this machine. Such a server is asked directly, without a proxy.
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        self.0.host().is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host))
+    }
+
+    /// Appends a file's name to the path; the query stays behind it.
+    fn join(&self, file: &str) -> Result<Self, http::Error> {
+        let folder = self.0.path().trim_end_matches('/');
+        let query = self.0.query().map_or(String::new(), |query| format!("?{query}"));
+        let mut parts = self.0.clone().into_parts();
+        parts.path_and_query = Some(format!("{folder}/{file}{query}").parse()?);
+        Ok(Self(Uri::from_parts(parts)?))
+    }
+}
+
+/// Shows the address without user, password and query.
+impl fmt::Display for DownloadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.scheme().unwrap_or(&Scheme::HTTP);
+        let authority = self.0.authority().map_or("", |authority| authority.as_str());
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        write!(f, "{scheme}://{host}{}", self.0.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_an_address_are_not_shown() {
+        let url =
+            DownloadUrl(Uri::from_static("https://me:word@mirror.example/sets/x.gz?token=abc"));
+        assert_eq!(url.to_string(), "https://mirror.example/sets/x.gz");
+    }
+
+    #[test]
+    fn a_server_of_this_machine_is_known_by_its_host() {
+        let is = |url: &str| DownloadUrl(url.parse().unwrap()).is_of_this_machine();
+        assert!(
+            is("http://127.0.0.1:80/x") && is("http://me:word@localhost") && is("http://[::1]/")
+        );
+        assert!(!is("https://localhost.example/x") && !is("https://mirror.example/localhost"));
+    }
+
+    #[test]
+    fn only_http_and_folders_are_sources() {
+        assert!(matches!("http://a/b".parse(), Ok(DownloadSource::Mirror(_))));
+        assert_eq!("../data".parse(), Ok(DownloadSource::Folder("../data".into())));
+        assert!("ftp://a/b".parse::<DownloadSource>().is_err());
+        assert!("file:///etc/passwd".parse::<DownloadSource>().is_err());
+    }
+
+    #[test]
+    fn a_file_is_appended_to_the_path_of_a_mirror_before_its_query() {
+        let joined = |mirror: &str| {
+            let mirror: DownloadUrl = DownloadUrl(mirror.parse().unwrap());
+            mirror.join("x.gz").unwrap().with_secrets().to_string()
+        };
+        assert_eq!(joined("http://a/b/"), "http://a/b/x.gz");
+        assert_eq!(joined("http://a"), "http://a/x.gz");
+        assert_eq!(
+            joined("https://me:word@a:8/b?token=abc"),
+            "https://me:word@a:8/b/x.gz?token=abc"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_on_the_command_line() {
+        for text in ["http://", "http://a b/c", "http://a:b:c/"] {
+            let refused = text.parse::<DownloadSource>().unwrap_err();
+            assert!(refused.starts_with("it is no address: "), "{text}: {refused}");
+        }
+    }
+}

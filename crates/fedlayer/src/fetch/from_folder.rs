@@ -1,0 +1,113 @@
+//! Fetching from a folder: the published file, or the files that it would have come to.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use fedlayer_data::Download;
+
+use super::{FetchError, outcome};
+use crate::{
+    files::{self, FileError, PartFile},
+    screen::Screen,
+    set_files,
+};
+
+/// What a folder has of a download.
+pub(crate) enum LocalFiles {
+    /// The file as it was published; its hash will be compared.
+    Published(PathBuf),
+    /// The files that it comes to.
+    Unverified(UnverifiedFiles),
+}
+
+/// Files of a set that are unpacked, or in the other of plain and gzip. Nobody published hashes of those; the loaders check their lengths and
+/// shapes.
+pub(crate) struct UnverifiedFiles {
+    files: Vec<PathBuf>,
+    /// Those that are not there.
+    pub(crate) missing: Vec<&'static str>,
+}
+
+/// Looks for a download in a folder of the set's files, or in a folder that has one.
+pub(crate) fn find(
+    folder: &Path,
+    set: &'static str,
+    download: &Download,
+) -> Result<LocalFiles, FetchError> {
+    let published = [folder.join(set), folder.to_owned()].map(|folder| folder.join(download.file));
+    match published.into_iter().find(|path| files::length_if_any(path).is_some()) {
+        Some(path) => Ok(LocalFiles::Published(path)),
+        None => loose(folder, set, download.file, outcome(download)).map(LocalFiles::Unverified),
+    }
+}
+
+/// Looks for files by their names; `called` is what a message calls them together.
+fn loose(
+    folder: &Path,
+    set: &'static str,
+    called: &'static str,
+    names: impl Iterator<Item = &'static str>,
+) -> Result<UnverifiedFiles, FetchError> {
+    let folders = [folder.join(set), folder.to_owned()];
+    let mut loose = UnverifiedFiles { files: Vec::new(), missing: Vec::new() };
+    for name in names {
+        match folders.iter().find_map(|folder| set_files::either_form(folder, name)) {
+            Some(path) => loose.files.push(path),
+            None => loose.missing.push(name),
+        }
+    }
+    if loose.files.is_empty() {
+        return Err(FetchError::Absent { file: called, set, folder: folder.to_owned() });
+    }
+    Ok(loose)
+}
+
+/// Copies the published file.
+pub(crate) fn copy(
+    from: &Path,
+    download: &Download,
+    part: &mut PartFile,
+    screen: &Screen,
+) -> Result<(), FileError> {
+    let mut transfer = screen.transfer(download.file, download.bytes, 0);
+    pour(from, part, |bytes| transfer.at(bytes))
+}
+
+/// Copies files as they are.
+pub(crate) fn copy_loose(
+    loose: &UnverifiedFiles,
+    into: &Path,
+    screen: &Screen,
+) -> Result<(), FetchError> {
+    for path in &loose.files {
+        let Some(name) = path.file_name() else { continue };
+        let to = into.join(name);
+        let beside = to.with_added_extension("part");
+        let mut part =
+            PartFile::open(beside.clone())?.ok_or_else(|| FetchError::Busy(beside.clone()))?;
+        pour(path, &mut part, |_| ())?;
+        part.finish(&to)?;
+        screen.talk(&format!(
+            "`{}`: copied as it is; there is no published hash to compare it with",
+            name.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Copies all bytes of a file, from the start.
+fn pour(from: &Path, part: &mut PartFile, mut at: impl FnMut(u64)) -> Result<(), FileError> {
+    let mut reader = files::open(from)?;
+    part.restart()?;
+    let mut piece = vec![0; 1 << 18];
+    loop {
+        let count = reader.read(&mut piece).map_err(|error| FileError::reading(from, error))?;
+        if count == 0 {
+            return Ok(());
+        }
+        part.append(&piece[..count])?;
+        at(part.bytes());
+    }
+}

@@ -1,0 +1,137 @@
+//! [`RunNote`]: `run.json`, what a run was and how far it came; [`Provenance`]: what it began with.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use fedlayer_core::Plan;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::checkpoint::PlanHash;
+use crate::{exit::Failure, files::Content};
+
+/// `run.json`: what a run was, and how far it came. It may depend on time and machine. Its last key is its checksum.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunNote {
+    /// The version of the program that wrote the folder.
+    pub(crate) fedlayer: String,
+    /// The scenario's name.
+    pub(crate) scenario: String,
+    /// The device that clients trained on.
+    pub(crate) device: String,
+    /// The version of libtorch.
+    pub(crate) libtorch: String,
+    /// The folder that `--data` named, if it did.
+    #[serde(default)]
+    pub(crate) data: Option<PathBuf>,
+    /// What becomes of a number x of the data before the model sees it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inputs: Option<String>,
+    /// Workers.
+    pub(crate) workers: usize,
+    /// The scenario's seeds.
+    pub(crate) seeds: Vec<u64>,
+    /// How far it came.
+    pub(crate) state: RunState,
+    /// When it was begun or resumed last, in seconds since 1970 (UTC).
+    pub(crate) started: u64,
+    /// Seconds that the last process spent on it, analyses included.
+    pub(crate) seconds: f64,
+    /// Seconds of them for the rounds.
+    #[serde(default)]
+    pub(crate) training_seconds: f64,
+    /// Seconds of them for the analyses.
+    #[serde(default)]
+    pub(crate) analysis_seconds: f64,
+    /// What it began with; a run of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provenance: Option<Provenance>,
+    /// Every file that the program wrote, by its path in the run folder: filled in when the last process ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) files: BTreeMap<String, Content>,
+}
+
+impl RunNote {
+    /// What the run began with; of one of an earlier version, what it goes on with.
+    pub(crate) fn provenance_or(&self, text: &str, plans: &[Plan]) -> Result<Provenance, Failure> {
+        self.provenance.clone().map_or_else(|| Provenance::of(text, plans), Ok)
+    }
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RunState {
+    /// A process is at it, or was killed.
+    Running,
+    /// Every plan is finished.
+    Finished,
+    /// It was ended early.
+    Interrupted,
+    /// At least one plan could not be finished.
+    Failed,
+}
+
+/// What a run began with. Its folder's `scenario.toml` is held to it for ever after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Provenance {
+    /// The text of `scenario.toml`.
+    pub(crate) scenario_file: Content,
+    /// What the text says, every default written out, its analyses left out: those may be changed later.
+    pub(crate) scenario_says: Value,
+    /// The plans, in their order.
+    pub(crate) plans: Vec<PlanNote>,
+}
+
+/// A plan of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlanNote {
+    /// Its folder in the run folder.
+    pub(crate) folder: String,
+    /// Its strategy's name.
+    pub(crate) strategy: String,
+    /// Its seed.
+    pub(crate) seed: u64,
+    /// Its hash, which its checkpoints carry too.
+    pub(crate) blake3: PlanHash,
+}
+
+impl Provenance {
+    /// Its hash, which tells runs of different scenarios apart.
+    pub(crate) fn blake3(&self) -> Result<String, Failure> {
+        Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
+    }
+
+    /// Of a run that begins, or of one of an earlier version that goes on, with the scenario's text `--set` included.
+    pub(crate) fn of<'p>(
+        text: &str,
+        plans: impl IntoIterator<Item = &'p Plan>,
+    ) -> Result<Self, Failure> {
+        let plan = |plan: &Plan| -> Result<PlanNote, Failure> {
+            Ok(PlanNote {
+                folder: plan.folder(),
+                strategy: plan.strategy.name.clone(),
+                seed: plan.seed,
+                blake3: PlanHash::of(plan)?,
+            })
+        };
+        Ok(Self {
+            scenario_file: Content::of_bytes(text.as_bytes()),
+            scenario_says: says(text).map_err(Failure::Scenario)?,
+            plans: plans.into_iter().map(plan).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What a scenario's text says, every default written out, without its analyses.
+///
+/// # Errors
+/// When it is no scenario, with the report on it.
+pub(crate) fn says(text: &str) -> Result<Value, String> {
+    let said = fedlayer_scenario::read_without_data("scenario.toml", text, &[])
+        .map_err(|report| report.render(fedlayer_scenario::Color::Plain))?;
+    let mut said = serde_json::to_value(said).map_err(|error| error.to_string())?;
+    if let Some(keys) = said.as_object_mut() {
+        keys.remove("analysis");
+    }
+    Ok(said)
+}

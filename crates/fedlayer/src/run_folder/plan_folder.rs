@@ -1,0 +1,115 @@
+//! [`PlanFolder`]: the part of a run folder that belongs to one strategy and seed.
+
+use std::path::{Path, PathBuf};
+
+use fedlayer_core::{Plan, RoundRecord, SummaryRow};
+
+use super::{checkpoint::Checkpoint, line_checks::CHECKSUMS};
+use crate::{
+    exit::Failure,
+    files::{self, FileError},
+    timings::TIMINGS,
+};
+
+/// The part of a run folder that belongs to one strategy and seed.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanFolder {
+    path: PathBuf,
+}
+
+/// A file of a plan's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordFile {
+    /// `rounds.jsonl`.
+    Rounds,
+    /// `barriers.jsonl`.
+    Barriers,
+    /// `checksums.jsonl`.
+    Checksums,
+    /// `timings.jsonl`.
+    Timings,
+}
+
+impl RecordFile {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Rounds, Self::Barriers, Self::Checksums, Self::Timings];
+
+    /// What it is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rounds => "rounds.jsonl",
+            Self::Barriers => "barriers.jsonl",
+            Self::Checksums => CHECKSUMS,
+            Self::Timings => TIMINGS,
+        }
+    }
+}
+
+impl PlanFolder {
+    /// The part of a run folder that belongs to a plan.
+    pub(crate) fn of(run: &Path, plan: &Plan) -> Self {
+        Self::at(run.join(plan.folder()))
+    }
+
+    /// The part of a run folder that is in this folder of it.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file of the records.
+    pub(crate) fn record_file(&self, file: RecordFile) -> PathBuf {
+        self.path.join(file.name())
+    }
+
+    /// The file of the checkpoint of a round.
+    pub(crate) fn checkpoint_file(&self, round: u32) -> PathBuf {
+        self.checkpoints().join(checkpoint_name(round))
+    }
+
+    /// The folder of the checkpoints.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The rounds whose checkpoints are there, ascending.
+    pub(crate) fn kept_rounds(&self) -> Result<Vec<u32>, FileError> {
+        checkpoint_rounds(&self.checkpoints())
+    }
+
+    /// The checkpoint of a round.
+    pub(crate) fn checkpoint(&self, round: u32, plan: &Plan) -> Result<Checkpoint, Failure> {
+        let path = self.checkpoint_file(round);
+        let bytes = files::read_bytes(&path)?;
+        Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))
+    }
+
+    /// The summary of what is committed.
+    pub(crate) fn summary(&self, plan: &Plan) -> Result<SummaryRow, Failure> {
+        let path = self.record_file(RecordFile::Rounds);
+        let text = files::read_text_if_any(&path)?;
+        let records: Result<Vec<RoundRecord>, _> = text.lines().map(serde_json::from_str).collect();
+        let records = records.map_err(|error| Failure::damaged(&path, error))?;
+        let row = SummaryRow::new(&plan.strategy.name, plan.seed, &records);
+        Ok(SummaryRow { variant: plan.variant.clone(), ..row })
+    }
+}
+
+/// The name of a round's checkpoint.
+pub(crate) fn checkpoint_name(round: u32) -> String {
+    format!("round-{round:07}.safetensors")
+}
+
+/// The rounds of the checkpoints in a folder, ascending.
+pub(crate) fn checkpoint_rounds(folder: &Path) -> Result<Vec<u32>, FileError> {
+    let round =
+        |name: &String| name.strip_prefix("round-")?.strip_suffix(".safetensors")?.parse().ok();
+    let mut rounds: Vec<u32> = files::names_in(folder)?.iter().filter_map(round).collect();
+    rounds.sort_unstable();
+    Ok(rounds)
+}

@@ -1,0 +1,124 @@
+//! Every command on every page is run, or named here with what it needs.
+//!
+//! A page's code blocks say what they are: `sh` blocks are commands, run by bash in a scratch folder of the page, in
+//! the order of the page. A word after `sh` says what a block needs that a test has not; such a block is in [`SKIPPED`].
+#![allow(clippy::disallowed_methods, reason = "tests read the repository itself")]
+
+use std::{fs, os::unix, path::Path, process::Command};
+
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+
+use crate::support::{Done, Place};
+
+/// Blocks of commands that no test runs: page, first line, need.
+const SKIPPED: [(&str, &str, &str); 13] = [
+    ("README.md", "cargo xtask demo", "needs-toolchain"),
+    ("CONTRIBUTING.md", "cargo xtask test", "needs-toolchain"),
+    ("deploy/README.md", "docker build -t fedlayer .", "needs-docker"),
+    ("deploy/README.md", "docker compose up --build --scale worker=4", "needs-docker"),
+    ("deploy/README.md", "docker swarm init", "needs-docker"),
+    ("deploy/README.md", "sbatch --nodes=4", "needs-cluster"),
+    ("docs/benchmarks.md", "cargo xtask bench", "needs-toolchain"),
+    ("docs/cli.md", "fedlayer data fetch cifar-10", "needs-network"),
+    ("docs/cuda.md", "LD_LIBRARY_PATH=", "needs-gpu"),
+    ("docs/cuda.md", "cargo xtask cuda-check", "needs-gpu"),
+    ("docs/processes.md", "docker compose up --build --scale worker=4", "needs-docker"),
+    ("docs/processes.md", "fedlayer certs certs --name big.example", "needs-machines"),
+    ("fuzz/README.md", "cargo xtask fuzz", "needs-toolchain"),
+];
+
+/// Languages of blocks that are not commands.
+const SHOWN: [&str; 6] = ["text", "toml", "python", "json", "yaml", "rust"];
+
+/// A block of commands longer than this has gone wrong.
+const SECONDS: &str = "240";
+
+#[test]
+fn every_command_of_every_page_runs() {
+    let mut skipped = Vec::new();
+    for page in pages() {
+        let blocks = blocks(&page);
+        let place = Place::with("");
+        unix::fs::symlink(repository().join("scenarios"), place.path("scenarios")).unwrap();
+        for Block { language, needs, text } in blocks {
+            match needs {
+                _ if language != "sh" => {
+                    assert!(
+                        SHOWN.contains(&language.as_str()),
+                        "{page}: a code block in `{language}`; say `sh`, or one of {SHOWN:?}:\n{text}"
+                    );
+                }
+                Some(needs) => skipped.push((page.clone(), text, needs)),
+                None => run(&page, &place, &text),
+            }
+        }
+    }
+    for (page, text, needs) in &skipped {
+        let known = SKIPPED
+            .iter()
+            .any(|(of, begins, why)| of == page && text.starts_with(begins) && why == needs);
+        assert!(known, "{page}: `sh {needs}` is not in SKIPPED:\n{text}");
+    }
+    assert_eq!(
+        skipped.len(),
+        SKIPPED.len(),
+        "SKIPPED has rows for blocks that are gone: {skipped:#?}"
+    );
+}
+
+struct Block {
+    language: String,
+    needs: Option<String>,
+    text: String,
+}
+
+/// Runs a block in the page's scratch folder; the program under test is `fedlayer`.
+fn run(page: &str, place: &Place, text: &str) {
+    let program = Path::new(env!("CARGO_BIN_EXE_fedlayer")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("timeout");
+    command.args([SECONDS, "bash", "-euo", "pipefail", "-c", text]);
+    place.in_folder(&mut command);
+    let done = Done::of(command.env("PATH", path));
+    assert_eq!(done.code, Some(0), "{page}:\n{text}\n{}\n{}", done.stdout, done.stderr);
+}
+
+/// The code blocks of a page, in order.
+fn blocks(page: &str) -> Vec<Block> {
+    let text = fs::read_to_string(repository().join(page)).unwrap();
+    let mut blocks = Vec::new();
+    let mut inside = None;
+    for event in Parser::new(&text) {
+        match event {
+            Event::Start(Tag::CodeBlock(kind)) => inside = Some((kind, String::new())),
+            Event::Text(piece) => {
+                if let Some((_, text)) = &mut inside {
+                    text.push_str(&piece);
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => {
+                let (kind, text) = inside.take().unwrap();
+                let CodeBlockKind::Fenced(info) = kind else {
+                    panic!("{page}: an indented code block; fence it and say what it is:\n{text}");
+                };
+                let mut words = info.split_whitespace().map(str::to_owned);
+                let language = words.next().unwrap_or_default();
+                blocks.push(Block { language, needs: words.next(), text });
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+/// Every Markdown file that git knows, but the data's own licence notes.
+fn pages() -> Vec<String> {
+    let mut list = Command::new("git");
+    list.current_dir(repository()).args(["ls-files", "*.md"]);
+    let done = Done::of(&mut list).ok();
+    done.stdout.lines().map(str::to_owned).collect()
+}
+
+fn repository() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
