@@ -102,8 +102,8 @@ impl<'a> AnalysisRows<'a> {
             .collect()
     }
 
-    /// Returns the bases that are shown side by side: all of them if there are at most two, otherwise
-    /// their mean and their maximum.
+    /// Returns the bases that are shown side by side: all of them if there are at most two,
+    /// otherwise their mean and their maximum.
     pub(crate) fn shown_bases(&self) -> Vec<&'a str> {
         let bases = self.distinct(|row| row.base.as_str());
         let is_summary = |base: &&str| ["mean", "max"].contains(base);
@@ -156,8 +156,8 @@ impl<'a> AnalysisRows<'a> {
         Some((barriers.alpha(alpha), baseline, alpha))
     }
 
-    /// Returns the largest difference between the losses of the unmixed models of a base (`0<-1`: those
-    /// of the pair; otherwise all). The rows must be of one round, split and metric.
+    /// Returns the largest difference between the losses of the unmixed models of a base (`0<-1`:
+    /// those of the pair; otherwise all). The rows must be of one round, split and metric.
     pub(crate) fn end_loss_spread(&self, base: &str) -> Option<f64> {
         let pair = base.split_once("<-");
         let takes_part = |row: &&AnalysisRow| {

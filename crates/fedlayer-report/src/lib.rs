@@ -1,8 +1,10 @@
-//! Records in, tables and pictures out. Everything is text: the caller prints it or writes it to a file.
+//! Records in, tables and pictures out. Everything is text: the caller prints it or writes it to a
+//! file.
 //!
 //! * [`comparison_table`]: strategies side by side, with their spread over the seeds and their
 //!   difference from the first strategy.
-//! * [`setup_differences`]: the keys in which compared runs differ, and what follows for their results.
+//! * [`setup_differences`]: the keys in which compared runs differ, and what follows for their
+//!   results.
 //! * [`sweep_table`]: the variants of a sweep side by side.
 //! * [`text_table`]: any rows under a heading, aligned; every table of the command line is one.
 //! * [`pictures`]: the pictures of an analysis as SVG text, drawn with `plot`.

@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::Scenario;
 
 impl Scenario {
-    /// Returns every key in which this scenario, the reference, differs from another one and that matters
-    /// for a comparison of their results; see [`contrasts`]. A key that only one of them has gets its
-    /// default in the other. A key that neither has is not returned.
+    /// Returns every key in which this scenario, the reference, differs from another one and that
+    /// matters for a comparison of their results; see [`contrasts`]. A key that only one of them
+    /// has gets its default in the other. A key that neither has is not returned.
     ///
     /// # Errors
     /// If a value cannot be written as JSON.
@@ -32,9 +32,9 @@ impl Scenario {
     }
 
     /// Returns the scenario as JSON with the defaults of missing keys written out and with seeds in
-    /// ascending order, so that two equivalent scenarios are equal. A key stays `null` or absent if no
-    /// value expresses its default (`clients.deadline`: none) or if the data decides (`data.scale` of a
-    /// user's own files).
+    /// ascending order, so that two equivalent scenarios are equal. A key stays `null` or absent if
+    /// no value expresses its default (`clients.deadline`: none) or if the data decides
+    /// (`data.scale` of a user's own files).
     fn in_full(&self) -> Result<Value, serde_json::Error> {
         let mut full = self.clone();
         full.seeds.sort_unstable();
@@ -42,7 +42,8 @@ impl Scenario {
         data(&mut full.data);
         model(&mut full.model);
         let mut value = serde_json::to_value(&full)?;
-        // Plans leave these keys out at their defaults, because the plans' hashes are older than the keys.
+        // Plans leave these keys out at their defaults, because the plans' hashes are older than
+        // the keys.
         put(&mut value, "/local", "last_batch", &full.local.last_batch)?;
         put(&mut value, "/data", "label_noise", &full.data.label_noise)?;
         if let DataSet::Files(files) = &full.data.set {

@@ -86,18 +86,20 @@ impl Diagnostics {
         self.problems.len()
     }
 
-    /// Returns whether there is no problem. Diagnostics from [`read`](crate::read) have at least one.
+    /// Returns whether there is no problem. Diagnostics from [`read`](crate::read) have at least
+    /// one.
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }
 
-    /// Returns whether the scenario itself may be right: every problem is a missing file, such as a data
-    /// set that is in no data folder.
+    /// Returns whether the scenario itself may be right: every problem is a missing file, such as a
+    /// data set that is in no data folder.
     pub fn is_absence(&self) -> bool {
         !self.is_empty() && self.problems.iter().all(|problem| problem.is_absence)
     }
 
-    /// Writes the problems as text: what is wrong, where, what was found, what is allowed and what to do.
+    /// Writes the problems as text: what is wrong, where, what was found, what is allowed and what
+    /// to do.
     pub fn render(&self, color: Color) -> String {
         let renderer = match color {
             Color::Plain => Renderer::plain(),

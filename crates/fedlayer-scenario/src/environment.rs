@@ -1,4 +1,5 @@
-//! [`Environment`]: the seam to data sets, modules and files of values, which this crate does not read.
+//! [`Environment`]: the seam to data sets, modules and files of values, which this crate does not
+//! read.
 
 use fedlayer_core::{
     DataFacts, Layout,
@@ -16,8 +17,8 @@ pub trait Environment {
     /// The key at fault.
     fn data_facts(&self, data: &DataSpec, clients: u32) -> Result<DataFacts, DataFault>;
 
-    /// Returns how many training examples the clients have with a seed; `None` if the data cannot be
-    /// partitioned, or if no data is read here.
+    /// Returns how many training examples the clients have with a seed; `None` if the data cannot
+    /// be partitioned, or if no data is read here.
     fn train_examples(&self, _data: &DataSpec, _clients: u32, _seed: u64) -> Option<ClientSizes> {
         None
     }
@@ -30,9 +31,9 @@ pub trait Environment {
         Err(FileFault::unread(format!("the module `{file}` cannot be read here")))
     }
 
-    /// Runs the TorchScript module in a file once, forward and backward, on inputs of the data's shape
-    /// and with the loss of `[local]`. `twice` asks for second derivatives, too, as measurements of
-    /// curvature need them.
+    /// Runs the TorchScript module in a file once, forward and backward, on inputs of the data's
+    /// shape and with the loss of `[local]`. `twice` asks for second derivatives, too, as
+    /// measurements of curvature need them.
     ///
     /// # Errors
     /// If the module cannot be trained on such data, or if its results cannot be reproduced.

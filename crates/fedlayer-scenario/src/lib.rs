@@ -1,22 +1,23 @@
-//! Scenario text in, plans or helpful errors out. A [`Plan`](fedlayer_core::Plan) is valid: its holder need
-//! not check anything again.
+//! Scenario text in, plans or helpful errors out. A [`Plan`](fedlayer_core::Plan) is valid: its
+//! holder need not check anything again.
 //!
 //! In reading order:
 //!
-//! * [`Scenario`]: the content of a scenario file; its JSON Schema ([`schema()`]) is the only source of
-//!   keys, types and ranges.
-//! * [`read`]: from text to plans ([`ValidScenario`]); [`read_without_data`]: without the last step.
+//! * [`Scenario`]: the content of a scenario file; its JSON Schema ([`schema()`]) is the only
+//!   source of keys, types and ranges.
+//! * [`read`]: from text to plans ([`ValidScenario`]); [`read_without_data`]: without the last
+//!   step.
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
 //! * [`with_only_analysis`]: a text with a single analysis.
 //! * [`Scenario::contrasts`]: the keys in which two scenarios differ.
 //! * `toml_tree`: a parsed text with the positions of its values; `toml_syntax`: syntax errors.
 //! * `schema`: checks keys, types and ranges; `parse`: then deserialises.
-//! * `consistency`: checks values against each other, the model and the data, which it knows through an
-//!   [`Environment`].
+//! * `consistency`: checks values against each other, the model and the data, which it knows
+//!   through an [`Environment`].
 //! * `sweep`: the variants of a scenario, each read and checked as the scenario is.
 //! * `limits`: upper limits on a scenario ([`SCENARIO_BYTES`]).
-//! * `problem`: a fault at a key path; `locate`: from key paths to bytes of the file or of a `--set`;
-//!   `phrasing`: phrases of messages.
+//! * `problem`: a fault at a key path; `locate`: from key paths to bytes of the file or of a
+//!   `--set`; `phrasing`: phrases of messages.
 //! * [`Diagnostics`]: all problems, written in the form of rustc's messages.
 //! * [`example`]: a scenario with every section explained.
 //!

@@ -11,7 +11,8 @@ use crate::{
     toml_tree::KeyPath,
 };
 
-/// The largest size of a scenario's text, in bytes. A coordinator hands no longer text to its workers.
+/// The largest size of a scenario's text, in bytes. A coordinator hands no longer text to its
+/// workers.
 pub const SCENARIO_BYTES: usize = 1 << 20;
 
 /// The number of problems after which a check ends.

@@ -1,5 +1,5 @@
-//! [`ScenarioText::diagnostics`]: from key paths of the effective scenario to bytes of the file or of a
-//! `--set`.
+//! [`ScenarioText::diagnostics`]: from key paths of the effective scenario to bytes of the file or
+//! of a `--set`.
 
 use std::ops::Range;
 
@@ -51,9 +51,9 @@ impl ScenarioText<'_> {
         SourceSpan { source, span, label }
     }
 
-    /// Returns the source and the bytes of a path: in the last setting that gave the path its value,
-    /// otherwise in the file. A path that is in neither, such as that of a default, is located at the
-    /// nearest table around it.
+    /// Returns the source and the bytes of a path: in the last setting that gave the path its
+    /// value, otherwise in the file. A path that is in neither, such as that of a default, is
+    /// located at the nearest table around it.
     fn find(&self, path: &KeyPath, part: EntryPart) -> (usize, Range<usize>) {
         let set = self.settings.iter().enumerate().rev();
         for (index, setting) in set {

@@ -11,7 +11,8 @@ const MOST: usize = 16;
 /// The least Jaro–Winkler similarity of a name that may be meant.
 const SIMILAR: f64 = 0.88;
 
-/// Shortens a text of the scenario to [`LONGEST`] characters and escapes those that cannot be shown.
+/// Shortens a text of the scenario to [`LONGEST`] characters and escapes those that cannot be
+/// shown.
 pub(crate) fn shortened(text: &str) -> String {
     excerpt(text, LONGEST)
 }

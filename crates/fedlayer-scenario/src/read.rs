@@ -14,8 +14,8 @@ pub struct ValidScenario {
     pub scenario: Scenario,
     /// Its text: the given one with the settings applied. Comments are kept.
     pub text: String,
-    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, and so
-    /// on. With a sweep, these plans for every variant, in the order of the variants.
+    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, and
+    /// so on. With a sweep, these plans for every variant, in the order of the variants.
     pub plans: Vec<Plan>,
 }
 
@@ -23,8 +23,8 @@ pub struct ValidScenario {
 /// questions about data sets and other files.
 ///
 /// The text is checked in three steps, each of which needs a clean result of the one before: TOML's
-/// syntax; keys, types and ranges; values that must be consistent with each other, the model and the
-/// data. With a sweep, the scenario is checked without it, then every variant in the same way.
+/// syntax; keys, types and ranges; values that must be consistent with each other, the model and
+/// the data. With a sweep, the scenario is checked without it, then every variant in the same way.
 ///
 /// # Errors
 /// Every problem of the first step that has any.
@@ -52,8 +52,8 @@ pub fn read(
     Ok(ValidScenario { scenario, text: effective, plans })
 }
 
-/// Reads a scenario without any question about its data, for callers that want to know what a run was
-/// even if its data is not here. A sweep is not expanded.
+/// Reads a scenario without any question about its data, for callers that want to know what a run
+/// was even if its data is not here. A sweep is not expanded.
 ///
 /// # Errors
 /// As [`read`], without the last step.

@@ -1,4 +1,5 @@
-//! [`Scenario`]: the content of a scenario file: one set-up, and the strategies that are compared on it.
+//! [`Scenario`]: the content of a scenario file: one set-up, and the strategies that are compared
+//! on it.
 
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 #[schemars(title = "A fedlayer scenario")]
 pub struct Scenario {
-    /// The seeds, at most 10,000. Every strategy is run once with each seed; with the same seed, all have
-    /// the same data, initial weights, cohorts and batches.
+    /// The seeds, at most 10,000. Every strategy is run once with each seed; with the same seed,
+    /// all have the same data, initial weights, cohorts and batches.
     #[serde(default = "one_seed")]
     #[schemars(length(min = 1, max = 10_000))]
     pub seeds: Vec<u64>,
@@ -31,11 +32,11 @@ pub struct Scenario {
     pub clients: ClientsSpec,
     /// The network that clients train.
     pub model: ModelSpec,
-    /// The model that every client starts from; drawn from the seed by default. It is a safetensors file
-    /// with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of a run that averages
-    /// all layers), or a model of a run, `RUN:STRATEGY:SEED:ROUND:CLIENT`, such as
-    /// `runs/digits:local:1:last:0`. It is searched beside the scenario, in the data folders, then in the
-    /// folder in which the program was started.
+    /// The model that every client starts from; drawn from the seed by default. It is a safetensors
+    /// file with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of a run
+    /// that averages all layers), or a model of a run, `RUN:STRATEGY:SEED:ROUND:CLIENT`, such as
+    /// `runs/digits:local:1:last:0`. It is searched beside the scenario, in the data folders, then
+    /// in the folder in which the program was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub initial: Option<String>,
@@ -53,8 +54,8 @@ pub struct Scenario {
     /// The measurements on the trained models, after the last round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub analysis: Vec<AnalysisSpec>,
-    /// Other values of some keys. Every combination is a variant, which is run with every strategy and
-    /// seed.
+    /// Other values of some keys. Every combination is a variant, which is run with every strategy
+    /// and seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepSpec>,
     /// The strategies that are compared, at most 10,000.
@@ -67,8 +68,8 @@ fn one_seed() -> Vec<u64> {
 }
 
 impl Scenario {
-    /// Returns one plan per strategy and seed, all of this variant: all seeds of the first strategy, then
-    /// all of the second, and so on.
+    /// Returns one plan per strategy and seed, all of this variant: all seeds of the first
+    /// strategy, then all of the second, and so on.
     pub(crate) fn plans(&self, layout: &Arc<Layout>, variant: Option<&Variant>) -> Vec<Plan> {
         let pairs = self
             .strategy

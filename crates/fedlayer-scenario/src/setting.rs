@@ -13,7 +13,8 @@ use crate::{
 
 /// One change of a scenario: `local.epochs=5`, `strategy.0.average=none`.
 ///
-/// The key is a path of keys and of indices counted from 0. A value that is not TOML is taken as a text.
+/// The key is a path of keys and of indices counted from 0. A value that is not TOML is taken as a
+/// text.
 #[derive(Debug, Clone)]
 pub struct Setting {
     text: String,
@@ -174,8 +175,8 @@ pub(crate) fn set(root: &mut Item, key: &KeyPath, value: &Value) -> Result<(), U
     Ok(())
 }
 
-/// Returns the entry `step` of `item`. A key that does not exist yet is created: as an inline table if
-/// `inline` is true, because a table with a header cannot be inside a value.
+/// Returns the entry `step` of `item`. A key that does not exist yet is created: as an inline table
+/// if `inline` is true, because a table with a header cannot be inside a value.
 fn step_into<'i>(
     item: &'i mut Item,
     step: &str,

@@ -20,8 +20,8 @@ const FOLLOWING: &[&str] = &[
     "unclosed inline table",
 ];
 
-/// Returns one problem per line, because a second error in a line mostly follows from the first, and one
-/// per unclosed bracket.
+/// Returns one problem per line, because a second error in a line mostly follows from the first,
+/// and one per unclosed bracket.
 pub(crate) fn problems(text: &str, mut errors: Vec<Error>) -> Vec<Problem> {
     let start = |error: &Error| error.span().map_or(0, |span| span.start.min(text.len()));
     errors.sort_by_key(start);

@@ -1,4 +1,5 @@
-//! [`TomlTree`]: a parsed TOML text with the positions of its values; [`KeyPath`]: the path to a value.
+//! [`TomlTree`]: a parsed TOML text with the positions of its values; [`KeyPath`]: the path to a
+//! value.
 
 use std::{fmt, ops::Range};
 
@@ -137,7 +138,8 @@ impl<'t> TomlTree<'t> {
     }
 }
 
-/// Returns whether a byte belongs to something inside a value. The span of a table is only its header.
+/// Returns whether a byte belongs to something inside a value. The span of a table is only its
+/// header.
 fn deep_holds(value: &DeValue<'_>, byte: usize) -> bool {
     let inside = |value: &Spanned<DeValue<'_>>| {
         value.span().contains(&byte) || deep_holds(value.get_ref(), byte)

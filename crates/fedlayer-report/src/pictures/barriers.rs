@@ -18,8 +18,8 @@ use crate::{
 /// Kinds of rows that are not barriers of a layer set.
 const OTHER_KINDS: [&str; 5] = ["end", "geometry", "peak", "twin", "interaction"];
 
-/// Draws one picture with a heat map per split, metric and base. A column is a round; a row is the full
-/// model, a layer (from the input) or another layer set.
+/// Draws one picture with a heat map per split, metric and base. A column is a round; a row is the
+/// full model, a layer (from the input) or another layer set.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let Some((barriers, baseline, alpha)) = rows.barriers() else { return Vec::new() };
     let barriers = barriers.only(|row| !OTHER_KINDS.contains(&row.kind.as_str()));
@@ -65,8 +65,8 @@ struct PanelKey<'a> {
     base: &'a str,
 }
 
-/// Returns the heat map of a panel's rows `shown`; `None` if there are none. `rows` are all rows of the
-/// analysis.
+/// Returns the heat map of a panel's rows `shown`; `None` if there are none. `rows` are all rows of
+/// the analysis.
 fn heat_map(
     rows: &AnalysisRows<'_>,
     shown: &AnalysisRows<'_>,
@@ -103,8 +103,8 @@ fn heat_map(
     })
 }
 
-/// Returns kind and set of each row of a heat map: the full model, each layer from the input, then the
-/// other sets.
+/// Returns kind and set of each row of a heat map: the full model, each layer from the input, then
+/// the other sets.
 fn ordered<'a>(shown: &AnalysisRows<'a>) -> Vec<(&'a str, &'a str)> {
     let mut sets = shown.distinct(|row| (row.kind.as_str(), row.set.as_str()));
     sets.sort_by_key(|(kind, set)| match *kind {
@@ -133,8 +133,8 @@ fn row_name(shown: &AnalysisRows<'_>, kind: &str, set: &str) -> String {
     }
 }
 
-/// Returns whether the losses of the unmixed models differ by more than the full barrier; without a full
-/// barrier, by more than the largest barrier of a layer.
+/// Returns whether the losses of the unmixed models differ by more than the full barrier; without a
+/// full barrier, by more than the largest barrier of a layer.
 fn is_unequal(sets: &[(&str, &str)], column: &[HeatCell], ends: Option<f64>) -> bool {
     let size = |wanted: &str| {
         let cells = sets.iter().zip(column).filter(|((kind, _), _)| *kind == wanted);

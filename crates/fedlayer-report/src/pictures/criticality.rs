@@ -22,8 +22,8 @@ use crate::{
     },
 };
 
-/// Draws two pictures per round: heat maps of the increase of the loss per split, metric and model, and
-/// the module criticality of each layer.
+/// Draws two pictures per round: heat maps of the increase of the loss per split, metric and model,
+/// and the module criticality of each layer.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let mut pages = Vec::new();
     let rounds = rows.rounds();

@@ -74,7 +74,8 @@ fn legend(barriers: &AnalysisRows<'_>, bases: &[&str]) -> Legend {
     legend
 }
 
-/// Returns whether a split's unmixed models differ by more than the full barrier in one of the bases.
+/// Returns whether a split's unmixed models differ by more than the full barrier in one of the
+/// bases.
 fn is_unequal(
     picture: &PictureRows<'_>,
     barriers: &AnalysisRows<'_>,

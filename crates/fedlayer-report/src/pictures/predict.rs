@@ -125,7 +125,8 @@ fn data_point(row: &AnalysisRow, predicted: f64, label: &str) -> DataPoint {
     }
 }
 
-/// Returns the line on which prediction and measurement are equal, as far as it is inside the panel.
+/// Returns the line on which prediction and measurement are equal, as far as it is inside the
+/// panel.
 fn identity_line(x: AxisScale, y: AxisScale) -> Series {
     let ((left, right), (low, high)) = (x.ends(), y.ends());
     let (from, to) = (left.max(low), right.min(high));

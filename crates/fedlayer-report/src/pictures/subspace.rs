@@ -34,9 +34,9 @@ const PUBLISHED: &str = "published-";
 /// The number of equal parts of the lengths over which medians are taken.
 const PARTS: usize = 10;
 
-/// Draws, per round and metric, one picture of noise in all layers and one per split of noise in single
-/// layers. The variant with the faults of the article's notebook has the same pictures again, marked
-/// `published`.
+/// Draws, per round and metric, one picture of noise in all layers and one per split of noise in
+/// single layers. The variant with the faults of the article's notebook has the same pictures
+/// again, marked `published`.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let mut pages = Vec::new();
     for picture in by_round_and_metric(rows) {

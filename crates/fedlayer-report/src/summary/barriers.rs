@@ -52,8 +52,8 @@ fn is_unequal(selected: &SummaryRows<'_>, row: Option<&AnalysisRow>) -> bool {
     row.and_then(|row| row.value).zip(apart).is_some_and(|(barrier, apart)| apart > barrier.abs())
 }
 
-/// Summarises, per order and base, the full barrier, the largest one on the way, and the number of layers
-/// at which half of the full barrier is reached.
+/// Summarises, per order and base, the full barrier, the largest one on the way, and the number of
+/// layers at which half of the full barrier is reached.
 pub(super) fn cumulative(selected: &SummaryRows<'_>) -> SummaryTable {
     let Some((barriers, baseline, _)) = selected.rows.barriers() else {
         return SummaryTable::default();
@@ -124,8 +124,8 @@ pub(super) fn window(selected: &SummaryRows<'_>) -> SummaryTable {
     table
 }
 
-/// Summarises, per base, the full barrier, the largest barrier of a layer and their sum, before and after
-/// the alignment.
+/// Summarises, per base, the full barrier, the largest barrier of a layer and their sum, before and
+/// after the alignment.
 pub(super) fn align(selected: &SummaryRows<'_>) -> SummaryTable {
     let Some((barriers, baseline, _)) = selected.rows.barriers() else {
         return SummaryTable::default();

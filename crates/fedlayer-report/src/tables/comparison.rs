@@ -45,8 +45,9 @@ const UNPAIRED: &str = "~";
 /// The barriers that are compared with the spread of the unmixed models' losses.
 const FLAGGED: [&str; 2] = ["full_barrier", "max_layer_barrier"];
 
-/// Returns a table of strategies: means ± sample standard deviations over the seeds, and differences of
-/// the accuracies from the first strategy, each with its 95 % confidence interval in brackets.
+/// Returns a table of strategies: means ± sample standard deviations over the seeds, and
+/// differences of the accuracies from the first strategy, each with its 95 % confidence interval in
+/// brackets.
 ///
 /// Barriers are those of the test loss with the baseline `mean` at α = ½.
 pub fn comparison_table(strategies: &[ComparedStrategy]) -> String {
@@ -99,8 +100,9 @@ pub(crate) fn rounds((fewest, most): (u32, u32)) -> String {
     if fewest == most { most.to_string() } else { format!("{fewest}-{most}") }
 }
 
-/// Returns whether a column is a barrier that is smaller than the difference between the unmixed models'
-/// losses. A mix can then be "better than the mean" and still much worse than the better model.
+/// Returns whether a column is a barrier that is smaller than the difference between the unmixed
+/// models' losses. A mix can then be "better than the mean" and still much worse than the better
+/// model.
 fn is_misleading(column: &Column, strategy: &ComparedStrategy) -> bool {
     let barrier =
         of(&strategy.spreads, column.measure).filter(|_| FLAGGED.contains(&column.measure));

@@ -21,8 +21,8 @@ const SHOWN_RUNS: usize = 10;
 /// The largest number of characters of a value that are shown.
 const SHOWN_VALUE: usize = 60;
 
-/// Lists, for each run, the keys in which it differs from the reference, both values, and how its results
-/// are compared.
+/// Lists, for each run, the keys in which it differs from the reference, both values, and how its
+/// results are compared.
 pub fn setup_differences(reference: &str, runs: &[DifferingRun]) -> String {
     let blocks: Vec<String> =
         runs.iter().take(SHOWN_RUNS).map(|run| block(reference, run)).collect();

@@ -18,8 +18,8 @@ const LEFT_OF_LAYER: [&str; 3] = ["test_accuracy", "full_barrier", "max_layer_ba
 /// The measures to its right.
 const RIGHT_OF_LAYER: [&str; 2] = ["bytes_up", "bytes_down"];
 
-/// Returns a table with one row per variant and strategy: the swept keys (`-` if the variant does not
-/// set the key), then means ± sample standard deviations over the seeds.
+/// Returns a table with one row per variant and strategy: the swept keys (`-` if the variant does
+/// not set the key), then means ± sample standard deviations over the seeds.
 pub fn sweep_table(rows: &[SummaryRow]) -> String {
     let keys = swept_keys(rows);
     // Strategies are compared within a variant.

@@ -1,4 +1,5 @@
-//! Rows as analyses write them, made up: smooth shapes and draws of a small generator, so that pictures look like real ones.
+//! Rows as analyses write them, made up: smooth shapes and draws of a small generator, so that
+//! pictures look like real ones.
 #![allow(dead_code, reason = "the tests and the gallery each use a part")]
 
 use fedlayer_core::{
@@ -176,8 +177,8 @@ pub(crate) fn robustness(layers: &[LayerName]) -> Vec<AnalysisRow> {
     rows
 }
 
-/// The rows of one layer, base and α: the mix, five draws and their mean, and the differences of mix and
-/// mean from the model itself.
+/// The rows of one layer, base and α: the mix, five draws and their mean, and the differences of
+/// mix and mean from the model itself.
 fn moved(key: &AnalysisRow, matters: f64, alpha: f64, salt: u64) -> Vec<AnalysisRow> {
     let one = |number: u32| {
         0.43 + matters * alpha * alpha * (0.15 + 0.25 * draw(u64::from(number) + salt))

@@ -143,7 +143,8 @@ fn no_rows_and_unknown_words_give_no_picture() {
     }
 }
 
-/// Barriers of three layers after one round, seen from one base: value and standard error of the full model, then of each layer.
+/// Barriers of three layers after one round, seen from one base: value and standard error of the
+/// full model, then of each layer.
 fn three(values: [(Option<f64>, f64); 4]) -> Vec<AnalysisRow> {
     let sets = [("full", "all"), ("layer", "fc1"), ("layer", "fc2"), ("layer", "out")];
     let row = |((kind, set), (value, error)): ((&str, &str), (Option<f64>, f64))| AnalysisRow {
@@ -168,7 +169,8 @@ fn only(rows: &[AnalysisRow]) -> String {
     picture.svg
 }
 
-/// What the cells of a heat map are: their words, their colour, whether they are hatched, and what is written in them.
+/// What the cells of a heat map are: their words, their colour, whether they are hatched, and what
+/// is written in them.
 fn cells(svg: &str) -> Vec<(String, String, bool, Option<String>)> {
     let document = Document::parse(svg).unwrap();
     let groups = document.descendants().filter(|node| node.attribute("class") == Some("cell"));
@@ -352,7 +354,8 @@ fn each_random_direction_is_a_mark() {
     let layers = made_up::small();
     let pictures = pictures("robustness", "t", &made_up::robustness(&layers), &layers);
     let hints = hints(&pictures[0].svg, "point");
-    // Three layers and the whole, two shares, two models, two splits; five draws, their mean and the mix.
+    // Three layers and the whole, two shares, two models, two splits; five draws, their mean and
+    // the mix.
     assert_eq!(hints.len(), 4 * 2 * 2 * 2 * 7);
     assert_eq!(hints.iter().filter(|hint| hint.contains("draw")).count(), 4 * 2 * 2 * 2 * 5);
     assert!(hints.iter().any(|hint| hint.starts_with("fc2, mix, α = ½: ")), "{hints:?}");

@@ -1,5 +1,5 @@
-//! Batches of one example, which a batch normalisation cannot take: the clients that have one, the seed,
-//! and what to do.
+//! Batches of one example, which a batch normalisation cannot take: the clients that have one, the
+//! seed, and what to do.
 
 use fedlayer_core::{
     Architecture, ClientId, DataFacts, clients_in_words,
@@ -23,8 +23,8 @@ struct SingleExampleBatches {
     examples: u64,
 }
 
-/// Returns the problem of a batch in which a batch normalisation sees one value per channel, if there is
-/// one. PyTorch refuses such a batch, because the variance of one value is 0/0.
+/// Returns the problem of a batch in which a batch normalisation sees one value per channel, if
+/// there is one. PyTorch refuses such a batch, because the variance of one value is 0/0.
 pub(super) fn check(
     scenario: &Scenario,
     facts: Option<&DataFacts>,
@@ -80,8 +80,8 @@ fn hits<'a>(
     })
 }
 
-/// Names the clients and the reason: `with seed 1 the last batch of clients 0 and 3 has one example (client
-/// 0: 115 examples in batches of 19)`.
+/// Names the clients and the reason: `with seed 1 the last batch of clients 0 and 3 has one example
+/// (client 0: 115 examples in batches of 19)`.
 fn label(local: &LocalSpec, hit: &SingleExampleBatches, seeds: usize, all: usize) -> String {
     let who = clients_in_words(&hit.clients, hit.count);
     let which = if local.batch == 1 { "every batch" } else { "the last batch" };

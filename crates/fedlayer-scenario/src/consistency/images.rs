@@ -11,8 +11,8 @@ use crate::{
     toml_tree::KeyPath,
 };
 
-/// Returns the problem of images that look like `[height, width, channels]`, while a convolution takes the
-/// first axis for the channels. A shape in the scenario itself is believed.
+/// Returns the problem of images that look like `[height, width, channels]`, while a convolution
+/// takes the first axis for the channels. A shape in the scenario itself is believed.
 pub(super) fn channels_last(scenario: &Scenario, facts: Option<&DataFacts>) -> Option<Problem> {
     let DataSet::Files(files) = &scenario.data.set else { return None };
     let &[height, width, channels] = facts?.shape.as_slice() else { return None };
@@ -33,8 +33,8 @@ pub(super) fn channels_last(scenario: &Scenario, facts: Option<&DataFacts>) -> O
     Some(problem)
 }
 
-/// Adds to the problem of a convolutional network without layers how a scenario gives the shape of an
-/// image.
+/// Adds to the problem of a convolutional network without layers how a scenario gives the shape of
+/// an image.
 pub(super) fn with_shape(
     problem: Problem,
     scenario: &Scenario,

@@ -1,5 +1,5 @@
-//! The names that a scenario gives to layers. Records join names with `+`, globs give a meaning to `*`,
-//! `?` and `[`, and checkpoints use the prefix `client/`, so names are restricted.
+//! The names that a scenario gives to layers. Records join names with `+`, globs give a meaning to
+//! `*`, `?` and `[`, and checkpoints use the prefix `client/`, so names are restricted.
 
 use fedlayer_core::spec::{LayerSpec, ModelSpec};
 

@@ -127,8 +127,8 @@ fn warm_up(scenario: &Scenario, facts: Option<&DataFacts>, warmup: &Warmup) -> O
     })
 }
 
-/// Returns the problems of options that the toy would ignore. It is plain gradient descent on a squared
-/// distance.
+/// Returns the problems of options that the toy would ignore. It is plain gradient descent on a
+/// squared distance.
 fn toy(local: &LocalSpec) -> Vec<Problem> {
     let key = |path: &str| Location::Key(KeyPath::from(path));
     let mut found = Vec::new();

@@ -1,7 +1,8 @@
 //! Values that are allowed by themselves and inconsistent with each other, the model or the data.
 //!
 //! * `clients`, `local`, `strategies`, `rounds`: the tables of these names, and schedules.
-//! * `model`, `layer_names`, `images`, `torchscript`, `batches`: the network, alone and with the data.
+//! * `model`, `layer_names`, `images`, `torchscript`, `batches`: the network, alone and with the
+//!   data.
 //! * `layers`: layers that strategies and barriers name.
 //! * `analysis`: everything about `[[analysis]]`.
 
@@ -80,8 +81,8 @@ fn distinct_seeds(seeds: &[u64]) -> Vec<Problem> {
     repeated(&KeyPath::from("seeds"), seeds, |seed| format!("seed {seed} is given twice"))
 }
 
-/// Returns a problem for every item of a list that equals an earlier one. Items are compared by their
-/// `Debug` form.
+/// Returns a problem for every item of a list that equals an earlier one. Items are compared by
+/// their `Debug` form.
 fn repeated<T: Debug>(list: &KeyPath, items: &[T], title: impl Fn(&T) -> String) -> Vec<Problem> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let again = items.iter().enumerate().filter_map(|(index, item)| {

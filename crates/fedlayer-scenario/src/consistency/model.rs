@@ -13,8 +13,8 @@ use crate::{
     toml_tree::KeyPath,
 };
 
-/// Returns the layers of the model on data with these facts. If the data is at fault, some other data that
-/// the model takes is assumed, because layers in messages are helpful even then.
+/// Returns the layers of the model on data with these facts. If the data is at fault, some other
+/// data that the model takes is assumed, because layers in messages are helpful even then.
 ///
 /// # Errors
 /// The problem of a model without layers; `None` if the unknown data may be the reason.
@@ -156,7 +156,8 @@ pub(super) fn statistics(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
     idle.map(problem).collect()
 }
 
-/// Checks measurements that need all clients' examples at once, and models that support no augmentation.
+/// Checks measurements that need all clients' examples at once, and models that support no
+/// augmentation.
 pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
     let mut problems = Vec::new();
     problems.extend(drawn(scenario));
@@ -173,7 +174,8 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
     problems
 }
 
-/// The largest number of drawn clients that are all evaluated. Each evaluation draws their data anew.
+/// The largest number of drawn clients that are all evaluated. Each evaluation draws their data
+/// anew.
 const MOST_EVALUATED: u32 = 10_000;
 
 /// Returns the problems of settings that are not supported if clients are drawn one by one.

@@ -1,5 +1,5 @@
-//! The rounds of schedules can be parsed, and each is in at most one entry. They may go beyond the last
-//! round, so that a shorter run can be tried.
+//! The rounds of schedules can be parsed, and each is in at most one entry. They may go beyond the
+//! last round, so that a shorter run can be tried.
 
 use fedlayer_core::{
     RoundRange,
@@ -35,7 +35,8 @@ fn check_entries(list: &KeyPath, entries: &[ScheduleEntry]) -> Vec<Problem> {
             Ok(rounds) => rounds,
             Err(reason) => {
                 let title = format!("{} cannot be read as rounds", backticked(text));
-                problems.push(Problem::new(at(index), title).label(allowed_part(&reason.to_string())));
+                problems
+                    .push(Problem::new(at(index), title).label(allowed_part(&reason.to_string())));
                 continue;
             }
         };

@@ -88,8 +88,8 @@ pub(crate) fn text(path: &KeyPath, found: &str, len: &Bounds) -> Option<Problem>
     Some(Problem::new(Location::Value(path.clone()), title).label(label))
 }
 
-/// Returns the problem of a text with a control character, which a terminal would obey instead of showing
-/// it. Tabs are allowed, because they separate columns.
+/// Returns the problem of a text with a control character, which a terminal would obey instead of
+/// showing it. Tabs are allowed, because they separate columns.
 fn not_printable(path: &KeyPath, found: char) -> Problem {
     let title = format!("`{path}` has a character that cannot be shown");
     Problem::new(Location::Value(path.clone()), title)

@@ -151,7 +151,8 @@ impl ValueSchema {
             Self::Either(schemas) => {
                 schemas.iter().for_each(|schema| schema.collect_keys(above, keys));
             }
-            // A key inside a list has no fixed path, and a freely chosen key is no key of a scenario.
+            // A key inside a list has no fixed path, and a freely chosen key is no key of a
+            // scenario.
             Self::List { .. }
             | Self::Map(_)
             | Self::Integer(_)

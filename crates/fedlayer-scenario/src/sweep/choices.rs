@@ -42,8 +42,8 @@ pub(super) struct Choice {
     pub(super) value_at: KeyPath,
 }
 
-/// Returns the choices of each variant: the entries of the list in their order, and for each entry the
-/// combinations of the grid, in which the first key changes slowest.
+/// Returns the choices of each variant: the entries of the list in their order, and for each entry
+/// the combinations of the grid, in which the first key changes slowest.
 ///
 /// # Errors
 /// The problems of the sweep itself.
@@ -162,8 +162,8 @@ fn bare(mut value: Value) -> Value {
     value
 }
 
-/// Returns the problems of keys that cannot be swept or that overwrite each other. Those before the index
-/// `known` are known to be good.
+/// Returns the problems of keys that cannot be swept or that overwrite each other. Those before the
+/// index `known` are known to be good.
 fn check_keys(choices: &[&Choice], known: usize) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, choice) in choices.iter().enumerate().skip(known) {
@@ -203,8 +203,8 @@ fn check_keys(choices: &[&Choice], known: usize) -> Vec<Problem> {
     problems
 }
 
-/// Returns a problem for every item with the same meaning as an earlier one. An item is its meaning and
-/// its path.
+/// Returns a problem for every item with the same meaning as an earlier one. An item is its meaning
+/// and its path.
 fn repeated(items: impl Iterator<Item = (String, KeyPath)>) -> Vec<Problem> {
     let mut known: BTreeMap<String, KeyPath> = BTreeMap::new();
     let mut problems = Vec::new();

@@ -28,8 +28,8 @@ const ENOUGH: usize = 50;
 /// The key of the sweep in a scenario.
 const SWEEP: &str = "sweep";
 
-/// Returns the plans of all variants of a valid scenario, variant by variant. `settings` are those that
-/// were applied to the text.
+/// Returns the plans of all variants of a valid scenario, variant by variant. `settings` are those
+/// that were applied to the text.
 ///
 /// # Errors
 /// The problems of the sweep, or those of its variants.
@@ -111,8 +111,8 @@ fn read(
     Ok((scenario, layout))
 }
 
-/// Moves a variant's problem to its location in the scenario's text: to the value in the sweep, if the
-/// problem is with that.
+/// Moves a variant's problem to its location in the scenario's text: to the value in the sweep, if
+/// the problem is with that.
 fn moved(problem: Problem, choices: &[Choice], tree: &TomlTree<'_>) -> Problem {
     let moved = |at| moved_location(at, choices, tree);
     Problem {
@@ -146,8 +146,8 @@ fn moved_location(at: Location, choices: &[Choice], tree: &TomlTree<'_>) -> Loca
     at
 }
 
-/// The distinct problems of variants, each with the number of variants that have it and the name of the
-/// first one.
+/// The distinct problems of variants, each with the number of variants that have it and the name of
+/// the first one.
 #[derive(Default)]
 struct VariantProblems(Vec<(Problem, usize, String)>);
 

@@ -35,8 +35,8 @@ pub(super) fn variants(all: &[Vec<Choice>]) -> Vec<Variant> {
     all.iter().enumerate().map(variant).collect()
 }
 
-/// Shortens each key to as few of its last steps as distinguish it from the other keys. An index never
-/// is used alone.
+/// Shortens each key to as few of its last steps as distinguish it from the other keys. An index
+/// never is used alone.
 fn short(keys: &[String]) -> BTreeMap<String, String> {
     let paths: Vec<KeyPath> = keys.iter().map(|key| KeyPath::from(key.as_str())).collect();
     let least = |path: &KeyPath| if path.last().parse::<usize>().is_ok() { 2 } else { 1 };
@@ -69,8 +69,8 @@ fn written(value: &Value) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Returns a folder's name such as `lr-0.1-keep_classes-2`: letters and digits in lower case, points and
-/// underscores; every run of other characters becomes one `-`.
+/// Returns a folder's name such as `lr-0.1-keep_classes-2`: letters and digits in lower case,
+/// points and underscores; every run of other characters becomes one `-`.
 fn folder(settings: &[SweptValue]) -> String {
     let text: Vec<String> =
         settings.iter().map(|setting| format!("{}-{}", setting.name, setting.value)).collect();

@@ -1,4 +1,5 @@
-//! The scenario that the tests change, the data that they know, and the one helper that reads a changed scenario.
+//! The scenario that the tests change, the data that they know, and the one helper that reads a
+//! changed scenario.
 
 use fedlayer_core::{
     DataFacts,

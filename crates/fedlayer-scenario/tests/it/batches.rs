@@ -1,4 +1,5 @@
-//! Batches of one example behind a batch normalisation: refused when the scenario is read, with the clients that they hit.
+//! Batches of one example behind a batch normalisation: refused when the scenario is read, with the
+//! clients that they hit.
 
 use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
 use fedlayer_scenario::{

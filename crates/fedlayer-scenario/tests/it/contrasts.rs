@@ -1,4 +1,5 @@
-//! Whatever key two scenarios differ in, a comparison of their runs names it with both values: tested for every key of the schema.
+//! Whatever key two scenarios differ in, a comparison of their runs names it with both values:
+//! tested for every key of the schema.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ fn base() -> Value {
     })
 }
 
-/// Tables that are not gone through: strategies and variants are told apart by name, analyses change no number of a comparison.
+/// Tables that are not gone through: strategies and variants are told apart by name, analyses
+/// change no number of a comparison.
 const LEFT_OUT: [&str; 3] = ["analysis", "strategy", "sweep"];
 
 /// Keys that change no number of a comparison.
@@ -137,7 +139,8 @@ impl Schema {
         Value::Object(needed.map(|(key, inner)| (key.clone(), self.smallest(inner))).collect())
     }
 
-    /// Pairs of scenarios that differ in one key each, for every key at or below a node: the key's path, and what is put at `place`.
+    /// Pairs of scenarios that differ in one key each, for every key at or below a node: the key's
+    /// path, and what is put at `place`.
     fn pairs(&self, node: &Value, place: &[String], pairs: &mut Vec<Pair>) {
         let forms = self.forms(node);
         let values: Vec<Value> = forms.iter().map(|form| self.smallest(form)).collect();
@@ -265,7 +268,8 @@ fn expected(key: &str) -> Effect {
 
 #[test]
 fn every_key_of_the_schema_is_named_with_both_values_and_withholds_what_it_must() {
-    // Keys that are left out in one scenario: whether any value of the other one is another than what they are then.
+    // Keys that are left out in one scenario: whether any value of the other one is another than
+    // what they are then.
     let mut left_out: BTreeMap<String, bool> = BTreeMap::new();
     let mut same = Vec::new();
     let mut keys = 0;

@@ -1,4 +1,5 @@
-//! One fault, one message: no second one that only follows from the first. Two faults, two messages.
+//! One fault, one message: no second one that only follows from the first. Two faults, two
+//! messages.
 
 use fedlayer_scenario::{Color, Diagnostics};
 
@@ -85,7 +86,8 @@ name = "local"
 average = [{ rounds = "1-3", average = "all" }, { rounds = "4-", average = "none" }]
 "#;
 
-/// One fault: what it is about, the text that is replaced, what takes its place, and the beginning of the one message.
+/// One fault: what it is about, the text that is replaced, what takes its place, and the beginning
+/// of the one message.
 struct Fault(&'static str, &'static str, &'static str, &'static str);
 
 /// Faults of keys, types and ranges.
@@ -281,7 +283,8 @@ fn refused(about: &str, text: &str) -> Diagnostics {
     }
 }
 
-/// What a report says beside these messages, or lacks of them, or shows a terminal that it would obey.
+/// What a report says beside these messages, or lacks of them, or shows a terminal that it would
+/// obey.
 fn wrong(report: &Diagnostics, about: &str, titles: &[&str]) -> Option<String> {
     let text = report.render(Color::Plain);
     let all = titles.iter().all(|title| text.contains(&format!("error: {title}")));
@@ -337,7 +340,7 @@ fn two_faults_have_two_messages() {
     assert!(pairs > 400, "{pairs} pairs");
 }
 
-/// Whether nothing can be known of one fault because of the other.
+/// Returns whether nothing can be known of one fault because of the other.
 fn hides(first: &Fault, second: &Fault) -> bool {
     let both = [first.0, second.0];
     let has = |about: &str| both.contains(&about);
@@ -391,7 +394,8 @@ fn hides(first: &Fault, second: &Fault) -> bool {
     has("models that are alike") && both.iter().any(|about| of_schedule.contains(about))
 }
 
-/// What the data are is not known where their file is not there: nothing is said then of a model that no stand-in fits.
+/// What the data are is not known where their file is not there: nothing is said then of a model
+/// that no stand-in fits.
 #[test]
 fn a_fault_of_the_data_is_no_fault_of_the_model() {
     for (about, model) in [

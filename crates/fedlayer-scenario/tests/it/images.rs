@@ -7,7 +7,8 @@ use crate::base::edited;
 
 const CONVOLUTION: &str = "layers = [{ conv = { out = 4, kernel = 3 } }, \"global-pool\", \"flatten\", { linear = { out = 10 } }]";
 
-/// What is wrong with files whose examples have this shape, under this model, with these keys beside the file.
+/// What is wrong with files whose examples have this shape, under this model, with these keys
+/// beside the file.
 fn said(shape: &[usize], model: &str, keys: &str) -> Option<String> {
     let files = format!("set = {{ files = {{ train = \"x.npy\"{keys} }} }}");
     let text = edited("set = \"digits\"", &files).replace("mlp = [128, 64]", model);

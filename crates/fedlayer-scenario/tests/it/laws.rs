@@ -44,7 +44,8 @@ const VALUES: &[&str] = &[
     "\t",
 ];
 
-/// A random edit of a text: a line goes, comes twice, or changes places; what follows an `=` or lies between two places changes.
+/// A random edit of a text: a line goes, comes twice, or changes places; what follows an `=` or
+/// lies between two places changes.
 fn edit(text: &str, (kind, line, other, value): (u8, usize, usize, usize)) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if lines.is_empty() {

@@ -150,7 +150,8 @@ fn subspace(checkpoints: &str, rounds: &str, refused: Option<&str>) {
     }
 }
 
-/// The states of a subspace are the kept rounds up to the analysed one; the last round is always kept.
+/// The states of a subspace are the kept rounds up to the analysed one; the last round is always
+/// kept.
 #[test]
 fn the_rounds_that_are_kept_decide_whether_a_subspace_has_states() {
     let every = |every: u32| format!("checkpoints = {{ every = {every}, keep = \"all\" }}");

@@ -1,4 +1,5 @@
-//! Texts that are no TOML file of ours at all, and bytes before the caret that are more than one column or less than one character.
+//! Texts that are no TOML file of ours at all, and bytes before the caret that are more than one
+//! column or less than one character.
 
 use crate::base::{edited, holds, read_text};
 

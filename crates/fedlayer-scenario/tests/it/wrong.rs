@@ -389,7 +389,8 @@ fn drawn_clients() {
     );
 }
 
-/// How many values a model has follows from the data: where that is wrong, nothing is said of models of one's own.
+/// How many values a model has follows from the data: where that is wrong, nothing is said of
+/// models of one's own.
 #[test]
 fn values_of_models_wait_for_the_data() {
     let analysis = "\n[[analysis]]\nmeasure = { barriers = {} }\nmodels = { values = [[1.0], [2.0]] }\nsplits = [\"test\"]\n";

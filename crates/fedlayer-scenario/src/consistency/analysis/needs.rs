@@ -1,11 +1,13 @@
-//! The needs of a measurement besides two models: the network's operations, a common start, states during
-//! training, a plane. They are checked at once, not hours later when the measurement begins.
+//! The needs of a measurement besides two models: the network's operations, a common start, states
+//! during training, a plane. They are checked at once, not hours later when the measurement begins.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
     Layout, named_layers,
-    spec::{AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through},
+    spec::{
+        AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through,
+    },
 };
 
 use super::kept_rounds::{analysed_rounds, kept_rounds};
@@ -34,8 +36,8 @@ pub(super) fn check(
     found.into_iter().collect()
 }
 
-/// Checks that the network's operations are known. Those of a module, a diagonal network and the toy are
-/// not, so their units cannot be permuted.
+/// Checks that the network's operations are known. Those of a module, a diagonal network and the
+/// toy are not, so their units cannot be permuted.
 fn operations(model: &ModelSpec, at: &KeyPath) -> Option<Problem> {
     let has_none = matches!(
         model,

@@ -82,7 +82,8 @@ fn word_as_key(path: &KeyPath, word: &str) -> Problem {
         .help(assignment(path, &format!("\"{word}\"")))
 }
 
-/// The problems of a choice with several forms; `chosen` are those that it has, in the order of the text.
+/// The problems of a choice with several forms; `chosen` are those that it has, in the order of the
+/// text.
 fn several_forms(path: &KeyPath, chosen: &[KeyPath]) -> Vec<Problem> {
     let [first, others @ ..] = chosen else { return Vec::new() };
     let problem = |other: &KeyPath| {

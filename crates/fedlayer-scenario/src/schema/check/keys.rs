@@ -40,8 +40,8 @@ impl SchemaCheck<'_> {
         self.missing_keys(path, table, keys, &meant);
     }
 
-    /// Adds the problem of required keys that are missing. Keys in `meant` are left out: they are present
-    /// under a misspelt name, which is a problem of its own.
+    /// Adds the problem of required keys that are missing. Keys in `meant` are left out: they are
+    /// present under a misspelt name, which is a problem of its own.
     fn missing_keys(
         &mut self,
         path: &KeyPath,
@@ -70,8 +70,8 @@ impl SchemaCheck<'_> {
         self.problems.push(problem);
     }
 
-    /// Adds the problem of an unknown key, with the key that was probably meant, and `all` keys that are
-    /// allowed.
+    /// Adds the problem of an unknown key, with the key that was probably meant, and `all` keys
+    /// that are allowed.
     pub(super) fn unknown_key<'k>(
         &mut self,
         path: &KeyPath,

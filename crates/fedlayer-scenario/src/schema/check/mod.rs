@@ -1,4 +1,5 @@
-//! [`check_schema`]: compares a parsed text with the schema of a scenario and collects all problems.
+//! [`check_schema`]: compares a parsed text with the schema of a scenario and collects all
+//! problems.
 //!
 //! `keys` checks the keys of a table, `choice` the words and forms of an enum.
 
