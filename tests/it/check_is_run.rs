@@ -143,7 +143,7 @@ const EDITS: &[Edit] = &[
         &["`no.pt`: not found"],
     ),
     ("no module", "mlp = [16]", "torchscript = \"scenario.toml\"", 3, &["error: "]),
-    ("the toy's optimizer", "mlp = [16]", "toy = {}", 3, &["the toy model has no momentum"]),
+    ("the toy's optimizer", "mlp = [16]", "toy = {}", 3, &["the toy model does not support momentum"]),
     (
         "bf16 of a diagonal network",
         "mlp = [16]\n[local]",
@@ -244,7 +244,7 @@ const IMPOSSIBLE_ANALYSES: &[(&str, &str, &str)] = &[
     (
         "a plane of two models",
         "measure = { surface = { through = \"models\" } }\nmodels = { files = [\"a\", \"b\"] }",
-        "a plane goes through three models",
+        "a plane needs three models",
     ),
     (
         "one layer on two axes",
@@ -266,7 +266,7 @@ fn an_analysis_that_cannot_be_made_is_refused_by_both() {
 /// Analyses that cannot be made on a module: its fixture, the measurement, and the words of the
 /// refusal.
 const IMPOSSIBLE_ON_MODULES: &[(&str, &str, &str)] = &[
-    ("plain", "align = {}", "`align` permutes the units"),
+    ("plain", "align = {}", "`align` needs a network with known operations"),
     ("attends", "hessian = {}", "it cannot be differentiated twice"),
     ("attends", "predict = {}", "it cannot be differentiated twice"),
     ("attends", "flatness = {}", "it cannot be differentiated twice"),

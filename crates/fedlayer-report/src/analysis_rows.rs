@@ -5,6 +5,9 @@ use fedlayer_core::{
     spec::{Baseline, SplitSpec},
 };
 
+/// Kinds of rows that are not barriers of a layer set.
+const OTHER_KINDS: [&str; 5] = ["end", "geometry", "peak", "twin", "interaction"];
+
 /// A selection of an analysis's rows, in their order, and the layers of the model from the input.
 #[derive(Debug, Clone)]
 pub(crate) struct AnalysisRows<'a> {
@@ -154,6 +157,11 @@ impl<'a> AnalysisRows<'a> {
         let barriers = self.only(|row| row.baseline == Some(baseline));
         let alpha = prefer(&barriers.only(|row| row.kind != "peak").alphas(), &0.5)?;
         Some((barriers.alpha(alpha), baseline, alpha))
+    }
+
+    /// Selects the barriers of layer sets among all barriers.
+    pub(crate) fn of_layer_sets(&self) -> Self {
+        self.only(|row| !OTHER_KINDS.contains(&row.kind.as_str()))
     }
 
     /// Returns the largest difference between the losses of the unmixed models of a base (`0<-1`:

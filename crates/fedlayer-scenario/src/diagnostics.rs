@@ -50,11 +50,11 @@ pub(crate) enum DiagnosticSource {
 pub(crate) struct LocatedProblem {
     /// Its position.
     pub(crate) spot: SourceSpan,
-    /// What is wrong.
+    /// The fault in one line.
     pub(crate) title: String,
     /// Another position that is involved.
     pub(crate) also: Option<SourceSpan>,
-    /// What is allowed and what to do.
+    /// Lines on what is allowed and what to do.
     pub(crate) help: Vec<String>,
     /// True if a file is missing or cannot be opened; the scenario itself may be right.
     pub(crate) is_absence: bool,

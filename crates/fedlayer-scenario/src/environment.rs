@@ -77,9 +77,9 @@ pub enum ClientSizes {
 pub struct DataFault {
     /// The path of the key at fault, such as `data.partition.shards` or `clients.count`.
     pub key: String,
-    /// What is wrong, in one line.
+    /// The fault in one line.
     pub message: String,
-    /// What to do.
+    /// A line on what to do.
     pub help: Option<String>,
     /// True if a file is missing or cannot be opened; the scenario itself may be right.
     pub is_absence: bool,
@@ -88,9 +88,9 @@ pub struct DataFault {
 /// The reason why a file that a scenario names is not a module, or has not a model's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFault {
-    /// What is wrong, in one line.
+    /// The fault in one line.
     pub message: String,
-    /// What to do.
+    /// A line on what to do.
     pub help: Option<String>,
     /// True if the file is missing or cannot be opened; the scenario itself may be right.
     pub is_absence: bool,

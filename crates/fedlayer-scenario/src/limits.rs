@@ -30,10 +30,7 @@ pub(crate) fn too_long(text: &str) -> Option<Problem> {
         let most = grouped_digits(SCENARIO_BYTES as f64);
         Problem::new(Location::Bytes(0..0), format!("a scenario has at most {most} bytes"))
             .label(format!("found {} bytes", grouped_digits(text.len() as f64)))
-            .help(
-                "compare fewer strategies at once, or give values in a file of their own"
-                    .to_owned(),
-            )
+            .help("compare fewer strategies, or put model values into a separate file".to_owned())
     })
 }
 
@@ -42,10 +39,10 @@ pub(crate) fn too_many_plans(scenario: &Scenario, layout: &Layout) -> Option<Pro
     let plans = scenario.strategy.len().saturating_mul(scenario.seeds.len());
     let layers = layout.layers().len().max(1);
     let title = if plans > MOST_PLANS {
-        format!("strategies times seeds are at most {}", grouped_digits(MOST_PLANS as f64))
+        format!("strategies × seeds must be at most {}", grouped_digits(MOST_PLANS as f64))
     } else if plans.saturating_mul(layers) > MOST_PLAN_LAYERS {
         format!(
-            "strategies times seeds times layers are at most {}",
+            "strategies × seeds × layers must be at most {}",
             grouped_digits(MOST_PLAN_LAYERS as f64)
         )
     } else {
@@ -54,6 +51,6 @@ pub(crate) fn too_many_plans(scenario: &Scenario, layout: &Layout) -> Option<Pro
     let [strategies, seeds] = [scenario.strategy.len(), scenario.seeds.len()];
     let problem = Problem::new(Location::Key(KeyPath::from("strategy")), title)
         .label(format!("found {strategies} strategies × {seeds} seeds × {layers} layers"))
-        .help("give fewer of them, in several scenarios".to_owned());
+        .help("divide the comparison into several scenarios".to_owned());
     Some(problem)
 }

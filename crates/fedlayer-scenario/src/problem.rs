@@ -22,13 +22,13 @@ pub(crate) enum Location {
 pub(crate) struct Problem {
     /// Its location.
     pub(crate) at: Location,
-    /// What is wrong, in one line.
+    /// The fault in one line.
     pub(crate) title: String,
     /// The text beside the caret: what was found.
     pub(crate) label: Option<String>,
     /// Another location that is involved, and the text beside it.
     pub(crate) also: Option<(Location, String)>,
-    /// What is allowed and what to do, one line each.
+    /// Lines on what is allowed and what to do.
     pub(crate) help: Vec<String>,
     /// True if a file is missing or cannot be opened; the scenario itself may be right.
     pub(crate) is_absence: bool,

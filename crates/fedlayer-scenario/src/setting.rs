@@ -162,7 +162,7 @@ pub(crate) fn set(root: &mut Item, key: &KeyPath, value: &Value) -> Result<(), U
     let mut value = value.clone();
     if in_list_of_tables {
         let Value::InlineTable(table) = value else {
-            let title = format!("`{path}` is a table; only a table can take its place");
+            let title = format!("`{path}` is a table and can only be replaced by a table");
             return Err(UnsettableKey::new(title));
         };
         *at = Item::Table(table.into_table());
@@ -198,7 +198,7 @@ fn step_into<'i>(
     if let Some(items) = items {
         let index = step.parse::<usize>().ok();
         return index.and_then(|index| item.get_mut(index)).ok_or_else(|| UnsettableKey {
-            title: format!("{} is not the index of an item of `{path}`", backticked(step)),
+            title: format!("{} is not an index of `{path}`", backticked(step)),
             help: Some(format!("`{path}` has {}, counted from 0", count(items, "item"))),
         });
     }
@@ -206,8 +206,7 @@ fn step_into<'i>(
     match item.as_table_like_mut() {
         Some(table) => Ok(table.entry(step).or_insert(Item::None)),
         None => {
-            let title =
-                format!("`{path}` is of type {kind}; there is no {} in it", backticked(step));
+            let title = format!("`{path}` is of type {kind} and has no key {}", backticked(step));
             Err(UnsettableKey::new(title))
         }
     }

@@ -48,20 +48,20 @@ fn problem(text: &str, error: &Error) -> Problem {
         "duplicate key" => Problem::new(at, format!("{} is given twice", backticked(found)))
             .label("again here")
             .help(
-                "keep one of them; a table has one header, and a list of tables has `[[…]]`"
+                "keep one of them; a table has only one header, and each item of a list of tables begins with `[[…]]`"
                     .to_owned(),
             ),
         "string values must be quoted" | "invalid literal string" if found.is_empty() => {
-            Problem::new(at, "missing value").label("a value must stand here")
+            Problem::new(at, "missing value").label("expected a value")
         }
         "string values must be quoted" if found.starts_with(NUMERIC) => {
             Problem::new(at, format!("{} is not a number", backticked(found)))
                 .label("not a value of TOML")
                 .help(
-                    "numbers are written `8`, `0.5` or `1e-3`; a text stands in quotes".to_owned(),
+                    "write a number as `8`, `0.5` or `1e-3`, and a text in quotes".to_owned(),
                 )
         }
-        "string values must be quoted" => Problem::new(at, "a text must stand in quotes")
+        "string values must be quoted" => Problem::new(at, "a text must be in quotes")
             .label("not a value of TOML")
             .help(format!("write `\"{}\"`", shortened(found))),
         "invalid basic string" | "invalid literal string"
@@ -79,7 +79,7 @@ fn problem(text: &str, error: &Error) -> Problem {
         "invalid unquoted key" | "key with no value" | "invalid key-value pair" => {
             Problem::new(at, what.to_owned())
                 .label("not TOML")
-                .help("a line is `key = value`, `[table]` or `[[list]]`".to_owned())
+                .help("write `key = value`, `[table]` or `[[list]]` on a line".to_owned())
         }
         _ => {
             let problem = Problem::new(at, what.to_owned());

@@ -50,8 +50,9 @@ fn page(title: &str, rows: &AnalysisRows<'_>, round: u32) -> Page {
     Page {
         title: title.to_owned(),
         subtitle: format!(
-            "Barrier of averaging one layer at α = ½ minus the base's loss, against what is told without evaluating the mix; Δ: the way of the layer to the other model, g and H: \
-             gradient and Hessian at the base. ρ: rank correlation over the layers (Spearman).{}",
+            "Barrier of averaging one layer at α = ½ (baseline: the base's loss) against predictions \
+             that need no evaluation of the mix. Δ: movement of the layer to the other model; g and H: \
+             gradient and Hessian at the base; ρ: rank correlation over the layers (Spearman).{}",
             labels::models_after(round)
         ),
         legend: legend(&measured, &predictors),

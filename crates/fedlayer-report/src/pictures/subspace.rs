@@ -120,7 +120,7 @@ fn layers(
         };
         Some(scatter.chart(&noisy.set(set).base(base), &clean.base(base), &kinds))
     };
-    // A few layers are side by side, in a row per base; many go down the page, two to a row.
+    // A few layers are side by side, in a row per base; many go down the page, two layers to a row.
     let (panels, columns) = if sets.len() <= 5 {
         (panels(&bases, &sets, |base, set| panel(set, base)), sets.len())
     } else {
@@ -169,7 +169,7 @@ impl NoisePage<'_> {
             vec![format!("Lines: the median in each of {PARTS} equal parts of the lengths.")];
         if variant == PUBLISHED {
             notes.push(
-                "Drawn as the notebook behind the article's figure draws it, with its faults; the right way stands beside it."
+                "Drawn as in the notebook behind the article's figure, with its faults; the right way has a picture of its own."
                     .to_owned(),
             );
         }

@@ -1,4 +1,4 @@
-//! [`ColourBar`]: the bar to the right of a panel that says which value a colour stands for.
+//! [`ColourBar`]: the bar to the right of a panel with the values of its colours.
 
 use crate::plot::{
     canvas::{Anchor, Canvas, Font, Rect, Stroke},

@@ -35,7 +35,7 @@ pub(super) fn robustness(selected: &SummaryRows<'_>) -> SummaryTable {
         }
     }
     table.foot = format!(
-        "what a mix or a random direction of its length adds to it, ± 2 standard errors{}",
+        "increase by a mix or by a random direction of the same length, ± 2 standard errors{}",
         of_all(top.len(), &layers)
     );
     table

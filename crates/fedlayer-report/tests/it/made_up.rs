@@ -1,5 +1,4 @@
-//! Rows as analyses write them, made up: smooth shapes and draws of a small generator, so that
-//! pictures look like real ones.
+//! Made-up rows of analyses: smooth shapes and draws of a small generator give realistic pictures.
 #![allow(dead_code, reason = "the tests and the gallery each use a part")]
 
 use fedlayer_core::{
@@ -32,7 +31,7 @@ pub(crate) fn large() -> Vec<LayerName> {
     names.into_iter().map(LayerName::new).collect()
 }
 
-/// A number in [0, 1) that depends on another one as a random number would (SplitMix64).
+/// Returns a pseudo-random number in [0, 1) for an index (SplitMix64).
 fn draw(number: u64) -> f64 {
     let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -40,7 +39,7 @@ fn draw(number: u64) -> f64 {
     ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// How much a layer matters: most in the middle of the network.
+/// Returns the weight of a layer, which is largest in the middle of the network.
 fn weight(layer: usize, layers: usize) -> f64 {
     let place = (layer as f64 + 0.5) / layers as f64;
     (-((place - 0.45) / 0.22).powi(2)).exp()
@@ -51,7 +50,7 @@ fn joined(layers: &[LayerName]) -> String {
     names.join("+")
 }
 
-/// Both metrics of a loss: itself, and an error that goes with it.
+/// Returns the metrics loss and error, with the factor from a loss to the metric.
 fn metrics() -> [(Metric, f64); 2] {
     [(Metric::Loss, 1.0), (Metric::Error, 31.0)]
 }

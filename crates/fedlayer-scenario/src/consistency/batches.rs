@@ -44,7 +44,7 @@ pub(super) fn check(
     let hits: Vec<SingleExampleBatches> = hits(local, scenario.clients.count, &sizes).collect();
     let first = hits.first()?;
     let title = format!(
-        "batch normalisation `{norm}` sees one value per channel in a batch of one example, whose variance is 0/0"
+        "in a batch of one example, batch normalisation `{norm}` sees one value per channel, and its variance is 0/0"
     );
     let at = Location::Value(KeyPath::from("local.batch"));
     Some(
@@ -88,10 +88,10 @@ fn label(local: &LocalSpec, hit: &SingleExampleBatches, seeds: usize, all: usize
     let first = hit.clients.first().map_or(0, |client| client.0);
     let more = match seeds {
         1 => String::new(),
-        seeds => format!("; so it is with {seeds} of {all} seeds"),
+        seeds => format!("; this happens with {seeds} of {all} seeds"),
     };
     format!(
-        "with seed {} {which} of {who} has one example (client {first}: {} in batches of {}){more}",
+        "with seed {} {which} of {who} has one example (client {first}: {} examples in batches of {}){more}",
         hit.seed, hit.examples, local.batch
     )
 }
@@ -105,7 +105,7 @@ fn is_mended(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> b
 fn without_last(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> Option<String> {
     let dropped = LocalSpec { last_batch: LastBatch::Drop, ..local.clone() };
     is_mended(&dropped, sizes, clients).then(|| {
-        "write `last_batch = \"drop\"` in `[local]`: a last batch that is smaller than the others is then left out, as by PyTorch's `drop_last=True`".to_owned()
+        "write `last_batch = \"drop\"` in `[local]` to drop a smaller last batch, as PyTorch's `drop_last=True` does".to_owned()
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
         let title = "a round cannot draw more clients than there are";
         let problem = Problem::new(Location::Value(KeyPath::from("clients.per_round")), title)
             .label(format!("found {}", clients.cohort()))
-            .also(Location::Value(KeyPath::from("clients.count")), "so many there are")
+            .also(Location::Value(KeyPath::from("clients.count")), "the number of clients")
             .help(format!("lower `clients.per_round` to at most {}", clients.count));
         problems.push(problem);
     } else if clients.min_clients > clients.cohort() {
@@ -24,13 +24,13 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
         let title = "a round cannot wait for more clients than are drawn for it";
         let problem = Problem::new(Location::Value(KeyPath::from("clients.min_clients")), title)
             .label(format!("found {}", clients.min_clients))
-            .also(Location::Value(KeyPath::from(cohort)), "so many are drawn")
+            .also(Location::Value(KeyPath::from(cohort)), "the number of clients that are drawn")
             .help(format!("lower `clients.min_clients` to at most {}", clients.cohort()));
         problems.push(problem);
     }
     let pairs = scenario.barriers.as_ref().is_some_and(|spec| spec.between == Between::Pairs);
     if pairs && clients.cohort() == 1 {
-        let title = "one client a round makes no pair, so that no barrier would be measured";
+        let title = "one client per round forms no pair, so no barrier could be measured";
         let problem = Problem::new(Location::Value(KeyPath::from("barriers.between")), title)
             .help("draw at least 2 clients a round, or leave `[barriers]` out".to_owned());
         problems.push(problem);

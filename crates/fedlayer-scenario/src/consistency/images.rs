@@ -25,10 +25,10 @@ pub(super) fn channels_last(scenario: &Scenario, facts: Option<&DataFacts>) -> O
         "an image of `{file}` has shape [{height}, {width}, {channels}]; a convolution takes the first axis for its channels"
     );
     let problem = Problem::new(Location::Value(KeyPath::from("data.set.files.train")), title)
-        .label("looks as if its channels came last")
+        .label("the channels seem to be last")
         .help("put them first and write the file anew: `x = x.transpose(0, 3, 1, 2)`".to_owned())
         .help(format!(
-            "if there really are {height} channels, say so beside `train`: `shape = [{height}, {width}, {channels}]`"
+            "if there really are {height} channels, add the shape beside `train`: `shape = [{height}, {width}, {channels}]`"
         ));
     Some(problem)
 }
@@ -49,7 +49,8 @@ pub(super) fn with_shape(
     if !is_own || !has_convolution(&scenario.model) {
         return problem;
     }
-    problem.help(format!("where an example is an image, say so beside `train`: `shape = {shape}`"))
+    problem
+        .help(format!("if an example is an image, add its shape beside `train`: `shape = {shape}`"))
 }
 
 /// Returns whether a network has a convolution; for a module, which is not inspected, false.

@@ -45,11 +45,14 @@ fn one(layer: &LayerSpec, path: &KeyPath) -> Option<Problem> {
     let title = match (plain, TAKEN.contains(&given.as_str())) {
         (true, false) => return None,
         (true, true) => {
-            format!("a layer cannot be called {}, which records say of sets", backticked(given))
+            format!(
+                "a layer cannot be called {}, because records use this word for layer sets",
+                backticked(given)
+            )
         }
-        (false, _) => format!("{} is not the name of a layer", backticked(given)),
+        (false, _) => format!("{} is not allowed as the name of a layer", backticked(given)),
     };
     let problem = Problem::new(Location::Value(path.join(form).join("name")), title)
-        .help("letters, digits, `_`, `-`, and points between them".to_owned());
+        .help("a name has letters, digits, `_`, `-`, and points between them".to_owned());
     Some(problem)
 }

@@ -112,7 +112,7 @@ pub(super) fn unknown_layers(list: &KeyPath, patterns: &[String], layout: &Layou
                 let problem = Problem::new(at, format!("{} is not a glob", backticked(pattern)))
                     .label(reason.to_string())
                     .help(
-                        "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
+                        "`*` matches any text, `?` any one character, `[ab]` one of `a` and `b`"
                             .to_owned(),
                     )
                     .help(the_layers(layout));

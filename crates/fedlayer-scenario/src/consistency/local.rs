@@ -77,7 +77,7 @@ fn precision(scenario: &Scenario) -> Option<Problem> {
     };
     (scenario.local.precision != Precision::F32).then(|| {
         let at = Location::Value(KeyPath::from("local.precision"));
-        Problem::new(at, format!("{words} is computed in f32 alone"))
+        Problem::new(at, format!("{words} supports only f32"))
             .label("must be \"f32\"")
             .help("leave it out".to_owned())
     })
@@ -88,8 +88,8 @@ fn texts(scenario: &Scenario, facts: Option<&DataFacts>) -> Option<Problem> {
     let several = facts.is_some_and(|facts| facts.targets > 1);
     (several && scenario.local.loss == Loss::Squared).then(|| {
         let at = Location::Value(KeyPath::from("local.loss"));
-        Problem::new(at, "the squared loss is for examples of one label")
-            .label("a text has one for each token")
+        Problem::new(at, "the squared loss needs one label per example")
+            .label("a text has one label per token")
             .help("leave it out: the cross-entropy is the loss of a language model".to_owned())
     })
 }
@@ -99,7 +99,7 @@ fn ascending(epochs: &[u32]) -> Vec<Problem> {
     let pairs = epochs.windows(2).enumerate().filter(|(_, pair)| pair[1] <= pair[0]);
     let problem = |(index, pair): (usize, &[u32])| {
         Problem::new(Location::Value(list.join(index + 1)), "the epochs must ascend")
-            .label(format!("{} does not come after {}", pair[1], pair[0]))
+            .label(format!("{} is not greater than {}", pair[1], pair[0]))
             .help("give each epoch once, the earliest first".to_owned())
     };
     pairs.map(problem).collect()
@@ -122,7 +122,7 @@ fn warm_up(scenario: &Scenario, facts: Option<&DataFacts>, warmup: &Warmup) -> O
         let key = if warmup.steps.is_some() { "steps" } else { "epochs" };
         let at = Location::Value(KeyPath::from("local.warmup").join(key));
         Problem::new(at, "the warm-up does not end within the run")
-            .label(format!("{length} steps"))
+            .label(format!("the warm-up takes {length} steps"))
             .help(format!("no client takes more than {longest} steps in this run; most take fewer"))
     })
 }
@@ -146,18 +146,18 @@ fn toy(local: &LocalSpec) -> Vec<Problem> {
         }
     }
     if local.loss != Loss::default() {
-        found.push((key("local.loss"), "choice of a loss"));
+        found.push((key("local.loss"), "another loss"));
     }
     if local.clip.is_some() {
         found.push((key("local.clip"), "clipping"));
     }
     if local.optimizer_state != OptimizerMemory::default() {
-        found.push((key("local.optimizer_state"), "optimizer state to keep"));
+        found.push((key("local.optimizer_state"), "a kept optimizer state"));
     }
-    let problem = |(at, words): (Location, &str)| {
-        Problem::new(at, format!("the toy model has no {words}"))
+    let problem = |(at, option): (Location, &str)| {
+        Problem::new(at, format!("the toy model does not support {option}"))
             .label("it would have no effect")
-            .help("the toy trains with `optimizer = { sgd = { lr = … } }`, `epochs` or `steps`, `batch`, `schedule` and `warmup` alone".to_owned())
+            .help("the toy supports only `optimizer = { sgd = { lr = … } }`, `epochs` or `steps`, `batch`, `schedule` and `warmup`".to_owned())
     };
     found.into_iter().map(problem).collect()
 }

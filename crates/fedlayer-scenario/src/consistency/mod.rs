@@ -107,7 +107,7 @@ fn too_large(layout: &Layout) -> Option<Problem> {
     let parameters = layout.value_count();
     (parameters > MOST_PARAMETERS).then(|| {
         let title =
-            format!("the model has {parameters} parameters; the most are {MOST_PARAMETERS}");
+            format!("the model has {parameters} parameters; at most {MOST_PARAMETERS} are allowed");
         Problem::new(Location::Value(KeyPath::from("model")), title)
             .label("too large")
             .help("make its layers narrower".to_owned())

@@ -75,12 +75,12 @@ fn no_layout(model: &ModelSpec, facts: Option<&DataFacts>, error: &ArchitectureE
                 .help(format!("give at most {features} curvatures, one per layer"))
         }
         (_, _, ArchitectureError::Input { .. }) => Problem::new(model_at(model), error.to_string())
-            .label("takes other data")
+            .label("does not fit the data")
             .help("choose another `data.set`, or another model".to_owned()),
         (_, _, ArchitectureError::Targets { .. }) => {
             Problem::new(model_at(model), error.to_string())
-                .label("takes other data")
-                .help("texts are for `gpt`, and `gpt` is for texts".to_owned())
+                .label("does not fit the data")
+                .help("use `gpt` for texts, and only for texts".to_owned())
         }
         (ModelSpec::Gpt(_), _, ArchitectureError::Divide { .. }) => {
             Problem::new(Location::Value(KeyPath::from("model.gpt.heads")), error.to_string())
@@ -88,7 +88,8 @@ fn no_layout(model: &ModelSpec, facts: Option<&DataFacts>, error: &ArchitectureE
         }
         (_, _, ArchitectureError::Divide { .. }) => Problem::new(at, error.to_string())
             .help("choose `groups` that divides the channels of every layer".to_owned()),
-        _ => Problem::new(model_at(model), error.to_string()).label("no network on this data"),
+        _ => Problem::new(model_at(model), error.to_string())
+            .label("this network does not fit the data"),
     }
 }
 
@@ -131,7 +132,7 @@ pub(super) fn initial(
     let file = scenario.initial.as_ref()?;
     let at = Location::Value(KeyPath::from("initial"));
     if matches!(scenario.model, ModelSpec::Toy(_)) {
-        let problem = Problem::new(at, "the toy draws where it starts")
+        let problem = Problem::new(at, "the toy draws its own initial model")
             .label("it would have no effect")
             .help("leave it out".to_owned());
         return Some(problem);
@@ -148,7 +149,7 @@ pub(super) fn statistics(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
     let idle = strategies.filter(|(_, strategy)| strategy.statistics != Statistics::default());
     let problem = |(index, _)| {
         let at = Location::Value(KeyPath::from("strategy").join(index).join("statistics"));
-        let title = "the model has no batch normalisation, and so no running statistics";
+        let title = "the model has no batch normalisation and therefore no running statistics";
         Problem::new(at, title)
             .label("it would have no effect")
             .help("leave it out, or choose a model with `norm = \"batch\"`".to_owned())
@@ -166,7 +167,7 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
     {
         let at = Location::Value(KeyPath::from("data.augment"));
         problems.push(
-            Problem::new(at, "this model is trained on examples as they are")
+            Problem::new(at, "this model does not support augmentation")
                 .label("it would have no effect")
                 .help("leave it out, or choose another model".to_owned()),
         );
@@ -190,14 +191,14 @@ fn drawn(scenario: &Scenario) -> Vec<Problem> {
         let title = "the training split needs the examples of all clients at once";
         problems.push(
             Problem::new(at, title)
-                .label("`splits` has \"train\", which is its default too")
-                .help("clients are drawn one by one here: write `splits = [\"test\"]`".to_owned()),
+                .label("`splits` has \"train\", which is also its default")
+                .help("clients are drawn one by one, so write `splits = [\"test\"]`".to_owned()),
         );
     }
     for (index, strategy) in scenario.strategy.iter().enumerate() {
         if matches!(strategy.statistics, Statistics::Recompute | Statistics::Repair) {
             let at = Location::Value(KeyPath::from("strategy").join(index).join("statistics"));
-            let title = "statistics are measured anew on the examples of all clients at once";
+            let title = "statistics are recomputed on the examples of all clients at once";
             problems.push(
                 Problem::new(at, title)
                     .label("clients are drawn one by one here")

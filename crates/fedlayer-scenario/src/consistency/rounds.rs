@@ -41,10 +41,11 @@ fn check_entries(list: &KeyPath, entries: &[ScheduleEntry]) -> Vec<Problem> {
             }
         };
         if let Some((other, _)) = earlier.iter().find(|(_, other)| other.overlaps(&rounds)) {
-            let problem = Problem::new(at(index), "two entries of a schedule name the same round")
-                .label(format!("{} overlaps", backticked(text)))
-                .also(at(*other), "with this")
-                .help("give every round to one entry at most".to_owned());
+            let problem =
+                Problem::new(at(index), "two entries of a schedule contain the same round")
+                    .label(format!("{} overlaps with an earlier entry", backticked(text)))
+                    .also(at(*other), "the earlier entry")
+                    .help("put each round into at most one entry".to_owned());
             problems.push(problem);
         }
         earlier.push((index, rounds));

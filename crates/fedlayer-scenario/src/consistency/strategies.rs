@@ -35,9 +35,9 @@ pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
                 .help(format!("at most {LONGEST_FOLDER} bytes"));
             problems.push(problem);
         } else if strategy.name.contains('\t') {
-            let problem = Problem::new(at(index), "a strategy's name is on one line, without tabs")
+            let problem = Problem::new(at(index), "a strategy's name must not contain a tab")
                 .label("found a tab")
-                .help("write a blank".to_owned());
+                .help("use a space".to_owned());
             problems.push(problem);
         } else if folder == ANALYSES {
             let problem = Problem::new(at(index), "a strategy cannot be called `analyses`")

@@ -94,7 +94,7 @@ fn not_printable(path: &KeyPath, found: char) -> Problem {
     let title = format!("`{path}` has a character that cannot be shown");
     Problem::new(Location::Value(path.clone()), title)
         .label(format!("found `{}`", printable(found.encode_utf8(&mut [0; 4]))))
-        .help("leave out control characters, line breaks and marks of direction".to_owned())
+        .help("remove control characters, line breaks and direction marks".to_owned())
 }
 
 fn out_of_range(path: &KeyPath, found: &str, bounds: &Bounds) -> Problem {

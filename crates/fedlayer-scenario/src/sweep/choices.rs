@@ -24,9 +24,9 @@ const FIXED: [(&str, &str, &str); 3] = [
     (
         "analysis",
         "every variant has the same analyses",
-        "write another `[[analysis]]` table for every measurement that is wanted",
+        "write one `[[analysis]]` table for each measurement",
     ),
-    (SWEEP, "a sweep has no sweep inside", "list more keys in `sweep.grid` instead"),
+    (SWEEP, "a sweep cannot contain a sweep", "list more keys in `sweep.grid` instead"),
 ];
 
 /// A key with one of its values, and the locations of both in the scenario.
@@ -175,10 +175,7 @@ fn check_keys(choices: &[&Choice], known: usize) -> Vec<Problem> {
             problems.push(
                 Problem::new(at, title)
                     .label(format!("found {}", backticked(path.to_string())))
-                    .help(
-                        "a key is written as `--set` has it: `\"local.optimizer.sgd.lr\"`"
-                            .to_owned(),
-                    ),
+                    .help("write the key as for `--set`: `\"local.optimizer.sgd.lr\"`".to_owned()),
             );
         } else if let Some((fixed, why, help)) = FIXED.iter().find(|(fixed, ..)| *fixed == first) {
             let problem = Problem::new(at, format!("`{fixed}` cannot be swept"))
@@ -191,7 +188,7 @@ fn check_keys(choices: &[&Choice], known: usize) -> Vec<Problem> {
         {
             let title = match other.path == *path {
                 true => format!("`{path}` is set twice in one variant"),
-                false => format!("`{}` and `{path}` set the same in one variant", other.path),
+                false => format!("`{}` and `{path}` overlap in one variant", other.path),
             };
             let problem = Problem::new(at, title)
                 .label("the second of them")
@@ -245,7 +242,7 @@ fn normal_entry(entry: &[Choice]) -> String {
 fn no_values(at: &KeyPath) -> Problem {
     Problem::new(Location::Key(at.clone()), "a sweep needs values")
         .label("has neither `grid` nor `list`")
-        .help("`grid = { \"local.epochs\" = [1, 2] }` is every combination of values; `list = [{ rounds = 5 }, { rounds = 10 }]` has each variant by itself".to_owned())
+        .help("`grid = { \"local.epochs\" = [1, 2] }` runs every combination of values; `list = [{ rounds = 5 }, { rounds = 10 }]` runs each entry as one variant".to_owned())
 }
 
 fn empty(at: &KeyPath) -> Problem {

@@ -69,10 +69,10 @@ pub(crate) fn plans(
 
 fn too_many_plans() -> Problem {
     let most = grouped_digits(MOST_PLANS as f64);
-    let title = format!("variants times strategies times seeds are at most {most}");
+    let title = format!("variants × strategies × seeds must be at most {most}");
     Problem::new(Location::Key(KeyPath::from(SWEEP)), title)
         .label("found more")
-        .help("give fewer of them, in several scenarios".to_owned())
+        .help("divide the comparison into several scenarios".to_owned())
 }
 
 /// Returns the problems of settings without effect, because every variant sets their keys.
@@ -85,8 +85,8 @@ fn covered(settings: &[Setting], variants: &[Vec<Choice>]) -> Vec<Problem> {
         .enumerate()
         .filter(|(_, setting)| variants.iter().all(|choices| sweeps(choices, setting.path())));
     let problem = |(index, setting): (usize, &Setting)| {
-        let title = format!("`{}` is swept; to set it would have no effect", setting.path());
-        Problem::new(Location::Setting(index), title).label("every variant has a value of its own").help(
+        let title = format!("`{}` is swept, so setting it has no effect", setting.path());
+        Problem::new(Location::Setting(index), title).label("every variant sets its own value").help(
             "set the sweep instead, such as `--set 'sweep={ grid = { \"local.epochs\" = [1, 2] } }'`"
                 .to_owned(),
         )

@@ -35,8 +35,8 @@ pub(super) fn variants(all: &[Vec<Choice>]) -> Vec<Variant> {
     all.iter().enumerate().map(variant).collect()
 }
 
-/// Shortens each key to as few of its last steps as distinguish it from the other keys. An index
-/// never is used alone.
+/// Shortens each key to as few of its last steps as distinguish it from the other keys. An index is
+/// never used alone.
 fn short(keys: &[String]) -> BTreeMap<String, String> {
     let paths: Vec<KeyPath> = keys.iter().map(|key| KeyPath::from(key.as_str())).collect();
     let least = |path: &KeyPath| if path.last().parse::<usize>().is_ok() { 2 } else { 1 };

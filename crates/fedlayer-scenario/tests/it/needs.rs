@@ -1,4 +1,4 @@
-//! Analyses that lack what they need.
+//! Analyses without what they need, such as earlier states of the models.
 
 use fedlayer_core::{
     DataFacts, Layout,
@@ -8,25 +8,25 @@ use fedlayer_scenario::{DataFault, Environment, FileFault, read};
 
 use crate::base::{data, read_text};
 
-/// The checkpoints of every round are kept.
+/// A line that keeps the checkpoints of all rounds.
 const EVERY_ROUND: &str = "checkpoints = { every = 1, keep = \"all\" }";
 
-/// Analyses that are refused: what the case is about, the model, the lines before the tables, the
-/// analysis, and the beginning of the message.
+/// Analyses that are refused: description, model, lines before the tables, analysis, and beginning
+/// of the message.
 const REFUSED: [[&str; 5]; 8] = [
     [
         "alignment of the toy",
         "toy = { curvature = [1.0, 2.0] }",
         "",
         "measure = { align = {} }",
-        "`align` permutes the units",
+        "`align` needs a network with known operations",
     ],
     [
         "alignment of a diagonal network",
         "diagonal-linear = 2",
         "",
         "measure = { align = {} }",
-        "`align` permutes the units",
+        "`align` needs a network with known operations",
     ],
     [
         "criticality without a start",
@@ -54,7 +54,7 @@ const REFUSED: [[&str; 5]; 8] = [
         "mlp = [4]",
         "",
         "measure = { surface = { through = \"models\" } }\nmodels = { values = [[0.0], [1.0]] }",
-        "a plane goes through three models",
+        "a plane needs three models",
     ],
     [
         "models alike after a round",
@@ -72,7 +72,7 @@ const REFUSED: [[&str; 5]; 8] = [
     ],
 ];
 
-/// Analyses that are taken: what the case is about, the lines before the tables, and the analysis.
+/// Analyses that are accepted: description, lines before the tables, and analysis.
 const TAKEN: [[&str; 3]; 3] = [
     [
         "models apart after one of the rounds",
@@ -122,7 +122,7 @@ fn an_analysis_that_cannot_be_made_is_refused() {
 
 #[test]
 fn a_given_value_beyond_32_bits_is_refused() {
-    // 64 + 1 and 10 + 10 values.
+    // The model has 64 + 1 and 10 + 10 values.
     let zeros = ["0.0"; 84].join(", ");
     let analysis = format!(
         "measure = {{ predict = {{}} }}\nmodels = {{ values = [[0.0, {zeros}], [1e39, {zeros}]] }}"
@@ -131,7 +131,7 @@ fn a_given_value_beyond_32_bits_is_refused() {
     is_refused("1e39", &text, "found 1e39; f32 reaches");
 }
 
-/// Five rounds of a small network, and an analysis.
+/// Returns a scenario with five rounds of a small network, and an analysis.
 fn analysed(checkpoints: &str, analysis: &str) -> String {
     format!(
         "rounds = 5\n{checkpoints}\n[data]\nset = \"digits\"\n[clients]\ncount = 4\n[model]\nmlp = [4]\n\
@@ -155,12 +155,12 @@ fn subspace(checkpoints: &str, rounds: &str, refused: Option<&str>) {
 #[test]
 fn the_rounds_that_are_kept_decide_whether_a_subspace_has_states() {
     let every = |every: u32| format!("checkpoints = {{ every = {every}, keep = \"all\" }}");
-    // Kept: 4 and 5.
+    // Rounds 4 and 5 are kept.
     subspace(&every(4), "", None);
     subspace(&every(4), "rounds = \"last\"", None);
-    // Kept: 5 alone.
+    // Only round 5 is kept.
     subspace(&every(9), "", Some("1 checkpoint up to round 5"));
-    // The first of all kept rounds has one state.
+    // Up to the first kept round there is one state.
     subspace(&every(4), "rounds = \"all\"", Some("1 checkpoint up to round 4"));
     subspace(&every(4), "rounds = [4]", Some("1 checkpoint up to round 4"));
 }
@@ -184,10 +184,10 @@ fn units_of_a_module_are_not_known() {
     let text = analysed("", "measure = { align = {} }");
     let text = text.replace("mlp = [4]", "torchscript = \"net.pt\"");
     let report = read("x.toml", &text, &[], &Modules).unwrap_err().to_string();
-    assert!(report.contains("`align` permutes the units"), "{report}");
+    assert!(report.contains("`align` needs a network with known operations"), "{report}");
 }
 
-/// `initial` names the common start of models of one's own, and a plane's third model.
+/// `initial` names the common start of given models, and the third model of a plane.
 #[test]
 fn an_initial_model_is_what_values_lack() {
     struct Values;

@@ -87,7 +87,7 @@ fn words() {
                 "{ dirichlet = 0.3, alpha = 1 }",
             ),
             Case("an empty table for a form", "{ dirichlet = 0.3 }", "{}"),
-            Case("an unknown word in a list", "\"shallow\"", "\"shalow\""),
+            Case("an unknown value in a list", "\"shallow\"", "\"shalow\""),
             Case("a form without its value in a list", "\"shallow\"", "\"window\""),
             Case(
                 "an unknown baseline",
@@ -196,7 +196,7 @@ fn layers() {
     );
 }
 
-/// Values that are allowed by themselves and contradict each other, the model or the data.
+/// Values that are allowed by themselves and inconsistent with each other, the model or the data.
 const INCONSISTENT: &[Case] = &[
     Case("a seed twice", "[1, 2, 3]", "[1, 2, 1]"),
     Case("a strategy's name twice", "name = \"late\"", "name = \"all\""),
@@ -389,8 +389,8 @@ fn drawn_clients() {
     );
 }
 
-/// How many values a model has follows from the data: where that is wrong, nothing is said of
-/// models of one's own.
+/// The number of a model's values depends on the data. If the data is at fault, given models are
+/// not checked.
 #[test]
 fn values_of_models_wait_for_the_data() {
     let analysis = "\n[[analysis]]\nmeasure = { barriers = {} }\nmodels = { values = [[1.0], [2.0]] }\nsplits = [\"test\"]\n";
@@ -406,7 +406,8 @@ fn values_of_models_wait_for_the_data() {
     assert!(!of_wrong_data.contains(words), "{of_wrong_data}");
 }
 
-/// There is no training set to measure them on: the averaged statistics would stay, without a word.
+/// Without a training set there is nothing to recompute the statistics on. They would stay averaged
+/// without a message.
 #[test]
 fn statistics_measured_anew_where_clients_are_drawn() {
     let network = r#"layers = [{ linear = { out = 4 } }, { norm = { kind = "batch" } }, { linear = { out = 2 } }]"#;
@@ -417,7 +418,7 @@ fn statistics_measured_anew_where_clients_are_drawn() {
             .replacen("average = \"all\"\n", &strategy, 1);
         read_text(&text).unwrap_err().render(Color::Plain)
     };
-    let words = "statistics are measured anew on the examples of all clients at once";
+    let words = "statistics are recomputed on the examples of all clients at once";
     for statistics in ["recompute", "repair"] {
         assert!(said(statistics).contains(words), "{}", said(statistics));
     }

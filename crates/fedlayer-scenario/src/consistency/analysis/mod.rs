@@ -87,7 +87,7 @@ fn file_name(scenario: &Scenario, index: usize, path: &KeyPath) -> Option<Proble
     Some(problem)
 }
 
-/// Checks that each split is given once, and that the clients' training examples exist together.
+/// Checks that each split is given once, and that the training split is available.
 fn splits(scenario: &Scenario, spec: &AnalysisSpec, path: &KeyPath) -> Vec<Problem> {
     let at = path.join("splits");
     let again = |split: &SplitSpec| format!("the split `{split}` is given twice");
@@ -97,8 +97,8 @@ fn splits(scenario: &Scenario, spec: &AnalysisSpec, path: &KeyPath) -> Vec<Probl
     if drawn && spec.splits.contains(&SplitSpec::Train) {
         let title = "the training split needs the examples of all clients at once";
         let problem = Problem::new(Location::Key(path.clone()), title)
-            .label("`splits` has \"train\", which is its default too")
-            .help("clients are drawn one by one here: write `splits = [\"test\"]`".to_owned());
+            .label("`splits` has \"train\", which is also its default")
+            .help("clients are drawn one by one, so write `splits = [\"test\"]`".to_owned());
         problems.push(problem);
     }
     problems

@@ -39,8 +39,8 @@ pub(super) fn check(
     if let Some(seed) = spec.seed.filter(|seed| !scenario.seeds.contains(seed)) {
         let at = Location::Value(path.join("seed"));
         let seeds: Vec<String> = scenario.seeds.iter().map(u64::to_string).collect();
-        let problem = Problem::new(at, format!("nothing is run with seed {seed}"))
-            .help(format!("`seeds` has {}", seeds.join(", ")));
+        let problem = Problem::new(at, format!("no run has seed {seed}"))
+            .help(format!("the seeds are {}", seeds.join(", ")));
         problems.push(problem);
     }
     let clients = path.join("clients");
@@ -73,7 +73,7 @@ fn identical(
     }
     let at = Location::Value(path.join("measure"));
     if scenario.clients.count == 1 {
-        let problem = Problem::new(at, "one client has no other model beside its own")
+        let problem = Problem::new(at, "a single client has no other model to compare with")
             .label(format!("`{}` compares models", spec.measure.word()))
             .help("give `clients.count` at least 2, or name `models`".to_owned());
         return Some(problem);
@@ -81,7 +81,7 @@ fn identical(
     let strategy = strategy(scenario, spec)?;
     averages_all(scenario, spec, strategy, layout).then(|| {
         Problem::new(at, "after averaging all layers, every client has the same model")
-            .label(format!("of the strategy {}", backticked(&strategy.name)))
+            .label(format!("with the strategy {}", backticked(&strategy.name)))
             .help("analyse a strategy that leaves clients layers of their own, such as `average = \"none\"`".to_owned())
     })
 }
@@ -150,7 +150,8 @@ pub(super) fn check_given(
                     return Some(Problem::new(Location::Value(list.join(index)), title));
                 }
                 let element = values.iter().position(|value| !(*value as f32).is_finite())?;
-                let title = format!("found {:e}; f32 reaches {:e}", values[element], f32::MAX);
+                let title =
+                    format!("found {:e}; the largest f32 is {:e}", values[element], f32::MAX);
                 Some(Problem::new(Location::Value(list.join(index).join(element)), title))
             };
             models.iter().enumerate().filter_map(wrong).collect()

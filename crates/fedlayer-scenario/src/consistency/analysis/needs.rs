@@ -44,9 +44,9 @@ fn operations(model: &ModelSpec, at: &KeyPath) -> Option<Problem> {
         ModelSpec::Torchscript(_) | ModelSpec::DiagonalLinear(_) | ModelSpec::Toy(_)
     );
     has_none.then(|| {
-        let title = "`align` permutes the units of a network whose operations are known";
+        let title = "`align` needs a network with known operations";
         Problem::new(Location::Value(at.clone()), title)
-            .label("this model's are not")
+            .label("the operations of this model are unknown")
             .help("name a network in `model`, or spell it out in `model.layers`".to_owned())
     })
 }
@@ -67,7 +67,7 @@ fn history(scenario: &Scenario, spec: &AnalysisSpec, at: &KeyPath) -> Option<Pro
     if spec.models.is_some() {
         let title = "`subspace` needs the models' states during training";
         let problem = Problem::new(at, title)
-            .label("models of one's own come without them")
+            .label("models from files or values have none")
             .help("analyse the models of the run: leave `models` out".to_owned());
         return Some(problem);
     }
@@ -106,7 +106,7 @@ fn plane(
                 None => return None,
             };
             (models < 3 && scenario.initial.is_none()).then(|| {
-                let title = "a plane goes through three models";
+                let title = "a plane needs three models";
                 Problem::new(Location::Value(at.join("surface").join("through")), title)
                     .label(format!("found {}", count(models, "model")))
                     .help("name a third one, or `initial`".to_owned())
@@ -122,7 +122,7 @@ fn plane(
                 backticked(layout.layers()[both].name.as_str())
             );
             let problem = Problem::new(Location::Value(at), title)
-                .help("name each layer on one axis alone".to_owned());
+                .help("name each layer on only one axis".to_owned());
             Some(problem)
         }
     }

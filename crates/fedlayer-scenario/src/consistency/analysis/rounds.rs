@@ -23,7 +23,7 @@ pub(super) fn check(scenario: &Scenario, spec: &AnalysisSpec, path: &KeyPath) ->
             if round > scenario.rounds {
                 let title = format!("there is no round {round}");
                 let problem = Problem::new(Location::Value(at.join(index)), title)
-                    .help(format!("`rounds` is {}", scenario.rounds));
+                    .help(format!("the run has {} rounds", scenario.rounds));
                 problems.push(problem);
             } else if !due {
                 let title = format!("round {round} has no checkpoint");
@@ -53,7 +53,7 @@ fn pruned(
     let (key, title) = match (earlier, needs_path) {
         _ if keeps_all => return None,
         (true, _) => ("rounds", "an analysis after earlier rounds needs their checkpoints"),
-        (_, true) => ("measure", "the subspace of training is that of every kept round"),
+        (_, true) => ("measure", "the subspace of training needs the checkpoints of all rounds"),
         (false, false) => return None,
     };
     let problem = Problem::new(Location::Value(path.join(key)), title)

@@ -25,14 +25,14 @@ impl SchemaCheck<'_> {
         let at = Location::Value(path.clone());
         if forms.iter().any(|(form, _)| form == found) {
             let problem = Problem::new(at, format!("`{found}` needs a value"))
-                .label("found the word alone")
+                .label("found only the word")
                 .help(assignment(path, &format!("{{ {found} = … }}")));
             self.problems.push(problem);
             return;
         }
         let all = words.iter().chain(forms.iter().map(|(form, _)| form));
-        let problem = Problem::new(at, format!("unknown word {} for `{path}`", backticked(found)))
-            .label("not one of its words")
+        let problem = Problem::new(at, format!("unknown value {} for `{path}`", backticked(found)))
+            .label("not an allowed value")
             .help(did_you_mean(found, all.map(String::as_str)))
             .help(alternatives(words, forms));
         self.problems.push(problem);
@@ -66,7 +66,7 @@ impl SchemaCheck<'_> {
         if table.is_empty() {
             let title = format!("`{path}` is an empty table");
             let problem = Problem::new(Location::Value(path.clone()), title)
-                .label("it must say one thing")
+                .label("expected one key")
                 .help(alternatives(words, forms));
             self.problems.push(problem);
         }
@@ -87,14 +87,11 @@ fn word_as_key(path: &KeyPath, word: &str) -> Problem {
 fn several_forms(path: &KeyPath, chosen: &[KeyPath]) -> Vec<Problem> {
     let [first, others @ ..] = chosen else { return Vec::new() };
     let problem = |other: &KeyPath| {
-        let title = format!("`{}` and `{}` exclude one another", first.last(), other.last());
+        let title = format!("`{}` and `{}` exclude each other", first.last(), other.last());
         Problem::new(Location::Key(other.clone()), title)
             .label("a second form")
             .also(Location::Key(first.clone()), "the first form")
-            .help(format!(
-                "keep one of them: `{path} = {{ {} = … }}` is the whole of it",
-                other.last()
-            ))
+            .help(format!("keep one of them, such as `{path} = {{ {} = … }}`", other.last()))
     };
     others.iter().map(problem).collect()
 }

@@ -34,7 +34,7 @@ impl SchemaCheck<'_> {
                 [] => "not a key of a scenario".to_owned(),
                 _ => format!("not a key of {}", backticked(path.to_string())),
             };
-            let all = format!("the keys here are {}", backticked_list(keys.keys()));
+            let all = format!("allowed keys: {}", backticked_list(keys.keys()));
             self.unknown_key(path, key.get_ref(), label, keys.keys(), all);
         }
         self.missing_keys(path, table, keys, &meant);

@@ -21,7 +21,7 @@ use crate::{
     toml_tree::{KeyPath, TomlTree},
 };
 
-/// What to do about a wrong value of a key that a scenario may choose freely, as in `sweep.grid`.
+/// The help for a wrong value of a freely chosen key, as in `sweep.grid`.
 const FREE_KEY: &str =
     "write values in brackets, and a key with points in quotes: `\"local.epochs\" = [1, 2]`";
 
@@ -40,7 +40,7 @@ struct SchemaCheck<'s> {
 }
 
 impl SchemaCheck<'_> {
-    /// Returns whether so many problems were found that the check ends.
+    /// Returns whether enough problems were found for the check to end.
     fn is_full(&self) -> bool {
         self.problems.len() >= MOST_PROBLEMS
     }
