@@ -133,7 +133,7 @@ const EDITS: &[Edit] = &[
         "mlp = [16]",
         "gpt = { depth = 1, width = 8, heads = 2 }",
         3,
-        &["texts are for `gpt`"],
+        &["use `gpt` for texts"],
     ),
     (
         "a module that is not there",
@@ -149,7 +149,7 @@ const EDITS: &[Edit] = &[
         "mlp = [16]\n[local]",
         "diagonal-linear = 2\n[local]\nprecision = \"bf16\"",
         3,
-        &["f32 alone"],
+        &["supports only f32"],
     ),
     (
         "values that are not there",
@@ -224,7 +224,7 @@ const IMPOSSIBLE_ANALYSES: &[(&str, &str, &str)] = &[
     (
         "states that are not kept",
         "measure = { subspace = {} }\nstrategy = \"one layer, rotating\"",
-        "that of every kept round",
+        "needs the checkpoints of all rounds",
     ),
     (
         "states of files",

@@ -143,5 +143,8 @@ fn a_sweep_over_the_batch_is_refused_where_it_stands() {
         .replace("batch = 16", "batch = 10");
     let sizes = ClientSizes::Each(vec![40, 58, 60, 60, 60, 60, 60, 60]);
     let result = read("scenarios/x.toml", &text, &[], &Sized(sizes));
-    refused(result, "the last batch of client 1 has one example (client 1: 58 in batches of 19)");
+    refused(
+        result,
+        "the last batch of client 1 has one example (client 1: 58 examples in batches of 19)",
+    );
 }

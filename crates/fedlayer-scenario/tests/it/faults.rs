@@ -266,7 +266,7 @@ const OF_MEANING: &[Fault] = &[
         "a tab in a name",
         "name = \"body\"",
         "name = \"bo\\tdy\"",
-        "a strategy's name is on one line",
+        "a strategy's name must not contain a tab",
     ),
 ];
 

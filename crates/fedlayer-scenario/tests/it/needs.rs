@@ -128,7 +128,7 @@ fn a_given_value_beyond_32_bits_is_refused() {
         "measure = {{ predict = {{}} }}\nmodels = {{ values = [[0.0, {zeros}], [1e39, {zeros}]] }}"
     );
     let text = four_rounds("mlp = [1]", "", &analysis);
-    is_refused("1e39", &text, "found 1e39; f32 reaches");
+    is_refused("1e39", &text, "found 1e39; the largest f32");
 }
 
 /// Returns a scenario with five rounds of a small network, and an analysis.
