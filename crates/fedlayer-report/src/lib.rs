@@ -13,7 +13,8 @@
 //! * [`quantity`]: numbers as people read them: bytes, counts, deviations, durations.
 //!
 //! Pictures and summaries select the rows of an analysis with `analysis_rows` and take their words
-//! from `labels`. `misleading_barrier` flags barriers; `swept_keys` finds the keys that a sweep sets.
+//! from `labels`. `misleading_barrier` flags barriers; `swept_keys` finds the keys that a sweep
+//! sets.
 
 mod analysis_rows;
 mod export;
