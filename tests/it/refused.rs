@@ -42,8 +42,8 @@ fn a_last_batch_of_one_is_refused_by_check_and_run_alike_and_can_be_dropped() {
     assert!(!place.path("out").exists());
     for words in [
         "scenario.toml:11:9",
-        "batch normalisation `norm1` sees one value per channel in a batch of one example",
-        "the last batch of clients 1, 2, 3, 4 and 4 more has one example (client 1: 115 in batches of 19)",
+        "in a batch of one example, batch normalisation `norm1` sees one value per channel",
+        "the last batch of clients 1, 2, 3, 4 and 4 more has one example (client 1: 115 examples in batches of 19)",
         "write `last_batch = \"drop\"` in `[local]`",
         "with `batch = 20` no client has a batch of one example",
     ] {

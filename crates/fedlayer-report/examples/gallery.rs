@@ -1,4 +1,5 @@
-//! Every kind of picture, of made-up rows: `cargo run -p fedlayer-report --example gallery -- FOLDER`.
+//! Writes all kinds of pictures of made-up rows into a folder:
+//! `cargo run -p fedlayer-report --example gallery -- FOLDER`.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -1,5 +1,5 @@
-//! Clients that do not count in some rounds: the mark of their strategy's row, and the lines below the
-//! table that name them with the rounds and the reasons.
+//! Clients that do not count in some rounds: the mark of their strategy's row, and the lines below
+//! the table that name them with the rounds and the reasons.
 
 use fedlayer_core::{ComparedStrategy, RefusalCause, Refusals, clients_in_words};
 
@@ -88,7 +88,8 @@ mod tests {
         }
     }
 
-    /// Earlier, eight of ten clients could be missing in every round without any remark in the table.
+    /// Earlier, eight of ten clients could be missing in every round without any remark in the
+    /// table.
     #[test]
     fn rounds_whose_clients_were_refused_are_marked_and_explained() {
         let nan = "refused: the training loss is NaN; training diverged, and a smaller learning rate may help";

@@ -18,8 +18,8 @@ const LEFT_OF_LAYER: [&str; 3] = ["test_accuracy", "full_barrier", "max_layer_ba
 /// The measures to its right.
 const RIGHT_OF_LAYER: [&str; 2] = ["bytes_up", "bytes_down"];
 
-/// Returns a table with one row per variant and strategy: the swept keys (`-` if the variant does not
-/// set the key), then means ± sample standard deviations over the seeds.
+/// Returns a table with one row per variant and strategy: the swept keys (`-` if the variant does
+/// not set the key), then means ± sample standard deviations over the seeds.
 pub fn sweep_table(rows: &[SummaryRow]) -> String {
     let keys = swept_keys(rows);
     // Strategies are compared within a variant.
@@ -33,7 +33,7 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
     text_table(&heading(rows, &keys), &lines)
         + &explanation(&strategies)
         + &full_keys(&keys)
-        + flag(&strategies)
+        + &flag(&strategies)
         + &refused_clients::lines(&strategies)
 }
 
@@ -126,7 +126,7 @@ mod tests {
  0.1  { dirichlet = 0.3, x = "y" }  all            0    50.0±0.0   0.500±0.000    0.250±0.000  fc1  1.0 kB   0 B
 
 ±: sample standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
-layer barrier: the largest of the single layers, and the layer that most seeds have it at.
+layer barrier: the largest barrier of a single layer; at: the layer that has it with most seeds.
 lr is `local.optimizer.sgd.lr`, partition is `data.partition`.
 "#;
         assert_eq!(sweep_table(&rows()), expected);
