@@ -125,7 +125,8 @@ impl Chaos {
         until("the end of a pause", is_over);
     }
 
-    /// Waits for the end of the run, as long as rounds are committed: hundreds of faults leave thousands of rounds.
+    /// Waits for the end of the run as long as rounds are committed: hundreds of faults leave
+    /// thousands of rounds.
     fn go_on_to_the_end(&mut self) {
         let mut last = (Instant::now(), self.federation.rounds());
         while self.federation.coordinator.0.try_wait().unwrap().is_none() {

@@ -8,7 +8,8 @@
 //!
 //! * `archive`: the files of an archive; `pickle`: what its values name.
 //! * `purity`: the operators that its code uses, held against the list of pure ones (`operators`); `tokens`: the words of code.
-//! * `code`: what code says of a module's parts: buffers, dropout, eval mode. `warnings`: what libtorch prints by itself.
+//! * `code`: what code says of a module's parts: buffers, dropout, eval mode.
+//! * `warnings`: libtorch's own warnings, which are turned off.
 
 mod archive;
 mod code;
