@@ -116,11 +116,11 @@ pub fn one_thread() {
 
 /// Has MKL choose the kernels of `exp`, `log` and `tanh` while no other thread computes.
 ///
-/// At its first call MKL stores the processor's type, and then the row of its table of kernels that the type
-/// stands for, in the same variable. A second thread that reads the variable in between takes an entry behind
-/// the row: an `exp` that is a millionth off.
+/// At its first call, MKL stores the processor's type in a static variable and then overwrites it
+/// with an index into its table of kernels. A second thread that reads the variable between the two
+/// writes takes an entry beyond the end of the row: an `exp` with a relative error of 1e-6.
 fn choose_vector_kernels() {
-    // An error, such as too little memory, is met again and reported by the caller's own operations.
+    // An error (too little memory) is reported by the operations of the caller, which meet it too.
     let one = Tensor::f_ones([1], (Kind::Float, tch::Device::Cpu));
     let _ = one.and_then(|one| one.f_exp());
 }

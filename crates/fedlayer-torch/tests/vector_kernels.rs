@@ -1,13 +1,15 @@
-//! MKL chooses the kernels of `exp` and the like before a second thread computes. A program of its own: it takes MKL's choice away.
+//! MKL chooses its kernels of `exp` and the like before a second thread computes.
+//!
+//! This test is a program of its own because it replaces one of MKL's functions.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fedlayer_torch::one_thread;
 
-/// How often MKL asked which kernels to take.
+/// Number of times that MKL asked for its kernels.
 static CHOICES: AtomicU32 = AtomicU32::new(0);
 
-/// Stands in for MKL's own function, and always says 0: the kernels that every processor of this kind has.
+/// Replaces MKL's own function. Returns 0, the kernels that every x86-64 processor has.
 #[allow(unsafe_code, reason = "libtorch calls it by its name")]
 // SAFETY: no other function of this program has the name, and it is called as MKL declares it.
 #[unsafe(no_mangle)]

@@ -31,7 +31,7 @@ pub(crate) enum SecretError {
         /// Its permission bits.
         mode: u32,
     },
-    /// Others may put another folder in the place of one on the way to it.
+    /// Others may replace the folder, because they may write in a folder above it.
     #[error(
         "others may write in `{}`, on the way to the folder for secrets: its mode is {mode:04o}, and they could put another folder in its place\nhint: `chmod go-w {}`, or `chmod +t {}` where all may make files as in `/tmp`; or name a folder elsewhere",
         above.display(), above.display(), above.display()
@@ -78,12 +78,12 @@ pub(crate) fn private_folder(folder: &Path) -> Result<(), SecretError> {
     }
 }
 
-/// Refuses a folder above that others may write in: they could rename what is in it. In one with the sticky bit
-/// they can rename their own files alone.
+/// Refuses a folder if others may write in a folder above it, since they could rename it and put
+/// their own in its place. The sticky bit prevents that.
 fn is_out_of_reach(folder: &Path) -> Result<(), SecretError> {
     let named = std::path::absolute(folder).map_err(at("look at", folder))?;
     let Some(around) = named.parent() else { return Ok(()) };
-    // The way as it is written, and as it is without links.
+    // The path as it is written, and with its symbolic links resolved.
     let real = fs::canonicalize(around).map_err(at("look at", around))?;
     around.ancestors().chain(real.ancestors()).try_for_each(|above| {
         let found = fs::metadata(above).map_err(at("look at", above))?;
@@ -97,7 +97,8 @@ fn is_out_of_reach(folder: &Path) -> Result<(), SecretError> {
     })
 }
 
-/// Whether others may rename a folder in one of this mode. A group of this user's own, as many systems give each user one, is not others.
+/// Whether others may rename a folder inside a folder with this mode. Members of the user's own
+/// primary group do not count as others: many systems give each user a group.
 fn may_be_replaced_in(mode: u32, is_own_group: bool) -> bool {
     let others = if is_own_group { 0o002 } else { 0o022 };
     mode & others != 0 && mode & 0o1000 == 0
