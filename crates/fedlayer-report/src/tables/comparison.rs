@@ -1,6 +1,6 @@
 //! [`comparison_table`]: strategies side by side.
 
-use fedlayer_core::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread, barrier};
+use fedlayer_core::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
 
 use super::{
     refused_clients::{self, mark},

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn the_scenario_that_is_named_now_comes_before_the_one_of_the_run() {
         let (now, then) = (Path::new("now/one.toml"), Path::new("then/one.toml"));
-        let first = |folders: Folders| folders.places(None, "a.csv")[0].clone();
+        let first = |folders: Folders| folders.candidates(None, "a.csv")[0].clone();
         assert_eq!(first(folders().beside(now).else_beside(then)), Path::new("now/a.csv"));
         assert_eq!(first(folders().else_beside(then)), Path::new("then/a.csv"));
     }
