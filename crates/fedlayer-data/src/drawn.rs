@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, DataFacts, DrawClient, Examples, Generator, Seed,
+    Generator, Seed,
+    data::{ClientId, DataFacts, DrawClient, Examples},
     spec::{DataSpec, Partition, Synthetic},
 };
 use rand::{RngExt, seq::index};

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{Augment, DataSet, DataSpec},
 };
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::Examples;
+use fedlayer_core::data::Examples;
 
 use crate::{DataError, set_part::SetPart, sets::SetParts};
 

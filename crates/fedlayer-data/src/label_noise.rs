@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Examples, Generator, Seed};
+use fedlayer_core::{Generator, Seed, data::Examples};
 use rand::RngExt;
 
 use crate::set_part::gather;

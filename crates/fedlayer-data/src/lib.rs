@@ -1,5 +1,5 @@
 //! Data sets and their partitions over clients: a [`DataSpec`](fedlayer_core::spec::DataSpec)
-//! becomes [`FederatedData`](fedlayer_core::FederatedData).
+//! becomes [`FederatedData`](fedlayer_core::data::FederatedData).
 //!
 //! This crate opens no file itself: a [`FileSource`] does.
 //!
@@ -22,7 +22,7 @@
 //!   says what to do.
 //!
 //! ```
-//! use fedlayer_core::{ClientId, Seed, spec::{DataSet, DataSpec, Partition}};
+//! use fedlayer_core::{Seed, data::ClientId, spec::{DataSet, DataSpec, Partition}};
 //! use fedlayer_data::{Library, NoFiles};
 //!
 //! let library = Library::new(Box::new(NoFiles));

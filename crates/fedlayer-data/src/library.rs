@@ -6,8 +6,10 @@ use std::{
 };
 
 use fedlayer_core::{
-    DataFacts, Examples, FederatedData, Seed, in_backticks,
+    Seed,
+    data::{DataFacts, Examples, FederatedData},
     spec::{DataSet, DataSpec, Synthetic},
+    text::in_backticks,
 };
 
 use crate::{

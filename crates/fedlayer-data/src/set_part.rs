@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{ExampleValues, Examples};
+use fedlayer_core::data::{ExampleValues, Examples};
 
 /// The training part or the test part of a set.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{Examples, Generator, Seed, spec::Synthetic};
+use fedlayer_core::{Generator, Seed, data::Examples, spec::Synthetic};
 use rand::{RngExt, seq::index};
 use rand_distr::StandardNormal;
 

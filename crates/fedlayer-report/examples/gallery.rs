@@ -11,7 +11,7 @@ mod made_up;
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use fedlayer_core::{AnalysisRow, LayerName};
+use fedlayer_core::{model::LayerName, record::AnalysisRow};
 use fedlayer_report::{analysis_summary, pictures};
 
 fn main() -> Result<(), Box<dyn Error>> {

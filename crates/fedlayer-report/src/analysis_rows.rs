@@ -1,7 +1,8 @@
 //! [`AnalysisRows`]: the rows of an analysis, selected by their columns.
 
 use fedlayer_core::{
-    AnalysisRow, LayerName, Metric,
+    model::LayerName,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
 

@@ -1,7 +1,7 @@
 //! Words of pictures and summaries: units, splits, bases, baselines.
 
 use fedlayer_core::{
-    Metric,
+    record::Metric,
     spec::{Baseline, SplitSpec},
 };
 

@@ -1,7 +1,7 @@
 //! [`Scenario::contrasts`]: the keys in which two scenarios differ, with defaults written out.
 
 use fedlayer_core::{
-    Contrast, contrasts,
+    compare::{Contrast, contrasts},
     spec::{
         DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale,
         ScaleWord, Synthetic,

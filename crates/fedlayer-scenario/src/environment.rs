@@ -2,7 +2,8 @@
 //! read.
 
 use fedlayer_core::{
-    DataFacts, Layout,
+    data::DataFacts,
+    model::Layout,
     spec::{DataSpec, Loss},
 };
 

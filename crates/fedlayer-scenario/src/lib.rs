@@ -22,7 +22,7 @@
 //! * [`example`]: a scenario with every section explained.
 //!
 //! ```
-//! use fedlayer_core::DataFacts;
+//! use fedlayer_core::data::DataFacts;
 //!
 //! let facts = DataFacts { shape: vec![64], classes: 10, targets: 1, pool: 1438, test: 359 };
 //! let data = |_: &_, _| Ok(facts.clone());

@@ -2,7 +2,7 @@
 //!
 //! The schema limits the lists `strategy`, `seeds` and `model.layers`.
 
-use fedlayer_core::Layout;
+use fedlayer_core::model::Layout;
 
 use crate::{
     Scenario,

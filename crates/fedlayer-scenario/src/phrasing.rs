@@ -1,6 +1,6 @@
 //! Phrases of messages: names in backticks, lists, counts, and suggestions for misspelt names.
 
-use fedlayer_core::excerpt;
+use fedlayer_core::text::excerpt;
 
 /// The largest number of characters of a text that a message repeats.
 const LONGEST: usize = 60;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Layout, Plan,
+    Plan,
+    model::Layout,
     spec::{
         AnalysisSpec, BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec,
         ModelSpec, StrategySpec, SweepSpec, Variant,

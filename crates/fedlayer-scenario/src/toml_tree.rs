@@ -3,7 +3,7 @@
 
 use std::{fmt, ops::Range};
 
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 use toml::{
     Spanned,
     de::{DeTable, DeValue, Error},

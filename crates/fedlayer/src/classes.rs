@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{FederatedData, Plan, spec::DataSet};
+use fedlayer_core::{Plan, data::FederatedData, spec::DataSet};
 use serde::Serialize;
 
 use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, trainers::Trainers};

@@ -7,8 +7,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed, in_backticks,
+    Plan, Seed,
+    data::{ClientId, DataFacts, FederatedData},
+    model::{Layout, Params},
     spec::{DataSpec, Loss},
+    text::in_backticks,
 };
 use fedlayer_data::{DataError, Library};
 use fedlayer_scenario::{ClientSizes, DataFault, Environment, FileFault};

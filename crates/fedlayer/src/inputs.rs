@@ -2,7 +2,9 @@
 //! unusual ones.
 
 use fedlayer_core::{
-    ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD, rounded_text, spec::DataSpec,
+    data::{ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD},
+    spec::DataSpec,
+    text::rounded_text,
 };
 use fedlayer_report::{ColumnAlign, text_table};
 use serde::Serialize;

@@ -3,7 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fedlayer_core::{
-    FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, TrainerError, spec::ModelSpec,
+    Plan,
+    data::FederatedData,
+    model::{Layout, Params},
+    spec::ModelSpec,
+    trainer::{ToyTrainer, Trainer, TrainerError},
 };
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};

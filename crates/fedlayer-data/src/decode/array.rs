@@ -1,7 +1,7 @@
 //! [`Array`]: numbers of any type in a `.npy` or safetensors file, and the labelled examples in
 //! them.
 
-use fedlayer_core::number_text;
+use fedlayer_core::text::number_text;
 use half::{bf16, f16};
 
 use super::{

@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use ::safetensors::{Dtype, SafeTensors};
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 
 use super::{
     DecodeError, DecodeFault, FilePosition, FileReader,

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use fedlayer_core::Examples;
+use fedlayer_core::data::Examples;
 use flate2::read::GzDecoder;
 use thiserror::Error;
 

@@ -12,7 +12,7 @@ mod scale;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Affine, DataFacts, ExampleValues, Examples,
+    data::{Affine, DataFacts, ExampleValues, Examples},
     spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, Synthetic},
 };
 

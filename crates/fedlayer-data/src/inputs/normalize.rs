@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{ExampleValues, Examples};
+use fedlayer_core::data::{ExampleValues, Examples};
 
 use crate::set_part::SetPart;
 

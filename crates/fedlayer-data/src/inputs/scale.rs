@@ -1,7 +1,7 @@
 //! [`Factor`]: `data.scale`, the factor by which the numbers of a set are multiplied.
 
 use fedlayer_core::{
-    ExampleValues, Examples,
+    data::{ExampleValues, Examples},
     spec::{DataSpec, Scale, ScaleWord},
 };
 

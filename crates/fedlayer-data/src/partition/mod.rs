@@ -15,7 +15,7 @@ mod shards;
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
 
-use fedlayer_core::{Examples, Generator, spec::Partition};
+use fedlayer_core::{Generator, data::Examples, spec::Partition};
 use rand::RngExt;
 
 use crate::{

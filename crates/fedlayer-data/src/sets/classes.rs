@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 
 use crate::{
     DataError,

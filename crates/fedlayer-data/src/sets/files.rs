@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, in_backticks, quoted,
+    data::Examples,
     spec::{DataSpec, Files},
+    text::{in_backticks, quoted},
 };
 
 use super::{SetParts, classes::Classes, lost_digits, open_own, own_shape, reader};

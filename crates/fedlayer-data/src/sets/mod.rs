@@ -10,7 +10,7 @@ mod texts;
 use std::{io::Read, sync::Arc};
 
 use fedlayer_core::{
-    Examples,
+    data::Examples,
     spec::{DataSet, DataSpec},
 };
 

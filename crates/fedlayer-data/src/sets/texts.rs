@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{ExampleValues, Examples};
+use fedlayer_core::data::{ExampleValues, Examples};
 
 use super::{SetParts, open_known, open_own, reader};
 use crate::{

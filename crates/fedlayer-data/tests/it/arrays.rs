@@ -1,7 +1,7 @@
 //! `.npy` and safetensors files of the user.
 
 use fedlayer_core::{
-    FederatedData,
+    data::FederatedData,
     spec::{DataSpec, Files, Partition, Scale, ScaleWord},
 };
 use fedlayer_data::{

@@ -1,7 +1,7 @@
 //! Columns of CSV files are found by their names, also permuted, renamed, missing, further,
 //! repeated and nameless ones; and the label is found among them.
 
-use fedlayer_core::{FederatedData, spec::Files};
+use fedlayer_core::{data::FederatedData, spec::Files};
 use serde_json::Value;
 
 use crate::{

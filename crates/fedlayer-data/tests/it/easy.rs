@@ -1,7 +1,8 @@
 //! Easier and harder data: classes that are kept, training labels that are drawn anew.
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, Seed,
+    Seed,
+    data::{ClientId, Examples, FederatedData},
     spec::{DataSet, DataSpec, Partition, Synthetic, Text},
 };
 use rand::RngExt;

@@ -1,7 +1,7 @@
 //! The owners of examples: a column of a CSV file or a tensor of a safetensors file, by one rule.
 
 use fedlayer_core::{
-    FederatedData,
+    data::FederatedData,
     spec::{DataSpec, Files, Partition},
 };
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Affine, ExampleValues, Seed,
+    Seed,
+    data::{Affine, ExampleValues},
     spec::{DataSet, DataSpec},
 };
 use fedlayer_data::decode::DecodeFault;

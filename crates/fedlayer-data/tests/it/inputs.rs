@@ -2,7 +2,8 @@
 //! (`tests/oracle/fixtures/inputs.json` at the root).
 
 use fedlayer_core::{
-    Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats, Seed,
+    Seed,
+    data::{Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats},
     spec::{
         Constants, DataSet, DataSpec, Files, Normalize, NormalizeWord, Partition, Scale, ScaleWord,
         Synthetic,

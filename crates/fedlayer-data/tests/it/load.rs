@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, Seed,
+    Seed,
+    data::{ClientId, Examples, FederatedData},
     spec::{DataSpec, Partition, Synthetic},
 };
 use proptest::prelude::*;

@@ -31,7 +31,8 @@ mod uneven;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, FederatedData, Seed,
+    Seed,
+    data::{Examples, FederatedData},
     spec::{DataSet, DataSpec, Partition, Synthetic},
 };
 use fedlayer_data::{DataError, Library, NoFiles};

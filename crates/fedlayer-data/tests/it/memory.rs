@@ -7,7 +7,8 @@ use std::{
 };
 
 use fedlayer_core::{
-    DataFacts, FederatedData, Seed,
+    Seed,
+    data::{DataFacts, FederatedData},
     spec::{DataSet, DataSpec},
 };
 use fedlayer_data::{DataError, FileSource, Library, OpenError, OpenedFile};

@@ -1,6 +1,6 @@
 //! Labels of the user's own files mean the same in every format, and are classes.
 
-use fedlayer_core::{FederatedData, spec::Files};
+use fedlayer_core::{data::FederatedData, spec::Files};
 use fedlayer_data::DataError;
 
 use crate::{

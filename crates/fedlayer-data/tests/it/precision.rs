@@ -2,7 +2,7 @@
 //! `tests/oracle/fixtures/precision.json` at the root are NumPy's.
 
 use fedlayer_core::{
-    ClientId, FederatedData,
+    data::{ClientId, FederatedData},
     spec::{Constants, DataSpec, Files, Normalize, NormalizeWord, Scale},
 };
 use fedlayer_data::DataError;

@@ -9,7 +9,8 @@
 use std::{fs::File, path::PathBuf};
 
 use fedlayer_core::{
-    Affine, ClientId, ExampleValues, Examples, FederatedData, Seed,
+    Seed,
+    data::{Affine, ClientId, ExampleValues, Examples, FederatedData},
     spec::{DataSet, DataSpec, Partition},
 };
 use fedlayer_data::{

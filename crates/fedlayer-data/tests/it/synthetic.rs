@@ -2,7 +2,8 @@
 
 use crate::{load, pool_of};
 use fedlayer_core::{
-    Examples, Seed,
+    Seed,
+    data::Examples,
     spec::{DataSpec, Synthetic},
 };
 

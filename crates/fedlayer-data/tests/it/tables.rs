@@ -1,7 +1,7 @@
 //! CSV files of the user.
 
 use fedlayer_core::{
-    ClientId, FederatedData,
+    data::{ClientId, FederatedData},
     spec::{DataSet, DataSpec, Files, Partition},
 };
 use fedlayer_data::{DataError, decode::DecodeFault};

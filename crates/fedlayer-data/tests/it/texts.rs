@@ -1,7 +1,7 @@
 //! Texts: tokens, owners, windows.
 
 use fedlayer_core::{
-    ExampleValues, Examples,
+    data::{ExampleValues, Examples},
     spec::{DataSet, DataSpec, Partition, Text},
 };
 use fedlayer_data::decode::{
@@ -17,7 +17,10 @@ fn own(context: u32) -> DataSpec {
     DataSpec { context: Some(context), ..DataSpec::new(set) }
 }
 
-fn of(text: &str, context: u32) -> Result<fedlayer_core::FederatedData, fedlayer_data::DataError> {
+fn of(
+    text: &str,
+    context: u32,
+) -> Result<fedlayer_core::data::FederatedData, fedlayer_data::DataError> {
     MemoryFiles::of([("a.txt.gz", crate::encode::gzip(text.as_bytes()))]).load(&own(context), 1)
 }
 
@@ -181,7 +184,7 @@ fn natural_clients_are_whole_speakers_and_nobody_is_in_the_test_set_alone() {
     let pool = data.pool().unwrap();
     let groups = pool.groups.as_ref().unwrap();
     let owner = |client: u32| -> u32 {
-        let own = data.client(fedlayer_core::ClientId(client));
+        let own = data.client(fedlayer_core::data::ClientId(client));
         let all = own.train.iter().chain(&own.test);
         let owners: Vec<u32> = all.map(|&example| groups[example as usize]).collect();
         assert!(owners.iter().all(|&owner| owner == owners[0]));

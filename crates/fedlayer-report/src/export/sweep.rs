@@ -1,6 +1,6 @@
 //! [`sweep_csv`]: the summary of a sweep, seed by seed, as comma-separated values.
 
-use fedlayer_core::{QUANTITIES, SummaryRow, slug, spec::SweptValue};
+use fedlayer_core::{compare::QUANTITIES, record::SummaryRow, spec::SweptValue, text::slug};
 
 use super::csv_text::csv_text;
 use crate::swept_keys::{swept_keys, swept_value};

@@ -1,6 +1,6 @@
 //! `hessian` and `flatness`: second derivatives of the loss, layer by layer.
 
-use fedlayer_core::{AnalysisRow, spec::SplitSpec};
+use fedlayer_core::{record::AnalysisRow, spec::SplitSpec};
 
 use super::{
     SuffixedPage,

@@ -20,7 +20,7 @@ mod subspace;
 mod surface;
 mod window;
 
-use fedlayer_core::{AnalysisRow, LayerName};
+use fedlayer_core::{model::LayerName, record::AnalysisRow};
 
 use crate::{analysis_rows::AnalysisRows, plot::page::Page};
 

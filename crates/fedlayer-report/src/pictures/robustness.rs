@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{AnalysisRow, spec::Baseline};
+use fedlayer_core::{record::AnalysisRow, spec::Baseline};
 
 use super::{
     SuffixedPage,

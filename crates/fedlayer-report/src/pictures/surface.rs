@@ -1,6 +1,6 @@
 //! `surface`: the loss on a segment, or on a plane with models and paths on it, as in Fig. 4.
 
-use fedlayer_core::{AnalysisRow, spec::SplitSpec};
+use fedlayer_core::{record::AnalysisRow, spec::SplitSpec};
 
 use super::{
     SuffixedPage,

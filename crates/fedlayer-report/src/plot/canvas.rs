@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fedlayer_core::is_printable;
+use fedlayer_core::text::is_printable;
 
 use crate::plot::{
     colour::{BLACK, Rgb, WHITE},

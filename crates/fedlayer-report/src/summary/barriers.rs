@@ -1,6 +1,6 @@
 //! Summaries of measurements of mixed models.
 
-use fedlayer_core::AnalysisRow;
+use fedlayer_core::record::AnalysisRow;
 
 use super::{SummaryRows, SummaryTable, largest, of_all, plain, shown};
 use crate::{

@@ -1,6 +1,6 @@
 //! Summaries of losses of moved models.
 
-use fedlayer_core::{AnalysisRow, spec::Baseline};
+use fedlayer_core::{record::AnalysisRow, spec::Baseline};
 
 use super::{SummaryRows, SummaryTable, estimate, largest, of_all, plain, shown};
 use crate::{analysis_rows::AnalysisRows, labels, plot::number::share};

@@ -1,6 +1,6 @@
 //! [`comparison_table`]: strategies side by side.
 
-use fedlayer_core::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
+use fedlayer_core::compare::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
 
 use super::{
     refused_clients::{self, mark},
@@ -227,7 +227,11 @@ pub(crate) fn flag(strategies: &[&ComparedStrategy]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{Candidate, LayerName, SummaryRow, compare, compare_candidates};
+    use fedlayer_core::{
+        compare::{Candidate, compare, compare_candidates},
+        model::LayerName,
+        record::SummaryRow,
+    };
 
     use super::*;
 

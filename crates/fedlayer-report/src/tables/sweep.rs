@@ -1,6 +1,10 @@
 //! [`sweep_table`]: the variants of a sweep side by side.
 
-use fedlayer_core::{ComparedStrategy, SummaryRow, compare, spec::SweptValue};
+use fedlayer_core::{
+    compare::{ComparedStrategy, compare},
+    record::SummaryRow,
+    spec::SweptValue,
+};
 
 use super::{
     comparison::{cells, explanation, flag, rounds, titles},
@@ -80,7 +84,7 @@ fn align(rows: &[SummaryRow], key: &SweptValue) -> ColumnAlign {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{LayerName, spec::Variant};
+    use fedlayer_core::{model::LayerName, spec::Variant};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 //! copy.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 
 /// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

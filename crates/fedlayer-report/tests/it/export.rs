@@ -1,7 +1,7 @@
 //! CSV that another program reads back.
 
 use fedlayer_core::{
-    AnalysisRow, Metric,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
 use fedlayer_report::analysis_csv;

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "the tests and the gallery each use a part")]
 
 use fedlayer_core::{
-    AnalysisRow, LayerName, Metric,
+    model::LayerName,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use fedlayer_core::{
-    AnalysisRow, LayerName, Metric,
+    model::LayerName,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
 use fedlayer_report::{Picture, pictures};

@@ -2,7 +2,9 @@
 //! seed, and what to do.
 
 use fedlayer_core::{
-    Architecture, ClientId, DataFacts, clients_in_words,
+    data::{ClientId, DataFacts},
+    model::architecture::Architecture,
+    record::clients_in_words,
     spec::{LastBatch, LocalSpec},
 };
 

@@ -1,7 +1,7 @@
 //! Images of a user's own files that a convolution would misread: channels last, or no image shape.
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{Block, DataSet, LayerSpec, ModelSpec},
 };
 

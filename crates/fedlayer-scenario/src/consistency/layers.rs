@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fedlayer_core::{
-    LayerName, Layout, matching_layers,
+    model::{LayerName, Layout, matching_layers},
     spec::{Average, BarrierSpec, Baseline, Rule, SetSpec},
 };
 

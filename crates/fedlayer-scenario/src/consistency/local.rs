@@ -1,7 +1,7 @@
 //! `[local]`: the optimizer, the learning rate's schedule, and the options that a model supports.
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Precision, Schedule, Warmup},
 };
 

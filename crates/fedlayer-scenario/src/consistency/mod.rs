@@ -20,7 +20,7 @@ mod torchscript;
 
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
-use fedlayer_core::Layout;
+use fedlayer_core::model::Layout;
 
 use crate::{
     Environment, Scenario,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ArchitectureError, DataFacts, Layout, Role,
+    data::DataFacts,
+    model::{Layout, Role, architecture::ArchitectureError},
     spec::{DataSet, EvaluatedClients, ModelSpec, SplitSpec, Statistics, Synthetic},
 };
 

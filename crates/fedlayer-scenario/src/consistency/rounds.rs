@@ -2,7 +2,7 @@
 //! last round, so that a shorter run can be tried.
 
 use fedlayer_core::{
-    RoundRange,
+    round::RoundRange,
     spec::{Average, ScheduleEntry},
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{slug, spec::StrategySpec};
+use fedlayer_core::{spec::StrategySpec, text::slug};
 
 use crate::{
     phrasing::backticked,

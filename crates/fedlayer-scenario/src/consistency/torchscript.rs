@@ -1,7 +1,7 @@
 //! A TorchScript module is run once before the first round, so that its faults are found at once.
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{AnalysisSpec, Measurement, ModelSpec},
 };
 

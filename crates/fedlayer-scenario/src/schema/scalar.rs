@@ -1,6 +1,6 @@
 //! Single values: numbers and their ranges, texts with their lengths and characters.
 
-use fedlayer_core::{is_printable, printable};
+use fedlayer_core::text::{is_printable, printable};
 use toml::de::{DeFloat, DeInteger};
 
 use super::bounds::Bounds;

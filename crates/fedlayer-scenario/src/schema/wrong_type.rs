@@ -1,6 +1,6 @@
 //! [`wrong_type`]: the problem of a value that has another type than its key takes.
 
-use fedlayer_core::quoted;
+use fedlayer_core::text::quoted;
 use toml::de::DeValue;
 
 use super::value_schema::{ValueSchema, alternatives};

@@ -100,7 +100,7 @@ fn read(
     choices: &[Choice],
     schema: &ValueSchema,
     environment: &dyn Environment,
-) -> Result<(crate::Scenario, std::sync::Arc<fedlayer_core::Layout>), Vec<Problem>> {
+) -> Result<(crate::Scenario, std::sync::Arc<fedlayer_core::model::Layout>), Vec<Problem>> {
     let mut document = base.clone();
     for (index, choice) in choices.iter().enumerate() {
         setting::set(document.as_item_mut(), &choice.path, &choice.value)

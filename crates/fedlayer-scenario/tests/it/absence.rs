@@ -1,6 +1,6 @@
 //! Missing files are distinguished from faults of the scenario, and are listed after them.
 
-use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, model::Layout, spec::DataSpec};
 use fedlayer_scenario::{DataFault, Diagnostics, Environment, FileFault, read};
 
 use crate::base::{BASE, data, edited};

@@ -1,7 +1,7 @@
 //! Batches of one example in a network with batch normalisation are refused when the scenario is
 //! read. The message names the clients.
 
-use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, model::Layout, spec::DataSpec};
 use fedlayer_scenario::{
     ClientSizes, Color, DataFault, Diagnostics, Environment, FileFault, Setting, ValidScenario,
     read,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Contrast, Effect};
+use fedlayer_core::compare::{Contrast, Effect};
 use fedlayer_scenario::{Scenario, read_without_data, schema};
 use serde_json::{Map, Value, json};
 

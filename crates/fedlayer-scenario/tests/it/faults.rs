@@ -288,7 +288,7 @@ fn refused(about: &str, text: &str) -> Diagnostics {
 fn wrong(report: &Diagnostics, about: &str, titles: &[&str]) -> Option<String> {
     let text = report.render(Color::Plain);
     let all = titles.iter().all(|title| text.contains(&format!("error: {title}")));
-    let shown = |c: char| c == '\n' || fedlayer_core::is_printable(c);
+    let shown = |c: char| c == '\n' || fedlayer_core::text::is_printable(c);
     let good = report.len() == titles.len() && all && text.chars().all(shown);
     (!good).then(|| format!("{about}: expected {titles:?}, found\n{text}"))
 }

@@ -1,6 +1,6 @@
 //! Images of a user's own files with the channels last.
 
-use fedlayer_core::{DataFacts, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, spec::DataSpec};
 use fedlayer_scenario::{DataFault, read};
 
 use crate::base::edited;

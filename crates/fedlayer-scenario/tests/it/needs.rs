@@ -1,7 +1,8 @@
 //! Analyses without what they need, such as earlier states of the models.
 
 use fedlayer_core::{
-    DataFacts, Layout,
+    data::DataFacts,
+    model::Layout,
     spec::{DataSpec, Loss},
 };
 use fedlayer_scenario::{DataFault, Environment, FileFault, read};

@@ -26,7 +26,7 @@ mod warnings;
 
 use std::fmt;
 
-use fedlayer_core::{Layout, in_backticks};
+use fedlayer_core::{model::Layout, text::in_backticks};
 use tch::CModule;
 
 use crate::{Device, TorchError};

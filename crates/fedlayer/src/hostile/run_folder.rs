@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use clap::Parser;
-use fedlayer_core::{Layout, slug};
+use fedlayer_core::{model::Layout, text::slug};
 use tempfile::TempDir;
 
 use super::hammer;

@@ -9,8 +9,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, ClientState, Federation, LayerSet, Layout, OptimizerState, Ownership, Params, Plan,
-    Role, TensorSpec,
+    Plan,
+    data::ClientId,
+    model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec},
+    round::{ClientState, Federation},
+    trainer::OptimizerState,
 };
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 use serde::{Deserialize, Serialize};
 
 use crate::{

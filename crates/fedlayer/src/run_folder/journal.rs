@@ -3,7 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use fedlayer_core::{
-    Federation, Plan,
+    Plan,
+    round::Federation,
     spec::{CheckpointSpec, Keep},
 };
 use fedlayer_runtime::{CommittedRound, Journal, JournalError};

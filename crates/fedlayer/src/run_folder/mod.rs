@@ -22,7 +22,7 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{Plan, Summary};
+use fedlayer_core::{Plan, record::Summary};
 use serde::Serialize;
 
 use self::{

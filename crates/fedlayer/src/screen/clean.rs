@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use fedlayer_core::{is_printable, push_printable};
+use fedlayer_core::text::{is_printable, push_printable};
 
 /// The treatment of the program's own colours in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

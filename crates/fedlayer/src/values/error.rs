@@ -1,6 +1,6 @@
 //! [`ValuesError`]: the reasons that a file or an address gives no values, each with what to do.
 
-use fedlayer_core::excerpt;
+use fedlayer_core::text::excerpt;
 use thiserror::Error;
 
 use super::FileKind;

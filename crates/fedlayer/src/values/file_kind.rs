@@ -7,7 +7,7 @@ use std::{
 
 use zip::ZipArchive;
 
-use fedlayer_core::quoted;
+use fedlayer_core::text::quoted;
 
 /// The kind of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Converts stored numbers to `f32`.
 
-use fedlayer_core::Role;
+use fedlayer_core::model::Role;
 use half::{bf16, f16};
 use safetensors::{Dtype, tensor::TensorView};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fedlayer_core::{Layout, Params, ParamsError, Role, TensorSpec};
+use fedlayer_core::model::{Layout, Params, ParamsError, Role, TensorSpec};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::{

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use fedlayer_core::Layout;
+use fedlayer_core::model::Layout;
 
 /// Parts of a name that PyTorch's wrappers add: `DataParallel`, `torch.compile`, fully sharded
 /// modules, checkpointed activations.

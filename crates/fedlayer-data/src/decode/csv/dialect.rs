@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
-use fedlayer_core::quoted;
+use fedlayer_core::text::quoted;
 
 use super::super::{
     DecodeError, DecodeFault, FilePosition, FileReader,

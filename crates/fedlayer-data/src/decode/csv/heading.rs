@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use ::csv::StringRecord;
-use fedlayer_core::{in_backticks, quoted};
+use fedlayer_core::text::{in_backticks, quoted};
 
 use super::{
     super::{DecodeError, DecodeFault, FilePosition, FileReader},

@@ -8,7 +8,7 @@ mod row_numbers;
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
-use fedlayer_core::{in_backticks, quoted};
+use fedlayer_core::text::{in_backticks, quoted};
 
 use super::{
     DecodeError, DecodeFault, FilePosition, FileReader,

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use fedlayer_core::{in_backticks, quoted};
+use fedlayer_core::text::{in_backticks, quoted};
 
 use super::{
     super::{DecodeError, DecodeFault, FilePosition, FileReader, numbers::Numbers},

@@ -1,7 +1,7 @@
 //! The layers that a measurement names or counts are those of the model.
 
 use fedlayer_core::{
-    Layout,
+    model::Layout,
     spec::{Measurement, Through},
 };
 

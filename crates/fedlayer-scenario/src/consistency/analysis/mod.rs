@@ -14,8 +14,9 @@ mod rounds;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Layout, slug,
+    model::Layout,
     spec::{AnalysisSpec, DataSet, SplitSpec, Synthetic},
+    text::slug,
 };
 
 use super::{layers, repeated};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    LayerSchedule, Layout, Seed,
+    Seed,
+    model::Layout,
+    round::LayerSchedule,
     spec::{AnalysisSpec, GivenModels, Measurement, StrategySpec, Surface, Through},
 };
 

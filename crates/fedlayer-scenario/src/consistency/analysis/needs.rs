@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Layout, named_layers,
+    model::{Layout, named_layers},
     spec::{
         AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through,
     },

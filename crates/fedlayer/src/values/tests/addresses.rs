@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use fedlayer_core::Role;
+use fedlayer_core::model::Role;
 use proptest::prelude::*;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Role, TensorSpec};
+use fedlayer_core::model::{Role, TensorSpec};
 
 use super::*;
 
@@ -144,7 +144,7 @@ fn files_of_other_kinds_are_named_by_their_bytes_with_the_line_that_converts_the
 
 /// Returns the tensors of `net`; each value is its index in the flat parameters.
 fn whole() -> Vec<Tensor> {
-    let tensor = |spec: &fedlayer_core::TensorSpec| {
+    let tensor = |spec: &fedlayer_core::model::TensorSpec| {
         let bytes = spec.range.clone().flat_map(|value| (value as f32).to_le_bytes());
         (spec.name.clone(), "F32", spec.shape.clone(), bytes.collect())
     };
