@@ -165,8 +165,9 @@ impl TorchTrainer {
         if (client.0 as usize) < clients {
             return Ok(());
         }
+        let last = clients.saturating_sub(1);
         Err(TrainerError(format!(
-            "client {client} is not in the plan: it has {clients} clients, counted from 0"
+            "client {client} is not in the plan: its clients are 0 to {last}"
         )))
     }
 
