@@ -2,15 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    Plan, Seed,
-    data::{ClientId, FederatedData, InputStats, Split},
-    model::{Layout, Params, Point},
-    spec::ModelSpec,
-    trainer::{
-        Derivatives, Evaluation, OptimizerState, Probe, TrainJob, Trainer, TrainerError, Update,
-    },
-};
+use fedlayer_core::{Plan, Seed, data::{ClientId, FederatedData, InputStats, Split}, model::{Layout, Params, Point}, spec::ModelSpec, trainer::{Derivatives, Evaluation, OptimizerState, Probe, TrainJob, Trainer, TrainerError, Update}};
 
 use crate::{
     Device, Module, TorchError,
@@ -170,8 +162,9 @@ impl TorchTrainer {
         if (client.0 as usize) < clients {
             return Ok(());
         }
+        let last = clients.saturating_sub(1);
         Err(TrainerError(format!(
-            "client {client} is not in the plan: it has {clients} clients, counted from 0"
+            "client {client} is not in the plan: its clients are 0 to {last}"
         )))
     }
 

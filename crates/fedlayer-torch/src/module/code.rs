@@ -12,15 +12,15 @@ use super::archive::Archive;
 pub(crate) struct ModuleCode {
     /// The class of the whole module.
     root: String,
-    classes: BTreeMap<String, Class>,
-    /// The functions beside them, by their full names. An archive holds only those that are
-    /// called.
-    functions: BTreeMap<String, Class>,
+    classes: BTreeMap<String, Declarations>,
+    /// The functions outside of classes, by their full names. An archive only has functions that
+    /// are called.
+    functions: BTreeMap<String, Declarations>,
 }
 
-/// The declarations of a class, or what a function does.
+/// The declarations and effects of a class or a function.
 #[derive(Debug, Default)]
-struct Class {
+struct Declarations {
     buffers: Vec<String>,
     /// The names of submodules, with the names of their classes.
     submodules: Vec<(String, String)>,
@@ -51,8 +51,8 @@ const RANDOM: [&str; 10] = [
     "log_normal_(",
 ];
 
-/// The prefix of PyTorch's own functions. One that draws only when told to is reported by its
-/// caller.
+/// The prefix of PyTorch's own functions. If such a function only draws because an argument says
+/// so, its caller is reported instead.
 const OF_PYTORCH: &str = "__torch__.torch.";
 
 impl ModuleCode {
@@ -76,7 +76,7 @@ impl ModuleCode {
         found
     }
 
-    /// The full names of the submodules that draw random numbers, then of the functions that do.
+    /// The full names of the submodules that draw random numbers, then the names of such functions.
     /// The name of the module itself is `forward`.
     pub(crate) fn random(&self) -> Vec<String> {
         self.named(|class| class.draws)
@@ -103,8 +103,8 @@ impl ModuleCode {
     }
 
     /// The full names of the submodules with a property. The name of the module itself is
-    /// `forward`. Functions come after them.
-    fn named(&self, has_property: impl Fn(&Class) -> bool) -> Vec<String> {
+    /// `forward`. The names of functions follow.
+    fn named(&self, has_property: impl Fn(&Declarations) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {
             if has_property(class) {
@@ -121,24 +121,24 @@ impl ModuleCode {
 
     /// Adds the classes and the functions that a file of code declares.
     fn declare(&mut self, code: &str, module: &str) {
-        let mut of: Option<&mut Class> = None;
+        let mut current: Option<&mut Declarations> = None;
         for line in code.lines() {
             let name =
                 |rest: &str| format!("{module}.{}", rest.split(['(', ':']).next().unwrap_or(rest));
             if let Some(rest) = line.strip_prefix("class ") {
-                of = Some(self.classes.entry(name(rest)).or_default());
+                current = Some(self.classes.entry(name(rest)).or_default());
             } else if let Some(rest) = line.strip_prefix("def ") {
-                of = Some(self.functions.entry(name(rest)).or_default());
+                current = Some(self.functions.entry(name(rest)).or_default());
             } else if !line.starts_with(' ') {
-                of = None;
-            } else if let Some(of) = &mut of {
-                declare(line.trim(), of);
+                current = None;
+            } else if let Some(current) = &mut current {
+                declare(line.trim(), current);
             }
         }
     }
 
     /// Calls `found` for the module and each of its submodules, with the prefix of its names.
-    fn visit(&self, found: &mut dyn FnMut(&str, &Class)) {
+    fn visit(&self, found: &mut dyn FnMut(&str, &Declarations)) {
         /// The largest number of submodules, so that a class that contains itself has an end.
         const LIMIT: usize = 10_000;
         let mut waiting = vec![(String::new(), self.root.as_str())];
@@ -164,7 +164,7 @@ fn root(pickle: &[u8]) -> Option<String> {
 }
 
 /// Adds the declarations in a line of a class or a function.
-fn declare(line: &str, class: &mut Class) {
+fn declare(line: &str, class: &mut Declarations) {
     let quoted = |text: &str| -> Vec<String> {
         text.split('"').skip(1).step_by(2).map(str::to_owned).collect()
     };

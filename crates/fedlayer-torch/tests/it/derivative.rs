@@ -286,9 +286,9 @@ fn a_point_that_cannot_be_differentiated_is_refused_with_a_reason() {
         assert_eq!(found, Err(TrainerError(words.into())));
     };
     let mut at = |split, along: &[Vec<f32>]| case.trainer.differentiate(&point, split, along);
-    let words = "found a direction of 3 values; the model has 83 parameters";
+    let words = "found a direction with 3 values; the model has 83 parameters";
     refused(at(Split::Test, &[vec![0.0; 83], vec![0.0; 3]]), words);
-    let words = "found client 1; the plan has 1, counted from 0";
+    let words = "client 1 is not in the plan: its clients are 0 to 0";
     refused(at(Split::ClientTest(ClientId(1)), &[]), words);
     let mut empty = Case::new(mlp(&[8]), &data(6, 3, &[9], 0), Loss::CrossEntropy);
     let point = Point::Model(empty.params.clone());

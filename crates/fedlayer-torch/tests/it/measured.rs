@@ -1,4 +1,4 @@
-//! On which training examples running statistics are measured anew.
+//! The training examples on which running statistics are measured anew.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use fedlayer_core::{
 
 use crate::setup::*;
 
-/// One client that trains on the `rows` of a pool of 5000 examples.
+/// One client that trains on these rows of a pool of 5000 examples.
 fn client_of(rows: impl Iterator<Item = u32>) -> Arc<FederatedData> {
     let all = data(3, 2, &[5000], 40);
     Arc::new(FederatedData::new(
@@ -21,7 +21,7 @@ fn client_of(rows: impl Iterator<Item = u32>) -> Arc<FederatedData> {
     ))
 }
 
-/// Evaluates one model on the test set, its running statistics measured on a client's examples.
+/// Evaluates one model on the test set, with running statistics measured on a client's examples.
 fn measured_on(data: &Arc<FederatedData>) -> Evaluation {
     let layers = r#"{ "layers": [{ "linear": { "out": 4 } }, { "norm": { "kind": "batch" } }, "relu", { "linear": { "out": 2 } }] }"#;
     let mut plan = plan(model(layers), data, local(sgd(0.1)));
@@ -38,7 +38,7 @@ fn of_many_training_examples_every_kth_is_measured() {
     assert_eq!(
         all,
         measured_on(&client_of((0..5000).step_by(3))),
-        "5000 of at most 2048: every third"
+        "at most 2048 of 5000: every third"
     );
     assert_ne!(all, measured_on(&client_of(0..2048)), "others have other statistics");
 }

@@ -103,7 +103,7 @@ fn values_that_name_other_classes_are_refused() {
     let found = reason(&values);
     assert!(found.starts_with("its values name `os.system`"), "{found}");
     let custom = forward("y = __torch__.torch.classes.mine.Store()");
-    assert!(reason(&custom).starts_with("its code uses a class of C++"), "{}", reason(&custom));
+    assert!(reason(&custom).starts_with("its code uses a C++ class"), "{}", reason(&custom));
 }
 
 #[test]
