@@ -11,15 +11,8 @@
 //!   splits code into tokens.
 //! * `code`: the buffers, dropouts and frozen parts that the code declares.
 //! * `parameters`: the layers that the parameters of an opened module make.
-<<<<<<< ours
-//! * `trial`: runs and differentiates a module before a run begins.
-//! * `warnings`: libtorch's own warnings, which are turned off.
-||||||| base
-//! * `trial`: runs and differentiates a module before a run begins. `warnings`: what libtorch prints by itself.
-=======
 //! * `trial`: runs and differentiates a module before a run begins.
 //! * `warnings`: stops libtorch from printing a module's own texts.
->>>>>>> theirs
 
 mod archive;
 mod code;

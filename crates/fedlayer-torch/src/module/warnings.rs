@@ -13,44 +13,20 @@ use libloading::os::unix::Library;
 /// The variable that holds the lowest severity that libtorch prints.
 const LEVEL: &[u8] = b"FLAGS_caffe2_log_level\0";
 
-<<<<<<< ours
-/// libtorch's number for errors: above warnings (1), below what ends the program (3).
-||||||| base
-/// Errors, in libtorch's numbers: above warnings, below what ends the program.
-=======
 /// The severity of errors in libtorch: above warnings, below fatal errors.
->>>>>>> theirs
 const ERRORS: c_int = 2;
 
-<<<<<<< ours
-/// Turns off libtorch's warnings for the rest of the process.
-///
-/// The operator `warn` of a module prints a text of the module's author on stderr. That text
-/// bypasses the code that removes control characters from messages.
-||||||| base
-/// Has libtorch print no warnings from now on. The operator `warn` of a module prints a text of the module's author, past
-/// everything that cleans what a terminal is shown.
-=======
 /// Makes libtorch print no warnings from now on.
 ///
 /// The operator `warn` of a module prints a text of the module's author, which would reach the
 /// terminal without any check for control characters.
->>>>>>> theirs
 #[allow(unsafe_code, reason = "a variable of a C++ library is found by its name")]
 pub(super) fn silence() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let program = Library::this();
-<<<<<<< ours
-        // SAFETY: libtorch declares the variable as an `int` with static lifetime. libtorch only
-        // reads it, and the write here is atomic.
-||||||| base
-        // SAFETY: libtorch declares the variable as an `int` that lives as long as the program; it is only read there, and
-        // written at once here.
-=======
         // SAFETY: libtorch declares the variable as an `int` that exists as long as the program.
         // libtorch only reads it, and it is written atomically here.
->>>>>>> theirs
         unsafe {
             if let Ok(level) = program.get::<*mut c_int>(LEVEL) {
                 AtomicI32::from_ptr(*level).store(ERRORS, Ordering::Relaxed);
