@@ -93,8 +93,8 @@ struct FetchJob {
 
 impl FetchJob {
     fn perform(&self) -> Result<(), FetchError> {
-        if let Source::Folder(folder) = &self.source {
-            local::check(folder)?;
+        if let DownloadSource::Folder(folder) = &self.source {
+            from_folder::check(folder)?;
         }
         let absent = files::absent_folders(&self.into);
         // Where nothing came, nothing is left.
