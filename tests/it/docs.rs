@@ -1,7 +1,8 @@
-//! Every command on every page is run, or named here with what it needs.
+//! Every command on every page is run, or listed here with the thing that it needs.
 //!
-//! A page's code blocks say what they are: `sh` blocks are commands, run by bash in a scratch folder of the page, in
-//! the order of the page. A word after `sh` says what a block needs that a test has not; such a block is in [`SKIPPED`].
+//! The language of a code block says what it is. `sh` blocks are commands: bash runs them in a
+//! scratch folder of the page, in the order of the page. A word after `sh` names a need that a test
+//! cannot meet; such a block is in [`SKIPPED`].
 #![allow(clippy::disallowed_methods, reason = "tests read the repository itself")]
 
 use std::{fs, os::unix, path::Path, process::Command};
@@ -30,7 +31,7 @@ const SKIPPED: [(&str, &str, &str); 13] = [
 /// Languages of blocks that are not commands.
 const SHOWN: [&str; 6] = ["text", "toml", "python", "json", "yaml", "rust"];
 
-/// A block of commands longer than this has gone wrong.
+/// The time limit of a block of commands.
 const SECONDS: &str = "240";
 
 #[test]
@@ -72,7 +73,7 @@ struct Block {
     text: String,
 }
 
-/// Runs a block in the page's scratch folder; the program under test is `fedlayer`.
+/// Runs a block in the page's scratch folder. The program under test is `fedlayer`.
 fn run(page: &str, place: &Place, text: &str) {
     let program = Path::new(env!("CARGO_BIN_EXE_fedlayer")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
@@ -83,7 +84,7 @@ fn run(page: &str, place: &Place, text: &str) {
     assert_eq!(done.code, Some(0), "{page}:\n{text}\n{}\n{}", done.stdout, done.stderr);
 }
 
-/// The code blocks of a page, in order.
+/// Returns the code blocks of a page, in order.
 fn blocks(page: &str) -> Vec<Block> {
     let text = fs::read_to_string(repository().join(page)).unwrap();
     let mut blocks = Vec::new();
@@ -111,7 +112,7 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// Every Markdown file that git knows, but the data's own licence notes.
+/// Returns every Markdown file that git knows, except the licence notes of data.
 fn pages() -> Vec<String> {
     let mut list = Command::new("git");
     list.current_dir(repository()).args(["ls-files", "*.md"]);

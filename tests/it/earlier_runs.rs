@@ -1,18 +1,20 @@
-//! Run folders that an earlier program left (`tests/fixtures/runs`) still resume, compare, analyse and verify.
+//! Run folders of an earlier program (`tests/fixtures/runs`) can still be resumed, compared,
+//! analysed and verified.
 //!
-//! `finished` and `interrupted` are runs of the same `scenario.toml`; the second was killed after its second round.
-//! They were written at version 0.1.0, before the run folder had a format number, and are never written again.
+//! `finished` and `interrupted` are runs of the same `scenario.toml`; the second was killed after
+//! its second round. Version 0.1.0 wrote them, before the run folder had a format number. They are
+//! never written again.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::{run_folders::copy, support::Place};
+use crate::support::{Place, copy_folder};
 
 fn earlier() -> Place {
     let place = Place::with("");
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/runs");
-    copy(&fixtures, place.path("").as_path());
+    copy_folder(&fixtures, place.path("").as_path());
     place
 }
 

@@ -146,7 +146,7 @@ impl Library {
     }
 }
 
-/// Whether one module is inside the other; the root is around all.
+/// Returns whether one module is inside the other; the root is around all.
 fn is_family(one: &Module, other: &Module) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
@@ -155,8 +155,8 @@ fn is_family(one: &Module, other: &Module) -> bool {
 struct Resolver<'a>(&'a BTreeMap<Module, (PathBuf, Paths)>);
 
 impl Resolver<'_> {
-    /// Resolves a path that is written in `from`. A re-exported name leads to the module that defines
-    /// it. `None` for paths into other crates.
+    /// Resolves a path that is written in `from`. A re-exported name leads to the module that
+    /// defines it. `None` for paths into other crates.
     fn resolve(&self, from: &Module, path: &[String], depth: usize) -> Option<Module> {
         let (mut module, mut names) = self.start(from, path)?;
         while let Some((name, behind)) = names.split_first() {

@@ -54,6 +54,18 @@ pub enum ParamsError {
         /// The variance found.
         value: f32,
     },
+    /// A counter of batches that is negative or a fraction.
+    #[error(
+        "layer `{layer}` holds a count of {value} batches (tensor `{tensor}`); a counter must be a whole number of at least 0"
+    )]
+    Counter {
+        /// The layer that holds the counter.
+        layer: String,
+        /// The tensor of that layer.
+        tensor: String,
+        /// The count found.
+        value: f32,
+    },
 }
 
 /// The number of values that are checked at once.
@@ -129,6 +141,27 @@ impl Params {
                     tensor: tensor.name.clone(),
                     element,
                     value: values[element],
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Params {
+    /// Checks that every counter of batches is a whole number of at least 0.
+    ///
+    /// # Errors
+    /// [`ParamsError::Counter`] names the first layer and tensor that is not.
+    pub fn check_counters(&self) -> Result<(), ParamsError> {
+        for tensor in self.layout.statistics().filter(|tensor| tensor.is_counter()) {
+            let is_count = |value: f32| value >= 0.0 && value.fract() == 0.0;
+            if let Some(&value) = self.range(&tensor.range).iter().find(|value| !is_count(**value))
+            {
+                return Err(ParamsError::Counter {
+                    layer: LayerName::of_tensor(&tensor.name).to_string(),
+                    tensor: tensor.name.clone(),
+                    value,
                 });
             }
         }

@@ -25,8 +25,8 @@ pub(crate) struct SecurityArgs {
     /// variable `FEDLAYER_TOKEN`, or the one in the folder of certificates.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Allow an address that other machines can reach without TLS or without a token. Everybody who
-    /// reaches it can then read the models and change the records.
+    /// Do without TLS or a token even on an address that other machines can reach. Everybody who
+    /// reaches it can read the models and change the records.
     #[arg(long)]
     pub(crate) insecure: bool,
 }
@@ -41,8 +41,8 @@ pub(crate) struct CoordinatorArgs {
     /// `runs/NAME-2`, …
     #[arg(long, value_parser = folder())]
     pub(crate) out: Option<PathBuf>,
-    /// Go on with the run in `--out` if it has the same scenario; for services that restart a
-    /// coordinator automatically.
+    /// If `--out` holds a run of the same scenario already, go on with it; for services that
+    /// restart a coordinator automatically.
     #[arg(long, requires = "out")]
     pub(crate) go_on: bool,
     /// If the latest checkpoint is damaged, go on from the one before it.

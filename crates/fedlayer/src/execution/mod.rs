@@ -19,7 +19,7 @@ mod remote_workers;
 
 use std::{sync::Arc, time::Instant};
 
-use fedlayer_core::{Plan, Summary, spec::AnalysisSpec};
+use fedlayer_core::{Plan, record::Summary, spec::AnalysisSpec};
 use fedlayer_runtime::{Shutdown, remote::Metrics, shutdown};
 use tokio::runtime::Runtime;
 
@@ -203,7 +203,7 @@ impl ScenarioRun {
         let done: u64 = starts.iter().map(|start| u64::from(start.committed)).sum();
         let rounds: u64 = self.plans.iter().map(|plan| u64::from(plan.rounds)).sum();
         if done > 0 {
-            screen.talk(&format!("going on after {done} of {rounds} committed rounds"));
+            screen.talk(&format!("going on after {done} of {rounds} rounds"));
         }
         Ok((pending, RoundObservers { progress: RunProgress::new(screen, starts), metrics }))
     }

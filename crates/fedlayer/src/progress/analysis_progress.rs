@@ -10,13 +10,16 @@ use std::{
 };
 
 use fedlayer_core::{
-    Derivatives, Evaluation, Layout, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer,
-    TrainerError, Update, spec::AnalysisSpec,
+    Plan, Seed,
+    data::Split,
+    model::{Layout, Params, Point},
+    spec::AnalysisSpec,
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 use fedlayer_report::quantity;
 use serde_json::json;
 
-use super::heartbeat::{Heartbeat, Ticker};
+use super::repeater::{Repeater, Ticker};
 use crate::{
     cost::analyses::{PRODUCT, lines},
     screen::{Bar, Screen},
@@ -26,7 +29,7 @@ use crate::{
 /// and then.
 pub(crate) struct AnalysisProgress {
     shown: Display,
-    _beat: Heartbeat,
+    _beat: Repeater,
 }
 
 #[derive(Clone)]
@@ -67,7 +70,7 @@ impl AnalysisProgress {
             ticker: Arc::default(),
         };
         let beating = shown.clone();
-        Self { shown, _beat: Heartbeat::start(Heartbeat::EVERY, move || beating.beat()) }
+        Self { shown, _beat: Repeater::start(Repeater::EVERY, move || beating.beat()) }
     }
 
     fn count(&self, evaluations: usize) {

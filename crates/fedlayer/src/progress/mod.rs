@@ -3,15 +3,15 @@
 //! * `run_progress`: the progress of all plans of a run.
 //! * `analysis_progress`: the progress of an analysis.
 //! * `estimate`: the time that is left of a run.
-//! * `heartbeat`: a beat every second, and which of the beats write a line.
+//! * `repeater`: a beat every second, and which of the beats write a line.
 
 mod analysis_progress;
 mod estimate;
-mod heartbeat;
+mod repeater;
 mod run_progress;
 
 pub(crate) use self::{
     analysis_progress::{AnalysisProgress, CountingTrainer},
-    heartbeat::Ticker,
+    repeater::Ticker,
     run_progress::{PlanStart, RunProgress},
 };

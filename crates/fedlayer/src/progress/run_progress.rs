@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fedlayer_core::{Plan, RoundRecord};
+use fedlayer_core::{Plan, record::RoundRecord};
 use fedlayer_report::quantity;
 use serde_json::{Value, json};
 
 use super::{
     estimate::TimeEstimate,
-    heartbeat::{Heartbeat, Ticker},
+    repeater::{Repeater, Ticker},
 };
 use crate::{
     cost::{PerPhase, RoundCost},
@@ -48,7 +48,7 @@ impl RunProgress {
             screen,
             ProgressState::new(plans),
             Arc::new(move || began.elapsed()),
-            Heartbeat::EVERY,
+            Repeater::EVERY,
         )
     }
 
@@ -58,8 +58,8 @@ impl RunProgress {
         let state = Arc::new(Mutex::new(state));
         let progress = Self { screen: screen.clone(), bar, clock, state };
         let beating = progress.clone();
-        let heartbeat = Heartbeat::start(every, move || beating.beat());
-        progress.with(|state| state.heartbeat = Some(heartbeat));
+        let repeater = Repeater::start(every, move || beating.beat());
+        progress.with(|state| state.repeater = Some(repeater));
         progress.beat();
         progress
     }
@@ -88,7 +88,7 @@ impl RunProgress {
 
     /// Removes the bar, and stops the lines.
     pub(crate) fn close(&self) {
-        self.with(|state| state.heartbeat = None);
+        self.with(|state| state.repeater = None);
         self.bar.finish_and_clear();
     }
 
@@ -114,7 +114,7 @@ struct ProgressState {
     plans: Vec<PlanStart>,
     estimate: TimeEstimate,
     ticker: Ticker,
-    heartbeat: Option<Heartbeat>,
+    repeater: Option<Repeater>,
     /// The number of all rounds of all plans, and of those that are committed.
     rounds: u64,
     done: u64,
@@ -149,7 +149,7 @@ impl ProgressState {
         Self {
             estimate: TimeEstimate::new(plans.iter().map(|start| (group(start), left(start)))),
             ticker: Ticker::default(),
-            heartbeat: None,
+            repeater: None,
             rounds: plans.iter().map(|start| u64::from(start.plan.rounds)).sum(),
             done: plans.iter().map(|start| u64::from(start.committed)).sum(),
             ended: plans.iter().filter(is_over).count(),
@@ -209,7 +209,7 @@ impl ProgressState {
     /// Returns the line, if one is due now.
     fn due_line(&mut self, now: Duration) -> Option<ProgressLine> {
         // A beat may come while the run is being closed.
-        let is_due = self.heartbeat.is_some() && self.ticker.due(now);
+        let is_due = self.repeater.is_some() && self.ticker.due(now);
         is_due.then(|| self.line(now))
     }
 
@@ -282,7 +282,7 @@ impl LastRound {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use fedlayer_core::EvaluationRecord;
+    use fedlayer_core::record::EvaluationRecord;
     use indicatif::{ProgressBar, ProgressDrawTarget, TermLike};
 
     use super::*;
@@ -370,9 +370,9 @@ mod tests {
         assert!(lines.lock().unwrap().is_empty(), "a run that is closed says nothing");
     }
 
-    /// The thread of the heartbeat looks at the clock without any other call.
+    /// The thread of the repeater looks at the clock without any other call.
     #[test]
-    fn the_heart_looks_at_the_clock_by_itself() {
+    fn the_repeater_looks_at_the_clock_by_itself() {
         let (screen, lines) = Screen::kept();
         let looks = Arc::new(AtomicU64::new(0));
         let clock = Arc::new(move || second(looks.fetch_add(1, Ordering::SeqCst)));
@@ -421,13 +421,13 @@ mod tests {
     fn a_line_is_due_after_a_while_of_silence_until_the_run_is_closed() {
         let mut state = state();
         assert!(state.due_line(second(25)).is_none(), "nobody is told before the run begins");
-        state.heartbeat = Some(Heartbeat::start(Duration::from_secs(3600), || ()));
+        state.repeater = Some(Repeater::start(Duration::from_secs(3600), || ()));
         assert!(state.due_line(second(25)).unwrap().0.starts_with("0 of 4 rounds"));
         assert!(state.due_line(second(30)).is_none());
         state.ended(0, None, second(40)).unwrap();
         assert!(state.due_line(second(64)).is_none(), "the line of a plan counts as one");
         assert!(state.due_line(second(65)).is_some());
-        state.heartbeat = None;
+        state.repeater = None;
         assert!(state.due_line(second(100)).is_none());
     }
 
