@@ -1,4 +1,4 @@
-//! Averaging against the copy speed of memory, in the same run: `cargo xtask bench`.
+//! Averaging, compared with copying the same memory: `cargo xtask bench`.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::unwrap_used, reason = "a benchmark ends where something is wrong")]
@@ -7,7 +7,10 @@ mod ratio;
 
 use std::{hint::black_box, sync::Arc};
 
-use fedlayer_core::{LayerSet, Layout, Params, weighted_mean};
+use fedlayer_core::{
+    model::{LayerSet, Layout, Params},
+    round::weighted_mean,
+};
 
 fn main() {
     println!(

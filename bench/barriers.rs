@@ -1,8 +1,11 @@
-//! The barriers of one round, evaluated with what their mixes have in common computed once, against every mix by itself, in the same run: `cargo xtask bench`.
+//! The barriers of one round: shared evaluation, which computes the common layers of mixes once,
+//! compared with plain evaluation of every mix by itself. `cargo xtask bench` runs it.
 //!
-//! The probes are those of the layer-wise, the full and both cumulative sweeps between two models, into both, at α = ½. Images are noise: how long an evaluation takes does not
-//! depend on what is seen. `FEDLAYER_BENCH_IMAGES` says on how many the 21-layer ResNet-18 is evaluated (64 where it is not set), `FEDLAYER_BENCH_DEVICE` where
-//! (`cpu`, `cuda`). Both are timed in turns of at most 250 images, each printed as it ends; the losses are compared bit by bit.
+//! The probes are those of the layer-wise, the full and both cumulative sweeps between two models,
+//! into both, at α = ½. The images are noise, because the time does not depend on their content.
+//! `FEDLAYER_BENCH_IMAGES` is the number of images for the 21-layer ResNet-18 (64 by default),
+//! `FEDLAYER_BENCH_DEVICE` the device (`cpu` or `cuda`). Shared and plain evaluation alternate over
+//! at most 250 images, and their losses are compared bit by bit.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::unwrap_used, reason = "a benchmark ends where something is wrong")]
@@ -14,31 +17,34 @@ use std::{
 };
 
 use fedlayer_core::{
-    DataFacts, Evaluation, Examples, FederatedData, LayerSet, Mix, Params, Plan, Point, Probe,
-    Seed, Split, Trainer, spec::DataSpec,
+    Plan, Seed,
+    data::{DataFacts, Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::DataSpec,
+    trainer::{Evaluation, Probe, Trainer},
 };
 use fedlayer_torch::{Device, DeviceChoice, TorchTrainer};
 use rand::RngExt;
 
-/// The most images of a turn.
+/// The most images of one evaluation.
 const TURN: usize = 250;
 
 /// The shape of an image.
 const IMAGE: [usize; 3] = [3, 32, 32];
 
-/// The width of the layers that all cost the same; the last one, to ten classes, costs less.
+/// The width of the layers of equal cost. The last one, with ten outputs, costs less.
 const WIDTH: usize = 256;
 
-/// What a sweep cost, shared and plain.
+/// The cost of a sweep: shared, plain.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
-    /// Layers computed, times examples.
+    /// The number of computed layers times the number of examples.
     layers: [u64; 2],
     time: [Duration; 2],
 }
 
 fn main() {
-    // The device is opened before anything else is asked of libtorch.
+    // The device must be opened before any other call of libtorch.
     let device = std::env::var("FEDLAYER_BENCH_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
     let device = device.parse::<DeviceChoice>().unwrap().open().unwrap();
     let images = std::env::var("FEDLAYER_BENCH_IMAGES");
@@ -48,7 +54,7 @@ fn main() {
     equal_layers(device);
 }
 
-/// ResNet-18 without normalisation, turn after turn.
+/// Measures ResNet-18 without normalisation.
 fn residual(device: Device, images: usize) {
     let model = "{ resnet-18 = { norm = \"none\" } }";
     println!(
@@ -56,7 +62,7 @@ fn residual(device: Device, images: usize) {
     );
     println!("{:>13} {:>8} {:>10} {:>10} {:>8}", "images", "layers", "shared s", "plain s", "time");
     let mut total = Cost::default();
-    // The first calls on a device load its kernels: they are not measured.
+    // The first calls on a device load its kernels and are not measured.
     sweep(model, &IMAGE, device, 8.min(images), 0);
     for start in (0..images).step_by(TURN) {
         let end = images.min(start + TURN);
@@ -68,7 +74,7 @@ fn residual(device: Device, images: usize) {
     println!("claim: layers ÷ plain and time ÷ plain ≤ 0.55\n");
 }
 
-/// Networks of layers that all cost the same: a share that tends to one half.
+/// Measures networks of layers of equal cost. The share tends to one half.
 fn equal_layers(device: Device) {
     println!("fully connected, equal layers of width {WIDTH}, 256 examples, medians of 3 turns\n");
     println!("{:>13} {:>8} {:>10} {:>10} {:>8}", "layers", "layers", "shared s", "plain s", "time");
@@ -82,7 +88,7 @@ fn equal_layers(device: Device) {
     }
 }
 
-/// Evaluates all probes between two models drawn anew, shared and plain, and sees that no bit differs.
+/// Evaluates all probes between two random models, shared and plain, and compares the results.
 fn sweep(model: &str, shape: &[usize], device: Device, count: usize, seed: u64) -> Cost {
     let data = noise(shape, count, seed);
     let plan = plan(model, &data);
@@ -91,7 +97,7 @@ fn sweep(model: &str, shape: &[usize], device: Device, count: usize, seed: u64) 
     let probes = probes([1, 2].map(|seed| Arc::new(shared.initial(Seed::new(seed)).unwrap())));
     let mut cost = Cost::default();
     let mut found: [Vec<Evaluation>; 2] = Default::default();
-    // In turns, so that whatever else the machine does hits both alike.
+    // The order alternates, so that other load on the machine affects both.
     for which in [seed as usize % 2, (seed as usize + 1) % 2] {
         let trainer = if which == 0 { &mut shared } else { &mut plain };
         let start = Instant::now();
@@ -103,7 +109,8 @@ fn sweep(model: &str, shape: &[usize], device: Device, count: usize, seed: u64) 
     cost
 }
 
-/// The end models, and the mixes of layer-wise, full and cumulative sweeps into both; the full one is the same for both.
+/// Returns the end models, and the mixes of layer-wise, full and cumulative sweeps into both. The
+/// full mix is the same for both.
 fn probes(ends: [Arc<Params>; 2]) -> Vec<Probe> {
     let layout = ends[0].layout().clone();
     let layers = layout.layers().len();
@@ -124,7 +131,7 @@ fn probes(ends: [Arc<Params>; 2]) -> Vec<Probe> {
     points.into_iter().map(|point| Probe { point, split: Split::Test }).collect()
 }
 
-/// A test set of noise, and one client with one example of it.
+/// Makes a test set of noise, and one client with one example of it.
 fn noise(shape: &[usize], count: usize, seed: u64) -> Arc<FederatedData> {
     let mut generator = Seed::new(3).index(seed).generator();
     let values = count * shape.iter().product::<usize>();
@@ -153,7 +160,7 @@ impl Cost {
         }
     }
 
-    /// Time shared ÷ time plain.
+    /// Returns shared time ÷ plain time.
     fn ratio(&self) -> f64 {
         self.time[0].as_secs_f64() / self.time[1].as_secs_f64()
     }

@@ -1,7 +1,9 @@
-//! One local epoch of a convolutional network against a plain libtorch loop of the same precision, in the same run: `cargo xtask bench`.
+//! One local epoch of a convolutional network, compared with a plain libtorch loop of the same
+//! precision: `cargo xtask bench`.
 //!
-//! The plain loop is what one writes by hand with tch's modules: autograd, `torch.optim`'s SGD, one thread. Ours is one call of the trainer: parameters in, batches drawn
-//! and gathered, the epoch, parameters out.
+//! The plain loop is written by hand with tch's modules: autograd, `torch.optim`'s SGD, one thread.
+//! Ours is one call of the trainer, from parameters to parameters, with drawing and gathering of
+//! batches.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::unwrap_used, reason = "a benchmark ends where something is wrong")]
@@ -11,8 +13,10 @@ mod ratio;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, DataFacts, Examples, FederatedData, Plan, Seed, TrainJob, Trainer,
+    Plan, Seed,
+    data::{ClientId, DataFacts, Examples, FederatedData},
     spec::{DataSpec, Optimizer},
+    trainer::{TrainJob, Trainer},
 };
 use fedlayer_torch::{Device, DeviceChoice, TorchTrainer};
 use rand::RngExt;
@@ -21,8 +25,8 @@ use tch::{
     nn::{self, ModuleT, OptimizerConfig},
 };
 
-/// One piece of work: a network, and the client that trains it.
-struct Work {
+/// A network and the client that trains it.
+struct Workload {
     model: &'static str,
     network: fn(&nn::Path<'_>) -> nn::SequentialT,
     shape: [usize; 3],
@@ -31,8 +35,8 @@ struct Work {
     turns: usize,
 }
 
-const WORKS: [Work; 3] = [
-    Work {
+const WORKLOADS: [Workload; 3] = [
+    Workload {
         model: "mcmahan-cnn",
         network: mcmahan_cnn,
         shape: [1, 28, 28],
@@ -40,7 +44,7 @@ const WORKS: [Work; 3] = [
         batch: 50,
         turns: 7,
     },
-    Work {
+    Workload {
         model: "pfl-cnn",
         network: pfl_cnn,
         shape: [3, 32, 32],
@@ -48,7 +52,7 @@ const WORKS: [Work; 3] = [
         batch: 50,
         turns: 7,
     },
-    Work {
+    Workload {
         model: "resnet-18",
         network: resnet_18,
         shape: [3, 32, 32],
@@ -59,7 +63,8 @@ const WORKS: [Work; 3] = [
 ];
 
 fn main() {
-    // The device is opened before anything else is asked of libtorch. `cargo xtask cuda-check` names another one.
+    // The device must be opened before any other call of libtorch. `cargo xtask cuda-check` sets
+    // it.
     let device = std::env::var("FEDLAYER_BENCH_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
     let device = device.parse::<DeviceChoice>().unwrap().open().unwrap();
     fedlayer_torch::one_thread();
@@ -67,7 +72,7 @@ fn main() {
         "a local epoch against a plain libtorch loop ({device}, f32, one thread each, medians)\n"
     );
     println!("{:<14} {:>10} {:>10} {:>14}", "network", "ours ms", "plain ms", "ours ÷ plain");
-    for work in &WORKS {
+    for work in &WORKLOADS {
         let data = work.data();
         let plan = work.plan(&data);
         let mut trainer = TorchTrainer::new(&plan, data.clone(), device).unwrap();
@@ -89,8 +94,8 @@ fn main() {
     }
 }
 
-impl Work {
-    /// One client with images of noise.
+impl Workload {
+    /// Makes one client with images of noise.
     fn data(&self) -> Arc<FederatedData> {
         let mut generator = Seed::new(3).generator();
         let values = self.shape.iter().product::<usize>() * self.examples as usize;
@@ -117,7 +122,7 @@ impl Work {
         fedlayer_scenario::read("bench", &text, &[], &check).unwrap().plans.remove(0)
     }
 
-    /// The loop that one writes by hand.
+    /// Trains an epoch with a loop written by hand.
     fn plain(&self, plan: &Plan, data: &FederatedData, device: Device) {
         let Optimizer::Sgd(sgd) = &plan.local.optimizer else { unreachable!("the plan says SGD") };
         let device = device.into();
@@ -137,7 +142,7 @@ impl Work {
             let loss = logits.cross_entropy_for_logits(&labels.index_select(0, &rows));
             optimizer.backward_step(&loss);
         }
-        // A device may still be at work; ours ends with the parameters in the host's memory.
+        // Waits for the device, because ours ends with the parameters in the host's memory.
         assert!(store.trainable_variables()[0].sum(tch::Kind::Float).double_value(&[]).is_finite());
     }
 }
@@ -165,19 +170,20 @@ fn pfl_cnn(root: &nn::Path<'_>) -> nn::SequentialT {
         .add(nn::linear(root / "fc2", 128, 10, Default::default()))
 }
 
-/// Two convolutions and a way around them.
+/// Two convolutions and a shortcut around them.
 #[derive(Debug)]
 struct Block {
     first: nn::Conv2D,
     second: nn::Conv2D,
-    around: Option<nn::Conv2D>,
+    shortcut: Option<nn::Conv2D>,
 }
 
 impl ModuleT for Block {
     fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         let through = x.apply(&self.first).relu().apply(&self.second);
-        let around = self.around.as_ref().map_or_else(|| x.shallow_clone(), |conv| x.apply(conv));
-        (through + around).relu()
+        let shortcut =
+            self.shortcut.as_ref().map_or_else(|| x.shallow_clone(), |conv| x.apply(conv));
+        (through + shortcut).relu()
     }
 }
 
@@ -191,11 +197,11 @@ fn resnet_18(root: &nn::Path<'_>) -> nn::SequentialT {
         for block in 0..2 {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
             let path = root / format!("layer{stage}_{block}");
-            let around = (stride > 1)
-                .then(|| nn::conv2d(&path / "around", input, channels, 1, config(stride, 0)));
+            let shortcut = (stride > 1)
+                .then(|| nn::conv2d(&path / "shortcut", input, channels, 1, config(stride, 0)));
             let first = nn::conv2d(&path / "first", input, channels, 3, config(stride, 1));
             let second = nn::conv2d(&path / "second", channels, channels, 3, config(1, 1));
-            network = network.add(Block { first, second, around });
+            network = network.add(Block { first, second, shortcut });
             input = channels;
         }
     }

@@ -1,7 +1,7 @@
-//! What the worker protocol costs, against a plain tonic stream of the same pieces and against threads of one process, in the same run; and
-//! whether memory stays flat with 200 workers connected: `cargo xtask bench`.
+//! The worker protocol, compared with a plain tonic stream of the same pieces and with threads of
+//! one process; and the memory of a coordinator with 200 workers: `cargo xtask bench`.
 //!
-//! The trainer returns what it is given with one value changed, so that nothing but the protocol takes time.
+//! The trainer only changes one value, so that all of the time is spent on the protocol.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::unwrap_used, reason = "a benchmark ends where something is wrong")]
@@ -16,12 +16,14 @@ use std::{
 
 use bytes::{Buf, BufMut, Bytes};
 use fedlayer_core::{
-    ClientId, DataFacts, Derivatives, Evaluation, Layout, Params, Plan, Point, Probe, Seed, Split,
-    TrainJob, Trainer, TrainerError, Update,
+    Plan, Seed,
+    data::{ClientId, DataFacts, Split},
+    model::{Layout, Params, Point},
     spec::{
         Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
         ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
     },
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 use fedlayer_runtime::{
     CommittedRound, Journal, JournalError, Link, LocalPool, Reply, TrainerFactory, Work,
@@ -40,20 +42,20 @@ use tonic::{
     transport::{Channel, Server},
 };
 
-/// The parameters of ResNet-18 for ten classes.
+/// The number of parameters of ResNet-18 for ten classes.
 const RESNET_18: usize = 11_173_962;
 
-/// Those of a small perceptron.
+/// The number of parameters of a small perceptron.
 const SMALL: usize = 2_410;
 
-/// How often each side is timed.
+/// The number of runs of each side.
 const TURNS: usize = 9;
 
 const WORKERS: usize = 200;
 const CLIENTS: u32 = 1_000;
 const ROUNDS: u32 = 100;
 
-/// Names the coordinator, in the process that only holds workers.
+/// The environment variable with the coordinator's address, for the process that runs all workers.
 const ONLY_WORKERS: &str = "FEDLAYER_BENCH_WORKERS";
 
 fn main() {
@@ -68,16 +70,16 @@ fn main() {
     memory(&runtime);
 }
 
-/// A large model against a plain stream.
+/// Compares the transfer of a large model with a plain stream.
 fn stream(runtime: &Runtime) {
-    let place = runtime.block_on(Place::open(RESNET_18));
+    let cluster = runtime.block_on(BenchCluster::open(RESNET_18));
     let bytes: Bytes = vec![1; 4 * RESNET_18].into();
     let plain = runtime.block_on(plain_client(bytes.clone()));
-    // Models nobody has seen yet, made before the clock runs: one a turn and one to warm up.
-    let mut models = (0..=TURNS).map(|turn| model(&place.plan, turn as f32)).collect::<Vec<_>>();
+    // Each run needs a model that is in no cache: one for the warm-up and one per run.
+    let mut models = (0..=TURNS).map(|turn| model(&cluster.plan, turn as f32)).collect::<Vec<_>>();
     let measured = ratio::compare(
         TURNS,
-        || runtime.block_on(place.job(models.pop().unwrap())),
+        || runtime.block_on(cluster.job(models.pop().unwrap())),
         || runtime.block_on(there_and_back(plain.clone(), bytes.clone())),
     );
     let rate = |time: Duration| 8e-6 * RESNET_18 as f64 / time.as_secs_f64();
@@ -90,19 +92,19 @@ fn stream(runtime: &Runtime) {
     );
 }
 
-/// A small model against threads.
+/// Compares jobs with a small model with those of a thread.
 fn small(runtime: &Runtime) {
     const JOBS: usize = 200;
-    let place = runtime.block_on(Place::open(SMALL));
+    let cluster = runtime.block_on(BenchCluster::open(SMALL));
     let pool = Arc::new(LocalPool::start(1, Arc::new(Echo::of(SMALL))).unwrap());
-    let plan = place.plan.clone();
+    let plan = cluster.plan.clone();
     let mut turn = 0.0;
     let measured = ratio::compare(
         TURNS,
         || {
             for _ in 0..JOBS {
                 turn += 1.0;
-                runtime.block_on(place.job(model(&plan, turn)));
+                runtime.block_on(cluster.job(model(&plan, turn)));
             }
         },
         || {
@@ -120,22 +122,24 @@ fn small(runtime: &Runtime) {
     );
 }
 
-/// Many workers, in a process of their own, and many rounds.
+/// Measures the memory of a coordinator and of many workers over many rounds.
 fn memory(runtime: &Runtime) {
     let sizes = runtime.block_on(async {
-        let place = Place::coordinator(SMALL, CLIENTS).await;
+        let cluster = BenchCluster::coordinator(SMALL, CLIENTS).await;
         let mut workers = std::process::Command::new(std::env::current_exe().unwrap())
-            .env(ONLY_WORKERS, &place.address)
+            .env(ONLY_WORKERS, &cluster.address)
             .spawn()
             .unwrap();
-        place.hub.wait_for_workers(WORKERS).await;
+        cluster.hub.wait_for_workers(WORKERS).await;
         let sizes = Arc::new(Mutex::new(Vec::new()));
-        let journal = Sizes { workers: workers.id(), sizes: sizes.clone() };
+        let journal = MemoryJournal { workers: workers.id(), sizes: sizes.clone() };
         let (_stopper, word) = shutdown();
-        run_plan(place.plan.clone(), |_| 1, place.hub.clone(), journal, None, word).await.unwrap();
-        let counts = place.metrics.text();
+        run_plan(cluster.plan.clone(), |_| 1, cluster.hub.clone(), journal, None, word)
+            .await
+            .unwrap();
+        let counts = cluster.metrics.text();
         assert!(!counts.contains("refusals_total{"), "{counts}");
-        place.hub.farewell(RunEnd::Finished).await;
+        cluster.hub.farewell(RunEnd::Finished).await;
         assert!(workers.wait().unwrap().success());
         Arc::try_unwrap(sizes).unwrap().into_inner().unwrap()
     });
@@ -148,7 +152,7 @@ fn memory(runtime: &Runtime) {
 }
 
 /// A coordinator and its workers.
-struct Place {
+struct BenchCluster {
     hub: Arc<Hub>,
     plan: Arc<Plan>,
     metrics: Arc<Metrics>,
@@ -158,19 +162,19 @@ struct Place {
 const DIGEST: Digest = Digest([0; 32]);
 const IDENTITY: RunIdentity = RunIdentity { layout: DIGEST, plans: DIGEST, data: DIGEST };
 
-impl Place {
-    /// With one worker in this process.
+impl BenchCluster {
+    /// Starts a coordinator and one worker in this process.
     async fn open(parameters: usize) -> Self {
-        let place = Self::coordinator(parameters, 1).await;
-        attend(&place.address, &place.plan, 1);
-        place.hub.wait_for_workers(1).await;
-        place
+        let cluster = Self::coordinator(parameters, 1).await;
+        attend(&cluster.address, &cluster.plan, 1);
+        cluster.hub.wait_for_workers(1).await;
+        cluster
     }
 
-    /// Without workers.
+    /// Starts a coordinator without workers.
     async fn coordinator(parameters: usize, clients: u32) -> Self {
         let plan = plan(parameters, clients);
-        let briefing = RunOffer {
+        let offer = RunOffer {
             name: "bench".into(),
             scenario: String::new(),
             plans: vec![plan.clone()],
@@ -180,19 +184,14 @@ impl Place {
             examples: Box::new(|_, _| 1),
         };
         let metrics = Arc::new(Metrics::new());
-        let hub = Arc::new(Hub::new(briefing, limits::GRACE, metrics.clone(), |_| {}).unwrap());
-        let listening = BoundPort::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = listening.address().unwrap().to_string();
-        tokio::spawn(serve(
-            listening,
-            hub.clone(),
-            Security::default(),
-            ConnectionLimits::within(4096),
-        ));
+        let hub = Arc::new(Hub::new(offer, limits::GRACE, metrics.clone(), |_| {}).unwrap());
+        let port = BoundPort::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = port.address().unwrap().to_string();
+        tokio::spawn(serve(port, hub.clone(), Security::default(), ConnectionLimits::within(4096)));
         Self { hub, plan, metrics, address }
     }
 
-    /// A job of one client that begins with this model.
+    /// Does a job of one client that starts from this model.
     async fn job(&self, model: Params) {
         let expected = model.values()[1] + 0.5;
         let Reply::Trained(results) = self.hub.call(job(&self.plan, model)).await.unwrap() else {
@@ -202,10 +201,10 @@ impl Place {
     }
 }
 
-/// Workers of this process for a coordinator, until it says that it is over.
+/// Starts workers in this process. They end with the run.
 fn attend(address: &str, plan: &Arc<Plan>, workers: usize) -> Vec<JoinHandle<()>> {
     let one = |number: usize| {
-        let post = WorkerConfig {
+        let config = WorkerConfig {
             coordinator: address.to_owned(),
             security: Security::default(),
             name: number.to_string(),
@@ -222,7 +221,7 @@ fn attend(address: &str, plan: &Arc<Plan>, workers: usize) -> Vec<JoinHandle<()>
         };
         tokio::spawn(async move {
             let (_stopper, word) = shutdown();
-            run_worker(&post, Arc::new(prepare), word, |_| {}).await.unwrap();
+            run_worker(&config, Arc::new(prepare), word, |_| {}).await.unwrap();
         })
     };
     (0..workers).map(one).collect()
@@ -234,7 +233,7 @@ async fn join_all(workers: Vec<JoinHandle<()>>) {
     }
 }
 
-/// All ones but one, so that every page of it is there.
+/// Makes a model of ones with one other value. Writing it all makes its memory resident.
 fn model(plan: &Plan, value: f32) -> Params {
     let mut values = vec![1.0; plan.layout.value_count()];
     values[1] = value;
@@ -281,7 +280,7 @@ fn plan(parameters: usize, clients: u32) -> Arc<Plan> {
     })
 }
 
-/// Returns what it is given, one value changed.
+/// A trainer that returns the parameters with one value changed.
 #[derive(Clone)]
 struct Echo(Arc<Layout>);
 
@@ -334,13 +333,13 @@ impl Trainer for Echo {
     }
 }
 
-/// Writes down how much memory both processes have after each round, in MB.
-struct Sizes {
+/// A journal that records the resident memory of both processes after each round, in MB.
+struct MemoryJournal {
     workers: u32,
     sizes: Arc<Mutex<Vec<(f64, f64)>>>,
 }
 
-impl Journal for Sizes {
+impl Journal for MemoryJournal {
     fn commit(&mut self, _: &CommittedRound<'_>) -> Result<(), JournalError> {
         let size = |process: String| {
             let text = std::fs::read_to_string(format!("/proc/{process}/statm"));
@@ -354,13 +353,13 @@ impl Journal for Sizes {
     }
 }
 
-/// What a stream of the same pieces takes without anything of ours: the code that the build script makes of a service of two streams.
+/// The service of two plain streams that the build script generates.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/bench.Plain.rs"));
 }
 
-/// Bytes as they are.
+/// A codec that leaves bytes as they are.
 #[derive(Debug, Default)]
 pub(crate) struct Raw;
 
@@ -402,7 +401,7 @@ type PlainClient = generated::plain_client::PlainClient<Channel>;
 
 struct Plain(Bytes);
 
-/// A model's bytes in pieces.
+/// Cuts a model's bytes into pieces.
 fn cut(bytes: Bytes) -> impl Stream<Item = Bytes> + Send {
     let count = bytes.len();
     let starts = (0..count).step_by(limits::PIECE_BYTES);
@@ -423,7 +422,7 @@ impl generated::plain_server::Plain for Plain {
     }
 }
 
-/// Reads a stream into one piece of memory.
+/// Collects the bytes of a stream.
 async fn collect(mut pieces: Streaming<Bytes>) -> Result<Vec<u8>, Status> {
     let mut all = Vec::with_capacity(4 * RESNET_18);
     while let Some(piece) = pieces.message().await? {
@@ -432,7 +431,7 @@ async fn collect(mut pieces: Streaming<Bytes>) -> Result<Vec<u8>, Status> {
     Ok(all)
 }
 
-/// A client of a plain service in this process, with the windows of the protocol.
+/// Serves plain streams with the protocol's windows, and returns a client.
 async fn plain_client(bytes: Bytes) -> PlainClient {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

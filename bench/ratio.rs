@@ -1,18 +1,18 @@
-//! Two pieces of code timed in turns, so that whatever else the machine does hits both; medians, and their ratio.
+//! Times two pieces of code alternately, so that other load on the machine affects both.
 
 use std::time::{Duration, Instant};
 
-/// The median times of two pieces of code, and the median of the ratios of their neighbouring runs.
+/// The median times of two pieces of code, and the median ratio of neighbouring runs.
 pub(crate) struct Ratio {
-    /// The median time of the first.
+    /// The median time of the first piece.
     pub(crate) first: Duration,
-    /// The median time of the second.
+    /// The median time of the second piece.
     pub(crate) second: Duration,
-    /// The median of first ÷ second.
+    /// The median of first ÷ second over pairs of neighbouring runs.
     pub(crate) ratio: f64,
 }
 
-/// Runs both `turns` times in turns, after one warm-up of each.
+/// Runs both pieces alternately, `turns` times each, after one warm-up of each.
 pub(crate) fn compare(turns: usize, mut first: impl FnMut(), mut second: impl FnMut()) -> Ratio {
     first();
     second();

@@ -1,7 +1,8 @@
-//! A round of training against a plain libtorch loop over the same work, in the same run: `cargo xtask bench`.
+//! A round of training, compared with a plain libtorch loop over the same work: `cargo xtask
+//! bench`.
 //!
-//! The plain loop is what one writes by hand: one client after the other, autograd, `torch.optim`'s steps, one thread. Ours is a whole round: coordinator, one worker
-//! thread, training, averaging, commit to memory.
+//! The plain loop is written by hand: one client after the other, autograd, `torch.optim`'s steps,
+//! one thread. Ours is a whole round: coordinator, one worker thread, training, averaging, commit.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::unwrap_used, reason = "a benchmark ends where something is wrong")]
@@ -11,8 +12,10 @@ mod ratio;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, FederatedData, Plan, Trainer, TrainerError,
+    Plan,
+    data::{ClientId, FederatedData},
     spec::{DataSpec, Optimizer},
+    trainer::{Trainer, TrainerError},
 };
 use fedlayer_data::{Library, NoFiles};
 use fedlayer_runtime::{
@@ -24,8 +27,8 @@ use tch::{
     nn::{self, Module, OptimizerConfig},
 };
 
-/// One piece of work: clients of equal size, and the network that they train.
-struct Work {
+/// Clients of equal size and the network that they train.
+struct Workload {
     name: &'static str,
     clients: u32,
     /// Training examples of each client.
@@ -36,8 +39,8 @@ struct Work {
     rounds: u32,
 }
 
-const WORKS: [Work; 4] = [
-    Work {
+const WORKLOADS: [Workload; 4] = [
+    Workload {
         name: "many small clients",
         clients: 100,
         examples: 17,
@@ -46,7 +49,7 @@ const WORKS: [Work; 4] = [
         batch: 10,
         rounds: 10,
     },
-    Work {
+    Workload {
         name: "digits.toml's size",
         clients: 8,
         examples: 144,
@@ -55,7 +58,7 @@ const WORKS: [Work; 4] = [
         batch: 16,
         rounds: 10,
     },
-    Work {
+    Workload {
         name: "medium network",
         clients: 8,
         examples: 256,
@@ -64,7 +67,7 @@ const WORKS: [Work; 4] = [
         batch: 64,
         rounds: 10,
     },
-    Work {
+    Workload {
         name: "compute-bound",
         clients: 4,
         examples: 512,
@@ -82,7 +85,7 @@ fn main() {
     );
     println!("{:<22} {:>12} {:>12} {:>14}", "work", "ours ms", "plain ms", "ours ÷ plain");
     let library = Library::new(Box::new(NoFiles));
-    for work in &WORKS {
+    for work in &WORKLOADS {
         let plan = Arc::new(work.plan(&library));
         let data = Arc::new(library.load(&plan.data, work.clients, plan.root_seed()).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -111,15 +114,17 @@ fn main() {
     }
 }
 
-impl Work {
-    /// The work as a plan that measures nothing but the last round's models.
+impl Workload {
+    /// Makes a plan of the workload that evaluates only after the last round.
     fn plan(&self, library: &Library) -> Plan {
         let Self { clients, examples, features, hidden, batch, rounds, .. } = self;
-        // A fifth of each client's examples is its own test data, and so is a share of all the common test set.
+        // Each client keeps a fifth of its examples as its own test data, and a share of all
+        // examples is the common test set.
         let pool = (f64::from(examples * clients) / 0.8).round();
         let text = format!(
             "seeds = [1]\nrounds = {rounds}\nevaluate = {{ every = {rounds} }}\n\
-             [data]\nset = {{ synthetic = {{ examples = {}, classes = 10, informative = {features}, redundant = 0, noise = 0, clusters_per_class = 1 }} }}\n\
+             [data]\nset = {{ synthetic = {{ examples = {}, classes = 10, informative = {features}, \
+             redundant = 0, noise = 0, clusters_per_class = 1 }} }}\n\
              test_share = 0.01\n[clients]\ncount = {clients}\n[model]\nmlp = {hidden:?}\n\
              [local]\nepochs = 1\nbatch = {batch}\noptimizer = {{ sgd = {{ lr = 0.01, momentum = 0.9 }} }}\n\
              [[strategy]]\nname = \"all\"\naverage = \"all\"\n",
@@ -130,7 +135,7 @@ impl Work {
     }
 }
 
-/// The loop that one writes by hand: PyTorch's modules and optimizer, client after client, and the mean of the models.
+/// Trains with a loop written by hand: client after client, then the mean of the models.
 fn plain(plan: &Plan, data: &FederatedData) {
     let Optimizer::Sgd(sgd) = &plan.local.optimizer else { unreachable!("the plan says SGD") };
     let pool = data.pool().unwrap();
@@ -190,7 +195,7 @@ impl TrainerFactory for Torch {
     }
 }
 
-/// Keeps nothing.
+/// A journal that writes nothing.
 struct Nowhere;
 
 impl Journal for Nowhere {

@@ -1,4 +1,5 @@
-//! Generates the client and the service of the worker protocol; its messages are Rust types and no proto files.
+//! Generates the client and the service of the worker protocol; its messages are Rust types and no
+//! proto files.
 
 use tonic_build::manual::{Builder, Method, Service};
 
@@ -16,12 +17,12 @@ fn main() {
     let service = Service::builder()
         .name("Workers")
         .package("fedlayer.v1")
-        .comment("What workers ask of a coordinator.")
+        .comment("The calls that workers make to their coordinator.")
         .method(
             method(
                 "attend",
                 "Attend",
-                "The session of a worker, as long as it lives.",
+                "Opens a session, which lasts until the worker or the run ends.",
                 "WorkerNote",
                 "CoordinatorNote",
             )
@@ -34,7 +35,7 @@ fn main() {
             method(
                 "fetch",
                 "Fetch",
-                "The values of a job that the worker does not hold.",
+                "Fetches values of a job that the worker does not hold.",
                 "Fetch",
                 "Piece",
             )
@@ -42,7 +43,7 @@ fn main() {
             .build(),
         )
         .method(
-            method("push", "Push", "What a job came to.", "ReplyPart", "Receipt")
+            method("push", "Push", "Sends the result of a job.", "ReplyPart", "Receipt")
                 .client_streaming()
                 .build(),
         )
@@ -50,7 +51,7 @@ fn main() {
     Builder::new().compile(&[service, plain()]);
 }
 
-/// Two plain streams, with which `bench/protocol.rs` compares.
+/// Describes two plain streams, which `bench/protocol.rs` measures for comparison.
 fn plain() -> Service {
     let method = |name: &str, route: &str| {
         Method::builder()

@@ -1,16 +1,16 @@
-//! CIFAR: records of both kinds.
+//! Fuzzes the decoder of CIFAR records, with ten and with a hundred classes.
 #![no_main]
 
 use fedlayer_data::{
     DecodeError,
     decode::{
         FileReader,
-        cifar::{Labels, PIXELS, CifarRecords, append},
+        cifar::{CifarRecords, Labels, PIXELS, append},
     },
 };
 use libfuzzer_sys::fuzz_target;
 
-/// The records that each file is said to hold: few, so that a fuzzer gets to the end of one.
+/// The number of records in a file. It is small, so that the fuzzer reaches the end of a file.
 const COUNT: usize = 2;
 
 fuzz_target!(|bytes: &[u8]| {

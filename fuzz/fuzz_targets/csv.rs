@@ -1,4 +1,4 @@
-//! CSV: the label by its usual names, or columns that are named.
+//! Fuzzes the CSV decoder, with the default columns and with named ones.
 #![no_main]
 
 use fedlayer_data::{

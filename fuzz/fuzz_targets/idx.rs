@@ -1,4 +1,4 @@
-//! IDX: images and labels.
+//! Fuzzes the IDX decoder, with images and with labels.
 #![no_main]
 
 use fedlayer_data::{

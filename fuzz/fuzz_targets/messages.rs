@@ -1,4 +1,4 @@
-//! The worker protocol: any bytes as every kind of message.
+//! Fuzzes the worker protocol: any bytes as every kind of message.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! `.npy`: an array as features, as labels and as owners.
+//! Fuzzes the `.npy` decoder: an array as features, labels and owners.
 #![no_main]
 
 use fedlayer_data::{

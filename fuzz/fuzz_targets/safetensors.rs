@@ -1,4 +1,4 @@
-//! Safetensors: features, labels, owners.
+//! Fuzzes the safetensors decoder: features, labels and owners.
 #![no_main]
 
 use fedlayer_data::{

@@ -1,7 +1,8 @@
-//! Scenarios: a text as it is, and its first line as a `--set` for the rest. Plans, or a report that can be shown.
+//! Fuzzes the reader of scenarios: a whole text, and a text with its first line as a `--set`. The
+//! result must be plans or a report that can be shown.
 #![no_main]
 
-use fedlayer_core::{DataFacts, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, spec::DataSpec};
 use fedlayer_scenario::{Color, Setting, read};
 use libfuzzer_sys::fuzz_target;
 

@@ -1,4 +1,4 @@
-//! Texts: characters, speakers, articles, and the windows of each.
+//! Fuzzes the reader of texts: characters, speakers and articles, and the windows of each.
 #![no_main]
 
 use fedlayer_data::{
@@ -10,7 +10,7 @@ use fedlayer_data::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// The tokens of an example.
+/// The number of tokens of an example.
 const CONTEXT: usize = 3;
 
 fuzz_target!(|bytes: &[u8]| {

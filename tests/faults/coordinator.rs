@@ -1,98 +1,103 @@
-//! | what fails | what happens | in which time | what is counted |
-//! |---|---|---|---|
-//! | the coordinator is killed before a worker came | workers wait for it, and say so; started again it goes on | as soon as it is back | |
-//! | the coordinator is killed in training, while it measures barriers, averages, evaluates or commits | the worker waits for it and comes back by itself; started again it goes on after the last committed round | as soon as it is back | `workers`, `rounds` anew |
-//! | the coordinator is told to end | it keeps what is committed and says how to go on; workers wait for it | at once | |
-//! | a second coordinator on the same run folder | it refuses, exit code 7 | at once | |
-//! | the port is taken | it says so, exit code 11 | at once | |
-//! | there is no coordinator | a worker waits and says so once, then exit code 11 | `--patience` | |
+//! Failures of the coordinator.
+//!
+//! * It is killed before a worker has joined: workers report that they wait; after a restart the
+//!   run goes on.
+//! * It is killed while it trains, measures barriers, averages, evaluates or commits: the worker
+//!   waits and reconnects; after a restart the run goes on after the last committed round. Counts:
+//!   `workers` and `rounds` begin at zero.
+//! * It is told to stop: it persists the committed rounds at once and prints how to go on; workers
+//!   wait.
+//! * A second coordinator uses the same run folder: it refuses at once, exit code 7.
+//! * Its port is in use: it reports it at once, exit code 11.
+//! * There is no coordinator: a worker reports it once and waits for `--patience`, exit code 11.
 
 use crate::{
-    federation::{Federation, NO_GRACE, PHASES, Setting, in_one_process, long, until},
+    cluster::{Cluster, CoordinatorSetting, NO_GRACE, PHASES, in_one_process, long, until},
     support::{DIGITS, Place, assert_same_bytes},
 };
 
 #[test]
 fn a_coordinator_killed_in_any_phase_goes_on_and_its_worker_comes_back_by_itself() {
-    // Large enough that each phase takes its time; one strategy, so that the log tells of one phase at a time.
+    // The model is large, so that each phase takes a while. There is one strategy, so that the log
+    // names one phase at a time.
     let scenario = DIGITS
         .replace("rounds = 6", "rounds = 80")
         .replace("mlp = [16]", "mlp = [256, 256]")
         .replace("every = 2", "every = 1")
         .replace("[[strategy]]\nname = \"one layer, rotating\"\naverage = { rotate = 1 }\n", "");
-    let setting = Setting { phases: true, ..Setting::default() };
-    let mut federation = Federation::start_in(setting, &scenario, NO_GRACE);
-    // Before anybody came.
-    federation.kill();
-    let mut worker = federation.worker();
+    let setting = CoordinatorSetting { phases: true, ..CoordinatorSetting::default() };
+    let mut cluster = Cluster::start_in(setting, &scenario, NO_GRACE);
+    // No worker has joined.
+    cluster.kill();
+    let mut worker = cluster.worker();
     until("the worker's patience", || {
-        federation.worker_said(1).contains("waiting for the coordinator")
+        cluster.worker_said(1).contains("waiting for the coordinator")
     });
-    federation.restart();
+    cluster.restart();
     for (killed, phase) in PHASES.into_iter().enumerate() {
-        until("the worker", || federation.said().matches("joined").count() == 1 + killed);
-        assert_eq!(federation.counted("fedlayer_workers"), 1);
-        // The counts are of this life.
-        until("a round", || federation.counted("fedlayer_rounds_total") > 0);
+        until("the worker", || cluster.said().matches("joined").count() == 1 + killed);
+        assert_eq!(cluster.counted("fedlayer_workers"), 1);
+        // The metrics begin at zero in each life.
+        until("a round", || cluster.counted("fedlayer_rounds_total") > 0);
         until(phase, || {
-            federation.coordinator.signal("-STOP");
-            let found = federation.phase() == Some(phase);
+            cluster.coordinator.signal("-STOP");
+            let found = cluster.phase() == Some(phase);
             if !found {
-                federation.coordinator.signal("-CONT");
+                cluster.coordinator.signal("-CONT");
             }
             found
         });
-        federation.kill();
-        federation.restart();
+        cluster.kill();
+        cluster.restart();
     }
-    assert_eq!(federation.said().matches("going on after").count(), PHASES.len());
-    federation.finish_like_one_process();
+    assert_eq!(cluster.said().matches("going on after").count(), PHASES.len());
+    cluster.finish_like_one_process();
     assert_eq!(worker.ended(), Some(0));
 }
 
 #[test]
 fn a_coordinator_that_is_told_to_end_says_how_to_go_on_and_does() {
-    let mut federation = Federation::start(&long(), "");
-    let mut worker = federation.worker();
-    federation.until_round(10);
-    federation.coordinator.signal("-TERM");
-    assert_eq!(federation.coordinator.ended(), Some(130));
-    let said = federation.said();
+    let mut cluster = Cluster::start(&long(), "");
+    let mut worker = cluster.worker();
+    cluster.until_round(10);
+    cluster.coordinator.signal("-TERM");
+    assert_eq!(cluster.coordinator.ended(), Some(130));
+    let said = cluster.said();
     assert!(said.contains("fedlayer coordinator several --listen"), "{said}");
     assert!(said.contains("`fedlayer resume several`"), "{said}");
     until("the worker's patience", || {
-        federation.worker_said(1).contains("it stopped, and may come back")
+        cluster.worker_said(1).contains("it stopped, and may come back")
     });
-    federation.restart();
-    assert!(federation.said().contains("going on after"));
-    federation.finish_like_one_process();
+    cluster.restart();
+    assert!(cluster.said().contains("going on after"));
+    cluster.finish_like_one_process();
     assert_eq!(worker.ended(), Some(0));
 }
 
 #[test]
 fn a_run_of_several_processes_can_be_finished_by_one() {
-    let mut federation = Federation::start(&long(), "");
-    let _worker = federation.worker();
-    federation.until_round(10);
-    federation.kill();
-    federation.place.fedlayer("resume several").ok();
-    assert_same_bytes(&in_one_process(long()), &federation.place.records("several"));
+    let mut cluster = Cluster::start(&long(), "");
+    let _worker = cluster.worker();
+    cluster.until_round(10);
+    cluster.kill();
+    cluster.place.fedlayer("resume several").ok();
+    assert_same_bytes(&in_one_process(long()), &cluster.place.records("several"));
 }
 
 #[test]
 fn a_second_coordinator_on_the_same_folder_or_port_is_refused() {
-    let mut federation = Federation::start(&long(), "");
-    let port = federation.port;
-    let folder = federation.place.fedlayer("coordinator several --listen 127.0.0.1:0");
+    let mut cluster = Cluster::start(&long(), "");
+    let port = cluster.port;
+    let folder = cluster.place.fedlayer("coordinator several --listen 127.0.0.1:0");
     assert_eq!(folder.code, Some(7), "{}", folder.stderr);
     assert!(folder.stderr.contains("another process is writing to `several`"), "{}", folder.stderr);
-    let taken = federation
+    let taken = cluster
         .place
         .fedlayer(&format!("coordinator scenario.toml --listen 127.0.0.1:{port} --out other"));
     assert_eq!(taken.code, Some(11), "{}", taken.stderr);
     assert!(taken.stderr.contains("choose another port"), "{}", taken.stderr);
-    let _worker = federation.worker();
-    federation.finish_like_one_process();
+    let _worker = cluster.worker();
+    cluster.finish_like_one_process();
 }
 
 #[test]

@@ -1,21 +1,24 @@
-//! | what fails | what happens |
-//! |---|---|
-//! | a bit of a checkpoint flips | the file and both checksums are named, exit code 6; `--previous` goes on from the one before |
-//! | a checkpoint is torn | named, exit code 6; `--previous` goes on from the one before |
-//! | the coordinator's disk is full | the file is named, exit code 6; workers wait for it; with room again it goes on to the same bytes |
-//! | the run folder cannot be written when the run begins | named, exit code 6 |
-//! | the run folder cannot be written any more in the middle | the file is named, exit code 6; workers wait; once it can, it goes on to the same bytes |
+//! Failures of the disk. Each is found at the first read or write.
 //!
-//! Each of them is found at once, at the first write or read.
+//! * A bit of a checkpoint flips: the file and both checksums are named, exit code 6; `--previous`
+//!   goes on from the checkpoint before.
+//! * A checkpoint is truncated: it is named, exit code 6; `--previous` goes on from the checkpoint
+//!   before.
+//! * The coordinator's disk is full: the file is named, exit code 6; workers wait; with free space
+//!   the run goes on to the same bytes.
+//! * The run folder cannot be written at the start: it is named, exit code 6.
+//! * The run folder cannot be written any more: the file is named, exit code 6; workers wait; once
+//!   it can be written the run goes on to the same bytes.
 
 use std::fs;
 
 use crate::{
-    federation::{Federation, Setting, in_one_process, long, until},
+    cluster::{Cluster, CoordinatorSetting, in_one_process, long, until},
     support::{DIGITS, Place, assert_same_bytes},
 };
 
-/// A finished run whose last two rounds of the first strategy are to be damaged.
+/// Makes a finished run with a checkpoint of every round. Returns the last checkpoint of the first
+/// strategy.
 fn finished() -> (Place, std::path::PathBuf) {
     let place =
         Place::with(&DIGITS.replace("[checkpoints]\nevery = 2", "[checkpoints]\nevery = 1"));
@@ -24,7 +27,7 @@ fn finished() -> (Place, std::path::PathBuf) {
     (place, latest)
 }
 
-fn goes_on_from_the_one_before(place: &Place, words: &str) {
+fn goes_on_from_the_checkpoint_before(place: &Place, words: &str) {
     for command in ["resume run", "coordinator run --listen 127.0.0.1:0"] {
         let refused = place.fedlayer(command);
         assert_eq!(refused.code, Some(6), "{}", refused.stderr);
@@ -60,7 +63,7 @@ fn a_flipped_bit_is_found_wherever_it_is() {
         assert_eq!(refused.code, Some(6), "byte {at}: {}", refused.stderr);
         assert!(refused.stderr.contains("its checksum is "), "{}", refused.stderr);
     }
-    goes_on_from_the_one_before(&place, "its checksum is ");
+    goes_on_from_the_checkpoint_before(&place, "its checksum is ");
 }
 
 #[test]
@@ -68,53 +71,54 @@ fn a_torn_checkpoint_is_found() {
     let (place, latest) = finished();
     let bytes = fs::read(&latest).unwrap();
     fs::write(&latest, &bytes[..bytes.len() / 2]).unwrap();
-    goes_on_from_the_one_before(&place, "not a whole safetensors file");
+    goes_on_from_the_checkpoint_before(&place, "not a whole safetensors file");
 }
 
 #[test]
 fn a_coordinator_whose_disk_is_full_goes_on_once_there_is_room() {
-    let setting = Setting { kib: Some(60), ..Setting::default() };
-    let mut federation = Federation::start_in(setting, &long(), "");
-    let mut worker = federation.worker();
-    assert_eq!(federation.coordinator.ended(), Some(6), "{}", federation.said());
-    let said = federation.said();
+    let setting = CoordinatorSetting { kib: Some(60), ..CoordinatorSetting::default() };
+    let mut cluster = Cluster::start_in(setting, &long(), "");
+    let mut worker = cluster.worker();
+    assert_eq!(cluster.coordinator.ended(), Some(6), "{}", cluster.said());
+    let said = cluster.said();
     assert!(said.contains("could not write `several/"), "{said}");
     assert!(said.contains("once it can be written, go on with"), "{said}");
-    federation.restart();
-    federation.finish_like_one_process();
+    cluster.restart();
+    cluster.finish_like_one_process();
     assert_eq!(worker.ended(), Some(0));
 }
 
 #[test]
 fn a_run_folder_that_cannot_be_written_any_more_is_named_and_the_run_goes_on_once_it_can() {
-    let mut federation = Federation::start(&long(), "");
-    let mut worker = federation.worker();
-    federation.until_round(6);
-    // No folder, no file in it, whoever asks: a file system that was mounted read-only cannot be had without being root.
+    let mut cluster = Cluster::start(&long(), "");
+    let mut worker = cluster.worker();
+    cluster.until_round(6);
+    // A file instead of the folder makes writes fail for every user. A read-only file system would
+    // need root.
     let (checkpoints, aside) =
-        (federation.place.path("several/all/seed-1/checkpoints"), federation.place.path("aside"));
+        (cluster.place.path("several/all/seed-1/checkpoints"), cluster.place.path("aside"));
     fs::rename(&checkpoints, &aside).unwrap();
     fs::write(&checkpoints, "").unwrap();
-    assert_eq!(federation.coordinator.ended(), Some(6), "{}", federation.said());
-    let said = federation.said();
+    assert_eq!(cluster.coordinator.ended(), Some(6), "{}", cluster.said());
+    let said = cluster.said();
     assert!(said.contains("`several/all/seed-1/checkpoints"), "{said}");
     assert!(said.contains("go on with"), "{said}");
-    until("the worker's patience", || federation.worker_said(1).contains("may come back"));
+    until("the worker's patience", || cluster.worker_said(1).contains("may come back"));
     fs::remove_file(&checkpoints).unwrap();
     fs::rename(&aside, &checkpoints).unwrap();
-    federation.restart();
-    federation.finish_like_one_process();
+    cluster.restart();
+    cluster.finish_like_one_process();
     assert_eq!(worker.ended(), Some(0));
 }
 
 #[test]
 fn a_run_folder_that_cannot_be_written_is_named() {
     let place = Place::with(DIGITS);
-    // Nobody makes folders there, not even root.
+    // Not even root can make folders there.
     let read_only = place.fedlayer("coordinator scenario.toml --listen 127.0.0.1:0 --out /sys/run");
     assert_eq!(read_only.code, Some(6), "{}", read_only.stderr);
     assert!(read_only.stderr.contains("could not make the folder `/sys"), "{}", read_only.stderr);
-    // A file where a folder belongs cannot be written into, whoever asks.
+    // A file instead of a folder cannot contain files, even for root.
     fs::write(place.path("file"), "").unwrap();
     let failed = place.fedlayer("coordinator scenario.toml --listen 127.0.0.1:0 --out file/run");
     assert_eq!(failed.code, Some(6), "{}", failed.stderr);

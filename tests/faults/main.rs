@@ -1,21 +1,23 @@
-//! What happens to a run of several processes when any part of it fails. One table a file; each row is a test that says what happens, in which
-//! time, and what is counted. Every run must leave the bytes of a run in one process.
+//! Faults of runs with several processes.
+//!
+//! Each file begins with a list of faults, the behaviour that its tests check, how long it takes,
+//! and which metrics count it. Every run must write the bytes of a run in one process.
 
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
 mod chaos;
 mod clock;
+mod cluster;
 mod coordinator;
 mod crowds;
 mod disk;
-mod federation;
 mod limits;
 mod matrix;
 mod network;
-mod page;
 mod proxy;
 mod refused;
+mod reliability_page;
 mod replayed;
 mod secrets;
 mod signals;

@@ -1,11 +1,13 @@
-//! Every kind of file of a run folder with every damage, for a finished and for an interrupted run, read by `verify`, `compare`, `analyze` and
-//! `resume`: the damage is named with file and line and everything stays as it was, or the run is made whole, to the same bytes, or the answer
-//! is the undamaged run's. Nothing is silently wrong, and no refused command loses what was there.
+//! Every damage to every file of a run folder, for a finished and an interrupted run.
 //!
-//! * `damage`: what can happen to a file.
+//! `verify`, `compare`, `analyze` and `resume` read the damaged folder. Each must name the file and
+//! the line and change nothing, or restore the bytes of the run, or give the answer of the
+//! undamaged run. None may be silently wrong, and no refused command may lose data.
+//!
+//! * `damage`: the damages.
 //! * `runs`: the run folders.
-//! * `judge`: what a command made of it.
-//! * `table`: how often; `docs/reliability.md` has it.
+//! * `judge`: checks the answer of a command.
+//! * `table`: the counts of all answers, for `docs/reliability.md`.
 
 mod damage;
 mod judge;
@@ -22,21 +24,21 @@ use std::{
 };
 
 use self::{
-    damage::{ALL, Others},
-    judge::{Try, Undamaged},
-    runs::{Runs, State, copy_of},
-    table::Counts,
+    damage::{ALL, OtherFiles},
+    judge::{DamageTrial, Undamaged},
+    runs::{RunFolders, RunState, copy_of},
+    table::OutcomeCounts,
 };
-use crate::page::hold;
+use crate::reliability_page::assert_page;
 
-/// The folders of the plan whose files are damaged, and of the other one.
+/// The folder of the plan that is damaged, and that of the other plan.
 const PLANS: (&str, &str) = ("lr-0.1", "lr-0.05");
 
 #[test]
 fn every_damage_to_every_file_is_named_or_healed_and_none_loses_what_was_there() {
-    let runs = Runs::make();
-    let (mut counts, mut wrong) = (Counts::default(), Vec::new());
-    for state in [State::Finished, State::Interrupted] {
+    let runs = RunFolders::make();
+    let (mut counts, mut wrong) = (OutcomeCounts::default(), Vec::new());
+    for state in [RunState::Finished, RunState::Interrupted] {
         try_all(&runs, state, &mut counts, &mut wrong);
     }
     assert!(wrong.is_empty(), "{} outcomes must not be:\n{}", wrong.len(), wrong.join("\n"));
@@ -44,30 +46,35 @@ fn every_damage_to_every_file_is_named_or_healed_and_none_loses_what_was_there()
         println!("{}", counts.table());
         return;
     }
-    hold("matrix", &format!("{}\n\n{}", counts.sentence(), counts.table()));
+    assert_page("matrix", &format!("{}\n\n{}", counts.sentence(), counts.table()));
 }
 
-/// The one file that is damaged, where `FEDLAYER_MATRIX` names a part of its path.
+/// Returns the part of a path that `FEDLAYER_MATRIX` gives, to damage only matching files.
 fn only() -> Option<String> {
     std::env::var("FEDLAYER_MATRIX").ok()
 }
 
-/// Tries every damage to every file in one state of the run, on all cores.
-fn try_all(runs: &Runs, state: State, counts: &mut Counts, wrong: &mut Vec<String>) {
+/// Tries every damage to every file of a run in one state, on all cores.
+fn try_all(
+    runs: &RunFolders,
+    state: RunState,
+    counts: &mut OutcomeCounts,
+    wrong: &mut Vec<String>,
+) {
     let undamaged = Undamaged::of(state, runs);
     let (other, own) = (runs.other(), runs.of(state));
-    // Files that only a finished run has could be put into one that is not.
+    // Files of a finished run are also put into an interrupted one.
     let names_of = |state| copy_of(&runs.of(state)).files("run").into_keys();
-    let mut names: BTreeSet<String> = names_of(state).chain(names_of(State::Finished)).collect();
+    let mut names: BTreeSet<String> = names_of(state).chain(names_of(RunState::Finished)).collect();
     let is_wanted = |name: &str| only().is_none_or(|only| name.contains(&only));
     names.retain(|name| !name.starts_with(PLANS.1) && is_wanted(name));
     let tries: Vec<_> = names.iter().flat_map(|name| ALL.map(|damage| (name, damage))).collect();
     let (next, found) = (AtomicUsize::new(0), Mutex::new((counts, wrong)));
     let work = || {
         while let Some(&(name, damage)) = tries.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let others = Others { run: &other, own: &own };
+            let others = OtherFiles { run: &other, own: &own };
             let Some(damaged) = damage.of(name, others) else { continue };
-            let judged = Try { runs, state, undamaged: &undamaged, name, damaged }.judge();
+            let judged = DamageTrial { runs, state, undamaged: &undamaged, name, damaged }.judge();
             let mut found = found.lock().unwrap();
             for outcome in judged {
                 match outcome {

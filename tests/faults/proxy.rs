@@ -1,4 +1,5 @@
-//! A way to a coordinator that can be cut, stalled and slowed down, that listens, and that can forge.
+//! [`Proxy`]: a connection to a coordinator that can be interrupted, stalled, slowed down, recorded
+//! and forged.
 
 use std::{
     io::{Read, Write},
@@ -8,42 +9,42 @@ use std::{
     time::Duration,
 };
 
-/// How bytes get through.
+/// The state of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum LinkState {
     Open,
-    /// Nothing gets through, and no connection ends.
+    /// No bytes pass, and no connection ends.
     Stalled,
-    /// One byte a second from the worker.
+    /// One byte a second passes from the worker.
     Trickle,
-    /// After so many more bytes from the worker it is stalled.
+    /// Stalls after this number of bytes from the worker.
     StallAfter(usize),
-    /// Every connection ends as soon as anything is to get through.
+    /// Connections end at the next byte.
     Cut,
-    /// Every connection ends after so many more bytes from the worker; new ones are open.
+    /// Connections end after this number of bytes from the worker; new ones are open.
     CutAfter(usize),
 }
 
 #[derive(Clone)]
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    way: Arc<(Mutex<Way>, Condvar)>,
-    /// What every connection brought from its worker, piece by piece, in the order in which they began.
+    state: Arc<(Mutex<LinkState>, Condvar)>,
+    /// The pieces that each connection received from its worker, in the order of the connections.
     heard: Arc<Mutex<Vec<Vec<Vec<u8>>>>>,
-    /// Bytes from a worker that are sent on as others, of the same length.
+    /// Bytes from a worker and the bytes of the same length that replace them.
     forged: Option<(&'static [u8], &'static [u8])>,
 }
 
-/// The most pieces that are kept of what a connection brings.
+/// The most pieces of a connection that are recorded.
 const HEARD_PIECES: usize = 200;
 
 impl Proxy {
-    /// To a port of this machine.
+    /// Starts a proxy to a port of this machine.
     pub(crate) fn to(port: u16) -> Self {
         Self::start(port, None)
     }
 
-    /// As [`to`](Self::to), with the first bytes sent on as the second ones wherever a worker says them.
+    /// Starts a proxy that replaces `said` by `heard` in the bytes from workers.
     pub(crate) fn forging(port: u16, said: &'static str, heard: &'static str) -> Self {
         assert_eq!(said.len(), heard.len());
         Self::start(port, Some((said.as_bytes(), heard.as_bytes())))
@@ -53,7 +54,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
-            way: Arc::new((Mutex::new(Way::Open), Condvar::new())),
+            state: Arc::new((Mutex::new(LinkState::Open), Condvar::new())),
             heard: Arc::default(),
             forged,
         };
@@ -72,24 +73,24 @@ impl Proxy {
         proxy
     }
 
-    /// What every connection brought from its worker so far, as it was sent on.
+    /// Returns the recorded pieces of every connection, as they were passed on.
     pub(crate) fn heard(&self) -> Vec<Vec<Vec<u8>>> {
         self.heard.lock().unwrap().clone()
     }
 
-    /// Begins to listen to a connection; its number.
+    /// Starts to record a connection and returns its number.
     fn begin(&self) -> usize {
         let mut heard = self.heard.lock().unwrap();
         heard.push(Vec::new());
         heard.len() - 1
     }
 
-    /// Forges bytes of a worker and keeps them.
+    /// Replaces and records bytes from a worker.
     fn hear(&self, number: usize, bytes: &mut [u8]) {
         if let Some((said, forged)) = self.forged {
             let is_said = |at: &usize| bytes[*at..].starts_with(said);
-            let places: Vec<usize> = (0..bytes.len()).filter(is_said).collect();
-            for at in places {
+            let positions: Vec<usize> = (0..bytes.len()).filter(is_said).collect();
+            for at in positions {
                 bytes[at..at + said.len()].copy_from_slice(forged);
             }
         }
@@ -99,20 +100,21 @@ impl Proxy {
         }
     }
 
-    pub(crate) fn set(&self, way: Way) {
-        *self.lock() = way;
-        self.way.1.notify_all();
+    pub(crate) fn set(&self, state: LinkState) {
+        *self.lock() = state;
+        self.state.1.notify_all();
     }
 
-    pub(crate) fn way(&self) -> Way {
+    pub(crate) fn state(&self) -> LinkState {
         *self.lock()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Way> {
-        self.way.0.lock().unwrap()
+    fn lock(&self) -> MutexGuard<'_, LinkState> {
+        self.state.0.lock().unwrap()
     }
 
-    /// Copies until either side ends; a number is that of the connection whose worker speaks.
+    /// Copies bytes until either side ends. `worker` is the number of the connection if the bytes
+    /// come from a worker.
     fn copy(&self, mut from: TcpStream, mut to: TcpStream, worker: Option<usize>) {
         let mut buffer = [0; 16 << 10];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
@@ -132,45 +134,47 @@ impl Proxy {
                 bytes = &bytes[now..];
             }
         }
-        // Either may be gone already.
+        // Either side may have ended already.
         let _gone = to.shutdown(Shutdown::Both);
         let _gone = from.shutdown(Shutdown::Both);
     }
 
-    /// How many of some bytes may pass now; nothing where the connection is to end.
+    /// Returns how many of `count` bytes may pass now, or `None` if the connection must end.
     fn pass(&self, count: usize, up: bool) -> Option<usize> {
-        let mut way = self.lock();
+        let mut state = self.lock();
         loop {
-            match *way {
-                Way::Open => return Some(count),
-                Way::Stalled => way = self.way.1.wait(way).unwrap(),
-                Way::Trickle if up => {
+            match *state {
+                LinkState::Open => return Some(count),
+                LinkState::Stalled => state = self.state.1.wait(state).unwrap(),
+                LinkState::Trickle if up => {
                     let (now, waited) =
-                        self.way.1.wait_timeout(way, Duration::from_secs(1)).unwrap();
-                    way = now;
+                        self.state.1.wait_timeout(state, Duration::from_secs(1)).unwrap();
+                    state = now;
                     if waited.timed_out() {
                         return Some(1);
                     }
                 }
-                Way::CutAfter(left) if up => {
+                LinkState::CutAfter(left) if up => {
                     if left < count {
-                        *way = Way::Open;
+                        *state = LinkState::Open;
                         return None;
                     }
-                    *way = Way::CutAfter(left - count);
+                    *state = LinkState::CutAfter(left - count);
                     return Some(count);
                 }
-                Way::StallAfter(left) if up => {
+                LinkState::StallAfter(left) if up => {
                     if left == 0 {
-                        *way = Way::Stalled;
+                        *state = LinkState::Stalled;
                         continue;
                     }
                     let now = left.min(count);
-                    *way = Way::StallAfter(left - now);
+                    *state = LinkState::StallAfter(left - now);
                     return Some(now);
                 }
-                Way::Cut => return None,
-                Way::Trickle | Way::StallAfter(_) | Way::CutAfter(_) => return Some(count),
+                LinkState::Cut => return None,
+                LinkState::Trickle | LinkState::StallAfter(_) | LinkState::CutAfter(_) => {
+                    return Some(count);
+                }
             }
         }
     }

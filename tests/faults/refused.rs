@@ -1,18 +1,23 @@
-//! | who comes | what happens | what is counted as `refusals` |
-//! |---|---|---|
-//! | a worker without the token, or with another | refused at once, exit code 13; the token is in no log | `Token` |
-//! | a worker without a certificate, or with one of another authority | no connection; once its patience is over it says what to try, exit code 11 | |
-//! | a worker that trains on another device, or has other data | refused at once with both sides' values, exit code 13 | `Device`, `Identity` |
-//! | anybody without the token at `/metrics` | 401 | `Token` |
-//! | a bind that other machines reach, without TLS and token | refused, exit code 12, unless `--insecure`, which warns | |
+//! Workers and peers that are refused.
 //!
-//! Peers that speak the protocol and are not let in, or lie, are in `crates/fedlayer-runtime/src/remote/tests.rs` and the folder beside it: another
-//! version, program, layout; malformed, oversized and random messages; updates with NaN, of another shape, client or round, twice or late; and that
-//! a stranger neither reads a value nor changes a record.
+//! * A worker has no token or another one: it is refused at once, exit code 13; the token is in no
+//!   log. Counts: `refusals` for `Token`.
+//! * A worker has no certificate or one of another authority: it cannot connect; after its patience
+//!   it prints a hint, exit code 11.
+//! * A worker has another device or other data: it is refused at once with both sides' values, exit
+//!   code
+//!   13. Counts: `refusals` for `Device`, `Identity`.
+//! * A peer asks for `/metrics` without the token: status 401. Counts: `refusals` for `Token`.
+//! * A coordinator is to listen for other machines without TLS and token: refused, exit code 12.
+//!   With `--insecure` it prints a warning.
+//!
+//! Peers that break the protocol are tested in `crates/fedlayer-runtime/src/remote/tests/`: another
+//! version or layout; malformed, oversized and random messages; updates with NaN, of another
+//! length, client or round, repeated or late; and calls without a session.
 
 use std::fs;
 
-use crate::federation::{Federation, long, until};
+use crate::cluster::{Cluster, long, until};
 use crate::support::{DIGITS, Place};
 
 #[test]
@@ -22,23 +27,23 @@ fn without_the_token_nobody_gets_in_and_it_is_never_shown() {
     let certs = place.path("certs");
     let token = fs::read_to_string(certs.join("token")).unwrap();
     let certs = certs.display();
-    let mut federation = Federation::start(&long(), &format!("--token-file {certs}/token"));
-    let port = federation.port;
-    fs::write(federation.place.path("wrong"), "another-token-that-is-wrong").unwrap();
+    let mut cluster = Cluster::start(&long(), &format!("--token-file {certs}/token"));
+    let port = cluster.port;
+    fs::write(cluster.place.path("wrong"), "another-token-that-is-wrong").unwrap();
     for (arguments, found) in [("", "none"), ("--token-file wrong", "another")] {
         let worker =
-            federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {arguments}"));
+            cluster.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {arguments}"));
         assert_eq!(worker.code, Some(13), "{}", worker.stderr);
         assert!(worker.stderr.contains(&format!("token: found {found}")), "{}", worker.stderr);
     }
-    let ask = |header: &str| federation.ask(header).unwrap();
+    let ask = |header: &str| cluster.ask(header).unwrap();
     assert!(ask("").starts_with("HTTP/1.1 401"), "{}", ask(""));
     let counts = ask(&format!("authorization: Bearer {token}\r\n"));
     assert!(counts.starts_with("HTTP/1.1 200"), "{counts}");
     assert!(counts.contains("fedlayer_refusals_total{reason=\"Token\"} "), "{counts}");
-    let _worker = federation.worker_at(port, &format!("--slots 2 --token-file {certs}/token"));
-    federation.finish_like_one_process();
-    let said = federation.said() + &federation.worker_said(1);
+    let _worker = cluster.worker_at(port, &format!("--slots 2 --token-file {certs}/token"));
+    cluster.finish_like_one_process();
+    let said = cluster.said() + &cluster.worker_said(1);
     assert!(said.contains("token: found none"), "{said}");
     assert!(!said.contains(token.trim()) && !said.contains("another-token"), "{said}");
 }
@@ -55,8 +60,8 @@ fn mutual_tls_lets_in_whom_the_authority_signed() {
     assert_eq!(fs::read(place.path("ours/ca.pem")).unwrap(), before);
     fs::copy(place.path("ours/token"), place.path("theirs/token")).unwrap();
     let (ours, theirs) = (place.path("ours"), place.path("theirs"));
-    let mut federation = Federation::start(DIGITS, &format!("--certs {}", ours.display()));
-    let port = federation.port;
+    let mut cluster = Cluster::start(DIGITS, &format!("--certs {}", ours.display()));
+    let port = cluster.port;
     let theirs_given = format!("--certs {}", theirs.display());
     for (arguments, hint) in [
         (String::new(), "hint: the coordinator may ask for TLS: give `--certs`"),
@@ -65,26 +70,26 @@ fn mutual_tls_lets_in_whom_the_authority_signed() {
             "hint: the coordinator may have no TLS, or certificates of another authority",
         ),
     ] {
-        let worker = federation
+        let worker = cluster
             .place
             .fedlayer(&format!("worker --connect 127.0.0.1:{port} --patience 0.3 {arguments}"));
         assert_eq!(worker.code, Some(11), "{}", worker.stderr);
         assert!(worker.stderr.contains(hint), "{}", worker.stderr);
     }
     let health = |certs: &str| {
-        federation.place.fedlayer(&format!("health --connect 127.0.0.1:{port} {certs}")).code
+        cluster.place.fedlayer(&format!("health --connect 127.0.0.1:{port} {certs}")).code
     };
     assert_eq!(health(&format!("--certs {}", ours.display())), Some(0));
     assert_eq!(health(&format!("--certs {}", theirs.display())), Some(11));
     assert_eq!(health(""), Some(11));
-    assert!(!federation.said().contains("joined"), "{}", federation.said());
-    let _worker = federation.worker_at(port, &format!("--certs {}", ours.display()));
-    federation.finish_like_one_process();
+    assert!(!cluster.said().contains("joined"), "{}", cluster.said());
+    let _worker = cluster.worker_at(port, &format!("--certs {}", ours.display()));
+    cluster.finish_like_one_process();
 }
 
 #[test]
 fn a_worker_of_another_device_or_other_data_is_told_both_values() {
-    let mut cuda = Federation::start(DIGITS, "--device cuda");
+    let mut cuda = Cluster::start(DIGITS, "--device cuda");
     let port = cuda.port;
     let worker = cuda.place.fedlayer(&format!("worker --connect 127.0.0.1:{port}"));
     assert_eq!(worker.code, Some(13), "{}", worker.stderr);
@@ -97,7 +102,7 @@ fn a_worker_of_another_device_or_other_data_is_told_both_values() {
     cuda.coordinator.signal("-TERM");
     assert_eq!(cuda.coordinator.ended(), Some(130));
 
-    // The same scenario, but the file that it starts from is another one in the worker's folder.
+    // The scenario is the same, but its initial model differs in the worker's data folder.
     let place = Place::with(DIGITS);
     place.fedlayer("run scenario.toml --out run").ok();
     let weights = |run: &str, round: u32| {
@@ -108,29 +113,29 @@ fn a_worker_of_another_device_or_other_data_is_told_both_values() {
         fs::copy(weights("run", round), place.path(folder).join("start.safetensors")).unwrap();
     }
     let scenario = DIGITS.replace("rounds = 6", "rounds = 6\ninitial = \"start.safetensors\"");
-    let mut federation =
-        Federation::start(&scenario, &format!("--data {}", place.path("here").display()));
-    let port = federation.port;
+    let mut cluster =
+        Cluster::start(&scenario, &format!("--data {}", place.path("here").display()));
+    let port = cluster.port;
     let other =
         format!("worker --connect 127.0.0.1:{port} --data {}", place.path("there").display());
-    let worker = federation.place.fedlayer(&other);
+    let worker = cluster.place.fedlayer(&other);
     assert_eq!(worker.code, Some(13), "{}", worker.stderr);
     assert!(worker.stderr.contains("data: the worker has "), "{}", worker.stderr);
-    until("the refusal", || federation.said().contains("data: the worker has "));
-    assert_eq!(federation.counted("fedlayer_refusals_total{reason=\"Identity\"}"), 1);
-    let none = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port}"));
+    until("the refusal", || cluster.said().contains("data: the worker has "));
+    assert_eq!(cluster.counted("fedlayer_refusals_total{reason=\"Identity\"}"), 1);
+    let none = cluster.place.fedlayer(&format!("worker --connect 127.0.0.1:{port}"));
     assert_eq!(none.code, Some(4), "{}", none.stderr);
     assert!(none.stderr.contains("start.safetensors"), "{}", none.stderr);
-    // What `run` would end with where the file is no such file: a code means one thing.
+    // A damaged file gives the exit code of `run`.
     let broken = place.path("broken");
     fs::create_dir(&broken).unwrap();
     fs::write(broken.join("start.safetensors"), "no tensors").unwrap();
     let broken = format!("--data {}", broken.display());
-    let run = federation.place.fedlayer(&format!("run scenario.toml {broken}"));
-    let worker = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {broken}"));
+    let run = cluster.place.fedlayer(&format!("run scenario.toml {broken}"));
+    let worker = cluster.place.fedlayer(&format!("worker --connect 127.0.0.1:{port} {broken}"));
     assert_eq!((run.code, worker.code), (Some(3), Some(3)), "{}", worker.stderr);
-    let _worker = federation.worker_at(port, &format!("--data {}", place.path("here").display()));
-    federation.finish();
+    let _worker = cluster.worker_at(port, &format!("--data {}", place.path("here").display()));
+    cluster.finish();
 }
 
 #[test]

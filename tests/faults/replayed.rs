@@ -1,7 +1,10 @@
-//! | who comes | what happens | what is counted as `refusals` |
-//! |---|---|---|
-//! | everything that a worker once said, word for word, to the same coordinator and to its next life | it may join as a worker of its own, which is lost at once; nothing of what it brings is taken | `Repeated`, `Late` |
-//! | a worker of another version of the program | refused at once with both versions, exit code 13 | `Version` |
+//! Replayed and foreign sessions.
+//!
+//! * Everything that a worker has sent is sent again, to the same coordinator and to a restarted
+//!   one: the peer may join as another worker, which is lost at once; none of its replies is taken.
+//!   Counts: `refusals` for `Repeated`, `Late`.
+//! * A worker has another version of the program: it is refused at once with both versions, exit
+//!   code 13. Counts: `refusals` for `Version`.
 
 use std::{
     io::{Read, Write},
@@ -10,45 +13,45 @@ use std::{
 };
 
 use crate::{
-    federation::{Federation, long},
+    cluster::{Cluster, long},
     proxy::Proxy,
 };
 
 #[test]
 fn a_session_that_is_replayed_changes_no_byte() {
-    let mut federation = Federation::start(&long().replace("rounds = 40", "rounds = 60"), "");
-    let proxy = Proxy::to(federation.port);
-    let _worker = federation.worker_at(proxy.port, "--slots 2");
-    federation.until_round(12);
+    let mut cluster = Cluster::start(&long().replace("rounds = 40", "rounds = 60"), "");
+    let proxy = Proxy::to(cluster.port);
+    let _worker = cluster.worker_at(proxy.port, "--slots 2");
+    cluster.until_round(12);
     let session = proxy.heard();
     let said: usize = session.iter().flatten().map(Vec::len).sum();
-    assert!(said > 50_000, "{said} bytes are no session with updates");
-    replay(&session, federation.port);
+    assert!(said > 50_000, "{said} bytes are too few for a session with updates");
+    replay(&session, cluster.port);
     let again = "fedlayer_refusals_total{reason=\"Repeated\"}";
-    assert!(federation.counted(again) > 0, "no update of the replayed session was looked at");
-    let before = federation.rounds();
-    federation.until_round(before + 6);
-    federation.kill();
-    federation.restart();
-    replay(&session, federation.port);
-    federation.finish_like_one_process();
-    assert!(!federation.said().contains("panicked"), "{}", federation.said());
+    assert!(cluster.counted(again) > 0, "no reply of the replayed session was checked");
+    let before = cluster.rounds();
+    cluster.until_round(before + 6);
+    cluster.kill();
+    cluster.restart();
+    replay(&session, cluster.port);
+    cluster.finish_like_one_process();
+    assert!(!cluster.said().contains("panicked"), "{}", cluster.said());
 }
 
-/// So long an answer may take.
+/// The longest time to wait for an answer.
 const ANSWER: Duration = Duration::from_millis(300);
 
-/// Pieces that wait for an answer to the one before: the greetings of HTTP/2, and the worker's own.
+/// The first pieces, which wait for an answer: the handshake of HTTP/2 and the worker's hello.
 const GREETINGS: usize = 6;
 
-/// Says on new connections what was said before, and hears the answers until nothing more comes.
+/// Sends recorded bytes on new connections, and reads the answers until none is left.
 fn replay(session: &[Vec<Vec<u8>>], port: u16) {
     for pieces in session {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(ANSWER)).unwrap();
         let mut answer = vec![0; 1 << 16];
         for (number, piece) in pieces.iter().enumerate() {
-            // It may be closed in the middle.
+            // The connection may be closed before all is sent.
             let _closed = stream.write_all(piece);
             if number < GREETINGS {
                 let _answer = stream.read(&mut answer);
@@ -60,15 +63,15 @@ fn replay(session: &[Vec<Vec<u8>>], port: u16) {
 
 #[test]
 fn a_worker_of_another_version_is_told_both_versions() {
-    let mut federation = Federation::start(&long(), "");
-    let forging = Proxy::forging(federation.port, env!("CARGO_PKG_VERSION"), "9.9.9");
-    let other = federation.place.fedlayer(&format!("worker --connect 127.0.0.1:{}", forging.port));
+    let mut cluster = Cluster::start(&long(), "");
+    let forging = Proxy::forging(cluster.port, env!("CARGO_PKG_VERSION"), "9.9.9");
+    let other = cluster.place.fedlayer(&format!("worker --connect 127.0.0.1:{}", forging.port));
     assert_eq!(other.code, Some(13), "{}", other.stderr);
     let words =
         format!("the worker is fedlayer 9.9.9, the coordinator {}", env!("CARGO_PKG_VERSION"));
     assert!(other.stderr.contains(&words), "{}", other.stderr);
     let reason = "fedlayer_refusals_total{reason=\"Version\"}";
-    assert_eq!(federation.counted(reason), 1);
-    let _worker = federation.worker();
-    federation.finish_like_one_process();
+    assert_eq!(cluster.counted(reason), 1);
+    let _worker = cluster.worker();
+    cluster.finish_like_one_process();
 }

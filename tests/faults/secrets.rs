@@ -1,8 +1,10 @@
-//! | who looks | what is found |
-//! |---|---|
-//! | somebody who searches the run folder and the logs of both sides, at the level of every detail | neither the token nor a key |
-//! | somebody who put files or links into the folder before the secrets came | nothing: they are made anew, for their owner alone |
-//! | somebody who may write in the folder | no secret is put there |
+//! Secrets.
+//!
+//! * Neither the token nor a key is in the run folder or in the logs of both sides, even at trace
+//!   level.
+//! * Files or links in the folder before the secrets are made: the secrets are new files for their
+//!   owner only.
+//! * A folder that others may write in gets no secrets.
 
 use std::{
     fs,
@@ -11,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    federation::{Federation, Setting},
+    cluster::{Cluster, CoordinatorSetting},
     support::{DIGITS, Place},
 };
 
@@ -19,7 +21,7 @@ fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
 }
 
-/// All bytes below a folder.
+/// Returns the bytes of all files below a folder.
 fn everything(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -35,14 +37,14 @@ fn neither_the_token_nor_a_key_is_in_a_log_or_a_run_folder() {
     place.fedlayer("certs certs").ok();
     let certs = place.path("certs");
     let arguments = format!("--certs {}", certs.display());
-    let setting = Setting { traces: true, ..Setting::default() };
-    let mut federation = Federation::start_in(setting, DIGITS, &arguments);
-    let port = federation.port;
-    let _worker = federation.worker_at(port, &format!("--slots 2 {arguments}"));
-    federation.finish_like_one_process();
-    let said = federation.said() + &federation.worker_said(1);
+    let setting = CoordinatorSetting { traces: true, ..CoordinatorSetting::default() };
+    let mut cluster = Cluster::start_in(setting, DIGITS, &arguments);
+    let port = cluster.port;
+    let _worker = cluster.worker_at(port, &format!("--slots 2 {arguments}"));
+    cluster.finish_like_one_process();
+    let said = cluster.said() + &cluster.worker_said(1);
     assert!(said.contains("TRACE"), "the logs hold every detail");
-    let found = everything(&federation.place.path(""));
+    let found = everything(&cluster.place.path(""));
     let text = |name: &str| fs::read_to_string(certs.join(name)).unwrap();
     let mut secrets = vec![text("token")];
     for key in ["ca.key", "coordinator.key", "worker.key"] {
@@ -50,7 +52,7 @@ fn neither_the_token_nor_a_key_is_in_a_log_or_a_run_folder() {
         secrets.extend(text.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
     }
     for secret in secrets {
-        // A part is as good as the whole to whoever guesses the rest.
+        // A part of a secret must not be there either.
         let part = &secret.as_bytes()[..secret.len().min(24)];
         let is_there = found.windows(part.len()).any(|bytes| bytes == part);
         assert!(!is_there, "`{}…` is found", &secret[..4]);
@@ -72,7 +74,7 @@ fn certs_go_neither_into_files_that_were_there_nor_through_links() {
     let done = place.fedlayer("certs certs");
     assert_eq!(fs::read_to_string(place.path("elsewhere")).unwrap(), "as it was");
     assert_eq!(done.code, Some(6), "{}", done.stderr);
-    // The link that was in the way is gone, and what it led to is as it was.
+    // The second attempt removes the link and leaves its target as it was.
     place.fedlayer("certs certs").ok();
     assert_eq!(fs::read_to_string(place.path("elsewhere")).unwrap(), "as it was");
     for secret in ["token", "ca.key", "coordinator.key", "worker.key"] {

@@ -1,7 +1,8 @@
-//! | who is told to end, and how | what happens |
-//! |---|---|
-//! | a run, a coordinator or a worker, by SIGHUP: its terminal was closed | the same as by SIGTERM: every committed round is kept, the worker hands its jobs back |
-//! | a run under `nohup`, by SIGHUP | nothing |
+//! Signals.
+//!
+//! * A run, a coordinator or a worker gets SIGHUP, because its terminal was closed: it behaves as
+//!   after SIGTERM. Committed rounds are persisted, and a worker hands back its jobs.
+//! * A run under `nohup` gets SIGHUP: nothing happens.
 
 use std::{
     fs,
@@ -9,11 +10,11 @@ use std::{
 };
 
 use crate::{
-    federation::{Federation, NO_GRACE, Process, in_one_process, long, until},
+    cluster::{Cluster, NO_GRACE, Process, in_one_process, long, until},
     support::{Place, assert_same_bytes},
 };
 
-/// Long enough that a signal comes in its middle.
+/// A scenario that is longer than the test.
 fn endless() -> String {
     long().replace("rounds = 40", "rounds = 100000")
 }
@@ -23,7 +24,7 @@ fn rounds(place: &Place) -> usize {
     fs::read_to_string(rounds).map_or(0, |text| text.lines().count())
 }
 
-/// A run in a shell that says `before`; its words are in `log`.
+/// Starts a run in a shell after the command `before`. The file `log` has its messages.
 fn start(place: &Place, before: &str) -> Process {
     let run = place.command("run scenario.toml --out run");
     let mut shell = Command::new("bash");
@@ -61,18 +62,18 @@ fn a_run_under_nohup_does_not_hear_that_its_terminal_is_closed() {
 
 #[test]
 fn a_coordinator_and_a_worker_whose_terminals_are_closed_go_on_to_the_same_bytes() {
-    let mut federation = Federation::start(&long(), NO_GRACE);
-    let mut first = federation.worker();
-    federation.until_round(6);
+    let mut cluster = Cluster::start(&long(), NO_GRACE);
+    let mut first = cluster.worker();
+    cluster.until_round(6);
     first.signal("-HUP");
     assert_eq!(first.ended(), Some(0));
-    assert!(federation.worker_said(1).contains("told to end"), "{}", federation.worker_said(1));
-    let _second = federation.worker();
-    let before = federation.rounds();
-    federation.until_round(before + 4);
-    federation.coordinator.signal("-HUP");
-    assert_eq!(federation.coordinator.ended(), Some(130), "{}", federation.said());
-    federation.restart();
-    let records = federation.finish();
+    assert!(cluster.worker_said(1).contains("told to end"), "{}", cluster.worker_said(1));
+    let _second = cluster.worker();
+    let before = cluster.rounds();
+    cluster.until_round(before + 4);
+    cluster.coordinator.signal("-HUP");
+    assert_eq!(cluster.coordinator.ended(), Some(130), "{}", cluster.said());
+    cluster.restart();
+    let records = cluster.finish();
     assert_same_bytes(&in_one_process(long()), &records);
 }

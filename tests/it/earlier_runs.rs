@@ -9,12 +9,12 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::{run_folders::copy, support::Place};
+use crate::support::{Place, copy_folder};
 
 fn earlier() -> Place {
     let place = Place::with("");
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/runs");
-    copy(&fixtures, place.path("").as_path());
+    copy_folder(&fixtures, place.path("").as_path());
     place
 }
 

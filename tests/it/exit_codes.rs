@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
+    path::Path,
     process::{Child, Stdio},
 };
 
@@ -17,13 +18,14 @@ struct Case {
     provoke: fn(&Place) -> Option<i32>,
 }
 
-const CASES: [Case; 23] = [
+const CASES: [Case; 26] = [
     Case { code: 0, how: "a good scenario", provoke: |place| ends(place, "check scenario.toml") },
     Case {
         code: 2,
         how: "no device",
         provoke: |place| ends(place, "run scenario.toml --device tpu"),
     },
+    Case { code: 0, how: "a run that is whole", provoke: |place| verified(place, |_| {}) },
     Case { code: 2, how: "no address", provoke: |place| ends(place, "worker --connect nowhere") },
     Case {
         code: 3,
@@ -45,12 +47,14 @@ const CASES: [Case; 23] = [
         provoke: |place| ends(place, "run scenario.toml --device cuda:99"),
     },
     Case { code: 6, how: "no scenario", provoke: |place| ends(place, "run absent.toml") },
+    Case { code: 6, how: "a damaged run", provoke: |place| verified(place, cut_off) },
     Case {
         code: 7,
         how: "a folder that is there",
         provoke: |place| ends(place, "run scenario.toml --out ."),
     },
     Case { code: 8, how: "no run folder", provoke: |place| ends(place, "resume .") },
+    Case { code: 8, how: "no run to verify", provoke: |place| ends(place, "verify .") },
     Case {
         code: 9,
         how: "divergence",
@@ -109,6 +113,20 @@ fn promised() -> BTreeSet<i32> {
 
 fn ends(place: &Place, arguments: &str) -> Option<i32> {
     place.fedlayer(arguments).code
+}
+
+/// Verifies a finished run after something is done to its folder.
+fn verified(place: &Place, change: fn(&Path)) -> Option<i32> {
+    place.fedlayer("run scenario.toml --out run").ok();
+    change(&place.path("run"));
+    ends(place, "verify run")
+}
+
+/// Leaves the first line of a record file alone.
+fn cut_off(run: &Path) {
+    let rounds = run.join("all/seed-1/rounds.jsonl");
+    let text = fs::read_to_string(&rounds).unwrap();
+    fs::write(&rounds, text.split_inclusive('\n').next().unwrap()).unwrap();
 }
 
 fn no_set(command: &str) -> String {

@@ -148,5 +148,14 @@ fn wrong_names_and_sources_are_answered() {
     assert!(done.stderr.contains("use http, https or a folder"), "{}", done.stderr);
     let done = place.fedlayer("data fetch tiny-shakespeare --from nowhere");
     assert_eq!(done.code, Some(10), "{}", done.stderr);
-    assert!(done.stderr.contains("there is no `input.txt` in `nowhere`"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("`nowhere`, which `--from` names, is not there"),
+        "{}",
+        done.stderr
+    );
+    let done = place.fedlayer("data fetch tiny-shakespeare --from scenario.toml");
+    assert_eq!(done.code, Some(10), "{}", done.stderr);
+    assert!(done.stderr.contains("is a file and no folder"), "{}", done.stderr);
+    let done = place.fedlayer("data fetch tiny-shakespeare --from .");
+    assert!(done.stderr.contains("there is no `input.txt` in `.`"), "{}", done.stderr);
 }

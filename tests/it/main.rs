@@ -34,6 +34,7 @@ mod records;
 mod refused;
 mod run_folders;
 mod scope;
+mod slips;
 mod support;
 mod sweep;
 mod tidy;

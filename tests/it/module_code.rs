@@ -63,18 +63,28 @@ fn a_module_that_touches_files_is_refused_by_check_and_run() {
 }
 
 #[test]
-fn a_module_is_said_to_be_a_program_and_to_be_in_eval_mode_for_good() {
+fn a_module_is_noted_to_be_a_program_and_to_be_always_in_eval_mode() {
     let plain = place(&module("plain")).fedlayer("check scenario.toml").ok();
     assert!(
-        plain.stderr.contains("note: module `net.pt` is a program of whoever saved it"),
+        plain.stderr.contains("note: module `net.pt` is a program of the person who saved it"),
         "{}",
         plain.stderr
     );
     assert!(!plain.stderr.contains("eval mode"), "{}", plain.stderr);
     let frozen = place(&with_line("x = torch.dropout(x, 0.5, False)"));
     let check = frozen.fedlayer("check scenario.toml").ok();
-    assert!(check.stderr.contains("saved in eval mode for good"), "{}", check.stderr);
-    assert!(check.stderr.contains("`forward` neither drops anything"), "{}", check.stderr);
+    assert!(check.stderr.contains("is always in eval mode"), "{}", check.stderr);
+    assert!(check.stderr.contains("in training in `forward`"), "{}", check.stderr);
+}
+
+#[test]
+fn a_warning_of_a_module_is_not_printed() {
+    let line = "torch.warn(\"error: `net.pt` is damaged\", 2)";
+    let place = place(&with_line(line));
+    for command in ["check scenario.toml", "run scenario.toml --out run"] {
+        let done = place.fedlayer(command).ok();
+        assert!(!done.stderr.contains("is damaged"), "{command}: {}", done.stderr);
+    }
 }
 
 /// Sends ctrl-c, and returns the exit code, which comes within 5 seconds.

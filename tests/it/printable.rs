@@ -20,7 +20,7 @@ const SHOWN: &str = r"a\u001b[2J\u202e\u009b\u2066\u200bb";
 /// Asserts that the output has no character that a terminal obeys.
 #[track_caller]
 fn tame(done: &Done) {
-    let shown = |c: char| matches!(c, '\n' | '\t') || fedlayer_core::is_printable(c);
+    let shown = |c: char| matches!(c, '\n' | '\t') || fedlayer_core::text::is_printable(c);
     for text in [&done.stdout, &done.stderr] {
         assert!(text.chars().all(shown), "{text:?}");
     }
@@ -133,6 +133,50 @@ fn a_column_and_a_label_of_a_wild_name_are_shown_tame() {
         {
             tame(&place.fedlayer(command));
         }
+    }
+}
+
+/// A field of a file, a name of a tensor or a key may be as long as the file.
+#[test]
+fn long_texts_of_others_are_cut_in_messages() {
+    let long = "x".repeat(100_000);
+    let table = |field: &str, label: &str| format!("width,label\n1,0\n2,1\n{field},{label}\n");
+    let files = "set = { files = { train = \"data.csv\" } }";
+    for (about, scenario, data) in [
+        ("a field", DIGITS.replace("set = \"digits\"", files), table(&long, "0")),
+        (
+            "a label",
+            DIGITS.replace(
+                "set = \"digits\"",
+                "set = { files = { train = \"data.csv\", classes = 2 } }",
+            ),
+            table("3", &long),
+        ),
+        (
+            "two columns",
+            DIGITS.replace("set = \"digits\"", files),
+            format!("{long},{long},label\n1,2,a\n3,4,b\n"),
+        ),
+        ("a key", DIGITS.replace("rounds = 6", &format!("rounds = 6\n{long} = 1")), String::new()),
+        (
+            "rounds",
+            DIGITS.replace("{ rotate = 1 }", &format!("{{ \"{long}\" = 1 }}")),
+            String::new(),
+        ),
+    ] {
+        let place = Place::with(&scenario);
+        fs::write(place.path("data.csv"), data).unwrap();
+        for log in ["text", "json"] {
+            let done = place.fedlayer(&format!("--log {log} check scenario.toml"));
+            assert_ne!(done.code, Some(0), "{about}");
+            assert!(done.stderr.len() < 10_000, "{about}: {} bytes", done.stderr.len());
+        }
+    }
+    let place = Place::with(DIGITS);
+    for command in [format!("check {long}"), format!("check scenario.toml --{long}")] {
+        let done = place.fedlayer(&command);
+        assert!(done.code == Some(2) || done.code == Some(6), "{:?}", done.code);
+        assert!(done.stderr.len() < 10_000, "{} bytes", done.stderr.len());
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::support::{DIGITS, Place};
+use crate::support::{DIGITS, Place, copy_folder};
 
 /// Returns a scratch folder with a finished run of two strategies in `run`.
 pub(crate) fn finished() -> Place {
@@ -48,22 +48,8 @@ pub(crate) fn interrupted() -> Place {
 
 fn copied(from: &Place) -> Place {
     let place = Place::with(DIGITS);
-    copy(&from.path("run"), &place.path("run"));
+    copy_folder(&from.path("run"), &place.path("run"));
     place
-}
-
-/// Copies a folder with everything in it.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
 }
 
 /// Returns every file and folder of a run, with its bytes and the time of its last change.

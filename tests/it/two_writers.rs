@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    run_folders::{copy, everything, signal},
-    support::{DIGITS, Place, assert_same_bytes},
+    run_folders::{everything, signal},
+    support::{DIGITS, Place, assert_same_bytes, copy_folder},
 };
 
 /// A run that is long enough to be still running when its folder is changed.
@@ -97,7 +97,7 @@ fn a_copy_is_a_run_of_its_own() {
     let whole = whole();
     for place in places() {
         let held = Held::with(place);
-        copy(&held.place.path("run"), &held.place.path("copy"));
+        copy_folder(&held.place.path("run"), &held.place.path("copy"));
         held.place.fedlayer("resume copy").ok();
         assert_same_bytes(&whole.records("run"), &held.place.records("copy"));
         let (place, first) = held.end();
@@ -112,7 +112,7 @@ fn a_copy_in_the_place_of_the_folder_is_not_written_by_the_first_process() {
     for place in places() {
         let held = Held::with(place);
         fs::rename(held.place.path("run"), held.place.path("aside")).unwrap();
-        copy(&held.place.path("aside"), &held.place.path("run"));
+        copy_folder(&held.place.path("aside"), &held.place.path("run"));
         held.place.fedlayer("resume run").ok();
         let before = everything(&held.place.path("run"));
         let (place, first) = held.end();

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    run_folders::{copy, everything, finished, interrupted},
-    support::{DIGITS, Done, Place, assert_same_bytes},
+    run_folders::{everything, finished, interrupted},
+    support::{DIGITS, Done, Place, assert_same_bytes, copy_folder},
 };
 
 /// The commands that read a run.
@@ -244,7 +244,7 @@ fn verify_names_every_fault_and_not_the_first_alone() {
 #[test]
 fn a_folder_of_no_plan_is_named_and_a_plan_that_is_gone_too() {
     let place = finished();
-    copy(&place.path("run/all/seed-1"), &place.path("run/all/seed-2"));
+    copy_folder(&place.path("run/all/seed-1"), &place.path("run/all/seed-2"));
     let verified = place.fedlayer("verify run");
     assert_eq!(verified.code, Some(6));
     assert!(verified.stdout.contains("`run/all/seed-2` belongs to no plan"), "{}", verified.stdout);
@@ -252,7 +252,7 @@ fn a_folder_of_no_plan_is_named_and_a_plan_that_is_gone_too() {
     assert!(resumed.stderr.contains("`run/all/seed-2` belongs to no plan"), "{}", resumed.stderr);
     fs::remove_dir_all(place.path("run/all/seed-2")).unwrap();
     fs::remove_dir_all(place.path("run/all")).unwrap();
-    all_refuse(&place, &["`run/all/seed-1` is not there any more"]);
+    all_refuse(&place, &["`run/all/seed-1` is gone"]);
     previous_heals(&place, &finished());
 }
 
@@ -300,7 +300,7 @@ fn a_model_of_a_run_that_was_damaged_or_changed_is_not_taken() {
 fn a_checkpoint_that_is_gone_is_named() {
     let place = finished();
     fs::remove_file(place.path(LATEST)).unwrap();
-    all_refuse(&place, &["round-0000006.safetensors` is not there any more"]);
+    all_refuse(&place, &["round-0000006.safetensors` is gone"]);
     previous_heals(&place, &finished());
 }
 
@@ -350,7 +350,7 @@ fn the_files_of_an_analysis_are_checked_and_made_anew() {
 pub(crate) fn of_an_earlier_version() -> Place {
     let place = Place::with(DIGITS);
     let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/fixtures/earlier-run");
-    copy(&run, &place.path("run"));
+    copy_folder(&run, &place.path("run"));
     place
 }
 

@@ -201,6 +201,98 @@ class Couple(Plain):
         return self.fc(x.reshape(2, 16))
 
 
+@torch.jit.script
+def noisy(x: torch.Tensor) -> torch.Tensor:
+    if bool(x.sum() > 1e9):
+        x = x + torch.randn_like(x)
+    return x
+
+
+class Helped(Plain):
+    """The random numbers are in a function beside the classes."""
+
+    def forward(self, x):
+        return noisy(self.fc(x.flatten(1)))
+
+
+@torch.jit.script
+def waiting(x: torch.Tensor) -> torch.Tensor:
+    if bool(x.sum() > 1e9):
+        x = x + torch.zeros_like(x).exponential_()
+    return x
+
+
+class Waits(Plain):
+    """They are of another distribution."""
+
+    def forward(self, x):
+        return waiting(self.fc(x.flatten(1)))
+
+
+class Matures(Plain):
+    """Does something else from the sixth call on."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = torch.zeros(1)
+
+    def forward(self, x):
+        self.calls.add_(1)
+        return self.fc(x.flatten(1)) * (2.0 if bool(self.calls > 5) else 1.0)
+
+
+class Blank(Plain):
+    """Not a number outside of training."""
+
+    def forward(self, x):
+        logits = self.fc(x.flatten(1))
+        return logits if self.training else logits * float("nan")
+
+
+class Blinds(Plain):
+    """Not a number in training."""
+
+    def forward(self, x):
+        logits = self.fc(x.flatten(1))
+        return logits * float("nan") if self.training else logits
+
+
+class Overflows(Plain):
+    """Its logits are finite; their differences are not."""
+
+    def forward(self, x):
+        return torch.tanh(self.fc(x.flatten(1)) * 1e6) * 3e38
+
+
+class Unfolds(Plain):
+    """Twice as many logits, outside of training alone."""
+
+    def forward(self, x):
+        logits = self.fc(x.flatten(1))
+        return logits if self.training else torch.cat([logits, logits], 1)
+
+
+class Widens(Plain):
+    def forward(self, x):
+        return self.fc(x.flatten(1)).double()
+
+
+class Twice(Plain):
+    """Two normalisations, each with buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.BatchNorm2d(1)
+        self.second = nn.BatchNorm2d(1)
+
+    def forward(self, x):
+        return self.fc(self.second(self.first(x)).flatten(1))
+
+
+# Each has a seed of its own, so that a new one changes no other.
+LATER = [Helped, Waits, Matures, Blank, Blinds, Overflows, Unfolds, Widens, Twice]
+
+
 def main():
     warnings.simplefilter("ignore")
     FOLDER.mkdir(exist_ok=True)
@@ -213,6 +305,9 @@ def main():
         ]
     }
     modules |= {"double": Plain().double(), "half": Plain().half(), "brain": Plain().bfloat16()}
+    for kind in LATER:
+        torch.manual_seed(13)
+        modules[kind.__name__.lower()] = kind()
     for name, module in modules.items():
         save(torch.jit.script(module), name)
     save(torch.jit.freeze(torch.jit.script(Plain().eval())), "frozen")

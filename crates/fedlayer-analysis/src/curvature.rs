@@ -1,4 +1,4 @@
-//! [`Curvature`]: products of the Hessian at a model with directions on some of its layers.
+//! [`Curvature`]: products of the Hessian of the mean loss with directions.
 
 use fedlayer_core::{Generator, model::Point, spec::SplitSpec};
 use rand::RngExt;
@@ -11,7 +11,7 @@ use crate::{
 
 /// The mean loss of a split around a model.
 pub(crate) struct Curvature<'a, 'b> {
-    /// Who differentiates.
+    /// The trainer that differentiates, with the splits.
     pub(crate) losses: &'a mut Losses<'b>,
     /// The model.
     pub(crate) point: Point,
@@ -21,13 +21,13 @@ pub(crate) struct Curvature<'a, 'b> {
     pub(crate) parameters: usize,
 }
 
-/// A direction, and where it lies.
+/// A direction, and its coordinates in the flat parameters.
 pub(crate) type LayerDirection<'a> = (&'a Coordinates, Vec<f64>);
 
 impl Curvature<'_, '_> {
-    /// H·v on the coordinates of each direction v. `(n)` each
+    /// Computes H·v for each direction v, on the coordinates of v. `(n)` each
     ///
-    /// Directions are rounded to `f32`, in which models are differentiated.
+    /// Directions are rounded to `f32`, because trainers differentiate in `f32`.
     pub(crate) fn products(
         &mut self,
         directions: &[LayerDirection<'_>],
@@ -39,7 +39,7 @@ impl Curvature<'_, '_> {
         Ok(products)
     }
 
-    /// ⟨g, v⟩ with the gradient g, and ⟨v, H·v⟩, of each direction v.
+    /// Computes ⟨g, v⟩ with the gradient g, and ⟨v, H·v⟩, for each direction v.
     pub(crate) fn slopes_and_forms(
         &mut self,
         directions: &[LayerDirection<'_>],
@@ -51,7 +51,8 @@ impl Curvature<'_, '_> {
         Ok(found)
     }
 
-    /// Hands over every direction with the gradient and its product, both over all parameters. Some are held at once.
+    /// Calls `found` with each direction, the gradient and its product, both over all parameters. A
+    /// limited number of directions is in memory at a time.
     fn each(
         &mut self,
         directions: &[LayerDirection<'_>],
@@ -70,7 +71,8 @@ impl Curvature<'_, '_> {
         Ok(())
     }
 
-    /// ⟨v, H·v⟩ of each of `count` directions, some of which are held at once.
+    /// Computes ⟨v, H·v⟩ for each of `count` directions. A limited number of them is in memory at a
+    /// time.
     pub(crate) fn forms(
         &mut self,
         coordinates: &Coordinates,
@@ -91,7 +93,7 @@ impl Curvature<'_, '_> {
     }
 }
 
-/// +1 or −1, each as likely (Rademacher).
+/// Draws +1 or −1 with equal probability (Rademacher).
 pub(crate) fn sign(generator: &mut Generator) -> f64 {
     if generator.random() { 1.0 } else { -1.0 }
 }

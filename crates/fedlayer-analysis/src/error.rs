@@ -1,4 +1,4 @@
-//! [`AnalysisError`]: why a measurement could not be made.
+//! [`AnalysisError`]: a measurement that could not be made.
 
 use fedlayer_core::{
     model::architecture::ArchitectureError,
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::matching::AlignError;
 
-/// Why a measurement could not be made.
+/// A measurement that could not be made.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum AnalysisError {
     /// There are too few models.
@@ -18,12 +18,12 @@ pub enum AnalysisError {
     Models {
         /// The measurement's word.
         measure: &'static str,
-        /// How many there are.
+        /// The number of models.
         found: usize,
-        /// How many it needs.
+        /// The number of models that it needs.
         needed: usize,
     },
-    /// The models' common start is not known.
+    /// The common initial model is not known.
     #[error(transparent)]
     NoInitial(#[from] NoInitialModel),
     /// Too few of the models' earlier states are known.
@@ -33,20 +33,20 @@ pub enum AnalysisError {
     NoHistory {
         /// The measurement's word.
         measure: &'static str,
-        /// How many there are.
+        /// The number of known states.
         found: usize,
-        /// How many it needs.
+        /// The number of states that it needs.
         needed: usize,
     },
-    /// The models' earlier states lie too close together to span a subspace.
+    /// The models' earlier states are too similar to span a subspace.
     #[error(
         "the recorded states of the two models span {found} dimensions; `subspace` needs more than 2: record more rounds, or train longer"
     )]
     Rank {
-        /// How many dimensions they span.
+        /// The number of dimensions that they span.
         found: usize,
     },
-    /// Models or layers through which there is no plane.
+    /// The models or layers do not span a plane.
     #[error("`surface`: {0}")]
     NoPlane(String),
     /// A split is empty.
@@ -54,20 +54,20 @@ pub enum AnalysisError {
         "there are no examples in the {0} split; leave it out of `splits`, or give the data set some"
     )]
     NoExamples(SplitSpec),
-    /// A model holds a value that is NaN or infinite, or a variance below 0.
+    /// A value of a model is NaN or infinite, or a variance is negative.
     #[error("model {model}: {reason}")]
     Values {
         /// The model's name.
         model: String,
-        /// Which value, in which layer.
+        /// The value, and its layer.
         reason: String,
     },
-    /// The network is not known as a list of operations, so nor are its symmetries.
+    /// The operations of the network are not known, so its symmetries are not known either.
     #[error(
-        "`align` permutes the units of a network whose operations are known; a TorchScript module's are not: name the network in the scenario's `model`"
+        "`align` needs a network with known operations; those of a TorchScript module are unknown: name the network in the scenario's `model`"
     )]
     NoNetwork,
-    /// The network's operations make no network.
+    /// The operations do not form a network.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),
     /// The models cannot be aligned.

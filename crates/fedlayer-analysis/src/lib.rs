@@ -1,14 +1,19 @@
-//! Measurements on trained models: what a run measures once its rounds are over, or `fedlayer analyze` on any two models of one layout.
+//! Measurements on trained models: after the rounds of a run, or by `fedlayer analyze` on any
+//! models of one layout. The crate depends on `fedlayer-core` alone; a [`Trainer`] evaluates and
+//! differentiates for it.
 //!
 //! In reading order:
 //!
-//! * [`ModelSet`]: the models that are analysed, and what is known of where they come from.
-//! * [`analyze`]: makes one measurement on them; [`AnalysisError`]: why it cannot be made.
-//! * `losses`: points in, losses and errors per example out; every measurement but those of derivatives is made of it.
-//! * `measurements`: one file a measurement.
-//! * `curvature`: products of the Hessian; `hessian`, `flatness` and `predict` are made of them.
-//! * `linalg`: the trained values of a layer set as one vector, a subspace of them, rank correlation.
-//! * [`matching`]: which units of a network may be permuted, and the permutation that brings two models closest.
+//! * [`ModelSet`]: the models that are analysed, with their origin and history.
+//! * [`analyze`]: makes one measurement on them and returns rows; [`AnalysisError`]: a measurement
+//!   that cannot be made.
+//! * `losses`: evaluates points and returns losses and errors per example. All measurements but the
+//!   derivatives are made with it.
+//! * `measurements`: one file (or folder) per measurement.
+//! * `curvature`: products of the Hessian, for `hessian`, `flatness` and `predict`.
+//! * `linalg`: the trained values of a layer set as a vector, subspaces, rank correlation.
+//! * [`matching`]: the permutations of units that leave a network's function unchanged, and the one
+//!   that brings two models closest.
 
 pub mod matching;
 
@@ -38,13 +43,13 @@ use crate::{
     },
 };
 
-/// Makes one measurement on a subject.
+/// Makes one measurement on a set of models.
 ///
-/// `trainer` evaluates and differentiates on the data that the models were trained on; it decides nothing of what is measured. `seed` is where every
-/// draw comes from: the same seed gives the same rows.
+/// `trainer` evaluates and differentiates on the data that the models were trained on. `seed` is
+/// the source of all draws: the same seed gives the same rows.
 ///
 /// # Errors
-/// When the subject lacks what the measurement needs, a split has no examples, or the trainer fails.
+/// When the models lack what the measurement needs, a split has no examples, or the trainer fails.
 pub fn analyze(
     measure: &Measurement,
     model_set: &ModelSet,

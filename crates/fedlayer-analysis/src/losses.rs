@@ -1,4 +1,4 @@
-//! [`Losses`]: points in, losses and errors per example out.
+//! [`Losses`]: evaluates points and returns losses and errors per example.
 
 use std::mem;
 
@@ -20,15 +20,15 @@ pub(crate) struct Losses<'a> {
     splits: Vec<SplitSpec>,
 }
 
-/// What was found at one point on one split: per metric, one value an example.
+/// The values of one point on one split: per metric, one value per example.
 #[derive(Debug, Clone)]
 pub(crate) struct PointLosses {
-    /// Losses; then errors in percent, where the model classifies.
+    /// The losses; then the errors in percent, if the model classifies.
     pub(crate) metrics: Vec<(Metric, Vec<f64>)>,
 }
 
 impl<'a> Losses<'a> {
-    /// On these splits, each once.
+    /// Takes a trainer and splits; repeated splits count once.
     pub(crate) fn new(trainer: &'a mut dyn Trainer, splits: &[SplitSpec]) -> Self {
         let mut splits = splits.to_vec();
         splits.sort_unstable();
@@ -36,12 +36,12 @@ impl<'a> Losses<'a> {
         Self { trainer, splits }
     }
 
-    /// The splits.
+    /// Returns the splits.
     pub(crate) fn splits(&self) -> Vec<SplitSpec> {
         self.splits.clone()
     }
 
-    /// Evaluates probes that somebody else made.
+    /// Evaluates given probes.
     pub(crate) fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, AnalysisError> {
         let evaluations = self.trainer.evaluate(probes)?;
         let empty = probes.iter().zip(&evaluations).find(|(_, found)| found.losses.is_empty());
@@ -52,10 +52,11 @@ impl<'a> Losses<'a> {
         }
     }
 
-    /// What is found at each point on each split, handed over with what came with the point: point after point, split after split.
+    /// Evaluates points on every split and calls `found` with the tag of the point, the split and
+    /// the losses: point by point, split by split.
     ///
-    /// Points are made and evaluated some at a time, so that memory stays bounded however many there are; of those, points share work where
-    /// their first layers are the same.
+    /// A limited number of points is in memory at a time, whatever their total. Points that are
+    /// evaluated together share the work of equal first layers.
     pub(crate) fn visit<T>(
         &mut self,
         asked: impl IntoIterator<Item = (T, Point)>,
@@ -83,7 +84,8 @@ impl<'a> Losses<'a> {
         }
     }
 
-    /// The rows with what is found at their points: per split and metric the mean over the examples, with its standard error.
+    /// Evaluates points and returns their rows: per split and metric the mean over the examples,
+    /// with its standard error.
     pub(crate) fn rows(
         &mut self,
         asked: impl IntoIterator<Item = (AnalysisRow, Point)>,
@@ -93,7 +95,7 @@ impl<'a> Losses<'a> {
         Ok(rows)
     }
 
-    /// The derivatives of the mean loss of a split.
+    /// Differentiates the mean loss of a split.
     pub(crate) fn differentiate(
         &mut self,
         point: &Point,
@@ -103,7 +105,7 @@ impl<'a> Losses<'a> {
         Ok(self.trainer.differentiate(point, split.into(), along)?)
     }
 
-    /// The trainer itself.
+    /// Returns the trainer itself.
     pub(crate) fn trainer(&mut self) -> &mut dyn Trainer {
         self.trainer
     }
@@ -118,7 +120,7 @@ impl PointLosses {
         Self { metrics }
     }
 
-    /// Per metric, this row with the mean over the examples.
+    /// Returns the row once per metric, with the mean over the examples.
     pub(crate) fn rows(
         &self,
         row: &AnalysisRow,
@@ -130,7 +132,8 @@ impl PointLosses {
         })
     }
 
-    /// Example by example, this less another: the mean has the standard error of paired differences.
+    /// Subtracts the values of another point, example by example. The mean of the result has the
+    /// standard error of paired differences.
     pub(crate) fn minus(&self, other: &Self) -> Self {
         let others = other.metrics.iter().map(|(_, values)| values);
         let pairs = self.metrics.iter().zip(others);
@@ -139,7 +142,7 @@ impl PointLosses {
         Self { metrics: metrics.collect() }
     }
 
-    /// The largest loss in absolute value; NaN where one is not a number.
+    /// Returns the largest absolute loss, or NaN if a loss is not a number.
     pub(crate) fn largest(&self) -> f64 {
         let larger = |most: f64, value: &f64| {
             if most.is_nan() || value.abs() <= most { most } else { value.abs() }
@@ -147,13 +150,13 @@ impl PointLosses {
         self.metrics[0].1.iter().fold(0.0, larger)
     }
 
-    /// The mean loss; absent where it is not finite.
+    /// Returns the mean loss, or `None` if it is not finite.
     pub(crate) fn loss(&self) -> Option<f64> {
         Estimate::of(&self.metrics[0].1).value
     }
 }
 
-/// How many models of this many parameters are held at once: a gigabyte of them, but neither fewer than 8 nor more than 64.
+/// Returns how many models are in memory at a time: about a gigabyte, between 8 and 64 models.
 pub(crate) fn at_once(parameters: usize) -> usize {
     ((1 << 28) / parameters.max(1)).clamp(8, 64)
 }

@@ -1,4 +1,4 @@
-//! [`ModelSet`]: the models that are analysed, and what is known of where they come from.
+//! [`ModelSet`]: the models that are analysed, with their origin and history.
 
 use std::sync::Arc;
 
@@ -11,39 +11,40 @@ use fedlayer_core::{
 
 use crate::error::AnalysisError;
 
-/// The models that are analysed, and what is known of where they come from. All of one layout.
+/// The models that are analysed, with their origin and history. All have one layout.
 #[derive(Debug, Clone)]
 pub struct ModelSet {
-    /// The round after which the models are what they are; 0 for models that come from files or values.
+    /// The round of the models; 0 for models from files or values.
     pub round: u32,
     /// The models, at least one.
     pub models: Vec<TrainedModel>,
-    /// The model that all of them started from, where it is known.
+    /// The common initial model, if it is known.
     pub initial: Option<Arc<Params>>,
-    /// The network as a list of operations, where it is one; alignment needs it.
+    /// The network as a list of operations, if it is known; alignment needs it.
     pub architecture: Option<Architecture>,
 }
 
 /// One model that is analysed.
 #[derive(Debug, Clone)]
 pub struct TrainedModel {
-    /// What records call it: the client; 1, 2, … for models that come from files or values.
+    /// The name in records: the client, or 1, 2, … for models from files or values.
     pub id: ClientId,
-    /// Its values.
+    /// The parameters.
     pub params: Arc<Params>,
-    /// Its training examples, by which it counts in means.
+    /// The number of training examples, its weight in means.
     pub examples: u64,
-    /// What it was after earlier rounds and after this one, ascending; empty where that is not known.
+    /// The states after earlier rounds and after this one, in ascending order; empty if they are
+    /// not known.
     pub history: Vec<(u32, Arc<Params>)>,
 }
 
 impl ModelSet {
-    /// The layers of the models.
+    /// Returns the layers of the models.
     pub fn layout(&self) -> &Arc<Layout> {
         self.models[0].params.layout()
     }
 
-    /// Checks that every value is finite, and every running variance at least 0.
+    /// Checks that every value is finite and that no running variance is negative.
     pub(crate) fn check(&self) -> Result<(), AnalysisError> {
         for model in &self.models {
             model.params.check().map_err(|error| AnalysisError::Values {
@@ -54,7 +55,7 @@ impl ModelSet {
         Ok(())
     }
 
-    /// The first two models; every measurement between models needs them.
+    /// Returns the first two models. Every measurement between models needs them.
     pub(crate) fn pair(
         &self,
         measure: &'static str,
@@ -65,7 +66,8 @@ impl ModelSet {
         }
     }
 
-    /// Where the models started, or where it is not known what they are themselves: cosines of movements are then absent.
+    /// Returns the models as end models. If the initial model is not known, every model is its own
+    /// start, and the cosines of movements are absent.
     pub(crate) fn ends(&self) -> Vec<EndModel> {
         let end = |model: &TrainedModel| EndModel {
             start: self.initial.clone().unwrap_or_else(|| model.params.clone()),
@@ -81,14 +83,14 @@ impl ModelSet {
         self.models.iter().map(end).collect()
     }
 
-    /// Every layer alone.
+    /// Returns one set per layer.
     pub(crate) fn layers(&self) -> Vec<LayerSet> {
         let layout = self.layout();
         let layers = 0..layout.layers().len();
         layers.map(|layer| LayerSet::new(layout.clone(), [layer])).collect()
     }
 
-    /// Every layer alone, then all together, unless there is but one.
+    /// Returns one set per layer, then the set of all layers if there are several.
     pub(crate) fn layers_and_whole(&self) -> Vec<LayerSet> {
         let mut sets = self.layers();
         if sets.len() > 1 {
@@ -97,7 +99,7 @@ impl ModelSet {
         sets
     }
 
-    /// The first two models, each with the other one.
+    /// Returns the first two models as (base, other), in both orders.
     pub(crate) fn both_ways(
         &self,
         measure: &'static str,
@@ -108,13 +110,13 @@ impl ModelSet {
 }
 
 impl TrainedModel {
-    /// This model with another one's layers of a set, `weight` of the way.
+    /// Returns the mix of another model's layers into this one.
     pub(crate) fn toward(&self, other: &Arc<Params>, set: &LayerSet, weight: f64) -> Point {
         let (base, other, set) = (self.params.clone(), other.clone(), set.clone());
         Point::Mix(Mix { base, other, set, weight })
     }
 
-    /// The model as it is.
+    /// Returns the model as a point.
     pub(crate) fn point(&self) -> Point {
         Point::Model(self.params.clone())
     }

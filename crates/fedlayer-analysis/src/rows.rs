@@ -1,4 +1,4 @@
-//! Rows of analyses: values of losses, and means over random draws.
+//! Rows of analyses: rows of losses, and means over random draws.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use fedlayer_core::{
     spec::SplitSpec,
 };
 
-/// A row of a value that derivatives of the mean loss of a split were taken for.
+/// Makes a row for a value that is derived from the mean loss of a split.
 pub(crate) fn loss_row(
     kind: &str,
     set: &LayerSet,
@@ -20,22 +20,23 @@ pub(crate) fn loss_row(
     AnalysisRow { split: Some(split), metric: Some(Metric::Loss), ..row }
 }
 
-/// Where the draws on a layer set come from: another place for every set.
+/// Returns the seed for draws on a layer set; every set has another seed.
 pub(crate) fn set_seed(seed: Seed, set: &LayerSet) -> Seed {
     set.indices().fold(seed.child("layers"), |seed, layer| seed.index(layer as u64))
 }
 
-/// For rows that are single draws: the mean over the draws of what is otherwise the same, with the standard error of that mean. In the order in
-/// which each first appears; a mean over a value that was not finite is absent.
+/// Averages rows of single draws: rows that differ only in `draw` become one row with the mean and
+/// its standard error, in the order of their first rows. A mean over a value that was not finite is
+/// absent.
 pub(crate) fn over_draws(rows: &[AnalysisRow]) -> Vec<AnalysisRow> {
-    let mut place = BTreeMap::new();
+    let mut index = BTreeMap::new();
     let mut groups: Vec<(&AnalysisRow, Vec<f64>)> = Vec::new();
     for row in rows.iter().filter(|row| row.draw.is_some()) {
         let numbers = [row.alpha, row.beta, row.sigma].map(|number| number.map(f64::to_bits));
         let what = (row.split, row.metric, row.baseline, row.epoch);
         let key = (what, &row.kind, &row.set, &row.base, numbers);
         let next = groups.len();
-        let at = *place.entry(key).or_insert(next);
+        let at = *index.entry(key).or_insert(next);
         if at == next {
             groups.push((row, Vec::new()));
         }

@@ -3,14 +3,14 @@
 /// A mean over examples with the standard error of that mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The mean; absent where it is not finite, or where there is no example.
+    /// The mean; absent if it is not finite or if there is no example.
     pub value: Option<f64>,
-    /// Sample standard deviation over √examples; absent for fewer than two examples.
+    /// The sample standard deviation over √examples; absent for fewer than two examples.
     pub std_error: Option<f64>,
 }
 
 impl Estimate {
-    /// Of values that are paired with examples (or with draws).
+    /// Estimates the mean of values of examples or of draws.
     pub fn of(values: &[f64]) -> Self {
         let finite = |value: &f64| value.is_finite();
         let value = mean(values.iter().copied()).filter(finite);
@@ -19,14 +19,14 @@ impl Estimate {
     }
 }
 
-/// The sample standard deviation (n − 1); absent for fewer than two values.
+/// Returns the sample standard deviation (n − 1), or `None` for fewer than two values.
 pub fn sample_deviation(values: &[f64]) -> Option<f64> {
     let center = mean(values.iter().copied()).filter(|_| values.len() > 1)?;
     let squares: f64 = values.iter().map(|value| (value - center).powi(2)).sum();
     Some((squares / (values.len() - 1) as f64).sqrt())
 }
 
-/// The mean, in the order of the values; nothing where there is no value.
+/// Returns the mean, summed in the order of the values, or `None` if there is no value.
 pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
     let count = values.len();
     (count > 0).then(|| values.sum::<f64>() / count as f64)

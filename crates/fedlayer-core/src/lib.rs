@@ -1,4 +1,23 @@
-//! The vocabulary and the mathematics of a federated round. No libtorch, no async runtime, no files, no clock: data in, data out.
+//! The vocabulary and the mathematics of a federated round. The core takes data and returns data:
+//! it has no libtorch, no async runtime, no files and no clock.
+//!
+//! In reading order:
+//!
+//! * [`spec`]: the tables of a scenario.
+//! * [`data`]: examples, and their partition among the clients.
+//! * [`model`]: layers, layer sets, flat parameters, and points between models.
+//! * [`Plan`]: a validated scenario, for one strategy and one seed; [`Seed`]: the source of all
+//!   random numbers; [`Estimate`]: a mean with its standard error; [`text`]: numbers and names in
+//!   messages.
+//! * [`trainer`]: the interface to every kind of model: local training, evaluation, derivatives.
+//! * [`record`]: the contents of the files of a run.
+//! * [`round`]: cohorts, the state machine of the rounds, averaging by layers, and the models of
+//!   all clients.
+//! * [`barrier`]: loss barriers between the models of a round.
+//! * [`compare`]: strategies side by side.
+//!
+//! Each module uses only modules above it in this list. Files import by module
+//! (`use crate::model::Layout`).
 
 pub mod barrier;
 pub mod compare;
@@ -14,14 +33,6 @@ mod estimate;
 mod plan;
 mod seed;
 
-pub use barrier::*;
-pub use compare::*;
-pub use data::*;
 pub use estimate::{Estimate, mean, sample_deviation};
-pub use model::{architecture::*, *};
 pub use plan::Plan;
-pub use record::*;
-pub use round::*;
 pub use seed::{Generator, Seed};
-pub use text::*;
-pub use trainer::*;

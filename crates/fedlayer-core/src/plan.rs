@@ -1,4 +1,4 @@
-//! [`Plan`]: a scenario that is known to be valid, for one strategy and one seed.
+//! [`Plan`]: a validated scenario, for one strategy and one seed.
 
 use std::sync::Arc;
 
@@ -16,8 +16,9 @@ use crate::{
 
 /// Everything that decides the bytes of one run: one strategy, one seed.
 ///
-/// Plans are made by `fedlayer-scenario`, which has checked every value; past it nothing is checked again.
-/// Two plans that differ only in the strategy draw the same data, initial weights, cohorts and batches: common random numbers.
+/// `fedlayer-scenario` makes plans and checks every value. No later code checks them again. Two
+/// plans that differ only in the strategy draw the same data, initial weights, cohorts and batches:
+/// common random numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// The scenario's seed.
@@ -26,36 +27,38 @@ pub struct Plan {
     pub rounds: u32,
     /// The examples and their partition.
     pub data: DataSpec,
-    /// Who takes part.
+    /// The number of clients, and how many of them train in a round.
     pub clients: ClientsSpec,
     /// The network.
     pub model: ModelSpec,
-    /// The file of the values that every client starts from; drawn where it is not given.
+    /// The file of the initial model; drawn from the seed if it is absent.
     pub initial: Option<String>,
     /// The layers of the network on this data.
     pub layout: Arc<Layout>,
-    /// How clients train.
+    /// The local training.
     pub local: LocalSpec,
-    /// Which barriers are measured, if any.
+    /// The barriers that are measured, if any.
     pub barriers: Option<BarrierSpec>,
-    /// What is measured after averaging.
+    /// The evaluations after averaging.
     pub evaluate: EvaluateSpec,
-    /// What is written, and how often.
+    /// The files that are written, and how often.
     pub checkpoints: CheckpointSpec,
-    /// Which layers are averaged when.
+    /// The layers that are averaged in each round.
     pub strategy: StrategySpec,
-    /// Which of the scenario's variants this is, where it has a sweep. Its values are in the other fields already.
+    /// The variant of the scenario's sweep, if it has one. The other fields hold its values
+    /// already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<Variant>,
 }
 
 impl Plan {
-    /// Where all random numbers of the run come from.
+    /// Returns the seed of all random numbers of the run.
     pub fn root_seed(&self) -> Seed {
         Seed::new(self.seed)
     }
 
-    /// The folder of this plan inside the run folder: `one-layer-rotating/seed-1`; of a variant, below the variant's.
+    /// Returns the folder of this plan inside the run folder: `one-layer-rotating/seed-1`. The
+    /// folder of a variant's plan is inside the variant's folder.
     pub fn folder(&self) -> String {
         let own = format!("{}/seed-{}", slug(&self.strategy.name), self.seed);
         match &self.variant {
@@ -64,7 +67,8 @@ impl Plan {
         }
     }
 
-    /// What messages call the plan, but for its seed: the strategy's name, behind the variant where there is one (`lr=0.1: all`).
+    /// Returns the name of the plan in messages, without its seed: `all`, or `lr=0.1: all` for a
+    /// variant.
     pub fn title(&self) -> String {
         match &self.variant {
             Some(variant) => format!("{}: {}", variant.label(), self.strategy.name),
@@ -72,14 +76,15 @@ impl Plan {
         }
     }
 
-    /// Whether two plans have the same examples, shared out among their clients in the same way.
+    /// Returns whether two plans have the same examples with the same partition.
     pub fn shares_data(&self, other: &Self) -> bool {
         (self.seed, self.clients.count, &self.data)
             == (other.seed, other.clients.count, &other.data)
     }
 
-    /// Whether a trainer of one of the two plans serves the other: they may differ in what is averaged, measured and kept, but not in what is
-    /// computed of a client or a model.
+    /// Returns whether a trainer of one plan serves the other. Such plans may differ in the layers
+    /// that are averaged, in measurements and in files, but not in the computations of a client or
+    /// a model.
     pub fn trains_as(&self, other: &Self) -> bool {
         self.shares_data(other)
             && self.rounds == other.rounds
@@ -90,7 +95,8 @@ impl Plan {
             && self.strategy.statistics == other.strategy.statistics
     }
 
-    /// Whether something that happens every `every` rounds, and in the last, happens in `round`.
+    /// Returns whether something that happens every `every` rounds, and in the last round, happens
+    /// in `round`.
     pub fn is_due(&self, every: u32, round: u32) -> bool {
         round.is_multiple_of(every) || round == self.rounds
     }

@@ -1,58 +1,58 @@
-//! [`Seed`]: random numbers are arguments. A scenario's seed has named sub-seeds, made by hashing.
+//! [`Seed`]: random numbers are arguments. A run's seed has named sub-seeds, made by hashing.
 
 use std::fmt;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// The generator that every draw of a run comes from: ChaCha with 8 rounds, the same on every platform.
+/// The generator of every draw: ChaCha with 8 rounds. It gives the same numbers on every platform.
 pub type Generator = ChaCha8Rng;
 
-/// Where a stream of random numbers begins.
+/// The start of a stream of random numbers.
 ///
-/// Sub-seeds are named, so that what one part of a run draws never depends on how much another part drew:
-/// `Seed::new(7).child("client").index(3).child("batches")`.
+/// Sub-seeds have names, so one part of a run draws the same numbers no matter how much another
+/// part has drawn: `Seed::new(7).child("client").index(3).child("batches")`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// The seed that a scenario names by a number.
+    /// Makes the seed that a scenario gives as a number.
     pub fn new(number: u64) -> Self {
         Self(blake3::derive_key("fedlayer scenario seed", &number.to_le_bytes()))
     }
 
-    /// The sub-seed called `name`.
+    /// Returns the sub-seed called `name`.
     #[must_use]
     pub fn child(self, name: &str) -> Self {
         Self(*blake3::keyed_hash(&self.0, name.as_bytes()).as_bytes())
     }
 
-    /// The `index`-th sub-seed (of a client, a round, a draw).
+    /// Returns the sub-seed with this index (of a client, a round, a draw).
     #[must_use]
     pub fn index(self, index: u64) -> Self {
-        // A zero byte in front: no name of `child` begins with one.
+        // The first byte is 0, because no name of `child` begins with one.
         let mut bytes = [0; 9];
         bytes[1..].copy_from_slice(&index.to_le_bytes());
         Self(*blake3::keyed_hash(&self.0, &bytes).as_bytes())
     }
 
-    /// The seed as bytes, to be sent to another process.
+    /// Returns the seed as bytes, to send it to another process.
     pub fn to_bytes(self) -> [u8; 32] {
         self.0
     }
 
-    /// The seed that [`to_bytes`](Self::to_bytes) gave.
+    /// Makes the seed that [`to_bytes`](Self::to_bytes) was called on.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The generator that begins here.
+    /// Returns the generator that starts at this seed.
     pub fn generator(self) -> Generator {
         Generator::from_seed(self.0)
     }
 }
 
-/// The first bytes only: enough to tell two seeds apart.
+/// Shows the first four bytes, which are enough to tell two seeds apart.
 impl fmt::Debug for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Seed({:02x}{:02x}{:02x}{:02x}…)", self.0[0], self.0[1], self.0[2], self.0[3])

@@ -8,8 +8,15 @@ use std::{
 };
 
 use fedlayer_core::{
-    Action, ClientId, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause,
-    Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
+    Plan,
+    data::ClientId,
+    model::Params,
+    round::{
+        Action, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause, Phase,
+        Ticket, stacks,
+    },
+    spec::OptimizerMemory,
+    trainer::{TrainJob, Update},
 };
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, debug, info_span, warn};
@@ -53,9 +60,9 @@ pub async fn run_plan<L: Link, J: Journal>(
             link,
             journal: Some(journal),
             schedule,
-            round: from.as_ref().map_or(0, |origin| origin.committed),
-            committed: from.as_ref().map_or(0, |origin| origin.committed),
-            federation: from.map(|origin| origin.federation),
+            round: from.as_ref().map_or(0, |point| point.committed),
+            committed: from.as_ref().map_or(0, |point| point.committed),
+            federation: from.map(|point| point.federation),
             starts: BTreeMap::new(),
             training: JoinSet::new(),
             deadline: None,
@@ -108,7 +115,8 @@ struct AttemptDeadline {
 }
 
 impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
-    /// Passes events to the state machine and performs its actions, until it has finished or failed.
+    /// Passes events to the state machine and performs its actions, until it has finished or
+    /// failed.
     async fn drive(&mut self) -> Result<(), RunError> {
         let mut events = VecDeque::from([Event::Joined { committed: self.round }]);
         let mut machine = Machine::new(self.plan.clone());
@@ -133,8 +141,8 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         }
     }
 
-    /// Persists the committed rounds before the run is stopped. A round that is being written has its
-    /// journal elsewhere, and is completed there.
+    /// Persists the committed rounds before the run is stopped. A round that is being written has
+    /// its journal elsewhere, and is completed there.
     async fn persist(&mut self) -> Result<(), RunError> {
         if let (Some(mut journal), Some(federation)) = (self.journal.take(), &self.federation) {
             let (committed, federation) = (self.committed, federation.clone());

@@ -1,6 +1,6 @@
 //! [`RunError`]: why a run ended before its last round.
 
-use fedlayer_core::{AverageError, Failure, ScheduleError};
+use fedlayer_core::round::{AverageError, Failure, ScheduleError};
 use thiserror::Error;
 
 use crate::{JournalError, LinkError};
@@ -12,7 +12,7 @@ pub enum RunError {
     #[error(transparent)]
     Failed(#[from] Failure),
     /// A worker failed at work that the round cannot do without.
-    #[error("a worker could not do its part: {0}")]
+    #[error("a worker failed: {0}")]
     Link(#[from] LinkError),
     /// The models could not be averaged.
     #[error(transparent)]
@@ -30,9 +30,9 @@ pub enum RunError {
         round: u32,
     },
     /// The state machine committed a round that was not measured.
-    #[error("a round was to be committed that is not measured")]
+    #[error("the round to be committed is not measured")]
     NotMeasured,
     /// A task of the runtime panicked.
-    #[error("a part of the round broke: {0}")]
+    #[error("a task of the round panicked: {0}")]
     Broken(#[from] tokio::task::JoinError),
 }

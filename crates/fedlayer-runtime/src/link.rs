@@ -2,13 +2,17 @@
 
 use std::{future::Future, sync::Arc};
 
-use fedlayer_core::{Evaluation, Params, Plan, Probe, Seed, TrainJob, Update};
+use fedlayer_core::{
+    Plan, Seed,
+    model::Params,
+    trainer::{Evaluation, Probe, TrainJob, Update},
+};
 use thiserror::Error;
 
 /// Work for one worker.
 ///
-/// It contains everything that the result depends on: any worker may do it, and doing it twice gives
-/// the same result.
+/// It contains everything that the result depends on: any worker may do it, and doing it twice
+/// gives the same result.
 #[derive(Debug, Clone)]
 pub struct WorkerTask {
     /// The plan of the work.

@@ -10,7 +10,10 @@ use std::{
     thread,
 };
 
-use fedlayer_core::{Plan, Trainer, TrainerError};
+use fedlayer_core::{
+    Plan,
+    trainer::{Trainer, TrainerError},
+};
 use tokio::sync::oneshot;
 use tracing::{Span, debug_span};
 
@@ -29,7 +32,8 @@ pub trait TrainerFactory: Send + Sync + 'static {
     fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError>;
 }
 
-/// Worker threads of this process. They end when the pool is dropped and their current tasks are done.
+/// Worker threads of this process. They end when the pool is dropped and their current tasks are
+/// done.
 #[derive(Debug)]
 pub struct LocalPool {
     calls: mpsc::Sender<QueuedCall>,
@@ -49,8 +53,8 @@ trait TrainerCall: Send {
     /// Returns whether somebody waits for the result.
     fn is_wanted(&self) -> bool;
 
-    /// Makes the call and sends the result. Returns `false` after a panic, which leaves the trainer in
-    /// an unknown state.
+    /// Makes the call and sends the result. Returns `false` after a panic, which leaves the trainer
+    /// in an unknown state.
     fn run(self: Box<Self>, trainer: Result<&mut dyn Trainer, LinkError>) -> bool;
 }
 
@@ -157,7 +161,7 @@ struct TrainerCache<'a> {
 }
 
 impl TrainerCache<'_> {
-    /// Makes a call with the trainer of a plan. A trainer whose call panics is dropped.
+    /// Makes a call with the trainer of a plan. A panic drops the trainer.
     fn serve(&mut self, plan: Arc<Plan>, call: Box<dyn TrainerCall>) {
         match self.index_of(plan) {
             Ok(index) => {

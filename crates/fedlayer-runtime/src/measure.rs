@@ -1,4 +1,5 @@
-//! [`measure`]: the part of a round between training and commit: barriers, average, evaluation, record.
+//! [`measure`]: the part of a round between training and commit: barriers, average, evaluation,
+//! record.
 
 use std::{
     collections::BTreeMap,
@@ -8,9 +9,14 @@ use std::{
 };
 
 use fedlayer_core::{
-    BarrierRow, BarrierStudy, ClientId, CohortUpdates, EndModel, Evaluation, EvaluationRecord,
-    Federation, LayerSchedule, LayerSet, MissingRecord, Params, Plan, Probe, RoundEvaluation,
-    RoundRecord, spec::EvaluatedClients, summarize, traffic,
+    Plan,
+    barrier::{BarrierStudy, EndModel, summarize},
+    data::ClientId,
+    model::{LayerSet, Params},
+    record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
+    round::{CohortUpdates, Federation, LayerSchedule, RoundEvaluation, traffic},
+    spec::EvaluatedClients,
+    trainer::{Evaluation, Probe},
 };
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug};
@@ -25,8 +31,8 @@ pub(crate) struct MeasuredRound {
     pub(crate) timings: Timings,
 }
 
-/// Measures the barriers between the updates, averages them into a copy of `federation`, and evaluates
-/// the result.
+/// Measures the barriers between the updates, averages them into a copy of `federation`, and
+/// evaluates the result.
 ///
 /// `starts` holds the model that each client started the round from.
 pub(crate) async fn measure<L: Link>(
@@ -83,7 +89,7 @@ async fn barriers<L: Link>(
     else {
         return Ok(Vec::new());
     };
-    let end = |update: &fedlayer_core::Update| {
+    let end = |update: &fedlayer_core::trainer::Update| {
         let start = starts.get(&update.client)?.clone();
         Some(EndModel { start, update: update.clone() })
     };
@@ -136,8 +142,8 @@ async fn evaluate<L: Link>(
     Ok(Some(checkup.record(&evaluations)))
 }
 
-/// Evaluates probes on all workers at once. The result of a probe does not depend on the other probes
-/// of its call, so the probes may be split anywhere.
+/// Evaluates probes on all workers at once. The result of a probe does not depend on the other
+/// probes of its call, so the probes may be split anywhere.
 async fn evaluate_probes<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Derivatives, Evaluation, Layout, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer,
-    TrainerError, Update,
+    Plan, Seed,
+    data::Split,
+    model::{Layout, Params, Point},
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 use tokio::sync::oneshot::Receiver;
 
@@ -12,8 +14,9 @@ use crate::{Link, LinkError, LocalPool, local_pool::refused};
 
 /// The worker threads of a pool as one [`Trainer`] of a plan. They share probes and directions.
 ///
-/// Neighbouring probes go to the same worker, which evaluates their common layers once. The result of
-/// a probe does not depend on its worker. Calls block, so they must not be made on an async thread.
+/// Neighbouring probes go to the same worker, which evaluates their common layers once. The result
+/// of a probe does not depend on its worker. Calls block, so they must not be made on an async
+/// thread.
 #[derive(Debug)]
 pub struct PooledTrainer {
     pool: LocalPool,

@@ -11,6 +11,7 @@ use std::{
 };
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use tch::{Kind, Tensor};
 
 use crate::TorchError;
 
@@ -93,7 +94,7 @@ impl From<Device> for tch::Device {
 }
 
 /// Makes libtorch use one thread for the operations of the calling thread. With as many workers as
-/// cores, a second thread only disturbs.
+/// cores, a second thread would only slow the others down.
 ///
 /// Every call of a [`TorchTrainer`](crate::TorchTrainer) does this for its thread, so that a result
 /// never depends on the number of threads. Repeating it costs nothing. (On an AMD CPU, two threads
@@ -101,12 +102,28 @@ impl From<Device> for tch::Device {
 /// different in every process.)
 pub fn one_thread() {
     thread_local!(static DONE: Cell<bool> = const { Cell::new(false) });
-    // The number of threads between operations is the process's and may be set once.
-    static BETWEEN: Once = Once::new();
+    static FIRST: Once = Once::new();
     if !DONE.replace(true) {
-        BETWEEN.call_once(|| tch::set_num_interop_threads(1));
+        FIRST.call_once(|| {
+            // The number of inter-op threads belongs to the process and can only be set once.
+            tch::set_num_interop_threads(1);
+            tch::set_num_threads(1);
+            choose_vector_kernels();
+        });
         tch::set_num_threads(1);
     }
+}
+
+/// Makes MKL choose its kernels of `exp`, `log` and `tanh` while no other thread computes.
+///
+/// At its first call, MKL stores the type of the CPU in a variable, and then, in the same variable,
+/// the index of that type in its table of kernels. A second thread that reads the variable in
+/// between uses a wrong entry: an `exp` with an error of a millionth.
+fn choose_vector_kernels() {
+    // An error, such as too little memory, occurs again in the operations of the caller, which
+    // report it.
+    let one = Tensor::f_ones([1], (Kind::Float, tch::Device::Cpu));
+    let _ = one.and_then(|one| one.f_exp());
 }
 
 /// Returns whether an NVIDIA driver is installed. Takes well under a millisecond if none is.

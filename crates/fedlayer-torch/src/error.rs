@@ -19,7 +19,7 @@ pub enum TorchError {
     /// CUDA's part of libtorch is missing or cannot be opened.
     #[error(
         "device `cuda:{device}` needs `libtorch_cuda.so`, which could not be opened: {reason}\n\nhint: \
-         put the libraries of a libtorch 2.11 with CUDA first: \
+         put a libtorch 2.11 with CUDA first: \
          LD_LIBRARY_PATH=…/site-packages/torch/lib; or use `--device cpu`"
     )]
     CudaLibrary {
@@ -30,8 +30,8 @@ pub enum TorchError {
     },
     /// CUDA is available, but the device does not exist.
     #[error(
-        "device `cuda:{device}` does not answer: found {found} CUDA devices\n\nhint: \
-         `nvidia-smi` lists them; a device is opened before anything else is asked of libtorch"
+        "device `cuda:{device}` does not exist: found {found} CUDA devices, counted from 0\n\nhint: \
+         `nvidia-smi` lists them"
     )]
     NoCudaDevice {
         /// The requested device.
@@ -46,7 +46,7 @@ pub enum TorchError {
         reason: String,
     },
     /// The module of a plan is missing.
-    #[error("the plan's model is the module `{file}`, whose file was not given")]
+    #[error("the plan's model is the module `{file}`, but its file was not given")]
     NoModule {
         /// The file, as the scenario names it.
         file: String,
@@ -73,7 +73,7 @@ pub enum TorchError {
     },
     /// A batch is too small for a batch normalisation.
     #[error(
-        "a batch of one example leaves batch normalisation `{norm}` one value per channel, whose variance is 0/0: leave out such a last batch \
+        "a batch of one example leaves batch normalisation `{norm}` one value per channel, which has no variance: drop such a last batch \
          (`local.last_batch = \"drop\"`), or choose another `local.batch`"
     )]
     OneValue {
@@ -104,7 +104,7 @@ impl From<tch::TchError> for TorchError {
     }
 }
 
-impl From<TorchError> for fedlayer_core::TrainerError {
+impl From<TorchError> for fedlayer_core::trainer::TrainerError {
     fn from(error: TorchError) -> Self {
         Self(error.to_string())
     }
@@ -122,9 +122,9 @@ pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
 /// Runs libtorch code. Its errors and its panics become an error of the trainer.
 pub(crate) fn guarded<T>(
     body: impl FnOnce() -> Result<T, tch::TchError>,
-) -> Result<T, fedlayer_core::TrainerError> {
+) -> Result<T, fedlayer_core::trainer::TrainerError> {
     let result = caught(body).and_then(|result| result.map_err(TorchError::from));
-    result.map_err(|error| fedlayer_core::TrainerError(error.to_string()))
+    result.map_err(|error| fedlayer_core::trainer::TrainerError(error.to_string()))
 }
 
 /// The first words of the trace of an exception inside a module.

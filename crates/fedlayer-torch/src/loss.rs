@@ -77,8 +77,8 @@ impl Criterion {
         target_terms: &Tensor,
     ) -> Result<Tensor, TchError> {
         match self.loss {
-            // With term = −weight · target: term − softmax · Σ_c term = weight · (softmax −
-            // target).
+            // The term is −weight · target, and Σ_c target = 1, so that
+            // term − softmax · Σ_c term = weight · (softmax − target).
             Loss::CrossEntropy => Tensor::f_internal_log_softmax_backward_data(
                 target_terms,
                 residual,

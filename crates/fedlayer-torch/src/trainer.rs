@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Derivatives, Evaluation, FederatedData, InputStats, Layout, OptimizerState, Params,
-    Plan, Point, Probe, Seed, Split, TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
+    Plan, Seed,
+    data::{ClientId, FederatedData, InputStats, Split},
+    model::{Layout, Params, Point},
+    spec::ModelSpec,
+    trainer::{
+        Derivatives, Evaluation, OptimizerState, Probe, TrainJob, Trainer, TrainerError, Update,
+    },
 };
 
 use crate::{
@@ -112,7 +117,7 @@ impl TorchTrainer {
         self.check_layout(params)?;
         if *round == 0 {
             return Err(TrainerError(format!(
-                "client {client}: found round 0; rounds count from 1"
+                "client {client}: found round 0; rounds are counted from 1"
             )));
         }
         if let Some(state) = optimizer {
@@ -165,7 +170,10 @@ impl TorchTrainer {
         if (client.0 as usize) < clients {
             return Ok(());
         }
-        Err(TrainerError(format!("found client {client}; the plan has {clients}, counted from 0")))
+        let last = clients.saturating_sub(1);
+        Err(TrainerError(format!(
+            "client {client} is not in the plan: its clients are 0 to {last}"
+        )))
     }
 
     fn check_layout(&self, params: &Params) -> Result<(), TrainerError> {
@@ -174,7 +182,7 @@ impl TorchTrainer {
         }
         let (found, expected) = (params.layout().value_count(), self.layout.value_count());
         Err(TrainerError(format!(
-            "found a model of {found} parameters in other layers; the plan's model has {expected}"
+            "found a model with {found} parameters and other layers; the plan's model has {expected}"
         )))
     }
 
@@ -206,7 +214,7 @@ impl TorchTrainer {
         let expected = vec![self.engine.parameters(); self.engine.stepper.slots()];
         if found != expected {
             return Err(TrainerError(format!(
-                "client {client}: found optimizer state of {found:?} values, a number for each slot; the plan's optimizer has {expected:?}"
+                "client {client}: found optimizer state with {found:?} values, one number per slot; the plan's optimizer has {expected:?}"
             )));
         }
         Ok(())
@@ -284,13 +292,13 @@ impl Trainer for TorchTrainer {
         if let Some(other) = along.iter().find(|direction| direction.len() != expected) {
             let found = other.len();
             return Err(TrainerError(format!(
-                "found a direction of {found} values; the model has {expected} parameters"
+                "found a direction with {found} values; the model has {expected} parameters"
             )));
         }
         let Self { engine, splits, .. } = self;
         let derivatives = guarded(|| {
             derivative::differentiate(engine, point, &splits.get(engine, split)?, along)
         })?;
-        derivatives.ok_or_else(|| TrainerError("found no example in the split".to_owned()))
+        derivatives.ok_or_else(|| TrainerError("the split has no examples".to_owned()))
     }
 }

@@ -50,9 +50,12 @@ mod values;
 mod verify;
 
 use crate::{
-    process::{open_files, signals},
+    process::{open_files, out_of_memory, signals},
     screen::Screen,
 };
+
+#[global_allocator]
+static ALLOCATOR: out_of_memory::Remembering = out_of_memory::Remembering;
 
 fn main() {
     let cli = match args::parse() {
@@ -60,6 +63,7 @@ fn main() {
         Err(code) => std::process::exit(code),
     };
     signals::survive_file_limits();
+    out_of_memory::end_in_words();
     let screen = Screen::new(cli.log, cli.quiet);
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let done = open_files::raise_limit().and_then(|()| commands::perform(&cli.command, &screen));

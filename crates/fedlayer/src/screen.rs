@@ -20,7 +20,7 @@ use tracing_subscriber::{
 pub(crate) use self::bar::line_style;
 pub(crate) use self::{
     bar::Bar,
-    clean::{Clean, Colours, clean},
+    clean::{Clean, Colours, clean, without_long_lines},
     transfer::Transfer,
 };
 
@@ -121,8 +121,8 @@ impl Screen {
     pub(crate) fn talk_of(&self, text: &str, fields: serde_json::Value) {
         match (self.quiet, self.log) {
             (true, _) => {}
-            (false, LogForm::Text) => self.line(text),
-            (false, LogForm::Json) => self.record("INFO", text, fields),
+            (false, LogForm::Text) => self.line(&without_long_lines(text)),
+            (false, LogForm::Json) => self.record("INFO", &without_long_lines(text), fields),
         }
     }
 
@@ -133,10 +133,10 @@ impl Screen {
 
     /// Writes a message in the form of the log, whatever `RUST_LOG` filters.
     fn say(&self, level: &str, text: &str) {
-        let text = text.trim_end();
+        let text = without_long_lines(text.trim_end());
         match self.log {
-            LogForm::Text => self.line(text),
-            LogForm::Json => self.record(level, text, serde_json::json!({})),
+            LogForm::Text => self.line(&text),
+            LogForm::Json => self.record(level, &text, serde_json::json!({})),
         }
     }
 

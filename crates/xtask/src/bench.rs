@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: every benchmark, each a ratio to something measured in the same run.
+//! `cargo xtask bench`: every benchmark. Each reports a ratio of two times from the same run.
 
 use crate::Result;
 use crate::libtorch;

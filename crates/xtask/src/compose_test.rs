@@ -1,5 +1,5 @@
-//! `cargo xtask compose-test`: the run of `docker-compose.yml`, whole and with containers that are killed, paused and cut off, against the same
-//! run in one process. Every byte of the records must be the same.
+//! `cargo xtask compose-test`: runs `docker-compose.yml`, undisturbed and with containers that are
+//! killed, paused and disconnected. All records must have the bytes of the same run in one process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,21 @@ use crate::process::{line, run as run_process, stdout, succeeds};
 use crate::workspace::{at, root, target};
 use crate::{Result, image};
 
-/// The project's name: everything that this starts carries it, and everything that carries it is removed at the end.
+/// The prefix of everything that this command starts, and removes at the end.
 const PROJECT: &str = "fedlayer-compose-test";
 
-/// Changes of the scenario: long enough that something can happen to it in the middle.
+/// Settings for the two runs. The second one is long enough to be disturbed.
 const SETTINGS: [&str; 2] = ["--set rounds=6 --set seeds=[1]", "--set rounds=40 --set seeds=[1]"];
 
-/// The image that the Dockerfile begins with.
+/// The base image of the Dockerfile.
 const BASE: &str = "debian:bookworm-slim";
 
 const WORKERS: usize = 4;
 
-/// So long a run may take.
+/// The longest time that a run may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Runs the matrix, where a Docker engine answers.
+/// Makes both runs if there is a Docker engine.
 pub(crate) fn run(_arguments: &[String]) -> Result {
     if !succeeds(Command::new("docker").arg("ps")) {
         println!("skipped: no Docker engine answers to `docker ps`");
@@ -32,20 +32,20 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     }
     base()?;
     image::run(&[])?;
-    let place = target().join("compose-test");
-    if place.exists() {
-        at(&place, fs::remove_dir_all(&place))?;
+    let folder = target().join("compose-test");
+    if folder.exists() {
+        at(&folder, fs::remove_dir_all(&folder))?;
     }
-    at(&place, fs::create_dir_all(place.join("runs")))?;
+    at(&folder, fs::create_dir_all(folder.join("runs")))?;
     for name in ["docker-compose.yml", "scenarios", "Dockerfile", ".dockerignore"] {
-        let (from, to) = (root().join(name), place.join(name));
+        let (from, to) = (root().join(name), folder.join(name));
         run_process(Command::new("cp").arg("-r").args([&from, &to]))?;
     }
-    at(&place, fs::create_dir_all(place.join("target")))?;
+    at(&folder, fs::create_dir_all(folder.join("target")))?;
     run_process(
-        Command::new("cp").arg("-r").arg(target().join("image")).arg(place.join("target/image")),
+        Command::new("cp").arg("-r").arg(target().join("image")).arg(folder.join("target/image")),
     )?;
-    let compose = Compose { place, program: program()? };
+    let compose = Compose { folder, program: program()? };
     let tested = matrix(&compose);
     let removed = compose.call(&["down", "--volumes", "--remove-orphans"], "").map(drop);
     tested.and(removed)
@@ -63,17 +63,17 @@ fn matrix(compose: &Compose) -> Result {
     println!("image: {:.0} MB", size.trim().parse::<f64>().unwrap_or_default() / 1e6);
     for (name, settings) in ["calm", "troubled"].into_iter().zip(SETTINGS) {
         let began = Instant::now();
-        let alone = compose.place.join("alone").join(name);
+        let alone = compose.folder.join("alone").join(name);
         let mut run = Command::new(target().join("release/fedlayer"));
         run.args(["run", "scenarios/digits.toml", "--quiet", "--out"]).arg(&alone);
-        run.args(settings.split_whitespace()).current_dir(&compose.place);
+        run.args(settings.split_whitespace()).current_dir(&compose.folder);
         stdout(&mut run)?;
         let arguments = format!("{settings} --min-workers {WORKERS} --grace 2");
         let scale = format!("worker={WORKERS}");
         compose.call(&["up", "--detach", "--scale", &scale], &run_of(name, &arguments))?;
-        let records = compose.place.join("runs").join(name);
+        let records = compose.folder.join("runs").join(name);
         if name == "troubled" {
-            trouble(&records, compose)?;
+            disturb(&records, compose)?;
         }
         compose.finished(name)?;
         same(&alone, &records)?;
@@ -86,8 +86,8 @@ fn matrix(compose: &Compose) -> Result {
     Ok(())
 }
 
-/// What happens to the containers of a run, each thing once a few more rounds are written.
-fn trouble(records: &Path, compose: &Compose) -> Result {
+/// Disturbs the containers of a run, with a few rounds between the disturbances.
+fn disturb(records: &Path, compose: &Compose) -> Result {
     let docker = |arguments: &[&str]| stdout(Command::new("docker").args(arguments)).map(drop);
     let worker = |number: usize| compose.container(&format!("worker_{number}"));
     let network = format!("{PROJECT}_runs");
@@ -114,13 +114,13 @@ fn trouble(records: &Path, compose: &Compose) -> Result {
     Ok(())
 }
 
-/// Committed rounds of the first strategy.
+/// Returns the number of committed rounds of the first strategy.
 fn rounds(records: &Path) -> usize {
     let file = records.join("all/seed-1/rounds.jsonl");
     fs::read_to_string(file).map_or(0, |text| text.lines().count())
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 fn wait(mut is_so: impl FnMut() -> bool, what: &str) -> Result {
     let began = Instant::now();
     while !is_so() {
@@ -132,7 +132,8 @@ fn wait(mut is_so: impl FnMut() -> bool, what: &str) -> Result {
     Ok(())
 }
 
-/// Whether two run folders hold the same bytes, but for what depends on time and machine.
+/// Checks that two run folders have the same bytes, except for files that depend on time and
+/// machine.
 fn same(a: &Path, b: &Path) -> Result {
     let mut diff = Command::new("diff");
     diff.args(["-r", "-x", "run.json", "-x", "inputs.json", "-x", "timings.jsonl", "-x", ".lock"]);
@@ -140,23 +141,23 @@ fn same(a: &Path, b: &Path) -> Result {
     run_process(&mut diff)
 }
 
-/// The variables of a run.
+/// Returns the environment variables of a run.
 fn run_of(name: &str, arguments: &str) -> String {
     format!("FEDLAYER_RUN={name}\nFEDLAYER_ARGS={arguments}\n")
 }
 
-/// Compose in a folder of its own.
+/// Docker Compose in a temporary folder.
 struct Compose {
-    place: PathBuf,
+    folder: PathBuf,
     program: Vec<&'static str>,
 }
 
 impl Compose {
-    /// Calls it, with some variables.
+    /// Runs a command of Compose with environment variables.
     fn call(&self, arguments: &[&str], variables: &str) -> Result<String> {
         let (program, first) = self.program.split_at(1);
         let mut command = Command::new(program[0]);
-        command.args(first).args(["-p", PROJECT]).args(arguments).current_dir(&self.place);
+        command.args(first).args(["-p", PROJECT]).args(arguments).current_dir(&self.folder);
         command.env("FEDLAYER_STAGE", "host").env("FEDLAYER_IMAGE", PROJECT);
         for (name, value) in variables.lines().filter_map(|line| line.split_once('=')) {
             command.env(name, value);
@@ -165,7 +166,7 @@ impl Compose {
         stdout(&mut command)
     }
 
-    /// The name of a container: compose 1 and 2 separate its parts differently.
+    /// Returns the name of a container. Compose 1 and 2 use different separators.
     fn container(&self, service: &str) -> Result<String> {
         let names = stdout(Command::new("docker").args(["ps", "--all", "--format", "{{.Names}}"]))?;
         let wanted = format!("{PROJECT}_{service}").replace('_', "-");
@@ -173,7 +174,7 @@ impl Compose {
         found.map(str::to_owned).ok_or_else(|| format!("no container `{wanted}` in:\n{names}"))
     }
 
-    /// Waits until the coordinator ended; an error, with its last words, unless it ended well.
+    /// Waits until the coordinator has succeeded. Prints its last log lines otherwise.
     fn finished(&self, name: &str) -> Result {
         let coordinator = self.container("coordinator_1")?;
         let state = || {
@@ -182,7 +183,6 @@ impl Compose {
         };
         let waited = wait(|| state().is_ok_and(|state| state.trim() == "exited 0"), name);
         if waited.is_err() {
-            // Its log is why.
             let _shown =
                 run_process(Command::new("docker").args(["logs", "--tail", "50", &coordinator]));
         }
@@ -190,7 +190,7 @@ impl Compose {
     }
 }
 
-/// Compose 2 where it is, else compose 1.
+/// Returns the command of Compose 2, or of Compose 1.
 fn program() -> Result<Vec<&'static str>> {
     let candidates = [vec!["docker", "compose"], vec!["docker-compose"]];
     let there =
@@ -198,10 +198,10 @@ fn program() -> Result<Vec<&'static str>> {
     candidates
         .into_iter()
         .find(there)
-        .ok_or_else(|| "neither `docker compose` nor `docker-compose` is there".to_owned())
+        .ok_or_else(|| "neither `docker compose` nor `docker-compose` is installed".to_owned())
 }
 
-/// Makes the base image where it is absent and cannot be pulled, out of Debian's packages.
+/// Makes the base image from Debian's packages if it cannot be pulled.
 fn base() -> Result {
     let there = || succeeds(Command::new("docker").args(["image", "inspect", BASE]));
     if there() || succeeds(Command::new("docker").args(["pull", "--quiet", BASE])) {

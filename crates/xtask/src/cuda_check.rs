@@ -1,4 +1,4 @@
-//! `cargo xtask cuda-check`: everything that a CUDA device has to show, in one command.
+//! `cargo xtask cuda-check`: all checks and benchmarks that need a CUDA device.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,9 +6,11 @@ use std::process::Command;
 use crate::process::{cargo, line, run as run_process};
 use crate::{Result, libtorch, workspace};
 
-/// Runs the demo on the device, holds every network to PyTorch's numbers on it, and times a local epoch against a plain loop.
+/// Runs the demo on the device, compares every network with PyTorch's numbers, and times a local
+/// epoch against a plain loop.
 ///
-/// The first argument is a folder with the libraries of a libtorch 2.11 with CUDA (`…/site-packages/torch/lib`), which the loader searches first.
+/// The only argument is a folder with the libraries of a libtorch 2.11 with CUDA, for example
+/// `…/site-packages/torch/lib`. The loader searches it first.
 pub(crate) fn run(arguments: &[String]) -> Result {
     let [folder] = arguments else {
         return Err("`cuda-check` takes one argument: the folder of a libtorch 2.11 with CUDA, such as `…/site-packages/torch/lib`".to_owned());
@@ -16,7 +18,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let folder = PathBuf::from(folder);
     if !folder.join("libtorch_cuda.so").exists() {
         return Err(format!(
-            "`{}` holds no `libtorch_cuda.so`; give the folder of a libtorch 2.11 with CUDA",
+            "`{}` has no `libtorch_cuda.so`; give the folder of a libtorch 2.11 with CUDA",
             folder.display()
         ));
     }
@@ -47,6 +49,6 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     on_device(cargo(&parity).args(["--test-threads", "1"]).env("FEDLAYER_TEST_DEVICE", "cuda"))?;
     let bench = ["bench", "--package", "fedlayer", "--bench", "networks"];
     on_device(cargo(&bench).env("FEDLAYER_BENCH_DEVICE", "cuda"))?;
-    println!("\nall of it ran; write the figures, the date and the device into `docs/cuda.md`");
+    println!("\nall checks ran; write the figures, the date and the device into `docs/cuda.md`");
     Ok(())
 }

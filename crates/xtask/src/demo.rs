@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from a fresh checkout to the first table.
+//! `cargo xtask demo`: builds fedlayer and runs the first scenario.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::{libtorch, workspace};
 
 const SCENARIO: &str = "scenarios/digits.toml";
 
-/// Builds the binary and runs the first scenario; further arguments go to `fedlayer run`.
+/// Builds the binary and runs the first scenario. `arguments` are passed to `fedlayer run`.
 pub(crate) fn run(arguments: &[String]) -> Result {
     libtorch::ready()?;
     run_process(&mut cargo(&["build", "--release", "--package", "fedlayer"]))?;

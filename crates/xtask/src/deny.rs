@@ -1,4 +1,4 @@
-//! `cargo xtask deny`: licences, sources, versions and advisories of everything that the project depends on.
+//! `cargo xtask deny`: checks licences, sources, versions and advisories of all dependencies.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,20 +7,20 @@ use crate::Result;
 use crate::process::{cargo, line, run as run_process, succeeds};
 use crate::workspace::{root, target};
 
-/// What can be checked wherever crates can be had.
+/// The checks that need no database of advisories.
 const ALWAYS: [&str; 3] = ["bans", "licenses", "sources"];
 
-/// The workspaces: the project's, and that of the fuzzer.
+/// The manifests of the workspaces: the project's and the fuzzer's.
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 
-/// Checks both workspaces. Without the database of advisories, which lies on GitHub, that is said and the rest is checked.
+/// Checks both workspaces. Advisories are skipped, with a message, if GitHub cannot be reached.
 pub(crate) fn run(_arguments: &[String]) -> Result {
     let program = installed()?;
     for manifest in MANIFESTS {
         run_process(&mut check(&program, manifest, &ALWAYS))?;
     }
     if !succeeds(deny(&program, MANIFESTS[0]).arg("fetch")) {
-        println!("advisories are not checked: their database cannot be had from here");
+        println!("advisories are not checked: their database cannot be downloaded");
         return Ok(());
     }
     for manifest in MANIFESTS {
@@ -36,14 +36,15 @@ fn check(program: &Path, manifest: &str, what: &[&str]) -> Command {
     command
 }
 
-/// The program for a workspace. All go by the same rules.
+/// Returns a command of `cargo-deny` for a workspace. All workspaces have the same rules.
 fn deny(program: &Path, manifest: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).args(["--manifest-path", manifest, "--config", "deny.toml"]);
     command
 }
 
-/// The program: the one on the path, or one of our own, which takes about a minute once.
+/// Returns `cargo-deny`: the one on the path, or one in `target/tools`, which takes a minute to
+/// build.
 fn installed() -> Result<PathBuf> {
     if succeeds(Command::new("cargo-deny").arg("--version")) {
         return Ok("cargo-deny".into());
@@ -53,7 +54,7 @@ fn installed() -> Result<PathBuf> {
     if !succeeds(Command::new(&program).arg("--version")) {
         let mut install =
             cargo(&["install", "cargo-deny", "--version", VERSION, "--locked", "--root"]);
-        // It runs for a second: it need not be fast.
+        // It runs for a second, so an optimised build is not worth its time.
         install
             .arg(&folder)
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
@@ -63,5 +64,5 @@ fn installed() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The version that is installed where there is none.
+/// The version that is installed if there is none.
 const VERSION: &str = "0.20.2";

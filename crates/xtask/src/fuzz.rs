@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: every decoder and message under libFuzzer, and every reader of the program under random changes.
+//! `cargo xtask fuzz`: fuzzes every decoder, message and file reader.
 //!
-//! The targets are built as `cargo fuzz` builds them, but without its sanitizers, which need a nightly compiler: whatever makes the code take
-//! another way is kept in `fuzz/corpus/`, and nothing has to be installed.
+//! The targets are built as `cargo fuzz` builds them, but with the stable compiler and therefore
+//! without sanitizers. Nothing needs to be installed. Inputs that reach new code are kept in
+//! `fuzz/corpus/`.
 
 use std::env;
 use std::fs;
@@ -13,7 +14,7 @@ use crate::process::{cargo, line, run as run_process, stdout};
 use crate::workspace::{at, entries, root, target};
 use crate::{Result, libtorch};
 
-/// Tells libFuzzer which ways the code takes and what it compares.
+/// Compiler flags that record for libFuzzer the branches taken and the values compared.
 const INSTRUMENTED: [&str; 6] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -23,10 +24,10 @@ const INSTRUMENTED: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
-/// What libFuzzer may take: memory for all, seconds for one input, bytes of one input.
+/// The limits of libFuzzer: the memory in all, the time and the length of one input.
 const LIMITS: [&str; 3] = ["-rss_limit_mb=1024", "-timeout=20", "-max_len=16384"];
 
-/// Fuzzes each of the named targets, or all, for a number of seconds.
+/// Fuzzes the named targets, or all of them, for a number of seconds each.
 pub(crate) fn run(arguments: &[String]) -> Result {
     let (seconds, names) = wishes(arguments)?;
     let all = targets()?;
@@ -48,11 +49,11 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     }
     match failed.is_empty() {
         true => Ok(()),
-        false => Err(format!("found by: {}; see above", failed.join(", "))),
+        false => Err(format!("these targets failed: {}; see above", failed.join(", "))),
     }
 }
 
-/// The seconds for each target, 10 where nothing is said, and the names of targets.
+/// Reads the seconds for each target (10 by default) and the names of targets.
 fn wishes(arguments: &[String]) -> Result<(u32, Vec<String>)> {
     let (mut seconds, mut names) = (10, Vec::new());
     let mut arguments = arguments.iter();
@@ -69,20 +70,20 @@ fn wishes(arguments: &[String]) -> Result<(u32, Vec<String>)> {
     Ok((seconds, names))
 }
 
-/// The targets of libFuzzer: one a file in `fuzz/fuzz_targets/`.
+/// Returns the names of libFuzzer's targets: the files in `fuzz/fuzz_targets/`.
 fn targets() -> Result<Vec<String>> {
     let files = entries(&root().join("fuzz/fuzz_targets"))?;
     let name = |file: &PathBuf| Some(file.file_stem()?.to_string_lossy().into_owned());
     Ok(files.iter().filter_map(name).collect())
 }
 
-/// Builds all targets; the folder in which they are then.
+/// Builds all targets and returns their folder.
 fn build() -> Result<PathBuf> {
     let version = stdout(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.ok_or("`rustc -vV` names no host")?;
     let folder = target().join("fuzz");
-    // With a target of their own, build scripts and macros are not instrumented.
+    // With an explicit `--target`, build scripts and macros are not instrumented.
     let mut command = cargo(&["build", "--release", "--bins", "--locked", "--target", host]);
     command
         .current_dir(root().join("fuzz"))
@@ -92,7 +93,7 @@ fn build() -> Result<PathBuf> {
     Ok(folder.join(host).join("release"))
 }
 
-/// Lets targets run side by side; the names of those that found something.
+/// Runs targets at the same time; returns the names of those that fail.
 fn fuzz_together(programs: &Path, names: &[String], seconds: u32) -> Result<Vec<String>> {
     let begun: Result<Vec<(Child, String)>> =
         names.iter().map(|name| begin(programs, name, seconds)).collect();
@@ -107,7 +108,8 @@ fn fuzz_together(programs: &Path, names: &[String], seconds: u32) -> Result<Vec<
     Ok(failed)
 }
 
-/// Begins to fuzz one target. What it finds new is added to its corpus; an input that fails is put beside the corpora.
+/// Starts to fuzz one target. Inputs that reach new code are added to its corpus; inputs that fail
+/// are written to `fuzz/artifacts/`.
 fn begin(programs: &Path, name: &str, seconds: u32) -> Result<(Child, String)> {
     let fuzz = root().join("fuzz");
     let (corpus, failures) = (fuzz.join("corpus").join(name), fuzz.join("artifacts").join(name));
@@ -125,19 +127,19 @@ fn begin(programs: &Path, name: &str, seconds: u32) -> Result<(Child, String)> {
         .env("RUST_BACKTRACE", "1")
         .stdout(at(&log, log_file.try_clone())?)
         .stderr(log_file);
-    println!("{name}: {seconds} s, told in {}", log.display());
+    println!("{name}: {seconds} s, log in {}", log.display());
     let child = command.spawn().map_err(|error| format!("cannot start `{name}`: {error}"))?;
     Ok((child, line(&command)))
 }
 
-/// The readers of the program itself, which is no library: they run in its own tests.
+/// The name of the target for the binary's own readers, which run in its unit tests.
 const READERS: &str = "readers";
 
 fn read_hostile_files(seconds: u32) -> Result {
     println!("{READERS}: {seconds} s each");
     libtorch::ready()?;
     let mut command = cargo(&["test", "--package", "fedlayer", "--bins", "--locked", "hostile::"]);
-    // What was given before this program wins.
+    // A value that the user has set wins.
     if env::var_os("FEDLAYER_FUZZ_SECONDS").is_none() {
         command.env("FEDLAYER_FUZZ_SECONDS", seconds.to_string());
     }

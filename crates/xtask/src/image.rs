@@ -1,4 +1,4 @@
-//! `cargo xtask image`: what the container image holds, put together in `target/image`: the binary and the libraries that it needs.
+//! `cargo xtask image`: collects the files of the container image in `target/image`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::libtorch;
 use crate::process::{cargo, run as run_process, succeeds};
 use crate::workspace::{at, entries, root, target};
 
-/// Builds the release binary and lays it out as it will lie below `/usr/local`.
+/// Builds the release binary and lays it out with its libraries as below `/usr/local`.
 pub(crate) fn run(_arguments: &[String]) -> Result {
     libtorch::ready()?;
     run_process(&mut cargo(&["build", "--release", "--locked", "--package", "fedlayer"]))?;
@@ -20,7 +20,7 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     }
     let binary = bin.join("fedlayer");
     copy(target().join("release/fedlayer"), &binary)?;
-    // Smaller without names for a debugger; where there is no `strip`, it only stays larger.
+    // Without symbols the binary is smaller. If there is no `strip`, it stays larger.
     let _stripped = succeeds(Command::new("strip").arg(&binary));
     let from = libtorch::chosen_by_user().unwrap_or_else(|| root().join(".libtorch")).join("lib");
     for library in entries(&from)? {
@@ -33,7 +33,7 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     Ok(())
 }
 
-/// What the binary asks for at its start, and what that asks for.
+/// The shared libraries that the binary needs, directly or indirectly.
 const NEEDED: [&str; 5] = ["libtorch_cpu.", "libc10.", "libgomp", "libcupti", "libcudart"];
 
 fn copy(from: PathBuf, to: &PathBuf) -> Result {

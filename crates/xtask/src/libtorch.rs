@@ -1,8 +1,9 @@
-//! Makes libtorch 2.11 ready, so that plain `cargo build`, `cargo run` and `cargo test` work from then on.
+//! `cargo xtask libtorch`: makes libtorch 2.11 available to plain `cargo build`, `run` and `test`.
 //!
-//! In this order: the user's own `LIBTORCH`; an installed PyTorch 2.11; three wheels fetched by pip. The last two
-//! fill `.libtorch`, to which `.cargo/config.toml` points. A folder is filled beside it, checked, and renamed into
-//! place, all under a lock: so this may be repeated, interrupted at any point, and run twice at once.
+//! Its sources, in this order, are the user's `LIBTORCH`, an installed PyTorch 2.11, and three
+//! wheels that pip downloads. The last two fill `.libtorch`, which `.cargo/config.toml` names. The
+//! folder is filled under another name, checked and renamed, all under a lock. So the command may
+//! be repeated, interrupted at any point, and run twice at once.
 
 mod assemble;
 mod download;
@@ -18,12 +19,12 @@ use std::time::Instant;
 use crate::Result;
 use crate::workspace::{at, entries, root};
 
-/// The version that tch 0.24 is written for.
+/// The version that tch 0.24 needs.
 pub(crate) const VERSION: &str = "2.11.0";
 
 const NAME: &str = ".libtorch";
 const LOCK: &str = ".libtorch.lock";
-/// What a run fills before it is renamed to [`NAME`]; the process's number follows.
+/// The prefix of the folder that is filled and then renamed to [`NAME`]. The process id follows.
 const PART: &str = ".libtorch.part-";
 
 /// `cargo xtask libtorch`.
@@ -31,7 +32,7 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     ready()
 }
 
-/// Returns once libtorch is ready and has been said to be.
+/// Makes libtorch available and prints which one is used.
 pub(crate) fn ready() -> Result {
     if let Some(folder) = chosen_by_user() {
         let version = folder::check_of_user(&folder)?;
@@ -60,7 +61,7 @@ pub(crate) fn ready() -> Result {
     say_ready()
 }
 
-/// The user's own `LIBTORCH`: what the environment says, unless it is the workspace's own folder.
+/// Returns the `LIBTORCH` of the environment, unless it is the workspace's own folder.
 pub(crate) fn chosen_by_user() -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("LIBTORCH").filter(|value| !value.is_empty())?);
     (folder != root().join(NAME)).then_some(folder)
@@ -71,7 +72,7 @@ fn say_ready() -> Result {
     Ok(())
 }
 
-/// Makes `home` from an installed PyTorch or from wheels, and puts it into place at once.
+/// Makes the folder `home` from an installed PyTorch or from wheels, by a single rename at the end.
 fn fill(home: &Path, lock: &File) -> Result {
     if !cfg!(all(
         target_os = "linux",
@@ -99,21 +100,21 @@ fn fill(home: &Path, lock: &File) -> Result {
     at(home, fs::rename(&ready, home))
 }
 
-/// Fills `ready` with links into an installed PyTorch; false when there is none that serves.
+/// Fills `ready` with links into an installed PyTorch; returns `false` if none is usable.
 fn link_installed(ready: &Path) -> bool {
     let Some(site) = python::installed_torch() else {
         return false;
     };
-    let made = assemble::assemble(&site, ready, assemble::Place::Link);
+    let made = assemble::assemble(&site, ready, assemble::Placement::Link);
     let torch = site.torch.display();
     match &made {
         Ok(()) => println!("the installed PyTorch in `{torch}` is used"),
-        Err(reason) => println!("the installed PyTorch in `{torch}` does not serve: {reason}"),
+        Err(reason) => println!("the installed PyTorch in `{torch}` cannot be used: {reason}"),
     }
     made.is_ok()
 }
 
-/// What this run, or one that was killed, has left. Only called under the lock, so none of it is in use.
+/// Removes the temporary folders of this and of interrupted runs. Under the lock none is in use.
 fn remove_leftovers() -> Result {
     for path in entries(&root())? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -129,7 +130,7 @@ fn require_compiler() -> Result {
         return Ok(());
     }
     Err(format!(
-        "no C++ compiler: `{}` is not there or does not work\n\n\
+        "no C++ compiler: `{}` is not installed or does not work\n\n\
          hint: `apt-get install g++`, or set CXX to your compiler; torch-sys is compiled with it",
         assemble::compiler().to_string_lossy()
     ))

@@ -1,12 +1,13 @@
 //! Set-up and checks of the fedlayer workspace: `cargo xtask COMMAND`.
 //!
-//! * [`libtorch`] finds or fetches the library that everything else links to
-//! * [`demo`], [`mod@test`] and [`mod@bench`] are the three things to do with a checkout; [`cuda_check`] is for a machine with a CUDA device
-//! * [`fuzz`] and [`deny`]: hostile bytes, and what the project depends on
-//! * [`image`] and [`compose_test`] are for containers
-//! * [`process`] runs other programs; [`workspace`] knows where things are
+//! * [`libtorch`] finds or downloads the library that the workspace links to.
+//! * [`demo`], [`mod@test`] and [`mod@bench`] run the first scenario, all checks and all
+//!   benchmarks; [`cuda_check`] does so on a machine with a CUDA device.
+//! * [`fuzz`] fuzzes all decoders; [`deny`] checks the dependencies.
+//! * [`image`] and [`compose_test`] build and test the container image.
+//! * [`process`] runs other programs; [`workspace`] finds the workspace's files.
 //!
-//! It needs the standard library only, so that it builds in seconds on a machine that has nothing yet.
+//! It uses the standard library only, so it builds in seconds on a new machine.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -32,13 +33,13 @@ mod workspace;
 use std::env;
 use std::process::ExitCode;
 
-/// What a command gives back: nothing, or a message that says what was found and what to do.
+/// The result of a command. An error message says what was found and what to do.
 type Result<T = ()> = std::result::Result<T, String>;
 
 /// One command of `cargo xtask`.
 struct Command {
     name: &'static str,
-    /// How its further arguments are written.
+    /// The form of its arguments in the help text.
     arguments: &'static str,
     about: &'static str,
     run: fn(&[String]) -> Result,
@@ -48,55 +49,55 @@ const COMMANDS: [Command; 9] = [
     Command {
         name: "libtorch",
         arguments: "",
-        about: "make libtorch 2.11 ready: your LIBTORCH, an installed PyTorch, or a download by pip",
+        about: "make libtorch 2.11 available: from LIBTORCH, an installed PyTorch, or a download by pip",
         run: libtorch::run,
     },
     Command {
         name: "demo",
         arguments: "[ARGS]",
-        about: "build fedlayer and run scenarios/digits.toml to its table; ARGS go to `fedlayer run`",
+        about: "build fedlayer and run scenarios/digits.toml; ARGS are passed to `fedlayer run`",
         run: demo::run,
     },
     Command {
         name: "test",
         arguments: "",
-        about: "all that CI does: fmt, clippy, tests, rustdoc, and a check of every scenario",
+        about: "run all checks of CI: format, clippy, tests, rustdoc and every scenario",
         run: test::run,
     },
     Command {
         name: "bench",
         arguments: "",
-        about: "run every benchmark, each a ratio to something measured in the same run",
+        about: "run every benchmark; each reports a ratio of two times from the same run",
         run: bench::run,
     },
     Command {
         name: "fuzz",
         arguments: "[--seconds N] [TARGET…]",
-        about: "fuzz every decoder, message and reader, or those that are named, for 10 s each",
+        about: "fuzz all decoders, messages and readers, or the named ones, for 10 s each",
         run: fuzz::run,
     },
     Command {
         name: "deny",
         arguments: "",
-        about: "licences, sources and advisories of everything that this depends on",
+        about: "check licences, sources and advisories of all dependencies",
         run: deny::run,
     },
     Command {
         name: "image",
         arguments: "",
-        about: "put together what the container image holds, from this machine's build",
+        about: "build the release binary and collect the files of the container image",
         run: image::run,
     },
     Command {
         name: "compose-test",
         arguments: "",
-        about: "run docker-compose.yml, calm and with containers killed and cut off, where a Docker engine answers",
+        about: "run docker-compose.yml undisturbed and with killed and disconnected containers; needs Docker",
         run: compose_test::run,
     },
     Command {
         name: "cuda-check",
         arguments: "FOLDER",
-        about: "the demo, the parity tests and the benchmark of networks on a CUDA device; FOLDER holds the libraries of a libtorch 2.11 with CUDA",
+        about: "run the demo, the parity tests and a benchmark on a CUDA device; FOLDER contains the libraries of a libtorch 2.11 with CUDA",
         run: cuda_check::run,
     },
 ];

@@ -1,4 +1,4 @@
-//! Running other programs, with errors that say which, why and how it ended.
+//! Runs other programs. Errors name the program and how it ended.
 
 use std::env;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Command, ExitStatus, Output};
 
 use crate::{Result, libtorch, workspace};
 
-/// The cargo that runs this program, in the workspace's root.
+/// Returns a command of the cargo that runs this program, in the workspace's root.
 ///
-/// The `LIBTORCH` that `.cargo/config.toml` gave to this program is taken away again, for the inner cargo to give
-/// anew: so it sees what a cargo typed by hand sees, and builds nothing twice.
+/// The `LIBTORCH` that `.cargo/config.toml` sets for this program is removed. The inner cargo sets
+/// it again, so it has the environment of a cargo that is called by hand and rebuilds nothing.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(workspace::root());
@@ -19,13 +19,19 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a program that talks to the terminal itself; an error unless it succeeds.
+/// Runs a program with the terminal as its output.
+///
+/// # Errors
+/// When it cannot be started or fails.
 pub(crate) fn run(command: &mut Command) -> Result {
     let status = command.status().map_err(|error| cannot_start(command, &error))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` {}", line(command), ending(status))) }
 }
 
-/// Runs a program quietly and gives what it wrote to stdout; an error, with what it said, unless it succeeds.
+/// Runs a program and returns its standard output.
+///
+/// # Errors
+/// When it cannot be started or fails; the message contains its standard error.
 pub(crate) fn stdout(command: &mut Command) -> Result<String> {
     let Output { status, stdout, stderr } =
         command.output().map_err(|error| cannot_start(command, &error))?;
@@ -36,12 +42,12 @@ pub(crate) fn stdout(command: &mut Command) -> Result<String> {
     Err(format!("`{}` {}\n{}", line(command), ending(status), said.trim_end()))
 }
 
-/// Whether a program is there and succeeds.
+/// Returns whether a program can be started and succeeds.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-/// A command as one would type it: the program without its folder, arguments of many lines (scripts) left out.
+/// Returns a command as one would type it, without the program's folder and without scripts.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let mut words = vec![program.file_name().unwrap_or_default().to_string_lossy()];

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: all that CI does, each check with its time, and what failed at the end.
+//! `cargo xtask test`: all checks of CI, with a summary at the end.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::process::{cargo, line, run as run_process, stdout};
 use crate::workspace::{root, scenarios, target};
 use crate::{Result, libtorch};
 
-/// The checks that are one command of cargo.
+/// The checks that are single cargo commands.
 const CARGO: [&[&str]; 4] = [
     &["fmt", "--all", "--check"],
     &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
@@ -15,31 +15,31 @@ const CARGO: [&[&str]; 4] = [
     &["doc", "--workspace", "--no-deps", "--locked"],
 ];
 
-/// A check that was made.
-struct Outcome {
+/// The outcome of a check.
+struct CheckOutcome {
     name: String,
     took: Duration,
     passed: bool,
 }
 
-/// Makes every check, also after one that failed.
+/// Runs every check, even after a failure.
 pub(crate) fn run(_arguments: &[String]) -> Result {
     libtorch::ready()?;
-    let mut outcomes: Vec<Outcome> =
+    let mut outcomes: Vec<CheckOutcome> =
         CARGO.iter().map(|arguments| check_with_cargo(arguments)).collect();
     outcomes.push(check("fedlayer check, every scenario", check_scenarios));
     summarize(&outcomes)
 }
 
-fn check_with_cargo(arguments: &[&str]) -> Outcome {
+fn check_with_cargo(arguments: &[&str]) -> CheckOutcome {
     let mut command = cargo(arguments);
-    // Rustdoc's form of `-D warnings`; the other commands do not read it.
+    // This is rustdoc's form of `-D warnings`; the other commands ignore it.
     command.env("RUSTDOCFLAGS", "-D warnings");
     check(&format!("cargo {}", arguments.join(" ")), || run_process(&mut command))
 }
 
-/// Makes one check under a heading, and says at once how it ended.
-fn check(name: &str, make: impl FnOnce() -> Result) -> Outcome {
+/// Runs one check under a heading and prints its outcome.
+fn check(name: &str, make: impl FnOnce() -> Result) -> CheckOutcome {
     println!("\n== {name}");
     let start = Instant::now();
     let result = make();
@@ -48,20 +48,22 @@ fn check(name: &str, make: impl FnOnce() -> Result) -> Outcome {
         Ok(()) => println!("ok in {:.1} s", took.as_secs_f64()),
         Err(message) => println!("FAILED in {:.1} s: {message}", took.as_secs_f64()),
     }
-    Outcome { name: name.to_string(), took, passed: result.is_ok() }
+    CheckOutcome { name: name.to_string(), took, passed: result.is_ok() }
 }
 
-/// What `fedlayer check` says where a scenario's data set is nowhere.
+/// The part of `fedlayer check`'s message that tells that a data set is absent.
 const NO_DATA: &str = "fedlayer data fetch";
 
-/// Validates every file in `scenarios/` with the binary itself, and names all that fail. One whose data set is not on this machine is skipped,
-/// and said to be. `FEDLAYER_TEST_DATA` names a folder of data sets.
+/// Validates every file in `scenarios/` with the binary, and names all that fail.
+///
+/// Scenarios with a data set that is not on this machine are skipped with a message.
+/// `FEDLAYER_TEST_DATA` names a folder of data sets.
 fn check_scenarios() -> Result {
     let scenarios = scenarios()?;
     if scenarios.is_empty() {
         return Err("there is no scenario: no `*.toml` in `scenarios/`".to_string());
     }
-    // Not `cargo build`: that chooses other features for some dependencies than the tests, and compiles them again.
+    // `cargo build` would compile some dependencies again, with other features than the tests have.
     run_process(&mut cargo(&["test", "--workspace", "--locked", "--no-run", "--quiet"]))?;
     let binary = target().join("debug/fedlayer");
     let mut failed = Vec::new();
@@ -85,9 +87,9 @@ fn check_scenarios() -> Result {
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
-fn summarize(outcomes: &[Outcome]) -> Result {
+fn summarize(outcomes: &[CheckOutcome]) -> Result {
     println!("\n== summary");
-    for Outcome { name, took, passed } in outcomes {
+    for CheckOutcome { name, took, passed } in outcomes {
         let word = if *passed { "ok" } else { "FAILED" };
         println!("{word:<6} {:>7.1} s  {name}", took.as_secs_f64());
     }

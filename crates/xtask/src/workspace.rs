@@ -1,4 +1,4 @@
-//! Where things are in the workspace, and file errors that name their path.
+//! The paths of the workspace, and file errors that name their path.
 
 use std::env;
 use std::fs;
@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = package.parent().and_then(Path::parent);
     root.unwrap_or(package).to_path_buf()
 }
 
-/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, or `target` in the workspace.
+/// Returns the folder of build outputs: `CARGO_TARGET_DIR`, or `target` in the workspace.
 pub(crate) fn target() -> PathBuf {
     let folder = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     root().join(folder)
 }
 
-/// Every scenario of the workspace, in the order of their paths relative to the root.
+/// Returns the paths of all scenarios, relative to the root and sorted.
 pub(crate) fn scenarios() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("scenarios")];
@@ -38,7 +38,7 @@ pub(crate) fn scenarios() -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What a folder holds, as full paths in order.
+/// Returns the full paths of a folder's entries, sorted.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = || -> io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
@@ -48,7 +48,7 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// A file operation's result, its error with the path in front.
+/// Adds the path to the error of a file operation.
 pub(crate) fn at<T>(path: &Path, result: io::Result<T>) -> Result<T> {
     result.map_err(|error| format!("`{}`: {error}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! What can happen to the bytes of a file.
+//! Damages to the bytes of a file.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 /// A damage to one file of a run folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Damage {
+pub(super) enum FileDamage {
     Truncated,
     Emptied,
     Deleted,
@@ -23,40 +23,40 @@ pub(super) enum Damage {
 }
 
 /// Every damage.
-pub(super) const ALL: [Damage; 10] = [
-    Damage::Truncated,
-    Damage::Emptied,
-    Damage::Deleted,
-    Damage::Zeroed,
-    Damage::OneBit,
-    Damage::OneDigit,
-    Damage::TwoLinesSwapped,
-    Damage::LineAppended,
-    Damage::AnotherRuns,
-    Damage::AnotherPlans,
+pub(super) const ALL: [FileDamage; 10] = [
+    FileDamage::Truncated,
+    FileDamage::Emptied,
+    FileDamage::Deleted,
+    FileDamage::Zeroed,
+    FileDamage::OneBit,
+    FileDamage::OneDigit,
+    FileDamage::TwoLinesSwapped,
+    FileDamage::LineAppended,
+    FileDamage::AnotherRuns,
+    FileDamage::AnotherPlans,
 ];
 
 /// A file with a damage.
 #[derive(Debug)]
 pub(super) struct Damaged {
-    /// Its bytes; nothing where it is gone.
+    /// Its bytes, or `None` if it is deleted.
     pub(super) bytes: Option<Vec<u8>>,
-    /// The lines that are not what they were, counted from 1, where single lines can be told.
+    /// The numbers of the changed lines, from 1, if the damage changes single lines.
     pub(super) lines: Vec<usize>,
 }
 
-/// Where the bytes of the other files lie that a damage may take instead.
+/// The folders of other files that may replace a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Others<'a> {
-    /// The root of a run of another scenario.
+pub(super) struct OtherFiles<'a> {
+    /// The run folder of another scenario.
     pub(super) run: &'a Path,
-    /// The run folder itself, undamaged.
+    /// The undamaged run folder itself.
     pub(super) own: &'a Path,
 }
 
-impl Damage {
-    /// Does it to a file; nothing where the file has nothing that could be damaged so.
-    pub(super) fn of(self, name: &str, others: Others<'_>) -> Option<Damaged> {
+impl FileDamage {
+    /// Damages a file. Returns `None` if this damage cannot be done to it.
+    pub(super) fn of(self, name: &str, others: OtherFiles<'_>) -> Option<Damaged> {
         let whole = bytes_if_any(&others.own.join(name));
         let whole_bytes = whole.clone().unwrap_or_default();
         let changed = |bytes: Vec<u8>| Some(Damaged { lines: Vec::new(), bytes: Some(bytes) });
@@ -79,18 +79,18 @@ impl Damage {
                 .and_then(|name| bytes_if_any(&others.own.join(name)))
                 .and_then(changed),
         }?;
-        // A file that is not there can only be put there.
-        let has_place = whole.is_some() || self == Self::AnotherRuns;
-        (has_place && damaged.bytes != whole).then_some(damaged)
+        // An absent file can only be added.
+        let is_possible = whole.is_some() || self == Self::AnotherRuns;
+        (is_possible && damaged.bytes != whole).then_some(damaged)
     }
 }
 
 impl Damaged {
-    /// Puts it in the place of the file.
+    /// Replaces the file at `path`.
     pub(super) fn put(&self, path: &Path) {
         match &self.bytes {
             Some(bytes) => {
-                // The folder of analyses is not there before the rounds are over.
+                // The folder of analyses does not exist in an interrupted run.
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, bytes).unwrap();
             }
@@ -99,20 +99,20 @@ impl Damaged {
     }
 }
 
-/// The file of the other plan that has the place of this one.
+/// Returns the corresponding file of the other plan.
 fn sibling(name: &str) -> Option<PathBuf> {
     let (plan, other) = super::PLANS;
     name.strip_prefix(plan).map(|rest| PathBuf::from(format!("{other}{rest}")))
 }
 
-/// Flips a bit in the middle.
+/// Flips a bit in the middle of the file.
 fn one_bit(mut bytes: Vec<u8>) -> Option<Damaged> {
     let middle = bytes.len() / 2;
     *bytes.get_mut(middle)? ^= 1;
     Some(Damaged { lines: vec![line_of(&bytes, middle)], bytes: Some(bytes) })
 }
 
-/// Changes the last digit of the first half, so that a number is another number.
+/// Changes the last digit of the first half of the file.
 fn one_digit(mut bytes: Vec<u8>) -> Option<Damaged> {
     let is_digit = |&at: &usize| bytes[at].is_ascii_digit();
     let at = (0..bytes.len().div_ceil(2)).rev().find(is_digit)?;
@@ -120,7 +120,7 @@ fn one_digit(mut bytes: Vec<u8>) -> Option<Damaged> {
     Some(Damaged { lines: vec![line_of(&bytes, at)], bytes: Some(bytes) })
 }
 
-/// Swaps the second line with the third.
+/// Swaps the second and the third line.
 fn two_lines_swapped(bytes: &[u8]) -> Option<Damaged> {
     let mut lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
     if lines.len() < 3 {
@@ -130,7 +130,7 @@ fn two_lines_swapped(bytes: &[u8]) -> Option<Damaged> {
     Some(Damaged { bytes: Some(lines.concat()), lines: vec![2, 3] })
 }
 
-/// Repeats the last whole line at the end. That is behind all lines that there were: no line of them is wrong.
+/// Repeats the last line. No existing line changes.
 fn line_appended(mut bytes: Vec<u8>) -> Option<Damaged> {
     let last = bytes.split_inclusive(|&byte| byte == b'\n').rfind(|line| line.ends_with(b"\n"))?;
     let last = last.to_vec();

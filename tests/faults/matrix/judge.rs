@@ -1,10 +1,10 @@
-//! What a command made of a damaged run folder, and whether that may be.
+//! Checks the answer of a command that reads a damaged run folder.
 
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
     damage::Damaged,
-    runs::{Runs, State, copy_of},
+    runs::{RunFolders, RunState, copy_of},
 };
 use crate::support::{Done, Place};
 
@@ -15,28 +15,28 @@ pub(super) enum Reader {
     Compare,
     Analyze,
     Resume,
-    /// Only where `resume` refused: it goes on from what is whole.
+    /// `resume --previous`, which is tried only if `resume` refuses.
     Previous,
 }
 
-/// In the order in which they read the same copy: those that write come last.
+/// All commands, in the order in which they read the same copy. Those that write come last.
 pub(super) const READERS: [Reader; 5] =
     [Reader::Verify, Reader::Compare, Reader::Analyze, Reader::Resume, Reader::Previous];
 
-/// What a command may make of a damage.
+/// The allowed outcomes of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outcome {
-    /// It names the file, and the line where there is one, and leaves everything as it is.
+pub(super) enum ReaderOutcome {
+    /// It refuses and names the file, and the line if there is one, and changes nothing.
     Named,
-    /// It names the file, which stays as it is, and answers as it does for the undamaged run.
+    /// It names the file, leaves it as it is, and gives the answer of the undamaged run.
     Warned,
-    /// It ends with the bytes of the undamaged run.
+    /// It restores the bytes of the undamaged run.
     Healed,
-    /// It answers as it does for the undamaged run: it does not need the file.
+    /// It gives the answer of the undamaged run, because it does not need the file.
     Unharmed,
 }
 
-impl Outcome {
+impl ReaderOutcome {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Named => "named",
@@ -58,8 +58,8 @@ impl Reader {
         }
     }
 
-    /// Reads the folder `run`.
-    fn read(self, place: &Place, runs: &Runs) -> Done {
+    /// Runs the command on the folder `run`.
+    fn read(self, place: &Place, runs: &RunFolders) -> Done {
         let other = runs.other();
         place.fedlayer(&match self {
             Self::Verify => "verify run".to_owned(),
@@ -73,7 +73,7 @@ impl Reader {
     }
 }
 
-/// What every command answers where nothing is damaged.
+/// The answers of every command for an undamaged run.
 #[derive(Debug)]
 pub(super) struct Undamaged {
     answers: Vec<Done>,
@@ -81,32 +81,33 @@ pub(super) struct Undamaged {
 }
 
 impl Undamaged {
-    pub(super) fn of(state: State, runs: &Runs) -> Self {
+    pub(super) fn of(state: RunState, runs: &RunFolders) -> Self {
         let place = copy_of(&runs.of(state));
         let answers = READERS.map(|reader| reader.read(&place, runs)).into();
-        Self { answers, records: copy_of(&runs.of(State::Finished)).records("run") }
+        Self { answers, records: copy_of(&runs.of(RunState::Finished)).records("run") }
     }
 }
 
-/// One file with one damage.
+/// A damage to one file.
 #[derive(Debug)]
-pub(super) struct Try<'a> {
-    pub(super) runs: &'a Runs,
-    pub(super) state: State,
+pub(super) struct DamageTrial<'a> {
+    pub(super) runs: &'a RunFolders,
+    pub(super) state: RunState,
     pub(super) undamaged: &'a Undamaged,
-    /// The file, below the run folder.
+    /// The path of the file below the run folder.
     pub(super) name: &'a str,
     pub(super) damaged: Damaged,
 }
 
-impl Try<'_> {
-    /// Lets every command read a damaged copy; an error for an outcome that must not be.
-    pub(super) fn judge(&self) -> Vec<Result<(Reader, Outcome), String>> {
+impl DamageTrial<'_> {
+    /// Runs every command on a damaged copy. Outcomes that are not allowed are errors.
+    pub(super) fn judge(&self) -> Vec<Result<(Reader, ReaderOutcome), String>> {
         let place = copy_of(&self.runs.of(self.state));
         self.damaged.put(&place.path("run").join(self.name));
         let mut outcomes = Vec::new();
         for (&reader, undamaged) in READERS.iter().zip(&self.undamaged.answers) {
-            let is_whole = |outcome: &Result<_, _>| !matches!(outcome, Ok((_, Outcome::Named)));
+            let is_whole =
+                |outcome: &Result<_, _>| !matches!(outcome, Ok((_, ReaderOutcome::Named)));
             if reader == Reader::Previous && outcomes.last().is_some_and(is_whole) {
                 break;
             }
@@ -125,23 +126,23 @@ impl Try<'_> {
         outcomes
     }
 
-    /// A resume that ended well must have made the undamaged run whole.
-    fn judge_resumed(&self, place: &Place, resumed: &Done) -> Result<Outcome, String> {
+    /// Judges a resume that succeeded: it must have restored the undamaged run.
+    fn judge_resumed(&self, place: &Place, resumed: &Done) -> Result<ReaderOutcome, String> {
         let records = place.records("run");
         let different: Vec<_> = names_of_both(&records, &self.undamaged.records)
             .filter(|name| records.get(*name) != self.undamaged.records.get(*name))
             .collect();
-        // A file that is not needed may stay as it is, where that is said.
+        // A file that is not needed may stay damaged if the command names it.
         let is_left = different == [self.name] && self.is_named(resumed);
         if !different.is_empty() && !is_left {
             return Err(format!("silently wrong: {different:?} differ"));
         }
         let verified = Reader::Verify.read(place, self.runs);
         match (verified.code, self.is_named(resumed) && self.is_named(&verified)) {
-            (Some(0), _) if !is_left => Ok(Outcome::Healed),
-            // The text of a scenario may be another one with the same plans.
-            (Some(0), _) => Ok(Outcome::Warned),
-            (_, true) => Ok(Outcome::Warned),
+            (Some(0), _) if !is_left => Ok(ReaderOutcome::Healed),
+            // The text of a scenario may differ if its plans are the same.
+            (Some(0), _) => Ok(ReaderOutcome::Warned),
+            (_, true) => Ok(ReaderOutcome::Warned),
             _ => Err(format!("resumed, and then `verify` says: {}", verified.stderr)),
         }
     }
@@ -153,32 +154,33 @@ impl Try<'_> {
         undamaged: &Done,
         before: &BTreeMap<String, Vec<u8>>,
         after: &BTreeMap<String, Vec<u8>>,
-    ) -> Result<Outcome, String> {
+    ) -> Result<ReaderOutcome, String> {
         let lost: Vec<_> = names_of_both(before, after)
             .filter(|name| before.get(*name) != after.get(*name))
             .collect();
         if !lost.is_empty() {
-            return Err(format!("changed files that stood there: {lost:?}"));
+            return Err(format!("changed files that existed before: {lost:?}"));
         }
         let is_same = (done.code, &done.stdout) == (undamaged.code, &undamaged.stdout);
         match self.is_named(done) {
-            true if done.code != Some(0) => Ok(Outcome::Named),
-            true if is_same => Ok(Outcome::Warned),
-            // What cannot change a result need not be known to whoever reads results.
+            true if done.code != Some(0) => Ok(ReaderOutcome::Named),
+            true if is_same => Ok(ReaderOutcome::Warned),
+            // A command that reads results need not name a file that cannot change them.
             false if is_same && (reader != Reader::Verify || self.may_pass()) => {
-                Ok(Outcome::Unharmed)
+                Ok(ReaderOutcome::Unharmed)
             }
             _ if done.code == Some(0) => Err("silently wrong".to_owned()),
             _ => Err(format!("not named: lines {:?}", self.damaged.lines)),
         }
     }
 
-    /// Whether `verify` may have nothing to say: nobody reads what is in a lock, and what an interrupted run has not committed is made anew.
+    /// Returns whether `verify` may find nothing: the content of a lock is not read, and a resume
+    /// computes uncommitted parts of an interrupted run again.
     fn may_pass(&self) -> bool {
-        self.name == ".lock" || self.state == State::Interrupted
+        self.name == ".lock" || self.state == RunState::Interrupted
     }
 
-    /// Whether the file is named, and the line where a line of a record was changed.
+    /// Returns whether the output names the file, and the line if a line of a record was changed.
     fn is_named(&self, done: &Done) -> bool {
         let said = format!("{}{}", done.stdout, done.stderr);
         let file = Path::new(self.name).file_name().unwrap().to_str().unwrap();
@@ -191,13 +193,13 @@ impl Try<'_> {
     }
 }
 
-/// Whether a text has these words, and no digit behind them.
+/// Returns whether a text has these words without a digit after them.
 fn says_number(text: &str, words: &str) -> bool {
     text.match_indices(words)
         .any(|(at, _)| !text[at + words.len()..].starts_with(|next: char| next.is_ascii_digit()))
 }
 
-/// Every file of the run folder but its lock.
+/// Returns every file of the run folder except its lock.
 fn files(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let mut files = place.files("run");
     files.remove(".lock");

@@ -1,4 +1,4 @@
-//! The runs that are damaged: one that is finished, one whose disk was full in the middle, and another one.
+//! The run folders: a finished run, a run that ended because its disk was full, and another run.
 
 use std::{
     fs,
@@ -6,9 +6,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{Done, Place};
+use crate::support::{Done, Place, copy_folder};
 
-/// A sweep of two plans that takes a fifth of a second, with every kind of file that a run leaves.
+/// A sweep of two plans that takes a fifth of a second and writes every kind of file.
 const SCENARIO: &str = r#"# What does a damage do?   fedlayer run scenario.toml
 seeds = [1]
 rounds = 8
@@ -38,23 +38,24 @@ name = "full"
 measure = { barriers = { sets = ["full"] } }
 "#;
 
-/// The run's disk is full once a file has so many KiB: in the barriers of round 6 of 8, after the checkpoint of round 4.
+/// The file length that simulates a full disk. A run reaches it in round 6 of 8, after the
+/// checkpoint of round 4.
 const FULL_AT_KIB: u32 = 160;
 
-/// How far a run came.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum RunState {
     Finished,
     Interrupted,
 }
 
-/// Run folders that stay as they are; damages are done to copies of them.
+/// The undamaged run folders. Damages are done to copies.
 #[derive(Debug)]
-pub(super) struct Runs {
+pub(super) struct RunFolders {
     place: Place,
 }
 
-impl Runs {
+impl RunFolders {
     pub(super) fn make() -> Self {
         let place = Place::with(SCENARIO);
         place.fedlayer("run scenario.toml --out finished").ok();
@@ -70,35 +71,23 @@ impl Runs {
         Self { place }
     }
 
-    /// The undamaged run folder.
-    pub(super) fn of(&self, state: State) -> PathBuf {
+    /// Returns the undamaged run folder in a state.
+    pub(super) fn of(&self, state: RunState) -> PathBuf {
         self.place.path(match state {
-            State::Finished => "finished",
-            State::Interrupted => "interrupted",
+            RunState::Finished => "finished",
+            RunState::Interrupted => "interrupted",
         })
     }
 
-    /// A finished run of another scenario.
+    /// Returns a finished run of another scenario.
     pub(super) fn other(&self) -> PathBuf {
         self.place.path("other")
     }
 }
 
-/// A copy of a run folder, called `run`, in a folder of its own.
+/// Copies a run folder to `run` in a new folder.
 pub(super) fn copy_of(run: &Path) -> Place {
     let place = Place::with("");
-    copy(run, &place.path("run"));
+    copy_folder(run, &place.path("run"));
     place
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
-        }
-    }
 }

@@ -1,38 +1,49 @@
-//! The outcomes as the table of `docs/reliability.md`.
+//! Counts the outcomes as the table of `docs/reliability.md`.
 
 use std::collections::BTreeMap;
 
 use super::{
-    judge::{Outcome, READERS, Reader},
-    runs::State,
+    judge::{READERS, Reader, ReaderOutcome},
+    runs::RunState,
 };
 
-/// How often each outcome was seen, by the kind of file, the state of the run and the command.
+/// The number of each outcome, by kind of file, state of the run and command.
 #[derive(Debug, Default)]
-pub(super) struct Counts(BTreeMap<String, BTreeMap<(bool, Reader), Tally>>);
+pub(super) struct OutcomeCounts(BTreeMap<String, BTreeMap<(bool, Reader), Tally>>);
 
-type Tally = BTreeMap<Outcome, usize>;
+type Tally = BTreeMap<ReaderOutcome, usize>;
 
-impl Counts {
-    pub(super) fn add(&mut self, name: &str, state: State, reader: Reader, outcome: Outcome) {
+impl OutcomeCounts {
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        state: RunState,
+        reader: Reader,
+        outcome: ReaderOutcome,
+    ) {
         let cells = self.0.entry(kind(name)).or_default();
-        let cell = cells.entry((state == State::Interrupted, reader)).or_default();
+        let cell = cells.entry((state == RunState::Interrupted, reader)).or_default();
         *cell.entry(outcome).or_default() += 1;
     }
 
-    /// All tries, and how many of them ended with an outcome.
+    /// Returns a sentence with the number of all answers and of each outcome.
     pub(super) fn sentence(&self) -> String {
         let cells = || self.0.values().flat_map(BTreeMap::values).flatten();
         let all: usize = cells().map(|(_, count)| count).sum();
-        let of = |outcome: Outcome| -> usize {
+        let of = |outcome: ReaderOutcome| -> usize {
             cells().filter(|(found, _)| **found == outcome).map(|(_, count)| count).sum()
         };
-        let outcomes = [Outcome::Named, Outcome::Warned, Outcome::Healed, Outcome::Unharmed];
+        let outcomes = [
+            ReaderOutcome::Named,
+            ReaderOutcome::Warned,
+            ReaderOutcome::Healed,
+            ReaderOutcome::Unharmed,
+        ];
         let counts = outcomes.map(|outcome| format!("{} {}", of(outcome), outcome.word()));
         format!("{all} answers: {}, 0 wrong", counts.join(", "))
     }
 
-    /// A row a kind of file, a column a command.
+    /// Returns a table with a row per kind of file and a column per command.
     pub(super) fn table(&self) -> String {
         let states = [(false, "finished"), (true, "interrupted")];
         let columns =
@@ -53,7 +64,7 @@ impl Counts {
     }
 }
 
-/// What a file of a run folder is called in the table: its name without the plan's folder and the round.
+/// Returns the name of a file in the table, without the plan's folder and without leading zeros.
 fn kind(name: &str) -> String {
     let name = name.strip_prefix(super::PLANS.0).unwrap_or(name).trim_start_matches('/');
     match name.split_once("round-") {

@@ -1,4 +1,4 @@
-//! [`Basis`]: the span of some vectors, and its orthogonal complement.
+//! [`Basis`]: the span of vectors, and its orthogonal complement.
 
 use fedlayer_core::Generator;
 use rand_distr::{Distribution, StandardNormal};
@@ -13,8 +13,9 @@ pub(crate) struct Basis {
 }
 
 impl Basis {
-    /// Of vectors of n coordinates, by modified Gram–Schmidt, each vector twice ("twice is enough": Giraud, Langou and Rozložník 2005). What is left of a
-    /// vector counts as a direction of its own where it is longer than `floor`: the length that rounding alone may have.
+    /// Orthonormalises vectors of n coordinates by modified Gram–Schmidt with reorthogonalisation
+    /// ("twice is enough": Giraud, Langou and Rozložník 2005). A vector adds a dimension if its
+    /// remainder is longer than `floor`, the length that rounding alone may have.
     pub(crate) fn spanned(
         vectors: impl IntoIterator<Item = Vec<f64>>,
         n: usize,
@@ -30,8 +31,9 @@ impl Basis {
         basis
     }
 
-    /// The span of centred points: of their differences from their mean. `values` gives the n coordinates of a point, each rounded to `f32`, which says what is too
-    /// short to be a direction. Points are read one at a time.
+    /// Spans the differences of points from their mean. `values` returns the n coordinates of a
+    /// point, rounded to `f32`; the rounding decides which remainders are too short. Points are
+    /// read one at a time.
     pub(crate) fn of_centred<T>(points: &[T], n: usize, values: impl Fn(&T) -> Vec<f64>) -> Self {
         let (mut mean, mut longest) = (vec![0.0; n], 0.0_f64);
         for point in points {
@@ -48,18 +50,18 @@ impl Basis {
         Self::spanned(points.iter().map(centred), n, f64::from(f32::EPSILON) * longest)
     }
 
-    /// The number r of its dimensions.
+    /// Returns the number r of dimensions.
     pub(crate) fn rank(&self) -> usize {
         self.vectors.len()
     }
 
-    /// The vectors. `(r, n)`
+    /// Returns the basis vectors. `(r, n)`
     pub(crate) fn vectors(&self) -> &[Vec<f64>] {
         &self.vectors
     }
 
-    /// Takes the part in the span out of a vector: what is left is in the orthogonal complement. Twice, because the first time leaves the rounding of what
-    /// was taken out.
+    /// Projects a vector onto the orthogonal complement. The projection runs twice, because the
+    /// first pass leaves rounding errors of the removed part.
     fn remove(&self, vector: &mut [f64]) {
         for _ in 0..2 {
             for direction in &self.vectors {
@@ -69,14 +71,15 @@ impl Basis {
         }
     }
 
-    /// Σ cⱼ bⱼ at length 1, with coefficients cⱼ that are Gaussian: every direction of the span alike. Nothing where the span is a point.
+    /// Draws Σ cⱼ bⱼ with Gaussian coefficients cⱼ, normalised to length 1: an isotropic direction
+    /// of the span. Returns `None` if the span is a point.
     pub(crate) fn inside(&self, generator: &mut Generator) -> Option<Vec<f64>> {
         let coefficients = self.vectors.iter().map(|_| StandardNormal.sample(generator));
         unit(self.combined(coefficients))
     }
 
-    /// A direction of length 1 of the orthogonal complement, every one alike: a Gaussian vector less its part in the span. Nothing where the span is all there
-    /// is.
+    /// Draws an isotropic direction of length 1 in the orthogonal complement: a Gaussian vector
+    /// without its part in the span. Returns `None` if the span is the whole space.
     pub(crate) fn outside(&self, generator: &mut Generator) -> Option<Vec<f64>> {
         if self.rank() == self.coordinates {
             return None;
@@ -87,7 +90,7 @@ impl Basis {
         unit(vector)
     }
 
-    /// Σ cⱼ bⱼ. `(n)`
+    /// Returns Σ cⱼ bⱼ. `(n)`
     pub(crate) fn combined(&self, coefficients: impl IntoIterator<Item = f64>) -> Vec<f64> {
         let mut sum = vec![0.0; self.coordinates];
         for (direction, coefficient) in self.vectors.iter().zip(coefficients) {
@@ -102,7 +105,8 @@ mod tests {
     use super::*;
     use fedlayer_core::Seed;
 
-    /// A trajectory as training has it: large values, small steps, each step in its own direction and in those before.
+    /// A trajectory like that of training: large values and small steps; each step has a direction
+    /// of its own and parts of earlier directions.
     fn trajectory(points: usize, n: usize) -> Vec<Vec<f64>> {
         let mut generator = Seed::new(3).generator();
         let mut at: Vec<f64> =
@@ -123,7 +127,7 @@ mod tests {
     fn a_basis_is_orthonormal_and_spans_its_vectors() {
         let points = trajectory(12, 40);
         let basis = Basis::of_centred(&points, 40, Clone::clone);
-        // Twelve points, one less for the mean.
+        // Twelve points minus one for the mean.
         assert_eq!(basis.rank(), 11);
         for (i, a) in basis.vectors().iter().enumerate() {
             for (j, b) in basis.vectors().iter().enumerate() {
@@ -141,7 +145,7 @@ mod tests {
         assert!(norm(&point) > 0.1 * norm(&points[5]));
     }
 
-    /// Läuchli's vectors, which a single pass of Gram–Schmidt leaves at an angle.
+    /// Läuchli's vectors: a single pass of Gram–Schmidt leaves them at an angle.
     #[test]
     fn vectors_that_are_nearly_parallel_become_orthogonal() {
         let vectors = (1..4).map(|at| {
@@ -171,7 +175,7 @@ mod tests {
         }
     }
 
-    /// Coefficients of either sign, each as large as the others on average.
+    /// Coefficients have both signs, and equal sizes on average.
     #[test]
     fn directions_inside_are_isotropic() {
         let basis = Basis::of_centred(&trajectory(5, 40), 40, Clone::clone);
@@ -182,7 +186,8 @@ mod tests {
             let along: Vec<f64> = draws.iter().map(|draw| dot(draw, vector)).collect();
             let mean = along.iter().sum::<f64>() / 4000.0;
             let square = along.iter().map(|a| a * a).sum::<f64>() / 4000.0;
-            // Of four coefficients: mean 0, mean square 1/4; standard errors are 0.008 and 0.0034.
+            // For four coefficients: mean 0, mean square 1/4; the standard errors are 0.008 and
+            // 0.0034.
             assert!(mean.abs() < 0.035 && (square - 0.25).abs() < 0.015, "{mean} {square}");
         }
     }
@@ -201,7 +206,8 @@ mod tests {
         assert!(full.outside(&mut Seed::new(1).generator()).is_none());
     }
 
-    /// Singular value decomposition by NumPy, of snapshots of three networks: what is in the span of training and what is left outside.
+    /// A singular value decomposition by NumPy, of snapshots of three networks: the part in the
+    /// span of training, and the rest.
     #[test]
     fn projections_are_those_of_another_program() {
         let fixture = include_str!("../../../../tests/oracle/fixtures/landscape.json");

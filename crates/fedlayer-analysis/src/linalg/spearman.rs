@@ -1,9 +1,10 @@
-//! [`spearman`]: whether two lists rank their members alike.
+//! [`spearman`]: the rank correlation of two lists.
 
 use crate::linalg::{dot, norm};
 
-/// Spearman's rank correlation of pairs, in [−1, 1]: Pearson's correlation of the ranks, equal values sharing the mean of theirs. Absent for fewer than three pairs,
-/// and where all values of a side are equal.
+/// Computes Spearman's rank correlation of pairs, in [−1, 1]: Pearson's correlation of the ranks.
+/// Equal values share their mean rank. Returns `None` for fewer than three pairs, and if all values
+/// of a side are equal.
 pub(crate) fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     let (a, b) = (centred_ranks(&a), centred_ranks(&b));
@@ -11,12 +12,12 @@ pub(crate) fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     (pairs.len() > 2 && lengths > 0.0).then(|| dot(&a, &b) / lengths)
 }
 
-/// The rank of each value less the mean rank.
+/// Returns the rank of each value minus the mean rank.
 fn centred_ranks(values: &[f64]) -> Vec<f64> {
     let rank = |value: &f64| {
         let below = values.iter().filter(|other| *other < value).count() as f64;
         let above = values.iter().filter(|other| *other > value).count() as f64;
-        // The mean of the places that the value and its equals take, less the mean of all places.
+        // The mean rank of the value and its equals, minus the mean of all ranks.
         0.5 * (below - above)
     };
     values.iter().map(rank).collect()

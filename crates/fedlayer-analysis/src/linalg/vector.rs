@@ -1,6 +1,6 @@
 //! Inner products and norms of vectors.
 
-/// ⟨a, b⟩, in eight sums side by side, so that it keeps up with memory.
+/// Returns ⟨a, b⟩. Eight parallel sums make it as fast as memory.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a_eights, a_rest), (b_eights, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0; 8];
@@ -13,12 +13,12 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.into_iter().chain(rest).sum()
 }
 
-/// ‖a‖₂.
+/// Returns ‖a‖₂.
 pub(crate) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
-/// The vector at length 1; nothing where it is zero.
+/// Normalises a vector to length 1; returns `None` if it is zero.
 pub(crate) fn unit(mut vector: Vec<f64>) -> Option<Vec<f64>> {
     let length = norm(&vector);
     vector.iter_mut().for_each(|value| *value /= length);

@@ -1,4 +1,4 @@
-//! [`align`]: a model laid out like another one, its units in the order in which the two are closest.
+//! [`align`]: permutes the units of one model so that it comes closest to another.
 
 use fedlayer_core::{
     Seed,
@@ -8,87 +8,92 @@ use thiserror::Error;
 
 use crate::matching::{Permutation, Symmetry, weight_matching::match_weights};
 
-/// A model laid out like another one: the same function, closer in parameter space.
+/// A model with permuted units: the same function, closer to another model in parameter space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alignment {
-    /// The moved model in its new order. It computes what it computed before.
+    /// The permuted model. It computes the same function as before.
     pub params: Params,
-    /// The new order of each of the symmetry's groups.
+    /// The permutation of each group of the symmetry.
     pub permutations: Vec<Permutation>,
-    /// Times that the search went through the groups; nothing changed in the last.
+    /// The number of passes of the search over all groups; the last one changed nothing.
     pub passes: usize,
-    /// ⟨fixed, moved⟩ over all trained values, before.
+    /// ⟨fixed, moved⟩ over all trained values, before the permutation.
     pub before: f64,
-    /// The same afterwards; never smaller.
+    /// ⟨fixed, moved⟩ afterwards; never smaller than before.
     pub after: f64,
-    /// Per layer, from input to output: how far apart the models are.
+    /// The distances of the models per layer, from input to output.
     pub distances: Vec<LayerDistance>,
 }
 
-/// How far apart two models are in a layer before and after they were aligned: ‖Δ‖₂ over its trained values.
+/// The distance of two models in one layer before and after alignment, ‖Δ‖₂ over trained values.
 ///
-/// All layers together come closer; a single one may move away.
+/// The total distance never grows, but the distance of a single layer may.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerDistance {
     /// The layer.
     pub layer: LayerName,
-    /// Before.
+    /// The distance before alignment.
     pub before: f64,
-    /// Afterwards.
+    /// The distance afterwards.
     pub after: f64,
 }
 
-/// Why a model could not be laid out in another order.
+/// Models that cannot be aligned, or permutations that do not fit a network.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum AlignError {
-    /// A model of other layers.
+    /// A model does not have the layers of the network.
     #[error(
         "the {model} model has {found} where the network has {expected}; align models of this network"
     )]
     Tensor {
-        /// Which model: `fixed` or `moved`.
+        /// The model: `fixed` or `moved`.
         model: &'static str,
-        /// Its tensor, or that it has none.
+        /// The tensor of the model, or that there is none.
         found: String,
-        /// The network's.
+        /// The tensor of the network.
         expected: String,
     },
-    /// A model with a value that is NaN or infinite.
+    /// A value of a model is NaN or infinite.
     #[error("the {model} model: {reason}")]
     Values {
-        /// Which model: `fixed` or `moved`.
+        /// The model: `fixed` or `moved`.
         model: &'static str,
-        /// Which value.
+        /// The value.
         reason: ParamsError,
     },
-    /// Too few or too many orders.
-    #[error("found {found} orders for the network's {groups} groups of units; give one for each")]
+    /// The number of permutations is wrong.
+    #[error(
+        "found {found} permutations for the network's {groups} groups of units; give one for each"
+    )]
     Groups {
-        /// How many orders were given.
+        /// The number of given permutations.
         found: usize,
-        /// How many groups the network has.
+        /// The number of groups of the network.
         groups: usize,
     },
-    /// An order of too few or too many units.
-    #[error("found an order of {found} units for the group of `{group}`, which has {units}")]
+    /// A permutation has the wrong number of units.
+    #[error("found a permutation of {found} units for the group of `{group}`, which has {units}")]
     Units {
         /// The group.
         group: LayerName,
-        /// Units of the order.
+        /// The number of units of the permutation.
         found: usize,
-        /// Units of the group.
+        /// The number of units of the group.
         units: usize,
     },
 }
 
-/// Lays `moved` out like `fixed`: puts its units in the order that brings it closest, by weight matching (Ainsworth et al., ICLR 2023).
+/// Permutes the units of `moved` so that it comes closest to `fixed`, by weight matching (Ainsworth
+/// et al., ICLR 2023).
 ///
-/// The search goes through the groups in random orders that follow from `seed`, once from the model as it is and once from an order that is read off
-/// from the input on, and ends in a local optimum: no other order of a single group would bring the models closer. An exact copy in another order
-/// is found wherever the weights that lead to the units tell all of a group apart. A group of n units costs about n²·(values per unit) + n³ in each pass that touches it.
+/// The search visits the groups in random orders drawn from `seed`. It runs twice, from the model
+/// itself and from a first guess that is made from the input on, and ends in a local optimum: no
+/// other permutation of a single group brings the models closer. It finds an exact permuted copy if
+/// the weights that lead to the units distinguish all units of a group. A group of n units costs
+/// about n²·(values per unit) + n³ per pass that visits it.
 ///
 /// # Errors
-/// When a model is of other layers than the network, or has a value that is not finite.
+/// When a model does not have the layers of the network, or has a value that is not finite.
 pub fn align(
     symmetry: &Symmetry,
     fixed: &Params,
@@ -117,10 +122,11 @@ pub fn align(
 }
 
 impl Symmetry {
-    /// The same function with its units in another order, one order for each group.
+    /// Permutes the units of a model, with one permutation per group. The function stays the same.
     ///
     /// # Errors
-    /// When the model is of other layers than the network, or the orders do not fit its groups.
+    /// When the model does not have the layers of the network, or the permutations do not fit its
+    /// groups.
     pub fn permuted(&self, moved: &Params, orders: &[Permutation]) -> Result<Params, AlignError> {
         check(self.layout(), moved.layout(), "moved")?;
         if orders.len() != self.groups().len() {

@@ -1,4 +1,10 @@
-//! Permutations of units: which units of a network may be permuted, and the permutation that brings one model closest to another.
+//! Permutations of units that leave a network's function unchanged.
+//!
+//! * [`Symmetry`]: the units of a network that may be permuted, as [`UnitGroup`]s; `unit_walk`
+//!   finds them.
+//! * [`Permutation`]: an order of units.
+//! * [`align`](fn@align): the permutation that brings one model closest to another;
+//!   `weight_matching` searches for it.
 
 mod align;
 mod permutation;

@@ -3,12 +3,13 @@
 use fedlayer_core::Generator;
 use rand::seq::SliceRandom;
 
-/// An order of units: place u takes the unit that was at place `sources()[u]`.
+/// An order of units: position u takes the unit from position `sources()[u]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Permutation(Vec<usize>);
 
 impl Permutation {
-    /// The order that takes `sources[u]` to place u; none where not each of the places 0, 1, … is there once.
+    /// Makes the permutation that takes `sources[u]` to position u. Returns `None` if `sources`
+    /// does not contain each of 0, 1, … once.
     pub fn new(sources: Vec<usize>) -> Option<Self> {
         let mut seen = vec![false; sources.len()];
         for &source in &sources {
@@ -20,45 +21,45 @@ impl Permutation {
         Some(Self(sources))
     }
 
-    /// Every unit where it is.
+    /// Makes the identity.
     pub fn identity(units: usize) -> Self {
         Self((0..units).collect())
     }
 
-    /// One of the n! orders, each as likely.
+    /// Draws one of the n! permutations uniformly.
     pub fn random(units: usize, generator: &mut Generator) -> Self {
         let mut sources: Vec<usize> = (0..units).collect();
         sources.shuffle(generator);
         Self(sources)
     }
 
-    /// How many units it orders.
+    /// Returns the number of units.
     pub fn units(&self) -> usize {
         self.0.len()
     }
 
-    /// Which unit each place takes.
+    /// Returns the unit that each position takes.
     pub fn sources(&self) -> &[usize] {
         &self.0
     }
 
-    /// Whether every unit stays where it is.
+    /// Returns whether it is the identity.
     pub fn is_identity(&self) -> bool {
-        self.0.iter().enumerate().all(|(place, &source)| place == source)
+        self.0.iter().enumerate().all(|(position, &source)| position == source)
     }
 
-    /// This order, then another one of what came out of it; both of as many units.
+    /// Composes two permutations of the same number of units: this one, then `next`.
     #[must_use]
     pub fn then(&self, next: &Self) -> Self {
         Self(next.0.iter().map(|&source| self.0[source]).collect())
     }
 
-    /// The order that undoes this one.
+    /// Returns the inverse permutation.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let mut places = vec![0; self.0.len()];
-        self.0.iter().enumerate().for_each(|(place, &source)| places[source] = place);
-        Self(places)
+        let mut positions = vec![0; self.0.len()];
+        self.0.iter().enumerate().for_each(|(position, &source)| positions[source] = position);
+        Self(positions)
     }
 }
 
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn orders_follow_one_another() {
         let (a, b) = (Permutation(vec![2, 0, 1]), Permutation(vec![1, 0, 2]));
-        assert_eq!(a.then(&b).sources(), [0, 2, 1], "the second takes places of the first");
+        assert_eq!(a.then(&b).sources(), [0, 2, 1], "the second takes positions of the first");
         let random = Permutation::random(20, &mut Seed::new(1).generator());
         assert!(!random.is_identity());
         assert!(random.then(&random.inverse()).is_identity());

@@ -1,40 +1,42 @@
-//! [`UnitGroup`]: units that may be permuted, and every axis that a permutation of them changes.
+//! [`UnitGroup`]: units that may be permuted, and all axes that a permutation changes.
 
 use fedlayer_core::model::{LayerName, Params, TensorSpec};
 
 use crate::matching::Permutation;
 
-/// Units that may change places with one another.
+/// Units that may be permuted among each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitGroup {
-    /// The first layer that the group acts on, by which people know it.
+    /// The first layer that the group acts on; it names the group.
     pub name: LayerName,
-    /// How many units there are.
+    /// The number of units.
     pub units: usize,
-    /// Every axis that changes with them, in the order of the flat parameters. Never empty.
+    /// The axes that a permutation changes, in the order of the flat parameters; never empty.
     pub axes: Vec<UnitAxis>,
 }
 
-/// An axis of a tensor that changes when units change places.
+/// An axis of a tensor that a permutation of units changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitAxis {
     /// The tensor.
     pub tensor: TensorSpec,
-    /// Which of its axes: `tensor.shape[axis]` is units · places.
+    /// The index of the axis: `tensor.shape[axis]` is units · positions.
     pub axis: usize,
-    /// Neighbouring places of the axis that belong to one unit: 1, or the height · width of a channel behind a flattening.
+    /// The number of adjacent positions that belong to one unit: 1, or height · width of a channel
+    /// after flattening.
     pub positions: usize,
 }
 
 impl UnitGroup {
-    /// Puts the units of a model in another order. The parameters are of the network's layers, the order is of as many units.
+    /// Permutes the units of a model that has the layers of the network.
     pub(super) fn permute(&self, params: &mut Params, order: &Permutation) {
         for axis in &self.axes {
             axis.permute(&mut params.values_mut()[axis.tensor.range.clone()], order);
         }
     }
 
-    /// Whether the tensor of an axis changes with this group on another axis. A group may cross its own.
+    /// Returns whether this group also changes the tensor of `axis` on another axis. A group may
+    /// cross itself.
     pub(super) fn crosses(&self, axis: &UnitAxis) -> bool {
         let mut axes = self.axes.iter();
         axes.any(|own| own.tensor.name == axis.tensor.name && own.axis != axis.axis)
@@ -42,7 +44,7 @@ impl UnitGroup {
 }
 
 impl UnitAxis {
-    /// Values of one unit that lie together: its places and all axes inside.
+    /// Returns the number of adjacent values of one unit: its positions times all inner axes.
     pub(super) fn run(&self) -> usize {
         self.positions * self.tensor.shape[self.axis + 1..].iter().product::<usize>()
     }

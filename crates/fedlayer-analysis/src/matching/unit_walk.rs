@@ -1,4 +1,5 @@
-//! [`UnitWalk`]: follows the units of a network through its operations, and finds which are the same.
+//! [`UnitWalk`]: follows the units of a network through its operations, and finds which sets of
+//! units are the same.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +10,14 @@ use fedlayer_core::model::{
 
 use crate::matching::{UnitAxis, UnitGroup};
 
-/// Whether units may change places.
+/// Free units may be permuted; fixed units may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Freedom {
     Free,
     Fixed,
 }
 
-/// A set of units on the way through the operations; it may turn out to be the same as an earlier one.
+/// A set of units in the network. It may turn out to be the same as an earlier one.
 #[derive(Debug)]
 struct UnitSet {
     units: usize,
@@ -24,13 +25,13 @@ struct UnitSet {
     same_as: Option<usize>,
 }
 
-/// Follows the units through the operations. A group is its index in `sets`.
+/// Follows the units through the operations. A group is an index in `sets`.
 #[derive(Debug, Default)]
 pub(super) struct UnitWalk {
     sets: Vec<UnitSet>,
-    /// By tensor: its axes and the groups whose units they hold.
+    /// The axes of each tensor, with the group of each axis.
     axes: BTreeMap<String, Vec<(usize, usize)>>,
-    /// The units of the token embedding, once there is one: from then on an example is `(T, width)`.
+    /// The units of the token embedding, if there is one: examples are then `(T, width)`.
     pub(super) tokens: Option<usize>,
 }
 
@@ -40,7 +41,7 @@ impl UnitWalk {
         self.sets.len() - 1
     }
 
-    /// The group that this one turned out to be.
+    /// Returns the earliest group that is the same as this one.
     pub(super) fn root(&self, mut group: usize) -> usize {
         while let Some(earlier) = self.sets[group].same_as {
             group = earlier;
@@ -53,8 +54,8 @@ impl UnitWalk {
         self.sets[root].freedom = Freedom::Fixed;
     }
 
-    /// Two sets of units are added to one another, and so are one. Sets of different sizes (an image that was flattened, and a row) are no units
-    /// of one kind: both stay as they are.
+    /// Unites two sets of units that are added to each other. Sets of different sizes (a flattened
+    /// image and a row) have different units: both become fixed.
     fn unite(&mut self, a: usize, b: usize) -> usize {
         let (a, b) = (self.root(a), self.root(b));
         let (earlier, later) = (a.min(b), a.max(b));
@@ -74,7 +75,7 @@ impl UnitWalk {
         self.axes.entry(format!("{layer}.{tensor}")).or_default().push((axis, group));
     }
 
-    /// A layer that reads the units of one group and makes new ones.
+    /// Adds a layer that reads the units of one group and produces new ones.
     fn weights(&mut self, layer: &str, input: usize, out: usize) -> usize {
         let made = self.group(out, Freedom::Free);
         self.acts(made, layer, "weight", 0);
@@ -87,7 +88,7 @@ impl UnitWalk {
         ops.iter().fold(input, |units, op| self.one(op, units))
     }
 
-    /// Follows the units through an operation and returns the units that come out of it.
+    /// Follows the units through an operation and returns the output units.
     fn one(&mut self, op: &Op, input: usize) -> usize {
         match op {
             Op::Conv(conv) => self.weights(&conv.name, input, conv.out_channels),
@@ -95,7 +96,8 @@ impl UnitWalk {
             Op::Norm(norm) => self.norm(norm, input),
             Op::Activation(_) | Op::Pool(_) | Op::Dropout(_) => input,
             Op::Flatten => {
-                // The values of a channel are adjacent in the row; those of a neuron of `(T, width)` are not.
+                // The values of a channel are adjacent in the row; those of a neuron of `(T,
+                // width)` are not.
                 if self.tokens.is_some() {
                     self.fix(input);
                 }
@@ -125,7 +127,8 @@ impl UnitWalk {
         }
     }
 
-    /// A normalisation keeps the order of its units; a group normalisation of several groups fixes it.
+    /// A normalisation keeps the order of its units; a group normalisation of several groups fixes
+    /// it.
     fn norm(&mut self, norm: &Norm, input: usize) -> usize {
         let name = match norm {
             Norm::Batch { name, .. } | Norm::Layer { name, .. } | Norm::Group { name, .. } => name,
@@ -159,7 +162,7 @@ impl UnitWalk {
         made
     }
 
-    /// Returns the groups whose units may be permuted, with their axes in the layout's order.
+    /// Returns the groups of free units, with their axes in the layout's order.
     pub(super) fn groups(&self, layout: &Layout) -> Result<Vec<UnitGroup>, ArchitectureError> {
         let mut groups: Vec<(usize, UnitGroup)> = Vec::new();
         for tensor in layout.tensors() {

@@ -1,7 +1,8 @@
-//! [`match_weights`]: the order of a model's units that brings it closest to another one.
+//! [`match_weights`]: the permutation of a model's units that brings it closest to another model.
 //!
-//! Weight matching of Git Re-Basin (Ainsworth, Hayase, Srinivasa, ICLR 2023, algorithm 1): max over π of ⟨θ_A, π(θ_B)⟩, which is min of
-//! ‖θ_A − π(θ_B)‖, by coordinate descent. With all other groups held, the best order of one is a linear assignment.
+//! Weight matching of Git Re-Basin (Ainsworth, Hayase, Srinivasa, ICLR 2023, algorithm 1): maximise
+//! ⟨θ_A, π(θ_B)⟩ over π, or minimise ‖θ_A − π(θ_B)‖, by coordinate descent. If all other groups are
+//! fixed, the best permutation of one group is a linear assignment.
 
 use fedlayer_core::{
     Seed,
@@ -13,24 +14,25 @@ use rand::seq::SliceRandom;
 
 use crate::matching::{Permutation, Symmetry, UnitAxis, UnitGroup};
 
-/// The assignment is solved in whole numbers, of which the largest similarity is this many: similarities that differ by less than 2⁻⁴⁰ of the
-/// largest count as equal. Sums over 2²² units still fit an `i64`.
+/// The assignment is solved in integers; the largest similarity becomes this integer. Similarities
+/// that differ by less than 2⁻⁴⁰ of the largest are equal. Sums over 2²² units fit an `i64`.
 const LARGEST: f64 = (1_u64 << 40) as f64;
 
-/// A step must raise the objective by more than this share of ‖θ_A‖·‖θ_B‖, so that rounding is never taken for progress and the search ends.
+/// A step must raise the objective by more than this fraction of ‖θ_A‖·‖θ_B‖. Rounding is then
+/// never taken for progress, and the search ends.
 const PROGRESS: f64 = 1e-12;
 
-/// Columns that are multiplied at once, so that memory does not grow with the layer.
+/// The number of columns that are multiplied at once; it bounds the memory of large layers.
 const COLUMNS: usize = 4096;
 
-/// What a matching found.
+/// The result of a matching.
 #[derive(Debug, Clone)]
 pub(super) struct Matching {
-    /// The model in its new order.
+    /// The permuted model.
     pub(super) params: Params,
-    /// The new order of each group.
+    /// The permutation of each group.
     pub(super) permutations: Vec<Permutation>,
-    /// Times that all groups were gone through, the last of them without a change.
+    /// The number of passes over all groups; the last one changed nothing.
     pub(super) passes: usize,
     /// ⟨θ_A, θ_B⟩ over the trained tensors.
     pub(super) before: f64,
@@ -38,12 +40,15 @@ pub(super) struct Matching {
     pub(super) after: f64,
 }
 
-/// Finds the orders of `moved`'s units that bring it closest to `fixed`; both are of the symmetry's layers, and finite.
+/// Finds the permutations that bring `moved` closest to `fixed`. Both models are finite and have
+/// the layers of the symmetry.
 ///
-/// Two descents, the better of which counts, the first where they are equal: one from the model as it is, so that the objective never falls, and
-/// one from the order that is read off from the input on. The second start is no part of the paper's algorithm. By it an exact copy in another
-/// order is found wherever the weights that lead to the units tell all of a group apart: Σᵤ⟨aᵤ, bᵤ⟩ over the orders of one set of vectors is
-/// largest where bᵤ = aᵤ. Descent alone can end before that, since it compares units by weights whose other ends are still in disorder.
+/// There are two descents, and the better one counts (the first one if they are equal). The first
+/// starts from the model itself, so the objective never falls. The second starts from a guess that
+/// is made from the input on; it is not part of the paper's algorithm. With it, an exact permuted
+/// copy is found if the weights that lead to the units distinguish all units of a group: Σᵤ⟨aᵤ, bᵤ⟩
+/// over the permutations of one set of vectors is largest for bᵤ = aᵤ. Descent alone may end
+/// earlier, because it compares units by weights to units that are not yet permuted.
 pub(super) fn match_weights(
     symmetry: &Symmetry,
     fixed: &Params,
@@ -67,7 +72,7 @@ pub(super) fn match_weights(
     if second.after - first.after > progress { second } else { first }
 }
 
-/// What a search does not change.
+/// The constants of a search.
 struct MatchSearch<'a> {
     symmetry: &'a Symmetry,
     fixed: &'a Params,
@@ -75,7 +80,8 @@ struct MatchSearch<'a> {
 }
 
 impl MatchSearch<'_> {
-    /// Orders one group after the other, from the input, by the tensors that change with it and else only with groups that have been ordered.
+    /// Guesses the permutation of one group after another, from the input. It compares the tensors
+    /// that, except for this group, only change with groups that are done.
     fn read_off(&self, found: &mut Matching) {
         let groups = self.symmetry.groups();
         for (index, group) in groups.iter().enumerate() {
@@ -86,7 +92,8 @@ impl MatchSearch<'_> {
         }
     }
 
-    /// Goes through the groups in random orders until none changes. Groups that no change has met since they were last ordered are left out.
+    /// Visits the groups in random orders until none changes. A group is skipped if no crossing
+    /// group has changed since its last visit.
     fn descend(&self, found: &mut Matching, seed: Seed) {
         let groups = self.symmetry.groups();
         let mut generator = seed.generator();
@@ -108,7 +115,8 @@ impl MatchSearch<'_> {
         }
     }
 
-    /// Puts a group in its best order, all others held; whether that was progress.
+    /// Gives a group its best permutation, with all others fixed. Returns whether the objective
+    /// rose.
     fn improve(&self, index: usize, found: &mut Matching) -> bool {
         let group = &self.symmetry.groups()[index];
         let order = assignment(&similarity(group, self.fixed, &found.params, |_| true));
@@ -117,7 +125,8 @@ impl MatchSearch<'_> {
         let objective = |found: &Matching| inner(self.fixed, &found.params, &tensors);
         let before = objective(found);
         self.step(index, &order, found);
-        // Where a tensor changes with the group on two axes, the similarity is only a slope: the objective itself decides.
+        // If the group acts on two axes of a tensor, the similarity is only a slope. The objective
+        // itself decides.
         if objective(found) - before > self.progress {
             return true;
         }
@@ -135,7 +144,7 @@ fn trained<'a>(tensors: impl Iterator<Item = &'a TensorSpec>) -> Vec<&'a TensorS
     tensors.filter(|tensor| tensor.role == Role::Trained).collect()
 }
 
-/// ⟨a, b⟩ over some tensors, in f64, tensor by tensor.
+/// Returns ⟨a, b⟩ over some tensors, in f64, tensor by tensor.
 fn inner(a: &Params, b: &Params, tensors: &[&TensorSpec]) -> f64 {
     let tensor = |tensor: &&TensorSpec| -> f64 {
         let pairs = a.range(&tensor.range).iter().zip(b.range(&tensor.range));
@@ -144,8 +153,8 @@ fn inner(a: &Params, b: &Params, tensors: &[&TensorSpec]) -> f64 {
     tensors.iter().map(tensor).sum()
 }
 
-/// Per unit of `fixed` (row) and of `moved` (column): the inner product of the trained values that would lie on one another, over the axes that
-/// count. `(units, units)`
+/// Returns the inner products of the units of `fixed` (rows) with the units of `moved` (columns),
+/// over the trained values of the given axes. `(units, units)`
 fn similarity(
     group: &UnitGroup,
     fixed: &Params,
@@ -165,7 +174,7 @@ fn similarity(
     similarity
 }
 
-/// Some columns of a tensor that is laid out with a row for each unit. `(units, columns)`
+/// Returns some columns of a tensor that is unfolded to one row per unit. `(units, columns)`
 fn unfolded(
     axis: &UnitAxis,
     params: &Params,
@@ -180,7 +189,8 @@ fn unfolded(
     })
 }
 
-/// The order with the largest sum of similarities: place u takes the unit that is assigned to row u.
+/// Returns the permutation with the largest sum of similarities: position u takes the unit that is
+/// assigned to row u.
 fn assignment(similarity: &Array2<f64>) -> Permutation {
     let units = similarity.nrows();
     let largest = similarity.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));

@@ -1,4 +1,5 @@
-//! Barriers before and after the second model's units are permuted to fit the first's.
+//! `align`: barriers before and after the units of the second model are permuted to match the
+//! first.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +17,16 @@ use crate::{
     model_set::{ModelSet, TrainedModel},
 };
 
-/// Of the first two models, `variant` `before` and `after` the second one is laid out like the first (weight matching: Ainsworth, Hayase and Srinivasa, ICLR 2023):
+/// Permutes the second model to match the first (weight matching: Ainsworth, Hayase and Srinivasa,
+/// ICLR 2023) and measures, with `variant` `before` and `after`:
 ///
-/// * the rows of `barriers` for the layer sets at α = ½, between the pair: barriers under every baseline, losses of the models (kind `end`), ‖Δ_l‖ (kind `geometry`,
-///   metric `norm`). The cosine of the movements is left out: the permuted model did not start where the other one did.
-/// * kind `drift`, without a variant: the largest difference that the permutation made to the loss of an example. The function is the same, so that it is of the
-///   size of rounding.
-/// * kind `units`, set = a group's first layer: how many of its units changed their place.
+/// * the rows of `barriers` for the layer sets at α = ½, between the pair: barriers under every
+///   baseline, losses of the models (kind `end`), and ‖Δ_l‖ (kind `geometry`, metric `norm`). The
+///   cosine of the movements is left out, because the permuted model did not start from the same
+///   model.
+/// * kind `drift`, without a variant: the largest change of the loss of an example by the
+///   permutation. The function is the same, so the drift is rounding.
+/// * kind `units`, set = the first layer of a group: the number of its units that moved.
 pub(crate) fn measure(
     spec: &Align,
     model_set: &ModelSet,
@@ -33,13 +37,14 @@ pub(crate) fn measure(
     let network = model_set.architecture.as_ref().ok_or(AnalysisError::NoNetwork)?;
     let symmetry = Symmetry::of(network)?;
     let found = align(&symmetry, &first.params, &second.params, seed.child("matching"))?;
-    // In the models' own layout, which says whose the running statistics are.
+    // The models' own layout decides who owns the running statistics.
     let mut laid_out = (*second.params).clone();
     laid_out.values_mut().copy_from_slice(found.params.values());
     let after = TrainedModel { params: laid_out.into(), history: Vec::new(), ..second.clone() };
     let mut rows = drift(second, &after, losses)?;
     for (group, order) in symmetry.groups().iter().zip(&found.permutations) {
-        let moved = order.sources().iter().enumerate().filter(|(place, source)| place != *source);
+        let moved =
+            order.sources().iter().enumerate().filter(|(position, source)| position != *source);
         let row = AnalysisRow::new("units", &group.name, second.id);
         rows.push(row.value(moved.count() as f64));
     }
@@ -54,7 +59,7 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
-/// The largest difference between two models' losses of an example, per split.
+/// Measures the largest difference between two models' losses of an example, per split.
 fn drift(
     before: &TrainedModel,
     after: &TrainedModel,

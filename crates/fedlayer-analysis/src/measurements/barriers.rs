@@ -10,7 +10,7 @@ use crate::{
     error::AnalysisError, losses::Losses, measurements::study::study, model_set::ModelSet,
 };
 
-/// Barriers of layer sets, into every model from every other one, or from the mean of all.
+/// Measures the barriers of layer sets, into every model from every other model or from their mean.
 pub(crate) fn measure(
     spec: &Barriers,
     model_set: &ModelSet,

@@ -1,4 +1,4 @@
-//! Layer criticality: how much the trained network needs a layer to be where it is.
+//! `criticality`: how much a trained network depends on the values of each layer.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,13 +16,14 @@ use crate::{
     model_set::{ModelSet, TrainedModel},
     rows::{loss_row, over_draws, set_seed},
 };
-/// For every model and every layer, the loss of the trained model whose layer alone is another one (Zhang, Bengio and Singer, JMLR 2022). Kinds:
+/// Replaces one layer of every model and measures the loss (Zhang, Bengio and Singer, JMLR 2022).
+/// Kinds:
 ///
 /// * `end`, set `none`: the trained model itself.
-/// * `initial`, `epoch` 0: the layer as it was before training ("re-initialisation").
-/// * `rewind`: the layer as it was after round `epoch`; the last one is the model itself.
-/// * `redrawn`: the layer of a fresh draw of the whole network ("re-randomisation"), draw by draw, and without `draw` the mean over the draws with its standard error. A draw is
-///   the same for all models.
+/// * `initial`, `epoch` 0: the layer before training ("re-initialisation").
+/// * `rewind`: the layer after round `epoch`; the last one is the model itself.
+/// * `redrawn`: the layer of a fresh draw of the network ("re-randomisation"), draw by draw, and
+///   without `draw` the mean over the draws with its standard error. All models share a draw.
 /// * `criticality`: see [`module`].
 pub(crate) fn measure(
     spec: &Criticality,
@@ -81,14 +82,18 @@ fn redrawn(
     Ok(rows)
 }
 
-/// The module criticality of a layer (Chatterji, Neyshabur and Sedghi, ICLR 2020, Definition 3.1), kind `criticality`: with θ^0 the layer before training, θ^F after it and
-/// θ^α = (1−α)θ^0 + αθ^F,
+/// Measures the module criticality of a layer (Chatterji, Neyshabur and Sedghi, ICLR 2020,
+/// Definition 3.1), kind `criticality`. Let θ^0 be the layer before training, θ^F the layer after
+/// it, and θ^α = (1−α)θ^0 + αθ^F. Then
 ///
-/// μ = min over α, σ of α²‖θ^F − θ^0‖²/σ², where E_u L(θ^α + u) ≤ L(θ^F) + ε for u ~ N(0, σ²) in every trained value of the layer.
+/// μ = min over α, σ of α²‖θ^F − θ^0‖²/σ², subject to E_u L(θ^α + u) ≤ L(θ^F) + ε for u ~ N(0, σ²)
+/// in every trained value of the layer.
 ///
-/// All other layers stay trained; L is the mean loss of the split, E_u the mean over `draws`. The minimum is over the grid `alpha` × `sigma`; σ of the row is the
-/// attaining one itself (the grid's is relative to the root mean square of θ^F), α the attaining share. Of equal values the one with the larger σ counts. μ is 0 where
-/// the initial layer does, whatever noise is on it; no value: no point of the grid qualifies.
+/// All other layers stay trained. L is the mean loss of the split, and E_u the mean over `draws`.
+/// The minimum is over the grid `alpha` × `sigma`. The row holds the minimising α and σ; its σ is
+/// absolute, and the grid's is relative to the root mean square of θ^F. If several values are
+/// equal, the larger σ counts. μ is 0 if the initial layer qualifies with any noise. It is absent
+/// if no point of the grid qualifies.
 fn module(
     spec: &Criticality,
     model: &TrainedModel,
@@ -103,7 +108,7 @@ fn module(
     }
     let own = norm(&coordinates.values(&model.params)) / (coordinates.len() as f64).sqrt();
     let distance = norm(&coordinates.difference(initial, &model.params));
-    // (α, σ), σ as it is.
+    // (α, σ), with σ in absolute terms.
     let grid: Vec<(f64, f64)> = spec
         .alpha
         .iter()

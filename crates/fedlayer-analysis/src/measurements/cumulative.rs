@@ -13,7 +13,7 @@ use crate::{
     model_set::ModelSet,
 };
 
-/// Barriers of sets that grow by one layer at a time; the full one beside them.
+/// Measures the barriers of sets that grow by one layer at a time, and the full barrier.
 pub(crate) fn measure(
     spec: &Cumulative,
     model_set: &ModelSet,

@@ -1,4 +1,4 @@
-//! Relative flatness (Petzka et al., NeurIPS 2021), per layer.
+//! `flatness`: relative flatness of each layer (Petzka et al., NeurIPS 2021).
 
 use fedlayer_core::{
     Estimate, Seed,
@@ -16,17 +16,22 @@ use crate::{
     rows::{loss_row, set_seed},
 };
 
-/// For each of the first two models and every layer with a weight W of two or more dimensions, kind `kappa`: with the neurons' weights w_s for the k rows of W `(k, m)` (a
-/// convolution's filters are flattened) and the blocks H_{s,s'} `(m, m)` of the Hessian of the mean loss,
+/// Measures the relative flatness κ (kind `kappa`) of the first two models, for every layer with a
+/// weight W of two or more dimensions. With the neurons' weights w_s, the k rows of W `(k, m)`
+/// (filters of a convolution are flattened), and the blocks H_{s,s'} `(m, m)` of the Hessian of the
+/// mean loss,
 ///
 /// κ = Σ_{s,s'} ⟨w_s, w_s'⟩ Tr(H_{s,s'}).
 ///
-/// As ⟨w_s, w_s'⟩ = Σ_j W_sj W_s'j and Tr(H_{s,s'}) = Σ_i H_{si,s'i}, κ is the sum over i and j of ⟨E_ij, H E_ij⟩, where E_ij is 0 but for its column i, which is W's
-/// column j: m² directions give it exactly, and are taken where `draws` allows them. Otherwise each draw is a matrix R `(m, m)` of random signs: the rows of
-/// W·R are Σ_j W_sj R_j·, and E[R_ji R_j'i'] = 1 where both indices agree and 0 elsewhere, so that E⟨WR, H(WR)⟩ = κ. The mean over the draws has its standard
+/// Since ⟨w_s, w_s'⟩ = Σ_j W_sj W_s'j and Tr(H_{s,s'}) = Σ_i H_{si,s'i}, κ is the sum over i and j
+/// of ⟨E_ij, H E_ij⟩, where column i of E_ij is column j of W and all other columns are 0. These m²
+/// directions give κ exactly, and are taken if `draws` allows it. Otherwise each draw is a matrix R
+/// `(m, m)` of random signs: the rows of W·R are Σ_j W_sj R_j·, and E[R_ji R_j'i'] is 1 if both
+/// indices agree and 0 otherwise, so E⟨WR, H(WR)⟩ = κ. The mean over the draws has a standard
 /// error; an exact value has none.
 ///
-/// κ does not change when a layer is scaled up and the next one down. Layers without a matrix are left out; a bias takes no part.
+/// κ does not change if one layer is scaled up and the next one down. Layers without a matrix are
+/// left out, and biases are ignored.
 pub(crate) fn measure(
     spec: &Flatness,
     model_set: &ModelSet,
@@ -50,7 +55,7 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
-/// The layer's first trained tensor of two or more dimensions.
+/// Returns the layer's first trained tensor of two or more dimensions.
 fn weight<'a>(layout: &'a Layout, layer: &LayerSet) -> Option<&'a TensorSpec> {
     let mut tensors = layer.indices().flat_map(|index| &layout.layers()[index].tensors);
     tensors.find(|tensor| tensor.role == Role::Trained && tensor.shape.len() > 1)
@@ -73,7 +78,7 @@ fn kappa(
     Ok(Estimate::of(&curvature.forms(&matrix.coordinates, spec.draws as usize, draw)?))
 }
 
-/// A layer's weight as a matrix of neurons.
+/// The weight of a layer as a matrix of neurons.
 struct Matrix {
     coordinates: Coordinates,
     values: Vec<f64>, // (k, m)
@@ -88,7 +93,7 @@ impl Matrix {
         Self { values: coordinates.values(params), coordinates, width }
     }
 
-    /// 0 but for column `to`, which is W's column `from`. `(k, m)`
+    /// Returns a matrix with column `from` of W in column `to`, and zeros elsewhere. `(k, m)`
     fn moved_column(&self, to: usize, from: usize) -> Vec<f64> {
         let mut moved = vec![0.0; self.values.len()];
         for (row, own) in
@@ -99,7 +104,8 @@ impl Matrix {
         moved
     }
 
-    /// W·R for a matrix R of random signs, which is drawn row by row and never whole. `(k, m)`
+    /// Returns W·R for a matrix R of random signs. R is drawn row by row and is never in memory as
+    /// a whole. `(k, m)`
     fn times_signs(&self, seed: Seed) -> Vec<f64> {
         let mut generator = seed.generator();
         let mut product = vec![0.0; self.values.len()];

@@ -1,4 +1,4 @@
-//! Trace and largest eigenvalue of the Hessian, per layer and of the whole model.
+//! `hessian`: trace and largest eigenvalue of the Hessian, per layer and of the whole model.
 
 use fedlayer_core::{Estimate, Seed, model::LayerSet, record::AnalysisRow, spec::Hessian};
 
@@ -11,13 +11,16 @@ use crate::{
     rows::{loss_row, set_seed},
 };
 
-/// For each of the first two models, every layer and all of them together: of the Hessian H of the mean loss by the layer's trained values (the diagonal block, for a
-/// layer)
+/// Measures the Hessian H of the mean loss of the first two models, for every layer (the diagonal
+/// block) and for all layers together:
 ///
-/// * kind `trace`: Tr H = E⟨v, Hv⟩ over v of random signs (Hutchinson 1990), mean over `draws` with its standard error; exact, and without one, where there are at
-///   most as many values as draws: their unit vectors are taken instead.
-/// * kind `top`: the eigenvalue of largest magnitude, with its sign, by power iteration from a Gaussian vector: the Rayleigh quotient λ of the last step.
-/// * kind `residual`: ‖Hv − λv‖ for the unit vector v of `top`. An eigenvalue of H is within it; where it is not small against λ, the iteration needs more `steps`.
+/// * kind `trace`: Tr H = E⟨v, Hv⟩ over v of random signs (Hutchinson 1990), the mean over `draws`
+///   with its standard error. If there are at most as many values as draws, unit vectors give the
+///   exact trace, without a standard error.
+/// * kind `top`: the eigenvalue of largest magnitude, with its sign, by power iteration from a
+///   Gaussian vector: the Rayleigh quotient λ of the last step.
+/// * kind `residual`: ‖Hv − λv‖ for the unit vector v of `top`. H has an eigenvalue within this
+///   distance of λ. If it is not small against λ, the iteration needs more `steps`.
 pub(crate) fn measure(
     spec: &Hessian,
     model_set: &ModelSet,
@@ -49,7 +52,7 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
-/// A layer set, and where its trained values lie.
+/// A layer set, and the coordinates of its trained values.
 type LayerBlock<'a> = (&'a LayerSet, Coordinates);
 
 fn trace(
@@ -74,9 +77,9 @@ fn trace(
     Ok(Estimate::of(&curvature.forms(coordinates, spec.draws as usize, draw)?))
 }
 
-/// Where a power iteration stands.
+/// The state of a power iteration.
 struct PowerIteration {
-    /// A unit vector. `(n)`
+    /// The unit vector v. `(n)`
     vector: Vec<f64>,
     /// λ = ⟨v, Hv⟩.
     eigenvalue: f64,
@@ -91,7 +94,7 @@ impl PowerIteration {
         Self { vector, eigenvalue: 0.0, residual: 0.0, done: false }
     }
 
-    /// One step, from H times the vector.
+    /// Makes one step, from the product of H with the vector.
     fn advance(&mut self, product: Vec<f64>, tolerance: f64) {
         let before = self.eigenvalue;
         self.eigenvalue = dot(&self.vector, &product);
@@ -109,7 +112,8 @@ impl PowerIteration {
     }
 }
 
-/// The power iterations of all layers side by side, so that each step differentiates once for all of them.
+/// Runs the power iterations of all layers in parallel: each step differentiates once for all of
+/// them.
 fn tops(
     spec: &Hessian,
     blocks: &[LayerBlock<'_>],

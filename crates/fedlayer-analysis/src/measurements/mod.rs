@@ -1,4 +1,4 @@
-//! The measurements, one file each.
+//! The measurements, one file (or folder) each. `study` is shared by the barrier measurements.
 
 pub(crate) mod align;
 pub(crate) mod barriers;

@@ -1,4 +1,5 @@
-//! What is told about the barriers of single layers without evaluating a mix, beside the barriers themselves.
+//! `predict`: predictions of the barriers of single layers without evaluating a mix, beside the
+//! measured barriers.
 
 use std::collections::BTreeMap;
 
@@ -17,17 +18,22 @@ use crate::{
     rows::loss_row,
 };
 
-/// How far the mix goes whose barrier is predicted.
+/// The α of the predicted barrier.
 const HALF: f64 = 0.5;
 
-/// For each of the first two models as the base θᵢ, towards the other one, and for every layer l with Δ = θⱼˡ − θᵢˡ:
+/// Predicts the barriers into each of the first two models θᵢ from the other one, for every layer l
+/// with Δ = θⱼˡ − θᵢˡ:
 ///
 /// * kind `norm`: ‖Δ‖₂ over the trained values.
-/// * kind `cosine`: of the two models' movements on the layer from the initial model; absent where that is not known, or where one did not move.
-/// * kind `expansion`: ½⟨g, Δ⟩ + ⅛ΔᵀHΔ with gradient g and Hessian H of the mean loss at θᵢ: Taylor's expansion of what comes next, to second order.
-/// * kind `measured`: the barrier at α = ½ under the baseline `base`, L(θᵢ + ½Δ) − L(θᵢ), with the standard error of the paired differences.
-/// * kinds `spearman-norm`, `spearman-cosine`, `spearman-expansion`, set `all`: the rank correlation over the layers of each of the three with the measured loss; absent
-///   for fewer than three layers.
+/// * kind `cosine`: between the two models' movements on the layer from the initial model; absent
+///   if the initial model is not known, or if a model did not move.
+/// * kind `expansion`: ½⟨g, Δ⟩ + ⅛ΔᵀHΔ with the gradient g and the Hessian H of the mean loss at
+///   θᵢ: the second-order Taylor expansion of `measured`.
+/// * kind `measured`: the barrier at α = ½ under the baseline `base`, L(θᵢ + ½Δ) − L(θᵢ), with the
+///   standard error of the paired differences.
+/// * kinds `spearman-norm`, `spearman-cosine`, `spearman-expansion`, set `all`: the rank
+///   correlation of each prediction with the measured loss, over the layers; absent for fewer than
+///   three layers.
 pub(crate) fn measure(
     _spec: &Predict,
     model_set: &ModelSet,
@@ -40,7 +46,7 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
-/// The predictions of the barriers into one model.
+/// Predicts the barriers into one model.
 fn into(
     base: &TrainedModel,
     other: &TrainedModel,
@@ -89,7 +95,8 @@ fn into(
     Ok(rows)
 }
 
-/// The cosine of two models' movements from the initial one; nothing where one of them did not move.
+/// Returns the cosine between two models' movements from the initial one, or `None` if one of them
+/// did not move.
 fn cosine(
     initial: &Params,
     base: &TrainedModel,
@@ -102,7 +109,7 @@ fn cosine(
     (lengths > 0.0).then(|| dot(&a, &b) / lengths)
 }
 
-/// L(θᵢ + ½Δ) − L(θᵢ) of every layer.
+/// Measures L(θᵢ + ½Δ) − L(θᵢ) of every layer.
 fn barriers(
     base: &TrainedModel,
     other: &TrainedModel,
@@ -125,7 +132,7 @@ fn barriers(
     Ok(rows)
 }
 
-/// ½⟨g, Δ⟩ + ⅛ΔᵀHΔ of every layer; absent where it is not finite.
+/// Computes ½⟨g, Δ⟩ + ⅛ΔᵀHΔ of every layer; absent if it is not finite.
 fn expansions(
     base: &TrainedModel,
     other: &TrainedModel,

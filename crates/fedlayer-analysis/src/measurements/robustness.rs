@@ -1,4 +1,5 @@
-//! Robustness (Fig. 5 of Adilova et al., ICLR 2024): is the way to the other model worse than any other way of its length?
+//! `robustness` (Fig. 5 of Adilova et al., ICLR 2024): is the direction to the other model worse
+//! than a random direction of the same length?
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,18 @@ use crate::{
     rows::{over_draws, set_seed},
 };
 
-/// For each of the first two models as the base θᵢ, towards the other one θⱼ; for every layer and for all of them together:
+/// Measures, for each of the first two models as the base θᵢ and the other one θⱼ, for every layer
+/// and for all layers together:
 ///
 /// * kind `mix`: the loss of the mix at α. α = ½ is the half mix, α = 1 the full swap.
-/// * kind `random`: the loss at θᵢ plus a Gaussian direction on the layer at length exactly α‖θ₁ˡ − θ₂ˡ‖, draw by draw, and without `draw` the mean over the draws
-///   with its standard error. A draw is one direction, whatever α is; every layer, base and draw has its own.
+/// * kind `random`: the loss at θᵢ plus a Gaussian direction on the layer with length exactly α‖θ₁ˡ
+///   − θ₂ˡ‖, draw by draw, and without `draw` the mean over the draws with its standard error. A
+///   draw is one direction for all α; every layer, base and draw has its own.
 /// * kind `end`, set `none`: the loss of θᵢ itself.
 ///
-/// Every value stands twice: as it is (in the unit of its metric), and under the baseline `base`, as the difference from θᵢ's own, example by example. Under `base` the
-/// `mix` at α = ½ is the layer-wise barrier of that baseline.
+/// Every value has two rows: the value in the unit of its metric, and its difference from the loss
+/// of θᵢ, paired per example, under the baseline `base`. The difference of `mix` at α = ½ is the
+/// layer-wise barrier.
 pub(crate) fn measure(
     spec: &Robustness,
     model_set: &ModelSet,

@@ -1,6 +1,7 @@
-//! [`study`]: the barriers that a run measures in a round, on a model set.
+//! [`study`]: the barriers of a round, measured on a model set.
 //!
-//! The formula, the baselines, the twins and the standard errors are a round's: [`BarrierStudy`] makes the mixes and the rows.
+//! Formula, baselines, twins and standard errors are those of a round: [`BarrierStudy`] makes the
+//! mixes and the rows.
 
 use fedlayer_core::{
     Seed,
@@ -11,7 +12,7 @@ use fedlayer_core::{
 
 use crate::{error::AnalysisError, losses::Losses, model_set::ModelSet};
 
-/// Barriers at α = ½ between every pair.
+/// Specifies barriers at α = ½ between every pair.
 pub(super) fn halves(
     sets: Vec<SetSpec>,
     baselines: &[Baseline],
@@ -28,7 +29,7 @@ pub(super) fn halves(
     }
 }
 
-/// The rows of a round's study, on a subject.
+/// Measures the barriers of a round on a model set.
 pub(super) fn study(
     spec: &BarrierSpec,
     model_set: &ModelSet,

@@ -1,4 +1,4 @@
-//! `window`: barriers of neighbouring layers.
+//! `window`: barriers of adjacent layers.
 
 use fedlayer_core::{
     Seed,
@@ -13,7 +13,7 @@ use crate::{
     model_set::ModelSet,
 };
 
-/// Barriers of neighbouring layers.
+/// Measures the barriers of adjacent layers, and the full barrier.
 pub(crate) fn measure(
     spec: &Window,
     model_set: &ModelSet,

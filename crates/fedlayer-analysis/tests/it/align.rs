@@ -1,10 +1,13 @@
-//! Barriers before and after the second model is laid out like the first.
+//! Barriers before and after the second model is permuted to match the first.
 
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, matching::Symmetry};
 use fedlayer_core::{
-    AnalysisRow, Architecture, DataFacts, Layout, Metric, Params, Seed,
+    Seed,
+    data::DataFacts,
+    model::{Layout, Params, architecture::Architecture},
+    record::{AnalysisRow, Metric},
     spec::{Align, Baseline, Measurement, MlpForm, ModelSpec, SetSpec},
 };
 
@@ -18,7 +21,7 @@ fn network() -> Architecture {
     Architecture::new(&ModelSpec::Mlp(MlpForm::Hidden(vec![8, 5])), &data).unwrap()
 }
 
-/// The outputs of the network on forty drawn inputs.
+/// Computes the outputs of the network on forty random inputs.
 fn outputs(values: &[f32]) -> Vec<Vec<f64>> {
     let inputs = normal(99, 40 * 6);
     let output = |input: &[f32]| {
@@ -28,12 +31,13 @@ fn outputs(values: &[f32]) -> Vec<Vec<f64>> {
     inputs.chunks(6).map(output).collect()
 }
 
-/// The label with the largest output.
+/// Returns the label with the largest output.
 fn said(output: &[f64]) -> usize {
     (0..output.len()).reduce(|best, k| if output[k] > output[best] { k } else { best }).unwrap()
 }
 
-/// Softmax cross-entropy against what the first model says: it is good at that, and a model that is broken is not.
+/// Computes the softmax cross-entropy with the first model's answers as labels: the first model is
+/// good at it, and a broken model is not.
 fn loss(values: &[f32]) -> Outcomes {
     let labels = outputs(&first()).into_iter().map(|output| said(&output));
     let pairs = outputs(values).into_iter().zip(labels);
@@ -44,7 +48,7 @@ fn first() -> Vec<f32> {
     normal(1, dense(&WIDTHS).value_count())
 }
 
-/// A model, and the same function in another order of its units plus a little noise.
+/// Makes a model, and the same function with permuted units plus a little noise.
 fn two(noise: f32) -> (Arc<Layout>, ModelSet, Symmetry) {
     let layout = dense(&WIDTHS);
     let first = first();
@@ -63,7 +67,8 @@ fn spec() -> Measurement {
     Measurement::Align(Align { sets: vec![SetSpec::Full, SetSpec::Layers] })
 }
 
-/// The loss row of a kind and set, into the first model, under the baseline `mean` where it has one.
+/// Returns the value of the loss row of a kind and set, into the first model, under the baseline
+/// `mean` if it has a baseline.
 fn value(rows: &[AnalysisRow], variant: &str, kind: &str, set: &str, metric: Metric) -> f64 {
     let found: Vec<_> = rows
         .iter()
@@ -90,7 +95,7 @@ fn a_copy_in_another_order_has_no_barrier_once_it_is_aligned() {
         assert!(value(&found, "before", "geometry", set, Metric::Norm) > 0.1, "{set}");
         assert_eq!(value(&found, "after", "geometry", set, Metric::Norm), 0.0, "{set}");
     }
-    // Where its units went, they came back from.
+    // The inverse permutation moves every unit back.
     for (group, order) in symmetry.groups().iter().zip(symmetry.random(Seed::new(3))) {
         let moved = order.sources().iter().enumerate().filter(|(at, from)| at != *from).count();
         let row = found.iter().find(|row| row.kind == "units" && row.set == group.name.as_str());
@@ -99,7 +104,7 @@ fn a_copy_in_another_order_has_no_barrier_once_it_is_aligned() {
     }
 }
 
-/// The permuted model is the same function, whatever else changes.
+/// The permuted model is the same function.
 #[test]
 fn the_function_stays() {
     let (layout, model_set, _) = two(0.3);
@@ -132,6 +137,6 @@ fn a_network_that_is_not_known_is_refused() {
     let (layout, mut model_set, _) = two(0.0);
     model_set.architecture = None;
     let mut trainer = Closure::new(&layout, |v, _| loss(v));
-    let text = "`align` permutes the units of a network whose operations are known; a TorchScript module's are not: name the network in the scenario's `model`";
+    let text = "`align` needs a network with known operations; those of a TorchScript module are unknown: name the network in the scenario's `model`";
     assert_eq!(refusal(&spec(), &model_set, &mut trainer), text);
 }

@@ -1,7 +1,9 @@
-//! Barriers, cumulative, window: those of a round's study.
+//! `barriers`, `cumulative`, `window`: the barriers of a round.
 
 use fedlayer_core::{
-    AnalysisRow, BarrierStudy, Seed,
+    Seed,
+    barrier::BarrierStudy,
+    record::AnalysisRow,
     spec::{
         BarrierSpec, Barriers, Baseline, Between, Cumulative, Measurement, Order, Predict,
         Robustness, SetSpec, SplitSpec, Weighting, Window,
@@ -15,7 +17,7 @@ fn loss(v: &[f32]) -> Outcomes {
     (0..4).map(|k| (v.iter().skip(k).map(|x| x * x).sum::<f32>() + v[0] * v[3], k > 1)).collect()
 }
 
-/// Their values are those that a round's study has between the same models.
+/// The values are those of a round's study between the same models.
 #[test]
 fn barriers_are_those_of_a_round() {
     let layout = layout(&[("a", 2), ("b", 2), ("c", 1)]);
@@ -53,7 +55,8 @@ fn barriers_are_those_of_a_round() {
     assert!(found.iter().all(|row| row.round == 4));
 }
 
-/// The first step of a cumulative sweep is that layer's barrier, the last one the full barrier; a window of all layers too.
+/// The first step of a cumulative sweep is the barrier of that layer, and the last one the full
+/// barrier. A window of all layers is the full barrier too.
 #[test]
 fn sweeps_end_in_the_full_barrier() {
     let layout = layout(&[("a", 2), ("b", 2), ("c", 1)]);

@@ -1,9 +1,16 @@
-//! Running statistics in measurements: no noise moves them, and no length counts them.
+//! Running statistics in measurements: no noise moves them, and no length includes them.
 
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
-use fedlayer_core::{AnalysisRow, Metric, Params, Seed, Split, Update, spec::*};
+use fedlayer_core::{
+    Seed,
+    data::Split,
+    model::Params,
+    record::{AnalysisRow, Metric},
+    spec::*,
+    trainer::Update,
+};
 
 use crate::{
     batchnorm_case::{Case, case, cases, outcomes},
@@ -26,7 +33,7 @@ fn model_set(case: &Case) -> ModelSet {
     }
 }
 
-/// A state somewhere near a model, with statistics of its own.
+/// Makes a state near a model, with statistics of its own.
 fn wandering(case: &Case, params: &Params, round: u32) -> Arc<Params> {
     let move_one =
         |(at, value): (usize, &f32)| value + 0.1 * ((at as u32 * round) as f32).sin().abs();
@@ -34,7 +41,7 @@ fn wandering(case: &Case, params: &Params, round: u32) -> Arc<Params> {
     Arc::new(Params::new(case.layout.clone(), values).unwrap())
 }
 
-/// The rows of an analysis, and every model that it evaluated.
+/// Returns the rows of an analysis, and all models that it evaluated.
 fn evaluated(case: &Case, measure: &Measurement) -> (Vec<AnalysisRow>, Vec<Arc<Params>>) {
     let outcomes = outcomes(&case.fixture, &case.layout);
     let mut trainer = Closure::new(&case.layout, move |values: &[f32], _: Split| outcomes(values));
@@ -64,7 +71,7 @@ fn noise_moves_no_statistic() {
     }
 }
 
-/// With lengths over the statistics too the third model stood elsewhere.
+/// With lengths that include the statistics, the third model would be elsewhere.
 #[test]
 fn the_plane_through_three_models_is_laid_out_by_trained_values() {
     for case in cases() {

@@ -1,11 +1,15 @@
-//! Layers put back or drawn anew.
+//! Layers that are rewound or drawn again.
 
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
 use fedlayer_core::{
-    AnalysisRow, Layout, Metric, Seed, Split, Trainer,
+    Seed,
+    data::Split,
+    model::Layout,
+    record::{AnalysisRow, Metric},
     spec::{Criticality, Measurement, SplitSpec},
+    trainer::Trainer,
 };
 
 use crate::fixture::{Closure, model, model_set, normal, of, one, refusal, rows};
@@ -13,7 +17,8 @@ use crate::support::{Outcomes, layout, mean, near, params};
 
 const N: usize = 400;
 
-/// Three layers; the loss knows nothing of `idle`, and grows with the distance of `a` and of `b` from 1.
+/// Three layers. The loss does not depend on `idle`, and grows with the distance of `a` and of `b`
+/// from 1.
 fn loss(v: &[f32], _: Split) -> Outcomes {
     let away = |layer: usize| {
         let values = &v[layer * N..(layer + 1) * N];
@@ -22,7 +27,7 @@ fn loss(v: &[f32], _: Split) -> Outcomes {
     vec![(away(0) + 0.25 * away(1), true), (away(0) + 0.25 * away(1) + 0.5, false)]
 }
 
-/// Two models after three recorded rounds: on their way from 0 to 1, with a little noise.
+/// Two models after three recorded rounds, on their way from 0 to 1, with a little noise.
 fn trained() -> (Arc<Layout>, ModelSet) {
     let layout = layout(&[("a", N), ("b", N), ("idle", N)]);
     let at = |seed: u64, share: f32| -> Vec<f32> {
@@ -57,7 +62,7 @@ fn a_layer_goes_back_alone() {
             assert_eq!(row.epoch, Some(0));
             row.value.unwrap()
         };
-        // All of the way back to 0: the layer's own part of the loss is 1 then.
+        // Back at 0, the layer's own part of the loss is 1.
         near(initial("a") - end, 1.0, 0.01, base);
         near(initial("b") - end, 0.25, 0.01, base);
         assert_eq!(initial("idle"), end);
@@ -92,7 +97,7 @@ fn fresh_draws_are_those_of_the_trainer() {
     assert!(values.iter().all(|value| (value - end - 2.0).abs() < 0.6), "{values:?}");
     assert!(values[0] != values[1] && values[1] != values[2]);
     near(row("a", "0", None).value.unwrap(), mean(&values), 1e-12, "mean");
-    // The same fresh layers in both models: the rest of the loss is the end's.
+    // Both models get the same fresh layers: the rest of the loss is that of the end.
     let other = one(&found, "end", "none", "1").value.unwrap();
     for (k, value) in draws("a", "1").iter().enumerate() {
         let seen: Vec<_> = trainer.seen.iter().map(|(_, point)| point.range(&(0..N))).collect();
@@ -102,14 +107,15 @@ fn fresh_draws_are_those_of_the_trainer() {
     }
 }
 
-/// What the trainer draws from the seed of a fresh draw.
+/// Returns the trainer's draw for a fresh draw of the layers.
 fn trainer_draw(layout: &Arc<Layout>, draw: usize) -> Vec<f32> {
     let seed = Seed::new(1).child("analysis").child("criticality").child("redrawn");
     let mut trainer = Closure::new(layout, loss);
     trainer.initial(seed.index(draw as u64)).unwrap().values().to_vec()
 }
 
-/// With θ^0 = 0 and θ^F ≈ 1 the excess loss of the first layer at (α, σ) is (1−α)² + σ², that of the second a quarter of it.
+/// With θ^0 = 0 and θ^F ≈ 1, the excess loss of the first layer at (α, σ) is (1−α)² + σ², and that
+/// of the second layer a quarter of it.
 #[test]
 fn module_criticality_is_the_smallest_on_the_grid() {
     let (alpha, sigma) = (vec![0.0, 0.25, 0.5, 0.75, 1.0], vec![0.05, 0.1, 0.2, 0.4, 0.8]);
@@ -130,7 +136,7 @@ fn module_criticality_is_the_smallest_on_the_grid() {
         }
         let row = one(&found, "criticality", set, "0");
         assert_eq!(row.alpha, Some(best.1), "{set}");
-        // The root mean square of the trained layer is 1 but for its noise.
+        // The root mean square of the trained layer is 1, up to its noise.
         near(row.sigma.unwrap(), best.2, 1e-3, set);
         near(row.value.unwrap(), best.0, 0.01, set);
     }

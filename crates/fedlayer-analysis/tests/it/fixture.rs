@@ -1,24 +1,28 @@
-//! Trainers whose losses can be differentiated by hand, and the rows that measurements make with them.
+//! Trainers with losses that are differentiated by hand, and helpers for rows.
 
 use std::sync::Arc;
 
 use fedlayer_analysis::{AnalysisError, ModelSet, TrainedModel, analyze};
 use fedlayer_core::{
-    AnalysisRow, ClientId, Derivatives, Evaluation, Layout, Metric, Params, Point, Probe, Seed,
-    Split, TrainJob, Trainer, TrainerError, Update,
+    Seed,
+    data::{ClientId, Split},
+    model::{Layout, Params, Point},
+    record::{AnalysisRow, Metric},
     spec::{Measurement, SplitSpec},
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::support::{Outcomes, params};
 
-/// A trainer whose loss is a closure from the parameters and the split to the outcomes. It remembers what it was asked for.
+/// A trainer with a closure as its loss: from parameters and split to outcomes. It records its
+/// calls.
 pub(crate) struct Closure<F> {
     layout: Arc<Layout>,
     outcomes: F,
-    /// Every model that was evaluated, with its split.
+    /// The evaluated models, with their splits.
     pub(crate) seen: Vec<(Split, Arc<Params>)>,
-    /// The most models that were asked for in one call.
+    /// The largest number of models in one call.
     pub(crate) most: usize,
 }
 
@@ -28,7 +32,8 @@ impl<F: Fn(&[f32], Split) -> Outcomes> Closure<F> {
     }
 }
 
-/// The loss at each example k is ½(θ − c)ᵀH(θ − c) + k/10, for a symmetric matrix H. On the test split it is twice that.
+/// A trainer with the loss ½(θ − c)ᵀH(θ − c) + k/10 at each example k, for a symmetric matrix H. On
+/// the test split the matrix is 2H.
 pub(crate) struct Quadratic {
     layout: Arc<Layout>,
     matrix: Vec<Vec<f64>>,
@@ -41,7 +46,7 @@ impl Quadratic {
         Self { layout: layout.clone(), matrix, centre, calls: 0 }
     }
 
-    /// A symmetric matrix of full rank and both signs, and a centre.
+    /// Draws a symmetric indefinite matrix of full rank, and a centre.
     pub(crate) fn drawn(layout: &Arc<Layout>, seed: u64) -> Self {
         let n = layout.value_count();
         let values = normal(seed, n * (n + 1));
@@ -50,7 +55,7 @@ impl Quadratic {
         Self::new(layout, matrix, values[n * n..].iter().map(|&v| v.into()).collect())
     }
 
-    /// H, on a split.
+    /// Returns H on a split.
     pub(crate) fn matrix(&self, split: SplitSpec) -> Vec<Vec<f64>> {
         let factor = if split == SplitSpec::Test { 2.0 } else { 1.0 };
         let row = |row: &Vec<f64>| row.iter().map(|value| factor * value).collect();
@@ -68,7 +73,7 @@ impl Quadratic {
         params.values().iter().zip(&self.centre).map(|(&v, c)| f64::from(v) - c).collect()
     }
 
-    /// The mean loss, in f64.
+    /// Computes the mean loss, in f64.
     pub(crate) fn loss(&self, point: &Point, split: Split) -> f64 {
         let away = self.away(point);
         let form: f64 = away.iter().zip(self.times(&away, split)).map(|(a, h)| a * h).sum();
@@ -152,13 +157,13 @@ impl Trainer for Quadratic {
     }
 }
 
-/// Standard normal values.
+/// Draws standard normal values.
 pub(crate) fn normal(seed: u64, count: usize) -> Vec<f32> {
     let mut generator = Seed::new(seed).child("test").generator();
     (0..count).map(|_| StandardNormal.sample(&mut generator)).collect()
 }
 
-/// A model of the client `id`, without a past.
+/// Makes a model of the client `id`, without a history.
 pub(crate) fn model(id: u32, layout: &Arc<Layout>, values: &[f32]) -> TrainedModel {
     TrainedModel {
         id: ClientId(id),
@@ -168,13 +173,13 @@ pub(crate) fn model(id: u32, layout: &Arc<Layout>, values: &[f32]) -> TrainedMod
     }
 }
 
-/// Models of clients 3, 5, 7, …, after round 4. Where they started is not known.
+/// Makes models of clients 3, 5, 7, …, after round 4, with an unknown initial model.
 pub(crate) fn model_set(layout: &Arc<Layout>, models: &[&[f32]]) -> ModelSet {
     let models = models.iter().zip(0..).map(|(values, at)| model(3 + 2 * at, layout, values));
     ModelSet { round: 4, models: models.collect(), initial: None, architecture: None }
 }
 
-/// The rows of a measurement on the test split.
+/// Returns the rows of a measurement on the test split.
 pub(crate) fn rows(
     measure: &Measurement,
     model_set: &ModelSet,
@@ -183,7 +188,7 @@ pub(crate) fn rows(
     analyze(measure, model_set, &[SplitSpec::Test], Seed::new(1), trainer).unwrap()
 }
 
-/// Why a measurement could not be made, in its words.
+/// Returns the message of a measurement that cannot be made.
 pub(crate) fn refusal(
     measure: &Measurement,
     model_set: &ModelSet,
@@ -194,7 +199,7 @@ pub(crate) fn refusal(
     result.unwrap_err().to_string()
 }
 
-/// Of loss rows (and those without a metric), those of this kind, set and base.
+/// Returns the rows of this kind, set and base, except for rows of errors.
 pub(crate) fn of<'a>(
     rows: &'a [AnalysisRow],
     kind: &str,
@@ -206,7 +211,7 @@ pub(crate) fn of<'a>(
         .collect()
 }
 
-/// The one row of this kind, set and base.
+/// Returns the only row of this kind, set and base.
 pub(crate) fn one<'a>(
     rows: &'a [AnalysisRow],
     kind: &str,

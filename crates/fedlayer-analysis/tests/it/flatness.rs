@@ -1,9 +1,9 @@
-//! Relative flatness, against its definition.
+//! Relative flatness, compared with its definition.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Layout,
+    model::Layout,
     spec::{Flatness, Measurement, SplitSpec},
 };
 
@@ -24,7 +24,8 @@ fn network() -> Arc<Layout> {
     Arc::new(Layout::new(tensors).unwrap())
 }
 
-/// κ = Σ_{s,s'} ⟨w_s, w_s'⟩ Tr(H_{s,s'}), as it is written, over a weight of `rows` rows of `width` values that begins at `first`.
+/// Computes κ = Σ_{s,s'} ⟨w_s, w_s'⟩ Tr(H_{s,s'}) literally, for a weight of `rows` rows of `width`
+/// values that begins at `first`.
 fn kappa(w: &[f32], h: &[Vec<f64>], first: usize, rows: usize, width: usize) -> f64 {
     let mut kappa = 0.0;
     for s in 0..rows {
@@ -46,7 +47,7 @@ fn kappa_is_its_definition() {
     let model_set = model_set(&layout, &[&models[0], &models[1]]);
     let mut trainer = Quadratic::drawn(&layout, 3);
     let h = trainer.matrix(SplitSpec::Test);
-    // The matrix has 2² directions, the filters 4².
+    // The matrix has 2² directions, and the filters have 4².
     let found = rows(&spec(16), &model_set, &mut trainer);
     for (base, model) in [("3", &models[0]), ("5", &models[1])] {
         for (set, first, height, width) in [("fc", 4, 3, 2), ("conv", 13, 2, 4)] {
@@ -59,7 +60,7 @@ fn kappa_is_its_definition() {
     assert_eq!(found.len(), 4);
 }
 
-/// Random signs give it on average.
+/// Random signs give κ on average.
 #[test]
 fn fewer_draws_estimate_kappa() {
     let layout = Arc::new(Layout::new([("fc.weight", vec![6, 20])]).unwrap());
@@ -83,7 +84,7 @@ fn fewer_draws_estimate_kappa() {
     );
 }
 
-/// Where the Hessian is c times the identity, κ = c·m·‖W‖², and the draws agree as closely as ‖WR‖² does.
+/// If the Hessian is c times the identity, κ = c·m·‖W‖², and the draws vary as ‖WR‖² does.
 #[test]
 fn kappa_of_a_round_bowl() {
     let layout = Arc::new(Layout::new([("fc.weight", vec![3, 5])]).unwrap());

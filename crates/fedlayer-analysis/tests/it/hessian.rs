@@ -1,11 +1,13 @@
-//! Trace and largest eigenvalue of the Hessian, against matrices that are known.
+//! Trace and largest eigenvalue of the Hessian, compared with known matrices.
 
 use std::sync::Arc;
 
 use fedlayer_analysis::ModelSet;
 use fedlayer_core::{
-    AnalysisRow, Layout, Role, ToyTrainer,
+    model::{Layout, Role},
+    record::AnalysisRow,
     spec::{Hessian, Measurement, SplitSpec},
+    trainer::ToyTrainer,
 };
 
 use crate::fixture::{Quadratic, model_set, normal, of, one, rows};
@@ -22,7 +24,7 @@ fn drawn() -> (Arc<Layout>, ModelSet, Quadratic) {
     (layout, model_set, trainer)
 }
 
-/// Where a set's values lie.
+/// Returns the range of a set's values.
 fn range(set: &str) -> std::ops::Range<usize> {
     match set {
         "a" => 0..2,
@@ -32,13 +34,13 @@ fn range(set: &str) -> std::ops::Range<usize> {
     }
 }
 
-/// The diagonal block of a set.
+/// Returns the diagonal block of a set.
 fn block(trainer: &Quadratic, set: &str) -> Vec<Vec<f64>> {
     let matrix = trainer.matrix(SplitSpec::Test);
     matrix[range(set)].iter().map(|row| row[range(set)].to_vec()).collect()
 }
 
-/// The eigenvalues of a symmetric matrix, by Jacobi's rotations.
+/// Computes the eigenvalues of a symmetric matrix by Jacobi rotations.
 fn eigenvalues(mut m: Vec<Vec<f64>>) -> Vec<f64> {
     let n = m.len();
     for _ in 0..100 {
@@ -59,7 +61,8 @@ fn eigenvalues(mut m: Vec<Vec<f64>>) -> Vec<f64> {
     (0..n).map(|k| m[k][k]).collect()
 }
 
-/// Separable, so that everything is known: trace Σ c_l·dim_l, largest eigenvalue max c_l.
+/// The toy is separable, so everything is known: the trace is Σ c_l·dim_l, and the largest
+/// eigenvalue max c_l.
 #[test]
 fn the_toy_has_its_curvatures() {
     let plan = plan();
@@ -97,7 +100,8 @@ fn as_many_draws_as_values_give_the_trace() {
     }
 }
 
-/// Fewer draws than values: the trace within its standard errors, the draws of signs have no variance on a diagonal matrix.
+/// With fewer draws than values, the trace is within its standard errors. On a diagonal matrix,
+/// draws of signs have no variance.
 #[test]
 fn fewer_draws_estimate_the_trace() {
     let layout = layout(&[("a", 200)]);
@@ -139,19 +143,19 @@ fn the_power_iteration_finds_the_largest_eigenvalue_of_either_sign() {
         signs.push(top > 0.0);
     }
     assert!(signs.contains(&true) && signs.contains(&false), "one sign alone shows nothing");
-    // A step of all layers and of the whole is one call.
+    // A step of all layers and of the whole model is one call.
     let steps = 3;
     trainer.calls = 0;
     rows(&spec(10, steps), &model_set, &mut trainer);
     assert_eq!(trainer.calls, 2 * (4 + steps as usize));
-    // After too few steps the residual says so.
+    // After too few steps the residual is large.
     let found = rows(&spec(10, 1), &model_set, &mut trainer);
     let residual = one(&found, "residual", "all", "3").value.unwrap();
     assert!(residual > 0.1, "{residual}");
     assert!(residual.abs() > 0.01 * one(&found, "top", "all", "3").value.unwrap().abs());
 }
 
-/// Running statistics have no curvature, and no direction goes there.
+/// Running statistics have no curvature, and no direction includes them.
 #[test]
 fn statistics_take_no_part() {
     let tensors = [
@@ -161,7 +165,7 @@ fn statistics_take_no_part() {
     ];
     let layout = Arc::new(Layout::with_roles(tensors).unwrap());
     let model_set = model_set(&layout, &[&normal(1, 7), &normal(2, 7)]);
-    // A trainer that gives curvature everywhere: only that of trained values counts.
+    // This trainer returns curvature for all values; only that of trained values counts.
     let diagonal = |i: usize| (0..7).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
     let mut trainer = Quadratic::new(&layout, (0..7).map(diagonal).collect(), vec![0.0; 7]);
     let found = rows(&spec(10, 10), &model_set, &mut trainer);

@@ -1,4 +1,5 @@
-//! fedlayer-analysis through its public face: every measurement held to a closed form.
+//! fedlayer-analysis through its public interface: every measurement is compared with a closed
+//! form.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 

@@ -1,9 +1,10 @@
-//! What is told about barriers without evaluating a mix.
+//! Predictions of barriers without evaluating a mix.
 
 use fedlayer_analysis::{ModelSet, analyze};
 use fedlayer_core::{
-    Metric, ToyTrainer,
+    record::Metric,
     spec::{Baseline, Measurement, Predict, SplitSpec},
+    trainer::ToyTrainer,
 };
 
 use crate::fixture::{Closure, Quadratic, model_set, normal, of, one, rows};
@@ -13,7 +14,7 @@ fn spec() -> Measurement {
     Measurement::Predict(Predict {})
 }
 
-/// On a quadratic the expansion has no rest: it *is* the barrier under `base`.
+/// The expansion of a quadratic has no remainder: it *is* the barrier under `base`.
 #[test]
 fn the_expansion_of_a_quadratic_is_its_barrier() {
     let layout = layout(&[("a", 2), ("b", 5), ("c", 3), ("d", 1)]);
@@ -61,7 +62,7 @@ fn the_toy_is_told_exactly() {
         }
         let (norm, cosine) = (one(&found, "norm", "q1", base), one(&found, "cosine", "q1", base));
         assert_eq!((norm.metric, norm.value, norm.split), (Some(Metric::Norm), Some(4.0), None));
-        // One value goes up, the other one down.
+        // One value goes up, and the other one down.
         assert_eq!((cosine.metric, cosine.value), (Some(Metric::Cosine), Some(-1.0)));
         assert_eq!(one(&found, "norm", "q2", base).value, Some(1.5));
         // Fewer than three layers have no rank correlation.
@@ -71,19 +72,19 @@ fn the_toy_is_told_exactly() {
     }
 }
 
-/// Three layers whose barriers rank as their lengths do, and against their cosines.
+/// Three layers with barriers that rank as their lengths do, and opposite to their cosines.
 #[test]
 fn correlations_are_of_the_measured_barriers() {
     let layout = layout(&[("a", 2), ("b", 2), ("c", 2), ("d", 2)]);
     let diagonal = |i: usize| (0..8).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
     let ends: [&[f32]; 2] = [&[0.0; 8], &[1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0]];
     let mut model_set: ModelSet = model_set(&layout, &ends);
-    // PointLosses from here the layers move apart, the longer the more.
+    // From this initial model the layers move apart, longer layers more than shorter ones.
     model_set.initial = Some(params(&layout, &[0.5, -1.0].repeat(4)));
     let mut trainer = Quadratic::new(&layout, (0..8).map(diagonal).collect(), vec![0.0; 8]);
     let found = rows(&spec(), &model_set, &mut trainer);
     let value = |kind, base| one(&found, kind, "all", base).value.unwrap();
-    // Out of the minimum the loss rises with ‖Δ‖²; into it, it falls.
+    // Away from the minimum the loss rises with ‖Δ‖²; towards it, the loss falls.
     near(value("spearman-norm", "3"), 1.0, 1e-12, "norm");
     near(value("spearman-norm", "5"), -1.0, 1e-12, "norm");
     near(value("spearman-cosine", "3"), -1.0, 1e-12, "cosine");
@@ -92,7 +93,7 @@ fn correlations_are_of_the_measured_barriers() {
         ["a", "b", "c", "d"].map(|set| one(&found, "cosine", set, "3").value.unwrap()).to_vec();
     assert!(cosine.windows(2).all(|pair| pair[1] < pair[0]), "{cosine:?}");
 
-    // Where the start is not known, there is no cosine and no correlation with it.
+    // If the initial model is not known, there are no cosines and no correlations with them.
     model_set.initial = None;
     let found = rows(&spec(), &model_set, &mut trainer);
     assert_eq!(one(&found, "cosine", "a", "3").value, None);

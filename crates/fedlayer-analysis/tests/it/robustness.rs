@@ -1,10 +1,13 @@
-//! Robustness (SCIENCE §3, Fig. 5).
+//! Robustness (Fig. 5 of the paper).
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_analysis::{ModelSet, analyze};
 use fedlayer_core::{
-    AnalysisRow, LayerSet, Layout, Metric, Seed, Split, distance,
+    Seed,
+    data::Split,
+    model::{LayerSet, Layout, distance},
+    record::{AnalysisRow, Metric},
     spec::{Barriers, Baseline, Measurement, Robustness, SetSpec, SplitSpec},
 };
 
@@ -27,7 +30,8 @@ fn spec() -> Measurement {
     Measurement::Robustness(Robustness { draws: 5, alpha: vec![0.5, 1.0] })
 }
 
-/// Every random point is at α‖Δ_l‖ from its base, on its layer alone, and no two point the same way.
+/// Every random point is at distance α‖Δ_l‖ from its base, on its layer alone, and no two points
+/// have the same direction.
 #[test]
 fn random_points_lie_as_far_as_the_mixes() {
     let (layout, model_set) = two();
@@ -35,7 +39,7 @@ fn random_points_lie_as_far_as_the_mixes() {
     let found = rows(&spec(), &model_set, &mut trainer);
     let models: Vec<_> = model_set.models.iter().map(|model| model.params.clone()).collect();
     let mut directions = BTreeSet::new();
-    // Per base and set, the draws.
+    // The draws of each base and set.
     let mut own: Vec<Vec<Vec<f64>>> = Vec::new();
     let cut = |way: &[f32], set: &LayerSet| -> Vec<f64> {
         let values = set.ranges().iter().cloned().flatten();
@@ -62,7 +66,7 @@ fn random_points_lie_as_far_as_the_mixes() {
                 }
             }
             own.push(ways[..5].iter().map(|way| cut(way, &set)).collect::<Vec<_>>());
-            // A draw is one direction, for every α.
+            // A draw is one direction for all α.
             for draw in 0..5 {
                 for (half, whole) in ways[draw].iter().zip(&ways[5 + draw]) {
                     near((*half).into(), (*whole).into(), 1e-5, draw);
@@ -71,7 +75,7 @@ fn random_points_lie_as_far_as_the_mixes() {
         }
     }
     assert!(points.next().is_none());
-    // No two of them begin alike, whichever layers they are on.
+    // No two directions are equal, on any layers.
     let drawn: Vec<&Vec<f64>> = own.iter().flatten().filter(|way| way.len() > 2).collect();
     for (at, a) in drawn.iter().enumerate() {
         for b in &drawn[..at] {
@@ -82,7 +86,7 @@ fn random_points_lie_as_far_as_the_mixes() {
             assert!(cosine < 1.0 - 1e-5, "{cosine}");
         }
     }
-    // Two bases, four sets, two shares, five draws.
+    // Two bases, four sets, two α, five draws.
     assert_eq!(directions.len(), 2 * 4 * 2 * 5);
     assert!(found.iter().all(|row| row.round == 4));
 }
@@ -127,7 +131,7 @@ fn values_stand_as_they_are_and_against_the_base() {
     assert!(found.iter().any(|row| row.metric == Some(Metric::Error) && row.draw == Some(4)));
 }
 
-/// Under `base` a half mix is the barrier that `barriers` has.
+/// Under `base`, a half mix is the barrier of `barriers`.
 #[test]
 fn the_half_mix_is_the_barrier() {
     let (layout, model_set) = two();
@@ -153,7 +157,7 @@ fn the_half_mix_is_the_barrier() {
     assert_eq!(compared, 2 * 4 * 2);
 }
 
-/// The order of the splits changes nothing; another seed changes the draws alone.
+/// The order of the splits changes nothing; another seed changes only the draws.
 #[test]
 fn rows_follow_from_the_seed() {
     let (layout, model_set) = two();

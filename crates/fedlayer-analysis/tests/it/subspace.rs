@@ -1,10 +1,12 @@
-//! Noise in subspaces (SCIENCE §3, Fig. 6).
+//! Noise in subspaces (Fig. 6 of the paper).
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_analysis::{ModelSet, analyze};
 use fedlayer_core::{
-    AnalysisRow, Layout, Params, Seed,
+    Seed,
+    model::{Layout, Params},
+    record::AnalysisRow,
     spec::{Measurement, SplitSpec, Subspace},
 };
 
@@ -13,7 +15,8 @@ use crate::support::{Outcomes, layout, near, params};
 
 const ROUNDS: usize = 5;
 
-/// Two models of five recorded rounds each; `c` has fewer values than the span of training has dimensions.
+/// Two models with five recorded rounds each. `c` has fewer values than the span of training has
+/// dimensions.
 fn trained() -> (Arc<Layout>, ModelSet) {
     let layout = layout(&[("a", 20), ("b", 30), ("c", 4)]);
     let history = |seed: u64| -> Vec<(u32, Arc<Params>)> {
@@ -35,7 +38,7 @@ fn spec(as_published: bool) -> Measurement {
     Measurement::Subspace(Subspace { draws, sigma, layer_sigma, layers: true, as_published })
 }
 
-fn loss(v: &[f32], _: fedlayer_core::Split) -> Outcomes {
+fn loss(v: &[f32], _: fedlayer_core::data::Split) -> Outcomes {
     vec![(v.iter().map(|x| x * x).sum(), true)]
 }
 
@@ -53,16 +56,16 @@ fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
-/// Per kind, set and base: σ and the noise of each draw.
+/// σ and the noise of each draw, by kind, set and base.
 type Noises = BTreeMap<(String, String, String), Vec<(f64, Vector)>>;
 
-/// What was evaluated, beside the row that it went into.
+/// Returns the rows, and the noise of every evaluated model by the row that it belongs to.
 fn noises(as_published: bool) -> (Vec<AnalysisRow>, Noises) {
     let (layout, model_set) = trained();
     let mut trainer = Closure::new(&layout, loss);
     let found = rows(&spec(as_published), &model_set, &mut trainer);
     let mut noises = Noises::new();
-    let losses = found.iter().filter(|row| row.metric == Some(fedlayer_core::Metric::Loss));
+    let losses = found.iter().filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss));
     assert_eq!(losses.clone().count(), trainer.seen.len());
     for (row, (_, point)) in losses.zip(&trainer.seen) {
         let base = &model_set.models[usize::from(row.base == "1")].params;
@@ -73,7 +76,8 @@ fn noises(as_published: bool) -> (Vec<AnalysisRow>, Noises) {
     (found, noises)
 }
 
-/// The directions between the states of both networks, on a layer: what spans the span of training.
+/// Returns the differences between the states of both networks on a layer; they generate the span
+/// of training.
 fn span(set: &str) -> Vec<Vector> {
     let (_, model_set) = trained();
     let states = model_set.models.iter().flat_map(|model| &model.history);
@@ -92,7 +96,7 @@ fn range(set: &str) -> std::ops::Range<usize> {
     }
 }
 
-/// Gram–Schmidt, as a textbook has it.
+/// Orthonormalises vectors by Gram–Schmidt.
 fn basis(vectors: &[Vector]) -> Vec<Vector> {
     let mut basis: Vec<Vector> = Vec::new();
     for vector in vectors {
@@ -111,7 +115,7 @@ fn basis(vectors: &[Vector]) -> Vec<Vector> {
     basis
 }
 
-/// The share of a vector's squared length that lies in a span.
+/// Returns the share of a vector's squared length that is in a span.
 fn share(vector: &[f64], basis: &[Vector]) -> f64 {
     basis.iter().map(|b| dot(b, vector).powi(2)).sum::<f64>() / dot(vector, vector)
 }
@@ -128,7 +132,7 @@ fn noise_has_its_length_and_its_subspace() {
             for kind in ["training", "null", "interpolation", "extrapolation"] {
                 let key = (kind.to_owned(), set.to_owned(), base.to_owned());
                 let Some(draws) = noises.get(&key) else {
-                    // There is no complement of all there is.
+                    // The span is the whole space, so there is no complement.
                     assert_eq!((kind, set), ("null", "c"));
                     continue;
                 };
@@ -142,7 +146,7 @@ fn noise_has_its_length_and_its_subspace() {
     assert_eq!(of(&found, "clean", "none", "0").len(), 1);
 }
 
-/// Checks the length of a noise, and which subspace of which layers it is in.
+/// Checks the length of a noise, its subspace and its layers.
 fn check_noise(kind: &str, set: &str, sigma: f64, noise: &[f64], basis: &[Vector]) {
     let here = range(set);
     let most = if set == "all" { 10.0 } else { 5.0 };
@@ -180,15 +184,18 @@ fn interpolation_goes_to_the_other_model() {
     }
 }
 
-/// Coefficients of either sign: the mean of many directions is near 0, where that of the notebook's is not.
+/// Coefficients have both signs, so the mean of many directions is near 0. That of the notebook's
+/// directions is not.
 #[test]
 fn directions_are_isotropic_and_the_published_ones_are_not() {
     let (layout, model_set) = trained();
     let mut trainer = Closure::new(&layout, loss);
     let many = Subspace { draws: 400, layers: false, as_published: true, ..Subspace::default() };
     let found = rows(&Measurement::Subspace(many), &model_set, &mut trainer);
-    let losses: Vec<_> =
-        found.iter().filter(|row| row.metric == Some(fedlayer_core::Metric::Loss)).collect();
+    let losses: Vec<_> = found
+        .iter()
+        .filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss))
+        .collect();
     let crowding = |kind: &str| {
         let mut sum = vec![0.0; 54];
         for (row, (_, point)) in losses.iter().zip(&trainer.seen) {
@@ -200,7 +207,7 @@ fn directions_are_isotropic_and_the_published_ones_are_not() {
         }
         norm(&sum)
     };
-    // The mean of 400 unit vectors of no preferred direction has a length of about 1/20.
+    // The mean of 400 isotropic unit vectors has a length of about 1/20.
     assert!(crowding("training") < 0.12, "{}", crowding("training"));
     assert!(crowding("null") < 0.12, "{}", crowding("null"));
     assert!(crowding("published-training") > 0.8, "{}", crowding("published-training"));
@@ -208,7 +215,7 @@ fn directions_are_isotropic_and_the_published_ones_are_not() {
     assert!(trainer.most <= 64);
 }
 
-/// The faults of the notebook, each where it is (SCIENCE §3).
+/// The four faults of the notebook.
 #[test]
 fn as_published_has_its_four_faults() {
     let (_, model_set) = trained();
@@ -219,7 +226,7 @@ fn as_published_has_its_four_faults() {
         .map(|model| model.params.values().iter().map(|&v| v.into()).collect())
         .collect();
     for set in ["a", "b", "c", "all"] {
-        // 1: two dimensions, the final models themselves.
+        // Fault 1: two dimensions, the final models themselves.
         assert_eq!(one(&found, "published-rank", set, "0").value, Some(2.0));
         let here = range(set);
         let basis = basis(&[finals[0][here.clone()].to_vec(), finals[1][here.clone()].to_vec()]);
@@ -232,7 +239,7 @@ fn as_published_has_its_four_faults() {
             assert!(share(&noise[here.clone()], &basis) < 1e-10);
             near(norm(noise), *sigma, 1e-6, set);
         }
-        // 4: shorter in a layer than the directions beside it.
+        // Fault 4: in a layer, shorter than the other directions.
         let way = minus(&model_set.models[1].params, &model_set.models[0].params);
         let part = norm(&way[here.clone()]) / norm(&way);
         for (sigma, noise) in draws("published-interpolation") {
@@ -240,13 +247,14 @@ fn as_published_has_its_four_faults() {
         }
         assert!(set == "all" || part < 0.9);
     }
-    // What is right stays as it is without them.
+    // The correct kinds are the same without the published ones.
     let right: Vec<_> = found.iter().filter(|row| !row.kind.starts_with("published")).collect();
     let (alone, _) = self::noises(false);
     assert_eq!(right, alone.iter().collect::<Vec<_>>());
 }
 
-/// A direction follows from the seed, the layer, the model and the draw, and a σ from the seed and the draw.
+/// A direction depends on the seed, the layer, the model and the draw; σ depends on the seed and
+/// the draw.
 #[test]
 fn draws_are_their_own() {
     let (found, noises) = noises(false);
@@ -286,7 +294,7 @@ fn too_little_history_is_refused() {
     let bare = model_set(&layout, &[&values, &normal(2, 54)]);
     let text = "`subspace` needs the models after at least 2 rounds and found 0: set `checkpoints = { every = 1, keep = \"all\" }` and run the scenario anew";
     assert_eq!(refusal(&spec(false), &bare, &mut trainer), text);
-    // As many states, but all of them the final one: the notebook's first fault.
+    // The same number of states, but all of them are the final one: the notebook's first fault.
     for model in &mut known.models {
         let last = model.params.clone();
         model.history.iter_mut().for_each(|(_, state)| *state = last.clone());

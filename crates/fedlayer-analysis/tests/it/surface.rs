@@ -1,9 +1,10 @@
-//! Loss surfaces, and Fig. 4 (SCIENCE §5).
+//! Loss surfaces, and Fig. 4 of the paper.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    AnalysisRow, Params,
+    model::Params,
+    record::AnalysisRow,
     spec::{Measurement, Surface, Through},
 };
 
@@ -27,17 +28,19 @@ fn fig_4_in_its_own_numbers() {
     let names = |name: &str| vec![name.to_owned()];
     let spec = surface(Through::Layers([names("w1"), names("w2")]), 5, 0.0);
     let found = rows(&spec, &model_set, &mut Closure::new(&layout, loss));
-    let found: Vec<_> =
-        found.into_iter().filter(|r| r.metric == Some(fedlayer_core::Metric::Loss)).collect();
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|r| r.metric == Some(fedlayer_core::record::Metric::Loss))
+        .collect();
     let at = |kind: &str, alpha: f64, beta: f64| {
         let mut rows = of(&found, kind).filter(|r| (r.alpha, r.beta) == (Some(alpha), Some(beta)));
         rows.next().unwrap_or_else(|| panic!("{kind} {alpha} {beta}")).value.unwrap()
     };
-    // Full, first layer, second layer; all of them on the grid.
+    // Full, first layer, second layer; all of them are grid points.
     for (alpha, beta, value) in [(0.5, 0.5, 0.31640625), (0.5, 0.0, 2.25), (0.0, 0.5, 0.140625)] {
         near(at("plane", alpha, beta), value, 1e-12, (alpha, beta));
     }
-    // Into the second model the two swap places: the other layer has gone all the way.
+    // Into the second model the roles are swapped: the other layer is fully mixed.
     near(at("plane", 1.0, 0.5), 2.25, 1e-12, "second layer half-way back");
     near(at("plane", 0.5, 1.0), 0.140625, 1e-12, "first layer half-way back");
     near(at("path-full", 0.5, 0.5), 0.31640625, 1e-12, "path");
@@ -66,7 +69,7 @@ fn a_quadratic_is_a_parabola_on_the_segment() {
     let alphas: Vec<f64> = line.iter().map(|row| row.alpha.unwrap()).collect();
     assert_eq!(alphas, [-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]);
     let values: Vec<f64> = line.iter().map(|row| row.value.unwrap()).collect();
-    // The second difference of a parabola is the same everywhere.
+    // The second difference of a parabola is constant.
     let second = |at: usize| values[at] - 2.0 * values[at + 1] + values[at + 2];
     for at in 0..7 {
         near(second(at), second(0), 1e-5, at);
@@ -76,7 +79,8 @@ fn a_quadratic_is_a_parabola_on_the_segment() {
     assert_eq!(ends, [(Some(0.0), line[2].value), (Some(1.0), line[6].value)]);
 }
 
-/// Its coordinates are distances and angles of parameter space, in units of the way from the first model to the second.
+/// The coordinates are distances and angles of parameter space, in units of the distance between
+/// the first two models.
 #[test]
 fn a_plane_goes_through_its_three_models() {
     let layout = layout(&[("a", 30), ("b", 20)]);
@@ -86,7 +90,7 @@ fn a_plane_goes_through_its_three_models() {
     let mut trainer = Closure::new(&layout, loss);
     let found = rows(&surface(Through::Models, 4, 0.25), &whole, &mut trainer);
     let places: Vec<(f64, f64)> = of(&found, "model")
-        .filter(|row| row.metric == Some(fedlayer_core::Metric::Loss))
+        .filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss))
         .map(|row| (row.alpha.unwrap(), row.beta.unwrap()))
         .collect();
     let length = |a: &[f32], b: &[f32]| {
@@ -97,9 +101,10 @@ fn a_plane_goes_through_its_three_models() {
     for (i, j) in [(0, 1), (0, 2), (1, 2)] {
         near(apart(places[i], places[j]), length(&models[i], &models[j]), 1e-5, (i, j));
     }
-    // So do all points of the grid: the first three evaluations are the models, then column after column.
+    // The same holds for all grid points: the first three evaluations are the models, then come the
+    // columns.
     let grid: Vec<_> = of(&found, "plane")
-        .filter(|row| row.metric == Some(fedlayer_core::Metric::Loss))
+        .filter(|row| row.metric == Some(fedlayer_core::record::Metric::Loss))
         .map(|row| (row.alpha.unwrap(), row.beta.unwrap()))
         .collect();
     assert_eq!((grid.len(), trainer.seen.len()), (16, 3 + 16));
@@ -112,7 +117,7 @@ fn a_plane_goes_through_its_three_models() {
     near(lowest(|p| p.0), places[2].0.min(0.0) - 0.25, 1e-12, "left");
     near(lowest(|p| p.1), -0.25, 1e-12, "bottom");
 
-    // Two models and the start are three as well.
+    // Two models and the initial model are three models as well.
     let mut two = model_set(&layout, &[&models[0], &models[1]]);
     two.initial = Some(params(&layout, &models[2]));
     let again = rows(&surface(Through::Models, 4, 0.25), &two, &mut trainer);
@@ -135,7 +140,8 @@ fn filters_move_by_their_own_norms_and_biases_not_at_all() {
         let pairs = points[at].values().iter().zip(&values);
         pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)).collect()
     };
-    // After the model: (−1, −1), (−1, 0), (−1, 1), (0, −1), (0, 0), (0, 1), (1, −1), (1, 0), (1, 1).
+    // After the model: (−1, −1), (−1, 0), (−1, 1), (0, −1), (0, 0), (0, 1), (1, −1), (1, 0), (1,
+    // 1).
     assert!(step(5).iter().all(|&value| value == 0.0));
     let (first, second) = (step(8), step(6));
     for tensor in layout.tensors() {

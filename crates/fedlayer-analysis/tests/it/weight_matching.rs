@@ -1,9 +1,15 @@
-//! Alignment of two models by weight matching: which units may change places, that an exact copy is found again, and that no step goes back.
+//! Alignment by weight matching: which units may be permuted, that an exact copy is found again,
+//! and that no step lowers the objective.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_analysis::matching::{AlignError, Alignment, Permutation, Symmetry, align};
-use fedlayer_core::{Architecture, DataFacts, Params, Role, Seed, spec::*};
+use fedlayer_core::{
+    Seed,
+    data::DataFacts,
+    model::{Params, Role, architecture::Architecture},
+    spec::*,
+};
 use proptest::prelude::*;
 use rand::RngExt;
 
@@ -12,7 +18,8 @@ fn symmetry(model: &ModelSpec, shape: &[usize], targets: usize) -> Symmetry {
     Symmetry::of(&Architecture::new(model, &data).unwrap()).unwrap()
 }
 
-/// A line a group: its name, its units, and its axes as `tensor@axis`, with the places of a unit where they are several.
+/// Writes one line per group: its name, its number of units, and its axes as `tensor@axis`, with
+/// the positions of a unit if there are several.
 fn shown(symmetry: &Symmetry) -> String {
     let mut text = String::new();
     for group in symmetry.groups() {
@@ -27,7 +34,7 @@ fn shown(symmetry: &Symmetry) -> String {
     text
 }
 
-/// The groups' names and units.
+/// Returns the names of the groups and their numbers of units.
 fn units(symmetry: &Symmetry) -> Vec<(&str, usize)> {
     symmetry.groups().iter().map(|group| (group.name.as_str(), group.units)).collect()
 }
@@ -143,7 +150,8 @@ fn named_residual_networks_have_the_groups_of_their_shortcuts() {
         ("layer4.1.conv1", 512),
     ];
     assert_eq!(units(&symmetry(&resnet_18(NormKind::Batch), &[3, 8, 8], 1)), convolution);
-    // Zeros for the channels that are missing tie the stream; what is inside the nine blocks is free.
+    // The zero padding of the missing channels fixes the stream; the units inside the nine blocks
+    // are free.
     let padded = symmetry(&resnet_20(NormKind::None), &[3, 8, 8], 1);
     let inside = units(&padded);
     assert_eq!(inside.len(), 9);
@@ -182,7 +190,7 @@ fn a_transformer_has_its_stream_and_its_perceptrons() {
     assert!(!stream(&of(true)).contains("transformer.h.1.attn.c_attn.bias@0"));
 }
 
-/// Every value is drawn: biases, scales and statistics as well.
+/// Draws every value, including biases, scales and statistics.
 fn random(symmetry: &Symmetry, seed: u64) -> Params {
     let mut generator = Seed::new(seed).child("weights").generator();
     let layout = symmetry.layout().clone();
@@ -233,7 +241,8 @@ fn a_copy_in_another_order_is_found_again_bit_for_bit() {
 fn a_copy_is_found_again_where_descent_alone_is_lost() {
     let symmetry = symmetry(&mlp(&[16, 16, 16]), &[6], 1);
     let mut original = random(&symmetry, 1);
-    // Each group meets a layer whose other end is in disorder and whose weights outweigh those that tell the units apart.
+    // Each group acts on a layer with another permuted group, and the weights of this layer
+    // dominate the weights that distinguish the units.
     for layer in
         symmetry.layout().layers().iter().filter(|l| ["fc2", "fc3"].contains(&l.name.as_str()))
     {
@@ -252,7 +261,7 @@ fn equal_models_stay_as_they_are() {
     let found = aligned(&symmetry, &model, &model);
     assert!(found.permutations.iter().all(Permutation::is_identity));
     assert_eq!((found.passes, found.before), (1, found.after));
-    // Units that are all alike have many best orders: the one that is there stays.
+    // If all units are equal, many permutations are best: the identity is kept.
     let zeros = Params::zeros(symmetry.layout().clone());
     assert!(aligned(&symmetry, &zeros, &model).permutations.iter().all(Permutation::is_identity));
 }
@@ -267,7 +276,7 @@ fn the_same_seed_gives_the_same_order() {
     assert!(ends.len() > 1, "the search has several local optima, and the seed chooses");
 }
 
-/// ⟨a, b⟩ over the trained values.
+/// Computes ⟨a, b⟩ over the trained values.
 fn inner(a: &Params, b: &Params) -> f64 {
     let tensors = a.layout().tensors().filter(|tensor| tensor.role == Role::Trained);
     let pairs =
@@ -275,7 +284,7 @@ fn inner(a: &Params, b: &Params) -> f64 {
     pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
 
-/// Every order of so many units.
+/// Lists all permutations of this number of units.
 fn orders(units: usize) -> Vec<Vec<usize>> {
     if units == 0 {
         return vec![Vec::new()];
@@ -337,7 +346,8 @@ fn a_model_of_other_layers_is_refused() {
         "the moved model has `fc2.weight` of shape [6, 8] where the network has `fc2.weight` of shape [5, 8]; align models of this network"
     );
     let shorter = Params::zeros(Arc::new(
-        fedlayer_core::Layout::new([("fc1.weight", vec![8, 6]), ("fc1.bias", vec![8])]).unwrap(),
+        fedlayer_core::model::Layout::new([("fc1.weight", vec![8, 6]), ("fc1.bias", vec![8])])
+            .unwrap(),
     ));
     assert_eq!(
         refused(&shorter, &model),
@@ -359,11 +369,11 @@ fn orders_that_do_not_fit_are_refused() {
         |orders: &[Permutation]| -> AlignError { symmetry.permuted(&model, orders).unwrap_err() };
     assert_eq!(
         refused(&[Permutation::identity(8)]).to_string(),
-        "found 1 orders for the network's 2 groups of units; give one for each"
+        "found 1 permutations for the network's 2 groups of units; give one for each"
     );
     assert_eq!(
         refused(&[Permutation::identity(8), Permutation::identity(8)]).to_string(),
-        "found an order of 8 units for the group of `fc2`, which has 5"
+        "found a permutation of 8 units for the group of `fc2`, which has 5"
     );
 }
 
@@ -378,7 +388,8 @@ proptest! {
         nearness in 0.0f32..1.0,
     ) {
         let model = if residual {
-            // The convolution of the body reads and writes the stream: a tensor that one group reorders on two axes.
+            // The convolution of the body reads and writes the stream: one group acts on two axes
+            // of its tensor.
             layers(&[LayerSpec::Conv(conv(hidden[0])), LayerSpec::Residual(vec![Block::Conv(conv(hidden[0]))])])
         } else {
             mlp(&hidden)
@@ -399,7 +410,7 @@ proptest! {
         };
         let gain = square(|layer| layer.before) - square(|layer| layer.after);
         prop_assert!((gain - 2.0 * (found.after - found.before)).abs() < 1e-4);
-        // Where it ends, nothing is left to do.
+        // At the end, no step is left.
         let again = align(&symmetry, &a, &found.params, Seed::new(seed)).unwrap();
         prop_assert!(again.permutations.iter().all(Permutation::is_identity));
     }

@@ -1,29 +1,31 @@
-//! [`Estimate`]: the loss barrier, its baselines and its standard error, from per-example losses.
+//! [`EndLosses`]: the baselines of the loss barrier, from the losses of the unmixed models.
 //!
-//! B_S^(i)(α) = L(mix into θ_i on S at α) − baseline (Adilova et al., *Layer-wise linear mode connectivity*, ICLR 2024). It is in the
-//! unit of the loss (or in percentage points of error), positive where mixing hurts, and may be negative.
+//! B_S^(i)(α) = L(mix into θ_i on S at α) − baseline (Adilova et al., *Layer-wise linear mode
+//! connectivity*, ICLR 2024). The barrier has the unit of the loss (or percentage points of error).
+//! It is positive if mixing hurts, and may be negative. [`Estimate`](crate::estimate::Estimate)
+//! gives its mean over the examples with a standard error.
 
 use crate::spec::Baseline;
 
-/// The unmixed models that a barrier is taken between, seen from one of them.
+/// The losses of the unmixed models of a barrier, seen from one of them.
 #[derive(Debug, Clone, Copy)]
 pub struct EndLosses<'a> {
-    /// Per model, its loss on each example.
+    /// The loss of each model on each example. `(models, examples)`
     pub losses: &'a [Vec<f64>],
-    /// Per model, its weight p; they add up to 1. Models of weight 0 take no part, whatever their losses are.
+    /// The weight p of each model; the weights add up to 1. Models with weight 0 are ignored.
     pub weights: &'a [f64],
     /// The index of the base θ_i.
     pub base: usize,
 }
 
 impl EndLosses<'_> {
-    /// The baseline at α, example by example, so that it can be paired with the loss of the mix.
+    /// Computes the baseline at α for each example, to be paired with the loss of the mix.
     ///
-    /// `swapped` is the loss of the mix at α = 1 on the same layers; only [`Baseline::Chord`] needs it.
-    /// Nothing where it is needed and absent.
+    /// `swapped` is the loss of the mix at α = 1 on the same layers. Only [`Baseline::Chord`] needs
+    /// it, and is `None` without it.
     ///
-    /// Every baseline but `max` is L_i plus a part of differences from L_i: models of equal losses then have a baseline of exactly that
-    /// loss, whatever α and the weights are.
+    /// Every baseline but `max` is computed as L_i plus a multiple of differences from L_i. If all
+    /// models have the same loss, the baseline is exactly this loss for all α and weights.
     pub fn baseline(
         &self,
         baseline: Baseline,
@@ -35,12 +37,12 @@ impl EndLosses<'_> {
             Baseline::Base => base.clone(),
             Baseline::Mean => self.mean(),
             Baseline::Linear => {
-                // For two models of equal weight it is (1−α)L_i + αL_j.
+                // For two models of equal weight this is (1−α)L_i + αL_j.
                 let line = |(l, m): (&f64, f64)| l + 2.0 * alpha * (m - l);
                 base.iter().zip(self.mean()).map(line).collect()
             }
             Baseline::Max => {
-                // A model whose losses are not finite is the worst, whatever the sign of its NaN.
+                // A model with losses that are not finite is the worst, whatever the sign of a NaN.
                 let total = |losses: &[f64]| {
                     let total: f64 = losses.iter().sum();
                     if total.is_finite() { total } else { f64::INFINITY }
@@ -55,7 +57,7 @@ impl EndLosses<'_> {
         })
     }
 
-    /// L̄, example by example: the weighted mean over the models.
+    /// Computes L̄, the weighted mean over the models, for each example.
     fn mean(&self) -> Vec<f64> {
         let base = &self.losses[self.base];
         let mut mean = base.clone();
@@ -67,14 +69,14 @@ impl EndLosses<'_> {
         mean
     }
 
-    /// The weights and losses of the models that take part.
+    /// Returns weights and losses of the models with a positive weight.
     fn models(&self) -> impl Iterator<Item = (f64, &Vec<f64>)> {
         let models = self.weights.iter().copied().zip(self.losses);
         models.filter(|(weight, _)| *weight > 0.0)
     }
 }
 
-/// The per-example differences whose mean is the barrier.
+/// Returns the differences per example; their mean is the barrier.
 pub fn differences(mix: &[f64], baseline: &[f64]) -> Vec<f64> {
     mix.iter().zip(baseline).map(|(mix, baseline)| mix - baseline).collect()
 }
@@ -86,7 +88,8 @@ mod tests {
 
     #[test]
     fn baselines_of_unequal_ends_are_told_apart() {
-        // The article's warning: L₁ = 0.1, L₂ = 2.1, the mix at 1.0 is "no barrier" under `mean`, and ten times worse than model 1.
+        // The article's warning: L₁ = 0.1, L₂ = 2.1, and the mix at 1.0 has "no barrier" under
+        // `mean`, yet its loss is ten times that of model 1.
         let losses = [vec![0.1], vec![2.1]];
         let ends = EndLosses { losses: &losses, weights: &[0.5, 0.5], base: 0 };
         let barrier = |baseline| {

@@ -1,4 +1,4 @@
-//! [`Direction`]: one way to go, from a base towards the other model or models.
+//! [`Direction`]: from a base towards another model or the mean.
 
 use std::sync::Arc;
 
@@ -13,27 +13,28 @@ use crate::{
 pub struct EndModel {
     /// The model that the client started the round from.
     pub start: Arc<Params>,
-    /// What it returned.
+    /// The client's update.
     pub update: Update,
 }
 
-/// One way to go: from a base towards the other model or models.
+/// A direction in parameter space: from a base towards another model or towards the cohort's mean.
 #[derive(Debug)]
 pub(super) struct Direction {
     /// The name of the base in records.
     pub(super) label: String,
     /// The index of the base among the end models.
     pub(super) base: usize,
-    /// What is mixed in: the other model of a pair, or the cohort's mean.
+    /// The target: the other model of a pair, or the cohort's mean.
     pub(super) toward: Arc<Params>,
-    /// Names what is mixed in, so that equal points are found.
+    /// The identity of the target, to find equal points.
     pub(super) toward_key: Toward,
-    /// The mixing weight of `toward` at α = 1. Towards another model it is 1. Towards the cohort's mean it is 2, so that α = ½ is the
-    /// average for any number of models, and for two equal ones every α is (1−α)θ₁ + αθ₂.
+    /// The mixing weight at α = 1: 1 towards another model, and 2 towards the cohort's mean. Then α
+    /// = ½ is the average for any number of models, and for two models of equal weight the mix is
+    /// (1−α)θ₁ + αθ₂ for every α.
     pub(super) reach: f64,
-    /// Per end model, how much it counts in the baseline.
+    /// The weight of each end model in the baseline.
     pub(super) weights: Vec<f64>,
-    /// How much the direction counts in the mean over all of them; the shares add up to 1.
+    /// The weight of the direction in the mean over all directions; the weights add up to 1.
     pub(super) share: f64,
 }
 

@@ -1,4 +1,5 @@
-//! [`Geometry`]: how far apart the models of a cohort are, and whether they moved the same way. It needs no data.
+//! [`Geometry`]: distances between the models of a cohort, and cosines of their movements. It needs
+//! no data.
 
 use std::ops::Range;
 
@@ -7,19 +8,21 @@ use crate::{
     model::{Layer, LayerSet, Params, distance},
 };
 
-/// Per direction and layer (the whole model last): ‖Δ‖₂ and the cosine of the movements, both over trained values.
+/// Distances and cosines per direction and layer, over trained values. The last entry is the whole
+/// model.
 #[derive(Debug)]
 pub(super) struct Geometry {
     /// The names of the layers; `all` is the whole model.
     pub(super) sets: Vec<String>,
-    /// ‖Δ‖₂. `(directions, sets)`
+    /// The distances ‖Δ‖₂. `(directions, sets)`
     pub(super) norms: Vec<Vec<f64>>,
-    /// Cosines; absent where a model did not move. `(directions, sets)`
+    /// The cosines; absent if a model did not move. `(directions, sets)`
     pub(super) cosines: Vec<Vec<Option<f64>>>,
 }
 
 impl Geometry {
-    /// `shares` are the weights of the end models; they add up to 1.
+    /// Measures distances and cosines. `shares` are the weights of the end models; they add up to
+    /// 1.
     pub(super) fn new(directions: &[Direction], ends: &[EndModel], shares: &[f64]) -> Self {
         let layout = ends[0].update.params.layout();
         let layer = |(at, layer): (usize, &Layer)| {
@@ -45,7 +48,7 @@ impl Geometry {
     }
 }
 
-/// What local training changed: θ − start.
+/// Returns the movement of a model in local training, θ − start.
 fn movement(end: &EndModel) -> Vec<f64> {
     let values =
         |params: &Params| params.values().iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
@@ -53,7 +56,8 @@ fn movement(end: &EndModel) -> Vec<f64> {
     after.iter().zip(before).map(|(after, before)| after - before).collect()
 }
 
-/// The movement of the other models of a direction: the weighted sum over all but the base (a cosine does not see its length).
+/// Returns the movement of the other models of a direction: the weighted sum over all models but
+/// the base. A cosine does not depend on its length.
 fn others(direction: &Direction, movements: &[Vec<f64>], shares: &[f64]) -> Vec<f64> {
     let mut sum = vec![0.0; movements[0].len()];
     for (model, movement) in movements.iter().enumerate() {
@@ -66,7 +70,7 @@ fn others(direction: &Direction, movements: &[Vec<f64>], shares: &[f64]) -> Vec<
     sum
 }
 
-/// The cosine of two vectors over some ranges; absent where one of them is zero.
+/// Returns the cosine of two vectors over some ranges, or `None` if one of them is zero.
 fn cosine(a: &[f64], b: &[f64], ranges: &[Range<usize>]) -> Option<f64> {
     let dot = |a: &[f64], b: &[f64]| -> f64 {
         let products =

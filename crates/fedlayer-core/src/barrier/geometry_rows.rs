@@ -1,4 +1,5 @@
-//! [`geometry_rows`]: the records of a round that need no data: norms, cosines, numbers of parameters.
+//! [`geometry_rows`]: the records of a round that need no data: norms, cosines, numbers of
+//! parameters.
 
 use crate::{
     barrier::BarrierStudy,
@@ -28,7 +29,8 @@ pub(super) fn geometry_rows(study: &BarrierStudy) -> Vec<BarrierRow> {
     rows
 }
 
-/// Makes the rows of one value per direction, then those of their weighted mean and of their maximum.
+/// Makes the rows of one value per direction, then those of their weighted mean and of their
+/// maximum.
 fn over_directions(
     study: &BarrierStudy,
     metric: Metric,

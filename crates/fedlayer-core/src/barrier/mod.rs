@@ -1,4 +1,14 @@
-//! The barriers of a round: which mixes are evaluated, and which rows are made of the losses.
+//! The barriers of a round: the mixes that are evaluated, and the rows that their losses give.
+//!
+//! In reading order:
+//!
+//! * [`EndLosses`]: the formula of the barrier and its baselines.
+//! * [`target_sets`]: the layer sets that a scenario asks for, sweep by sweep.
+//! * `direction`: from each model towards another model or the mean; [`EndModel`] is a model before
+//!   and after its local training.
+//! * [`BarrierStudy`]: the probes of a round, each once; its `rows` are made in `rows.rs` and, for
+//!   values that need no data, in `geometry_rows.rs`.
+//! * [`summarize`]: the barriers that tables show; [`is_misleading`]: when to warn about them.
 
 mod baseline;
 mod direction;
@@ -8,9 +18,11 @@ mod rows;
 mod study;
 mod summary;
 mod target_sets;
+mod warning;
 
 pub use baseline::{EndLosses, differences};
 pub use direction::EndModel;
 pub use study::BarrierStudy;
 pub use summary::summarize;
 pub use target_sets::{TargetSet, target_sets};
+pub use warning::is_misleading;

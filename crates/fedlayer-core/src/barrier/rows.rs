@@ -76,7 +76,8 @@ impl<'a> SplitRows<'a> {
         rows
     }
 
-    /// Makes the rows of the unmixed models themselves; every baseline is computed from their losses.
+    /// Makes the rows of the unmixed models themselves; every baseline is computed from their
+    /// losses.
     fn end_rows(&self, metric: Metric, values: &[Vec<f64>]) -> Vec<BarrierRow> {
         let ends = self.study.clients.iter().zip(&values[self.study.end_indices()]);
         ends.map(|(client, values)| {

@@ -1,4 +1,4 @@
-//! [`BarrierStudy`]: the barriers of one round: first the list of probes that they need, each once, then the rows.
+//! [`BarrierStudy`]: the probes that the barriers of a round need, each once.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,11 +17,12 @@ use crate::{
     trainer::{Probe, Update},
 };
 
-/// The barriers of one round, between the models that local training made and before anything is averaged.
+/// The barriers of one round: between the models after local training, before anything is averaged.
 ///
-/// [`BarrierStudy::probes`] says what has to be evaluated; [`BarrierStudy::rows`] makes the records from the evaluations. No point is evaluated twice:
-/// the first step of a cumulative sweep *is* that layer's mix, the last step *is* the full mix, which all bases share where no value
-/// stays with the base.
+/// [`BarrierStudy::probes`] lists the models to evaluate; [`BarrierStudy::rows`] makes the records
+/// from the evaluations. No point is evaluated twice. The first step of a cumulative sweep *is* the
+/// mix of that layer. The last step *is* the full mix, and all bases share the full swap if no
+/// value stays with the base.
 #[derive(Debug)]
 pub struct BarrierStudy {
     pub(super) spec: BarrierSpec,
@@ -29,21 +30,21 @@ pub struct BarrierStudy {
     pub(super) targets: Vec<TargetSet>,
     pub(super) directions: Vec<Direction>,
     pub(super) geometry: Geometry,
-    /// The clients whose models the end models are.
+    /// The clients of the end models.
     pub(super) clients: Vec<ClientId>,
     points: Points,
 }
 
-/// Everything that has to be evaluated in a split, each point once.
+/// The points to evaluate in each split, each once.
 #[derive(Debug, Default)]
 struct Points {
     list: Vec<Point>,
-    /// Where each stands in the list.
+    /// The index of each point in the list.
     index: BTreeMap<PointKey, usize>,
 }
 
 impl Points {
-    /// Makes a point, unless there is one with this key.
+    /// Adds a point if no point has this key.
     fn add(&mut self, key: PointKey, point: impl FnOnce() -> Point) {
         let next = self.list.len();
         if *self.index.entry(key).or_insert(next) == next {
@@ -52,7 +53,7 @@ impl Points {
     }
 }
 
-/// What a point is made of. Equal keys are equal points.
+/// The identity of a point: equal keys are equal points.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum PointKey {
     Whole(Toward),
@@ -90,7 +91,7 @@ impl BarrierStudy {
         Ok(study)
     }
 
-    /// The end models first, then what every direction and layer set needs.
+    /// Lists the end models, then the points of every direction and layer set.
     fn plan_points(&self, seed: Seed, updates: &[Update]) -> Points {
         let mut points = Points::default();
         for (index, update) in updates.iter().enumerate() {
@@ -142,7 +143,7 @@ impl BarrierStudy {
         }
     }
 
-    /// Everything that has to be evaluated: split by split, each point once.
+    /// Lists the probes: split by split, each point once.
     pub fn probes(&self) -> Vec<Probe> {
         let probe = |split: Split| {
             self.points.list.iter().map(move |point| Probe { point: point.clone(), split })
@@ -157,22 +158,22 @@ impl BarrierStudy {
         splits.into_iter().map(|name| (name, Split::from(name)))
     }
 
-    /// The number of points that are evaluated in every split.
+    /// Returns the number of points per split.
     pub(super) fn point_count(&self) -> usize {
         self.points.list.len()
     }
 
-    /// Where the evaluations of the unmixed models stand in a split's evaluations.
+    /// Returns the indices of the end models in the evaluations of a split.
     pub(super) fn end_indices(&self) -> std::ops::Range<usize> {
         0..self.clients.len()
     }
 
-    /// Where the evaluation of a mix stands in a split's evaluations.
+    /// Returns the index of a mix in the evaluations of a split.
     pub(super) fn mix_index(&self, direction: &Direction, set: &LayerSet, alpha: f64) -> usize {
         self.points.index[&key(direction, set, alpha, None)]
     }
 
-    /// Where the evaluation of a twin stands in a split's evaluations.
+    /// Returns the index of a twin in the evaluations of a split.
     pub(super) fn twin_index(
         &self,
         direction: &Direction,
@@ -187,8 +188,8 @@ impl BarrierStudy {
 fn key(direction: &Direction, set: &LayerSet, alpha: f64, twin: Option<u32>) -> PointKey {
     let weight = alpha * direction.reach;
     let toward = direction.toward_key;
-    // Every value taken from the other model is that model itself, whatever the base was. Where running statistics stay with the
-    // base, all layers mixed to the end are another point for every base.
+    // A mix that takes every value from the other model is that model, whatever the base was. If
+    // running statistics stay with the base, the full swap differs from base to base.
     if set.holds_every_value() && weight == 1.0 && twin.is_none() {
         return PointKey::Whole(toward);
     }

@@ -6,8 +6,8 @@ use crate::{
     spec::{Baseline, SplitSpec},
 };
 
-/// The barriers that tables show: test loss, baseline `mean`, α = ½, mean over the bases. Absent where the scenario does not measure
-/// them, or where a loss was not finite.
+/// Selects the barriers that tables show: test loss, baseline `mean`, α = ½, mean over the bases. A
+/// value is absent if the scenario does not measure it or if a loss was not finite.
 pub fn summarize(rows: &[BarrierRow]) -> BarrierSummary {
     let shown = |kind: BarrierKind| {
         rows.iter().filter(move |row| {

@@ -1,4 +1,4 @@
-//! [`target_sets`]: the layer sets whose barriers are measured, sweep by sweep.
+//! [`target_sets`]: the layer sets with a measured barrier, sweep by sweep.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     spec::SetSpec,
 };
 
-/// A layer set whose barrier is measured, and the sweep that asks for it.
+/// A layer set with a measured barrier, and its sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetSet {
     /// The sweep.
@@ -20,14 +20,15 @@ pub struct TargetSet {
     pub set: LayerSet,
 }
 
-/// The layer sets that a scenario asks for, in its order. `seed` is the run's: the random order is drawn once per run.
+/// Returns the layer sets that a scenario asks for, in its order. `seed` is the run's seed: the
+/// random order is drawn once per run.
 ///
 /// A named set that matches no layer is left out; a validated plan has none.
 pub fn target_sets(specs: &[SetSpec], layout: &Arc<Layout>, seed: Seed) -> Vec<TargetSet> {
     let count = layout.layers().len();
     let set = |members: &[usize]| LayerSet::new(layout.clone(), members.iter().copied());
     let sets = |spec: &SetSpec| -> (BarrierKind, Vec<LayerSet>) {
-        // A cumulative sweep takes one layer more at each step.
+        // A cumulative sweep adds one layer at each step.
         let cumulative = |order: &[usize]| (1..=order.len()).map(|k| set(&order[..k])).collect();
         match spec {
             SetSpec::Full => (BarrierKind::Full, vec![LayerSet::all(layout)]),
@@ -59,7 +60,8 @@ pub fn target_sets(specs: &[SetSpec], layout: &Arc<Layout>, seed: Seed) -> Vec<T
         .collect()
 }
 
-/// The first five layers, the last five from the output on, then the middle from the input on.
+/// Returns the order of the alternating sweep: the first five layers, the last five from the
+/// output, then the middle layers from the input.
 fn alternating(count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count.min(5)).collect();
     let last = (count.saturating_sub(5)..count).rev();

@@ -1,7 +1,9 @@
-//! [`contrasts`]: what the set-ups of two runs differ in, key by key, and whether that leaves their results comparable.
+//! [`contrasts`]: the keys in which the set-ups of two runs differ, and whether the results remain
+//! comparable.
 //!
-//! Two questions are kept apart. *What is paired?* Runs with the same seed share examples, partition, initial weights and cohorts, as long as
-//! the keys that these are drawn from are the same. *What differs?* Any key may differ on purpose, and whoever reads a comparison must be told.
+//! Two questions are separate. *Which runs are paired?* Runs with the same seed share examples,
+//! partition, initial weights and cohorts, if the keys that these are drawn from are equal. *Which
+//! keys differ?* Any key may differ on purpose, but the reader of a comparison must know.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,30 +11,34 @@ use serde_json::{Map, Value};
 /// A key in which two set-ups differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contrast {
-    /// The path of the key: `local.optimizer.sgd.lr`; of a strategy with its name: `strategy.all.weights`.
+    /// The path of the key: `local.optimizer.sgd.lr`. The path of a strategy's key contains its
+    /// name: `strategy.all.weights`.
     pub key: String,
-    /// The reference's value as a scenario writes it, or in words where no value says it.
+    /// The reference's value as a scenario writes it, or a text if a scenario cannot write it.
     pub reference: String,
     /// The other set-up's value.
     pub other: String,
-    /// What the difference does to a comparison.
+    /// The effect of the difference on a comparison.
     pub effect: Effect,
 }
 
-/// What a difference between two set-ups does to a comparison of their results.
+/// The effect that a difference between two set-ups has on a comparison of their results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// The runs are still paired by seed: it may be what the comparison is about.
+    /// The runs are still paired by seed: the difference may be the subject of the comparison.
     Training,
-    /// The runs have other seeds, or other numbers of rounds; with the same seed they would be paired.
+    /// The runs have other seeds or other numbers of rounds. Runs with the same seed would be
+    /// paired.
     Extent,
-    /// The same seed gives other examples, models or clients, or something else is measured: nothing is paired.
+    /// The same seed gives other examples, models or clients, or another quantity is measured.
+    /// Nothing is paired.
     Setup,
 }
 
-/// The keys that decide what a difference does: the first that a path lies at or below. A key that no line names is part of the set-up,
-/// so that a new one is never overlooked. `None` is a key that changes no number of a comparison.
+/// The effects by key: the first line that contains a path decides. A key without a line is part of
+/// the set-up, so a new key is never overlooked. `None` is a key that changes no number of a
+/// comparison.
 const EFFECTS: [(&str, Option<Effect>); 12] = [
     ("strategy", Some(Effect::Training)),
     ("analysis", None),
@@ -48,7 +54,7 @@ const EFFECTS: [(&str, Option<Effect>); 12] = [
     ("", Some(Effect::Setup)),
 ];
 
-/// The meaning of a key that is not given, where a scenario has no value that says it.
+/// The meaning of an absent key, if no value of a scenario has this meaning.
 const NOT_GIVEN: [(&str, &str); 9] = [
     ("clients.deadline", "no deadline"),
     ("data.train", "all examples"),
@@ -61,9 +67,10 @@ const NOT_GIVEN: [(&str, &str); 9] = [
     ("", "not given"),
 ];
 
-/// Returns every key in which two scenarios differ and that matters to a comparison of their results. Both are given as JSON with their
-/// defaults written out; a key that is absent is the same as one that is `null`. Strategies are compared by name: one that only one of the
-/// scenarios has is a row of its own in a comparison, and no difference.
+/// Returns every key in which two scenarios differ and that matters to a comparison of their
+/// results. Both are JSON with all defaults written out; an absent key equals a key that is `null`.
+/// Strategies are compared by name. A strategy of only one scenario has its own row in a
+/// comparison, and is not a difference.
 pub fn contrasts(reference: &Value, other: &Value) -> Vec<Contrast> {
     let mut found = Vec::new();
     visit(Some(reference), Some(other), "", &mut found);
@@ -95,7 +102,7 @@ fn visit(reference: Option<&Value>, other: Option<&Value>, key: &str, found: &mu
     }
 }
 
-/// The contrast of two values of a key, where it matters to a comparison.
+/// Contrasts two values of a key, if the key matters to a comparison.
 fn contrast(reference: Option<&Value>, other: Option<&Value>, key: &str) -> Option<Contrast> {
     let effect = (*first_above(&EFFECTS, key)?)?;
     let absent = || first_above(&NOT_GIVEN, key).map_or_else(String::new, ToString::to_string);
@@ -103,19 +110,20 @@ fn contrast(reference: Option<&Value>, other: Option<&Value>, key: &str) -> Opti
     Some(Contrast { key: key.to_owned(), reference, other, effect })
 }
 
-/// What the first line of a table says whose key a path lies at or below.
+/// Returns the entry of the first line of a table with a key that equals the path or contains it.
 fn first_above<'t, T>(table: &'t [(&str, T)], key: &str) -> Option<&'t T> {
     let lies_within =
         |above: &str| key == above || above.is_empty() || key.starts_with(&format!("{above}."));
     table.iter().find(|(above, _)| lies_within(above)).map(|(_, said)| said)
 }
 
-/// Tables without a common key are different choices (`{ mlp = … }` against `{ resnet-18 = … }`), not two forms of one.
+/// Returns whether two tables have a key in common. If not, they are different choices (`{ mlp = …
+/// }` and `{ resnet-18 = … }`), not two versions of one choice.
 fn share_a_key(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
     a.keys().any(|key| b.contains_key(key))
 }
 
-/// A value as a scenario writes it, in one line.
+/// Writes a value as a scenario does, in one line.
 fn written(value: &Value) -> String {
     let list = |items: Vec<String>| items.join(", ");
     match value {
@@ -151,7 +159,7 @@ mod tests {
         })
     }
 
-    /// The contrasts of the scenario with one that has another value at a pointer, in short.
+    /// Returns the contrasts between the scenario and one with another value at a pointer.
     fn changed(pointer: &str, value: Value) -> Vec<(String, String, String, Effect)> {
         let mut other = scenario();
         let (above, key) = pointer.rsplit_once('/').unwrap();
@@ -211,7 +219,7 @@ mod tests {
         assert_eq!(changed("/barriers/between", json!("pairs"))[0].3, Effect::Training);
     }
 
-    /// Both would be called `all` in the table, and nothing would say that they are not the same.
+    /// Both strategies are `all` in the table, so the difference must be named.
     #[test]
     fn strategies_of_one_name_that_do_other_things_are_named() {
         let other = changed(

@@ -1,4 +1,5 @@
-//! [`compare`]: strategies side by side over seeds, and each against a reference on common random numbers.
+//! [`compare`]: strategies side by side over seeds, and their differences from a reference on
+//! common random numbers.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -7,7 +8,7 @@ use crate::{
     record::{Refusals, SummaryRow},
 };
 
-/// The mean of a measure over the seeds, and its sample standard deviation.
+/// The mean of a quantity over the seeds, and its sample standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     /// The mean over the seeds.
@@ -16,50 +17,50 @@ pub struct Spread {
     pub deviation: Option<f64>,
 }
 
-/// How a strategy differs from the reference.
+/// The difference between a strategy and the reference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// The mean of the per-seed differences, or the difference of the means; see [`Pairing`].
+    /// The mean of the differences per seed, or the difference of the means; see [`Pairing`].
     pub mean: f64,
-    /// Half the width of its 95 % confidence interval by Student's t; absent where there are too few seeds for one.
+    /// Half the width of the 95 % confidence interval; absent if there are too few seeds.
     pub half_width: Option<f64>,
 }
 
-/// How a strategy is set against the reference.
+/// The way in which a strategy is compared with the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pairing {
-    /// Seed by seed, on the seeds that both have and on which both committed the same number of rounds: runs with the same seed share
-    /// data, initial weights and cohorts, and what they have in common drops out.
+    /// Seed by seed, over common seeds with the same number of committed rounds. Runs with the same
+    /// seed share data, initial weights and cohorts, so their common variation cancels.
     Paired,
-    /// Seed by seed, however many rounds each committed.
+    /// Seed by seed, whatever the numbers of committed rounds.
     PairedOverRounds,
-    /// As samples that have nothing in common: the difference of the means, its interval by Welch (1947).
+    /// As independent samples: the difference of the means, with the interval of Welch (1947).
     Independent,
-    /// Not at all.
+    /// No difference is taken.
     Nothing,
 }
 
-/// One strategy that is to be compared.
+/// One strategy to compare.
 #[derive(Debug, Clone)]
 pub struct Candidate<'r> {
-    /// What the comparison calls it.
+    /// Its name in the comparison.
     pub name: String,
     /// One row per seed.
     pub rows: Vec<&'r SummaryRow>,
-    /// How it is set against the first candidate.
+    /// The way in which it is compared with the first candidate.
     pub pairing: Pairing,
 }
 
-/// A number of a [`SummaryRow`] that strategies are compared by.
+/// A quantity of a [`SummaryRow`] that strategies are compared by.
 #[derive(Debug, Clone, Copy)]
 pub struct Quantity {
     /// The name, as in `summary.json`.
     pub name: &'static str,
-    /// Takes it out of a row.
+    /// Reads the quantity from a row.
     pub of: fn(&SummaryRow) -> Option<f64>,
 }
 
-/// The numbers that strategies are compared by, in the order of tables.
+/// The quantities that strategies are compared by, in the order of tables.
 pub const QUANTITIES: [Quantity; 9] = [
     Quantity { name: "test_accuracy", of: |row| row.test_accuracy },
     Quantity { name: "test_loss", of: |row| row.test_loss },
@@ -79,28 +80,32 @@ pub struct ComparedStrategy {
     pub strategy: String,
     /// The number of seeds.
     pub seeds: usize,
-    /// The fewest and the most committed rounds over the seeds: they differ where a run failed.
+    /// The smallest and the largest number of committed rounds over the seeds. They differ if a run
+    /// failed.
     pub rounds: (u32, u32),
-    /// Per measure, in the order of [`QUANTITIES`].
+    /// One spread per quantity, in the order of [`QUANTITIES`].
     pub spreads: Vec<Option<Spread>>,
-    /// How it was set against the first strategy.
+    /// The way in which it was compared with the first strategy.
     pub pairing: Pairing,
-    /// Per measure, against the first strategy; absent for the first strategy itself.
+    /// One difference from the first strategy per quantity; absent for the first strategy itself.
     pub differences: Vec<Option<Difference>>,
-    /// The seeds that both strategies have but on which they committed different numbers of rounds; no pair of [`Pairing::Paired`].
+    /// The common seeds with different numbers of committed rounds; [`Pairing::Paired`] leaves them
+    /// out.
     pub unequal_rounds: Vec<u64>,
-    /// The layers that had the largest barrier, most frequent first.
+    /// The layers with the largest barrier, most frequent first.
     pub max_layers: Vec<String>,
-    /// Per seed in which clients do not count: the seed, and who and why.
+    /// The seeds with missing updates, and their clients and causes.
     pub refused: Vec<(u64, Refusals)>,
-    /// The most clients of a seed that have no test data of their own and are left out of what is measured on it.
+    /// The largest number of clients of a seed that have no test data of their own and are left out
+    /// of the means over it.
     pub clients_without_test: u32,
 }
 
-/// Compares the strategies of one scenario, in the order in which they first appear; the first is the reference.
+/// Compares the strategies of one scenario, in the order of their first rows; the first is the
+/// reference.
 ///
-/// Runs with the same seed share data, initial weights, cohorts and batches, so that differences are taken seed by seed: what all
-/// strategies have in common drops out.
+/// Runs with the same seed share data, initial weights, cohorts and batches. Differences are
+/// therefore taken seed by seed, and the common variation cancels.
 pub fn compare(rows: &[SummaryRow]) -> Vec<ComparedStrategy> {
     let mut names: Vec<&str> = Vec::new();
     for row in rows {
@@ -117,7 +122,7 @@ pub fn compare(rows: &[SummaryRow]) -> Vec<ComparedStrategy> {
     compare_candidates(&candidates)
 }
 
-/// Compares candidates, whichever runs they come from; the first is the reference.
+/// Compares candidates of any runs; the first is the reference.
 pub fn compare_candidates(candidates: &[Candidate<'_>]) -> Vec<ComparedStrategy> {
     let Some((first, others)) = candidates.split_first() else { return Vec::new() };
     let mut compared =
@@ -126,7 +131,7 @@ pub fn compare_candidates(candidates: &[Candidate<'_>]) -> Vec<ComparedStrategy>
     compared
 }
 
-/// One candidate against the reference.
+/// Compares one candidate with the reference.
 fn one(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> ComparedStrategy {
     let own = &candidate.rows;
     let spread = |measure: &Quantity| {
@@ -155,7 +160,7 @@ fn one(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> ComparedStrategy
     }
 }
 
-/// The rows of a candidate, each with the reference's of the same seed.
+/// Pairs the rows of a candidate with the rows of the reference that have the same seed.
 fn pairs<'r>(
     candidate: &Candidate<'r>,
     reference: &Candidate<'r>,
@@ -190,7 +195,7 @@ fn difference(
     }
 }
 
-/// The mean of paired differences, with the interval of Student's t.
+/// Returns the mean of paired differences, with the interval of Student's t.
 fn paired(differences: &[f64]) -> Option<Difference> {
     let mean = mean(differences.iter().copied())?;
     let half_width = sample_deviation(differences).and_then(|deviation| {
@@ -200,8 +205,9 @@ fn paired(differences: &[f64]) -> Option<Difference> {
     Some(Difference { mean, half_width })
 }
 
-/// The difference of the means of independent samples, with the interval of Welch, B. L. (1947), *The generalization of "Student's"
-/// problem when several different population variances are involved*.
+/// Returns the difference of the means of independent samples, with the interval of Welch, B. L.
+/// (1947), *The generalization of "Student's" problem when several different population variances
+/// are involved*.
 fn independent(own: &[f64], reference: &[f64]) -> Option<Difference> {
     let difference = mean(own.iter().copied())? - mean(reference.iter().copied())?;
     let squared_error = |values: &[f64]| {
@@ -211,13 +217,13 @@ fn independent(own: &[f64], reference: &[f64]) -> Option<Difference> {
     let half_width = errors.and_then(|(a, b)| {
         let (n, m) = (own.len() as f64, reference.len() as f64);
         let freedom = (a + b).powi(2) / (a.powi(2) / (n - 1.0) + b.powi(2) / (m - 1.0));
-        // Samples without any spread have no freedom to speak of, and an interval of width 0.
+        // Samples without any spread have no degrees of freedom, and an interval of width 0.
         if a + b == 0.0 { Some(0.0) } else { half_width((a + b).sqrt(), freedom) }
     });
     Some(Difference { mean: difference, half_width })
 }
 
-/// Half the width of a 95 % interval.
+/// Returns half the width of a 95 % interval.
 fn half_width(standard_error: f64, freedom: f64) -> Option<f64> {
     let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.975);
     Some(t * standard_error)
@@ -245,7 +251,7 @@ mod tests {
 
     #[test]
     fn differences_are_paired_by_seed() {
-        // Seeds differ a lot; within a seed the second strategy is better by 0.02, 0.04 and 0.03.
+        // Seeds differ much; within a seed the second strategy is better by 0.02, 0.04 and 0.03.
         let rows = [
             row("all", 1, 0.50),
             row("all", 2, 0.70),
@@ -301,7 +307,8 @@ mod tests {
 
     #[test]
     fn independent_samples_have_the_interval_of_welch() {
-        // What `tests/oracle/welch.py` prints: the difference of the means, and half of its interval.
+        // Printed by `tests/oracle/welch.py`: the difference of the means, and half of its
+        // interval.
         let (mean, half_width) = (0.15, 0.327_718_939_234);
         let rows = [
             row("own", 1, 0.6),

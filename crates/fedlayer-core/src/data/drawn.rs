@@ -1,4 +1,4 @@
-//! [`DrawClient`]: clients that draw their examples when they are needed.
+//! [`DrawClient`]: clients that draw their examples on demand.
 
 use std::{fmt, sync::Arc};
 
@@ -24,7 +24,7 @@ pub(super) fn draw(drawn: &dyn DrawClient, client: ClientId) -> ClientData {
     ClientData { examples, train: (0..train).collect(), test: (train..count).collect() }
 }
 
-/// Hashes the examples of the first and of the last client; they vouch for all others.
+/// Hashes the examples of the first and of the last client. They vouch for the others.
 pub(super) fn hash_into(drawn: &dyn DrawClient, hasher: &mut blake3::Hasher) {
     let last = drawn.clients().saturating_sub(1) as u32;
     for client in [0, last] {

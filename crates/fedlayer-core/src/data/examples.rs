@@ -11,37 +11,38 @@ pub struct Examples {
     pub classes: usize,
     /// The values of all examples, one after another: `(N, …shape)`, row-major.
     pub values: ExampleValues,
-    /// The labels of each example: `(N, targets)`, row-major.
+    /// The labels of all examples: `(N, targets)`, row-major.
     pub labels: Vec<u32>,
-    /// The labels of one example.
+    /// The number of labels of one example.
     pub targets: usize,
-    /// Whose each example is by nature (the speaker of a line, the writer of a digit), `(N)`, counted from 0 without gaps; nothing
-    /// where the set does not say.
+    /// The natural group of each example (the speaker of a line, the writer of a digit): `(N)`,
+    /// counted from 0 without gaps. Absent if the data set has no groups.
     pub groups: Option<Vec<u32>>,
-    /// What each class is called, `(classes)`; nothing where classes are called by their numbers.
+    /// The name of each class: `(classes)`. Absent if classes only have numbers.
     pub class_names: Option<Arc<[String]>>,
 }
 
-/// The values of examples, as they are held in memory.
+/// The values of examples in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExampleValues {
-    /// As the model sees them. Tokens are whole numbers.
+    /// The values that the model sees. Tokens are whole numbers.
     Floats(Vec<f32>),
-    /// Bytes of images, a quarter of the size; the model sees byte · factor + offset of the channel.
+    /// Bytes of images, which take a quarter of the memory. The model sees byte · factor + offset,
+    /// with the factor and the offset of the channel.
     Bytes {
-        /// Row-major.
+        /// The bytes, row-major.
         bytes: Vec<u8>,
-        /// Per channel.
+        /// The scaling of each channel.
         channels: Vec<Affine>,
     },
 }
 
-/// What a model sees of a byte: byte · factor + offset, rounded once.
+/// The scaling of a byte to the value that a model sees: byte · factor + offset, rounded once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Affine {
-    /// What a byte is multiplied by.
+    /// The factor, which is applied first.
     pub factor: f32,
-    /// What is added then.
+    /// The offset.
     pub offset: f32,
 }
 
@@ -57,14 +58,14 @@ pub struct ClientData {
 }
 
 impl Affine {
-    /// What the model sees of a byte.
+    /// Scales a byte.
     pub fn of(self, byte: u8) -> f32 {
         f32::from(byte).mul_add(self.factor, self.offset)
     }
 }
 
 impl Examples {
-    /// Examples of one label each.
+    /// Makes examples with one label each.
     pub fn new(shape: Vec<usize>, classes: usize, features: Vec<f32>, labels: Vec<u32>) -> Self {
         Self {
             shape,
@@ -77,17 +78,17 @@ impl Examples {
         }
     }
 
-    /// The number of examples.
+    /// Returns the number of examples.
     pub fn len(&self) -> usize {
         self.labels.len() / self.targets.max(1)
     }
 
-    /// Whether there is no example.
+    /// Returns whether there is no example.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The number of values of one example.
+    /// Returns the number of values of one example.
     pub fn features(&self) -> usize {
         self.shape.iter().product()
     }
@@ -107,19 +108,19 @@ impl Examples {
         }
     }
 
-    /// The values of all examples as the model sees them: `(N, …shape)`, row-major.
+    /// Returns the values of all examples as the model sees them: `(N, …shape)`, row-major.
     pub fn all_values(&self) -> Vec<f32> {
         let mut values = Vec::with_capacity(self.len() * self.features());
         (0..self.len()).for_each(|index| self.read(index, &mut values));
         values
     }
 
-    /// The labels of example `index`, `(targets)`.
+    /// Returns the labels of example `index`: `(targets)`.
     pub fn labels_of(&self, index: usize) -> &[u32] {
         &self.labels[index * self.targets..(index + 1) * self.targets]
     }
 
-    /// Hashes everything that a model may see of the examples.
+    /// Hashes everything that a model can see of the examples.
     pub(super) fn hash_into(&self, hasher: &mut blake3::Hasher) {
         hash_words(hasher, self.shape.iter().map(|&length| length as u32));
         hash_words(hasher, [self.classes as u32, self.targets as u32]);
@@ -137,7 +138,8 @@ impl Examples {
         hash_words(hasher, self.labels.iter().copied());
     }
 
-    /// What partitions sort and balance examples by, and how many of it there are: the classes, or of texts their groups.
+    /// Returns the strata that partitions balance examples by, and their number: the classes, or
+    /// the groups of a text.
     pub fn strata(&self) -> (std::borrow::Cow<'_, [u32]>, usize) {
         match (&self.groups, self.targets) {
             (_, 1) => (self.labels.as_slice().into(), self.classes),
@@ -149,7 +151,7 @@ impl Examples {
     }
 }
 
-/// Hashes numbers, with how many they are.
+/// Hashes numbers, then their count.
 pub(super) fn hash_words(hasher: &mut blake3::Hasher, words: impl IntoIterator<Item = u32>) {
     let mut count = 0_u64;
     let mut bytes = Vec::with_capacity(1 << 16);

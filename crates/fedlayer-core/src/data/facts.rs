@@ -1,22 +1,23 @@
-//! [`DataFacts`]: what a data set looks like, known before its examples are drawn or read.
+//! [`DataFacts`]: shapes and sizes of a data set, known before its examples are read or drawn.
 
-/// What a data set looks like, known before its examples are drawn or read.
+/// Shapes and sizes of a data set, known before its examples are read or drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFacts {
-    /// The shape of one example: `[features]`, `[channels, height, width]`, or `[context]` of a text's tokens.
+    /// The shape of one example: `[features]`, `[channels, height, width]`, or `[context]` for the
+    /// tokens of a text.
     pub shape: Vec<usize>,
-    /// The number of classes; of a text, of different tokens.
+    /// The number of classes; for a text, the number of different tokens.
     pub classes: usize,
-    /// The labels of one example: 1, or one for every token of a text.
+    /// The number of labels of one example: 1, or one per token of a text.
     pub targets: usize,
-    /// The number of examples that are shared out among the clients.
+    /// The number of examples that are partitioned among the clients.
     pub pool: usize,
     /// The number of examples of the common test set.
     pub test: usize,
 }
 
 impl DataFacts {
-    /// The number of values of one example.
+    /// Returns the number of values of one example.
     pub fn features(&self) -> usize {
         self.shape.iter().product()
     }

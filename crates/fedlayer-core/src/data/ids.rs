@@ -1,4 +1,4 @@
-//! [`ClientId`] and [`Split`]: how clients and parts of the data are called.
+//! [`ClientId`] and [`Split`]: names of clients and of parts of the data.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// Which examples a model is evaluated on.
+/// The examples that a model is evaluated on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Split {
-    /// The union of all clients' training examples, client after client.
+    /// The union of all clients' training examples, client by client.
     Train,
     /// The common test set.
     Test,

@@ -1,4 +1,5 @@
-//! [`InputStats`]: range, mean and standard deviation of what a model sees, and whether networks train well on that.
+//! [`InputStats`]: range, mean and standard deviation of the inputs of a model, and whether
+//! networks train well on them.
 
 use serde::Serialize;
 
@@ -7,7 +8,7 @@ use crate::data::Examples;
 /// The range and the moments of input values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct InputStats {
-    /// The examples that were looked at.
+    /// The number of examples in the statistics.
     pub examples: usize,
     /// The smallest value.
     pub min: f64,
@@ -19,17 +20,19 @@ pub struct InputStats {
     pub std: f64,
 }
 
-/// The most values that are looked at; of more, those of every k-th example.
+/// The largest number of values in the statistics. Of more values, those of every k-th example are
+/// taken.
 const MOST_VALUES: usize = 1 << 25;
 
-/// The largest absolute value of usual inputs.
+/// The largest absolute value of usual inputs; larger inputs need a smaller learning rate.
 pub const USUAL_MAGNITUDE: f64 = 20.0;
 
 /// The smallest and the largest standard deviation of usual inputs.
 pub const USUAL_STD: (f64, f64) = (0.01, 10.0);
 
 impl InputStats {
-    /// Looks at the examples that `rows` names; nothing where there are none, and nothing of texts, whose tokens are no quantities.
+    /// Computes the statistics of the examples `rows`. Returns `None` if there is no example, and
+    /// for texts, because tokens are not quantities.
     pub fn of(examples: &Examples, rows: &[u32]) -> Option<Self> {
         if rows.is_empty() || examples.targets != 1 || examples.features() == 0 {
             return None;
@@ -39,7 +42,8 @@ impl InputStats {
         let (mut looked_at, mut sum, mut squares) = (0, 0.0_f64, 0.0_f64);
         let mut values = Vec::with_capacity(examples.features());
         examples.read(rows[0] as usize, &mut values);
-        // Moments about one of the values: about 0, large values that are close to each other would lose their differences.
+        // The moments are taken about one of the values: about 0, rounding would swallow small
+        // differences of large values.
         let origin = f64::from(values[0]);
         for &row in rows.iter().step_by(stride) {
             values.clear();
@@ -60,7 +64,7 @@ impl InputStats {
         Some(Self { examples: looked_at, min, max, mean, std: variance.sqrt() })
     }
 
-    /// Both together, each as heavy as its examples.
+    /// Combines two statistics, each weighted by its examples.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let (a, b) = (self.examples as f64, other.examples as f64);
@@ -76,25 +80,27 @@ impl InputStats {
         }
     }
 
-    /// The largest absolute value.
+    /// Returns the largest absolute value.
     pub fn magnitude(&self) -> f64 {
         self.min.abs().max(self.max.abs())
     }
 
-    /// Whether the values are so large that training at a usual learning rate diverges on them.
+    /// Returns whether the values are so large that training diverges at usual learning rates.
     pub fn is_large(&self) -> bool {
         self.magnitude() > USUAL_MAGNITUDE || self.std > USUAL_STD.1
     }
 
-    /// Whether all values are so alike that there is hardly anything to learn from.
+    /// Returns whether the values are so similar that a model can hardly learn from them.
     pub fn is_narrow(&self) -> bool {
         self.std < USUAL_STD.0
     }
 
-    /// Whether these values are scaled in another way than `train`'s: another mean by more than a standard deviation, or twice or half the deviation.
+    /// Returns whether these values have another scale than `train`: the means differ by more than
+    /// a standard deviation, or the standard deviations differ by more than a factor of 2.
     ///
-    /// Few examples differ by chance: of n examples, the mean and the upper bound are allowed 4/√n more, and the lower bound falls to where the deviation of n Gaussian examples
-    /// is found once in ten thousand times.
+    /// Few examples differ by chance. For n examples, the bounds of the mean and of the larger
+    /// deviation are raised by 4/√n, and the bound of the smaller deviation is lowered to the value
+    /// that n Gaussian examples fall below once in ten thousand times.
     pub fn is_far_from(&self, train: &Self) -> bool {
         let examples = self.examples.min(train.examples) as f64;
         let by_chance = 1.0 + 4.0 / examples.sqrt();
@@ -106,7 +112,7 @@ impl InputStats {
     }
 }
 
-/// The probability of an event that is not put down to chance.
+/// The probability of an event that is not attributed to chance.
 const RARE: f64 = 1e-4;
 
 #[cfg(test)]
@@ -134,11 +140,12 @@ mod tests {
     fn a_tiny_test_set_was_said_to_be_scaled_in_another_way() {
         let of = |examples, mean, std| InputStats { examples, min: -2.0, max: 2.0, mean, std };
         let train = of(1000, 0.0, 1.0);
-        // One value has no deviation; two are close to each other once in a while.
+        // One value has no deviation; two values are close to each other now and then.
         assert!(!of(1, 1.3, 0.0).is_far_from(&train));
         assert!(!of(2, -1.6, 0.1).is_far_from(&train));
         assert!(!of(10, 0.3, 0.4).is_far_from(&train));
-        // As many as these are not so by chance, and neither are bytes beside their shares of 255.
+        // A thousand values do not differ by chance, and neither do bytes and their fractions of
+        // 255.
         assert!(of(1000, 0.3, 0.4).is_far_from(&train));
         assert!(of(1000, 1.3, 1.0).is_far_from(&train));
         assert!(of(1, 127.0, 74.0).is_far_from(&train));

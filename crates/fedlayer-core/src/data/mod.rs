@@ -1,4 +1,12 @@
-//! The examples of a run: which there are, and which of them each client has.
+//! The examples of a run, and their partition among the clients.
+//!
+//! In reading order:
+//!
+//! * [`ClientId`], [`Split`]: clients and parts of the data.
+//! * [`DataFacts`]: shapes and sizes, known before any example is read.
+//! * [`Examples`]: labelled examples; [`InputStats`]: their range and moments.
+//! * [`FederatedData`]: the examples of every client, pooled in memory or drawn on demand
+//!   ([`DrawClient`]), and the common test set.
 
 mod drawn;
 mod examples;

@@ -1,10 +1,10 @@
-//! [`PooledClients`]: clients whose examples are indices into one pool in memory.
+//! [`PooledClients`]: clients with examples in one pool in memory.
 
 use std::{ops::Range, sync::Arc};
 
 use crate::data::{ClientData, ClientId, Examples, examples::hash_words};
 
-/// Clients whose examples are indices into one pool in memory.
+/// Clients with examples in one pool in memory, as indices.
 #[derive(Debug, Clone)]
 pub(super) struct PooledClients {
     /// The examples of all clients.
@@ -59,7 +59,8 @@ impl PooledClients {
         self.bounds[client.0 as usize].test.len()
     }
 
-    /// Returns the number of training examples of all clients. Examples of several clients count for each of them.
+    /// Returns the number of training examples of all clients. Examples of several clients count
+    /// for each of them.
     pub(super) fn all_train_examples(&self) -> usize {
         self.bounds.iter().map(|client| client.train.len()).sum()
     }

@@ -1,16 +1,19 @@
-//! [`LayerSet`]: any set of a model's layers, resolved to ranges once.
+//! [`LayerSet`]: a set of layers of a model, as ranges of the flat parameters.
 
 use std::{collections::BTreeSet, fmt, ops::Range, sync::Arc};
 
 use crate::model::{LayerName, Layout, Ownership, TensorSpec};
 
-/// Any set of a model's layers: all, none, one, some.
+/// Any set of layers of a model: all, none, one, some.
 ///
-/// It is resolved to ranges of the flat parameters when it is made; neighbours share one range. There are two lists of them:
+/// The set computes its ranges of the flat parameters once. Adjacent ranges are merged. There are
+/// two lists of ranges:
 ///
-/// * [`ranges`](Self::ranges): the values that are averaged, mixed and sent. Running statistics are among them where they belong
-///   to their layer ([`Ownership::Layer`]), and in no range where they stay with the model ([`Ownership::Model`]).
-/// * [`trained`](Self::trained): the values that are measured. Running statistics are never among them, whoever owns them.
+/// * [`ranges`](Self::ranges): the values that are averaged, mixed and sent. They contain running
+///   statistics if these belong to their layer ([`Ownership::Layer`]), and no running statistics if
+///   these stay with the model ([`Ownership::Model`]).
+/// * [`trained`](Self::trained): the values that are measured. They never contain running
+///   statistics.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LayerSet {
     layout: Arc<Layout>,
@@ -20,7 +23,8 @@ pub struct LayerSet {
 }
 
 impl LayerSet {
-    /// The layers with these indices, counted from the input; indices past the last layer are left out.
+    /// Makes the set of the layers with these indices, counted from the input. Indices past the
+    /// last layer are ignored.
     pub fn new(layout: Arc<Layout>, members: impl IntoIterator<Item = usize>) -> Self {
         let count = layout.layers().len();
         let members: BTreeSet<usize> = members.into_iter().filter(|&index| index < count).collect();
@@ -30,67 +34,70 @@ impl LayerSet {
         Self { layout, members, ranges, trained }
     }
 
-    /// Every layer.
+    /// Makes the set of all layers.
     pub fn all(layout: &Arc<Layout>) -> Self {
         Self::new(layout.clone(), 0..layout.layers().len())
     }
 
-    /// No layer.
+    /// Makes the empty set.
     pub fn none(layout: &Arc<Layout>) -> Self {
         Self::new(layout.clone(), [])
     }
 
-    /// The layers that are not in this set.
+    /// Returns the set of all other layers.
     pub fn complement(&self) -> Self {
         let count = self.layout.layers().len();
         Self::new(self.layout.clone(), (0..count).filter(|index| !self.contains(*index)))
     }
 
-    /// The layout whose layers these are.
+    /// Returns the layout of the model.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }
 
-    /// The indices of the layers, ascending from the input.
+    /// Returns the indices of the layers in ascending order, counted from the input.
     pub fn indices(&self) -> impl Iterator<Item = usize> + '_ {
         self.members.iter().copied()
     }
 
-    /// The names of the layers, from the input.
+    /// Returns the names of the layers from input to output.
     pub fn names(&self) -> impl Iterator<Item = &LayerName> {
         self.members.iter().map(|&index| &self.layout.layers()[index].name)
     }
 
-    /// The ranges of the flat parameters that the layers take, ascending, as few as there can be.
+    /// Returns the values that are averaged, mixed and sent, as ascending ranges of the flat
+    /// parameters. Adjacent ranges are merged.
     pub fn ranges(&self) -> &[Range<usize>] {
         &self.ranges
     }
 
-    /// The ranges of the trained values of the layers, ascending, as few as there can be. Distances, cosines, counts of parameters,
-    /// predictors, random directions and twins are taken over these alone.
+    /// Returns the trained values, as ascending ranges of the flat parameters. Distances, cosines,
+    /// numbers of parameters, predictors, random directions and twins use only these values.
     pub fn trained(&self) -> &[Range<usize>] {
         &self.trained
     }
 
-    /// The counters of batches that are averaged and mixed with the layers.
+    /// Returns the batch counters that are averaged and mixed with the layers.
     pub fn counters(&self) -> impl Iterator<Item = &TensorSpec> {
         let tensors = self.members.iter().flat_map(|&index| &self.layout.layers()[index].tensors);
         tensors.filter(|tensor| tensor.is_counter() && moves(&self.layout, tensor))
     }
 
-    /// Whether the set holds every value of the model. Where running statistics stay with the model, the set of all layers does not.
+    /// Returns whether the set holds every value of the model. The set of all layers does not, if
+    /// running statistics stay with the model.
     pub fn holds_every_value(&self) -> bool {
         matches!(&self.ranges[..], [only] if *only == (0..self.layout.value_count()))
     }
 
-    /// The ranges of the flat parameters that are not among [`ranges`](Self::ranges), ascending.
+    /// Returns the ranges of the flat parameters that are not in [`ranges`](Self::ranges),
+    /// ascending.
     pub fn rest(&self) -> Vec<Range<usize>> {
         let starts = std::iter::once(0).chain(self.ranges.iter().map(|range| range.end));
         let ends = self.ranges.iter().map(|range| range.start).chain([self.layout.value_count()]);
         starts.zip(ends).map(|(start, end)| start..end).filter(|range| !range.is_empty()).collect()
     }
 
-    /// The tensors that are not in the set, in the order of the flat parameters.
+    /// Returns the tensors that are not in the set, in the order of the flat parameters.
     pub fn rest_tensors(&self) -> impl Iterator<Item = &TensorSpec> {
         let layers = self.layout.layers().iter().enumerate();
         let tensors =
@@ -101,38 +108,39 @@ impl LayerSet {
         tensors.filter(outside).map(|(_, tensor)| tensor)
     }
 
-    /// Whether the layer with this index is in the set.
+    /// Returns whether the set contains the layer with this index.
     pub fn contains(&self, index: usize) -> bool {
         self.members.contains(&index)
     }
 
-    /// The number of layers.
+    /// Returns the number of layers.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether no layer is in the set.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// Whether every layer of the model is in the set.
+    /// Returns whether the set contains every layer.
     pub fn is_all(&self) -> bool {
         self.members.len() == self.layout.layers().len()
     }
 
-    /// The number of trained values in these layers.
+    /// Returns the number of trained values.
     pub fn parameters(&self) -> usize {
         self.trained.iter().map(ExactSizeIterator::len).sum()
     }
 
-    /// The bytes that these layers take as `f32` where they are sent: running statistics count where they belong to their layer.
+    /// Returns the size of the layers in bytes when they are sent as `f32`. Running statistics
+    /// count if they belong to their layer.
     pub fn bytes(&self) -> u64 {
         4 * self.ranges.iter().map(|range| range.len() as u64).sum::<u64>()
     }
 }
 
-/// The ranges of tensors that come in the order of the flat parameters; neighbours share one range.
+/// Returns the ranges of tensors in the order of the flat parameters, with adjacent ranges merged.
 fn joined<'a>(tensors: impl Iterator<Item = &'a TensorSpec>) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for TensorSpec { range, .. } in tensors {
@@ -144,12 +152,12 @@ fn joined<'a>(tensors: impl Iterator<Item = &'a TensorSpec>) -> Vec<Range<usize>
     ranges
 }
 
-/// Whether a tensor is averaged, mixed and sent with its layer.
+/// Returns whether a tensor is averaged, mixed and sent with its layer.
 fn moves(layout: &Layout, tensor: &TensorSpec) -> bool {
     tensor.is_trained() || layout.ownership() == Ownership::Layer
 }
 
-/// `all`, `none`, or the names joined by `+`: the form that records use.
+/// Writes `all`, `none`, or the names joined by `+`, as records do.
 impl fmt::Display for LayerSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_all() {

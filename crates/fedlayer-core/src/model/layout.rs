@@ -1,4 +1,4 @@
-//! [`Layout`]: which layers a model has, which tensors a layer has, and where each lies in the flat parameters.
+//! [`Layout`]: the layers of a model, their tensors, and their ranges in the flat parameters.
 
 use std::{collections::BTreeSet, fmt, ops::Range};
 
@@ -7,23 +7,25 @@ use thiserror::Error;
 
 use crate::spec::Statistics;
 
-/// The name of a layer: a tensor's name up to its last dot (`conv1` of `conv1.weight` and `conv1.bias`).
+/// The name of a layer: a tensor's name up to its last dot (`conv1` of `conv1.weight` and
+/// `conv1.bias`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LayerName(String);
 
 impl LayerName {
-    /// The layer that the tensor `name` belongs to. A name without a dot is a layer of its own.
+    /// Returns the layer of the tensor `name`. A tensor without a dot in its name is a layer by
+    /// itself.
     pub fn of_tensor(name: &str) -> Self {
         Self(name.rsplit_once('.').map_or(name, |(layer, _)| layer).to_owned())
     }
 
-    /// The layer called `name`.
+    /// Makes a layer name.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,81 +37,83 @@ impl fmt::Display for LayerName {
     }
 }
 
-/// One tensor of a layer: its full name, its shape, and its place in the flat parameters.
+/// One tensor of a layer: its full name, its shape, and its range in the flat parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TensorSpec {
-    /// The full name, as PyTorch's `state_dict` would have it: `fc1.weight`.
+    /// The full name, as in PyTorch's `state_dict`: `fc1.weight`.
     pub name: String,
-    /// The shape, outermost dimension first, as PyTorch has it: a linear layer's weight is `[out, in]`.
+    /// The shape as in PyTorch, outermost dimension first: the weight of a linear layer is `[out,
+    /// in]`.
     pub shape: Vec<usize>,
-    /// Where its values lie in the flat parameters, row-major.
+    /// The range of its values in the flat parameters, row-major.
     pub range: Range<usize>,
-    /// Whether it is trained.
+    /// The role: trained by gradients, or a running statistic.
     pub role: Role,
 }
 
 impl TensorSpec {
-    /// Whether gradients train it. What they do not train is in no distance, no cosine, no count of
-    /// parameters, no predictor, no random direction and no twin.
+    /// Returns whether gradients train it. Distances, cosines, numbers of parameters, predictors,
+    /// random directions and twins leave other tensors out.
     pub fn is_trained(&self) -> bool {
         self.role == Role::Trained
     }
 
-    /// Whether it counts the batches that a batch normalisation has seen. A counter is carried along:
-    /// it is whole, no average has a fraction of it, and no measurement reads it.
+    /// Returns whether it counts the batches of a batch normalisation. A counter is a whole number:
+    /// it is never averaged to a fraction, and no measurement reads it.
     pub fn is_counter(&self) -> bool {
         self.role == Role::Statistic && self.name.ends_with(".num_batches_tracked")
     }
 
-    /// Whether it holds the running variances of a batch normalisation, which are never below 0.
+    /// Returns whether it holds the running variances of a batch normalisation, which are never
+    /// negative.
     pub fn is_variance(&self) -> bool {
         self.role == Role::Statistic && self.name.ends_with(".running_var")
     }
 }
 
-/// What a tensor is for.
+/// The role of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// It is trained by gradients.
+    /// Gradients train it.
     Trained,
     /// A running statistic of a normalisation: it follows the data, and no gradient reaches it.
     Statistic,
 }
 
-/// One layer: its name, its tensors, and the range that they share.
+/// One layer: its name, its tensors, and their common range.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Layer {
     /// The name that scenarios and records use.
     pub name: LayerName,
-    /// The tensors, in the model's order. Never empty.
+    /// The tensors, in the model's order; never empty.
     pub tensors: Vec<TensorSpec>,
-    /// Where the layer's values lie in the flat parameters.
+    /// The range of the layer's values in the flat parameters.
     pub range: Range<usize>,
 }
 
-/// The layers of a model from input to output, and where each lies in the flat parameters.
+/// The layers of a model from input to output, and their ranges in the flat parameters.
 ///
-/// Layers follow one another without gaps: layer `l` begins where layer `l − 1` ends.
+/// There are no gaps: layer `l` begins at the end of layer `l − 1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Layout {
     layers: Vec<Layer>,
     ownership: Ownership,
 }
 
-/// Whose the running statistics of a model are.
+/// The owner of the running statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ownership {
-    /// They belong to their layer: whatever happens to it happens to them.
+    /// Running statistics belong to their layer: they are averaged, mixed and sent with it.
     #[default]
     Layer,
-    /// They stay with the model: no layer set contains them.
+    /// Running statistics stay with the model: no layer set contains them.
     Model,
 }
 
 impl Statistics {
-    /// Whose the running statistics are.
+    /// Returns the owner of the running statistics.
     pub fn ownership(self) -> Ownership {
         match self {
             Self::Keep => Ownership::Model,
@@ -118,7 +122,8 @@ impl Statistics {
     }
 }
 
-/// The first tensor in which two layouts differ; a layout that has ended has no tensor there.
+/// The first tensor in which two layouts differ. It is absent from a layout that has no further
+/// tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayoutDifference<'a> {
     /// The tensor of the expected layout.
@@ -128,7 +133,8 @@ pub struct LayoutDifference<'a> {
 }
 
 impl<'a> LayoutDifference<'a> {
-    /// Returns the name of the tensor: the expected one's, if there is one.
+    /// Returns the name of the expected tensor, or of the other one if no further tensor is
+    /// expected.
     pub fn name(&self) -> &'a str {
         self.expected.or(self.found).map_or("", |tensor| &tensor.name)
     }
@@ -139,16 +145,16 @@ impl<'a> LayoutDifference<'a> {
     }
 }
 
-/// What is wrong with a list of tensors.
+/// A list of tensors that is not a layout.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LayoutError {
-    /// A model without tensors.
+    /// The list is empty.
     #[error("the model has no tensors; it needs at least one")]
     Empty,
-    /// A layer whose tensors do not stand together, or a tensor that is named twice.
-    #[error("tensor `{0}` is named twice, or stands apart from the other tensors of its layer")]
+    /// The tensors of a layer are not adjacent, or a tensor is named twice.
+    #[error("tensor `{0}` is named twice, or is not adjacent to the other tensors of its layer")]
     Scattered(String),
-    /// A tensor without values.
+    /// A tensor has no values.
     #[error("tensor `{name}` has shape {shape:?}; every dimension must be at least 1")]
     EmptyTensor {
         /// The tensor's name.
@@ -159,17 +165,18 @@ pub enum LayoutError {
 }
 
 impl Layout {
-    /// Lays tensors out one after another, in the order given (input to output).
+    /// Lays out tensors one after another, in the given order (from input to output).
     ///
     /// # Errors
-    /// When there is no tensor, one has no values, one is named twice, or a layer's tensors do not stand together.
+    /// When the list is empty, a tensor has no values, a tensor is named twice, or the tensors of a
+    /// layer are not adjacent.
     pub fn new<N: Into<String>>(
         tensors: impl IntoIterator<Item = (N, Vec<usize>)>,
     ) -> Result<Self, LayoutError> {
         Self::with_roles(tensors.into_iter().map(|(name, shape)| (name, shape, Role::Trained)))
     }
 
-    /// As [`new`](Self::new), where some tensors are running statistics.
+    /// Lays out tensors like [`new`](Self::new), with a role for each tensor.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -206,51 +213,50 @@ impl Layout {
         Ok(Self { layers, ownership: Ownership::default() })
     }
 
-    /// The same layers, whose running statistics belong to whom `ownership` says.
+    /// Returns the same layers with another owner of the running statistics; see [`Ownership`].
     #[must_use]
     pub fn with_ownership(&self, ownership: Ownership) -> Self {
         Self { layers: self.layers.clone(), ownership }
     }
 
-    /// Whose the running statistics are.
+    /// Returns the owner of the running statistics.
     pub fn ownership(&self) -> Ownership {
         self.ownership
     }
 
-    /// The running statistics, in the order of the flat parameters.
+    /// Returns the running statistics, in the order of the flat parameters.
     pub fn statistics(&self) -> impl Iterator<Item = &TensorSpec> {
         self.tensors().filter(|tensor| tensor.role == Role::Statistic)
     }
 
-    /// The layers from input to output.
+    /// Returns the layers from input to output.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// Every tensor, in the order of the flat parameters.
+    /// Returns all tensors, in the order of the flat parameters.
     pub fn tensors(&self) -> impl Iterator<Item = &TensorSpec> {
         self.layers.iter().flat_map(|layer| &layer.tensors)
     }
 
-    /// The names of the layers from input to output.
+    /// Returns the names of the layers from input to output.
     pub fn names(&self) -> impl Iterator<Item = &LayerName> {
         self.layers.iter().map(|layer| &layer.name)
     }
 
-    /// The number of values of the whole model, running statistics included.
+    /// Returns the number of all values of the model, including running statistics.
     pub fn value_count(&self) -> usize {
         self.layers.last().map_or(0, |layer| layer.range.end)
     }
 
-    /// The number of trained values of the whole model: what is called its parameters in records and
-    /// by `check`.
+    /// Returns the number of trained values: the "parameters" of records and of `check`.
     pub fn trained_parameters(&self) -> usize {
         let trained = self.tensors().filter(|tensor| tensor.is_trained());
         trained.map(|tensor| tensor.range.len()).sum()
     }
 
-    /// Finds the first tensor in which `found` differs from this layout: what is expected there,
-    /// and what is found. The owner of the running statistics makes no difference.
+    /// Finds the first tensor in which `found` differs from this layout. The owner of the running
+    /// statistics is not compared.
     pub fn first_difference<'a>(&'a self, found: &'a Self) -> Option<LayoutDifference<'a>> {
         let (mut expected, mut found) = (self.tensors(), found.tensors());
         loop {
@@ -262,7 +268,7 @@ impl Layout {
         }
     }
 
-    /// The index of the layer `name`, counted from the input.
+    /// Returns the index of the layer `name`, counted from the input.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.layers.iter().position(|layer| layer.name.as_str() == name)
     }

@@ -1,4 +1,4 @@
-//! [`Mix`]: one model mixed into another on a layer set, and the mix's equal-norm random twin.
+//! [`Mix`]: one model mixed into another on a layer set, and the random twin of a mix.
 
 use std::{ops::Range, sync::Arc};
 
@@ -9,9 +9,11 @@ use crate::{
     seed::Seed,
 };
 
-/// The mix of `other` into `base` on `set`: the layers of the set are (1 − w)·base + w·other, all others stay the base's, bit for bit.
+/// The mix of `other` into `base` on `set`: the layers of the set are (1 − w)·base + w·other, and
+/// all other layers are the base's, bit for bit.
 ///
-/// With w = α and two models it is the definition of the paper (Adilova et al., ICLR 2024). w may exceed 1: past the other model.
+/// For two models and w = α this is the definition of the paper (Adilova et al., ICLR 2024). w may
+/// exceed 1: the mix then lies beyond the other model.
 #[derive(Debug, Clone)]
 pub struct Mix {
     /// The model that is mixed into.
@@ -20,14 +22,15 @@ pub struct Mix {
     pub other: Arc<Params>,
     /// The layers that are mixed.
     pub set: LayerSet,
-    /// w: 0 is the base, 1 the other model.
+    /// The weight w: 0 is the base, 1 is the other model.
     pub weight: f64,
 }
 
 impl Mix {
-    /// The mixed parameters. Computed in f64 and rounded once: w = 0 is the base and w = 1 the other model, bit for bit.
+    /// Computes the mixed parameters, in f64 and rounded once. w = 0 is the base and w = 1 the
+    /// other model, bit for bit.
     ///
-    /// A counter of batches is not mixed: in between it is the larger of the two, whichever model is the base.
+    /// Batch counters are not interpolated: for other weights the larger counter is taken.
     pub fn params(&self) -> Params {
         let mut mixed = (*self.base).clone();
         for range in self.set.ranges() {
@@ -39,7 +42,7 @@ impl Mix {
         mixed
     }
 
-    /// The mixed values of one range of the parameters, as [`params`](Self::params) has them.
+    /// Computes the mixed values of one range of the parameters, as [`params`](Self::params) does.
     pub(super) fn layer(&self, layer: &Range<usize>) -> Vec<f32> {
         let mut mixed = self.base.range(layer).to_vec();
         for range in self.set.ranges() {
@@ -56,14 +59,14 @@ impl Mix {
         mixed
     }
 
-    /// Mixes the other model's values of `range` into `targets`, which are the base's.
+    /// Mixes the other model's values of `range` into `targets`, which hold the base's values.
     fn blend(&self, targets: &mut [f32], range: &Range<usize>) {
         for (target, &other) in targets.iter_mut().zip(self.other.range(range)) {
             *target = lerp(*target, other, self.weight);
         }
     }
 
-    /// Sets the counters of batches in `range`, of which `targets` are the mix's.
+    /// Sets the batch counters of `range`; `targets` holds the mix's values of that range.
     fn carry(&self, targets: &mut [f32], range: &Range<usize>) {
         let ends = self.base.range(range).iter().zip(self.other.range(range));
         for (target, (&base, &other)) in targets.iter_mut().zip(ends) {
@@ -71,8 +74,9 @@ impl Mix {
         }
     }
 
-    /// The base plus a Gaussian direction on the trained values of the set, scaled to the norm of the mix's own step there,
-    /// ‖w·(other − base)‖₂. Running statistics stay the base's.
+    /// Computes the equal-norm twin: the base plus a Gaussian direction on the trained values of
+    /// the set, scaled to the norm of the mix's own step, ‖w·(other − base)‖₂. Running statistics
+    /// are the base's.
     pub fn twin(&self, seed: Seed) -> Params {
         let mut generator = seed.generator();
         let ranges = self.set.trained();
@@ -91,13 +95,14 @@ impl Mix {
         twin
     }
 
-    /// ‖other − base‖₂ over the trained values of the set.
+    /// Returns ‖other − base‖₂ over the trained values of the set.
     fn distance(&self) -> f64 {
         distance(&self.base, &self.other, self.set.trained())
     }
 }
 
-/// (1 − w)·a + w·b, rounded once; at w = 0 and w = 1 bit for bit the end, of which a sum with 0·x would lose a −0.
+/// Returns (1 − w)·a + w·b, rounded once. w = 0 and w = 1 return the end itself, because a sum with
+/// 0·x would lose the sign of −0.
 fn lerp(a: f32, b: f32, w: f64) -> f32 {
     if w == 0.0 {
         a
@@ -108,7 +113,8 @@ fn lerp(a: f32, b: f32, w: f64) -> f32 {
     }
 }
 
-/// The counter of batches of a mix: that of the end it is, and in between the larger one.
+/// Returns the batch counter of a mix: an end's own counter at w = 0 and w = 1, and the larger one
+/// otherwise.
 fn carried(a: f32, b: f32, w: f64) -> f32 {
     if w == 0.0 {
         a

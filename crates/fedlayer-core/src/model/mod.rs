@@ -1,4 +1,13 @@
-//! Models: their layers, sets of layers, parameters, and points between them.
+//! Models: their layers, their parameters, and points between models.
+//!
+//! In reading order:
+//!
+//! * [`Layout`]: the layers of a model and their ranges in the flat parameters.
+//! * [`LayerSet`]: any set of layers; [`matching_layers`] and [`named_layers`] select layers by
+//!   names and globs.
+//! * [`Params`]: the parameters of one model; [`distance`] is a norm of differences.
+//! * [`Mix`] and [`Point`]: models between models; [`PointLayer`]: one layer of a point, as a key.
+//! * [`architecture`]: a network as a list of operations, which gives the layout.
 
 pub mod architecture;
 mod layer_names;

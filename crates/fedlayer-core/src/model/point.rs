@@ -1,4 +1,4 @@
-//! [`Point`]: a model that is evaluated: an end model, a mix of two, or a mix's random twin. Made only where it is evaluated.
+//! [`Point`]: a model to evaluate: an end model, a mix of two models, or the random twin of a mix.
 
 use std::sync::Arc;
 
@@ -7,24 +7,26 @@ use crate::{
     seed::Seed,
 };
 
-/// A model in parameter space, described by what it is made of, so that it costs nothing until it is evaluated.
+/// A model in parameter space. It is a description: the parameters are computed only when the point
+/// is evaluated.
 #[derive(Debug, Clone)]
 pub enum Point {
-    /// A model as it is.
+    /// A model itself.
     Model(Arc<Params>),
     /// A mix of one model into another.
     Mix(Mix),
-    /// A mix's equal-norm twin: a random direction instead of the one towards the other model.
+    /// The equal-norm twin of a mix: a random direction instead of the direction to the other
+    /// model.
     Twin {
-        /// The mix whose norm it has.
+        /// The mix that has the same norm.
         mix: Mix,
-        /// Where the direction comes from.
+        /// The seed of the direction.
         seed: Seed,
     },
 }
 
 impl Point {
-    /// The parameters of the point.
+    /// Computes the parameters of the point.
     pub fn params(&self) -> Arc<Params> {
         match self {
             Self::Model(params) => params.clone(),
@@ -93,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_point_are_the_point_and_equal_ones_hold_equal_bits() {
-        // Nine of the models; 7 + 5 mixes a layer, as some are the same from both sides; 18 where a statistic stays with the base.
+        // Per layout: 9 of the models; 7 + 5 mixes a layer, because some mixes are the same from
+        // both sides; 18 if a statistic stays with the base.
         for (ownership, parts) in [(Ownership::Layer, 45), (Ownership::Model, 51)] {
             let layout = layout(ownership);
             let points = points(&layout);

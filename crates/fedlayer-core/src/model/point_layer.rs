@@ -1,4 +1,5 @@
-//! [`PointLayer`]: what one layer of a point is made of, so that what several points share is known without making them.
+//! [`PointLayer`]: one layer of a point, described by its sources. Points that share layers can be
+//! found without computing them.
 
 use std::{borrow::Cow, cmp::Ordering, ops::Range, sync::Arc};
 
@@ -7,16 +8,18 @@ use crate::{
     seed::Seed,
 };
 
-/// What one layer of a point is made of. Equal parts hold the same values, bit for bit; it is a key, which costs nothing until its values are asked for.
+/// One layer of a point, described by its sources: a key for maps. Equal keys have equal values,
+/// bit for bit. The values are computed only on demand.
 ///
-/// Models are told apart by where they lie in memory, not by their values: a part keeps its models alive, so that none can take another's place.
+/// Models are compared by address, not by value. The key keeps its models alive, so no other model
+/// can get their addresses.
 #[derive(Debug, Clone)]
 pub struct PointLayer {
     layer: usize,
     source: LayerSource,
 }
 
-/// Where the values of a layer come from.
+/// The sources of a layer.
 #[derive(Debug, Clone)]
 enum LayerSource {
     Model(Arc<Params>),
@@ -28,17 +31,17 @@ enum LayerSource {
 type LayerKey = (usize, [usize; 2], u64, Option<(Vec<usize>, Seed)>);
 
 impl PointLayer {
-    /// A layer of a model.
+    /// Describes a layer of a model.
     pub(super) fn of_model(params: &Arc<Params>, layer: usize) -> Self {
         Self { layer, source: LayerSource::Model(params.clone()) }
     }
 
-    /// A layer of a mix.
+    /// Describes a layer of a mix.
     pub(super) fn of_mix(mix: &Mix, layer: usize) -> Self {
         Self { layer, source: LayerSource::of_mix(mix, layer) }
     }
 
-    /// A layer of a mix's twin.
+    /// Describes a layer of a mix's twin.
     pub(super) fn of_twin(mix: &Mix, seed: Seed, layer: usize) -> Self {
         if !mix.set.contains(layer) {
             return Self::of_model(&mix.base, layer);
@@ -46,8 +49,8 @@ impl PointLayer {
         Self { layer, source: LayerSource::Twin { mix: mix.clone(), seed } }
     }
 
-    /// The values of the layer, in the layout's order. Those of a twin are drawn with all others of its set: who wants several
-    /// takes them from [`Point::params`].
+    /// Computes the values of the layer, in the layout's order. A twin draws all layers of its set
+    /// for it; use [`Point::params`] for several layers.
     pub fn values(&self) -> Cow<'_, [f32]> {
         match &self.source {
             LayerSource::Model(params) => Cow::Borrowed(params.range(&self.range(params))),
@@ -59,7 +62,7 @@ impl PointLayer {
         }
     }
 
-    /// Whether it is a layer of a random twin that is moved.
+    /// Returns whether it is a layer that a random twin moves.
     pub fn is_drawn(&self) -> bool {
         matches!(self.source, LayerSource::Twin { .. })
     }
@@ -68,7 +71,8 @@ impl PointLayer {
         params.layout().layers()[self.layer].range.clone()
     }
 
-    /// What tells parts apart: the layer, the models by their addresses, the weight's bits; of a twin also the set and the seed.
+    /// Returns the key: the layer, the addresses of the models, the bits of the weight; for a twin
+    /// also the set and the seed.
     fn key(&self) -> LayerKey {
         let address = |params: &Arc<Params>| Arc::as_ptr(params).addr();
         let mixed = |mix: &Mix| [address(&mix.base), address(&mix.other)];
@@ -97,7 +101,7 @@ impl PartialOrd for PointLayer {
     }
 }
 
-/// Any order, for ordered maps; it is another one in another run.
+/// An arbitrary order for ordered maps; it changes from run to run, because it compares addresses.
 impl Ord for PointLayer {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
@@ -105,14 +109,16 @@ impl Ord for PointLayer {
 }
 
 impl LayerSource {
-    /// Where a layer comes from: from one of the models where it is all that model's, and from both in one order where both orders give the same bits.
+    /// Finds the sources of a layer: one model if all its values are that model's, and otherwise
+    /// both. The two models are ordered by address if both orders give the same bits.
     fn of_mix(mix: &Mix, layer: usize) -> Self {
         if !mix.set.contains(layer) || mix.weight == 0.0 {
             return Self::Model(mix.base.clone());
         }
         let range = &mix.base.layout().layers()[layer].range;
         let holds = |whole: &Range<usize>| whole.start <= range.start && range.end <= whole.end;
-        // Running statistics may stay with the base: then the layer is neither model's, and not the same from both sides.
+        // The running statistics stay with the base, so the layer is neither model's, and the two
+        // orders differ.
         if !mix.set.ranges().iter().any(holds) {
             return Self::Mix(mix.clone());
         }

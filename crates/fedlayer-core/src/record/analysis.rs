@@ -1,4 +1,4 @@
-//! [`AnalysisRow`]: one measured value, as `analyses/NAME.jsonl` and `.csv` hold it.
+//! [`AnalysisRow`]: one measured value, as in `analyses/NAME.jsonl` and `.csv`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,54 +8,55 @@ use crate::{
     spec::{Baseline, SplitSpec},
 };
 
-/// One measured value of an analysis. Columns that say nothing of a value are absent.
+/// One measured value of an analysis. Columns that do not apply to a value are absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AnalysisRow {
-    /// The round after which the models were; 0 for models that come from files or values.
+    /// The round of the models; 0 for models from files or values.
     pub round: u32,
-    /// Where the loss was measured.
+    /// The examples of the loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSpec>,
     /// The unit: loss, error in percent, norm, cosine, number of parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
-    /// What the value is, in the measurement's own words.
+    /// The kind of value, in the measurement's own terms.
     pub kind: String,
-    /// The layers: `all`, `none`, or names joined by `+`; on a plane of two layer sets the first `|` the second.
+    /// The layers: `all`, `none`, or names joined by `+`. On a plane of two layer sets, both sets
+    /// joined by `|`.
     pub set: String,
-    /// The model that it is seen from, `a<-b` for a pair, or `mean` or `max` over them.
+    /// The base: a model, `a<-b` for a pair, or `mean` or `max` over the bases.
     pub base: String,
-    /// A share of a way: along the segment, or along the first axis of a plane.
+    /// The position on a segment, or on the first axis of a plane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alpha: Option<f64>,
-    /// Along the second axis of a plane.
+    /// The position on the second axis of a plane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta: Option<f64>,
     /// The length or the standard deviation of noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sigma: Option<f64>,
-    /// Which draw it is, counted from 0; absent for values over all draws.
+    /// The draw, counted from 0; absent for values over all draws.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<u32>,
-    /// The round to which a layer was put back; 0 is the initial model.
+    /// The round that a layer was rewound to; 0 is the initial model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
-    /// Which of several versions of the models: `before` or `after` alignment.
+    /// The version of the models: `before` or `after` alignment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// What the value was compared with.
+    /// The baseline that the value was compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// The value; absent where it was not finite.
+    /// The value; absent if it was not finite.
     pub value: Option<f64>,
-    /// Its standard error.
+    /// The standard error of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub std_error: Option<f64>,
 }
 
 impl AnalysisRow {
-    /// A value of a kind, of a layer set, seen from a base.
+    /// Makes a row without a value.
     pub fn new(kind: &str, set: impl ToString, base: impl ToString) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -65,13 +66,13 @@ impl AnalysisRow {
         }
     }
 
-    /// The same row with this estimate.
+    /// Returns the row with this estimate.
     #[must_use]
     pub fn estimate(self, estimate: Estimate) -> Self {
         Self { value: estimate.value, std_error: estimate.std_error, ..self }
     }
 
-    /// The same row with this value, where it is finite.
+    /// Returns the row with this value, if it is finite.
     #[must_use]
     pub fn value(self, value: f64) -> Self {
         Self { value: Some(value).filter(|value| value.is_finite()), std_error: None, ..self }

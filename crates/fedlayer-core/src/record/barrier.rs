@@ -16,9 +16,10 @@ pub struct BarrierSummary {
     pub full_barrier: Option<f64>,
     /// The largest barrier of averaging one layer.
     pub max_layer_barrier: Option<f64>,
-    /// The layer that has it.
+    /// The layer with the largest barrier.
     pub max_layer: Option<LayerName>,
-    /// The largest test loss of the unmixed models less the smallest. Where it is large against a barrier, the `mean` baseline misleads.
+    /// The largest test loss of the unmixed models minus the smallest. If it exceeds a barrier, the
+    /// `mean` baseline is misleading.
     pub end_loss_spread: Option<f64>,
 }
 
@@ -27,61 +28,64 @@ pub struct BarrierSummary {
 pub struct BarrierRow {
     /// The round, counted from 1.
     pub round: u32,
-    /// Where the loss was measured; absent for values that need no data.
+    /// The examples of the loss; absent for values that need no data.
     pub split: Option<SplitSpec>,
-    /// What was measured.
+    /// The measured quantity.
     pub metric: Metric,
-    /// Which sweep or which extra the value belongs to.
+    /// The sweep or the extra value.
     pub kind: BarrierKind,
     /// The layers: `all`, or names joined by `+`.
     pub set: String,
     /// The base: a client, `a<-b` for a pair, or `mean` or `max` over all bases.
     pub base: String,
-    /// How far the base went; ½ is the average.
+    /// The position between base and target; ½ is the average.
     pub alpha: Option<f64>,
-    /// What the value was compared with.
+    /// The baseline that the value was compared with.
     pub baseline: Option<Baseline>,
-    /// The value; absent where a loss was not finite.
+    /// The value; absent if a loss was not finite.
     pub value: Option<f64>,
-    /// Its standard error: of the mean of the paired per-example differences, or, for twins, of the mean over the draws.
+    /// The standard error: of the mean of the paired differences per example, or of the mean over
+    /// the draws of twins.
     pub std_error: Option<f64>,
 }
 
-/// What a barrier row measured.
+/// A measured quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
-    /// Mean loss over the examples.
+    /// The mean loss over the examples.
     Loss,
     /// 100 − accuracy, in percent.
     Error,
-    /// ‖Δ‖₂ of the step from the base to the other model (twice the step to the cohort's mean), over trained values.
+    /// The distance ‖Δ‖₂ from the base to the other model (twice the distance to the cohort's
+    /// mean), over trained values.
     Norm,
-    /// Cosine between the base's movement in the round and the others', over trained values.
+    /// The cosine between the movements of the base and of the others in the round, over trained
+    /// values.
     Cosine,
-    /// Trained values in the set.
+    /// The number of trained values of the set.
     Parameters,
 }
 
-/// Which sweep or which extra a barrier row belongs to.
+/// A sweep, or an extra value beside the sweeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BarrierKind {
-    /// An unmixed model: its own loss, no barrier.
+    /// The loss of an unmixed model; not a barrier.
     End,
     /// All layers.
     Full,
-    /// One layer alone.
+    /// One layer.
     Layer,
-    /// Cumulative from the input.
+    /// Cumulative sweep from the input.
     Shallow,
-    /// Cumulative from the output.
+    /// Cumulative sweep from the output.
     Deep,
-    /// Cumulative in a drawn order.
+    /// Cumulative sweep in a random order.
     Random,
-    /// Cumulative: first five, last five, the middle.
+    /// Cumulative sweep: the first five layers, the last five, then the middle.
     Alternating,
-    /// Neighbouring layers of a fixed number.
+    /// A fixed number of adjacent layers.
     Window,
     /// Layers that the scenario names.
     Named,
@@ -89,13 +93,13 @@ pub enum BarrierKind {
     Peak,
     /// The mean over the draws of the equal-norm twin.
     Twin,
-    /// The full barrier less the sum of the layer-wise ones.
+    /// The full barrier minus the sum of the layer-wise barriers.
     Interaction,
-    /// A value of the models' geometry, which needs no data.
+    /// A distance, a cosine or a number of parameters; it needs no data.
     Geometry,
 }
 
-/// The word that records use.
+/// Writes the word that records use.
 impl fmt::Display for BarrierKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! [`Refusals`]: which clients were drawn, did not drop out and still do not count, in which rounds, and why.
+//! [`Refusals`]: clients that should have reported and have no update, with rounds and causes.
 
 use std::collections::BTreeSet;
 
@@ -9,33 +9,33 @@ use crate::{
     record::{MissingRecord, RoundRecord},
 };
 
-/// The client-rounds of a run without an update that counts. Clients that were drawn to drop out are not among them: that is wanted.
+/// The client-rounds of a run without an update. Clients that were drawn to drop out do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusals {
-    /// How many there are: a client counts once for each round.
+    /// The number of client-rounds: a client counts once per round.
     pub client_rounds: u64,
-    /// Of how many: the clients of all cohorts.
+    /// The number of client-rounds of all cohorts.
     pub of: u64,
-    /// Why, the most frequent first; at most [`SHOWN_CAUSES`](Self::SHOWN_CAUSES).
+    /// The causes, most frequent first; at most [`SHOWN_CAUSES`](Self::SHOWN_CAUSES).
     pub causes: Vec<RefusalCause>,
 }
 
-/// One cause, and whom it hit.
+/// One cause, with its clients and rounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalCause {
-    /// As `rounds.jsonl` has it.
+    /// The cause, as in `rounds.jsonl`.
     pub reason: String,
-    /// The client-rounds that it hit.
+    /// The number of client-rounds.
     pub client_rounds: u64,
-    /// The first clients of those that it hit, ascending.
+    /// The first clients, in ascending order.
     pub clients: Vec<ClientId>,
-    /// How many clients it hit.
+    /// The number of clients.
     pub client_count: u64,
-    /// How many rounds it hit.
+    /// The number of rounds.
     pub round_count: u64,
-    /// The first of them.
+    /// The first round.
     pub first_round: u32,
-    /// The last of them.
+    /// The last round.
     pub last_round: u32,
 }
 
@@ -43,13 +43,13 @@ impl MissingRecord {
     /// The reason of a client that was drawn to drop out.
     pub const DROPPED: &str = "dropped out";
 
-    /// Whether the client should have reported: it was not drawn to drop out.
+    /// Returns whether the client should have reported: it was not drawn to drop out.
     pub fn is_refused(&self) -> bool {
         self.reason != Self::DROPPED
     }
 }
 
-/// A cause while records are gone through.
+/// One cause while the records are counted.
 struct CauseCount<'a> {
     reason: &'a str,
     client_rounds: u64,
@@ -58,13 +58,13 @@ struct CauseCount<'a> {
 }
 
 impl Refusals {
-    /// The most causes that are kept.
+    /// The largest number of causes that are kept.
     pub const SHOWN_CAUSES: usize = 4;
 
-    /// The most clients of a cause that are named.
+    /// The largest number of clients that are named per cause.
     pub const SHOWN_CLIENTS: usize = 4;
 
-    /// What the records of a run say; nothing where every client counts.
+    /// Counts the missing updates of a run; returns `None` if there are none.
     pub fn of(records: &[RoundRecord]) -> Option<Self> {
         let mut hits: Vec<CauseCount<'_>> = Vec::new();
         let (mut refused, mut all) = (0, 0);
@@ -114,7 +114,8 @@ impl<'a> CauseCount<'a> {
     }
 }
 
-/// Clients in words, of many the first: `client 3`, `clients 1 and 3`, `clients 0, 1, 2, 5 and 96 more`.
+/// Lists clients, and the number of those past the first: `client 3`, `clients 1 and 3`, `clients
+/// 0, 1, 2, 5 and 96 more`.
 pub fn clients_in_words(first: &[ClientId], count: u64) -> String {
     let shown = &first[..first.len().min(Refusals::SHOWN_CLIENTS)];
     let names: Vec<String> = shown.iter().map(ToString::to_string).collect();
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(clients_in_words(&ids, 9), "clients 0, 1, 2, 3 and 5 more");
     }
 
-    /// A round in which these clients do not count, for these reasons.
+    /// Makes a round in which these clients are missing, for these reasons.
     fn round(round: u32, missing: impl IntoIterator<Item = (u32, &'static str)>) -> RoundRecord {
         let missing = missing.into_iter().map(|(client, reason)| MissingRecord {
             client: ClientId(client),

@@ -15,27 +15,27 @@ pub struct RoundRecord {
     pub round: u32,
     /// The attempt that was committed, counted from 1.
     pub attempt: u32,
-    /// The clients whose updates were averaged, ascending.
+    /// The clients with an averaged update, in ascending order.
     pub reported: Vec<ClientId>,
-    /// The clients of the cohort that did not report, and why.
+    /// The clients of the cohort that did not report, and the reasons.
     pub missing: Vec<MissingRecord>,
     /// The layers that were averaged: `all`, `none`, or names joined by `+`.
     pub averaged: String,
-    /// Training examples of the clients that reported.
+    /// The number of training examples of the clients that reported.
     pub examples: u64,
-    /// Optimizer steps of the clients that reported.
+    /// The number of optimizer steps of the clients that reported.
     pub steps: u64,
-    /// Mean training loss over the clients that reported, weighted by their examples.
+    /// The mean training loss over the clients that reported, weighted by their examples.
     pub train_loss: f64,
-    /// Measured right after averaging, where the scenario wants it in this round.
+    /// The evaluation right after averaging, if the scenario asks for one in this round.
     pub evaluation: Option<EvaluationRecord>,
-    /// The barriers that tables show, where barriers were measured in this round.
+    /// The barriers that tables show, if barriers were measured in this round.
     pub barriers: Option<BarrierSummary>,
-    /// Bytes that the clients would send, over all layers.
+    /// The bytes that the clients would send, over all layers.
     pub bytes_up: u64,
-    /// Bytes that the clients would receive, over all layers.
+    /// The bytes that the clients would receive, over all layers.
     pub bytes_down: u64,
-    /// The same, layer by layer from the input.
+    /// The bytes layer by layer, from the input.
     pub bytes: Vec<LayerBytes>,
 }
 
@@ -44,7 +44,7 @@ pub struct RoundRecord {
 pub struct MissingRecord {
     /// The client.
     pub client: ClientId,
-    /// Why it did not.
+    /// The reason.
     pub reason: String,
 }
 
@@ -53,26 +53,29 @@ pub struct MissingRecord {
 pub struct LayerBytes {
     /// The layer.
     pub layer: LayerName,
-    /// Bytes that the clients would send.
+    /// The bytes that the clients would send.
     pub up: u64,
-    /// Bytes that the clients would receive.
+    /// The bytes that the clients would receive.
     pub down: u64,
 }
 
-/// The clients' models right after averaging. Losses that are not finite are absent.
+/// The evaluation of the clients' models right after averaging. Losses that are not finite are
+/// absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EvaluationRecord {
-    /// Mean over the models of the loss on the common test set.
+    /// The mean over the models of the loss on the common test set.
     pub test_loss: Option<f64>,
-    /// Mean over the models of the accuracy on the common test set, as a fraction.
+    /// The mean over the models of the accuracy on the common test set, as a fraction.
     pub test_accuracy: Option<f64>,
-    /// Mean over the clients of the loss on their own test data.
+    /// The mean over the clients of the loss on their own test data.
     pub client_loss_mean: Option<f64>,
-    /// Mean over the clients of the accuracy on their own test data.
+    /// The mean over the clients of the accuracy on their own test data, as a fraction.
     pub client_accuracy_mean: Option<f64>,
-    /// Sample standard deviation (n − 1) of that accuracy over the clients; absent for fewer than two.
+    /// The sample standard deviation (n − 1) of that accuracy over the clients; absent for fewer
+    /// than two.
     pub client_accuracy_std: Option<f64>,
-    /// The clients without test data of their own, which are left out of the three values above; written where there are any.
+    /// The number of clients without test data of their own, which are left out of the three values
+    /// above. It is written only if it is not 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clients_without_test: u32,
 }

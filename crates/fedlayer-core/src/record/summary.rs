@@ -1,4 +1,4 @@
-//! [`Summary`]: what `summary.json` holds.
+//! [`Summary`]: the contents of `summary.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,58 +8,59 @@ use crate::{
     spec::Variant,
 };
 
-/// One row of `summary.json`: what one strategy came to with one seed, in one variant of a sweep.
+/// One row of `summary.json`: the results of one strategy and seed, in one variant of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SummaryRow {
-    /// Which variant of the scenario, where it has a sweep.
+    /// The variant of the scenario, if it has a sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<Variant>,
     /// The strategy's name.
     pub strategy: String,
     /// The seed.
     pub seed: u64,
-    /// Committed rounds.
+    /// The number of committed rounds.
     pub rounds: u32,
-    /// As in the last evaluated round.
+    /// The value of the last evaluated round.
     pub test_accuracy: Option<f64>,
-    /// As in the last evaluated round.
+    /// The value of the last evaluated round.
     pub test_loss: Option<f64>,
-    /// As in the last evaluated round.
+    /// The value of the last evaluated round.
     pub client_accuracy_mean: Option<f64>,
-    /// As in the last evaluated round.
+    /// The value of the last evaluated round.
     pub client_accuracy_std: Option<f64>,
-    /// As in the last evaluated round; written where there are any.
+    /// The value of the last evaluated round; written only if it is not 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clients_without_test: u32,
-    /// As in the last measured round.
+    /// The value of the last round with barriers.
     pub full_barrier: Option<f64>,
-    /// As in the last measured round.
+    /// The value of the last round with barriers.
     pub max_layer_barrier: Option<f64>,
-    /// As in the last measured round.
+    /// The value of the last round with barriers.
     pub max_layer: Option<LayerName>,
-    /// As in the last measured round.
+    /// The value of the last round with barriers.
     #[serde(default)]
     pub end_loss_spread: Option<f64>,
-    /// Bytes that the clients would have sent in all rounds.
+    /// The bytes that the clients would have sent in all rounds.
     pub bytes_up: u64,
-    /// Bytes that the clients would have received in all rounds.
+    /// The bytes that the clients would have received in all rounds.
     pub bytes_down: u64,
-    /// The clients that do not count in some rounds, and why; nothing where all do.
+    /// The missing updates of the run; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusals>,
 }
 
-/// `summary.json`: what every strategy came to with every seed.
+/// `summary.json`: the results of every strategy and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The scenario's name: its file's name without folder and ending.
+    /// The scenario's name: the name of its file without folder and extension.
     pub scenario: String,
-    /// Variant by variant where the scenario has a sweep, strategy by strategy in the scenario's order, seed by seed.
+    /// The rows: by variant (if the scenario has a sweep), then by strategy in the scenario's
+    /// order, then by seed.
     pub rows: Vec<SummaryRow>,
 }
 
 impl SummaryRow {
-    /// What the records of a run come to.
+    /// Summarizes the records of a run.
     pub fn new(strategy: &str, seed: u64, records: &[RoundRecord]) -> Self {
         let evaluation = records.iter().rev().find_map(|record| record.evaluation.clone());
         let evaluation = evaluation.unwrap_or_default();
@@ -86,7 +87,8 @@ impl SummaryRow {
     }
 }
 
-/// The sum of counts, or the largest number that there is: records may be of another program.
+/// Returns the sum of counts, or the largest number if the sum overflows: records may come from
+/// another program.
 fn total(counts: impl Iterator<Item = u64>) -> u64 {
     counts.fold(0, u64::saturating_add)
 }

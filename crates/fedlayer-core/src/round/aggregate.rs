@@ -1,4 +1,4 @@
-//! [`weighted_mean`]: the average of models, restricted to a layer set.
+//! [`weighted_mean`]: the mean of models over the senders, on a layer set.
 
 use std::sync::Arc;
 
@@ -13,27 +13,30 @@ use crate::{
 /// Models that cannot be averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum AverageError {
-    /// No model at all.
+    /// There is no model.
     #[error("there is no model to average; at least one client must report")]
     Empty,
-    /// Weights that add up to nothing, or are not finite.
+    /// The sum of the weights is not finite and positive.
     #[error("the weights add up to {0}; their sum must be finite and above 0")]
     Weights(f64),
 }
 
-/// How many parameters are summed before the next block begins: two f64 accumulators' worth of a first-level cache.
+/// The number of parameters that are summed at once. The sums of a block stay in the first-level
+/// cache.
 const BLOCK: usize = 2048;
 
-/// Overwrites the layers of `set` in `target` with Σₖ wₖ·θₖ / Σₖ wₖ, and leaves every other layer as it is, bit for bit
-/// (federated averaging, McMahan et al. 2017, for a layer set).
+/// Averages the layers of `set` into `target`: Σₖ wₖ·θₖ / Σₖ wₖ. All other layers of `target` stay
+/// unchanged, bit for bit (federated averaging, McMahan et al. 2017, restricted to a layer set).
 ///
-/// Sums run in the order given, in f64, and are rounded once. Weights need not be normalised: with integers for weights
-/// equal models average to themselves, bit for bit. It streams: beside the models it takes one block of memory.
+/// Sums run in the given order, in f64, and are rounded once. Weights need not be normalised: for
+/// integer weights, equal models average to themselves, bit for bit. The memory beside the models
+/// is one block.
 ///
-/// A counter of batches is not averaged: the average has seen as many batches as the model that has seen most of them.
+/// Batch counters are not averaged: the largest one is taken.
 ///
 /// # Errors
-/// When there is no model, or the weights' sum is not finite and above 0. `target` is then unchanged.
+/// When there is no model, or the sum of the weights is not finite and positive. `target` is then
+/// unchanged.
 pub fn weighted_mean(
     target: &mut Params,
     set: &LayerSet,
@@ -51,9 +54,10 @@ pub fn weighted_mean(
         for start in range.clone().step_by(BLOCK) {
             let block = start..range.end.min(start + BLOCK);
             let sums = &mut sums[..block.len()];
-            // −0, not 0: it changes no summand, so that a lone −0 stays −0.
+            // Sums start at −0, not at 0: a single −0 then stays −0.
             sums.fill(-0.0);
-            // Four models a pass spare the sums' way to the cache; each sum still takes one model after the other.
+            // Four models per pass save three of four writes of the sums. Each sum still adds one
+            // model after another.
             let (fours, last) = models.as_chunks::<4>();
             for four in fours {
                 let [(w0, a), (w1, b), (w2, c), (w3, d)] =
@@ -77,7 +81,7 @@ pub fn weighted_mean(
     Ok(())
 }
 
-/// Gives `target` the counters of batches in `set` that a model made of several others has: the largest of each.
+/// Sets the batch counters of `set` in `target` to the largest counters of some models.
 pub fn carry_counters<'a>(
     target: &mut Params,
     set: &LayerSet,
@@ -90,7 +94,7 @@ pub fn carry_counters<'a>(
     }
 }
 
-/// How much each update counts.
+/// Returns the weight of each update.
 pub fn update_weights(weighting: Weighting, updates: &[Update]) -> Vec<f64> {
     let weight = |update: &Update| match weighting {
         Weighting::Examples => update.examples as f64,
@@ -99,8 +103,8 @@ pub fn update_weights(weighting: Weighting, updates: &[Update]) -> Vec<f64> {
     updates.iter().map(weight).collect()
 }
 
-/// The average of the updates' models on all layers. Running statistics that stay with the models are 0 in it: it is no model to
-/// evaluate, only what a base moves towards.
+/// Averages the models of the updates on all layers. Running statistics that stay with the models
+/// are 0 in the result: it is a target to move towards, not a model to evaluate.
 ///
 /// # Errors
 /// As [`weighted_mean`].

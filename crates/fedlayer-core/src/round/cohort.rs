@@ -1,30 +1,32 @@
-//! [`Cohort`]: the clients of a round, and those of them that drop out.
+//! [`Cohort`]: the clients that are drawn for a round, and those that drop out.
 
 use rand::{RngExt, seq::index};
 
 use crate::{data::ClientId, plan::Plan, seed::Seed};
 
-/// The clients drawn for one attempt at a round.
+/// The clients that are drawn for one attempt at a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cohort {
-    /// The clients that train, ascending.
+    /// The clients that train, in ascending order.
     pub clients: Vec<ClientId>,
-    /// The clients that were drawn too, but drop out, ascending.
+    /// The clients that drop out, in ascending order.
     pub dropped: Vec<ClientId>,
 }
 
 impl Cohort {
-    /// Draws the cohort of a round: `per_round` of the clients without replacement, each of which drops out with the plan's probability.
+    /// Draws `per_round` clients without replacement; each of them drops out with the plan's
+    /// probability.
     ///
-    /// Another attempt at the same round draws another cohort. What is drawn does not depend on the strategy.
+    /// Every attempt at a round draws another cohort. The draws do not depend on the strategy.
     pub fn draw(plan: &Plan, round: u32, attempt: u32) -> Self {
         let draw = CohortDraw { plan, round, attempt };
         let (dropped, clients) = draw.clients().partition(|&client| draw.drops_out(client));
         Self { clients, dropped }
     }
 
-    /// Whether enough clients of an attempt stay for its round to be committed. Draws client by client until that is known, and takes every
-    /// draw off `budget`; once nothing is left of that, the answer is yes.
+    /// Returns whether enough clients of an attempt stay in the round. Draws clients one by one
+    /// until the answer is known, and subtracts every draw from `budget`. If the budget is
+    /// exhausted, the answer is yes.
     pub(crate) fn is_enough(plan: &Plan, round: u32, attempt: u32, budget: &mut u64) -> bool {
         let draw = CohortDraw { plan, round, attempt };
         if !draw.takes_all() {
@@ -58,12 +60,12 @@ impl CohortDraw<'_> {
         seed.index(self.round.into()).index(self.attempt.into())
     }
 
-    /// Whether every client is in the cohort.
+    /// Returns whether every client is in the cohort.
     fn takes_all(&self) -> bool {
         self.plan.clients.cohort() >= self.plan.clients.count
     }
 
-    /// The clients of the cohort, ascending.
+    /// Returns the clients of the cohort in ascending order.
     fn clients(&self) -> Box<dyn Iterator<Item = ClientId>> {
         let (count, size) = (self.plan.clients.count, self.plan.clients.cohort());
         if self.takes_all() {

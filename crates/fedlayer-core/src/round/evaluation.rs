@@ -1,4 +1,5 @@
-//! [`RoundEvaluation`]: the clients' models right after averaging, on the common test set and on each client's own test data.
+//! [`RoundEvaluation`]: the evaluation of the clients' models right after averaging, on the common
+//! test set and on each client's own test data.
 
 use std::sync::Arc;
 
@@ -11,11 +12,12 @@ use crate::{
     trainer::{Evaluation, Probe},
 };
 
-/// The evaluation of the clients' models right after averaging. Models that clients share are evaluated on the test set once.
+/// The evaluation of the clients' models right after averaging. A model that several clients share
+/// is evaluated on the test set once.
 #[derive(Debug)]
 pub struct RoundEvaluation {
     models: Vec<Arc<Params>>,
-    /// Per client: which of the models is its own.
+    /// The clients, each with the index of its model.
     clients: Vec<(ClientId, usize)>,
 }
 
@@ -42,7 +44,8 @@ impl RoundEvaluation {
         Self { models, clients }
     }
 
-    /// Every model on the common test set, then each client's model on its own test data.
+    /// Returns one probe per model on the common test set, then one per client on its own test
+    /// data.
     pub fn probes(&self) -> Vec<Probe> {
         let probe =
             |model: usize, split| Probe { point: Point::Model(self.models[model].clone()), split };
@@ -52,8 +55,8 @@ impl RoundEvaluation {
         common.chain(own).collect()
     }
 
-    /// The record, from one evaluation per probe, in the order of [`probes`](Self::probes). Clients without test data are left out of
-    /// what is measured on it, and counted.
+    /// Makes the record, from one evaluation per probe in the order of [`probes`](Self::probes).
+    /// Clients without test data are counted and left out of the means over test data.
     pub fn record(&self, evaluations: &[Evaluation]) -> EvaluationRecord {
         let (common, own) = evaluations.split_at(self.models.len());
         let over_clients = |measure: fn(&Evaluation) -> Option<f64>| -> Option<f64> {

@@ -1,4 +1,4 @@
-//! [`Event`] and [`Action`]: what happens to a run, and what has to be done about it.
+//! [`Event`] and [`Action`]: the inputs and the outputs of the state machine.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     trainer::{Update, UpdateError},
 };
 
-/// Which training an update belongs to. A client reports once for each ticket.
+/// The training that an update belongs to. A client reports once per ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
     /// The round, counted from 1.
@@ -21,107 +21,107 @@ pub struct Ticket {
     pub client: ClientId,
 }
 
-/// What happens to a run.
+/// An input of the state machine.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// There are workers, and `committed` rounds are done.
+    /// Workers have joined, and `committed` rounds are done.
     Joined {
-        /// The rounds that need no more doing.
+        /// The number of committed rounds.
         committed: u32,
     },
-    /// A client returned its update, or failed.
+    /// A client has returned its update, or has failed.
     Reported {
-        /// The training it answers.
+        /// The training that is reported.
         ticket: Ticket,
-        /// The update, or what went wrong.
+        /// The update, or the reason of the failure.
         result: Result<Box<Update>, String>,
     },
-    /// The time of an attempt is over.
+    /// The deadline of an attempt has passed.
     Deadline {
         /// The round.
         round: u32,
-        /// The attempt whose time is over.
+        /// The attempt.
         attempt: u32,
     },
-    /// The barriers, the average and the evaluation of a round are done, and it can be committed.
+    /// Barriers, average and evaluation of a round are done; the round can be committed.
     Probed {
         /// The round.
         round: u32,
     },
 }
 
-/// What has to be done about it.
+/// A task for the caller of the state machine.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Train these clients, and report each.
+    /// Train these clients, and report each of them.
     Train {
         /// The round.
         round: u32,
-        /// The attempt at it.
+        /// The attempt at the round.
         attempt: u32,
-        /// The clients, ascending.
+        /// The clients in ascending order.
         clients: Vec<ClientId>,
     },
-    /// Report a [`Event::Deadline`] when the plan's deadline has passed.
+    /// Report an [`Event::Deadline`] when the plan's deadline has passed.
     StartDeadline {
         /// The round.
         round: u32,
-        /// The attempt at it.
+        /// The attempt at the round.
         attempt: u32,
     },
-    /// Tell whoever reported that the report was not taken, and count it.
+    /// Tell the sender that its report was refused, and count it.
     Refuse {
-        /// The training that the report answered.
+        /// The training that was reported.
         ticket: Ticket,
-        /// Why it was not taken.
+        /// The reason.
         refusal: Refusal,
     },
     /// Measure the barriers, average, and evaluate; then report [`Event::Probed`].
     Probe(CohortUpdates),
-    /// Write the round down for good.
+    /// Commit the round to the run folder.
     Commit {
         /// The round.
         round: u32,
     },
 }
 
-/// What the clients of a round came to.
+/// The updates of a cohort.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CohortUpdates {
     /// The round.
     pub round: u32,
     /// The attempt that succeeded.
     pub attempt: u32,
-    /// The updates, by client, ascending.
+    /// The updates, in ascending order of the clients.
     pub updates: Vec<Update>,
-    /// The clients of the cohort that did not report, and why.
+    /// The clients of the cohort without an update, and the causes.
     pub missing: BTreeMap<ClientId, MissingCause>,
 }
 
-/// Why a client of the cohort has no update.
+/// The cause why a client of the cohort has no update.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum MissingCause {
-    /// It was drawn to drop out.
+    /// The client was drawn to drop out.
     #[error("{}", MissingRecord::DROPPED)]
     Dropped,
-    /// It had not reported by the deadline.
+    /// The client had not reported by the deadline.
     #[error("not back by the deadline")]
     Late,
-    /// Its training failed.
+    /// The training failed.
     #[error("failed: {0}")]
     Failed(String),
-    /// Its update could not be averaged.
+    /// The update could not be averaged.
     #[error("refused: {0}")]
     Refused(UpdateError),
 }
 
-/// Why a report was not taken.
+/// The reason why a report is refused.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Refusal {
-    /// No round is waiting for clients.
+    /// No round is in training.
     #[error("no round is in training")]
     NoTraining,
-    /// It belongs to another round or attempt.
+    /// The report belongs to another round or attempt.
     #[error("round {round}, attempt {attempt} is in training now")]
     OtherRound {
         /// The round in training.
@@ -129,37 +129,37 @@ pub enum Refusal {
         /// The attempt in training.
         attempt: u32,
     },
-    /// The client is not in this round's cohort.
+    /// The client is not in the cohort.
     #[error("the client is not in this round's cohort")]
     Foreign,
-    /// The client has reported already.
+    /// The client has already reported.
     #[error("the client has reported already")]
     Repeated,
     /// The update cannot be averaged.
     #[error("{0}")]
     Update(#[from] UpdateError),
-    /// The update is another client's.
+    /// The update belongs to another client.
     #[error("the update is client {0}'s")]
     OtherClient(ClientId),
 }
 
-/// Why a run ended before its last round.
+/// The reason why a run ended before its last round.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Failure {
-    /// Too few clients reported, in every attempt.
+    /// Too few clients reported in every attempt.
     #[error(
         "round {round}, attempt {attempts} of {attempts}: {reported} of {needed} needed clients reported ({missing})"
     )]
     TooFewClients {
         /// The round.
         round: u32,
-        /// How many reported in the last attempt.
+        /// The number of clients that reported in the last attempt.
         reported: usize,
         /// The plan's `clients.min_clients`.
         needed: u32,
         /// The plan's `clients.attempts`.
         attempts: u32,
-        /// Who is missing and why, cause by cause.
+        /// The missing clients by cause.
         missing: String,
     },
 }

@@ -1,4 +1,4 @@
-//! [`Federation`]: the models of all clients: what they share, and what each keeps for itself.
+//! [`Federation`]: the models of all clients: shared layers, and the layers that each client keeps.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -12,18 +12,18 @@ use crate::{
 
 /// The models of all clients.
 ///
-/// There is no single global model: a client's model is its own layers with the shared ones laid over. A layer is laid over where
-/// somebody averaged it in or after the client's last round. Under full averaging no client keeps anything, and a client that never
-/// took part costs nothing.
+/// There is no single global model. The model of a client consists of its own layers, overlaid with
+/// the shared layers that were averaged in or after the client's last round. Under full averaging
+/// no client keeps anything. A client that has never taken part costs nothing.
 #[derive(Debug, Clone)]
 pub struct Federation {
     shared: Arc<Params>,
-    /// Per layer: the round in which it was last averaged; 0 is the initial draw.
+    /// The round in which each layer was last averaged; 0 is the initial draw.
     averaged_in: Vec<u32>,
     clients: BTreeMap<ClientId, ClientState>,
 }
 
-/// What a client keeps between two rounds.
+/// The state that a client keeps between two rounds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientState {
     /// The client's last round.
@@ -32,18 +32,18 @@ pub struct ClientState {
     pub averaged: LayerSet,
     /// All other values of the client's model ([`LayerSet::rest`]), one after another.
     pub values: Arc<[f32]>,
-    /// The optimizer state, if the plan keeps it.
+    /// The optimizer state, if the plan keeps it between rounds.
     pub optimizer: Option<Arc<OptimizerState>>,
 }
 
 impl Federation {
-    /// Every client starts from the same initial parameters.
+    /// Makes a federation in which every client starts from the same initial parameters.
     pub fn new(initial: Arc<Params>) -> Self {
         let layers = initial.layout().layers().len();
         Self { shared: initial, averaged_in: vec![0; layers], clients: BTreeMap::new() }
     }
 
-    /// Puts a federation together again from what a checkpoint holds.
+    /// Restores a federation from the contents of a checkpoint.
     pub fn restore(
         shared: Arc<Params>,
         averaged_in: Vec<u32>,
@@ -52,22 +52,23 @@ impl Federation {
         Self { shared, averaged_in, clients }
     }
 
-    /// The shared layers; a layer that was never averaged holds its initial values.
+    /// Returns the shared layers. A layer that was never averaged holds its initial values.
     pub fn shared(&self) -> &Arc<Params> {
         &self.shared
     }
 
-    /// Per layer: the round in which it was last averaged; 0 is the initial draw.
+    /// Returns the round in which each layer was last averaged; 0 is the initial draw.
     pub fn averaged_in(&self) -> &[u32] {
         &self.averaged_in
     }
 
-    /// What each client keeps, by client; clients that never took part are not in it.
+    /// Returns the states of the clients that have taken part.
     pub fn clients(&self) -> &BTreeMap<ClientId, ClientState> {
         &self.clients
     }
 
-    /// The shared layers that are laid over a client's own: what the coordinator would send it at the start of a round.
+    /// Returns the shared layers that overlay a client's own: the layers that the coordinator would
+    /// send to it at the start of a round.
     pub fn received(&self, client: ClientId) -> LayerSet {
         let last = self.clients.get(&client).map_or(0, |state| state.round);
         let layers = self.averaged_in.iter().enumerate();
@@ -75,10 +76,11 @@ impl Federation {
         LayerSet::new(self.shared.layout().clone(), newer)
     }
 
-    /// The model of a client. Clients that keep nothing share one and the same allocation.
+    /// Returns the model of a client. Clients that keep nothing share one allocation.
     pub fn model(&self, client: ClientId) -> Arc<Params> {
         let received = self.received(client);
-        // What is in neither set is the client's own: layers that nobody averaged since, and statistics that stay with the model.
+        // Values in neither set are the client's own: layers that nobody has averaged since, and
+        // statistics that stay with the model.
         let Some(state) = self.clients.get(&client) else { return self.shared.clone() };
         let not_received = received.rest();
         let mut model = self.shared.clone();
@@ -97,12 +99,13 @@ impl Federation {
         model
     }
 
-    /// The optimizer state that a client kept.
+    /// Returns the optimizer state that a client kept.
     pub fn optimizer(&self, client: ClientId) -> Option<Arc<OptimizerState>> {
         self.clients.get(&client)?.optimizer.clone()
     }
 
-    /// Averages the layers of `set` over the updates, in client order, and lets each client keep its other layers.
+    /// Averages the layers of `set` over the updates, in client order. Each client keeps its other
+    /// layers.
     ///
     /// # Errors
     /// As [`weighted_mean`]; nothing is changed then.
@@ -138,7 +141,7 @@ impl Federation {
     }
 }
 
-/// What two ranges share; empty where they share nothing.
+/// Returns the intersection of two ranges; it is empty if they have nothing in common.
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
     let start = a.start.max(b.start);
     start..a.end.min(b.end).max(start)
@@ -208,7 +211,7 @@ mod tests {
         // Client 1 trained `a` further, and nobody averaged it since.
         assert_eq!(federation.received(ClientId(1)), set(&[1]));
         assert_eq!(model(&federation, 1), [7.0, 8.0, 9.0]);
-        // Back again: what it trains and is not averaged is its own.
+        // Client 0 takes part again: it keeps the layers that it trains and that are not averaged.
         federation.commit(3, &set(&[2]), Weighting::Equal, &[update(0, [6.0, 6.5, 4.0])]).unwrap();
         assert_eq!(model(&federation, 0), [6.0, 6.5, 4.0]);
         assert_eq!(model(&federation, 1), [7.0, 8.0, 4.0]);

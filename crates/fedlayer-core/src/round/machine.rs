@@ -1,4 +1,5 @@
-//! [`Machine`]: the rounds of a run as a state machine. It does no I/O, knows no clock, and never waits: events in, actions out.
+//! [`Machine`]: the rounds of a run as a state machine. It takes events and returns actions. It
+//! does no I/O, knows no clock, and never waits.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,22 +12,22 @@ use crate::{
     trainer::Update,
 };
 
-/// Where a run stands. A phase is something that is waited in.
+/// The state of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Phase {
-    /// For workers.
+    /// The run waits for workers.
     Joining,
-    /// For the clients of a round.
+    /// The run waits for the clients of a round.
     Training(Training),
-    /// For barriers, the average and its evaluation.
+    /// The run waits for barriers, average and evaluation of a round.
     Probing(Probing),
-    /// For nothing: every round is committed.
+    /// All rounds are committed.
     Finished,
-    /// For nothing: a round could not be committed.
+    /// A round could not be committed.
     Failed(Failure),
 }
 
-/// A round in which clients train.
+/// A round with clients in training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Training {
     round: u32,
@@ -36,13 +37,14 @@ pub struct Training {
     missing: BTreeMap<ClientId, MissingCause>,
 }
 
-/// A round whose clients have reported.
+/// A round with all reports in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probing {
     round: u32,
 }
 
-/// The rounds of one run. [`handle`](Self::handle) takes it by value: the old state is gone when the new one is there.
+/// The rounds of one run. [`handle`](Self::handle) consumes the machine, so no code can use an old
+/// state.
 #[derive(Debug, Clone)]
 pub struct Machine {
     plan: Arc<Plan>,
@@ -50,17 +52,17 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A run that waits for workers.
+    /// Makes a run that waits for workers.
     pub fn new(plan: Arc<Plan>) -> Self {
         Self { plan, phase: Phase::Joining }
     }
 
-    /// Where the run stands.
+    /// Returns the state of the run.
     pub fn phase(&self) -> &Phase {
         &self.phase
     }
 
-    /// Takes an event; returns the run as it stands then, and what has to be done, in order.
+    /// Handles an event and returns the new state and the actions, in order.
     #[must_use]
     pub fn handle(self, event: Event) -> (Self, Vec<Action>) {
         let Self { plan, phase } = self;
@@ -83,7 +85,7 @@ impl Machine {
                 let (phase, next) = begin(&plan, round + 1, 1);
                 (phase, [Action::Commit { round }].into_iter().chain(next).collect())
             }
-            // A deadline that came too late, or news of a round that is over.
+            // The event is late: the deadline of a past attempt, or news of a past round.
             (phase, Event::Joined { .. } | Event::Deadline { .. } | Event::Probed { .. }) => {
                 (phase, Vec::new())
             }
@@ -92,14 +94,15 @@ impl Machine {
     }
 }
 
-/// Draws the cohort of an attempt (of the next one, where everybody drops out) and sends it to train; after the last round the run is
-/// finished.
+/// Starts an attempt at a round: draws its cohort and sends it to train. After the last round the
+/// run is finished.
 fn begin(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
     if round > plan.rounds {
         return (Phase::Finished, Vec::new());
     }
     let mut training = Training::draw(plan, round, attempt);
-    // An attempt that everybody drops out of is over at once; a loop, because a plan may allow a million of them.
+    // An attempt without any client is over at once. This is a loop and not a recursion, because a
+    // plan may allow a million attempts.
     while training.waiting.is_empty() && training.attempt < plan.clients.attempts {
         training = Training::draw(plan, round, training.attempt + 1);
     }
@@ -114,7 +117,7 @@ fn begin(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
     (Phase::Training(training), actions)
 }
 
-/// The failure of a round in whose last attempt only `reported` clients reported.
+/// Makes the failure of a round in which only `reported` clients reported in the last attempt.
 fn too_few(
     plan: &Plan,
     round: u32,
@@ -125,10 +128,11 @@ fn too_few(
     Failure::TooFewClients { round, reported, needed, attempts, missing: in_words(missing) }
 }
 
-/// The failure that a plan must end with because too few clients of a round stay in every attempt at it, whatever training comes to: who is
-/// drawn and who drops out depends on the seed alone. Of several such rounds it is the first.
+/// Predicts the failure of a plan: the first round in which too few clients stay in every attempt.
+/// Cohorts and dropouts depend only on the seed, so the failure is known before any client trains.
 ///
-/// Every client that is drawn is taken off `budget`; once nothing is left of it, the rounds that follow are taken to be good.
+/// Every drawn client is subtracted from `budget`. If the budget is exhausted, all further rounds
+/// count as good.
 pub fn foreseen_failure(plan: &Plan, budget: &mut u64) -> Option<Failure> {
     if plan.clients.dropout == 0.0 {
         return None;
@@ -141,7 +145,8 @@ pub fn foreseen_failure(plan: &Plan, budget: &mut u64) -> Option<Failure> {
     Some(too_few(plan, round, last.waiting.len(), &last.missing))
 }
 
-/// Who is missing and why, cause by cause in the order of the clients: `clients 0 and 3 dropped out; client 2 failed: out of memory`.
+/// Lists the missing clients by cause, in client order: `clients 0 and 3 dropped out; client 2
+/// failed: out of memory`.
 fn in_words(missing: &BTreeMap<ClientId, MissingCause>) -> String {
     let mut causes: Vec<(String, Vec<ClientId>)> = Vec::new();
     for (&client, why) in missing {
@@ -174,7 +179,8 @@ impl Training {
         }
     }
 
-    /// Takes a client's report, or refuses it without changing anything but, for a bad update, whom the round waits for.
+    /// Takes the report of a client, or refuses it. A refused report changes nothing, except that
+    /// the round no longer waits for a client with a bad update.
     fn report(
         mut self,
         plan: &Plan,
@@ -215,7 +221,7 @@ impl Training {
         (phase, actions)
     }
 
-    /// Why a report is not for this training, if it is not.
+    /// Returns the reason to refuse a report, if there is one.
     fn refuses(&self, ticket: Ticket) -> Option<Refusal> {
         if (ticket.round, ticket.attempt) != (self.round, self.attempt) {
             return Some(Refusal::OtherRound { round: self.round, attempt: self.attempt });
@@ -230,7 +236,7 @@ impl Training {
         }
     }
 
-    /// Ends the training: goes on with those who reported, tries again, or gives up.
+    /// Ends the training: goes on with the clients that reported, tries again, or gives up.
     fn close(mut self, plan: &Plan) -> (Phase, Vec<Action>) {
         let late = std::mem::take(&mut self.waiting);
         self.missing.extend(late.into_iter().map(|client| (client, MissingCause::Late)));

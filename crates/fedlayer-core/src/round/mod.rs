@@ -1,4 +1,15 @@
-//! The rounds of a run: who trains, what is averaged, and what is evaluated afterwards.
+//! The rounds of a run: cohorts, averages and evaluations.
+//!
+//! In reading order:
+//!
+//! * [`Cohort`]: the clients of a round; [`stacks`]: the clients that train together in one call.
+//! * [`Machine`]: the rounds as a state machine, with its [`Event`]s and [`Action`]s;
+//!   [`foreseen_failure`] predicts a round that must fail.
+//! * [`LayerSchedule`]: the layers that a strategy averages in each round; [`RoundRange`] parses
+//!   its rounds.
+//! * [`weighted_mean`]: the average of models on a layer set.
+//! * [`Federation`]: the models of all clients; [`traffic`]: the bytes that a strategy would send.
+//! * [`RoundEvaluation`]: the models right after averaging.
 
 mod aggregate;
 mod cohort;

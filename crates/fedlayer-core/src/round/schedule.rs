@@ -1,4 +1,4 @@
-//! [`LayerSchedule`]: which layers a strategy averages in which round.
+//! [`LayerSchedule`]: the layers that a strategy averages in each round.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::{
     spec::{Average, Rule},
 };
 
-/// Which layers are averaged in which round: a strategy's rules with their names and globs resolved.
+/// The layers that are averaged in each round: the rules of a strategy, with names and globs
+/// resolved.
 #[derive(Debug, Clone)]
 pub struct LayerSchedule {
     layout: Arc<Layout>,
@@ -30,7 +31,7 @@ pub enum ScheduleError {
     Layers(#[from] PatternError),
 }
 
-/// A rule whose layers are known, or are known as soon as the round is.
+/// A rule as a set of layers, or as the number of layers if the set depends on the round.
 #[derive(Debug, Clone)]
 enum Resolved {
     Fixed(LayerSet),
@@ -39,10 +40,11 @@ enum Resolved {
 }
 
 impl LayerSchedule {
-    /// Resolves a strategy's rules on a model.
+    /// Resolves the rules of a strategy on a model.
     ///
     /// # Errors
-    /// When `rounds` cannot be read or a name matches no layer; a validated plan has neither.
+    /// When `rounds` cannot be parsed or a name matches no layer. A validated plan has neither
+    /// fault.
     pub fn new(average: &Average, layout: &Arc<Layout>) -> Result<Self, ScheduleError> {
         let entries = match average {
             Average::Always(rule) => {
@@ -58,7 +60,8 @@ impl LayerSchedule {
         Ok(Self { layout: layout.clone(), entries })
     }
 
-    /// The layers that are averaged in `round`, counted from 1. `seed` is the run's; random layers are drawn anew in every round.
+    /// Returns the layers that are averaged in `round`, counted from 1. `seed` is the run's seed;
+    /// random layers are drawn anew in every round.
     pub fn layers(&self, round: u32, seed: Seed) -> LayerSet {
         let count = self.layout.layers().len();
         match self.entries.iter().find(|(rounds, _)| rounds.contains(round)) {

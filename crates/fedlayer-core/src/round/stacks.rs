@@ -1,20 +1,23 @@
-//! [`stacks`]: which clients train together in one call of a trainer.
+//! [`stacks`]: the clients that train together in one call of a trainer.
 
 use crate::data::ClientId;
 
-/// The most clients that train together in one call of a [`Trainer`](crate::trainer::Trainer).
+/// The largest number of clients of a stack.
 const LARGEST_STACK: usize = 32;
 
-/// The fewest stacks that a large cohort is cut into, so that several workers have something to do.
+/// The smallest number of stacks of a large cohort, so that several workers have work.
 const STACKS: usize = 8;
 
-/// The most parameters of a stack, over all its clients. Past the caches a stack saves nothing: one client after the other is faster.
+/// The largest number of parameters of a stack, over all its clients. A stack that exceeds the
+/// caches is slower than one client after another.
 const STACKED_PARAMETERS: usize = 1 << 18;
 
-/// Cuts the clients of a cohort into the stacks that train together in one call of a [`Trainer`](crate::trainer::Trainer).
+/// Divides the clients of a cohort into stacks, which train together in one call of a
+/// [`Trainer`](crate::trainer::Trainer).
 ///
-/// A stack's result may depend on its members, so the cut is fixed by the cohort, its examples and the size of the model alone: never by the
-/// number of workers. Clients of similar size share a stack, because they take similar numbers of steps; the largest come first.
+/// The result of a stack may depend on its members. The division therefore depends only on the
+/// cohort, its examples and the size of the model, never on the number of workers. Clients of
+/// similar size share a stack, because they take similar numbers of steps; the largest come first.
 pub fn stacks(
     clients: &[ClientId],
     parameters: usize,

@@ -1,4 +1,4 @@
-//! [`traffic`]: the bytes that a strategy would send, whatever the transport.
+//! [`traffic`]: the bytes that a strategy would send, independent of the transport.
 
 use crate::{
     data::ClientId,
@@ -7,13 +7,14 @@ use crate::{
     round::Federation,
 };
 
-/// The bytes of a round, layer by layer from the input, as `f32` without any packing.
+/// Counts the bytes of a round, layer by layer from the input, as uncompressed `f32`.
 ///
-/// Down, every client of the cohort receives the shared layers that are laid over its own (the whole initial model, if it never took part).
-/// Up, every client that reported sends the layers in `averaged`. `federation` is as it was before averaging.
+/// Down: every client of the cohort receives the shared layers that overlay its own, and the whole
+/// initial model the first time. Up: every client that reported sends the layers in `averaged`.
+/// `federation` is the state before averaging.
 ///
-/// Running statistics, and the counter of batches with them, are sent with their layer where they are averaged. Where every client keeps its own, they are
-/// sent once, in the initial model.
+/// Running statistics and batch counters are sent with their layer if they are averaged. If every
+/// client keeps its own, they are sent once, in the initial model.
 pub fn traffic(
     federation: &Federation,
     reported: &[ClientId],

@@ -1,4 +1,4 @@
-//! `[[analysis]]`: what is measured on the models of a run once its rounds are over, or by `fedlayer analyze`.
+//! `[[analysis]]`: measurements on the models of a run, after its rounds or by `fedlayer analyze`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,65 +6,68 @@ use thiserror::Error;
 
 use super::{Baseline, Between, SetSpec, SplitSpec};
 
-/// One analysis: what is measured, on which models.
+/// One analysis: a measurement, and the models that it is made on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnalysisSpec {
-    /// The name of its files in the run folder; the word of the measurement where it is not given.
+    /// The name of its files in the run folder; by default the word of the measurement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     pub name: Option<String>,
-    /// What is measured.
+    /// The measurement.
     pub measure: Measurement,
-    /// The strategy whose models they are; the first one where it is not given.
+    /// The strategy of the models; by default the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<String>,
-    /// The seed whose models they are; the first one where it is not given.
+    /// The seed of the models; by default the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// The clients whose models they are, at least two; the first two that have taken part in a round where it is not given.
+    /// The clients of the models, at least two; by default the first two clients that have taken
+    /// part in a round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2))]
     pub clients: Option<Vec<u32>>,
-    /// Models of one's own instead of the clients'.
+    /// Given models instead of the clients' models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<GivenModels>,
-    /// The rounds after which it is made.
+    /// The rounds of the analysis.
     #[serde(default)]
     pub rounds: RoundChoice,
-    /// Where losses are measured.
+    /// The splits on which losses are measured.
     #[serde(default = "both")]
     #[schemars(length(min = 1))]
     pub splits: Vec<SplitSpec>,
 }
 
-/// Models of one's own.
+/// Models that do not come from the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GivenModels {
-    /// Safetensors files with the model's names and shapes, or models of runs (`RUN:STRATEGY:SEED:ROUND:CLIENT`), looked for as `initial` is.
+    /// Safetensors files with the model's names and shapes, or addresses of models of runs
+    /// (`RUN:STRATEGY:SEED:ROUND:CLIENT`). They are searched for like `initial`.
     Files(#[schemars(length(min = 2))] Vec<String>),
-    /// All values of each model, in the order of its tensors: for models of a few parameters.
+    /// All values of each model, in the order of its tensors. This is for models with few
+    /// parameters.
     Values(#[schemars(length(min = 2))] Vec<Vec<f64>>),
 }
 
-/// The rounds after which an analysis is made. Each needs its checkpoint.
+/// The rounds of an analysis. Each of them needs its checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum RoundChoice {
-    /// These, counted from 1.
+    /// A list of rounds, counted from 1.
     Listed(#[schemars(length(min = 1), inner(range(min = 1)))] Vec<u32>),
-    /// By a word.
+    /// A word.
     Word(RoundWord),
 }
 
-/// Rounds by a word.
+/// A word for rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoundWord {
-    /// The last one that is kept.
+    /// The last round with a checkpoint.
     Last,
-    /// Every one that is kept.
+    /// All rounds with a checkpoint.
     All,
 }
 
@@ -79,7 +82,7 @@ fn both() -> Vec<SplitSpec> {
 }
 
 impl AnalysisSpec {
-    /// A measurement; everything else as it is where a scenario does not say it.
+    /// Makes an analysis with this measurement and the defaults of all other keys.
     pub fn new(measure: Measurement) -> Self {
         Self {
             name: None,
@@ -93,13 +96,13 @@ impl AnalysisSpec {
         }
     }
 
-    /// The name of its files.
+    /// Returns the name of its files.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_else(|| self.measure.word())
     }
 }
 
-/// What is measured.
+/// A measurement on trained models.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measurement {
@@ -107,13 +110,14 @@ pub enum Measurement {
     Barriers(Barriers),
     /// Barriers of sets that grow by one layer at a time.
     Cumulative(Cumulative),
-    /// Barriers of neighbouring layers of a fixed number.
+    /// Barriers of a fixed number of adjacent layers.
     Window(Window),
-    /// Random directions of the length of the way to the other model, beside that way.
+    /// Random directions around each model, as long as the distance to the other model, beside the
+    /// direction to that model.
     Robustness(Robustness),
-    /// Noise in the subspace of training, in its complement, and along the way to the other model.
+    /// Noise in the subspace of training, in its complement, and towards the other model.
     Subspace(Subspace),
-    /// Layers put back to where they were, or drawn anew.
+    /// Layers that are rewound to earlier rounds or drawn again.
     Criticality(Criticality),
     /// Relative flatness of each layer.
     Flatness(Flatness),
@@ -121,9 +125,10 @@ pub enum Measurement {
     Hessian(Hessian),
     /// The loss on a segment or a plane.
     Surface(Surface),
-    /// What is told about barriers by lengths, angles and derivatives, without evaluating a mix.
+    /// Predictions of barriers from distances, angles and derivatives, without evaluating a mix.
     Predict(Predict),
-    /// Barriers before and after the second model's units are permuted to fit the first's.
+    /// Barriers before and after the units of the second model are permuted to match the first
+    /// model.
     Align(Align),
 }
 
@@ -143,7 +148,7 @@ impl Measurement {
         "align",
     ];
 
-    /// Its word in scenarios, commands and records.
+    /// Returns the word of the measurement in scenarios, commands and records.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Barriers(_) => "barriers",
@@ -161,7 +166,7 @@ impl Measurement {
     }
 }
 
-/// The model that all others started from is not known, and the measurement needs it.
+/// A measurement needs the common initial model, and it is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{measure}` needs the initial model: analyse a run, or name its file with `--initial`")]
 pub struct NoInitialModel {
@@ -176,15 +181,15 @@ pub struct Barriers {
     /// The layer sets.
     #[schemars(length(min = 1))]
     pub sets: Vec<SetSpec>,
-    /// How far the base goes towards the other models, in (0, 1]; ½ is the average.
+    /// The positions between base and other model, in (0, 1]; ½ is the average.
     #[schemars(length(min = 1), extend("items" = { "type": "number", "exclusiveMinimum": 0, "maximum": 1 }))]
     pub alpha: Vec<f64>,
-    /// What the loss of a mix is compared with.
+    /// The baselines that the loss of a mix is compared with.
     #[schemars(length(min = 1))]
     pub baselines: Vec<Baseline>,
-    /// Between which models.
+    /// The models that barriers are measured between.
     pub between: Between,
-    /// Draws of the equal-norm twin.
+    /// The number of draws of the equal-norm twin.
     #[schemars(range(max = 1000))]
     pub twins: u32,
 }
@@ -205,10 +210,10 @@ impl Default for Barriers {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cumulative {
-    /// In which orders the layers are taken.
+    /// The orders in which layers are added.
     #[schemars(length(min = 1))]
     pub orders: Vec<Order>,
-    /// What the loss of a mix is compared with.
+    /// The baselines that the loss of a mix is compared with.
     #[schemars(length(min = 1))]
     pub baselines: Vec<Baseline>,
 }
@@ -219,7 +224,7 @@ impl Default for Cumulative {
     }
 }
 
-/// In which order a cumulative sweep takes the layers.
+/// The order in which a cumulative sweep adds layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
@@ -229,18 +234,18 @@ pub enum Order {
     Deep,
     /// In an order that is drawn once.
     Random,
-    /// The first five layers, the last five, then the middle from the input on.
+    /// The first five layers, the last five, then the middle layers from the input.
     Alternating,
 }
 
-/// Barriers of neighbouring layers: the size of the group stays the same while it moves through the network.
+/// Barriers of adjacent layers: a window of fixed size moves through the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Window {
-    /// The numbers of neighbouring layers.
+    /// The numbers of adjacent layers.
     #[schemars(length(min = 1), inner(range(min = 1)))]
     pub widths: Vec<u32>,
-    /// What the loss of a mix is compared with.
+    /// The baselines that the loss of a mix is compared with.
     #[schemars(length(min = 1))]
     pub baselines: Vec<Baseline>,
 }
@@ -251,14 +256,15 @@ impl Default for Window {
     }
 }
 
-/// Random directions of norm ‖θ₁ˡ − θ₂ˡ‖ around each model, beside the way to the other model (Fig. 5).
+/// Random directions of norm ‖θ₁ˡ − θ₂ˡ‖ around each model, beside the direction to the other model
+/// (Fig. 5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Robustness {
-    /// Random directions a layer and a share of the way.
+    /// The number of random directions per layer and α.
     #[schemars(range(min = 1, max = 1000))]
     pub draws: u32,
-    /// The shares of the way: ½ is where the half mix is, 1 where the full swap is.
+    /// The fractions α of the distance: ½ is the half mix, 1 the full swap.
     #[schemars(length(min = 1), extend("items" = { "type": "number", "exclusiveMinimum": 0 }))]
     pub alpha: Vec<f64>,
 }
@@ -273,18 +279,18 @@ impl Default for Robustness {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Subspace {
-    /// Draws a subspace (and layer).
+    /// The number of draws per subspace and layer.
     #[schemars(range(min = 1, max = 100_000))]
     pub draws: u32,
-    /// The largest length σ of the noise; σ is drawn uniformly from [0.001, this].
+    /// The largest length σ of the noise; σ is uniform in [0.001, `sigma`].
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub sigma: f64,
-    /// The largest σ where the noise is in one layer alone.
+    /// The largest σ of noise in a single layer.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub layer_sigma: f64,
-    /// Whether it is measured layer by layer too.
+    /// If true, noise in single layers is measured too.
     pub layers: bool,
-    /// Whether the variant of the article's own notebook, with its four faults, stands beside the right one.
+    /// If true, the variant of the article's own notebook, which has four faults, is measured too.
     pub as_published: bool,
 }
 
@@ -294,20 +300,22 @@ impl Default for Subspace {
     }
 }
 
-/// Layers put back or drawn anew (Zhang et al., JMLR 2022; Chatterji et al., ICLR 2020).
+/// Layers that are rewound or drawn again (Zhang et al., JMLR 2022; Chatterji et al., ICLR 2020).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Criticality {
-    /// Fresh draws of a layer.
+    /// The number of fresh draws of a layer.
     #[schemars(range(min = 1, max = 1000))]
     pub draws: u32,
-    /// By how much the noisy loss may exceed the model's own, for the module criticality of Chatterji et al.
+    /// The tolerance ε of the module criticality of Chatterji et al.: the noisy loss may exceed the
+    /// model's own loss by ε.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub epsilon: f64,
-    /// The standard deviations σ that are tried for it, relative to the root mean square of the layer's values.
+    /// The standard deviations σ of the module criticality, relative to the root mean square of the
+    /// layer's values.
     #[schemars(length(min = 1), extend("items" = { "type": "number", "exclusiveMinimum": 0 }))]
     pub sigma: Vec<f64>,
-    /// The shares α of the way from the initial layer to the trained one that are tried for it.
+    /// The positions α between the initial and the trained layer, for the module criticality.
     #[schemars(length(min = 1), extend("items" = { "type": "number", "minimum": 0, "maximum": 1 }))]
     pub alpha: Vec<f64>,
 }
@@ -327,7 +335,8 @@ impl Default for Criticality {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Flatness {
-    /// Random directions a layer; where as many directions give κ exactly, those are taken.
+    /// The number of random directions per layer. If so few directions give κ exactly, the exact
+    /// ones are taken.
     #[schemars(range(min = 2, max = 1_000_000))]
     pub draws: u32,
 }
@@ -342,13 +351,14 @@ impl Default for Flatness {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hessian {
-    /// Random directions a layer for the trace (Hutchinson 1990); where as many directions give it exactly, those are taken.
+    /// The number of random directions per layer for the trace (Hutchinson 1990). If so few
+    /// directions give the trace exactly, the exact ones are taken.
     #[schemars(range(min = 2, max = 1_000_000))]
     pub draws: u32,
-    /// The most steps of the power iteration.
+    /// The largest number of steps of the power iteration.
     #[schemars(range(min = 1, max = 100_000))]
     pub steps: u32,
-    /// The relative change of the eigenvalue below which the power iteration ends.
+    /// The power iteration ends if the relative change of the eigenvalue is smaller than this.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub tolerance: f64,
 }
@@ -363,12 +373,12 @@ impl Default for Hessian {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Surface {
-    /// Which segment or plane.
+    /// The segment or plane.
     pub through: Through,
-    /// Points along each axis.
+    /// The number of points along each axis.
     #[schemars(range(min = 2, max = 1001))]
     pub points: u32,
-    /// How far it goes past the models on either side, in units of the way between them.
+    /// The extension past the models on either side, in units of their distance.
     #[schemars(range(min = 0.0))]
     pub beyond: f64,
 }
@@ -379,31 +389,35 @@ impl Default for Surface {
     }
 }
 
-/// Which segment or plane.
+/// A segment or plane in parameter space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Through {
     /// The segment from the first model to the second.
     Segment,
-    /// The plane through three models: the first, the second, and a third one or else the initial model.
+    /// The plane through three models: the first, the second, and the third or else the initial
+    /// model.
     Models,
-    /// The plane around the first model spanned by two random directions whose filters have the norms of the model's own (Li et al. 2018).
+    /// The plane around the first model along two random directions, with filters that have the
+    /// norms of the model's own filters (Li et al. 2018).
     Filters,
-    /// The plane on which the layers that match the first names go to the second model along one axis, and those of the second names along the other.
+    /// The plane on which the layers that match the first names move to the second model along one
+    /// axis, and the layers that match the second names along the other.
     Layers([Vec<String>; 2]),
 }
 
-/// What is told about the barriers of single layers without evaluating a mix: ‖Δ‖, the cosine, and the expansion ½⟨g, Δ⟩ + ⅛ΔᵀHΔ; with their
-/// rank correlations to the measured barriers.
+/// Predictions of the barriers of single layers, without evaluating a mix: ‖Δ‖, the cosine, and the
+/// expansion ½⟨g, Δ⟩ + ⅛ΔᵀHΔ, with their rank correlations with the measured barriers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Predict {}
 
-/// Barriers before and after the second model's units are permuted to fit the first's (Git Re-Basin, Ainsworth et al., ICLR 2023).
+/// Barriers before and after the units of the second model are permuted to match the first model
+/// (Git Re-Basin, Ainsworth et al., ICLR 2023).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Align {
-    /// The layer sets whose barriers are compared.
+    /// The layer sets of the compared barriers.
     #[schemars(length(min = 1))]
     pub sets: Vec<SetSpec>,
 }

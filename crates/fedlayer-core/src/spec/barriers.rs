@@ -1,32 +1,34 @@
-//! `[barriers]`: which barriers are measured, between which models, and how often.
+//! `[barriers]`: the barriers that a run measures, between which models, and how often.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which barriers are measured after local training and before averaging.
+/// The barriers that are measured after local training and before averaging.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BarrierSpec {
-    /// Barriers are measured in every this many rounds, and in the last.
+    /// Barriers are measured in every `every`-th round, and in the last.
     #[schemars(range(min = 1))]
     pub every: u32,
     /// The layer sets.
     #[schemars(length(min = 1))]
     pub sets: Vec<SetSpec>,
-    /// How far the base goes towards the other models, in (0, 1]; ½ is the average.
+    /// The positions between base and other models, in (0, 1]; ½ is the average.
     #[schemars(length(min = 1), extend("items" = { "type": "number", "exclusiveMinimum": 0, "maximum": 1 }))]
     pub alpha: Vec<f64>,
-    /// Where the losses are measured.
+    /// The splits on which losses are measured.
     #[schemars(length(min = 1))]
     pub splits: Vec<SplitSpec>,
-    /// What the loss of a mix is compared with. `chord` costs one evaluation more per layer set.
+    /// The baselines that the loss of a mix is compared with. `chord` costs one more evaluation per
+    /// layer set.
     #[schemars(length(min = 1))]
     pub baselines: Vec<Baseline>,
-    /// Between which models.
+    /// The models that barriers are measured between.
     pub between: Between,
-    /// Draws of the equal-norm twin: the loss at the base plus a random direction of the same norm on the same layers.
+    /// The number of draws of the equal-norm twin: the base plus a random direction with the same
+    /// norm on the same layers.
     #[schemars(range(max = 1000))]
     pub twins: u32,
 }
@@ -45,37 +47,37 @@ impl Default for BarrierSpec {
     }
 }
 
-/// A family of layer sets, each of which gets its barrier.
+/// A family of layer sets; the barrier of each set is measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SetSpec {
     /// All layers at once.
     Full,
-    /// Every layer alone.
+    /// Every layer by itself.
     Layers,
     /// Cumulative: the first layer, the first two, …, all.
     Shallow,
     /// Cumulative: the last layer, the last two, …, all.
     Deep,
-    /// Cumulative in an order drawn once per run.
+    /// Cumulative in an order that is drawn once per run.
     Random,
-    /// Cumulative: the first five layers, the last five, then the middle from the input on.
+    /// Cumulative: the first five layers, the last five, then the middle layers from the input.
     Alternating,
-    /// Every run of this many neighbouring layers.
+    /// Every window of this many adjacent layers.
     Window(#[schemars(range(min = 1))] u32),
-    /// The layers that match these names or globs, together.
+    /// The layers that match these names or globs, as one set.
     Named(#[schemars(length(min = 1))] Vec<String>),
 }
 
-/// Where a loss is measured.
+/// A split on which losses are measured.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum SplitSpec {
-    /// On the union of all clients' training examples.
+    /// The union of all clients' training examples.
     Train,
-    /// On the common test set.
+    /// The common test set.
     Test,
 }
 
@@ -88,35 +90,36 @@ impl fmt::Display for SplitSpec {
     }
 }
 
-/// What the loss of a mix is compared with. L_i is the loss of the base θ_i, L̄ the weighted mean of the losses of the unmixed models.
+/// A baseline that the loss of a mix is compared with. L_i is the loss of the base θ_i, and L̄ the
+/// weighted mean of the losses of the unmixed models.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Baseline {
-    /// L̄: the paper's.
+    /// L̄, as in the paper.
     Mean,
     /// The line through L_i at α = 0 and L̄ at α = ½; for two models (1−α)L₁ + αL₂.
     Linear,
     /// The largest loss of the unmixed models.
     Max,
-    /// L_i: what averaging did to this client.
+    /// L_i: the effect of averaging on this client.
     Base,
-    /// The line between L_i and the loss at α = 1 on the same layers: the convexity test.
+    /// The line between L_i and the loss at α = 1 on the same layers: a test of convexity.
     Chord,
 }
 
 impl Baseline {
-    /// All of them, in the order of records.
+    /// All baselines, in the order of records.
     pub const ALL: [Self; 5] = [Self::Mean, Self::Linear, Self::Max, Self::Base, Self::Chord];
 }
 
-/// Between which models barriers are measured.
+/// The models that barriers are measured between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Between {
-    /// Each model of the cohort against the weighted mean of all of them.
+    /// From each model of the cohort to the weighted mean of all of them.
     Cohort,
-    /// Each model of the cohort against each other one.
+    /// From each model of the cohort to each other model.
     Pairs,
 }

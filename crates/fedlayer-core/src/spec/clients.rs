@@ -1,16 +1,17 @@
-//! `[clients]`, `[checkpoints]` and `[evaluate]`: who takes part, what is kept, what is measured after averaging.
+//! `[clients]`, `[checkpoints]` and `[evaluate]`: the cohorts, the checkpoints, and the evaluations
+//! after averaging.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who takes part in a round, and what happens when some do not report.
+/// The clients of a round, and what happens if some of them do not report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientsSpec {
     /// The number of clients.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub count: u32,
-    /// How many of them are drawn for a round, without replacement. All of them where it is not given.
+    /// The number of clients that are drawn for a round, without replacement; by default all.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub per_round: Option<u32>,
@@ -18,23 +19,25 @@ pub struct ClientsSpec {
     #[serde(default)]
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub dropout: f64,
-    /// The fewest clients that must report for the round to be committed.
+    /// The smallest number of clients that must report before the round is committed.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub min_clients: u32,
-    /// Seconds, from handing the round to the workers, after which it goes on without the clients that have not reported. It waits for all
-    /// where it is not given. Which clients are late depends on the machine: a run with a deadline need not repeat byte for byte.
+    /// The time limit of a round in seconds, from handing it to the workers. The round then goes on
+    /// without the clients that have not reported. By default it waits for all clients. Which
+    /// clients are late depends on the machine: a run with a deadline may not repeat byte for byte.
     #[serde(default)]
     #[schemars(range(max = 31_536_000), extend("exclusiveMinimum" = 0))]
     pub deadline: Option<f64>,
-    /// How often a round with fewer than `min_clients` reports is tried before the run fails.
+    /// The number of attempts at a round. An attempt fails if fewer than `min_clients` report; the
+    /// run fails if all attempts do.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub attempts: u32,
 }
 
 impl ClientsSpec {
-    /// The number of clients drawn for a round.
+    /// Returns the number of clients that are drawn for a round.
     pub fn cohort(&self) -> u32 {
         self.per_round.unwrap_or(self.count)
     }
@@ -48,14 +51,14 @@ fn three() -> u32 {
     3
 }
 
-/// How often the state of a run is written, and how much of it stays.
+/// How often checkpoints are written, and how many are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointSpec {
-    /// A checkpoint after every this many rounds, and after the last.
+    /// A checkpoint is written after every `every`-th round, and after the last.
     #[schemars(range(min = 1))]
     pub every: u32,
-    /// How many of the latest checkpoints stay: a number, or "all".
+    /// The number of checkpoints that are kept, latest first, or "all".
     pub keep: Keep,
 }
 
@@ -65,13 +68,13 @@ impl Default for CheckpointSpec {
     }
 }
 
-/// How many of the latest checkpoints stay.
+/// The number of checkpoints that are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Keep {
-    /// Every checkpoint.
+    /// All checkpoints.
     All(KeepAll),
-    /// This many.
+    /// This many of the latest checkpoints.
     Latest(#[schemars(range(min = 1))] u32),
 }
 
@@ -79,18 +82,18 @@ pub enum Keep {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeepAll {
-    /// Every checkpoint stays.
+    /// All checkpoints are kept.
     All,
 }
 
-/// What is measured right after averaging.
+/// The evaluation right after averaging.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateSpec {
-    /// An evaluation after every this many rounds, and after the last.
+    /// Models are evaluated after every `every`-th round, and after the last.
     #[schemars(range(min = 1))]
     pub every: u32,
-    /// Whose models are evaluated.
+    /// The clients that are evaluated.
     pub clients: EvaluatedClients,
 }
 
@@ -100,12 +103,12 @@ impl Default for EvaluateSpec {
     }
 }
 
-/// Whose models are evaluated right after averaging.
+/// The clients that are evaluated right after averaging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EvaluatedClients {
-    /// Those of the clients that reported in the round.
+    /// The clients that reported in the round.
     Cohort,
-    /// Those of every client.
+    /// All clients.
     All,
 }

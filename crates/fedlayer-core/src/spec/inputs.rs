@@ -1,57 +1,59 @@
-//! `data.scale` and `data.normalize`: from the numbers of a data set to what the model sees.
+//! `data.scale` and `data.normalize`: from the numbers of a data set to the inputs of the model.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the numbers of a data set are multiplied by: a factor, or a word.
+/// The factor of a data set's numbers: a number or a word.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scale {
-    /// This factor, such as 0.00392156862745098 (1/255).
+    /// A factor, such as 0.00392156862745098 (1/255).
     Factor(#[schemars(extend("exclusiveMinimum" = 0))] f64),
     /// A word.
     Word(ScaleWord),
 }
 
-/// A scale by its name.
+/// A word for a factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScaleWord {
-    /// Divided by the largest number that the format holds, so that values lie in [0, 1]: bytes by 255 (as torchvision's `ToTensor`), pixels of `digits` by 16.
+    /// Division by the largest number of the format, to the range [0, 1]: bytes by 255 (as
+    /// torchvision's `ToTensor`), pixels of `digits` by 16.
     Unit,
-    /// The numbers as they are in the file.
+    /// The numbers of the file, unchanged.
     None,
 }
 
-/// How scaled values are normalised: by constants, or by a word.
+/// The normalisation of scaled values: constants or a word.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Normalize {
-    /// By these constants.
+    /// Constants.
     Constants(Constants),
     /// A word.
     Word(NormalizeWord),
 }
 
-/// A normalisation by its name.
+/// A word for a normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormalizeWord {
-    /// By the set's own constants: the published ones of an image set; of any other set those of all clients' training examples, per channel of an image
-    /// and per column of a table.
+    /// The constants of the set: published ones for a named image set, and otherwise those of all
+    /// clients' training examples, per channel of an image or per column of a table.
     Set,
-    /// Scaled values as they are.
+    /// Scaled values, unchanged.
     None,
 }
 
-/// The constants of (value − mean) / std, as torchvision's `Normalize` takes them: one for all values, or one per channel (of a table: per column).
+/// The constants of (value − mean) / std, as in torchvision's `Normalize`: one for all values, or
+/// one per channel of an image or column of a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Constants {
-    /// What is taken away from scaled values.
+    /// The mean, which is subtracted first.
     #[schemars(length(min = 1))]
     pub mean: Vec<f64>,
-    /// What they are divided by then.
+    /// The standard deviation, which divides the result.
     #[schemars(length(min = 1), extend("items" = { "type": "number", "exclusiveMinimum": 0 }))]
     pub std: Vec<f64>,
 }

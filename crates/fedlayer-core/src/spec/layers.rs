@@ -1,9 +1,9 @@
-//! `[model] layers`: a network spelt out, layer by layer.
+//! `[model] layers`: a network that is spelled out, layer by layer.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One layer of a network that is spelt out: a [`Block`] without parts, or a residual of several.
+/// One layer of a network that is spelled out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerSpec {
@@ -15,24 +15,25 @@ pub enum LayerSpec {
     Tanh,
     /// 1 / (1 + exp(−x)).
     Sigmoid,
-    /// Everything of an example in one row.
+    /// Flattens an example into one row.
     Flatten,
-    /// The mean over all places of each channel.
+    /// Global average pooling: the mean over all positions of each channel.
     GlobalPool,
-    /// A convolution; called `conv1`, `conv2`, … where it has no name.
+    /// A 2D convolution; its default name is `conv1`, `conv2`, ….
     Conv(ConvSpec),
-    /// A fully connected layer; called `fc1`, `fc2`, … where it has no name.
+    /// A fully connected layer; its default name is `fc1`, `fc2`, ….
     Linear(LinearSpec),
-    /// A normalisation; called `norm1`, `norm2`, … where it has no name.
+    /// A normalisation; its default name is `norm1`, `norm2`, ….
     Norm(NormSpec),
-    /// The largest value of each square of places.
+    /// Max-pooling.
     MaxPool(PoolSpec),
-    /// The mean of each square of places.
+    /// Average-pooling.
     AvgPool(PoolSpec),
-    /// The probability that a value is dropped.
+    /// Dropout, with this probability.
     Dropout(#[schemars(range(min = 0), extend("exclusiveMaximum" = 1))] f64),
-    /// x + f(x), f being these layers; where they change the number of channels or of places, x goes through a convolution of 1×1 without bias,
-    /// called `shortcut1` in the first residual, `shortcut2` in the second, ….
+    /// x + f(x), where f are these layers. If they change the number of channels or the size of the
+    /// image, x goes through a 1×1 convolution without bias, called `shortcut1` in the first
+    /// residual, `shortcut2` in the second, ….
     Residual(#[schemars(length(min = 1, max = 10_000))] Vec<Block>),
 }
 
@@ -48,13 +49,13 @@ pub enum Block {
     Tanh,
     /// 1 / (1 + exp(−x)).
     Sigmoid,
-    /// A convolution.
+    /// A 2D convolution.
     Conv(ConvSpec),
     /// A fully connected layer.
     Linear(LinearSpec),
     /// A normalisation.
     Norm(NormSpec),
-    /// The probability that a value is dropped.
+    /// Dropout, with this probability.
     Dropout(#[schemars(range(min = 0), extend("exclusiveMaximum" = 1))] f64),
 }
 
@@ -73,26 +74,26 @@ impl From<&Block> for LayerSpec {
     }
 }
 
-/// A convolution over squares.
+/// A 2D convolution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConvSpec {
-    /// The channels that come out.
+    /// The number of output channels.
     #[serde(rename = "out")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub out_channels: u32,
-    /// The side of its square.
+    /// The side of the kernel.
     #[schemars(range(min = 1, max = 1_000))]
     pub kernel: u32,
-    /// Places between two neighbouring squares.
+    /// The stride.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000))]
     pub stride: u32,
-    /// Zeros around the image.
+    /// The zero padding on every side of the image.
     #[serde(default)]
     #[schemars(range(max = 1_000))]
     pub padding: u32,
-    /// Whether a bias is added to every channel.
+    /// If true, the layer has a bias.
     #[serde(default = "yes")]
     pub bias: bool,
     /// The layer's name.
@@ -105,11 +106,11 @@ pub struct ConvSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinearSpec {
-    /// The values that come out.
+    /// The number of output features.
     #[serde(rename = "out")]
     #[schemars(range(min = 1, max = 100_000_000))]
     pub out_features: u32,
-    /// Whether a bias is added.
+    /// If true, the layer has a bias.
     #[serde(default = "yes")]
     pub bias: bool,
     /// The layer's name.
@@ -122,9 +123,9 @@ pub struct LinearSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NormSpec {
-    /// Over the batch, or over groups of channels.
+    /// The kind: batch or group normalisation.
     pub kind: NormKind,
-    /// The groups of `kind = "group"`, 1 where it is not given.
+    /// The number of groups of `kind = "group"`; the default is 1.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub groups: Option<u32>,
@@ -134,14 +135,14 @@ pub struct NormSpec {
     pub name: Option<String>,
 }
 
-/// Squares of places that become one.
+/// Pools each `kernel` × `kernel` window of every channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolSpec {
-    /// The side of a square.
+    /// The side of a window.
     #[schemars(range(min = 1, max = 1_000))]
     pub kernel: u32,
-    /// Places between two neighbouring squares; the side of a square where it is not given.
+    /// The stride; the default is the side of a window.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000))]
     pub stride: Option<u32>,
@@ -155,11 +156,11 @@ fn yes() -> bool {
     true
 }
 
-/// What stands behind a convolution.
+/// The normalisation after a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormKind {
-    /// Nothing.
+    /// No normalisation.
     #[default]
     None,
     /// Batch normalisation (Ioffe & Szegedy 2015).
@@ -168,7 +169,7 @@ pub enum NormKind {
     Group,
 }
 
-/// What stands between two layers of a network.
+/// The activation between two layers of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
@@ -181,6 +182,6 @@ pub enum Activation {
     Sigmoid,
     /// The Gaussian error linear unit, x·Φ(x).
     Gelu,
-    /// Nothing: the network is linear.
+    /// No activation: the network is linear.
     Identity,
 }

@@ -1,58 +1,62 @@
-//! `[local]`: how a client trains.
+//! `[local]`: the local training of a client.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a client trains in a round.
+/// The local training of a client in a round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LocalSpec {
-    /// Passes over the client's own training examples in a round. Either this or `steps` is given.
+    /// The number of passes over the client's own training examples in a round. Either `epochs` or
+    /// `steps` is given.
     #[serde(default)]
     #[schemars(range(min = 1, max = 10_000))]
     pub epochs: Option<u32>,
-    /// Optimizer steps in a round, whatever the number of the client's examples; its batches go on from epoch to epoch.
+    /// The number of optimizer steps in a round, whatever the number of the client's examples. Its
+    /// batches continue from epoch to epoch.
     #[serde(default)]
     #[schemars(range(min = 1, max = 10_000_000))]
     pub steps: Option<u32>,
-    /// Examples in a batch; the last batch of an epoch may be smaller.
+    /// The number of examples in a batch; the last batch of an epoch may be smaller.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub batch: u32,
-    /// What becomes of the last batch of an epoch where it is smaller than the others.
+    /// The handling of the last batch of an epoch, if it is smaller than `batch`.
     #[serde(default, skip_serializing_if = "LastBatch::is_kept")]
     pub last_batch: LastBatch,
     /// The optimizer.
     pub optimizer: Optimizer,
-    /// How the learning rate changes over the steps of the whole run. Averaging does not set it back.
+    /// The change of the learning rate over the steps of the whole run. Averaging does not reset
+    /// it.
     #[serde(default)]
     pub schedule: Schedule,
-    /// A linear warm-up in front of the schedule.
+    /// A linear warm-up before the schedule.
     #[serde(default)]
     pub warmup: Option<Warmup>,
-    /// What becomes of a client's optimizer state (momentum, moments) between two rounds.
+    /// The handling of a client's optimizer state (momentum, moments) between two rounds.
     #[serde(default)]
     pub optimizer_state: OptimizerMemory,
     /// The loss.
     #[serde(default)]
     pub loss: Loss,
-    /// The largest ℓ2 norm of the whole gradient of a step; a longer one is scaled down to it.
+    /// The largest ℓ2 norm of the gradient of a step. A longer gradient is scaled down to it.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub clip: Option<f64>,
-    /// The numbers in which networks compute while they train.
+    /// The floating-point format of networks in training.
     #[serde(default)]
     pub precision: Precision,
 }
 
-/// What becomes of the last batch of an epoch where it is smaller than `batch`.
+/// The handling of the last batch of an epoch, if it is smaller than `batch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LastBatch {
     /// It is a step like any other.
     #[default]
     Keep,
-    /// It is left out, other examples in every epoch, as by PyTorch's `DataLoader(drop_last=True)`. A client with fewer examples than `batch` keeps its one
-    /// batch: it would have no step at all.
+    /// It is left out, with other examples in every epoch, as in PyTorch's
+    /// `DataLoader(drop_last=True)`. A client with fewer examples than `batch` keeps its only
+    /// batch, because it would have no step otherwise.
     Drop,
 }
 
@@ -62,15 +66,15 @@ impl LastBatch {
     }
 }
 
-/// A warm-up: the learning rate rises linearly from `from`, and the schedule begins after it.
+/// A warm-up: the learning rate rises linearly from `from`; then the schedule begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Warmup {
-    /// Its length in optimizer steps. Either this or `epochs` is given.
+    /// The length in optimizer steps. Either `steps` or `epochs` is given.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub steps: Option<u32>,
-    /// Its length in local epochs.
+    /// The length in local epochs.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub epochs: Option<u32>,
@@ -81,26 +85,27 @@ pub struct Warmup {
 }
 
 impl Warmup {
-    /// Its length in steps, for a client of so many steps per epoch.
+    /// Returns the length in steps, for a client with this number of steps per epoch.
     pub fn length(&self, steps_per_epoch: u64) -> u64 {
         let epochs = u64::from(self.epochs.unwrap_or(0)) * steps_per_epoch;
         self.steps.map_or(epochs, u64::from)
     }
 }
 
-/// The numbers in which networks compute while they train. Parameters, optimizers and losses are f32 always, and so are evaluations.
+/// The floating-point format of networks in training. Parameters, optimizers, losses and
+/// evaluations are always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// 32-bit floating point.
     #[default]
     F32,
-    /// Convolutions, linear layers and attention in bfloat16, everything else in f32.
+    /// bfloat16 for convolutions, linear layers and attention, and f32 for all other operations.
     Bf16,
 }
 
 impl LocalSpec {
-    /// So many epochs in batches of `batch` examples; everything else as it is where a scenario does not say it.
+    /// Makes local training with epochs and the defaults of all other keys.
     pub fn new(epochs: u32, batch: u32, optimizer: Optimizer) -> Self {
         Self {
             epochs: Some(epochs),
@@ -117,7 +122,8 @@ impl LocalSpec {
         }
     }
 
-    /// The batches of an epoch, for a client of so many training examples.
+    /// Returns the number of batches of an epoch, for a client with this number of training
+    /// examples.
     pub fn batches_of(&self, examples: u64) -> u64 {
         let batch = self.batch.into();
         match self.last_batch {
@@ -127,16 +133,18 @@ impl LocalSpec {
         }
     }
 
-    /// The examples of the smallest batch of a round, for a client of so many training examples; 0 for a client without any.
+    /// Returns the size of the smallest batch of a round, for a client with this number of training
+    /// examples; 0 for a client without examples.
     pub fn smallest_batch(&self, examples: u64) -> u64 {
         let (batch, per_epoch) = (u64::from(self.batch), self.batches_of(examples));
-        // The last batch of an epoch is the only one that may be smaller.
+        // Only the last batch of an epoch may be smaller.
         let reaches_last = self.steps_of(per_epoch) >= per_epoch;
         let left = examples.saturating_sub(per_epoch.saturating_sub(1) * batch).min(batch);
         if reaches_last { left } else { batch }
     }
 
-    /// The optimizer steps of a round, for a client of so many steps per epoch.
+    /// Returns the number of optimizer steps of a round, for a client with this number of steps per
+    /// epoch.
     pub fn steps_of(&self, steps_per_epoch: u64) -> u64 {
         match self.steps {
             Some(steps) if steps_per_epoch > 0 => steps.into(),
@@ -145,11 +153,12 @@ impl LocalSpec {
         }
     }
 
-    /// The learning rate of a step, where `base` is the optimizer's.
+    /// Computes the learning rate of a step, where `base` is the optimizer's learning rate.
     ///
-    /// `step` counts from 0 over the whole run, `steps_per_epoch` is the client's own, `total_steps` is what the client
-    /// would take if it trained in every round. All are known without state, so that averaging, sitting out a round
-    /// and resuming change nothing.
+    /// `step` counts from 0 over the whole run. `steps_per_epoch` is the client's own, and
+    /// `total_steps` is the number of steps of a client that trains in every round. All of them are
+    /// known without state, so averaging, missing a round and resuming do not change the learning
+    /// rate.
     pub fn learning_rate(
         &self,
         base: f64,
@@ -178,7 +187,8 @@ pub enum Optimizer {
 }
 
 impl Optimizer {
-    /// How many values it remembers per parameter: momentum; Adam's two moments.
+    /// Returns the number of values that it keeps per parameter: one for momentum, two for Adam's
+    /// moments.
     pub fn slots(&self) -> usize {
         match self {
             Self::Sgd(sgd) if sgd.momentum == 0.0 => 0,
@@ -199,7 +209,7 @@ pub struct Sgd {
     #[serde(default)]
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub momentum: f64,
-    /// Whether the momentum is Nesterov's; it then must be above 0.
+    /// If true, the momentum is Nesterov's; it must then be above 0.
     #[serde(default)]
     pub nesterov: bool,
     /// The weight decay, added to the gradient.
@@ -209,7 +219,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Plain gradient steps.
+    /// Makes plain gradient descent.
     pub fn new(lr: f64) -> Self {
         Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
     }
@@ -252,38 +262,40 @@ fn epsilon() -> f64 {
     1e-8
 }
 
-/// How the learning rate changes. Epochs are local epochs, counted over the whole run from the end of the warm-up.
+/// The change of the learning rate. Epochs are local epochs, counted over the whole run from the
+/// end of the warm-up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
-    /// It stays as it is.
+    /// The learning rate is constant.
     #[default]
     Constant,
-    /// It is multiplied by `factor` after every `every` epochs.
+    /// The learning rate is multiplied by `factor` after every `every` epochs.
     Step {
-        /// Epochs between two changes.
+        /// The number of epochs between two changes.
         #[schemars(range(min = 1))]
         every: u32,
-        /// What it is multiplied by.
+        /// The factor.
         #[schemars(extend("exclusiveMinimum" = 0))]
         factor: f64,
     },
-    /// It is multiplied by `factor` at each of these epochs.
+    /// The learning rate is multiplied by `factor` at each of these epochs.
     MultiStep {
-        /// The epochs of the changes, ascending.
+        /// The epochs of the changes, in ascending order.
         #[schemars(length(min = 1), inner(range(min = 1)))]
         at: Vec<u32>,
-        /// What it is multiplied by.
+        /// The factor.
         #[schemars(extend("exclusiveMinimum" = 0))]
         factor: f64,
     },
-    /// It falls along half a cosine that reaches 0 after the last step of the run: the last of T steps has
-    /// ½·lr·(1 + cos(π(T − 1)/T)), which is above 0, as PyTorch's `CosineAnnealingLR` with `T_max = T` has it.
+    /// The learning rate falls along half a cosine that reaches 0 after the last step of the run.
+    /// The last of T steps has ½·lr·(1 + cos(π(T − 1)/T)), which is above 0, as in PyTorch's
+    /// `CosineAnnealingLR` with `T_max = T`.
     Cosine,
 }
 
 impl Schedule {
-    /// The learning rate of the `step`-th step after the warm-up, of `total_steps` after it.
+    /// Computes the learning rate of the `step`-th of `total_steps` steps after the warm-up.
     fn learning_rate(&self, base: f64, step: u64, steps_per_epoch: u64, total_steps: u64) -> f64 {
         let epoch = step / steps_per_epoch.max(1);
         match self {
@@ -303,14 +315,14 @@ impl Schedule {
     }
 }
 
-/// What becomes of a client's optimizer state between two rounds.
+/// The handling of a client's optimizer state between two rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerMemory {
     /// Every round begins with an empty state.
     #[default]
     Reset,
-    /// The client goes on with the state that it had after its last round.
+    /// The client continues with the state of its last round.
     Keep,
 }
 
@@ -337,7 +349,8 @@ mod tests {
             last_batch,
             ..LocalSpec::new(1, batch, Optimizer::Sgd(Sgd::new(0.1)))
         };
-        // Batch, steps (0: two epochs), examples; then batches of an epoch and the smallest batch of a round.
+        // Batch, steps (0: two epochs), examples; then the batches of an epoch and the smallest
+        // batch of a round.
         let cases = [
             (LastBatch::Keep, 19, 0, 115, (7, 1)),
             (LastBatch::Drop, 19, 0, 115, (6, 19)),
@@ -379,7 +392,7 @@ mod tests {
         assert!((rate(&multi, 30) - 0.001).abs() < 1e-15);
         assert_eq!(rate(&Schedule::Cosine, 0), 0.1);
         assert!((rate(&Schedule::Cosine, 500) - 0.05).abs() < 1e-12);
-        // The last of 1000 steps, as PyTorch's `CosineAnnealingLR(optimizer, T_max=1000)` has it.
+        // The last of 1000 steps of PyTorch's `CosineAnnealingLR(optimizer, T_max=1000)`.
         assert!((rate(&Schedule::Cosine, 999) - 2.467_399_070_893_439e-7).abs() < 1e-15);
         let steps = Warmup { steps: Some(100), epochs: None, from: 1e-4 };
         let epochs = Warmup { steps: None, epochs: Some(10), from: 1e-4 };

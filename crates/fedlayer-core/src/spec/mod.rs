@@ -1,7 +1,13 @@
-//! What a scenario may say, as types: one file a table of the scenario.
+//! The tables of a scenario as types, one file per table.
 //!
-//! These types are the only list of keys, ranges and defaults. The JSON Schema is derived from them, the diagnostics follow
-//! the schema, and a [`Plan`](crate::plan::Plan) holds them once they are known to be valid.
+//! These types are the only list of keys, ranges and defaults. The JSON Schema is derived from
+//! them, and the diagnostics follow the schema. A [`Plan`](crate::Plan) holds validated values of
+//! these types.
+//!
+//! * `data`, `inputs`: `[data]`. `model`, `layers`: `[model]`. `local`: `[local]`.
+//! * `clients`: `[clients]`, `[checkpoints]`, `[evaluate]`. `strategy`: `[[strategy]]`. `sweep`:
+//!   `[sweep]`.
+//! * `barriers`: `[barriers]`. `analysis`: `[[analysis]]`.
 
 mod analysis;
 mod barriers;

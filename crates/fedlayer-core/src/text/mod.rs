@@ -1,4 +1,9 @@
 //! Numbers and names as messages show them.
+//!
+//! * [`printable`](fn@printable), [`excerpt`], [`in_backticks`], [`quoted`]: text from files and
+//!   users, without the characters that control a terminal.
+//! * [`number_text`], [`rounded_text`]: numbers.
+//! * [`slug`]: the name of a folder.
 
 mod number;
 mod printable;

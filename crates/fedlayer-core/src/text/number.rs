@@ -1,10 +1,10 @@
-//! [`number_text`]: numbers as messages show them.
+//! [`number_text`], [`rounded_text`]: numbers as messages show them.
 
-/// Returns a number with all its digits from a millionth to a million, and in scientific notation
-/// beyond, where digits are hard to count.
+/// Returns a number with all its digits from a millionth to a million. Other numbers are in
+/// scientific notation, because their digits are hard to count.
 ///
 /// ```
-/// use fedlayer_core::number_text;
+/// use fedlayer_core::text::number_text;
 /// assert_eq!(number_text(-0.25), "-0.25");
 /// assert_eq!(number_text(1.7e9), "1.7e9");
 /// assert_eq!(number_text(1e300), "1e300");
@@ -17,7 +17,7 @@ pub fn number_text(number: f64) -> String {
 /// Returns a number like [`number_text`], rounded to `digits` significant digits (at least one).
 ///
 /// ```
-/// use fedlayer_core::rounded_text;
+/// use fedlayer_core::text::rounded_text;
 /// assert_eq!(rounded_text(f64::from(0.1_f32), 5), "0.1");
 /// assert_eq!(rounded_text(1_700_000_007.0, 5), "1.7e9");
 /// assert_eq!(rounded_text(255.0, 5), "255");

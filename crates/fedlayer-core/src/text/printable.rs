@@ -1,36 +1,46 @@
-//! [`printable`]: text of others that can be shown on a terminal; [`excerpt`], [`in_backticks`] and [`quoted`]: the forms in which messages
-//! repeat it.
+//! [`printable`]: text from files and users that is safe to show on a terminal. [`excerpt`],
+//! [`in_backticks`] and [`quoted`] are the forms in which messages repeat such text.
 
 use std::borrow::Cow;
 
-/// Whether a character can be shown as it is: no control character, none that breaks a line, none that
-/// reverses the direction of the text around it, and none that takes no room, by which two names that
-/// differ would look alike.
+/// Returns whether a character can be shown as it is. Control characters, line breaks, characters
+/// that reverse the direction of text, and invisible characters cannot: a terminal obeys them, or
+/// two different names look alike.
 pub fn is_printable(c: char) -> bool {
-    !c.is_control() && !breaks_a_line(c) && !turns_text(c) && !takes_no_room(c)
+    !c.is_control() && !is_line_break(c) && !is_bidi_control(c) && !is_invisible(c)
 }
 
-/// Line separator, paragraph separator.
-fn breaks_a_line(c: char) -> bool {
+/// Returns whether a character is Unicode's line or paragraph separator.
+fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// The marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm.
-fn turns_text(c: char) -> bool {
+/// Returns whether a character is a mark, embedding, override or isolate of Unicode's bidirectional
+/// algorithm.
+fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Soft hyphen, zero-width space, joiners, invisible operators, byte order mark. Accents, which change
-/// the letter before them, are none of these.
-fn takes_no_room(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+/// Returns whether a character is invisible: a soft hyphen, zero-width space, joiner, invisible
+/// operator or byte order mark. Accents are visible: they change the letter before them.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200d}'
+            | '\u{2060}'..='\u{2065}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{feff}'
+    )
 }
 
-/// Writes every character that cannot be shown as `\u001b`, as JSON and TOML do.
+/// Replaces every character that cannot be shown by its escape (`\u001b`), as in JSON and TOML.
 ///
 /// ```
-/// assert_eq!(fedlayer_core::printable("a\u{1b}[2Jb\n"), r"a\u001b[2Jb\u000a");
-/// assert_eq!(fedlayer_core::printable("naïve 层"), "naïve 层");
+/// use fedlayer_core::text::printable;
+/// assert_eq!(printable("a\u{1b}[2Jb\n"), r"a\u001b[2Jb\u000a");
+/// assert_eq!(printable("naïve 层"), "naïve 层");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_printable) {
@@ -43,7 +53,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Appends a character, or its escape where it cannot be shown.
+/// Appends a character, or its escape if it cannot be shown.
 pub fn push_printable(shown: &mut String, c: char) {
     if is_printable(c) {
         shown.push(c);
@@ -53,10 +63,10 @@ pub fn push_printable(shown: &mut String, c: char) {
     }
 }
 
-/// Returns the first `most` characters of a text, those that cannot be shown escaped, with `…` where it is longer.
+/// Returns the first `most` characters of a text with escapes, and `…` if the text is longer.
 ///
 /// ```
-/// assert_eq!(fedlayer_core::excerpt("a\nbc", 3), r"a\u000ab…");
+/// assert_eq!(fedlayer_core::text::excerpt("a\nbc", 3), r"a\u000ab…");
 /// ```
 pub fn excerpt(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -65,17 +75,19 @@ pub fn excerpt(text: &str, most: usize) -> String {
     }
 }
 
-/// The most characters of a name in a list.
+/// The largest number of characters of a name in a list.
 const LONGEST_NAME: usize = 80;
 
-/// The most names in a list.
+/// The largest number of names in a list.
 const MOST_NAMES: usize = 10;
 
-/// Lists names in backticks: `none` where there is none, and of more than ten the first ten and their number.
+/// Lists names in backticks. An empty list is `none`; a list of more than ten names shows the first
+/// ten and their number.
 ///
 /// ```
-/// assert_eq!(fedlayer_core::in_backticks(["a", "b"]), "`a`, `b`");
-/// assert_eq!(fedlayer_core::in_backticks::<&str>([]), "none");
+/// use fedlayer_core::text::in_backticks;
+/// assert_eq!(in_backticks(["a", "b"]), "`a`, `b`");
+/// assert_eq!(in_backticks::<&str>([]), "none");
 /// ```
 pub fn in_backticks<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     let quoted = |name: S| format!("`{}`", excerpt(name.as_ref(), LONGEST_NAME));
@@ -89,10 +101,11 @@ pub fn in_backticks<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String
     }
 }
 
-/// Returns a text between quotation marks, as TOML, JSON and Python read it: for lines that a user copies.
+/// Returns a text in quotation marks, as TOML, JSON and Python read it, for lines that a user
+/// copies.
 ///
 /// ```
-/// assert_eq!(fedlayer_core::quoted("a\t\u{1b}\"é"), r#""a\t\u001b\"é""#);
+/// assert_eq!(fedlayer_core::text::quoted("a\t\u{1b}\"é"), r#""a\t\u001b\"é""#);
 /// ```
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()

@@ -1,6 +1,6 @@
-//! [`slug`]: a name as the name of a folder.
+//! [`slug`]: a strategy's name as the name of a folder.
 
-/// A strategy's name as the name of a folder: letters and digits in lower case, everything between them one `-`.
+/// Turns a name into the name of a folder: letters and digits in lower case, joined by `-`.
 pub fn slug(name: &str) -> String {
     let words: Vec<String> = name
         .split(|c: char| !c.is_alphanumeric())

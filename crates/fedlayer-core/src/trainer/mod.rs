@@ -1,4 +1,11 @@
-//! [`Trainer`]: the one seam to any model. Jobs in, updates out; probes in, evaluations out.
+//! [`Trainer`]: the interface to every kind of model. It turns jobs into updates, and probes into
+//! evaluations.
+//!
+//! * [`TrainJob`], [`Update`]: the input and the result of a client's local training.
+//! * [`Probe`], [`Evaluation`]: the input and the result of an evaluation; [`Derivatives`]:
+//!   gradients and products of the Hessian.
+//! * [`ToyTrainer`]: clients with a quadratic loss, trained in closed form. The implementation on
+//!   libtorch is in `fedlayer-torch`.
 
 mod evaluate;
 mod toy;
@@ -18,13 +25,15 @@ use crate::{
     seed::Seed,
 };
 
-/// Trains clients and evaluates models. It keeps nothing between two calls that a result depends on.
+/// Trains clients and evaluates models. No result depends on an earlier call.
 ///
-/// The calls are cohort-sized on purpose: an implementation may train several clients in one stacked tensor program,
-/// and may share work between probes. The result of a job may depend on the other jobs of the same call (kernels round
-/// differently for other shapes), so that callers cut jobs into calls by a rule that is fixed by the plan.
+/// A call takes a whole cohort on purpose: an implementation may train several clients in one
+/// stacked tensor program, and may share work between probes. The result of a job may depend on the
+/// other jobs of its call, because kernels round differently for other shapes. Callers therefore
+/// divide jobs into calls by a rule that is fixed by the plan; see
+/// [`stacks`](crate::round::stacks).
 pub trait Trainer {
-    /// The layers of the model.
+    /// Returns the layers of the model.
     fn layout(&self) -> &Arc<Layout>;
 
     /// Draws initial parameters.
@@ -33,17 +42,18 @@ pub trait Trainer {
     /// When the implementation fails.
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError>;
 
-    /// Trains each job's client; one result per job, in the same order. A client that fails does not hurt the others.
+    /// Trains the client of each job and returns one result per job, in the same order. A client
+    /// that fails does not affect the others.
     fn train(&mut self, jobs: &[TrainJob]) -> Vec<Result<Update, TrainerError>>;
 
-    /// Evaluates each probe; one evaluation per probe, in the same order.
+    /// Evaluates each probe and returns one evaluation per probe, in the same order.
     ///
     /// # Errors
     /// When the implementation fails.
     fn evaluate(&mut self, probes: &[Probe]) -> Result<Vec<Evaluation>, TrainerError>;
 
-    /// The mean loss over the examples of a split at a point, its gradient, and the products of its Hessian with directions.
-    /// A direction has as many values as the model has parameters.
+    /// Computes the mean loss of a split at a point, its gradient, and the products of its Hessian
+    /// with directions. A direction has one value per parameter.
     ///
     /// # Errors
     /// When a direction has another length, or the implementation fails.
@@ -55,7 +65,7 @@ pub trait Trainer {
     ) -> Result<Derivatives, TrainerError>;
 }
 
-/// What an implementation could not do.
+/// A failure of an implementation.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{0}")]
 pub struct TrainerError(pub String);

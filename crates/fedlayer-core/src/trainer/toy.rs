@@ -13,12 +13,15 @@ use crate::{
     trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 
-/// Quadratic clients: the loss of an example x is ½ Σ_l c_l ‖θ_l − x_l‖², so that a client's optimum is the mean m of its examples.
+/// Clients with the loss ½ Σ_l c_l ‖θ_l − x_l‖² for an example x. The optimum of a client is the
+/// mean m of its examples.
 ///
-/// A step of gradient descent on all of a client's examples takes θ_l − m_l to (1 − η·c_l)(θ_l − m_l); a round multiplies that over its
-/// steps. There are as many steps as an optimizer with the plan's batch size would take. The loss is separable, so that under
-/// the baselines `base` and `chord` the full barrier is the sum of the layer-wise ones (under `mean` the interaction of L layers is
-/// (L − 1)(L̄ − L_i)), and every chord barrier is −½α(1−α) Σ c_l ‖Δ_l‖², Δ being the step at α = 1.
+/// A step of gradient descent on all examples of a client maps θ_l − m_l to (1 − η·c_l)(θ_l − m_l).
+/// A round multiplies the factors of its steps; it has as many steps as an optimizer with the
+/// plan's batch size. The loss is a sum over layers. Therefore the full barrier is the sum of the
+/// layer-wise barriers under the baselines `base` and `chord`, the interaction of L layers under
+/// `mean` is (L − 1)(L̄ − L_i), and every chord barrier is −½α(1−α) Σ c_l ‖Δ_l‖², where Δ is the
+/// step at α = 1.
 #[derive(Debug)]
 pub struct ToyTrainer {
     layout: Arc<Layout>,
@@ -30,10 +33,11 @@ pub struct ToyTrainer {
 }
 
 impl ToyTrainer {
-    /// A trainer for a plan whose model is [`ModelSpec::Toy`].
+    /// Makes a trainer for a plan with [`ModelSpec::Toy`].
     ///
     /// # Errors
-    /// When the plan's model is another, or its optimizer is not plain SGD: nothing that a scenario asks for is left out in silence.
+    /// When the plan has another model, or an optimizer other than plain SGD. No setting of a
+    /// scenario is ignored silently.
     pub fn new(plan: &Plan, data: Arc<FederatedData>) -> Result<Self, TrainerError> {
         let (ModelSpec::Toy(toy), Optimizer::Sgd(sgd)) = (&plan.model, &plan.local.optimizer)
         else {
@@ -53,7 +57,7 @@ impl ToyTrainer {
         })
     }
 
-    /// The mean of some examples, and per layer their mean squared distance from it.
+    /// Returns the mean of some examples, and the mean squared distance from it per layer.
     fn moments(&self, examples: &[f32]) -> (Vec<f64>, Vec<f64>) {
         let width = self.layout.value_count();
         let count = (examples.len() / width).max(1) as f64;
@@ -90,7 +94,7 @@ impl ToyTrainer {
                 values.map(|(&value, mean)| (f64::from(value) - mean).powi(2)).sum()
             })
             .collect();
-        // Per layer: what is left of the distance to the mean.
+        // The factor of each layer that remains of the distance to the mean.
         let mut left = vec![1.0; self.curvature.len()];
         let mut losses = 0.0;
         for step in first..first + steps {
@@ -116,7 +120,7 @@ impl ToyTrainer {
         })
     }
 
-    /// The examples of a split, one after another.
+    /// Returns the examples of a split, one after another.
     fn examples(&self, split: Split) -> Vec<f32> {
         match split {
             Split::Train => match self.data.pool() {
@@ -131,7 +135,7 @@ impl ToyTrainer {
         }
     }
 
-    /// A vector over the parameters, layer by layer times its curvature.
+    /// Multiplies each layer of a vector over the parameters by its curvature.
     fn curved(&self, mut vector: Vec<f64>) -> Vec<f64> {
         for (layer, curvature) in self.layout.layers().iter().zip(&self.curvature) {
             vector[layer.range.clone()].iter_mut().for_each(|value| *value *= curvature);
@@ -139,7 +143,7 @@ impl ToyTrainer {
         vector
     }
 
-    /// ½ Σ_l c_l ‖θ_l − x_l‖² of one example.
+    /// Returns the loss of one example, ½ Σ_l c_l ‖θ_l − x_l‖².
     fn loss(&self, params: &Params, x: &[f32]) -> f32 {
         let layers = self.layout.layers().iter().zip(&self.curvature);
         let losses = layers.map(|(layer, curvature)| {
@@ -156,7 +160,7 @@ impl Trainer for ToyTrainer {
         &self.layout
     }
 
-    /// Every value from the standard normal distribution.
+    /// Draws every value from the standard normal distribution.
     fn initial(&mut self, seed: Seed) -> Result<Params, TrainerError> {
         let mut generator = seed.generator();
         let values = (0..self.layout.value_count()).map(|_| StandardNormal.sample(&mut generator));
@@ -177,7 +181,7 @@ impl Trainer for ToyTrainer {
         Ok(probes.iter().map(evaluate).collect())
     }
 
-    /// The Hessian is diagonal: c_l in every direction of layer l, wherever the model is.
+    /// The Hessian is diagonal and constant: c_l in every direction of layer l.
     fn differentiate(
         &mut self,
         point: &Point,
@@ -208,7 +212,7 @@ impl Trainer for ToyTrainer {
     }
 }
 
-/// The values of some examples, one after another.
+/// Returns the values of some examples, one after another.
 fn values_of(examples: &Examples, indices: &[u32]) -> Vec<f32> {
     let mut values = Vec::with_capacity(indices.len() * examples.features());
     indices.iter().for_each(|&index| examples.read(index as usize, &mut values));

@@ -1,4 +1,4 @@
-//! [`TrainJob`] and [`Update`]: what local training takes, and what a client returns.
+//! [`TrainJob`] and [`Update`]: the input and the result of a client's local training.
 
 use std::sync::Arc;
 
@@ -10,52 +10,54 @@ use crate::{
     seed::Seed,
 };
 
-/// Everything that the local training of one client in one round depends on.
+/// Everything that the local training of a client in a round depends on.
 #[derive(Debug, Clone)]
 pub struct TrainJob {
     /// The client.
     pub client: ClientId,
-    /// The round, counted from 1: where the learning-rate schedule stands.
+    /// The round, counted from 1; the learning-rate schedule depends on it.
     pub round: u32,
     /// The model that the client starts from.
     pub params: Arc<Params>,
-    /// The optimizer state that the client kept, if it keeps one.
+    /// The client's optimizer state, if the plan keeps it between rounds.
     pub optimizer: Option<Arc<OptimizerState>>,
-    /// Where the client's random numbers of this round come from.
+    /// The seed of the client's random numbers in this round.
     pub seed: Seed,
 }
 
-/// What a client returns.
+/// The result of a client's local training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
     /// The client.
     pub client: ClientId,
-    /// Its model after training.
+    /// The model after training.
     pub params: Arc<Params>,
-    /// Its optimizer state after training, where the plan keeps it.
+    /// The optimizer state after training, if the plan keeps it between rounds.
     pub optimizer: Option<Arc<OptimizerState>>,
-    /// The number of its training examples.
+    /// The number of training examples.
     pub examples: u64,
-    /// Optimizer steps taken.
+    /// The number of optimizer steps.
     pub steps: u64,
-    /// The mean of the training losses that its steps saw, weighted by the examples of each step.
+    /// The mean training loss over the steps, weighted by the examples of each step.
     pub loss: f64,
 }
 
-/// What an optimizer remembers of a client between rounds.
+/// The state that an optimizer keeps for a client between rounds.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OptimizerState {
-    /// Optimizer steps taken so far.
+    /// The number of optimizer steps so far.
     pub steps: u64,
-    /// One flat vector per kind of memory (momentum; Adam's two moments), each as long as the parameters.
+    /// One flat vector per buffer (momentum, or Adam's two moments), each with one value per
+    /// parameter.
     pub slots: Vec<Vec<f32>>,
 }
 
 impl Update {
-    /// Checks that the update can be averaged: finite values, no variance below 0, a finite loss, at least one example.
+    /// Checks that the update can be averaged: all values and the loss are finite, no variance is
+    /// negative, and there is at least one example.
     ///
     /// # Errors
-    /// Names what is wrong, with the layer.
+    /// [`UpdateError`] names the fault and its layer.
     pub fn check(&self, layout: &Layout) -> Result<(), UpdateError> {
         check_layout(self.params.layout(), layout)?;
         if self.examples == 0 {
@@ -85,34 +87,34 @@ fn check_layout(found: &Layout, expected: &Layout) -> Result<(), UpdateError> {
     })
 }
 
-/// Why an update cannot be averaged.
+/// An update that cannot be averaged.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum UpdateError {
-    /// It has other layers than the plan's model.
+    /// The layers are not those of the plan's model.
     #[error(
         "tensor `{tensor}`: found shape {found:?}; the plan's model has shape {expected:?} there (`[]`: no such tensor)"
     )]
     Layout {
         /// The first tensor that differs.
         tensor: String,
-        /// Its shape in the update; empty where it is absent.
+        /// The shape in the update; empty if the update has no such tensor.
         found: Vec<usize>,
-        /// Its shape in the plan's model; empty where it is absent.
+        /// The shape in the plan's model; empty if the model has no such tensor.
         expected: Vec<usize>,
     },
-    /// It was trained on nothing.
+    /// There are no training examples.
     #[error("found 0 training examples; an update needs at least one")]
     NoExamples,
-    /// Its training loss is NaN or infinite.
+    /// The training loss is NaN or infinite.
     #[error("the training loss is {0}; training diverged, and a smaller learning rate may help")]
     Loss(f64),
-    /// One of its values is NaN or infinite.
+    /// A value is NaN or infinite.
     #[error("{0}; training diverged, and a smaller learning rate may help")]
     Params(#[from] ParamsError),
-    /// One of its running variances is below 0.
+    /// A running variance is negative.
     #[error("{0}")]
     Variance(ParamsError),
-    /// The optimizer state that it brings is not the model's, or is NaN or infinite.
+    /// The optimizer state does not fit the model, or holds a value that is NaN or infinite.
     #[error("optimizer state: {0}")]
     Optimizer(ParamsError),
 }

@@ -1,12 +1,20 @@
-//! Networks held to what is written elsewhere about them: parameters, layers and costs from the literature or by hand, and every refusal.
+//! Networks held to other sources: parameters, layers and costs from the literature or by hand, and
+//! every refusal.
 
-use fedlayer_core::{Architecture, ArchitectureError, DataFacts, Layout, Role, spec::*};
+use fedlayer_core::{
+    data::DataFacts,
+    model::{
+        Layout, Role,
+        architecture::{Architecture, ArchitectureError},
+    },
+    spec::*,
+};
 
 fn facts(shape: &[usize], classes: usize) -> DataFacts {
     DataFacts { shape: shape.to_vec(), classes, targets: 1, pool: 1, test: 1 }
 }
 
-/// A text of so many tokens, of so many different ones.
+/// Returns the facts of a text.
 fn text(context: usize, vocabulary: usize) -> DataFacts {
     DataFacts { targets: context, ..facts(&[context], vocabulary) }
 }
@@ -15,7 +23,7 @@ fn layout(model: &ModelSpec, data: &DataFacts) -> Layout {
     model.layout(data).unwrap()
 }
 
-/// The values of this role.
+/// Counts the values with this role.
 fn values(layout: &Layout, role: Role) -> usize {
     layout.tensors().filter(|tensor| tensor.role == role).map(|tensor| tensor.range.len()).sum()
 }
@@ -44,7 +52,7 @@ fn norm_spec(kind: NormKind, groups: Option<u32>) -> NormSpec {
     NormSpec { kind, groups, name: None }
 }
 
-/// Layers, then a head of three classes.
+/// Appends a head of three classes.
 fn headed(layers: &[LayerSpec]) -> ModelSpec {
     ModelSpec::Layers([layers, &[LayerSpec::Flatten, linear(3)]].concat())
 }
@@ -55,7 +63,8 @@ fn networks_have_as_many_parameters_as_the_literature_says() {
     let cases = [
         // (25 + 1)·6 + (6·25 + 1)·16 + (400 + 1)·120 + (120 + 1)·84 + (84 + 1)·10
         (ModelSpec::Lenet5, facts(&[1, 28, 28], 10), 61_706),
-        // An image of 32 pixels gets no border, so that the same maps come out; conv1 has 2·25·6 more for two more channels.
+        // An image of 32 pixels gets no padding, so the feature maps are the same; conv1 has 2·25·6
+        // more weights for two more channels.
         (ModelSpec::Lenet5, facts(&[3, 32, 32], 10), 62_006),
         // McMahan et al. 2017, §3: "1,663,370 total parameters"
         (ModelSpec::McmahanCnn, facts(&[1, 28, 28], 10), 1_663_370),
@@ -63,9 +72,11 @@ fn networks_have_as_many_parameters_as_the_literature_says() {
         (ModelSpec::PflCnn, facts(&[3, 32, 32], 10), 1_626_442),
         // torchvision, `VGG11_Weights.IMAGENET1K_V1`: num_params
         (ModelSpec::Vgg11(vgg), facts(&[3, 224, 224], 1000), 132_863_336),
-        // conv1 27·64; stages 4·9·64², 9·(64·128 + 3·128²) + 64·128, and so on with 256 and 512; fc 513·10
+        // conv1 27·64; stages 4·9·64², 9·(64·128 + 3·128²) + 64·128, and so on with 256 and 512; fc
+        // 513·10
         (ModelSpec::Resnet18(residual(NormKind::None)), facts(&[3, 32, 32], 10), 11_164_362),
-        // With a scale and a shift for each of 4800 channels: kuangliu/pytorch-cifar's 11,173,962
+        // With a scale and a shift for each of 4800 channels: 11,173,962, as in
+        // kuangliu/pytorch-cifar.
         (ModelSpec::Resnet18(residual(NormKind::Group)), facts(&[3, 32, 32], 10), 11_173_962),
         // He et al. 2016, table 6: 0.27 M. Convolutions 432 + 13 824 + 50 688 + 202 752, fc 650
         (ModelSpec::Resnet20(residual(NormKind::None)), facts(&[3, 32, 32], 10), 268_346),
@@ -83,8 +94,9 @@ fn networks_have_as_many_parameters_as_the_literature_says() {
 
 #[test]
 fn running_statistics_are_counted_apart() {
-    // ResNet-20's 268 346 weights, and two trained values for each of 16 + 6·(16 + 32 + 64) = 688 channels: 269 722, as in the literature.
-    // Behind each of 19 convolutions a mean and a variance a channel and one count of batches.
+    // ResNet-20's 268 346 weights, and two trained values for each of 16 + 6·(16 + 32 + 64) = 688
+    // channels: 269 722, as in the literature. Each of the 19 convolutions is followed by one mean
+    // and variance per channel and one batch counter.
     let (small, large) = (residual(NormKind::Batch), residual(NormKind::Batch));
     let data = facts(&[3, 32, 32], 10);
     let of = |model: ModelSpec| {
@@ -125,7 +137,7 @@ fn vgg_11_is_called_as_in_torchvision() {
         "features.16", "features.18", "classifier.0", "classifier.3", "classifier.6",
     ];
     assert_eq!(names(&layout(&vgg(1, 512), &data)), expected);
-    // A map of 2 × 2 places quadruples the first hidden layer's inputs.
+    // A 2 × 2 feature map quadruples the inputs of the first hidden layer.
     let more =
         layout(&vgg(2, 100), &data).value_count() - layout(&vgg(1, 100), &data).value_count();
     assert_eq!(more, 3 * 512 * 100);
@@ -133,8 +145,9 @@ fn vgg_11_is_called_as_in_torchvision() {
 
 #[test]
 fn a_transformer_has_gpt_2s_parameters() {
-    // Tokens V·D, places T·D, each block 12·D² + 13·D (attention 4·D² + 4·D, perceptron 8·D² + 5·D, two normalisations 4·D), the last
-    // normalisation 2·D; a head of its own V·D more. GPT-2 (small) has 124 439 808 with a tied head.
+    // Tokens V·D, positions T·D, each block 12·D² + 13·D (attention 4·D² + 4·D, perceptron 8·D² +
+    // 5·D, two normalisations 4·D), the last normalisation 2·D; an untied head V·D more. GPT-2
+    // (small) has 124 439 808 with a tied head.
     let of = |depth, width, heads, tied, data: &DataFacts| {
         let gpt = Gpt { depth, width, heads, dropout: 0.1, tied };
         layout(&ModelSpec::Gpt(gpt), data)
@@ -167,19 +180,22 @@ fn a_forward_pass_costs_what_its_products_cost() {
     let flops = |model: &ModelSpec, data: &DataFacts| Architecture::new(model, data).unwrap().flops;
     let pool = LayerSpec::MaxPool(PoolSpec { kernel: 2, stride: None });
     let small = headed(&[conv(2, 3), LayerSpec::Relu, pool]);
-    // 2 × 4 × 4 values of nine products each, then 3 of 2 × 2 × 2 products; a product and its addition are two.
+    // 2 × 4 × 4 values of nine products each, then 3 of 2 × 2 × 2 products; a multiply-add counts
+    // as two.
     assert_eq!(flops(&small, &facts(&[1, 6, 6], 3)), 2 * (32 * 9 + 3 * 8));
-    // Both branches count: 4 × 3 × 3 values of 2·9 products and of 2·1 for the shortcut.
+    // Both branches count: 4 × 3 × 3 values of 2·9 products, and of 2·1 for the shortcut.
     let halving = Block::Conv(ConvSpec { stride: 2, padding: 1, ..conv_spec(4, 3) });
     let branched = headed(&[LayerSpec::Residual(vec![halving])]);
     assert_eq!(flops(&branched, &facts(&[2, 6, 6], 3)), 2 * (36 * 18 + 36 * 2 + 3 * 36));
     // torchvision, `VGG11_Weights.IMAGENET1K_V1`: 7.609 G products.
     let vgg = ModelSpec::Vgg11(Vgg { hidden: 4096, pool: 7, dropout: 0.5 });
     assert_eq!(flops(&vgg, &facts(&[3, 224, 224], 1000)), 2 * 7_609_090_048);
-    // He et al. 2016 count 41 M products for ResNet-20: 40 550 400 of convolutions, 640 of the head.
+    // He et al. 2016 count 41 M products for ResNet-20: 40 550 400 of convolutions, 640 of the
+    // head.
     let resnet = ModelSpec::Resnet20(residual(NormKind::None));
     assert_eq!(flops(&resnet, &facts(&[3, 32, 32], 10)), 2 * 40_551_040);
-    // T = 16, D = 8, V = 65: per block 12·T·D² products of weights and 2·T²·D of attention; the head T·D·V, tied or not.
+    // T = 16, D = 8, V = 65: per block 12·T·D² products of weights and 2·T²·D of attention; the
+    // head T·D·V, tied or not.
     for tied in [true, false] {
         let gpt = ModelSpec::Gpt(Gpt { depth: 3, width: 8, heads: 2, dropout: 0.0, tied });
         let (block, head) = (12 * 16 * 64 + 2 * 256 * 8, 16 * 8 * 65);
@@ -197,7 +213,7 @@ fn a_residual_that_changes_the_shape_gets_a_shortcut_of_its_own() {
         LayerSpec::Residual(vec![halving(), norm()]),
         LayerSpec::GlobalPool,
     ]);
-    // An odd side: 7 places become 4 on both ways.
+    // An odd side: 7 pixels become 4 in body and shortcut.
     let wide = layout(&model, &facts(&[2, 7, 7], 3));
     assert_eq!(names(&wide), ["conv1", "norm1", "shortcut1", "conv2", "norm2", "shortcut2", "fc1"]);
     let shapes = |layer: &str| -> Vec<&[usize]> {
@@ -208,7 +224,7 @@ fn a_residual_that_changes_the_shape_gets_a_shortcut_of_its_own() {
     assert_eq!(shapes("shortcut2"), [[6, 4, 1, 1]]);
     assert_eq!(shapes("norm2"), [&[6][..], &[6], &[6], &[6], &[]]);
     assert!(Architecture::new(&model, &facts(&[2, 7, 7], 3)).unwrap().has_statistics());
-    // Where the first changes nothing it has none, and the second keeps its number.
+    // The first residual changes no shape and has no shortcut; the second keeps its number.
     let same = layout(&model, &facts(&[4, 8, 8], 3));
     assert_eq!(names(&same), ["conv1", "norm1", "conv2", "norm2", "shortcut2", "fc1"]);
 }
@@ -226,12 +242,12 @@ fn layers_without_names_are_numbered_and_given_names_are_kept() {
     ]);
     let layout = layout(&model, &facts(&[1, 5, 5], 3));
     assert_eq!(names(&layout), ["stem", "norm1", "conv2", "fc1"]);
-    // 5 − 3 + 1 = 3 places a side, of which squares of 2 at every place make 2: 5·2·2 values.
+    // 5 − 3 + 1 = 3 positions per side; windows of 2 with stride 1 leave 2: 5·2·2 values.
     let head = layout.tensors().find(|tensor| tensor.name == "fc1.weight").unwrap();
     assert_eq!(head.shape, [3, 20]);
 }
 
-/// The whole message of what is wrong with a model on data.
+/// Checks the whole message of a model that does not fit the data.
 #[track_caller]
 fn refused(model: ModelSpec, data: &DataFacts, expected: &str) {
     assert_eq!(model.layout(data).unwrap_err().to_string(), expected);
@@ -258,24 +274,24 @@ fn a_layer_that_does_not_fit_is_named_with_what_comes_to_it() {
     refused(
         headed(&[LayerSpec::MaxPool(PoolSpec { kernel: 9, stride: None })]),
         &image,
-        "`pool` does not fit [1, 8, 8]: its square of 9 is larger than the image",
+        "`pool` does not fit [1, 8, 8]: its window of 9 is larger than the image",
     );
     refused(
         headed(&[LayerSpec::Residual(vec![Block::Conv(conv_spec(1, 3))])]),
         &image,
-        "`residual` does not fit [1, 8, 8]: its layers put out [1, 6, 6]",
+        "`residual` does not fit [1, 8, 8]: the output of its layers has shape [1, 6, 6]",
     );
     let block = Block::Linear(LinearSpec { out_features: 5, bias: true, name: None });
     refused(
         headed(&[LayerSpec::Flatten, LayerSpec::Residual(vec![block])]),
         &image,
-        "`residual` does not fit [64]: its layers put out [5]",
+        "`residual` does not fit [64]: the output of its layers has shape [5]",
     );
-    // 28 places halved five times are none.
+    // 28 pixels halved five times are 0.
     refused(
         ModelSpec::Vgg11(Vgg::default()),
         &facts(&[1, 28, 28], 10),
-        "`pool` does not fit [512, 1, 1]: its square of 2 is larger than the image",
+        "`pool` does not fit [512, 1, 1]: its window of 2 is larger than the image",
     );
 }
 
@@ -334,9 +350,9 @@ fn a_model_and_data_of_another_kind_are_refused() {
     refused(
         ModelSpec::Gpt(Gpt::default()),
         &facts(&[16], 10),
-        "`gpt` gives one label for each token of an example; this data has 1",
+        "`gpt` predicts one label per token of an example; this data has 1",
     );
-    let one = |model: &str| format!("`{model}` gives one label an example; this data has 16");
+    let one = |model: &str| format!("`{model}` predicts one label per example; this data has 16");
     refused(ModelSpec::Mlp(MlpForm::Hidden(vec![4])), &tokens, &one("mlp"));
     refused(headed(&[]), &tokens, &one("layers"));
     let labelled = DataFacts { targets: 16, ..image };
@@ -347,7 +363,7 @@ fn a_model_and_data_of_another_kind_are_refused() {
 fn two_layers_may_not_share_a_name() {
     let named = |out| LayerSpec::Conv(ConvSpec { name: Some("a".into()), ..conv_spec(out, 1) });
     let twice =
-        "tensor `a.weight` is named twice, or stands apart from the other tensors of its layer";
+        "tensor `a.weight` is named twice, or is not adjacent to the other tensors of its layer";
     for between in [vec![], vec![conv(2, 1)]] {
         let layers = [vec![named(2)], between, vec![named(3)]].concat();
         refused(headed(&layers), &facts(&[1, 8, 8], 3), twice);
@@ -368,7 +384,7 @@ fn models_that_are_no_list_of_operations_say_so() {
         &data,
         "the layers of a TorchScript module are in its file",
     );
-    // A toy of more layers than features has a layer without values.
+    // A toy with more layers than features has a layer without values.
     refused(
         ModelSpec::Toy(Toy::default()),
         &facts(&[2], 3),

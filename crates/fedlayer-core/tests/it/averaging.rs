@@ -1,10 +1,14 @@
-//! SCIENCE §5, the claims about averages: FedAvg, local training, one client, untouched layers.
+//! The claims about averages: FedAvg, local training, one client, untouched layers.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Federation, LayerSet, Layout, Mix, Params, Seed, TrainJob, Trainer, Update,
-    mean_model, spec::Weighting, weighted_mean,
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Layout, Mix, Params},
+    round::{Federation, mean_model, weighted_mean},
+    spec::Weighting,
+    trainer::{TrainJob, Trainer, Update},
 };
 use proptest::{prelude::*, sample::subsequence};
 
@@ -23,7 +27,7 @@ fn any_set() -> impl Strategy<Value = LayerSet> {
     subsequence(vec![0, 1, 2, 3], 0..=4).prop_map(|layers| LayerSet::new(four(), layers))
 }
 
-/// The values of the layers that are not in the set, as bits.
+/// Returns the values of the layers outside the set, as bits.
 fn outside(set: &LayerSet, model: &Params) -> Vec<u32> {
     set.complement().ranges().iter().flat_map(|range| bits(model.range(range))).collect()
 }
@@ -60,7 +64,7 @@ proptest! {
         prop_assert_eq!(at(1.0), bits(swapped.values()));
     }
 
-    /// One client ⇒ average = that client, whatever set is averaged and however it is weighted.
+    /// The average of one client is that client, for every layer set and weighting.
     #[test]
     fn one_client_is_its_own_average_bit_for_bit(
         initial in any_model(),
@@ -79,7 +83,7 @@ proptest! {
         }
     }
 
-    /// Σ nₖθₖ / Σ nₖ over the clients of each round, without any notion of layers.
+    /// Σ nₖθₖ / Σ nₖ over the clients of each round, computed without layers.
     #[test]
     fn averaging_all_layers_is_federated_averaging(
         rounds in prop::collection::vec(
@@ -106,7 +110,8 @@ proptest! {
         }
     }
 
-    /// What a client has is: per layer, the average of the last round that averaged it, or its own where it trained after that.
+    /// Each layer of a client is the average of the last round that averaged it, or the client's
+    /// own if it trained after that.
     #[test]
     fn a_client_has_what_was_averaged_last_or_its_own(
         rounds in prop::collection::vec(
@@ -136,13 +141,13 @@ proptest! {
     }
 }
 
-/// Rounds with no layer averaged leave each client where it would be if it had trained alone.
+/// Rounds that average no layer leave each client as if it had trained alone.
 #[test]
 fn averaging_no_layer_is_local_training() {
     let plan = plan();
     let clients: [&[[f32; 2]]; 3] =
         [&[[0.1, 0.9], [0.3, -1.7]], &[[2.2, 0.0]], &[[-0.6, 4.0], [0.7, 0.7], [1.0, 1.0]]];
-    let mut trainer = fedlayer_core::ToyTrainer::new(&plan, data(&clients)).unwrap();
+    let mut trainer = fedlayer_core::trainer::ToyTrainer::new(&plan, data(&clients)).unwrap();
     let initial = Arc::new(trainer.initial(Seed::new(3)).unwrap());
     let mut train = |round, client, params: Arc<Params>| {
         let seed = Seed::new(0);
@@ -172,7 +177,7 @@ fn weights_are_examples_or_equal() {
     assert_eq!(mean(Weighting::Equal), 3.0);
 }
 
-/// Sums run in f64: in f32, 2²⁴ + 1 is 2²⁴, and all the small models would be lost.
+/// Sums run in f64: in f32, 2²⁴ + 1 is 2²⁴, and all small models would be lost.
 #[test]
 fn many_models_do_not_lose_the_small_ones() {
     let layout = layout(&[("a", 1)]);

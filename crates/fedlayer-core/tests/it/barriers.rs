@@ -1,7 +1,9 @@
-//! Barriers of a cohort: any number of models, against computations written out here.
+//! Barriers of a cohort of any size, compared with computations in the tests.
 
 use fedlayer_core::{
-    BarrierKind, BarrierStudy, EndModel, Metric, Split,
+    barrier::{BarrierStudy, EndModel},
+    data::Split,
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
 };
 use proptest::prelude::*;
@@ -10,7 +12,7 @@ use crate::support::{
     At, Measured, Outcomes, at, cohort, ends, layout, mean, measure, near, pairs,
 };
 
-/// A product, so that layers interact; four examples.
+/// The loss is a product, so layers interact; there are four examples.
 fn product(v: &[f32]) -> Outcomes {
     let loss = |example: u8| (v[0] * v[1] - f32::from(example)).powi(2);
     (0..4).map(loss).map(|loss| (loss, loss < 1.0)).collect()
@@ -20,13 +22,13 @@ fn losses(v: &[f32]) -> Vec<f64> {
     product(v).iter().map(|outcome| f64::from(outcome.0)).collect()
 }
 
-/// Multiples of ¼ of at most 2: every mean and mix below is exact in f32.
+/// Multiples of ¼ up to 2: every mean and mix below is exact in f32.
 fn quarters() -> impl Strategy<Value = [f32; 2]> {
     [-8_i8..8, -8_i8..8].prop_map(|values| values.map(|value| f32::from(value) / 4.0))
 }
 
 proptest! {
-    /// N = 2 and p = ½ is the paper's.
+    /// N = 2 and p = ½ is the definition of the paper.
     #[test]
     fn a_cohort_of_two_equals_is_a_pair(a in quarters(), b in quarters(), examples in 1_u64..9) {
         let alpha = vec![0.25, 0.5, 0.75, 1.0];
@@ -47,7 +49,8 @@ proptest! {
     }
 }
 
-/// Three models, weights ½, ¼, ¼: B^(i) = L(θ_i with S ← Σ pⱼθⱼ) − Σ pⱼ L(θⱼ), and every other baseline, computed as the page says.
+/// Three models with weights ½, ¼, ¼: B^(i) = L(θ_i with S ← Σ pⱼθⱼ) − Σ pⱼ L(θⱼ), and every other
+/// baseline, computed from the definition.
 #[test]
 fn a_weighted_cohort_of_three_follows_the_definition() {
     let models: [[f32; 2]; 3] = [[1.0, 2.0], [-1.0, 0.5], [3.0, -1.5]];
@@ -96,7 +99,7 @@ fn a_weighted_cohort_of_three_follows_the_definition() {
     }
 }
 
-/// Recorded per i, and as mean and max over i.
+/// Values are recorded per base, and as mean and maximum over the bases.
 #[test]
 fn mean_and_max_are_over_the_bases() {
     let layout = layout(&[("a", 1), ("b", 1)]);
@@ -116,7 +119,7 @@ fn mean_and_max_are_over_the_bases() {
             };
             let bases = same(|base| base != "mean" && base != "max");
             assert_eq!(bases.len(), if spec == cohort() { 4 } else { 12 });
-            // Weighted as the models are, by their examples; the pairs of a cohort all the same.
+            // The mean is weighted by the models' examples, and unweighted for pairs.
             let weighted = match bases[..] {
                 [a, b, c, d] => (6.0 * a + 3.0 * b + 3.0 * c + d) / 13.0,
                 _ => mean(&bases),
@@ -128,7 +131,8 @@ fn mean_and_max_are_over_the_bases() {
     }
 }
 
-/// A third model once raised the `max` baseline of two others, and one that diverged took the value from all their barriers.
+/// A third model once raised the `max` baseline of two others, and a diverged one made all their
+/// barriers absent.
 #[test]
 fn a_pair_knows_nothing_of_a_third_model() {
     let layout = layout(&[("a", 1), ("b", 1)]);
@@ -145,7 +149,7 @@ fn a_pair_knows_nothing_of_a_third_model() {
     }
 }
 
-/// Losses are paired example by example, so that the standard error is that of the mean of the differences.
+/// Losses are paired per example: the standard error is that of the mean of the differences.
 #[test]
 fn the_standard_error_is_the_textbooks() {
     let layout = layout(&[("a", 1), ("b", 1)]);
@@ -167,7 +171,8 @@ fn the_standard_error_is_the_textbooks() {
     assert!(variance > 0.0);
 }
 
-/// 100 − accuracy in percent: the first model is right on 3 of 4 examples, the second on 1, their mix on 2.
+/// 100 − accuracy in percent: the first model is right on 3 of 4 examples, the second on 1, their
+/// mix on 2.
 #[test]
 fn errors_are_in_percent() {
     let layout = layout(&[("a", 1)]);
@@ -191,7 +196,8 @@ fn errors_are_in_percent() {
     }
 }
 
-/// Every point is evaluated once a split, the train split first, and each row finds the evaluations of its own split.
+/// Every point is evaluated once per split, the train split first, and each row uses the
+/// evaluations of its own split.
 #[test]
 fn splits_do_not_mix() {
     let layout = layout(&[("a", 1), ("b", 1)]);
@@ -202,7 +208,7 @@ fn splits_do_not_mix() {
     let seed = fedlayer_core::Seed::new(7);
     let study = BarrierStudy::new(&both, Weighting::Equal, 1, seed, &ends).unwrap();
     let probes = study.probes();
-    // Two ends, the mean; per base two layers at ½ and 1, and all layers at 1.
+    // Two ends and the mean; per base two layers at ½ and 1, and all layers at 1.
     assert_eq!(probes.len(), 2 * (3 + 2 * (4 + 1)));
     assert!(probes[..13].iter().all(|probe| probe.split == Split::Train));
     assert!(probes[13..].iter().all(|probe| probe.split == Split::Test));
@@ -212,7 +218,7 @@ fn splits_do_not_mix() {
             let factor = if probe.split == Split::Train { 3.0 } else { 1.0 };
             let outcomes = product(probe.point.params().values());
             let losses = outcomes.iter().map(|outcome| factor * outcome.0).collect();
-            fedlayer_core::Evaluation { losses, correct: None }
+            fedlayer_core::trainer::Evaluation { losses, correct: None }
         })
         .collect();
     let rows = study.rows(&evaluations);

@@ -1,8 +1,8 @@
-//! SCIENCE §5: the chord barrier is ≤ 0 for every layer of a deep linear network under any convex loss, and for the last linear layer of
-//! any network, because the output is affine in that layer's weights.
+//! The chord barrier is ≤ 0 for every layer of a deep linear network under any convex loss, and for
+//! the last linear layer of any network, because the output is affine in the weights of that layer.
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, Metric,
+    record::{BarrierKind, BarrierRow, Metric},
     spec::{BarrierSpec, Baseline, Between, Weighting},
 };
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ fn outcomes(values: &[f32], activation: fn(f64) -> f64, loss: Loss) -> Outcomes 
     (0..7).map(one).collect()
 }
 
-/// The chord barriers of single layers between three models, on a grid of α.
+/// Measures the chord barriers of single layers between three models, on a grid of α.
 fn chords(
     models: &[Vec<f32>],
     between: Between,
@@ -98,7 +98,8 @@ proptest! {
     }
 }
 
-/// The two claims would be empty if chord barriers were never positive: an inner layer of a tanh network has some.
+/// The two claims would be empty if chord barriers were never positive: an inner layer of a tanh
+/// network has positive ones.
 #[test]
 fn an_inner_layer_of_a_tanh_network_need_not_be_convex() {
     let model = |speed: f32| (0..PARAMETERS).map(|k| 2.0 * (speed * k as f32).sin()).collect();

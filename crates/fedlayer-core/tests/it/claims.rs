@@ -1,11 +1,13 @@
-//! SCIENCE §5, the claims about barriers: what follows from the definition, whatever the loss.
+//! The claims about barriers that follow from the definition for every loss.
 
 use std::collections::BTreeMap;
 
 use fedlayer_core::{
-    BarrierKind, EndLosses, LayerSet, Metric, Mix, Seed,
+    Seed,
+    barrier::{EndLosses, target_sets},
+    model::{LayerSet, Mix},
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting},
-    target_sets,
 };
 use proptest::prelude::*;
 
@@ -14,7 +16,7 @@ use crate::support::{At, Outcomes, at, cohort, ends, layout, measure, near, pair
 /// Three layers of 2, 1 and 2 values.
 const LAYERS: [(&str, usize); 3] = [("a", 2), ("b", 1), ("c", 2)];
 
-/// Neither convex, nor separable, nor symmetric.
+/// The loss is neither convex, nor separable, nor symmetric.
 fn wavy(v: &[f32]) -> Outcomes {
     let loss = |example: u8| {
         let x = f32::from(example);
@@ -71,8 +73,8 @@ proptest! {
     // Every case measures hundreds of barriers.
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// With the test above: the all-layer set is the full barrier, the first cumulative step is that layer's barrier, the last is the
-    /// full barrier.
+    /// With the test above: the set of all layers gives the full barrier, the first cumulative step
+    /// the barrier of that layer, and the last step the full barrier.
     #[test]
     fn a_barrier_depends_on_its_set_and_not_on_the_sweep(
         models in prop::collection::vec((model(), 1_u64..100), 2..4),
@@ -97,7 +99,8 @@ proptest! {
         }
     }
 
-    /// barrier(θ, θ) = 0, exactly; so is everything before training, when all clients hold the same initial parameters.
+    /// barrier(θ, θ) = 0, exactly. Before training, all barriers are therefore 0, because all
+    /// clients hold the same initial parameters.
     #[test]
     fn equal_models_have_no_barrier(
         model in model(),
@@ -123,7 +126,8 @@ proptest! {
         }
     }
 
-    /// into-1(A, B, α) = into-2(B, A, 1−α) for all layers, under every baseline that does not name the base.
+    /// The barrier into A at α equals the barrier into B at 1−α for all layers, under every
+    /// baseline that does not depend on the base.
     #[test]
     fn the_way_back_meets_the_way_there(a in model(), b in model()) {
         let spec = BarrierSpec { alpha: vec![0.25, 0.5, 0.75], ..pairs() };
@@ -140,7 +144,8 @@ proptest! {
         }
     }
 
-    /// The linear baseline gives 0 at α = 1 for all layers, and so does the chord for any set.
+    /// Under the linear baseline the barrier is 0 at α = 1 for all layers, and under the chord for
+    /// every set.
     #[test]
     fn no_barrier_at_the_other_end(a in model(), b in model()) {
         let spec = BarrierSpec { alpha: vec![1.0], ..pairs() };
@@ -156,7 +161,7 @@ proptest! {
         }
     }
 
-    /// … and at α = 0, where every mix is the base.
+    /// At α = 0 every mix is the base.
     #[test]
     fn no_barrier_at_the_base(a in model(), b in model(), layer in 0_usize..3) {
         let layout = layout(&LAYERS);
@@ -175,7 +180,8 @@ proptest! {
     }
 }
 
-/// A single-layer barrier may be above the full one. f = w₁w₂, L = (1 − w₁w₂)², θ₁ = (1, 1), θ₂ = (4, ¼): r = 4 (Fig. 4).
+/// The barrier of a single layer may exceed the full barrier. f = w₁w₂, L = (1 − w₁w₂)², θ₁ = (1,
+/// 1), θ₂ = (4, ¼): r = 4 (Fig. 4).
 #[test]
 fn fig_4_has_the_numbers_of_its_closed_form() {
     let layout = layout(&[("w1", 1), ("w2", 1)]);
@@ -199,7 +205,7 @@ fn fig_4_has_the_numbers_of_its_closed_form() {
     }
 }
 
-/// The same for any r, and any scale a.
+/// The same for all r and all scales a.
 #[test]
 fn fig_4_follows_its_formula() {
     let layout = layout(&[("w1", 1), ("w2", 1)]);

@@ -1,11 +1,12 @@
-//! Who is drawn for a round, who drops out, and who trains together.
+//! Cohorts, dropouts, and stacks.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    Action, ClientId, Cohort, Event, Failure, Machine, Phase, Plan, Ticket, foreseen_failure,
+    Plan,
+    data::ClientId,
+    round::{Action, Cohort, Event, Failure, Machine, Phase, Ticket, foreseen_failure, stacks},
     spec::{Average, ClientsSpec, Rule, Weighting},
-    stacks,
 };
 use proptest::prelude::*;
 
@@ -33,11 +34,11 @@ fn cohorts_are_drawn_without_replacement_from_all_clients() {
             counts[client.0 as usize] += 1;
         }
     }
-    // 300 · 0.4 = 120 each, with a standard deviation of 8.5.
+    // Each client is drawn 300 · 0.4 = 120 times on average, with a standard deviation of 8.5.
     assert!(counts.iter().all(|count| count.abs_diff(120) < 40), "{counts:?}");
 }
 
-/// Common random numbers: what a cohort depends on is the seed, the round, the attempt and who there is.
+/// Common random numbers: a cohort depends on the seed, the round, the attempt and the clients.
 #[test]
 fn cohorts_follow_the_seed_the_round_and_the_attempt_alone() {
     let mut plan = plan();
@@ -54,7 +55,7 @@ fn cohorts_follow_the_seed_the_round_and_the_attempt_alone() {
     assert_ne!(draw(&plan, 5, 1), draw(&plan, 6, 1));
     assert_ne!(draw(&plan, 5, 1), draw(&plan, 5, 2));
     assert_ne!(draw(&plan, 5, 1), draw(&Plan { seed: 2, ..plan.clone() }, 5, 1));
-    // Dropping out takes clients away and does not change who is drawn.
+    // Dropouts remove clients and do not change the draws.
     let mut reliable = plan.clone();
     reliable.clients.dropout = 0.0;
     assert_eq!(drawn(&draw(&plan, 5, 1)), drawn(&draw(&reliable, 5, 1)));
@@ -67,7 +68,7 @@ fn clients_drop_out_as_often_as_the_plan_says() {
     plan.clients.dropout = 0.3;
     let cohorts = cohorts(&plan);
     assert!(cohorts.iter().all(|cohort| drawn(cohort).len() == 50), "all were drawn");
-    // Each for itself: 15 a round, with a standard deviation of 3.2.
+    // Clients drop out independently: 15 per round, with a standard deviation of 3.2.
     assert!(cohorts.iter().all(|cohort| (1..31).contains(&cohort.dropped.len())));
     let dropped: usize = cohorts.iter().map(|cohort| cohort.dropped.len()).sum();
     // 15,000 draws: 4,500 with a standard deviation of 56.
@@ -75,7 +76,8 @@ fn clients_drop_out_as_often_as_the_plan_says() {
 }
 
 proptest! {
-    /// A partition of the cohort that depends on nothing but the clients and their examples: not on the order they are named in.
+    /// Stacks partition the cohort. They depend only on the clients and their examples, not on the
+    /// order of the clients.
     #[test]
     fn stacks_are_a_partition_by_size(
         sizes in prop::collection::btree_map(0_u32..1000, 1_usize..60, 0..400),
@@ -96,7 +98,8 @@ proptest! {
     }
 }
 
-/// The first round that too few clients stay in is found by going through all draws, and said in the words of a run that comes to it.
+/// The first round with too few clients is found by drawing all cohorts, and is reported in the
+/// words of the run itself.
 #[test]
 fn a_round_that_must_fail_is_foreseen_in_the_words_of_the_run() {
     let mut plan = plan();
@@ -123,7 +126,7 @@ fn round_of(failure: &Failure) -> u32 {
     *round
 }
 
-/// The failure of a run that goes on before a round, in which everybody reports who does not drop out.
+/// Returns the failure of a run in which every client reports that does not drop out.
 fn failure_of_the_run(plan: &Plan, round: u32) -> Failure {
     let event = Event::Joined { committed: round - 1 };
     let (mut machine, mut actions) = Machine::new(Arc::new(plan.clone())).handle(event);
@@ -143,7 +146,7 @@ fn failure_of_the_run(plan: &Plan, round: u32) -> Failure {
     }
 }
 
-/// A scenario of a million rounds is checked in a moment: what is not drawn is taken to be good.
+/// A scenario of a million rounds is checked in a moment: rounds past the budget count as good.
 #[test]
 fn no_more_clients_are_drawn_than_the_budget_allows() {
     let mut plan = plan();
@@ -152,7 +155,7 @@ fn no_more_clients_are_drawn_than_the_budget_allows() {
     let mut budget = 500;
     assert_eq!(foreseen_failure(&plan, &mut budget), None);
     assert_eq!(budget, 0);
-    // A single client stays: about two draws a round. Everybody needed: a hundred at most.
+    // If one client suffices, a round takes about two draws; if all are needed, at most a hundred.
     plan.clients.min_clients = 100;
     let mut budget = 100;
     assert!(foreseen_failure(&plan, &mut budget).is_some());

@@ -1,16 +1,20 @@
-//! The clients' models right after averaging, and what a run comes to.
+//! The clients' models right after averaging, and the summary of a run.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Evaluation, EvaluationRecord, Federation, LayerSet, Params, RoundEvaluation,
-    RoundRecord, Split, SummaryRow, spec::Weighting,
+    data::{ClientId, Split},
+    model::{LayerSet, Params},
+    record::{EvaluationRecord, RoundRecord, SummaryRow},
+    round::{Federation, RoundEvaluation},
+    spec::Weighting,
+    trainer::Evaluation,
 };
 use proptest::prelude::*;
 
 use crate::support::{layout, near, params, update};
 
-/// Two clients, one layer averaged and one not.
+/// Two clients, with one averaged layer and one layer of their own.
 fn federation(averaged: &[usize]) -> Federation {
     let layout = layout(&[("a", 1), ("b", 1)]);
     let updates =
@@ -25,7 +29,7 @@ fn clients() -> [ClientId; 2] {
     [ClientId(0), ClientId(1)]
 }
 
-/// `right` of 4 examples.
+/// Four examples with this loss, `right` of them correct.
 fn four(loss: f32, right: usize) -> Evaluation {
     let correct = (0..4).map(|example| f32::from(u8::from(example < right))).collect();
     Evaluation { losses: vec![loss; 4], correct: Some(correct) }
@@ -55,7 +59,8 @@ fn own_layers_make_own_models() {
     assert_eq!(record.client_accuracy_mean, Some(0.125));
 }
 
-/// Clients without test data are left out of what is measured on it; a loss that is not finite is absent.
+/// Clients without test data are left out of the means over it; a loss that is not finite is
+/// absent.
 #[test]
 fn what_cannot_be_measured_is_absent() {
     let checkup = RoundEvaluation::new(&federation(&[0]), clients());
@@ -76,7 +81,7 @@ fn what_cannot_be_measured_is_absent() {
     );
 }
 
-/// Records may be another program's, and say anything.
+/// Records may come from another program and hold any number.
 #[test]
 fn bytes_beyond_the_largest_number_are_the_largest_number() {
     let record = || RoundRecord {
@@ -107,7 +112,8 @@ fn round_record(evaluation: EvaluationRecord) -> RoundRecord {
 }
 
 proptest! {
-    /// `summary.json` is made of records that were read back: a number has one text, however often it is read and written.
+    /// `summary.json` is made from records that were read back: a number keeps its text, however
+    /// often it is read and written.
     #[test]
     fn a_record_that_is_read_back_has_the_same_text(number in prop::num::f64::NORMAL) {
         let evaluation = EvaluationRecord { test_loss: Some(number), ..EvaluationRecord::default() };

@@ -1,11 +1,13 @@
-//! What is recorded beside the barriers: twins, peaks, interactions; and what becomes of losses that are not finite.
+//! Values beside the barriers: twins, peaks, interactions; and losses that are not finite.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    BarrierKind, BarrierStudy, LayerSet, Metric, Mix, Params, Point, Seed, distance,
+    Seed,
+    barrier::{BarrierStudy, summarize},
+    model::{LayerSet, Mix, Params, Point, distance},
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
-    summarize,
 };
 use proptest::prelude::*;
 
@@ -18,9 +20,11 @@ fn product(v: &[f32]) -> Outcomes {
 }
 
 proptest! {
-    /// Its norm is ‖Δ_S‖·α, nothing else moves, and its seed alone decides where it goes.
+    /// The norm of a twin is ‖Δ_S‖·α, no other layer moves, and the seed alone decides the
+    /// direction.
     ///
-    /// The parameters are of the size of the step: f32 cannot hold a step of a millionth of the parameters to six digits.
+    /// The parameters are as large as the step: f32 cannot hold a step of a millionth of the
+    /// parameters to six digits.
     #[test]
     fn a_twin_has_the_norm_of_its_mix(
         a in prop::collection::vec(-1.0_f32..1.0, 60),
@@ -44,7 +48,7 @@ proptest! {
     }
 }
 
-/// Twins point everywhere alike: over many draws each coordinate has the same mean square, and the mean is 0.
+/// Twins are isotropic: over many draws, each coordinate has the same mean square, and mean 0.
 #[test]
 fn twins_are_isotropic() {
     let layout = layout(&[("a", 4)]);
@@ -55,13 +59,14 @@ fn twins_are_isotropic() {
     for i in 0..4 {
         let values: Vec<f64> = twins.iter().map(|twin| f64::from(twin.values()[i])).collect();
         let squares: Vec<f64> = values.iter().map(|value| value.powi(2)).collect();
-        // ‖Δ‖² = 4 over 4 coordinates; standard errors are about 0.016 and 0.014.
+        // ‖Δ‖² = 4 over 4 coordinates; the standard errors are about 0.016 and 0.014.
         assert!(mean(&values).abs() < 0.07, "{i}: {}", mean(&values));
         assert!((mean(&squares) - 1.0).abs() < 0.07, "{i}: {}", mean(&squares));
     }
 }
 
-/// For every direction, set and α as many twins as the scenario asks for, all different; their row is the mean over the draws.
+/// Every direction, set and α has as many twins as the scenario asks for, all different. Their row
+/// is the mean over the draws.
 #[test]
 fn every_barrier_has_its_own_twins() {
     let layout = layout(&[("a", 1), ("b", 3)]);
@@ -77,7 +82,7 @@ fn every_barrier_has_its_own_twins() {
             _ => None,
         })
         .collect();
-    // Six directions, three sets, two α, three draws. On a single value a direction is a sign.
+    // Six directions, three sets, two α, three draws. For a single value, a direction is a sign.
     assert_eq!(twins.len(), 6 * 3 * 2 * 3);
     let wide = twins.iter().filter(|(mix, _)| mix.set.parameters() > 1);
     let distinct: BTreeSet<_> = wide.map(|(_, twin)| bits(twin.values())).collect();
@@ -108,7 +113,7 @@ fn every_barrier_has_its_own_twins() {
     near(row.std_error.unwrap(), (variance / 3.0).sqrt(), 1e-12, row);
 }
 
-/// For every set, base and baseline the largest of the α grid, with its α.
+/// Every set, base and baseline has the largest value of the α grid, with its α.
 #[test]
 fn a_peak_is_the_maximum_over_the_grid() {
     let layout = layout(&[("a", 1), ("b", 1)]);
@@ -134,7 +139,7 @@ fn a_peak_is_the_maximum_over_the_grid() {
         assert_eq!((own.value, own.std_error), (peak.value, peak.std_error));
         found.insert(peak.alpha.map(f64::to_bits));
     }
-    // Two metrics, five baselines, three sets; three bases, their mean and the largest.
+    // Two metrics, five baselines, three sets; three bases, their mean and their maximum.
     assert_eq!(measured.of(BarrierKind::Peak).count(), 2 * 5 * 3 * 5);
     assert!(found.len() > 2, "peaks at one α only show nothing");
     assert_eq!(measure(&cohort(), Weighting::Equal, &ends, wavy).of(BarrierKind::Peak).count(), 0);
@@ -170,7 +175,7 @@ fn the_interaction_is_the_full_barrier_less_the_sum_of_the_layers() {
     assert_eq!(measured.of(BarrierKind::Interaction).count(), 0);
 }
 
-/// Records hold no NaN and no infinity: what cannot be told is absent, and no maximum passes over it.
+/// Records hold no NaN and no infinity: such values are absent, and no maximum hides them.
 #[test]
 fn losses_that_are_not_finite_give_no_values() {
     let layout = layout(&[("a", 1), ("b", 1)]);
@@ -178,7 +183,7 @@ fn losses_that_are_not_finite_give_no_values() {
     let spec = BarrierSpec { alpha, twins: 2, ..cohort() };
     let models: [(&[f32], u64); 2] = [(&[1.0, 2.0], 1), (&[-1.5, 0.5], 1)];
     for worst in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
-        // Everywhere; in the first end model; in its mixes.
+        // The loss is not finite for all models; for the first end model; for its mixes.
         let everywhere = |_: &[f32]| vec![(worst, false), (1.0, true)];
         let at_the_end = |v: &[f32]| vec![(if *v == [1.0, 2.0] { worst } else { v[1] }, true); 3];
         let on_the_way = |v: &[f32]| {
@@ -199,7 +204,7 @@ fn losses_that_are_not_finite_give_no_values() {
 
         let measured = measure(&spec, Weighting::Equal, &ends, on_the_way);
         let value = |at| measured.row(at).value;
-        // Averaging `b` into the first model diverges, into the second it does not.
+        // Averaging `b` into the first model diverges; averaging it into the second does not.
         assert_eq!(value(at(BarrierKind::Layer, "b", "0")), None);
         assert!(value(at(BarrierKind::Layer, "b", "1")).is_some());
         assert_eq!(value(at(BarrierKind::Layer, "b", "mean")), None);
@@ -226,7 +231,7 @@ fn no_example_gives_no_value() {
     assert!(rows.clone().all(|row| (row.value, row.std_error) == (None, None)));
 }
 
-/// One model is its own average: no barrier. A pair needs two.
+/// One model is its own average and has no barrier. A pair needs two models.
 #[test]
 fn a_cohort_of_one_has_no_barrier() {
     let ends = ends(&layout(&[("a", 1), ("b", 1)]), &[(&[1.0, 2.0], 5)]);
@@ -246,7 +251,7 @@ fn a_cohort_of_one_has_no_barrier() {
     assert!(BarrierStudy::new(&spec, Weighting::Equal, 1, Seed::new(1), &[]).is_err());
 }
 
-/// The rows that tables show, out of everything that is recorded.
+/// Tables show a few of the recorded rows.
 #[test]
 fn tables_show_the_mean_baseline_at_a_half() {
     let layout = layout(&[("w1", 1), ("w2", 1)]);
@@ -278,10 +283,12 @@ fn tables_show_the_mean_baseline_at_a_half() {
     assert_eq!(summarize(&[]), Default::default());
 }
 
-/// Of equal maxima the first base's counts: its value is the largest, and its standard error stands beside it.
+/// If several bases have the maximum, the first one counts: its value and its standard error are
+/// recorded.
 #[test]
 fn the_standard_error_of_a_maximum_is_the_first_of_the_largest_bases() {
-    // Both mixes have the mean loss 2 and so the same barrier: with losses 2, 2 at the first base, and 0, 4 at the second.
+    // Both mixes have the mean loss 2 and the same barrier: the losses are 2, 2 at the first base,
+    // and 0, 4 at the second.
     let ends = ends(&layout(&[("a", 1), ("b", 1)]), &[(&[1.0, 2.0], 1), (&[3.0, 4.0], 1)]);
     let losses = |v: &[f32]| match v {
         [1.0, 3.0] => vec![(2.0, true), (2.0, true)],

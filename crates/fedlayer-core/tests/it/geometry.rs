@@ -1,9 +1,10 @@
-//! Distances and cosines between the models of a cohort, against computations written out here.
+//! Distances and cosines between the models of a cohort, compared with computations in the tests.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, Metric, Params,
+    model::Params,
+    record::{BarrierKind, Metric},
     spec::{BarrierSpec, SetSpec, Weighting},
 };
 
@@ -30,7 +31,7 @@ fn check(measured: &Measured, metric: Metric, expected: &[(&str, &str, Option<f6
 
 #[test]
 fn norms_and_cosines_of_a_pair() {
-    // All start at 0, so that a model is its own movement.
+    // All models start at 0, so each model is its own movement.
     let measured = geometry(&pairs(), &[(&[3.0, 0.0, 1.0], 1), (&[0.0, 4.0, -1.0], 9)]);
     for base in ["0<-1", "1<-0", "mean", "max"] {
         check(
@@ -50,7 +51,8 @@ fn norms_and_cosines_of_a_pair() {
     }
 }
 
-/// ‖Δ‖ is twice the step to the mean, so that ‖Δ‖·α is how far the base goes at α; the cosine is with the others' weighted movement.
+/// ‖Δ‖ is twice the distance to the mean, so ‖Δ‖·α is the step at α. The cosine is taken with the
+/// weighted movement of the others.
 #[test]
 fn norms_and_cosines_of_a_weighted_cohort() {
     let models: [(&[f32], u64); 3] =
@@ -79,7 +81,8 @@ fn norms_and_cosines_of_a_weighted_cohort() {
             ("a", "0", Some(0.0)),
             ("all", "1", Some(2.0 / 8.25_f64.sqrt())),
             ("b", "0", Some(-1.0)),
-            // Client 1 did not move `b`, client 2's others moved it up; the mean is over those that have a cosine.
+            // Client 1 did not move `b`; the others of client 2 moved it up. The mean is over the
+            // clients with a cosine.
             ("b", "1", None),
             ("b", "2", Some(-1.0)),
             ("b", "mean", Some(-1.0)),
@@ -88,7 +91,8 @@ fn norms_and_cosines_of_a_weighted_cohort() {
     );
 }
 
-/// A movement begins where the client's round began, which under partial averaging is not the same model for all.
+/// A movement begins at the model that the client's round began with. Under partial averaging this
+/// model differs from client to client.
 #[test]
 fn movements_begin_at_each_clients_own_start() {
     let layout = layout(&LAYERS);

@@ -1,4 +1,4 @@
-//! fedlayer-core through its public face, held to the science (SCIENCE §2 and §5).
+//! fedlayer-core through its public interface: the definitions and claims of the method.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 

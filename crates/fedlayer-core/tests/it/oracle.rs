@@ -1,12 +1,16 @@
-//! Averages, mixes, barriers and geometry against numbers that an independent PyTorch script computed in f64 (`tests/oracle/`).
+//! Averages, mixes, barriers and geometry, compared with numbers that an independent PyTorch script
+//! computed in f64 (`tests/oracle/`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_core::{
-    BarrierKind, BarrierStudy, Evaluation, LayerSet, Layout, Metric, Mix, Params, Point, Probe,
-    Seed, named_layers,
+    Seed,
+    barrier::BarrierStudy,
+    model::{LayerSet, Layout, Mix, Params, Point, named_layers},
+    record::{BarrierKind, Metric},
+    round::{update_weights, weighted_mean},
     spec::{BarrierSpec, Baseline, SetSpec, Weighting},
-    update_weights, weighted_mean,
+    trainer::{Evaluation, Probe},
 };
 use serde::Deserialize;
 
@@ -14,7 +18,7 @@ use crate::support::{
     At, Measured, at, cohort, cross_entropy, dense, ends, forward, near, params, update,
 };
 
-/// Of `barriers.json`. Lists over bases are in the members' order.
+/// The contents of `barriers.json`. Lists over bases are in the order of the members.
 #[derive(Deserialize)]
 struct Barriers {
     models: Vec<Vec<f32>>,
@@ -52,7 +56,7 @@ struct MixNumbers {
     outcome: Outcome,
 }
 
-/// The values into every base, then of the mean over the bases.
+/// The values into every base, then the mean over the bases.
 #[derive(Deserialize)]
 struct BarrierNumbers {
     metric: Metric,
@@ -78,7 +82,7 @@ struct GeometryNumbers {
     cosine: f64,
 }
 
-/// Of `averaging.json`.
+/// The contents of `averaging.json`.
 #[derive(Deserialize)]
 struct Averaging {
     models: Vec<Vec<f32>>,
@@ -104,14 +108,14 @@ struct Mixed {
     params: Vec<f64>,
 }
 
-/// The scripts' network: 5 features, a tanh MLP of 4 and 3, 3 classes.
+/// The network of the scripts: 5 features, a tanh MLP with 4 and 3 hidden units, 3 classes.
 const WIDTHS: [usize; 4] = [5, 4, 3, 3];
 
 fn set(layout: &Arc<Layout>, layers: &[String]) -> LayerSet {
     named_layers(layout, layers).unwrap()
 }
 
-/// Values that were computed in f64 and rounded once to f32.
+/// Compares with values that were computed in f64 and rounded once to f32.
 fn close(found: &Params, expected: &[f64], what: &str) {
     for (&found, &expected) in found.values().iter().zip(expected) {
         near(found.into(), expected, 2e-7, what);
@@ -143,7 +147,8 @@ fn averages_are_the_oracles() {
     }
 }
 
-/// The oracle's evaluation of a probe, after a look at the probe's own parameters: they must have these losses.
+/// Returns the oracle's evaluation of a probe, after checking that the parameters of the probe have
+/// these losses.
 fn evaluate(oracle: &Barriers, numbers: &CohortNumbers, probe: &Probe) -> Evaluation {
     let model = |params: &Params| {
         let mut models = numbers.members.iter().map(|&member| &oracle.models[member]);
@@ -224,7 +229,7 @@ fn barriers_are_the_oracles() {
     }
 }
 
-/// What was found of each example's one label.
+/// Returns the share of correct labels of each example: 0 or 1.
 fn shares(correct: &[bool]) -> Vec<f32> {
     correct.iter().map(|&correct| f32::from(u8::from(correct))).collect()
 }

@@ -1,10 +1,14 @@
-//! The rounds as a state machine: scripts of events, with the actions and phases that follow.
+//! The state machine of the rounds: scripts of events, with the resulting actions and phases.
 
 use std::{fmt::Write, sync::Arc};
 
 use fedlayer_core::{
-    Action, ClientId, Event, Failure, Machine, Params, Phase, Plan, Ticket, Update,
+    Plan,
+    data::ClientId,
+    model::Params,
+    round::{Action, Event, Failure, Machine, Phase, Ticket},
     spec::ClientsSpec,
+    trainer::Update,
 };
 
 use crate::support::{layout, params, plan, update};
@@ -22,7 +26,7 @@ fn with_deadline() -> Plan {
     plan
 }
 
-/// Runs a script: after each line `> event` stand the actions and, where it has changed, the phase.
+/// Runs a script. Each line `> event` is followed by the actions and, if it has changed, the phase.
 fn check(plan: &Plan, script: &str) {
     let mut machine = Machine::new(Arc::new(plan.clone()));
     let mut transcript = String::new();
@@ -78,7 +82,7 @@ fn join<'a>(clients: impl Iterator<Item = &'a ClientId>) -> String {
     clients.map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// `joined 0`, `report 1.1.0 [what is wrong]` (round, attempt, client), `deadline 1.1`, `probed 1`.
+/// Parses `joined 0`, `report 1.1.0 [fault]` (round, attempt, client), `deadline 1.1`, `probed 1`.
 fn read(plan: &Plan, event: &str) -> Event {
     let mut words = event.split(' ');
     let (verb, object) = (words.next().unwrap(), words.next().unwrap());
@@ -96,7 +100,7 @@ fn read(plan: &Plan, event: &str) -> Event {
     }
 }
 
-/// A client's report, with something wrong or all `well`.
+/// Makes a client's report with a fault, or with none (`well`).
 pub(crate) fn report(plan: &Plan, client: ClientId, what: &str) -> Result<Box<Update>, String> {
     let good = Arc::new(Params::zeros(plan.layout.clone()));
     let good = update(client.0, &good, 10);
@@ -207,7 +211,7 @@ fn reports_that_are_not_awaited_are_refused() {
     );
 }
 
-/// A bad update is refused, its client is counted as missing, and the round goes on.
+/// A bad update is refused, its client counts as missing, and the round goes on.
 #[test]
 fn updates_that_cannot_be_averaged_are_refused() {
     let diverged = "training diverged, and a smaller learning rate may help";
@@ -248,7 +252,8 @@ fn updates_that_cannot_be_averaged_are_refused() {
     }
 }
 
-/// A report under one client's ticket with another client's update: whoever it came from is not waited for.
+/// A report under one client's ticket with another client's update: the round no longer waits for
+/// the client of the ticket.
 #[test]
 fn another_clients_update_is_refused() {
     check(
@@ -331,14 +336,15 @@ fn a_round_that_fails_in_every_attempt_fails_the_run() {
     );
 }
 
-/// The clients that drop out are drawn anew in every attempt; those that do not are enough, or the round is tried again.
+/// Dropouts are drawn anew in every attempt. The round goes on if enough clients stay, and is tried
+/// again otherwise.
 #[test]
 fn a_round_goes_on_without_those_who_dropped_out() {
     let mut plan = three();
     plan.clients.count = 6;
     plan.clients.per_round = Some(3);
     plan.clients.dropout = 0.4;
-    // Everybody dropped out of the first attempt.
+    // All clients dropped out of the first attempt.
     check(
         &Plan { seed: 3, ..plan.clone() },
         "
@@ -351,7 +357,7 @@ fn a_round_goes_on_without_those_who_dropped_out() {
         (probing)
         ",
     );
-    // Too few are left of the first.
+    // Too few clients are left in the first attempt.
     check(
         &Plan { seed: 4, ..plan },
         "
@@ -366,7 +372,7 @@ fn a_round_goes_on_without_those_who_dropped_out() {
     );
 }
 
-/// Every attempt is over before it began. There may be many: it once took a stack frame for each.
+/// Every attempt is over before it has begun. There may be many: each once took a stack frame.
 #[test]
 fn everybody_drops_out() {
     let mut plan = three();

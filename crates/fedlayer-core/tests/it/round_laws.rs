@@ -1,8 +1,12 @@
-//! What holds of the state machine whatever happens, in whatever order.
+//! Laws of the state machine for any events in any order.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Action, ClientId, Cohort, Event, Machine, Phase, Plan, Ticket};
+use fedlayer_core::{
+    Plan,
+    data::ClientId,
+    round::{Action, Cohort, Event, Machine, Phase, Ticket},
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -10,7 +14,7 @@ use crate::{
     support::bits,
 };
 
-/// A plan of few clients, some of which may drop out.
+/// A plan with few clients, some of which may drop out.
 fn any_plan() -> impl Strategy<Value = Plan> {
     (1_u32..4, 1_u32..6, 1_u32..6, 1_u32..4, 1_u32..4, any::<bool>(), any::<u64>()).prop_map(
         |(rounds, count, per_round, min_clients, attempts, deadline, seed)| {
@@ -26,7 +30,7 @@ fn any_plan() -> impl Strategy<Value = Plan> {
     )
 }
 
-/// What happens next: mostly news of the round and attempt in training, sometimes of others.
+/// The next event: mostly of the round and attempt in training, sometimes of others.
 #[derive(Debug, Clone)]
 enum Happening {
     Joined(u32),
@@ -36,7 +40,7 @@ enum Happening {
 }
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
-    // Mostly 0: the round or attempt of now.
+    // Mostly 0: the current round or attempt.
     let stray = || prop_oneof![6 => Just(0_u32), 1 => Just(1), 1 => Just(u32::MAX)];
     let what = prop_oneof![
         8 => Just("well"),
@@ -53,7 +57,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     prop::collection::vec(happening, 0..120)
 }
 
-/// What an onlooker knows: the round and attempt of the last `Train`.
+/// The knowledge of an observer: the round and attempt of the last `Train`.
 #[derive(Default)]
 struct Onlooker {
     round: u32,
@@ -83,7 +87,7 @@ impl Onlooker {
         }
     }
 
-    /// Holds every action to the laws.
+    /// Checks the laws for an action.
     fn sees(&mut self, plan: &Plan, action: &Action) -> Result<(), TestCaseError> {
         match action {
             Action::Train { round, attempt, clients } => {
@@ -113,7 +117,7 @@ impl Onlooker {
                 prop_assert!(clients.len() >= plan.clients.min_clients as usize);
                 prop_assert!(clients.is_sorted_by(|a, b| a < b));
                 prop_assert!(clients.iter().all(|client| self.reported.contains(client)));
-                // Who was drawn has an update or a reason, and nobody else has.
+                // Every drawn client has an update or a cause, and no other client has.
                 let cohort = Cohort::draw(plan, self.round, self.attempt);
                 let drawn: BTreeSet<_> = cohort.clients.iter().chain(&cohort.dropped).collect();
                 let known: BTreeSet<_> = clients.iter().chain(gathered.missing.keys()).collect();
@@ -145,7 +149,7 @@ proptest! {
         for happening in &happenings {
             let event = onlooker.event(&plan, happening);
             let before = machine.phase().clone();
-            // As text, in which NaN equals NaN.
+            // Compared as text, because NaN is not equal to NaN.
             let unchanged = |machine: &Machine| {
                 format!("{:?}", machine.phase()) == format!("{before:?}")
             };
@@ -159,9 +163,10 @@ proptest! {
                     prop_assert!(onlooker.reported.insert(ticket.client), "taken twice");
                 }
             }
-            // A report for another ticket than an awaited one is refused and changes nothing; so is news of what is over.
+            // A report for another ticket is refused and changes nothing; an event of a past round
+            // changes nothing.
             if let [Action::Refuse { refusal, .. }] = &actions[..] {
-                use fedlayer_core::Refusal::{OtherClient, Update};
+                use fedlayer_core::round::Refusal::{OtherClient, Update};
                 let awaited = matches!(refusal, OtherClient(_) | Update(_));
                 prop_assert!(awaited || unchanged(&machine), "{:?}", refusal);
             }
@@ -182,7 +187,7 @@ proptest! {
         }
     }
 
-    /// Updates reach the probes as they came, whatever the order of arrival.
+    /// Updates reach the probes unchanged, in any order of arrival.
     #[test]
     fn the_order_of_arrival_does_not_show(order in Just(vec![0_u32, 1, 2]).prop_shuffle()) {
         let plan = Arc::new(three());

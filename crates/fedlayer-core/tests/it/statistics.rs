@@ -1,9 +1,13 @@
-//! Running statistics in layer sets and in a federation: averaged with their layer, or each client's own (SiloBN, Andreux et al. 2020).
+//! Running statistics in layer sets and in a federation: averaged with their layer, or each
+//! client's own (SiloBN, Andreux et al. 2020).
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use fedlayer_core::{
-    ClientId, Federation, LayerSet, Layout, Ownership, Params, Role, Seed, TensorSpec,
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec},
+    round::Federation,
     spec::{Statistics, Weighting},
 };
 use proptest::prelude::*;
@@ -11,7 +15,7 @@ use rand::RngExt;
 
 use crate::support::{bits, update};
 
-/// Layers of a few tensors of a few values, each trained or a statistic.
+/// Layers with a few small tensors; each tensor is trained or a statistic.
 fn any_layout() -> impl Strategy<Value = Layout> {
     let role = prop_oneof![Just(Role::Trained), Just(Role::Statistic)];
     let layer = prop::collection::vec((1_usize..4, role), 1..4);
@@ -28,12 +32,12 @@ fn any_ownership() -> impl Strategy<Value = Ownership> {
     prop_oneof![Just(Ownership::Layer), Just(Ownership::Model)]
 }
 
-/// The layers whose bits are set.
+/// Returns the set of the layers with a set bit.
 fn chosen(layout: &Arc<Layout>, bits: u8) -> LayerSet {
     LayerSet::new(layout.clone(), (0..8).filter(|layer| bits >> layer & 1 == 1))
 }
 
-/// Per value, whether one of the ranges holds it.
+/// Returns for each value if one of the ranges holds it.
 fn held<'a>(ranges: impl IntoIterator<Item = &'a Range<usize>>, count: usize) -> Vec<bool> {
     let mut held = vec![false; count];
     for range in ranges {
@@ -69,7 +73,7 @@ proptest! {
         }
         let moving = held_inside.iter().filter(|&&inside| inside).count();
         prop_assert_eq!(set.bytes(), 4 * moving as u64);
-        // What is measured is what is trained, whoever owns the statistics.
+        // Trained values are measured, whoever owns the statistics.
         let held_trained = held(set.trained(), layout.value_count());
         prop_assert_eq!(set.parameters(), held_trained.iter().filter(|&&trained| trained).count());
         for (at, layer) in layout.layers().iter().enumerate() {
@@ -80,7 +84,7 @@ proptest! {
         }
         let every = moving == layout.value_count();
         prop_assert_eq!(set.holds_every_value(), every);
-        // As few ranges as there can be: neighbours do not touch.
+        // Adjacent ranges are merged.
         for ranges in [inside, &rest] {
             prop_assert!(ranges.windows(2).all(|pair| pair[0].end < pair[1].start), "{:?}", ranges);
         }
@@ -106,7 +110,7 @@ proptest! {
         prop_assert_eq!(set.parameters() + set.complement().parameters() + statistics, layout.value_count());
     }
 
-    /// Whoever sits out when: a client's model is what it trained last, with every average since laid over it.
+    /// The model of a client is its last trained one, overlaid with every later average.
     #[test]
     fn a_clients_model_is_its_own_with_every_average_laid_over(
         layout in any_layout(),
@@ -143,7 +147,8 @@ proptest! {
                 let model = federation.model(ClientId(client as u32));
                 for TensorSpec { name, range, role, .. } in layout.tensors() {
                     let own = *role == Role::Statistic && ownership == Ownership::Model;
-                    // The weights 1/n are rounded, so that a mean may be off by its last bits; what is a client's own is not.
+                    // The weights 1/n are rounded, so a mean may be off in its last bits; the
+                    // client's own values are exact.
                     let tolerance = if own { 0.0 } else { 1e-6 };
                     for (&found, &expected) in model.range(range).iter().zip(&expected[range.clone()]) {
                         let near = (found - expected).abs() <= tolerance;
@@ -155,7 +160,8 @@ proptest! {
     }
 }
 
-/// A convolution, its normalisation and a head; whose statistics belong to whom the policy says.
+/// A convolution, its normalisation and a head, with the owner of the statistics that the policy
+/// gives.
 fn normalised(statistics: Statistics) -> Arc<Layout> {
     let layout = Layout::with_roles([
         ("conv.weight", vec![2], Role::Trained),
@@ -169,10 +175,11 @@ fn normalised(statistics: Statistics) -> Arc<Layout> {
     Arc::new(layout.unwrap().with_ownership(statistics.ownership()))
 }
 
-/// Where the statistics lie.
+/// The range of the statistics.
 const STATISTICS: Range<usize> = 6..11;
 
-/// Averages all layers in three rounds, in which client 2 sits out twice and client 3 always; client c returns c + 10·round everywhere.
+/// Averages all layers in three rounds. Client 2 misses two of them and client 3 all; client c
+/// returns c + 10·round in every value.
 fn three_rounds(statistics: Statistics) -> (Federation, BTreeMap<u32, Arc<Params>>) {
     let layout = normalised(statistics);
     let mut federation = Federation::new(Arc::new(Params::zeros(layout.clone())));
@@ -194,7 +201,7 @@ fn three_rounds(statistics: Statistics) -> (Federation, BTreeMap<u32, Arc<Params
 #[test]
 fn under_keep_every_client_has_its_own_statistics_and_shares_everything_else() {
     let (federation, models) = three_rounds(Statistics::Keep);
-    // Each client's last round: 2, 3, 1, none.
+    // The clients' last rounds: 2, 3, 1, none.
     for (client, own) in [(0, 20.0), (1, 31.0), (2, 12.0), (3, 0.0)] {
         let values = models[&client].values();
         for (at, &value) in values.iter().enumerate() {
@@ -202,7 +209,7 @@ fn under_keep_every_client_has_its_own_statistics_and_shares_everything_else() {
             assert_eq!(value, expected, "client {client}, value {at}");
         }
     }
-    // What a client keeps is its statistics and no more; what is shared never sees any.
+    // A client keeps only its statistics, and the shared model holds none.
     assert!(federation.clients().values().all(|state| state.values.len() == STATISTICS.len()));
     assert_eq!(bits(federation.shared().range(&STATISTICS)), [0; 5]);
     assert_eq!(LayerSet::all(federation.shared().layout()).bytes(), 4 * 9, "of 14 values 5 stay");
@@ -215,7 +222,7 @@ fn under_the_other_policies_statistics_are_averaged_with_their_layer() {
         assert!(models.values().all(|model| model.values() == [31.0; 14]), "{policy:?}");
         assert!(federation.clients().values().all(|state| state.values.is_empty()));
     }
-    // A layer's statistics go where it goes: of `norm` alone, and not without it.
+    // The statistics of `norm` are averaged with `norm`, and with no other layer.
     let layout = normalised(Statistics::Average);
     let set = |layer| LayerSet::new(layout.clone(), [layer]);
     assert_eq!(set(1).ranges()[..], *std::slice::from_ref(&(2..11)));

@@ -1,19 +1,23 @@
-//! What the tests are written in: plans, models, and barriers over a loss that is a closure.
+//! Helpers of the tests: plans, models, and barriers over a loss that is a closure.
 
 use std::{fmt::Debug, sync::Arc};
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Evaluation, Examples, FederatedData,
-    Layout, Metric, Params, Plan, Probe, Seed, Update,
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Examples, FederatedData},
+    model::{Layout, Params},
+    record::{BarrierKind, BarrierRow, Metric},
     spec::{
         Average, BarrierSpec, Baseline, Between, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
         EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule, SetSpec, Sgd, SplitSpec,
         Statistics, StrategySpec, Toy, Weighting,
     },
+    trainer::{Evaluation, Probe, Update},
 };
 use proptest::prelude::*;
 
-/// Layers of these names and numbers of values.
+/// Makes a layout of layers with these names and numbers of values.
 pub(crate) fn layout(layers: &[(&str, usize)]) -> Arc<Layout> {
     let tensors = layers.iter().map(|&(name, len)| (format!("{name}.weight"), vec![len]));
     Arc::new(Layout::new(tensors).unwrap())
@@ -23,18 +27,18 @@ pub(crate) fn params(layout: &Arc<Layout>, values: &[f32]) -> Arc<Params> {
     Arc::new(Params::new(layout.clone(), values.to_vec()).unwrap())
 }
 
-/// The values as bits: −0 is not 0.
+/// Returns the values as bits: −0 differs from 0.
 pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// Any finite value, signed zeros and subnormals among them.
+/// Any finite value, including signed zeros and subnormals.
 pub(crate) fn any_finite() -> impl Strategy<Value = f32> + Clone {
     use prop::num::f32::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
     POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
 }
 
-/// What a client returns.
+/// Makes the update of a client.
 pub(crate) fn update(client: u32, params: &Arc<Params>, examples: u64) -> Update {
     Update {
         client: ClientId(client),
@@ -46,7 +50,8 @@ pub(crate) fn update(client: u32, params: &Arc<Params>, examples: u64) -> Update
     }
 }
 
-/// End models of clients 0, 1, …, which all started from zero: their values, and their numbers of examples.
+/// Makes end models of clients 0, 1, …, from values and numbers of examples. All of them started
+/// from zero.
 pub(crate) fn ends(layout: &Arc<Layout>, models: &[(&[f32], u64)]) -> Vec<EndModel> {
     let start = Arc::new(Params::zeros(layout.clone()));
     let end = |(client, (values, examples)): (usize, &(&[f32], u64))| EndModel {
@@ -56,7 +61,8 @@ pub(crate) fn ends(layout: &Arc<Layout>, models: &[(&[f32], u64)]) -> Vec<EndMod
     models.iter().enumerate().map(end).collect()
 }
 
-/// Full and layer-wise barriers between pairs at α = ½ on the test split, under every baseline.
+/// Specifies full and layer-wise barriers between pairs at α = ½ on the test split, under every
+/// baseline.
 pub(crate) fn pairs() -> BarrierSpec {
     BarrierSpec {
         every: 1,
@@ -69,18 +75,18 @@ pub(crate) fn pairs() -> BarrierSpec {
     }
 }
 
-/// The same between each model and the cohort's mean.
+/// Specifies the same between each model and the cohort's mean.
 pub(crate) fn cohort() -> BarrierSpec {
     BarrierSpec { between: Between::Cohort, ..pairs() }
 }
 
-/// Per example: the loss, and whether the model is right.
+/// The loss of each example, and whether the model is right.
 pub(crate) type Outcomes = Vec<(f32, bool)>;
 
 /// The records of a round's barriers.
 pub(crate) struct Measured {
     pub(crate) rows: Vec<BarrierRow>,
-    /// The largest loss that any model had on any example.
+    /// The largest loss of any model on any example.
     pub(crate) scale: f64,
 }
 
@@ -106,7 +112,7 @@ fn evaluate(probe: &Probe, outcomes: impl Fn(&[f32]) -> Outcomes) -> Evaluation 
     Evaluation { losses, correct: Some(correct) }
 }
 
-/// Which row of the records is meant; what is not said is test loss, baseline `mean`, α = ½.
+/// The key of a row. The defaults are test loss, baseline `mean`, α = ½.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct At<'a> {
     pub(crate) metric: Metric,
@@ -123,7 +129,7 @@ pub(crate) fn at<'a>(kind: BarrierKind, set: &'a str, base: &'a str) -> At<'a> {
 }
 
 impl Measured {
-    /// The one row that is meant.
+    /// Returns the only row with this key.
     pub(crate) fn row(&self, at: At<'_>) -> &BarrierRow {
         let found: Vec<_> = self
             .rows
@@ -136,17 +142,18 @@ impl Measured {
         row
     }
 
-    /// The value of the one row that is meant.
+    /// Returns the value of the only row with this key.
     pub(crate) fn value(&self, at: At<'_>) -> f64 {
         self.row(at).value.unwrap_or_else(|| panic!("no value for {at:?}"))
     }
 
-    /// The rows of one kind.
+    /// Returns the rows of one kind.
     pub(crate) fn of(&self, kind: BarrierKind) -> impl Iterator<Item = &BarrierRow> {
         self.rows.iter().filter(move |row| row.kind == kind)
     }
 
-    /// Holds rows of test loss, baseline `mean`, α = ½ to expected values: kind, set, base, value.
+    /// Compares rows of test loss, baseline `mean`, α = ½ with expected values: kind, set, base,
+    /// value.
     pub(crate) fn check(&self, expected: &[(BarrierKind, &str, &str, f64)]) {
         for &(kind, set, base, value) in expected {
             near(self.value(at(kind, set, base)), value, 1e-12, (kind, set, base));
@@ -154,7 +161,8 @@ impl Measured {
     }
 }
 
-/// The layout of a fully connected network of these widths, from the input: `fc1`, `fc2`, …, `out`.
+/// Makes the layout of a fully connected network with these widths, from the input: `fc1`, `fc2`,
+/// …, `out`.
 pub(crate) fn dense(widths: &[usize]) -> Arc<Layout> {
     let last = widths.len() - 2;
     let tensors = widths.windows(2).enumerate().flat_map(|(layer, w)| {
@@ -164,7 +172,7 @@ pub(crate) fn dense(widths: &[usize]) -> Arc<Layout> {
     Arc::new(Layout::new(tensors).unwrap())
 }
 
-/// The output of that network for an input, in f64.
+/// Computes the output of that network for an input, in f64.
 pub(crate) fn forward(
     widths: &[usize],
     values: &[f32],
@@ -188,25 +196,27 @@ pub(crate) fn forward(
     hidden
 }
 
-/// −log softmax(output)[label].
+/// Computes −log softmax(output)[label].
 pub(crate) fn cross_entropy(output: &[f64], label: usize) -> f64 {
     let top = output.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = output.iter().map(|f| (f - top).exp()).sum();
     top + sum.ln() - output[label]
 }
 
-/// Two numbers are equal but for a part `tolerance` of the larger one (of 1, where both are smaller).
+/// Checks that two numbers differ by at most `tolerance`, relative to the larger one (or to 1, if
+/// both are smaller).
 pub(crate) fn near(found: f64, expected: f64, tolerance: f64, what: impl Debug) {
     let size = found.abs().max(expected.abs()).max(1.0);
     assert!((found - expected).abs() <= tolerance * size, "{what:?}: {found} is not {expected}");
 }
 
-/// The mean, as a textbook has it.
+/// Computes the mean.
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// A plan of toy clients: three rounds of full averaging, four clients, two layers of one value each.
+/// Makes a plan of toy clients: three rounds of full averaging, four clients, two layers of one
+/// value each.
 pub(crate) fn plan() -> Plan {
     Plan {
         seed: 1,
@@ -240,7 +250,8 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
-/// Clients that have these examples, of two features each; none of them is held out. The test set is the whole pool.
+/// Makes clients with these examples of two features each, without test data. The test set is the
+/// whole pool.
 pub(crate) fn data(clients: &[&[[f32; 2]]]) -> Arc<FederatedData> {
     let features: Vec<f32> = clients.iter().copied().flatten().flatten().copied().collect();
     let labels = vec![0; features.len() / 2];

@@ -1,11 +1,16 @@
-//! The toy against step-by-step gradient descent, and what rounds of it come to.
+//! The toy compared with step-by-step gradient descent, and the results of its rounds.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Federation, LayerSchedule, Params,
-    Plan, Seed, Split, ToyTrainer, TrainJob, Trainer, Update,
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Split},
+    model::Params,
+    record::{BarrierKind, BarrierRow},
+    round::{Federation, LayerSchedule},
     spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Warmup, Weighting},
+    trainer::{ToyTrainer, TrainJob, Trainer, Update},
 };
 
 use crate::support::{bits, cohort, data, near, pairs, params, plan};
@@ -22,7 +27,8 @@ fn train(trainer: &mut ToyTrainer, client: u32, round: u32, params: Arc<Params>)
     trainer.train(&[job]).remove(0).unwrap()
 }
 
-/// Gradient descent on the mean of ½ Σ_l c_l (θ_l − x_l)² over all of the client's examples, one step after another, in f64.
+/// Runs gradient descent on the mean of ½ Σ_l c_l (θ_l − x_l)² over all examples of a client, step
+/// by step, in f64.
 fn descend(plan: &Plan, client: usize, round: u64, start: &[f32]) -> (Vec<f64>, f64, u64) {
     let (ModelSpec::Toy(Toy { curvature }), Optimizer::Sgd(sgd)) =
         (&plan.model, &plan.local.optimizer)
@@ -89,7 +95,7 @@ fn the_closed_form_is_gradient_descent() {
     }
 }
 
-/// Rounds of full averaging, until nothing moves.
+/// Runs rounds of full averaging until nothing moves.
 fn rounds(plan: &Plan, clients: &[&[[f32; 2]]]) -> Vec<f32> {
     let mut trainer = ToyTrainer::new(plan, data(clients)).unwrap();
     let schedule = LayerSchedule::new(&plan.strategy.average, &plan.layout).unwrap();
@@ -109,8 +115,9 @@ fn optimum(clients: &[&[[f32; 2]]]) -> [f64; 2] {
     [0, 1].map(|i| examples.iter().map(|x| f64::from(x[i])).sum::<f64>() / examples.len() as f64)
 }
 
-/// With as many examples and steps each, or with one step each and weights by examples, the rounds end at the mean of all examples;
-/// with several steps of unequal clients and equal weights they do not.
+/// If all clients have the same number of examples and steps, or one step each and weights by
+/// examples, the rounds end at the mean of all examples. With several steps, unequal clients and
+/// equal weights they do not.
 #[test]
 fn federated_averaging_ends_at_the_mean_of_all_examples() {
     let equal: [&[[f32; 2]]; 3] =
@@ -136,7 +143,7 @@ fn federated_averaging_ends_at_the_mean_of_all_examples() {
     assert!((f64::from(biased[0]) - optimum(&CLIENTS)[0]).abs() > 0.1, "{biased:?}");
 }
 
-/// The barriers of a round of toy clients.
+/// Measures the barriers of a round of toy clients.
 fn barriers(spec: &BarrierSpec, weighting: Weighting) -> (Vec<BarrierRow>, Vec<f64>) {
     let plan = plan();
     let mut trainer = ToyTrainer::new(&plan, data(&CLIENTS)).unwrap();
@@ -155,8 +162,9 @@ fn barriers(spec: &BarrierSpec, weighting: Weighting) -> (Vec<BarrierRow>, Vec<f
     (study.rows(&evaluations), losses)
 }
 
-/// The loss is a sum over layers: under `base` and `chord` layers do not interact. Under a baseline that is not the base's own loss the
-/// sum of L layers subtracts it L times, and (L − 1)(baseline − L_i) is left.
+/// The loss is a sum over layers, so layers do not interact under `base` and `chord`. Under a
+/// baseline that is not the base's own loss, the sum over L layers subtracts the baseline L times:
+/// (L − 1)(baseline − L_i) remains.
 #[test]
 fn layers_of_the_toy_do_not_interact() {
     for spec in [pairs(), cohort()] {
@@ -174,7 +182,7 @@ fn layers_of_the_toy_do_not_interact() {
     }
 }
 
-/// The mean loss of the models of a base's barrier minus the base's own.
+/// Returns the mean loss of the models of a barrier minus the base's own loss.
 fn mean_minus_own(base: &str, losses: &[f64]) -> f64 {
     let model = |name: &str| name.parse::<usize>().unwrap();
     let (own, models) = match base.split_once("<-") {
@@ -185,7 +193,8 @@ fn mean_minus_own(base: &str, losses: &[f64]) -> f64 {
     sum / models.len() as f64 - losses[own]
 }
 
-/// Every chord barrier is −½α(1−α) Σ c_l ‖Δ_l‖², Δ being the recorded step. The losses are near 20, and f32.
+/// Every chord barrier is −½α(1−α) Σ c_l ‖Δ_l‖², where Δ is the recorded step. The losses are near
+/// 20, in f32.
 #[test]
 fn chord_barriers_of_the_toy_have_a_closed_form() {
     for weighting in [Weighting::Equal, Weighting::Examples] {
@@ -193,7 +202,8 @@ fn chord_barriers_of_the_toy_have_a_closed_form() {
             let spec = BarrierSpec { alpha: vec![0.25, 0.5, 0.75], ..spec };
             let (rows, _) = barriers(&spec, weighting);
             let norm = |set: &str, base: &str| {
-                let norms = rows.iter().filter(|row| row.metric == fedlayer_core::Metric::Norm);
+                let norms =
+                    rows.iter().filter(|row| row.metric == fedlayer_core::record::Metric::Norm);
                 let mut norms = norms.filter(|row| row.set == set && row.base == base);
                 norms.next().unwrap().value.unwrap()
             };
@@ -239,7 +249,7 @@ fn the_toy_refuses_what_it_cannot_do() {
     assert_eq!(refusal(|plan| plan.local.clip = Some(1.0)), plain);
 }
 
-/// The trainer keeps nothing between calls, and a job's result is its own.
+/// The trainer keeps nothing between calls, and the result of a job does not depend on other jobs.
 #[test]
 fn a_job_has_one_result() {
     let plan = plan();

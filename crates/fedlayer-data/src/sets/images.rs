@@ -1,6 +1,11 @@
 //! [`ImageReader`]: reads the image sets that are known by name.
 
-use fedlayer_core::{Affine, ExampleValues, Examples, spec::DataSpec};
+use std::sync::Arc;
+
+use fedlayer_core::{
+    data::{Affine, ExampleValues, Examples},
+    spec::DataSpec,
+};
 
 use super::{SetParts, first, open_known, reader};
 use crate::{
@@ -61,7 +66,7 @@ impl ImageReader<'_> {
         };
         let examples = |images| SetPart::new(self.examples(images, &channels));
         let (train, test) = (examples(train), Some(examples(test)));
-        Ok(SetParts { train, test, largest: Some(inputs::BYTE) })
+        Ok(SetParts { train, test, largest: Some(inputs::BYTE), lost: Arc::default() })
     }
 
     /// Reads the first `count` of the `all` images that the two files hold.

@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-/// Joins an error's message with those of its causes. A cause that the message ends with already is left out.
+/// Joins an error's message with those of its causes. A cause that the message ends with already is
+/// left out.
 pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -4,7 +4,8 @@
 //!
 //! * `protocol`: messages, their bytes, their [`limits`] and their checks, for both sides.
 //! * `security`: [`BearerToken`] and [`Tls`].
-//! * `server`: the coordinator's side: [`serve`] accepts workers, the [`Hub`] is the [`Link`](crate::Link) to them.
+//! * `server`: the coordinator's side: [`serve`] accepts workers, the [`Hub`] is the
+//!   [`Link`](crate::Link) to them.
 //! * `client`: the worker's side: [`run_worker`].
 
 mod client;

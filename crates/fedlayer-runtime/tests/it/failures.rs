@@ -1,12 +1,12 @@
-//! What happens when a client, a worker or the disk fails.
+//! Failures of a client, a worker or the disk.
 
-use fedlayer_core::{ClientId, spec::Rule};
+use fedlayer_core::{data::ClientId, spec::Rule};
 use fedlayer_runtime::RunError;
 
 use crate::support::{Run, Staged, Trouble, plan};
 
-/// Who did not report in a round, with the reason.
-fn missing(record: &fedlayer_core::RoundRecord) -> Vec<(u32, &str)> {
+/// Returns the clients that did not report in a round, with the reasons.
+fn missing(record: &fedlayer_core::record::RoundRecord) -> Vec<(u32, &str)> {
     record.missing.iter().map(|missing| (missing.client.0, missing.reason.as_str())).collect()
 }
 
@@ -30,7 +30,7 @@ async fn a_client_that_fails_is_named_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_worker_that_panics_fails_its_stack_and_nobody_else() {
+async fn a_worker_that_panics_fails_the_clients_of_its_stack_only() {
     let staged = Staged::troubled(vec![(2, ClientId(5), Trouble::Panic)]);
     let (end, written) = Run::new(plan(Rule::All), staged).go().await;
     end.unwrap();
@@ -54,7 +54,8 @@ async fn too_few_clients_are_tried_again_and_then_end_the_run() {
     assert_eq!(written.records.len(), 2);
 }
 
-/// The other stack needs microseconds of its second; the hanging one cannot report before the gate is opened.
+/// The other stack trains in microseconds of its second. The hanging one cannot report before the
+/// gate opens, which is after the end of the run.
 #[tokio::test]
 async fn the_round_goes_on_without_a_client_that_misses_the_deadline() {
     let mut plan = plan(Rule::All);
@@ -87,7 +88,7 @@ async fn a_stopped_run_abandons_its_round_and_keeps_what_is_committed() {
 }
 
 #[tokio::test]
-async fn a_full_disk_ends_the_run_with_its_words() {
+async fn a_full_disk_ends_the_run_with_the_error_of_the_journal() {
     let mut run = Run::new(plan(Rule::All), Staged::calm());
     run.journal.full_in = Some(4);
     let (end, written) = run.go().await;

@@ -1,4 +1,4 @@
-//! The coordinator and the worker pool through their public face, on toy clients: milliseconds, and every failure can be staged.
+//! The public interface of the crate, tested with toy clients that can fail on demand.
 
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 

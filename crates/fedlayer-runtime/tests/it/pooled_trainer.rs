@@ -1,15 +1,19 @@
-//! A team's answers are those of one trainer, however its workers share them out.
+//! A pooled trainer returns the results of a single trainer, for any number of workers.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Evaluation, Plan, Point, Probe, Seed, Split, ToyTrainer, Trainer, TrainerError, spec::Rule,
+    Plan, Seed,
+    data::Split,
+    model::Point,
+    spec::Rule,
+    trainer::{Evaluation, Probe, ToyTrainer, Trainer, TrainerError},
 };
 use fedlayer_runtime::{LocalPool, PooledTrainer, TrainerFactory};
 
 use crate::support::{data, plan};
 
-/// Toy trainers, but for one seed.
+/// Makes toy trainers, and fails for seed 13.
 struct Toys;
 
 impl TrainerFactory for Toys {
@@ -22,12 +26,12 @@ impl TrainerFactory for Toys {
     }
 }
 
-fn team(workers: usize, plan: Plan) -> PooledTrainer {
+fn pooled(workers: usize, plan: Plan) -> PooledTrainer {
     PooledTrainer::new(LocalPool::start(workers, Arc::new(Toys)).unwrap(), Arc::new(plan))
 }
 
 #[test]
-fn a_team_answers_as_one_trainer_does() {
+fn a_pooled_trainer_answers_as_one_trainer_does() {
     let plan = plan(Rule::None);
     let mut alone = ToyTrainer::new(&plan, data()).unwrap();
     let point = |seed| {
@@ -42,29 +46,29 @@ fn a_team_answers_as_one_trainer_does() {
         .collect();
     let along: Vec<Vec<f32>> = (0..5).map(|at| vec![at as f32, 1.0, -1.0]).collect();
     for workers in [1, 3, 9] {
-        let mut team = team(workers, plan.clone());
-        let evaluations: Vec<Evaluation> = team.evaluate(&probes).unwrap();
+        let mut pooled = pooled(workers, plan.clone());
+        let evaluations: Vec<Evaluation> = pooled.evaluate(&probes).unwrap();
         assert_eq!(evaluations, alone.evaluate(&probes).unwrap());
         for along in [&along[..], &along[..1], &[]] {
-            let found = team.differentiate(&probes[0].point, Split::Test, along).unwrap();
+            let found = pooled.differentiate(&probes[0].point, Split::Test, along).unwrap();
             let expected = alone.differentiate(&probes[0].point, Split::Test, along).unwrap();
             assert_eq!(found, expected);
             assert_eq!(found.products.len(), along.len());
         }
-        assert_eq!(team.initial(Seed::new(3)), alone.initial(Seed::new(3)));
+        assert_eq!(pooled.initial(Seed::new(3)), alone.initial(Seed::new(3)));
     }
 }
 
 #[test]
-fn what_a_worker_says_comes_back() {
+fn the_error_of_a_worker_is_returned() {
     let mut refused = plan(Rule::None);
     refused.seed = 13;
-    let mut team = team(2, refused);
-    let error = team.initial(Seed::new(1)).unwrap_err();
+    let mut pooled = pooled(2, refused);
+    let error = pooled.initial(Seed::new(1)).unwrap_err();
     assert_eq!(error.to_string(), "nothing for seed 13");
     let plan = plan(Rule::None);
-    let mut team = self::team(2, plan.clone());
-    let point = Point::Model(Arc::new(team.initial(Seed::new(1)).unwrap()));
-    let error = team.differentiate(&point, Split::Test, &[vec![1.0; 2]]).unwrap_err();
+    let mut pooled = self::pooled(2, plan.clone());
+    let point = Point::Model(Arc::new(pooled.initial(Seed::new(1)).unwrap()));
+    let error = pooled.differentiate(&point, Split::Test, &[vec![1.0; 2]]).unwrap_err();
     assert_eq!(error.to_string(), "found a direction of 2 values; the model has 3 parameters");
 }

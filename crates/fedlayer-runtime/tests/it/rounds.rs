@@ -1,4 +1,4 @@
-//! What a run writes down depends on its plan alone.
+//! The records of a run depend on its plan alone.
 
 use fedlayer_core::{Plan, spec::Rule};
 use fedlayer_runtime::ResumePoint;
@@ -23,7 +23,7 @@ fn assert_same(a: &Written, b: &Written) {
 }
 
 #[tokio::test]
-async fn workers_may_be_few_or_many() {
+async fn the_number_of_workers_changes_no_record() {
     for rule in [Rule::All, Rule::None, Rule::Rotate(1)] {
         let mut plan = plan(rule);
         plan.clients.per_round = Some(5);
@@ -56,7 +56,7 @@ async fn averaging_all_layers_leaves_one_model_and_averaging_none_sends_nothing_
         assert_eq!(record.averaged, "all");
     }
     let none = written(plan(Rule::None), 2).await;
-    // Everybody gets the initial model once.
+    // The initial model is sent down once.
     let down: Vec<u64> = none.records.iter().map(|record| record.bytes_down).collect();
     assert_eq!(down, [6 * bytes, 0, 0, 0, 0]);
     assert!(none.records.iter().all(|record| record.bytes_up == 0));

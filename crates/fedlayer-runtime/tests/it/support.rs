@@ -1,14 +1,19 @@
-//! A plan of toy clients, a journal in memory, and a trainer whose clients can be made to misbehave.
+//! A plan of toy clients, a journal in memory, and a trainer with clients that fail on demand.
 
 use std::sync::{Arc, Condvar, Mutex};
 
 use fedlayer_core::{
-    BarrierRow, ClientId, DataFacts, Derivatives, Evaluation, Examples, FederatedData, Federation,
-    Layout, Params, Plan, Point, Probe, RoundRecord, Seed, Split, ToyTrainer, TrainJob, Trainer,
-    TrainerError, Update,
+    Plan, Seed,
+    data::{ClientId, DataFacts, Examples, FederatedData, Split},
+    model::{Layout, Params, Point},
+    record::{BarrierRow, RoundRecord},
+    round::Federation,
     spec::{
         Average, BarrierSpec, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec,
         LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
+    },
+    trainer::{
+        Derivatives, Evaluation, Probe, ToyTrainer, TrainJob, Trainer, TrainerError, Update,
     },
 };
 use fedlayer_runtime::{
@@ -62,20 +67,20 @@ pub(crate) fn plan(rule: Rule) -> Plan {
     }
 }
 
-/// What a client of [`Staged`] does instead of training.
+/// The failure of a client of [`Staged`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The worker panics.
     Panic,
-    /// The training says that it failed.
+    /// The training returns an error.
     Fail,
     /// The update holds NaN.
     NotANumber,
-    /// It does not return before the gate is opened.
+    /// The training does not return before the gate is opened.
     Hang,
 }
 
-/// Closed until it is opened.
+/// A gate that is closed until it is opened.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     open: Mutex<bool>,
@@ -94,7 +99,7 @@ impl Gate {
     }
 }
 
-/// Makes toy trainers some of whose clients are in trouble in some rounds.
+/// Makes toy trainers. Some clients fail in some rounds.
 pub(crate) struct Staged {
     pub(crate) troubles: Vec<(u32, ClientId, Trouble)>,
     pub(crate) gate: Arc<Gate>,
@@ -105,7 +110,7 @@ impl Staged {
         Self::troubled(Vec::new())
     }
 
-    /// Troubles as (round, client, what).
+    /// Makes clients fail, given as (round, client, failure).
     pub(crate) fn troubled(troubles: Vec<(u32, ClientId, Trouble)>) -> Self {
         Self { troubles, gate: Arc::default() }
     }
@@ -171,7 +176,7 @@ impl Trainer for StagedTrainer {
     }
 }
 
-/// What a run wrote down.
+/// The records and models of a run.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Written {
     pub(crate) records: Vec<RoundRecord>,
@@ -179,7 +184,7 @@ pub(crate) struct Written {
     pub(crate) federations: Vec<Arc<Federation>>,
 }
 
-/// A journal in memory, which breaks in a round of one's choice.
+/// A journal in memory that fails in the round `full_in`.
 #[derive(Clone, Default)]
 pub(crate) struct Memory {
     pub(crate) written: Arc<Mutex<Written>>,

@@ -1,4 +1,4 @@
-//! Workers over gRPC, in this process: many of them at once, and the records of a pool of threads.
+//! Workers over gRPC, many of them at once, give the records of a pool of threads.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ const WORKERS: usize = 200;
 const SAME: RunIdentity =
     RunIdentity { layout: Digest([1; 32]), plans: Digest([2; 32]), data: Digest([3; 32]) };
 
-fn post(coordinator: String, number: usize) -> WorkerConfig {
+fn config(coordinator: String, number: usize) -> WorkerConfig {
     WorkerConfig {
         coordinator,
         security: Security::default(),
@@ -32,7 +32,7 @@ fn post(coordinator: String, number: usize) -> WorkerConfig {
     }
 }
 
-fn briefing(plan: Arc<Plan>) -> RunOffer {
+fn offer(plan: Arc<Plan>) -> RunOffer {
     RunOffer {
         name: "scenario".into(),
         scenario: "its text".into(),
@@ -45,7 +45,7 @@ fn briefing(plan: Arc<Plan>) -> RunOffer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_workers_at_once_are_let_in_and_none_is_refused_or_lost() {
+async fn two_hundred_workers_at_once_are_accepted_and_none_is_refused_or_lost() {
     let (_, alone) = Run::new(plan(Rule::All), Staged::calm()).go().await;
     let plan = Arc::new(plan(Rule::All));
     let metrics = Arc::new(Metrics::new());
@@ -54,7 +54,7 @@ async fn two_hundred_workers_at_once_are_let_in_and_none_is_refused_or_lost() {
             eprintln!("{notice}");
         }
     };
-    let hub = Hub::new(briefing(plan.clone()), Duration::from_secs(180), metrics.clone(), refused);
+    let hub = Hub::new(offer(plan.clone()), Duration::from_secs(180), metrics.clone(), refused);
     let hub = Arc::new(hub.unwrap());
     let listening = BoundPort::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let coordinator = listening.address().unwrap().to_string();
@@ -66,13 +66,13 @@ async fn two_hundred_workers_at_once_are_let_in_and_none_is_refused_or_lost() {
     ));
     let mut workers = JoinSet::new();
     for number in 0..WORKERS {
-        let (post, plan) = (post(coordinator.clone(), number), plan.clone());
+        let (config, plan) = (config(coordinator.clone(), number), plan.clone());
         workers.spawn(async move {
             let prepare = move |_: &str, _: &str| {
                 let (plans, factory) = (vec![plan.clone()], Arc::new(Staged::calm()));
                 Ok(PreparedScenario { plans, identity: SAME, factory })
             };
-            run_worker(&post, Arc::new(prepare), shutdown().1, |_| {}).await
+            run_worker(&config, Arc::new(prepare), shutdown().1, |_| {}).await
         });
     }
     hub.wait_for_workers(WORKERS).await;

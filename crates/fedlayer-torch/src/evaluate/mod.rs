@@ -20,7 +20,10 @@ mod split_data;
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{Evaluation, Probe, Split};
+use fedlayer_core::{
+    data::Split,
+    trainer::{Evaluation, Probe},
+};
 use tch::TchError;
 
 use crate::{
@@ -70,8 +73,8 @@ pub(crate) fn evaluate(
     }
 }
 
-/// Evaluates each different point by itself: running statistics that are measured anew make every
-/// layer of a point its own.
+/// Evaluates each different point by itself. With running statistics measured anew, no two points
+/// have a layer in common.
 fn evaluate_recalibrated(
     engine: &Engine,
     splits: &mut SplitCache,

@@ -5,6 +5,7 @@ use std::{
     io::{Cursor, Error as IoError, Read, Write},
 };
 
+use fedlayer_core::text::in_backticks;
 use thiserror::Error;
 use zip::{
     CompressionMethod, ZipArchive, ZipWriter, read::ZipFile, result::ZipError, write::FileOptions,
@@ -39,19 +40,19 @@ pub(super) enum ArchiveError {
     #[error(transparent)]
     Write(#[from] IoError),
     /// A file is at the top of the archive.
-    #[error("its file `{0}` is in no folder")]
+    #[error("its file {} is in no folder", in_backticks([.0]))]
     NoFolder(String),
     /// The archive has several folders at its top.
     #[error("its files are in several folders")]
     SeveralFolders,
     /// Two files have one name.
-    #[error("it has two files `{0}`")]
+    #[error("it has two files {}", in_backticks([.0]))]
     TwoFiles(String),
     /// A file cannot be unpacked.
-    #[error("its file `{name}` cannot be read: {error}")]
+    #[error("its file {} cannot be read: {error}", in_backticks([.name]))]
     Unreadable { name: String, error: IoError },
     /// A file is larger than any file of a module.
-    #[error("its file `{name}` is larger than any module's: more than {limit} bytes")]
+    #[error("its file {} is larger than any module's: more than {limit} bytes", in_backticks([.name]))]
     TooLarge { name: String, limit: u64 },
 }
 

@@ -12,12 +12,15 @@ use super::archive::Archive;
 pub(crate) struct ModuleCode {
     /// The class of the whole module.
     root: String,
-    classes: BTreeMap<String, Class>,
+    classes: BTreeMap<String, Declarations>,
+    /// The functions outside of classes, by their full names. An archive only has functions that
+    /// are called.
+    functions: BTreeMap<String, Declarations>,
 }
 
-/// The declarations of a class.
+/// The declarations and effects of a class or a function.
 #[derive(Debug, Default)]
-struct Class {
+struct Declarations {
     buffers: Vec<String>,
     /// The names of submodules, with the names of their classes.
     submodules: Vec<(String, String)>,
@@ -35,19 +38,33 @@ struct Class {
 const SOMETIMES_RANDOM: [&str; 2] = ["dropout", "rrelu"];
 
 /// Operators that always draw random numbers, as parts of their names.
-const RANDOM: [&str; 5] =
-    ["torch.rand", "torch.bernoulli", "torch.normal", "torch.multinomial", "uniform_("];
+const RANDOM: [&str; 10] = [
+    "torch.rand",
+    "torch.bernoulli",
+    "torch.normal",
+    "torch.multinomial",
+    "torch.poisson",
+    "uniform_(",
+    "exponential_(",
+    "cauchy_(",
+    "geometric_(",
+    "log_normal_(",
+];
+
+/// The prefix of PyTorch's own functions. If such a function only draws because an argument says
+/// so, its caller is reported instead.
+const OF_PYTORCH: &str = "__torch__.torch.";
 
 impl ModuleCode {
     /// Reads the code of an archive. Returns `None` if its values name no class.
     pub(super) fn of(archive: &Archive) -> Option<Self> {
         let root = root(archive.get("data.pkl")?)?;
-        let mut classes = BTreeMap::new();
+        let mut code = Self { root, classes: BTreeMap::new(), functions: BTreeMap::new() };
         for (name, content) in archive.code() {
             let path = name.strip_prefix("code/")?.strip_suffix(".py")?;
-            declared(std::str::from_utf8(content).ok()?, &path.replace('/', "."), &mut classes);
+            code.declare(std::str::from_utf8(content).ok()?, &path.replace('/', "."));
         }
-        Some(Self { root, classes })
+        Some(code)
     }
 
     /// The full names of all buffers, in the order of their submodules.
@@ -59,8 +76,8 @@ impl ModuleCode {
         found
     }
 
-    /// The full names of the submodules that draw random numbers. The name of the module itself is
-    /// `forward`.
+    /// The full names of the submodules that draw random numbers, then the names of such functions.
+    /// The name of the module itself is `forward`.
     pub(crate) fn random(&self) -> Vec<String> {
         self.named(|class| class.draws)
     }
@@ -86,8 +103,8 @@ impl ModuleCode {
     }
 
     /// The full names of the submodules with a property. The name of the module itself is
-    /// `forward`.
-    fn named(&self, has_property: impl Fn(&Class) -> bool) -> Vec<String> {
+    /// `forward`. The names of functions follow.
+    fn named(&self, has_property: impl Fn(&Declarations) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         self.visit(&mut |prefix, class| {
             if has_property(class) {
@@ -95,11 +112,33 @@ impl ModuleCode {
                 found.push(if name.is_empty() { "forward" } else { name }.to_owned());
             }
         });
+        let functions = self.functions.iter().filter(|(name, function)| {
+            has_property(function) && (function.draws_always || !name.starts_with(OF_PYTORCH))
+        });
+        found.extend(functions.filter_map(|(name, _)| name.rsplit('.').next().map(str::to_owned)));
         found
     }
 
+    /// Adds the classes and the functions that a file of code declares.
+    fn declare(&mut self, code: &str, module: &str) {
+        let mut current: Option<&mut Declarations> = None;
+        for line in code.lines() {
+            let name =
+                |rest: &str| format!("{module}.{}", rest.split(['(', ':']).next().unwrap_or(rest));
+            if let Some(rest) = line.strip_prefix("class ") {
+                current = Some(self.classes.entry(name(rest)).or_default());
+            } else if let Some(rest) = line.strip_prefix("def ") {
+                current = Some(self.functions.entry(name(rest)).or_default());
+            } else if !line.starts_with(' ') {
+                current = None;
+            } else if let Some(current) = &mut current {
+                declare(line.trim(), current);
+            }
+        }
+    }
+
     /// Calls `found` for the module and each of its submodules, with the prefix of its names.
-    fn visit(&self, found: &mut dyn FnMut(&str, &Class)) {
+    fn visit(&self, found: &mut dyn FnMut(&str, &Declarations)) {
         /// The largest number of submodules, so that a class that contains itself has an end.
         const LIMIT: usize = 10_000;
         let mut waiting = vec![(String::new(), self.root.as_str())];
@@ -124,24 +163,8 @@ fn root(pickle: &[u8]) -> Option<String> {
     Some(format!("{}.{}", std::str::from_utf8(module).ok()?, std::str::from_utf8(name).ok()?))
 }
 
-/// Adds the classes that a file of code declares.
-fn declared(code: &str, module: &str, classes: &mut BTreeMap<String, Class>) {
-    let mut class: Option<&mut Class> = None;
-    for line in code.lines() {
-        if let Some(rest) = line.strip_prefix("class ") {
-            let name = rest.split(['(', ':']).next().unwrap_or(rest);
-            class = Some(classes.entry(format!("{module}.{name}")).or_default());
-        } else if !line.starts_with(' ') {
-            // A function outside of classes.
-            class = None;
-        } else if let Some(class) = &mut class {
-            declare(line.trim(), class);
-        }
-    }
-}
-
-/// Adds the declarations in a line of a class.
-fn declare(line: &str, class: &mut Class) {
+/// Adds the declarations in a line of a class or a function.
+fn declare(line: &str, class: &mut Declarations) {
     let quoted = |text: &str| -> Vec<String> {
         text.split('"').skip(1).step_by(2).map(str::to_owned).collect()
     };

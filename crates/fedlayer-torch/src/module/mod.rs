@@ -12,6 +12,7 @@
 //! * `code`: the buffers, dropouts and frozen parts that the code declares.
 //! * `parameters`: the layers that the parameters of an opened module make.
 //! * `trial`: runs and differentiates a module before a run begins.
+//! * `warnings`: stops libtorch from printing a module's own texts.
 
 mod archive;
 mod code;
@@ -21,10 +22,11 @@ mod pickle;
 mod purity;
 mod tokens;
 mod trial;
+mod warnings;
 
 use std::fmt;
 
-use fedlayer_core::{Layout, in_backticks};
+use fedlayer_core::{model::Layout, text::in_backticks};
 use tch::CModule;
 
 use crate::{Device, TorchError};
@@ -55,7 +57,7 @@ impl Module {
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, TorchError> {
         let refused = |reason| TorchError::Module { file: name.to_owned(), reason };
         let not_a_module =
-            |reason| refused(format!("it is no module that `torch.jit.save` wrote: {reason}"));
+            |reason| refused(format!("it is not a module that `torch.jit.save` wrote: {reason}"));
         let archive = Archive::read(bytes).map_err(|error| not_a_module(error.to_string()))?;
         let archive = archive.without_wrong_source_maps();
         for values in ["data.pkl", "constants.pkl"] {
@@ -88,13 +90,13 @@ impl Module {
     pub fn notes(&self) -> Vec<String> {
         let name = &self.name;
         let mut notes = vec![format!(
-            "module `{name}` is a program of whoever saved it: it runs here, with pure operators alone"
+            "module `{name}` is a program of the person who saved it: it runs here, limited to pure operators"
         )];
         let frozen = self.code.as_ref().map(ModuleCode::frozen).unwrap_or_default();
         if !frozen.is_empty() {
             let parts = in_backticks(&frozen);
             notes.push(format!(
-                "module `{name}` was saved in eval mode for good (a trace after `eval()`?): {parts} neither drops anything nor takes new statistics in training"
+                "module `{name}` is always in eval mode (traced after `eval()`?): no dropout and no batch statistics in training in {parts}"
             ));
         }
         notes
@@ -102,10 +104,11 @@ impl Module {
 
     /// Opens the module in libtorch. This runs the part of its code that runs on opening.
     pub(crate) fn open(&self, device: Device) -> Result<CModule, TorchError> {
+        warnings::silence();
         let mut archive = self.archive.as_slice();
         CModule::load_data_on_device(&mut archive, device.into()).map_err(|error| {
             let words = TorchError::from(error);
-            self.refused(&format!("it is no module that `torch.jit.save` wrote: {words}"))
+            self.refused(&format!("it is not a module that `torch.jit.save` wrote: {words}"))
         })
     }
 
@@ -131,7 +134,7 @@ fn check_purity(archive: &Archive) -> Result<(), String> {
     let mut check = PurityCheck::default();
     for (name, content) in archive.code() {
         let source = std::str::from_utf8(content)
-            .map_err(|_| format!("its code `{name}` is not in UTF-8"))?;
+            .map_err(|_| format!("its file of code {} is not UTF-8", in_backticks([name])))?;
         check.add(name, source).map_err(|found| found.to_string())?;
     }
     check.finish().map_err(|found| found.to_string())

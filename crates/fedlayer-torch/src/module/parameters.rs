@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::Layout;
+use fedlayer_core::{model::Layout, text::in_backticks};
 use tch::{CModule, Kind, Tensor};
 
 use crate::TorchError;
 
 use super::Module;
 
-const NO_PARAMETERS: &str = "it has no parameters, so that there is nothing to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \
+const NO_PARAMETERS: &str = "it has no parameters to train; a frozen module (`torch.jit.freeze`) or a traced function has its weights \
      as constants: save `torch.jit.script(module)` of an `nn.Module`";
 
 /// Returns the layers that the parameters of `opened` make.
@@ -23,8 +23,11 @@ pub(crate) fn layout_of(module: &Module, opened: &CModule) -> Result<Layout, Tor
     for (name, tensor) in opened.named_parameters()? {
         check(&name, &tensor).map_err(|reason| module.refused(&reason))?;
         if let Some(other) = owners.insert(tensor.data_ptr() as usize, name.clone()) {
-            let reason =
-                format!("its parameters `{other}` and `{name}` are one tensor; give each its own");
+            let reason = format!(
+                "its parameters {} and {} are one tensor; give each a tensor of its own",
+                in_backticks([&other]),
+                in_backticks([&name])
+            );
             return Err(module.refused(&reason));
         }
         tensors.push((name, tensor.size().iter().map(|&length| length as usize).collect()));
@@ -41,12 +44,14 @@ fn check(name: &str, tensor: &Tensor) -> Result<(), String> {
     if kind != Kind::Float {
         let found = number_type(kind);
         return Err(format!(
-            "its parameter `{name}` is {found}; parameters are float32: save it after `module.float()`"
+            "its parameter {} is {found}; parameters are float32: save it after `module.float()`",
+            in_backticks([name])
         ));
     }
     if !tensor.requires_grad() {
         return Err(format!(
-            "its parameter `{name}` is frozen; let it be trained, or save it as a buffer"
+            "its parameter {} is frozen; set `requires_grad`, or save it as a buffer",
+            in_backticks([name])
         ));
     }
     Ok(())

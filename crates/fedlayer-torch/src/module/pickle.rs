@@ -3,6 +3,8 @@
 
 use thiserror::Error;
 
+use fedlayer_core::text::in_backticks;
+
 use super::purity::text_problem;
 
 /// The module and the name of everything that a pickle may call, beside the archive's own classes.
@@ -38,16 +40,16 @@ const CUSTOM: &str = "__torch__.torch.classes";
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum PickleError {
     /// The pickle ends inside an instruction.
-    #[error("its values end in the middle")]
+    #[error("its values are cut off")]
     Cut,
     /// The pickle has an instruction that libtorch does not write.
     #[error("its values use the instruction 0x{0:02x}, which `torch.jit.save` does not write")]
     Instruction(u8),
     /// The pickle calls something that is not allowed.
-    #[error("its values name `{0}`; they may name tensors and the archive's own classes")]
+    #[error("its values name {}; only tensors and the archive's own classes are allowed", in_backticks([.0]))]
     Name(String),
     /// The pickle names a class in C++.
-    #[error("its values name a class of C++ (`torch.classes`)")]
+    #[error("its values use a C++ class (`torch.classes`)")]
     CustomClass,
     /// The pickle has a text that cannot be shown.
     #[error("{0}")]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::is_printable;
+use fedlayer_core::text::{in_backticks, is_printable};
 
 use super::{
     operators::{is_impure, is_impure_function, is_pure},
@@ -47,7 +47,7 @@ impl<'s> PurityCheck<'s> {
                 "its code has a `{}` that `torch.jit.save` does not write",
                 found.escape_default()
             ),
-            location: format!("line {line} of `{name}`"),
+            location: format!("line {line} of {}", in_backticks([name])),
         })?;
         self.declared.extend(declared(&tokens));
         self.files.push((name, tokens));
@@ -108,29 +108,32 @@ impl<'s> PurityCheck<'s> {
 
     /// Checks `getattr(x, "name")`, which means `x.name`.
     fn getattr(&self, tokens: &[CodeToken<'_>], at: usize) -> Option<String> {
-        let mut depth = 0_usize;
-        for (index, token) in tokens.iter().enumerate().skip(at + 1) {
-            match token.kind {
-                TokenKind::Mark('(' | '[' | '{') => depth += 1,
-                TokenKind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
-                TokenKind::Mark(',') if depth == 1 => {
-                    let after: Vec<&TokenKind<'_>> =
-                        tokens[index + 1..].iter().take(2).map(|token| &token.kind).collect();
-                    return match after[..] {
-                        [TokenKind::Text(name), TokenKind::Mark(')')] => self.attribute(name),
-                        _ => Some(
-                            "`getattr` takes an attribute that is not named in one text".to_owned(),
-                        ),
-                    };
-                }
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
+        let rest = second_argument(&tokens[at + 1..]).map(|rest| rest.iter().map(|t| &t.kind));
+        let Some(rest) = rest else {
+            return Some("its code uses `getattr` without its arguments".to_owned());
+        };
+        match rest.take(2).collect::<Vec<_>>()[..] {
+            [TokenKind::Text(name), TokenKind::Mark(')')] => self.attribute(name),
+            _ => Some("its code uses `getattr` with an attribute that is not one text".to_owned()),
         }
-        Some("`getattr` stands without its arguments".to_owned())
     }
+}
+
+/// Returns the tokens behind the first comma of a call that begins with its opening bracket.
+fn second_argument<'a, 's>(call: &'a [CodeToken<'s>]) -> Option<&'a [CodeToken<'s>]> {
+    let mut depth = 0_usize;
+    for (index, token) in call.iter().enumerate() {
+        match token.kind {
+            TokenKind::Mark('(' | '[' | '{') => depth += 1,
+            TokenKind::Mark(')' | ']' | '}') => depth = depth.saturating_sub(1),
+            TokenKind::Mark(',') if depth == 1 => return Some(&call[index + 1..]),
+            _ => {}
+        }
+        if depth == 0 {
+            return None;
+        }
+    }
+    None
 }
 
 fn follows_point(tokens: &[CodeToken<'_>], at: usize) -> bool {
@@ -183,7 +186,7 @@ fn operator(space: &str, names: &[&str]) -> Option<String> {
 /// Checks a class: `__torch__.torch.classes.…` is in C++.
 fn custom_class(names: &[&str]) -> Option<String> {
     match names {
-        ["torch", "classes"] => Some("its code uses a class of C++ (`torch.classes`)".to_owned()),
+        ["torch", "classes"] => Some("its code uses a C++ class (`torch.classes`)".to_owned()),
         [] => Some(not_pure_use("__torch__")),
         _ => None,
     }
@@ -191,18 +194,19 @@ fn custom_class(names: &[&str]) -> Option<String> {
 
 fn not_pure(operator: &str) -> String {
     format!(
-        "its code uses the operator `{operator}`, which is not on the list of pure ones: they compute from their arguments, and touch no files, no output, no memory of others"
+        "its code uses the operator {}, which is not on the list of pure operators: these compute from their arguments, and touch no files, no output and no other memory",
+        in_backticks([operator])
     )
 }
 
 fn not_pure_use(name: &str) -> String {
-    format!("its code uses `{name}` in a way that is not pure")
+    format!("its code uses {} in a way that is not pure", in_backticks([name]))
 }
 
 /// Checks a text of the code: libtorch itself may print it. Returns the reason for a refusal.
 pub(super) fn text_problem(text: &str) -> Option<String> {
     let found = text.chars().find(|&c| !is_printable(c) && c != '\n' && c != '\t')?;
-    Some(format!("a text in it has a character that cannot be shown, U+{:04X}", u32::from(found)))
+    Some(format!("it has a text with a character that cannot be shown: U+{:04X}", u32::from(found)))
 }
 
 /// Returns the attributes and methods that classes declare: `name : type`,
@@ -252,11 +256,13 @@ impl<'s> Scope<'s> {
 
     fn location(&self, file: &str, line: usize) -> String {
         let within = match (self.method, self.class) {
-            (Some(method), Some(class)) => format!("`{method}` of `{class}`, "),
-            (Some(name), None) | (None, Some(name)) => format!("`{name}`, "),
+            (Some(method), Some(class)) => {
+                format!("{} of {}, ", in_backticks([method]), in_backticks([class]))
+            }
+            (Some(name), None) | (None, Some(name)) => format!("{}, ", in_backticks([name])),
             (None, None) => String::new(),
         };
-        format!("{within}line {line} of `{file}`")
+        format!("{within}line {line} of {}", in_backticks([file]))
     }
 }
 

@@ -43,26 +43,31 @@ pub(super) fn tokens(source: &str) -> Result<Vec<CodeToken<'_>>, ForeignCharacte
     let mut rest = source;
     let mut line = 1;
     while let Some(first) = rest.chars().next() {
-        let (kind, length) = match first {
-            '\n' | ' ' => {
-                line += usize::from(first == '\n');
-                rest = &rest[1..];
-                continue;
-            }
-            '"' => text(rest).ok_or(ForeignCharacter { found: first, line })?,
-            'a'..='z' | 'A'..='Z' | '_' => name(rest),
-            '0'..='9' => (TokenKind::Number, number(rest)),
-            '\'' | '#' | '\\' | '`' | '$' | '?' | ';' => {
-                return Err(ForeignCharacter { found: first, line });
-            }
-            mark if mark.is_ascii_punctuation() => (TokenKind::Mark(mark), 1),
-            found => return Err(ForeignCharacter { found, line }),
-        };
+        if matches!(first, '\n' | ' ') {
+            line += usize::from(first == '\n');
+            rest = &rest[1..];
+            continue;
+        }
+        let foreign = ForeignCharacter { found: first, line };
+        let (kind, length) = token(rest, first).ok_or(foreign)?;
         let is_outermost = source[..source.len() - rest.len()].ends_with('\n') || tokens.is_empty();
         tokens.push(CodeToken { kind, line, is_outermost });
         rest = &rest[length..];
     }
     Ok(tokens)
+}
+
+/// Reads the token at the beginning of `rest`. Returns it with its length; `None` if
+/// `torch.jit.save` does not write it.
+fn token(rest: &str, first: char) -> Option<(TokenKind<'_>, usize)> {
+    match first {
+        '"' => text(rest),
+        'a'..='z' | 'A'..='Z' | '_' => Some(name(rest)),
+        '0'..='9' => Some((TokenKind::Number, number(rest))),
+        '\'' | '#' | '\\' | '`' | '$' | '?' | ';' => None,
+        mark if mark.is_ascii_punctuation() => Some((TokenKind::Mark(mark), 1)),
+        _ => None,
+    }
 }
 
 fn name(rest: &str) -> (TokenKind<'_>, usize) {

@@ -1,6 +1,6 @@
 //! [`Dropout`]: dropout masks from the job's own generator.
 //!
-//! libtorch's generator is one for all threads, so that workers would disturb one another.
+//! libtorch has one generator for all threads: workers would disturb one another.
 
 use fedlayer_core::{Generator, Seed};
 use rand::Rng;

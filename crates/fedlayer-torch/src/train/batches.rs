@@ -86,8 +86,8 @@ mod tests {
         let batches = Batches::draw(&examples, &local, Seed::new(1));
         assert_eq!((batches.per_epoch(), batches.steps(), batches.seen()), (2, 4, 40));
         assert_eq!(batches.smallest(), Some(10));
-        // The batches are those of an epoch with its last batch; each epoch leaves out other
-        // examples.
+        // The remaining batches are those of an epoch with its last batch. Each epoch leaves out
+        // other examples.
         let kept = Batches::draw(
             &examples,
             &LocalSpec { last_batch: LastBatch::Keep, ..local },

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Derivatives, FederatedData, LayerSet, Mix, Params, Plan, Point, Seed, Split, Trainer,
-    TrainerError, spec::*,
+    Plan, Seed,
+    data::{ClientId, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::*,
+    trainer::{Derivatives, Trainer, TrainerError},
 };
 use fedlayer_torch::{Device, TorchTrainer};
 use rand::RngExt;
@@ -265,7 +268,7 @@ fn a_mix_is_differentiated_with_the_statistics_of_its_evaluation() {
         let set = LayerSet::new(plan.layout.clone(), [0, 2]);
         let point = Point::Mix(Mix { base, other, set, weight: 0.5 });
         let found = trainer.differentiate(&point, Split::Train, &[]).unwrap();
-        let probe = fedlayer_core::Probe { point, split: Split::Train };
+        let probe = fedlayer_core::trainer::Probe { point, split: Split::Train };
         let loss = trainer.evaluate(&[probe]).unwrap()[0].loss().unwrap();
         assert!(
             (found.loss - loss).abs() < 1e-6 * loss,
@@ -283,12 +286,12 @@ fn a_point_that_cannot_be_differentiated_is_refused_with_a_reason() {
         assert_eq!(found, Err(TrainerError(words.into())));
     };
     let mut at = |split, along: &[Vec<f32>]| case.trainer.differentiate(&point, split, along);
-    let words = "found a direction of 3 values; the model has 83 parameters";
+    let words = "found a direction with 3 values; the model has 83 parameters";
     refused(at(Split::Test, &[vec![0.0; 83], vec![0.0; 3]]), words);
-    let words = "found client 1; the plan has 1, counted from 0";
+    let words = "client 1 is not in the plan: its clients are 0 to 0";
     refused(at(Split::ClientTest(ClientId(1)), &[]), words);
     let mut empty = Case::new(mlp(&[8]), &data(6, 3, &[9], 0), Loss::CrossEntropy);
     let point = Point::Model(empty.params.clone());
-    let words = "found no example in the split";
+    let words = "the split has no examples";
     refused(empty.trainer.differentiate(&point, Split::Test, &[vec![0.0; 83]]), words);
 }

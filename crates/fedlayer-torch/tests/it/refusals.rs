@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, OptimizerState, Split, Trainer, TrainerError,
+    data::{ClientId, Examples, FederatedData, Split},
     spec::{LastBatch, LocalSpec, ModelSpec, OptimizerMemory, Toy},
+    trainer::{OptimizerState, Trainer, TrainerError},
 };
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 
@@ -32,14 +33,14 @@ fn a_job_that_does_not_fit_fails_alone_and_says_why() {
     assert_eq!(
         words,
         [
-            "found client 7; the plan has 2, counted from 0",
-            "found a model of 73 parameters in other layers; the plan's model has 83",
-            "client 0: found round 0; rounds count from 1",
-            "client 0: found optimizer state of [3] values, a number for each slot; the plan's optimizer has [83]",
+            "client 7 is not in the plan: its clients are 0 to 1",
+            "found a model with 73 parameters and other layers; the plan's model has 83",
+            "client 0: found round 0; rounds are counted from 1",
+            "client 0: found optimizer state with [3] values, one number per slot; the plan's optimizer has [83]",
         ]
     );
     let probes = [probe(&start, Split::ClientTest(ClientId(2)))];
-    let error = TrainerError("found client 2; the plan has 2, counted from 0".into());
+    let error = TrainerError("client 2 is not in the plan: its clients are 0 to 1".into());
     assert_eq!(trainer.evaluate(&probes), Err(error));
     assert!(trainer.evaluate(&[probe(&foreign, Split::Test)]).is_err());
 }
@@ -90,8 +91,8 @@ fn a_batch_of_one_behind_a_batch_normalisation_is_named_and_hurts_no_other_clien
     let mut trainer = trainer(&plan, &data);
     let start = initial(&mut trainer);
     let results = trainer.train(&[0, 1, 2].map(|client| job(client, &start)));
-    let words = "a batch of one example leaves batch normalisation `norm1` one value per channel, whose variance is 0/0: \
-                 leave out such a last batch (`local.last_batch = \"drop\"`), or choose another `local.batch`";
+    let words = "a batch of one example leaves batch normalisation `norm1` one value per channel, which has no variance: \
+                 drop such a last batch (`local.last_batch = \"drop\"`), or choose another `local.batch`";
     let error = || Err(TrainerError(words.to_owned()));
     assert_eq!([&results[0], &results[2]], [&error(), &error()]);
     let update = results[1].clone().unwrap();

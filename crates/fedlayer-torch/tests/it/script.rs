@@ -7,7 +7,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    Examples, FederatedData, Layout, Params, Plan, Seed, Split, Trainer, Update, spec::*,
+    Plan, Seed,
+    data::{Examples, FederatedData, Split},
+    model::{Layout, Params},
+    spec::*,
+    trainer::{Trainer, Update},
 };
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 use rand::RngExt;
@@ -224,7 +228,7 @@ fn a_file_that_is_not_a_module_is_refused() {
     fs::write(&file, "no archive at all").unwrap();
     let words = reason(&file, module(&file).and_then(|module| module.layout()));
     assert!(
-        words.starts_with("it is no module that `torch.jit.save` wrote: invalid Zip archive"),
+        words.starts_with("it is not a module that `torch.jit.save` wrote: invalid Zip archive"),
         "{words}"
     );
     assert!(!words.contains('\n'), "{words}");
@@ -248,10 +252,7 @@ fn a_module_without_parameters_is_refused() {
     let folder = TempDir::new().unwrap();
     let file = traced(&folder);
     let words = reason(&file, module(&file).and_then(|module| module.layout()));
-    assert!(
-        words.starts_with("it has no parameters, so that there is nothing to train"),
-        "{words}"
-    );
+    assert!(words.starts_with("it has no parameters to train"), "{words}");
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn a_plan_without_its_module_is_refused() {
     let plan = of_module(&net(), &data);
     assert_eq!(
         TorchTrainer::new(&plan, data, Device::Cpu).unwrap_err().to_string(),
-        "the plan's model is the module `net.pt`, whose file was not given"
+        "the plan's model is the module `net.pt`, but its file was not given"
     );
 }
 
@@ -278,11 +279,11 @@ fn a_file_that_changed_since_the_plan_was_made_is_refused() {
 fn a_module_for_other_data_is_refused() {
     assert_eq!(
         reason(&net(), open(&net(), &images(5))),
-        "it makes [2, 3] (float32) of inputs [2, 1, 8, 8]; logits are [2, 5] (float32)"
+        "it returns [2, 3] (float32) for inputs [2, 1, 8, 8]; the logits of this data are [2, 5] (float32)"
     );
     let words = reason(&net(), open(&net(), &of_shape(&[1, 9, 9], 3)));
     assert!(
-        words.starts_with("it does not take inputs of shape [2, 1, 9, 9]: libtorch: "),
+        words.starts_with("it does not accept inputs of shape [2, 1, 9, 9]: libtorch: "),
         "{words}"
     );
 }
@@ -342,7 +343,7 @@ fn running_statistics_are_refused() {
         );
     assert_eq!(
         refused(&archive),
-        "it keeps running statistics (batch normalisation?), which are no parameters; save it without them, or spell the network out in `model.layers`"
+        "it keeps running statistics (batch normalisation?), which are not parameters; save it without them, or write the network as `model.layers`"
     );
 }
 
@@ -352,18 +353,18 @@ fn parameters_that_are_not_trained_are_refused() {
     let frozen = Archive::net().values(b"(K\x04t(K\x01t\x88", b"(K\x04t(K\x01t\x89");
     assert_eq!(
         refused(&frozen),
-        "its parameter `conv.bias` is frozen; let it be trained, or save it as a buffer"
+        "its parameter `conv.bias` is frozen; set `requires_grad`, or save it as a buffer"
     );
     // 144 pixels of the image replace the output of the convolution.
     let idle = "hidden = torch.slice(torch.repeat(torch.flatten(x, 1), [1, 3]), 1, 0, 144)";
     assert_eq!(
         refused(&Archive::net().forward("", &between("conv = conv", idle))),
-        "its parameter `conv.weight` has no part in the logits; save it without"
+        "its parameter `conv.weight` has no influence on the logits; save the module without it"
     );
     // No parameter has a gradient behind a comparison.
     let choice = "hidden = torch.to(torch.gt(hidden, 0.), 6)";
     let words = refused(&Archive::net().forward("", &between("conv = conv", choice)));
-    assert!(words.starts_with("its parameter `conv.weight` has no part"), "{words}");
+    assert!(words.starts_with("its parameter `conv.weight` has no influence"), "{words}");
 }
 
 #[test]
@@ -378,7 +379,7 @@ fn a_tensor_of_two_names_is_refused() {
     );
     assert_eq!(
         refused(&twice),
-        "its parameters `fc.weight` and `head.weight` are one tensor; give each its own"
+        "its parameters `fc.weight` and `head.weight` are one tensor; give each a tensor of its own"
     );
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{DataFacts, spec::Loss};
+use fedlayer_core::{data::DataFacts, spec::Loss};
 use fedlayer_torch::{TorchError, Trial, try_module};
 
 use crate::setup::module;
@@ -27,7 +27,7 @@ fn tried(name: &str, facts: &DataFacts, loss: Loss, twice: bool) -> Result<(), T
 
 /// The reason why a module is refused.
 #[track_caller]
-fn reason(name: &str) -> String {
+pub(crate) fn reason(name: &str) -> String {
     match tried(name, &facts(), Loss::CrossEntropy, true) {
         Err(TorchError::Module { reason, .. }) => reason,
         other => panic!("{name}: {other:?}"),
@@ -48,8 +48,7 @@ fn a_result_that_is_not_one_tensor_is_named() {
     for (name, found) in
         [("pair", "a tuple of 2"), ("names", "a dictionary of 1"), ("parts", "a list of 1")]
     {
-        let words =
-            format!("it returns {found}; let `forward` return the logits alone, one tensor");
+        let words = format!("it returns {found}; `forward` must return one tensor, the logits");
         assert_eq!(reason(name), words);
     }
 }
@@ -66,16 +65,16 @@ fn an_exception_inside_a_module_says_what_it_is_and_what_to_do() {
         (
             "tokens",
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got",
-            "; inputs are float32, tokens too: turn these into whole numbers by `x.long()`",
+            "; inputs are float32, also tokens: convert them by `x.long()`",
         ),
         (
             "masked",
             "forward() is missing value for argument 'mask'.",
-            "; it is given the inputs alone",
+            "; `forward` receives the inputs alone",
         ),
     ] {
         let found = reason(name);
-        let begin = format!("it does not take inputs of shape [2, 1, 4, 4]: libtorch: {words}");
+        let begin = format!("it does not accept inputs of shape [2, 1, 4, 4]: libtorch: {words}");
         assert!(found.starts_with(&begin) && found.ends_with(advice), "{name}: {found}");
         assert!(!found.contains('\n'), "{name}: {found}");
     }
@@ -85,11 +84,11 @@ fn an_exception_inside_a_module_says_what_it_is_and_what_to_do() {
 fn a_fault_that_only_shows_in_training_is_found() {
     assert_eq!(
         reason("fussy"),
-        "it does not take inputs of shape [2, 1, 4, 4] in training: libtorch: ValueError: more examples, please"
+        "it does not accept inputs of shape [2, 1, 4, 4] in training: libtorch: ValueError: more examples, please"
     );
     assert_eq!(
         reason("twofold"),
-        "it makes [2, 6] (float32) of inputs [2, 1, 4, 4]; logits are [2, 3] (float32)"
+        "it returns [2, 6] (float32) for inputs [2, 1, 4, 4]; the logits of this data are [2, 3] (float32)"
     );
 }
 
@@ -98,7 +97,7 @@ fn a_fault_that_only_shows_in_training_is_found() {
 fn a_module_that_asks_for_a_gpu_is_told_to_follow_its_input() {
     assert_eq!(
         reason("cuda"),
-        "it does not take inputs of shape [2, 1, 4, 4]: it asks for a GPU by itself; let it follow its input (`device=x.device`)"
+        "it does not accept inputs of shape [2, 1, 4, 4]: it selects a GPU itself; use the device of its input (`device=x.device`)"
     );
 }
 
@@ -117,10 +116,7 @@ fn other_types_of_numbers_are_called_as_pytorch_calls_them() {
 #[test]
 fn a_module_without_parameters_is_told_why() {
     let found = reason("frozen");
-    assert!(
-        found.starts_with("it has no parameters, so that there is nothing to train"),
-        "{found}"
-    );
+    assert!(found.starts_with("it has no parameters to train"), "{found}");
     assert!(found.contains("`torch.jit.freeze`"), "{found}");
 }
 
@@ -134,7 +130,7 @@ fn dropout_and_buffers_are_named() {
     assert_eq!(
         reason("norms"),
         format!(
-            "it keeps running statistics (batch normalisation? its buffers are {buffers}), which are no parameters; save it without them, or spell the network out in `model.layers`"
+            "it keeps running statistics (batch normalisation? its buffers are {buffers}), which are not parameters; save it without them, or write the network as `model.layers`"
         )
     );
     let found = reason("counts");
@@ -145,11 +141,11 @@ fn dropout_and_buffers_are_named() {
 fn a_loss_and_gradients_that_are_not_finite_are_refused() {
     assert_eq!(
         reason("nan"),
-        "its logits on inputs of zeros and ones are not finite numbers, as it was saved"
+        "its logits on inputs of zeros and ones are not finite with the saved values"
     );
     assert_eq!(
         reason("steep"),
-        "the gradient by its parameter `fc.weight` is not finite on inputs of zeros and ones"
+        "the gradient with respect to its parameter `fc.weight` is not finite on inputs of zeros and ones"
     );
 }
 
@@ -158,7 +154,7 @@ fn a_module_is_differentiated_twice_only_if_the_run_needs_it() {
     assert_eq!(tried("attends", &facts(), Loss::CrossEntropy, false), Ok(()));
     let found = reason("attends");
     assert!(
-        found.starts_with("it cannot be differentiated twice, as `hessian`, `flatness` and `predict` do: libtorch: derivative for aten::_scaled"),
+        found.starts_with("it cannot be differentiated twice, which `hessian`, `flatness` and `predict` need: libtorch: derivative for aten::_scaled"),
         "{found}"
     );
 }
@@ -167,7 +163,7 @@ fn a_module_is_differentiated_twice_only_if_the_run_needs_it() {
 fn other_classes_are_refused() {
     let facts = DataFacts { classes: 5, ..facts() };
     let found = tried("plain", &facts, Loss::CrossEntropy, false).unwrap_err().to_string();
-    let end = "it makes [2, 3] (float32) of inputs [2, 1, 4, 4]; logits are [2, 5] (float32)";
+    let end = "it returns [2, 3] (float32) for inputs [2, 1, 4, 4]; the logits of this data are [2, 5] (float32)";
     assert!(found.ends_with(end), "{found}");
 }
 
@@ -186,14 +182,17 @@ fn rare_random_numbers_are_refused_and_a_dropout_of_0_is_not() {
 fn a_module_that_depends_on_earlier_calls_is_refused_with_the_right_reason() {
     assert_eq!(
         reason("ages"),
-        "it sets `age` when it is called, so that what it does depends on the calls before; save it without"
+        "it sets `age` when it is called, so that its result depends on earlier calls; save it without this"
     );
     let found = reason("shrinks");
-    assert!(found.contains("its code draws no random numbers: it changes values"), "{found}");
+    assert!(
+        found.contains("its code draws no random numbers: it changes its own values"),
+        "{found}"
+    );
 }
 
 #[test]
 fn a_module_for_batches_of_two_is_refused() {
     let found = reason("couple");
-    assert!(found.starts_with("it does not take inputs of shape [64, 1, 4, 4]"), "{found}");
+    assert!(found.starts_with("it does not accept inputs of shape [64, 1, 4, 4]"), "{found}");
 }

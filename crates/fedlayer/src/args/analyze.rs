@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser};
-use fedlayer_core::spec::Measurement;
+use fedlayer_core::{spec::Measurement, text::slug};
 use fedlayer_scenario::{Setting, SettingError};
 
 use super::{ComputeArgs, DataArgs, values::folder};
@@ -51,7 +51,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<String>,
     /// The name of the files that are written; the default is the measurement.
-    #[arg(long)]
+    #[arg(long, value_parser = file_name)]
     pub(crate) name: Option<String>,
     /// The folder of the files that are written; the default is `analyses` in the run folder, or in
     /// the current folder if no run is given.
@@ -66,6 +66,17 @@ pub(crate) struct AnalyzeArgs {
     /// Print all values as JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A name of files, which is no path.
+fn file_name(text: &str) -> Result<String, String> {
+    if text.contains(['/', '\\']) {
+        return Err("a name has no `/` and no `\\`; `--out` names the folder".to_owned());
+    }
+    match slug(text).is_empty() {
+        true => Err("a name has a letter or a digit".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// The most clients of one analysis.

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 
 use clap::{Parser, error::ErrorKind};
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 
 use super::Cli;
-use crate::screen::{self, Colours, clean};
+use crate::screen::{self, Colours, clean, without_long_lines};
 
 /// The exit code of a wrong command line.
 const WRONG: i32 = 2;
@@ -25,12 +25,11 @@ pub(crate) fn parse() -> Result<Cli, i32> {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             error.exit();
         }
-        match screen::stderr_is_coloured() {
-            true => {
-                screen::raw_error(&clean(&error.render().ansi().to_string(), Colours::Kept));
-            }
-            false => screen::raw_error(&clean(&error.render().to_string(), Colours::Escaped)),
-        }
+        let (words, colours) = match screen::stderr_is_coloured() {
+            true => (error.render().ansi().to_string(), Colours::Kept),
+            false => (error.render().to_string(), Colours::Escaped),
+        };
+        screen::raw_error(&clean(&without_long_lines(&words), colours));
         error.exit_code()
     })
 }

@@ -7,7 +7,9 @@ use std::{
 };
 
 use fedlayer_core::{
-    Candidate, Contrast, Effect, Pairing, Summary, SummaryRow, compare_candidates, spec::Variant,
+    compare::{Candidate, Contrast, Effect, Pairing, compare_candidates},
+    record::{Summary, SummaryRow},
+    spec::Variant,
 };
 use fedlayer_report::{DifferingRun, setup_differences};
 use fedlayer_scenario::{Scenario, Setting};
@@ -38,7 +40,11 @@ pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     for ((summary, label), run) in summaries.iter().zip(&labels).zip(&args.runs) {
         let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
         let inputs = inputs(&files::read_text_if_any(&run.join(INPUTS))?);
-        let of_variant = |rows| ComparedRun::new(label, &text, inputs.clone(), rows);
+        let device = device(&files::read_text_if_any(&run.join(NOTE))?);
+        let of_variant = |rows| ComparedRun {
+            device: device.clone(),
+            ..ComparedRun::new(label, &text, inputs.clone(), rows)
+        };
         compared.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
     }
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
@@ -90,6 +96,23 @@ fn inputs(note: &str) -> BTreeMap<String, String> {
     note["files"].as_array().into_iter().flatten().filter_map(file).collect()
 }
 
+/// Returns the device on which the clients of a run trained, as its note says.
+fn device(note: &str) -> Option<String> {
+    let note: Value = serde_json::from_str(note).unwrap_or_default();
+    note["device"].as_str().map(str::to_owned)
+}
+
+/// Compares the devices of two runs. On another device, sums differ in their last digits.
+fn other_device(reference: &ComparedRun<'_>, other: &ComparedRun<'_>) -> Option<Contrast> {
+    let (before, now) = (reference.device.clone()?, other.device.clone()?);
+    (before != now).then(|| Contrast {
+        key: "device".to_owned(),
+        reference: before,
+        other: now,
+        effect: Effect::Training,
+    })
+}
+
 /// Finds input files of the same name with another content.
 fn changed_files(reference: &ComparedRun<'_>, other: &ComparedRun<'_>) -> Vec<Contrast> {
     let changed = |(name, content): (&String, &String)| {
@@ -112,6 +135,8 @@ struct ComparedRun<'r> {
     setup: Option<Scenario>,
     /// See [`inputs`].
     inputs: BTreeMap<String, String>,
+    /// See [`device`].
+    device: Option<String>,
 }
 
 impl<'r> ComparedRun<'r> {
@@ -126,7 +151,7 @@ impl<'r> ComparedRun<'r> {
             Some(variant) => format!("{run}: {}", variant.label()),
             None => run.to_owned(),
         };
-        Self { label, rows, setup: setup(scenario, variant), inputs }
+        Self { label, rows, setup: setup(scenario, variant), inputs, device: None }
     }
 
     /// Returns the strategies in their order, each with its rows.
@@ -163,6 +188,7 @@ fn differing_runs(
             (reference, other) => vec![unreadable(reference.is_some(), other.is_some())],
         };
         keys.extend(changed_files(first, run));
+        keys.extend(other_device(first, run));
         let pairing = pairing(&keys, anyway);
         let differing = DifferingRun { run: run.label.clone(), keys, pairing };
         Ok((!differing.keys.is_empty()).then_some(differing))
@@ -225,4 +251,35 @@ fn as_json(
     let summary = Summary { scenario, rows: rows.collect() };
     let merged = Merged { summary, differing: differing_runs(compared, anyway)? };
     Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, scenario: &str, note: &str) -> ComparedRun<'static> {
+        ComparedRun {
+            device: device(note),
+            ..ComparedRun::new(name, scenario, BTreeMap::new(), &[])
+        }
+    }
+
+    #[test]
+    fn another_device_and_another_precision_are_named_and_leave_runs_paired() {
+        let scenario = fedlayer_scenario::example();
+        let (cpu, gpu) = (r#"{ "device": "cpu" }"#, r#"{ "device": "cuda:0" }"#);
+        let on = |note| part("other", scenario, note);
+        let differing = |other| differing_runs(&[part("first", scenario, cpu), other], false);
+        assert!(differing(on(cpu)).unwrap().is_empty());
+        // A run without a note does not say where it was trained.
+        assert!(differing(on("")).unwrap().is_empty());
+        let found = differing(on(gpu)).unwrap();
+        let [key] = &found[0].keys[..] else { panic!("{found:?}") };
+        assert_eq!((&*key.key, &*key.reference, &*key.other), ("device", "cpu", "cuda:0"));
+        assert_eq!(found[0].pairing, Pairing::Paired);
+        let brief = scenario.replace("precision = \"f32\"", "precision = \"bf16\"");
+        let found = differing(part("other", &brief, cpu)).unwrap();
+        assert_eq!(found[0].keys[0].key, "local.precision");
+        assert_eq!(found[0].pairing, Pairing::Paired);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use fedlayer_core::{Plan, Split, printable};
+use fedlayer_core::{Plan, data::Split, text::printable};
 use fedlayer_runtime::remote::{BoundPort, Hub, Metrics, RunOffer, Security};
 use fedlayer_scenario::{Setting, ValidScenario};
 use fedlayer_torch::Device;
@@ -215,6 +215,11 @@ mod tests {
     use fedlayer_runtime::remote::limits;
 
     use crate::args::{Cli, Command};
+
+    #[test]
+    fn every_scenario_that_can_be_read_can_be_handed_out() {
+        assert_eq!(fedlayer_scenario::SCENARIO_BYTES, limits::SCENARIO_BYTES);
+    }
 
     #[test]
     fn the_command_lines_defaults_are_the_protocols() {

@@ -10,7 +10,7 @@ use std::{
     thread::available_parallelism,
 };
 
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 use fedlayer_runtime::{
     Shutdown,
     remote::{PreparedScenario, Security, WorkerConfig, WorkerError, WorkerOutcome, run_worker},
@@ -240,7 +240,7 @@ mod tests {
             ("h2 protocol error: http2 error", true),
             ("transport error: tcp connect error: Connection refused (os error 111)", false),
             ("transport error: dns error: failed to lookup address information", false),
-            ("not heard of for 15 s", false),
+            ("silent for 15 s", false),
         ] {
             for has_tls in [false, true] {
                 assert_eq!(advice(error, has_tls).contains("TLS"), about_tls, "{error}");

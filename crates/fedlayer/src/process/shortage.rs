@@ -45,7 +45,7 @@ mod tests {
         for words in [
             "the worker broke: [enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes. Error code 12 (Cannot allocate memory)",
             "CUDA out of memory. Tried to allocate 2.00 GiB",
-            "a part of the round broke: task 4 panicked with message \"OS can't spawn worker thread: Resource temporarily unavailable (os error 11)\"",
+            "a task of the round panicked: task 4 panicked with message \"OS can't spawn worker thread: Resource temporarily unavailable (os error 11)\"",
         ] {
             assert!(is_in(words), "{words}");
         }

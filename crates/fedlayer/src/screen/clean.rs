@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use fedlayer_core::{is_printable, push_printable};
+use fedlayer_core::text::{is_printable, push_printable};
 
 /// The treatment of the program's own colours in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,32 @@ pub(crate) fn clean(text: &str, colours: Colours) -> Clean<'_> {
     Clean(Cow::Owned(shown))
 }
 
+/// Characters that are kept at the beginning and at the end of a line that is too long.
+const BEGINNING: usize = 2000;
+const END: usize = 1000;
+
+/// Removes the middle of lines that are longer than any message of the program. A file may contain
+/// a field of a gigabyte, and a peer may send a reason of a megabyte.
+pub(crate) fn without_long_lines(text: &str) -> Cow<'_, str> {
+    // Almost every message is shorter, and then has no such line.
+    if text.len() <= BEGINNING + END {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<Cow<'_, str>> = text.split('\n').map(without_middle).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
+fn without_middle(line: &str) -> Cow<'_, str> {
+    let count = line.chars().count();
+    if count <= BEGINNING + END {
+        return Cow::Borrowed(line);
+    }
+    let beginning: String = line.chars().take(BEGINNING).collect();
+    let end: String = line.chars().skip(count - END).collect();
+    let left_out = count - BEGINNING - END;
+    Cow::Owned(format!("{beginning} … ({left_out} characters) … {end}"))
+}
+
 fn is_shown(c: char) -> bool {
     is_printable(c) || matches!(c, '\n' | '\t')
 }
@@ -66,6 +92,16 @@ fn colour(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_of_a_long_line_is_left_out_and_other_lines_stay() {
+        let lines = |long: usize| format!("é\n{}\nhint: é", "é".repeat(long));
+        assert_eq!(without_long_lines(&lines(3000)), lines(3000));
+        let shown = without_long_lines(&lines(1_000_000)).into_owned();
+        assert_eq!(shown.lines().count(), 3);
+        assert!(shown.contains("é … (997000 characters) … é") && shown.ends_with("\nhint: é"));
+        assert_eq!(shown.chars().filter(|&c| c == 'é').count(), 3002);
+    }
 
     #[test]
     fn sequences_of_others_are_escaped_and_lines_stay() {

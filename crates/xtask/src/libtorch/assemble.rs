@@ -1,5 +1,7 @@
-//! Out of an installed or unpacked PyTorch, the folder that serves as `LIBTORCH`: the few libraries that the CPU
-//! needs (0.5 GB of 1.5), the headers, and a `libtorch.so` that asks for no CUDA.
+//! Makes a `LIBTORCH` folder of an installed or unpacked PyTorch.
+//!
+//! It contains the libraries that the CPU needs (0.5 GB of 1.5), the headers, and a `libtorch.so`
+//! that does not link to CUDA.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,27 +16,30 @@ use crate::Result;
 use crate::process::{run, stdout, succeeds};
 use crate::workspace::{at, entries};
 
-/// How a file comes into the folder.
+/// How files are put into the folder.
 #[derive(Clone, Copy)]
-pub(crate) enum Place {
-    /// By a symbolic link: it stays where it is.
+pub(crate) enum Placement {
+    /// By symbolic links to files that stay.
     Link,
-    /// By a rename: its old place is thrown away.
+    /// By renames, because the source is temporary.
     Move,
 }
 
-/// Fills `home` from `site`; an error that names every library found nowhere.
-pub(crate) fn assemble(site: &Site, home: &Path, place: Place) -> Result {
-    let lacking = libraries(site, home, place)?;
+/// Fills `home` from `site`.
+///
+/// # Errors
+/// When libraries are missing; the message names all of them.
+pub(crate) fn assemble(site: &Site, home: &Path, placement: Placement) -> Result {
+    let lacking = libraries(site, home, placement)?;
     if !lacking.is_empty() {
-        return Err(format!("it lacks {}, which libtorch_cpu asks for", lacking.join(", ")));
+        return Err(format!("it lacks {}, which libtorch_cpu needs", lacking.join(", ")));
     }
-    finish(site, home, place)
+    finish(site, home, placement)
 }
 
-/// Puts libtorch_cpu and all that it needs into `home/lib`, and gives the names of those found neither in `site` nor
-/// in the system. May be called again once `site` has more.
-pub(crate) fn libraries(site: &Site, home: &Path, place: Place) -> Result<Vec<String>> {
+/// Puts libtorch_cpu and its dependencies into `home/lib`. Returns the names of those that are
+/// neither in `site` nor in the system. May be called again when `site` has more libraries.
+pub(crate) fn libraries(site: &Site, home: &Path, placement: Placement) -> Result<Vec<String>> {
     let lib = home.join("lib");
     at(&lib, fs::create_dir_all(&lib))?;
     let sources = library_folders(site)?;
@@ -42,7 +47,7 @@ pub(crate) fn libraries(site: &Site, home: &Path, place: Place) -> Result<Vec<St
     for name in
         ["libtorch_cpu.so".to_string(), "libc10.so".to_string()].into_iter().chain(openmp(site)?)
     {
-        put_library(&name, &sources, &lib, place)?;
+        put_library(&name, &sources, &lib, placement)?;
         if !lib.join(&name).exists() {
             return Ok(vec![name]);
         }
@@ -51,7 +56,7 @@ pub(crate) fn libraries(site: &Site, home: &Path, place: Place) -> Result<Vec<St
         let lacking = not_found(&cpu)?;
         let mut progress = false;
         for name in &lacking {
-            progress |= put_library(name, &sources, &lib, place)?;
+            progress |= put_library(name, &sources, &lib, placement)?;
         }
         if !progress {
             return Ok(lacking);
@@ -59,26 +64,27 @@ pub(crate) fn libraries(site: &Site, home: &Path, place: Place) -> Result<Vec<St
     }
 }
 
-/// Adds the headers, `libtorch.so` and the version to a `home` that has its libraries.
-pub(crate) fn finish(site: &Site, home: &Path, place: Place) -> Result {
-    put(&site.torch.join("include"), &home.join("include"), place)?;
+/// Adds the headers, `libtorch.so` and the version to a `home` that has all libraries.
+pub(crate) fn finish(site: &Site, home: &Path, placement: Placement) -> Result {
+    put(&site.torch.join("include"), &home.join("include"), placement)?;
     link_stub(&home.join("lib"))?;
-    let version = folder::version(&site.torch).ok_or("the package torch says no version")?;
+    let version = folder::version(&site.torch).ok_or("the package torch has no version")?;
     let file = home.join("build-version");
     at(&file, fs::write(&file, format!("{version}\n")))
 }
 
-/// The C++ compiler: `CXX`, or `c++` as torch-sys takes it.
+/// Returns the C++ compiler that torch-sys uses: `CXX`, or `c++`.
 pub(crate) fn compiler() -> OsString {
     env::var_os("CXX").filter(|value| !value.is_empty()).unwrap_or_else(|| "c++".into())
 }
 
-/// Whether there is a C++ compiler.
+/// Returns whether the C++ compiler works.
 pub(crate) fn compiler_works() -> bool {
     succeeds(Command::new(compiler()).arg("--version"))
 }
 
-/// torch-sys links `libtorch.so`, and PyTorch's own asks for CUDA; this one holds nothing and asks for libtorch_cpu.
+/// Makes an empty `libtorch.so` that depends on libtorch_cpu, because torch-sys links to that name
+/// and PyTorch's own depends on CUDA.
 fn link_stub(lib: &Path) -> Result {
     let mut command = Command::new(compiler());
     command
@@ -88,7 +94,8 @@ fn link_stub(lib: &Path) -> Result {
     run(command.arg("-L").arg(lib).arg("-ltorch_cpu"))
 }
 
-/// PyTorch's own OpenMP, taken even where the system has one; its name differs between wheels.
+/// Returns the names of PyTorch's own OpenMP library, which differ between wheels. It is used even
+/// if the system has one.
 fn openmp(site: &Site) -> Result<Vec<String>> {
     let names = entries(&site.torch.join("lib"))?
         .into_iter()
@@ -96,7 +103,7 @@ fn openmp(site: &Site) -> Result<Vec<String>> {
     Ok(names.filter(|name| name.starts_with("libgomp")).collect())
 }
 
-/// Where libraries of torch and of its NVIDIA companions lie in their packages.
+/// Returns the folders with the libraries of torch and of its NVIDIA packages.
 fn library_folders(site: &Site) -> Result<Vec<PathBuf>> {
     let mut folders = vec![site.torch.join("lib")];
     for packages in &site.folders {
@@ -109,32 +116,32 @@ fn library_folders(site: &Site) -> Result<Vec<PathBuf>> {
     Ok(folders.into_iter().filter(|folder| folder.is_dir()).collect())
 }
 
-/// Puts a library into `lib`; false when it is there already, or in no source.
-fn put_library(name: &str, sources: &[PathBuf], lib: &Path, place: Place) -> Result<bool> {
+/// Puts a library into `lib`; returns `false` if it exists already or is in no source.
+fn put_library(name: &str, sources: &[PathBuf], lib: &Path, placement: Placement) -> Result<bool> {
     let target = lib.join(name);
     if target.exists() {
         return Ok(false);
     }
     match sources.iter().map(|folder| folder.join(name)).find(|path| path.exists()) {
-        Some(source) => put(&source, &target, place).map(|()| true),
+        Some(source) => put(&source, &target, placement).map(|()| true),
         None => Ok(false),
     }
 }
 
-fn put(source: &Path, target: &Path, place: Place) -> Result {
-    match place {
-        Place::Link => at(target, symlink(source, target)),
-        Place::Move => at(source, fs::rename(source, target)),
+fn put(source: &Path, target: &Path, placement: Placement) -> Result {
+    match placement {
+        Placement::Link => at(target, symlink(source, target)),
+        Placement::Move => at(source, fs::rename(source, target)),
     }
 }
 
-/// The libraries that the loader would not find for `library`.
+/// Returns the dependencies of `library` that the loader would not find.
 fn not_found(library: &Path) -> Result<Vec<String>> {
     let text = stdout(Command::new("ldd").arg(library).env_remove("LD_LIBRARY_PATH"))?;
     read_ldd(&text)
 }
 
-/// The libraries that ldd reports as not found.
+/// Returns the libraries that ldd reports as not found.
 fn read_ldd(text: &str) -> Result<Vec<String>> {
     if let Some(line) =
         text.lines().find(|line| line.contains("version `") && line.contains("not found"))

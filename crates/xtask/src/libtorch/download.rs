@@ -1,43 +1,44 @@
-//! Fetches libtorch out of PyTorch's wheel by pip, with the two NVIDIA libraries that it asks for even on a CPU.
+//! Downloads PyTorch's wheel by pip, with the two NVIDIA libraries that it needs even on a CPU.
 
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use super::assemble::{self, Place};
+use super::assemble::{self, Placement};
 use super::python::{self, Site};
 use super::{VERSION, require_compiler};
 use crate::Result;
 use crate::process::{line, run, stdout};
 use crate::workspace::{at, entries};
 
-/// Free space for the wheels, what is unpacked of them, and the build that follows.
+/// The disk space for the wheels, the files unpacked from them, and the following build.
 const NEEDED_MB: u64 = 2500;
 
-/// The Python whose wheel is fetched: any that PyTorch 2.11 serves, since only its C++ part is used.
+/// The Python version of the wheel. Any version will do, because only the C++ part is used.
 const PYTHON: &str = "3.12";
 
-/// Which wheel holds a library that libtorch_cpu asks for (all but the CPU-only one do).
+/// The wheels with the libraries that libtorch_cpu depends on, unless it is the CPU-only build.
 const WHEELS: [(&str, &str); 2] =
     [("libcupti.so", "nvidia-cuda-cupti==13.0.*"), ("libcudart.so", "nvidia-cuda-runtime==13.0.*")];
 
-/// Unpacks only what is needed of a wheel: arguments are the wheel and the folder.
+/// A script that unpacks the needed files of a wheel. Its arguments are the wheel and the folder.
 const UNPACK: &str = include_str!("unpack.py");
 
-/// Fills `home` from wheels, with `part` as the place to work in. What writes there holds `lock`, as its stdin.
+/// Fills `home` from wheels. Temporary files go to `part`; child processes that write there hold
+/// `lock` as their standard input.
 pub(crate) fn fill(part: &Path, home: &Path, lock: &File) -> Result {
     check_means(part)?;
     let packages = part.join("packages");
     println!("fetching PyTorch {VERSION} by pip (about 0.5 GB, as much is kept)");
     fetch(&format!("torch=={VERSION}"), part, &packages, lock)?;
     let site = Site { torch: packages.join("torch"), folders: vec![packages.clone()] };
-    let lacking = assemble::libraries(&site, home, Place::Move)?;
+    let lacking = assemble::libraries(&site, home, Placement::Move)?;
     for (library, wheel) in WHEELS {
         if lacking.iter().any(|name| name.starts_with(library)) {
             fetch(wheel, part, &packages, lock)?;
         }
     }
-    assemble::assemble(&site, home, Place::Move)
+    assemble::assemble(&site, home, Placement::Move)
 }
 
 /// Downloads one wheel, unpacks it into `packages` and deletes it.
@@ -67,7 +68,10 @@ fn fetch(requirement: &str, part: &Path, packages: &Path, lock: &File) -> Result
     at(&wheels, fs::remove_dir_all(&wheels))
 }
 
-/// Says all that is missing at once, before anything is downloaded.
+/// Checks Python, pip, the compiler and the disk space before anything is downloaded.
+///
+/// # Errors
+/// Names everything that is missing.
 fn check_means(folder: &Path) -> Result {
     let mut missing = Vec::new();
     missing.extend(require_compiler().err());
@@ -87,14 +91,15 @@ fn check_means(folder: &Path) -> Result {
     if missing.is_empty() { Ok(()) } else { Err(missing.join("\n\nerror: ")) }
 }
 
-/// Free space where a folder is, in MB (10⁶ bytes).
+/// Returns the free space of a folder's disk in MB (10⁶ bytes).
 fn free_mb(folder: &Path) -> Result<u64> {
     let mut df = Command::new("df");
     let text = stdout(df.arg("-Pk").arg(folder))?;
     read_df(&text).ok_or_else(|| format!("`{}` gave no number", line(&df)))
 }
 
-/// The available space in what `df -Pk` writes: fourth column of the second line, in units of 1024 bytes.
+/// Reads the available space from the output of `df -Pk`: the fourth column of the second line, in
+/// units of 1024 bytes.
 fn read_df(text: &str) -> Option<u64> {
     let available: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
     Some(available * 1024 / 1_000_000)

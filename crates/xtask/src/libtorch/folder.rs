@@ -1,4 +1,4 @@
-//! What a folder must hold to serve as `LIBTORCH`, and which version it is.
+//! Checks a `LIBTORCH` folder: its files and its version.
 
 use std::fs;
 use std::path::Path;
@@ -6,17 +6,17 @@ use std::path::Path;
 use super::VERSION;
 use crate::Result;
 
-/// What torch-sys compiles against.
+/// The header that torch-sys includes.
 const HEADER: &str = "include/torch/csrc/api/include/torch/torch.h";
 
-/// What must be there: the headers, and the libraries that a binary links.
+/// The files that a folder must contain: a header, and the libraries that a binary links to.
 const NEEDED: [&str; 3] = if cfg!(target_os = "macos") {
     [HEADER, "lib/libtorch_cpu.dylib", "lib/libc10.dylib"]
 } else {
     [HEADER, "lib/libtorch_cpu.so", "lib/libc10.so"]
 };
 
-/// Whether this folder, made here, is whole.
+/// Checks a folder that this program has made.
 pub(crate) fn check(folder: &Path) -> Result {
     check_files(folder)?;
     if !folder.join("lib/libtorch.so").exists() {
@@ -32,7 +32,7 @@ pub(crate) fn check(folder: &Path) -> Result {
     }
 }
 
-/// The version of libtorch in the folder that the user's `LIBTORCH` names, or what is wrong with it.
+/// Checks the folder that the user's `LIBTORCH` names, and returns its version.
 pub(crate) fn check_of_user(folder: &Path) -> Result<String> {
     let explain = |found: String| {
         format!(
@@ -45,23 +45,23 @@ pub(crate) fn check_of_user(folder: &Path) -> Result<String> {
     if !folder.is_absolute() {
         return Err(explain("which is not a full path: a build runs in many folders".to_string()));
     }
-    check_files(folder).map_err(|error| explain(format!("which does not serve: {error}")))?;
+    check_files(folder).map_err(|error| explain(format!("which cannot be used: {error}")))?;
     match version(folder) {
         Some(version) if version.starts_with("2.11.") => Ok(version),
         Some(version) => Err(explain(format!("which holds version {version}; 2.11 is needed"))),
         None => Err(explain(
-            "which says no version, neither in build-version nor in version.py; 2.11 is needed"
+            "which has no version, neither in build-version nor in version.py; 2.11 is needed"
                 .to_string(),
         )),
     }
 }
 
-/// Whether a version is [`VERSION`], with or without its variant (`+cpu`, `+cu130`).
+/// Returns whether a version is [`VERSION`], with or without a variant (`+cpu`, `+cu130`).
 pub(crate) fn is_exact(version: &str) -> bool {
     version.split('+').next() == Some(VERSION)
 }
 
-/// The version of a libtorch (`build-version`) or of an installed PyTorch (`version.py`).
+/// Reads the version of a libtorch (`build-version`) or of an installed PyTorch (`version.py`).
 pub(crate) fn version(folder: &Path) -> Option<String> {
     if let Ok(text) = fs::read_to_string(folder.join("build-version")) {
         return Some(text.trim().to_string());
@@ -86,7 +86,7 @@ mod tests {
     use std::env;
     use std::process;
 
-    /// What [`check_of_user`] says of a folder that holds these files.
+    /// Calls [`check_of_user`] with a folder that contains these files.
     fn check_files_of_user(name: &str, files: &[(&str, &str)]) -> Result<String> {
         let folder = env::temp_dir().join(format!("fedlayer-xtask-{name}-{}", process::id()));
         for (file, text) in files {
@@ -102,7 +102,7 @@ mod tests {
     const WHOLE: [(&str, &str); 3] = [(NEEDED[0], ""), (NEEDED[1], ""), (NEEDED[2], "")];
 
     #[test]
-    fn a_libtorch_and_a_python_package_serve() {
+    fn a_libtorch_and_a_python_package_can_be_used() {
         let libtorch = [&WHOLE[..], &[("build-version", "2.11.0+cpu\n")]].concat();
         assert_eq!(check_files_of_user("libtorch", &libtorch).unwrap(), "2.11.0+cpu");
         let package =
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn every_fault_of_a_folder_has_a_message() {
         let old = [&WHOLE[..], &[("build-version", "2.7.0")]].concat();
         assert!(
             check_files_of_user("old", &old)
                 .unwrap_err()
                 .contains("holds version 2.7.0; 2.11 is needed")
         );
-        assert!(check_files_of_user("nameless", &WHOLE).unwrap_err().contains("says no version"));
+        assert!(check_files_of_user("nameless", &WHOLE).unwrap_err().contains("has no version"));
         let part = check_files_of_user("part", &WHOLE[..2]).unwrap_err();
         assert!(
             part.contains(&format!("lacks {}", NEEDED[2])) && part.contains("hint: "),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_of_a_version_are_the_version() {
+    fn variants_of_a_version_are_equal_to_it() {
         assert!(is_exact("2.11.0") && is_exact("2.11.0+cpu"));
         assert!(!is_exact("2.11.0a1") && !is_exact("2.12.0"));
     }

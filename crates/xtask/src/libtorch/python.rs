@@ -1,4 +1,4 @@
-//! What Python knows: whether pip is there, and where an installed PyTorch is.
+//! Asks Python for pip and for an installed PyTorch.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,15 +6,16 @@ use std::process::Command;
 use super::{VERSION, folder};
 use crate::process::{stdout, succeeds};
 
-/// Where Python packages lie.
+/// The folders of an installed PyTorch.
 pub(crate) struct Site {
     /// The package `torch`: `lib/`, `include/`, `version.py`.
     pub(crate) torch: PathBuf,
-    /// The folders that packages are installed in, in Python's order.
+    /// The folders of all packages, in Python's order.
     pub(crate) folders: Vec<PathBuf>,
 }
 
-/// Says where torch is without importing it, which takes seconds. The current folder is left out of the search.
+/// A script that prints the folder of torch without importing it, which would take seconds. It does
+/// not search the current folder.
 const FIND: &str = r#"
 import importlib.util, os, sys
 sys.path = [path for path in sys.path if path and os.path.isdir(path)]
@@ -24,7 +25,7 @@ if spec is not None and spec.origin is not None:
     print("\n".join(sys.path))
 "#;
 
-/// The PyTorch of [`VERSION`] that `python3` would import, if it would.
+/// Returns the PyTorch that `python3` would import, if its version is [`VERSION`].
 pub(crate) fn installed_torch() -> Option<Site> {
     let found = stdout(python().args(["-c", FIND])).ok()?;
     let mut lines = found.lines().map(PathBuf::from);
@@ -37,17 +38,17 @@ pub(crate) fn installed_torch() -> Option<Site> {
     Some(Site { torch, folders: lines.collect() })
 }
 
-/// The command `python3`.
+/// Returns the command `python3`.
 pub(crate) fn python() -> Command {
     Command::new("python3")
 }
 
-/// Whether there is a Python 3.
+/// Returns whether there is a Python 3.
 pub(crate) fn is_there() -> bool {
     succeeds(python().arg("--version"))
 }
 
-/// Whether that Python has pip.
+/// Returns whether Python 3 has pip.
 pub(crate) fn has_pip() -> bool {
     succeeds(python().args(["-m", "pip", "--version"]))
 }

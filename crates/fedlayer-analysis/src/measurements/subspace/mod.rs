@@ -1,4 +1,5 @@
-//! Noise in subspaces (Fig. 6 of Adilova et al., ICLR 2024): is the loss more sensitive where training went, where it did not go, or on the way to the other model?
+//! `subspace`: noise in subspaces (Fig. 6 of Adilova et al., ICLR 2024). Is the loss more sensitive
+//! in the subspace of training, in its complement, or towards the other model?
 
 mod noise;
 mod published;
@@ -25,18 +26,21 @@ use crate::{
 /// The smallest length of noise, as in the article.
 const LEAST_SIGMA: f64 = 1e-3;
 
-/// For each of the first two models θᵢ, as a whole and for every layer: the loss at θᵢ + σ·d, where d is a direction of length exactly 1 and σ is drawn uniformly from
-/// [0.001, `sigma`] (`layer_sigma` where the noise is in one layer alone). One row a draw: `sigma`, `draw`, and the loss as it is. Kinds:
+/// Measures the loss at θᵢ + σ·d, for each of the first two models θᵢ, for all layers together and
+/// for every layer. The direction d has length exactly 1, and σ is uniform in [0.001, `sigma`]
+/// (`layer_sigma` for noise in a single layer). There is one row per draw: `sigma`, `draw`, and the
+/// loss. Kinds:
 ///
-/// * `training`: d in the span of the centred states of both networks after their recorded rounds; coefficients on an orthonormal basis are Gaussian, so that every
-///   direction of the span comes alike.
-/// * `null`: d in its orthogonal complement, every direction alike.
+/// * `training`: d in the span of the centred states of both networks after their recorded rounds.
+///   Coefficients on an orthonormal basis are Gaussian, so d is isotropic in the span.
+/// * `null`: d isotropic in the orthogonal complement.
 /// * `interpolation`: d towards the other model; `extrapolation`: away from it.
 /// * `clean`, set `none`: the loss of θᵢ itself.
-/// * `rank`: the number of dimensions of the span of training. Where they are all there are, there is no `null`.
+/// * `rank`: the dimension of the span of training. If it is the whole space, there is no `null`.
 ///
-/// The subspaces of a layer are those of the states' part in that layer. The same draw has the same σ/`sigma` in every subspace, model and layer. Running statistics
-/// take no noise. With `as_published` the kinds of `published` stand beside these.
+/// The subspaces of a layer are spanned by the layer's part of the states. A draw has the same
+/// σ/`sigma` in every subspace, model and layer. Running statistics have no noise. With
+/// `as_published`, the kinds of `published` are measured too.
 pub(crate) fn measure(
     spec: &Subspace,
     model_set: &ModelSet,
@@ -110,20 +114,21 @@ fn noisy_points<'a>(
         let row = AnalysisRow::new(kind, set, base.id);
         let row = AnalysisRow { sigma: Some(sigma), draw: Some(draw), ..row };
         let noisy = coordinates.moved(&base.params, &direction, sigma);
-        // A layer that is swapped in: the layers before it are the base's, and so are their activations.
+        // The layer is swapped in: the layers before it are the base's, and so are their
+        // activations.
         let point = if whole { Point::Model(noisy) } else { base.toward(&noisy, set, 1.0) };
         Some((row, point))
     })
 }
 
-/// The span of the centred states of both networks.
+/// Spans the centred states of both networks.
 fn training(pairs: [Pair<'_>; 2], coordinates: &Coordinates) -> Basis {
     let states = pairs.iter().flat_map(|(model, _)| &model.history);
     let states: Vec<&Arc<Params>> = states.map(|(_, state)| state).collect();
     Basis::of_centred(&states, coordinates.len(), |state| coordinates.values(state))
 }
 
-/// The four kinds of noise around a model.
+/// Returns the four kinds of noise around a model.
 fn kinds<'a>(
     training: &'a Basis,
     coordinates: &Coordinates,
@@ -139,7 +144,7 @@ fn kinds<'a>(
     ]
 }
 
-/// σ, uniform from [`LEAST_SIGMA`] (or `most`, where that is less) to `most`.
+/// Draws σ uniformly from [`LEAST_SIGMA`] (or `most`, if that is smaller) to `most`.
 fn length(seed: Seed, most: f64) -> f64 {
     let least = LEAST_SIGMA.min(most);
     least + seed.generator().random::<f64>() * (most - least)

@@ -1,11 +1,15 @@
-//! Noise as the notebook behind Fig. 6 drew it (`subspaceExperiments/` of the article's reference code), beside the right one: so that its faults can be seen.
+//! Noise as drawn by the notebook behind Fig. 6 (`subspaceExperiments/` of the article's reference
+//! code). It is measured beside the correct noise to show the effect of the notebook's four faults.
 //!
-//! 1. Its trajectory holds the final weights over and over: each state shares its memory with the network that trains on. The span of training has two dimensions, the
-//!    models themselves, and is not centred. (`published-rank` is 2.)
-//! 2. Its way to the other model points away from it.
-//! 3. Coefficients on the basis are uniform from [0, 1): all of one sign, so that directions crowd around the sum of the basis. Which of the many bases of the complement
-//!    its library gave is not known; here it is the one of Householder's reflections.
-//! 4. In one layer, the way to the other model is cut out of the one of length 1 over the whole model, and is shorter than the directions that it is compared with.
+//! 1. Its trajectory holds the final weights over and over, because each state shares its memory
+//!    with the network that trains on. The span of training has two dimensions, the models
+//!    themselves, and is not centred. (`published-rank` is 2.)
+//! 2. Its direction to the other model points away from it.
+//! 3. Coefficients on the basis are uniform in [0, 1): all of one sign, so the directions crowd
+//!    around the sum of the basis. The basis of the complement that its library returned is not
+//!    known; here it is the one of Householder's reflections.
+//! 4. In a single layer, the direction to the other model is a part of the direction of length 1
+//!    over the whole model. It is shorter than the directions that it is compared with.
 
 use fedlayer_core::{Generator, model::LayerSet};
 use rand::RngExt;
@@ -15,7 +19,8 @@ use crate::{
     measurements::subspace::noise::{Noise, Pair},
 };
 
-/// Fault 1: the span of the two final models, on the axes of their singular value decomposition.
+/// Fault 1: returns the span of the two final models, on the axes of their singular value
+/// decomposition.
 pub(super) fn span(pairs: [Pair<'_>; 2], coordinates: &Coordinates) -> Basis {
     let [a, b] = pairs.map(|(model, _)| coordinates.values(&model.params));
     // The principal axes of aaᵀ + bbᵀ: the Gram matrix of a and b is diagonal after this rotation.
@@ -28,14 +33,14 @@ pub(super) fn span(pairs: [Pair<'_>; 2], coordinates: &Coordinates) -> Basis {
     Basis::spanned([turned(cos, sin), turned(-sin, cos)], coordinates.len(), floor)
 }
 
-/// The three kinds of noise around a model, as the notebook drew them.
+/// Returns the notebook's three kinds of noise around a model.
 pub(super) fn kinds<'a>(
     span: &'a Basis,
     set: &LayerSet,
     (base, other): Pair<'_>,
 ) -> Vec<Noise<'a>> {
     let whole = Coordinates::of(&LayerSet::all(set.layout()));
-    // Faults 2 and 4: from the other model to this one, at length 1 over all layers.
+    // Faults 2 and 4: from the other model to this one, with length 1 over all layers.
     let length = norm(&whole.difference(&other.params, &base.params));
     let away = Coordinates::of(set).difference(&other.params, &base.params);
     let away: Vec<f64> = away.iter().map(|value| value / length).collect();
@@ -50,15 +55,15 @@ pub(super) fn kinds<'a>(
     ]
 }
 
-/// Fault 3.
+/// Fault 3: draws positive coefficients.
 fn positive(count: usize, generator: &mut Generator) -> Vec<f64> {
     (0..count).map(|_| generator.random()).collect()
 }
 
-/// Householder's reflections that turn the first r axes into a basis of r dimensions (up to signs), and the others into one of its complement: the complement's basis is
-/// never written down.
+/// Householder reflections that map the first r axes to a basis of r vectors (up to signs), and the
+/// other axes to a basis of their complement. The basis of the complement is never in memory.
 struct Reflections {
-    /// Each at length 1. `(r, n)`
+    /// The mirrors, each of length 1. `(r, n)`
     mirrors: Vec<Vec<f64>>,
     n: usize,
 }
@@ -70,7 +75,7 @@ impl Reflections {
             let mut mirror = vector.clone();
             reflections.mirrors.iter().for_each(|earlier| reflect(earlier, &mut mirror));
             mirror[..axis].fill(0.0);
-            // Away from the axis, so that nothing cancels.
+            // The sign avoids cancellation.
             mirror[axis] += norm(&mirror).copysign(mirror[axis]);
             reflections.n = mirror.len();
             reflections.mirrors.extend(unit(mirror));
@@ -78,7 +83,8 @@ impl Reflections {
         reflections
     }
 
-    /// Σ cⱼ kⱼ at length 1 over the complement's basis, with uniform positive coefficients; nothing where there is no complement.
+    /// Draws Σ cⱼ kⱼ over a basis of the complement, with uniform positive coefficients, normalised
+    /// to length 1. Returns `None` if there is no complement.
     fn outside(&self, generator: &mut Generator) -> Option<Vec<f64>> {
         let rank = self.mirrors.len();
         let mut vector = vec![0.0; rank];
@@ -88,7 +94,7 @@ impl Reflections {
     }
 }
 
-/// x − 2⟨m, x⟩m.
+/// Reflects a vector: x − 2⟨m, x⟩m.
 fn reflect(mirror: &[f64], vector: &mut [f64]) {
     let along = 2.0 * dot(mirror, vector);
     vector.iter_mut().zip(mirror).for_each(|(value, mirror)| *value -= along * mirror);
@@ -111,7 +117,7 @@ mod tests {
             assert!((norm(draw) - 1.0).abs() < 1e-12);
             assert!(basis.vectors().iter().all(|b| dot(b, draw).abs() < 1e-12));
         }
-        // They crowd together: the mean of isotropic directions would be near 0.
+        // The directions crowd together: the mean of isotropic directions would be near 0.
         let mean = |at: usize| draws.iter().map(|draw| draw[at]).sum::<f64>() / 200.0;
         let mean: Vec<f64> = (0..5).map(mean).collect();
         assert!(norm(&mean) > 0.7, "{}", norm(&mean));

@@ -17,7 +17,8 @@ use crate::{
     model_set::ModelSet,
 };
 
-/// The loss at θ₁ + α·a + β·b for two filter-normalised directions, from −1 − `beyond` to 1 + `beyond` on either axis. BarrierKind `plane`, and `model` for θ₁.
+/// Measures the loss at θ₁ + α·a + β·b for two filter-normalised directions a and b, from −1 −
+/// `beyond` to 1 + `beyond` on both axes. Kind `plane`, and `model` for θ₁.
 pub(super) fn measure(
     spec: &Surface,
     model_set: &ModelSet,
@@ -41,8 +42,10 @@ pub(super) fn measure(
     losses.rows(std::iter::once(model).chain(grid.map(|(alpha, beta)| at(alpha, beta))))
 }
 
-/// A Gaussian direction whose every filter has the norm of the model's own (Li et al., NeurIPS 2018): d_f ← d_f/‖d_f‖·‖θ_f‖. A filter is what makes one output: a
-/// row of a tensor of two or more dimensions. Tensors of one dimension (biases, normalisations) and running statistics stay where they are.
+/// Draws a Gaussian direction with filters that have the norms of the model's own filters (Li et
+/// al., NeurIPS 2018): d_f ← d_f/‖d_f‖·‖θ_f‖. A filter is a row of a tensor of two or more
+/// dimensions: the weights of one output. Tensors of one dimension (biases, normalisations) and
+/// running statistics do not move.
 fn direction(model: &Params, seed: Seed) -> Vec<f32> {
     let mut generator = seed.generator();
     let mut direction = vec![0.0; model.values().len()];

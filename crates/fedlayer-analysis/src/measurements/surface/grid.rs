@@ -2,7 +2,7 @@
 
 use fedlayer_core::record::AnalysisRow;
 
-/// `points` values from `from` to `to`, both of them included, at equal distances.
+/// Returns `points` equidistant values from `from` to `to`, both included.
 pub(super) fn axis(points: u32, from: f64, to: f64) -> Vec<f64> {
     let last = f64::from(points.max(2) - 1);
     let at = |point: u32| {
@@ -12,7 +12,7 @@ pub(super) fn axis(points: u32, from: f64, to: f64) -> Vec<f64> {
     (0..points.max(2)).map(at).collect()
 }
 
-/// A row at (α, β).
+/// Makes a row at (α, β).
 pub(super) fn row(
     kind: &str,
     set: impl ToString,

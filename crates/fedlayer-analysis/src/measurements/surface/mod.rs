@@ -1,4 +1,4 @@
-//! Loss surfaces: the loss on a segment or on a plane, point by point.
+//! `surface`: the loss on a segment or on a plane, point by point.
 
 mod filters;
 mod grid;
@@ -20,14 +20,17 @@ use crate::{
     model_set::ModelSet,
 };
 
-/// The loss on a grid of `points` along each axis; every row carries its coordinates `alpha` and, on a plane, `beta`. BarrierKind `model`: the models themselves,
-/// where they lie on it.
+/// Measures the loss on a grid of `points` along each axis. Every row has its coordinates `alpha`
+/// and, on a plane, `beta`. Kind `model`: the models themselves, if they are on the segment or
+/// plane.
 ///
 /// * [`Through::Segment`], kind `segment`: θ₁ + α(θ₂ − θ₁).
 /// * [`Through::Models`], kind `plane`: see `plane`.
 /// * [`Through::Filters`], kind `plane`: see `filters`.
-/// * [`Through::Layers`], kind `plane`: θ₁ with α of the way to θ₂ on the first layers, β of it on the second; all others stay θ₁'s. Beside it two ways to (1, 1):
-///   kind `path-full`, α = β, all of them together; kind `path-layers`, first the first ones, then the second. That is Fig. 4 of Adilova et al., ICLR 2024.
+/// * [`Through::Layers`], kind `plane`: θ₁ mixed with θ₂ by α on the first layers and by β on the
+///   second; all other layers are θ₁'s. In addition, two paths to (1, 1) as in Fig. 4 of Adilova et
+///   al., ICLR 2024: kind `path-full` mixes all of these layers at once (α = β), and kind
+///   `path-layers` mixes the first layers, then the second.
 pub(crate) fn measure(
     spec: &Surface,
     model_set: &ModelSet,
@@ -77,7 +80,7 @@ fn layers(
     }
     let (base, other) = model_set.pair("surface")?;
     let set = format!("{first}|{second}");
-    // The model α of the way on the first layers: every point of a column is a mix into it.
+    // The model with the first layers mixed by α; every point of a column is a mix into it.
     let column = |alpha| (alpha, base.toward(&other.params, first, alpha).params());
     let at = |kind: &str, (alpha, moved): &(f64, Arc<Params>), beta: f64| {
         let (base_params, other) = (moved.clone(), other.params.clone());
@@ -94,10 +97,11 @@ fn layers(
     let moved = column(1.0);
     let one = way.iter().map(|&share| at("path-layers", &column(share), 0.0));
     let then = way[1..].iter().map(|&share| at("path-layers", &moved, share));
-    let places = [(base, 0.0), (other, 1.0)];
-    let models = places
-        .map(|(model, place)| (row("model", "none", model.id, place, Some(place)), model.point()));
-    // The other model lies on the plane only where no layer stays behind.
+    let positions = [(base, 0.0), (other, 1.0)];
+    let models = positions.map(|(model, position)| {
+        (row("model", "none", model.id, position, Some(position)), model.point())
+    });
+    // The other model is on the plane only if the two sets contain all layers.
     let on_plane =
         if first.len() + second.len() == model_set.layout().layers().len() { 2 } else { 1 };
     losses.rows(models.into_iter().take(on_plane).chain(grid).chain(full).chain(one).chain(then))

@@ -16,9 +16,11 @@ use crate::{
     model_set::ModelSet,
 };
 
-/// The loss on the plane through θ₁, θ₂ and θ₃: the third model, or else the initial one, whose `base` is then `initial`. Kinds `model` and `plane`.
+/// Measures the loss on the plane through θ₁, θ₂ and θ₃, kinds `model` and `plane`. θ₃ is the third
+/// model or else the initial model, which has the base `initial`.
 ///
-/// The grid is the smallest rectangle that holds the three models, and `beyond` more on every side.
+/// The grid covers the smallest rectangle around the three models, extended by `beyond` on every
+/// side.
 pub(super) fn measure(
     spec: &Surface,
     model_set: &ModelSet,
@@ -33,12 +35,12 @@ pub(super) fn measure(
         (row("model", "none", name, alpha, Some(beta)), Point::Model(params.clone()))
     });
     let side = |of: fn((f64, f64)) -> f64| {
-        let places = plane.positions().map(of);
-        let from = places.into_iter().fold(f64::INFINITY, f64::min);
-        let to = places.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let positions = plane.positions().map(of);
+        let from = positions.into_iter().fold(f64::INFINITY, f64::min);
+        let to = positions.into_iter().fold(f64::NEG_INFINITY, f64::max);
         axis(spec.points, from - spec.beyond, to + spec.beyond)
     };
-    let (alphas, betas) = (side(|place| place.0), side(|place| place.1));
+    let (alphas, betas) = (side(|position| position.0), side(|position| position.1));
     let at = |alpha, beta| {
         (row("plane", "all", first.id, alpha, Some(beta)), Point::Model(plane.at(alpha, beta)))
     };
@@ -46,7 +48,7 @@ pub(super) fn measure(
     losses.rows(models.chain(grid.map(|(alpha, beta)| at(alpha, beta))))
 }
 
-/// The third model, or else the initial one, which is no client's.
+/// Returns the third model, or else the initial one, which belongs to no client.
 fn third(model_set: &ModelSet) -> Result<(String, &Arc<Params>), AnalysisError> {
     match (model_set.models.get(2), &model_set.initial) {
         (Some(third), _) => Ok((third.id.to_string(), &third.params)),
@@ -58,14 +60,15 @@ fn third(model_set: &ModelSet) -> Result<(String, &Arc<Params>), AnalysisError> 
     }
 }
 
-/// A plane with orthogonal axes that are both in units of ‖θ₂ − θ₁‖, so that lengths and angles of its picture are those of parameter space (as in Garipov et al.,
-/// NeurIPS 2018, but for the unit).
+/// A plane with orthogonal axes, both in units of ‖θ₂ − θ₁‖: lengths and angles in its picture are
+/// those of parameter space (as in Garipov et al., NeurIPS 2018, with another unit).
 ///
-/// With u = θ₂ − θ₁, v = θ₃ − θ₁ and c = ⟨v, u⟩/‖u‖² the second axis is w = v − c·u at the length of u. With h = ‖w‖/‖u‖ the point (α, β) is
-/// θ₁ + α·u + (β/h)·w = θ₁ + (α − cβ/h)·u + (β/h)·v.
+/// With u = θ₂ − θ₁, v = θ₃ − θ₁ and c = ⟨v, u⟩/‖u‖² the second axis is w = v − c·u, scaled to the
+/// length of u. With h = ‖w‖/‖u‖ the point (α, β) is θ₁ + α·u + (β/h)·w = θ₁ + (α − cβ/h)·u +
+/// (β/h)·v.
 ///
-/// Lengths and angles are those of trained values. Running statistics that belong to their layers are mixed as their layers are; those that stay with the model
-/// are θ₁'s all over the plane.
+/// Lengths and angles are taken over trained values. Running statistics that belong to their layers
+/// are mixed with them; statistics that stay with the model are θ₁'s on the whole plane.
 struct Plane<'a> {
     models: [&'a Arc<Params>; 3],
     set: LayerSet,
@@ -78,18 +81,18 @@ struct Plane<'a> {
 impl<'a> Plane<'a> {
     fn new(models: [&'a Arc<Params>; 3]) -> Result<Self, AnalysisError> {
         let set = LayerSet::all(models[0].layout());
-        // ⟨v, u⟩, ‖u‖², ‖w‖²: sums over what is trained.
+        // ⟨v, u⟩, ‖u‖², ‖w‖²: sums over trained values.
         let steps = |at: usize| {
             let [a, b, c] = models.map(|model| f64::from(model.values()[at]));
             (b - a, c - a)
         };
-        let places = || set.trained().iter().cloned().flatten();
+        let positions = || set.trained().iter().cloned().flatten();
         let (vu, uu) =
-            places().map(steps).fold((0.0, 0.0), |(vu, uu), (u, v)| (vu + v * u, uu + u * u));
+            positions().map(steps).fold((0.0, 0.0), |(vu, uu), (u, v)| (vu + v * u, uu + u * u));
         let foot = vu / uu;
-        let ww: f64 = places().map(steps).map(|(u, v)| (v - foot * u).powi(2)).sum();
+        let ww: f64 = positions().map(steps).map(|(u, v)| (v - foot * u).powi(2)).sum();
         let height = (ww / uu).sqrt();
-        // What rounding leaves of a point of the line is no direction.
+        // If the three models are on one line, only rounding is left of the second axis.
         if !height.is_finite() || height < f64::from(f32::EPSILON) {
             return Err(AnalysisError::NoPlane(
                 "the three models lie on one line; choose models that do not".to_owned(),
@@ -98,12 +101,12 @@ impl<'a> Plane<'a> {
         Ok(Self { models, set, foot, height })
     }
 
-    /// (α, β) of the three models.
+    /// Returns (α, β) of the three models.
     fn positions(&self) -> [(f64, f64); 3] {
         [(0.0, 0.0), (1.0, 0.0), (self.foot, self.height)]
     }
 
-    /// The point at (α, β).
+    /// Computes the point at (α, β).
     fn at(&self, alpha: f64, beta: f64) -> Arc<Params> {
         let third = beta / self.height;
         let second = alpha - self.foot * third;

@@ -1,9 +1,9 @@
-//! [`Builder`]: puts operations one behind the other and follows the shape of an example through them.
+//! [`Builder`]: appends operations to a network and tracks the shape of an example through them.
 
 use super::{Architecture, ArchitectureError, Conv, Init, Linear, Norm, Op, Pool, PoolKind};
 use crate::spec::{Activation, NormKind};
 
-/// Operations so far, and the shape that comes out of them.
+/// The operations so far, and their output shape.
 #[derive(Debug, Clone)]
 pub(super) struct Builder {
     pub(super) shape: Vec<usize>,
@@ -11,7 +11,7 @@ pub(super) struct Builder {
     flops: u64,
 }
 
-/// The form of a convolution.
+/// Kernel, stride, padding, bias and initial weights of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConvShape {
     pub(super) kernel: usize,
@@ -22,24 +22,24 @@ pub(super) struct ConvShape {
 }
 
 impl ConvShape {
-    /// A square of this side with a bias, a place apart, that leaves a border away.
+    /// Makes a convolution with stride 1, no padding, and a bias.
     pub(super) fn of(kernel: usize) -> Self {
         Self { kernel, stride: 1, padding: 0, bias: true, init: Init::Uniform }
     }
 
-    /// An odd square that leaves the size of an image as it is.
+    /// Makes a convolution that keeps the size of an image; the kernel must be odd.
     pub(super) fn same(kernel: usize) -> Self {
         Self { padding: kernel / 2, ..Self::of(kernel) }
     }
 }
 
 impl Builder {
-    /// Nothing yet: an example of this shape.
+    /// Starts with an example of this shape.
     pub(super) fn new(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), ops: Vec::new(), flops: 0 }
     }
 
-    /// The network; what comes out must be `(classes)` logits.
+    /// Finishes the network, if its output is `(classes)` logits.
     pub(super) fn finish(
         self,
         model: &'static str,
@@ -58,7 +58,7 @@ impl Builder {
         Ok(self.finish_unchecked())
     }
 
-    /// The network, whatever comes out of it.
+    /// Finishes the network without checking its output.
     pub(super) fn finish_unchecked(self) -> Architecture {
         Architecture { ops: self.ops, flops: self.flops }
     }
@@ -71,7 +71,7 @@ impl Builder {
         }
     }
 
-    /// Channels, height and width of what comes out so far.
+    /// Returns channels, height and width of the output so far.
     fn image(&self, layer: &str) -> Result<(usize, usize, usize), ArchitectureError> {
         match self.shape[..] {
             [channels, height, width] => Ok((channels, height, width)),
@@ -83,11 +83,11 @@ impl Builder {
         &mut self,
         name: impl Into<String>,
         out_channels: usize,
-        square: ConvShape,
+        conv: ConvShape,
     ) -> Result<&mut Self, ArchitectureError> {
         let name = name.into();
         let (in_channels, height, width) = self.image(&name)?;
-        let ConvShape { kernel, stride, padding, bias, init } = square;
+        let ConvShape { kernel, stride, padding, bias, init } = conv;
         let (height, width) = (height + 2 * padding, width + 2 * padding);
         if kernel > height || kernel > width {
             let reason = format!("its kernel of {kernel} is larger than the padded image");
@@ -124,7 +124,8 @@ impl Builder {
         Ok(self.push(Op::Linear(linear)))
     }
 
-    /// A fully connected layer over the last axis, counted but not yet put anywhere; the shape becomes what comes out of it.
+    /// Makes a fully connected layer over the last axis, and updates shape and cost. The caller
+    /// appends it.
     pub(super) fn dense(
         &mut self,
         name: impl Into<String>,
@@ -141,7 +142,7 @@ impl Builder {
         Linear { name: name.into(), in_features, out_features, bias, init }
     }
 
-    /// An operation whose shape and cost are counted already, or change nothing.
+    /// Appends an operation; shape and cost are not updated.
     pub(super) fn push(&mut self, op: Op) -> &mut Self {
         self.ops.push(op);
         self
@@ -206,7 +207,7 @@ impl Builder {
         self.shape = match kind {
             PoolKind::Adaptive => vec![channels, kernel, kernel],
             _ if kernel > height || kernel > width => {
-                let reason = format!("its square of {kernel} is larger than the image");
+                let reason = format!("its window of {kernel} is larger than the image");
                 return Err(self.misfit("`pool`", reason));
             }
             _ => vec![channels, (height - kernel) / stride + 1, (width - kernel) / stride + 1],
@@ -214,7 +215,8 @@ impl Builder {
         Ok(self.push(Op::Pool(Pool { kind, kernel, stride })))
     }
 
-    /// x → body(x) + shortcut(x), each built from the shape so far. They must put out the same shape.
+    /// Appends x → body(x) + shortcut(x). Both parts start from the shape so far, and must have the
+    /// same output shape.
     pub(super) fn residual(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<(), ArchitectureError>,
@@ -225,7 +227,7 @@ impl Builder {
         let mut other = Self::new(&self.shape);
         shortcut(&mut other, &inner.shape)?;
         if inner.shape != other.shape {
-            let reason = format!("its layers put out {:?}", inner.shape);
+            let reason = format!("the output of its layers has shape {:?}", inner.shape);
             return Err(self.misfit("`residual`", reason));
         }
         self.shape = inner.shape;

@@ -1,4 +1,4 @@
-//! A causal transformer, its layers named as in nanoGPT and GPT-2.
+//! A causal transformer, with the layer names of nanoGPT and GPT-2.
 
 use super::{
     Architecture, ArchitectureError, Attention, Embedding, Init, Norm, Op, builder::Builder,
@@ -17,8 +17,8 @@ pub(super) fn gpt(gpt: &Gpt, data: &DataFacts) -> Result<Architecture, Architect
         return Err(ArchitectureError::Input { model: "gpt", takes, found: data.shape.clone() });
     };
     if data.targets != context {
-        let gives = "one label for each token of";
-        return Err(ArchitectureError::Targets { model: "gpt", gives, found: data.targets });
+        let predicts = "one label per token of an example";
+        return Err(ArchitectureError::Targets { model: "gpt", predicts, found: data.targets });
     }
     let (width, heads, vocabulary) = (gpt.width as usize, gpt.heads as usize, data.classes);
     if !width.is_multiple_of(heads) {
@@ -40,7 +40,8 @@ pub(super) fn gpt(gpt: &Gpt, data: &DataFacts) -> Result<Architecture, Architect
     }));
     net.dropout(gpt.dropout);
     let norm = |name: String| Op::Norm(Norm::Layer { name, width });
-    // What is added to the stream 2·depth times is made smaller, so that its variance does not grow with the depth.
+    // The stream receives 2·depth additions. Their weights start smaller, so the variance of the
+    // stream does not grow with the depth.
     let added = Init::Normal(DEVIATION / (2.0 * f64::from(gpt.depth)).sqrt());
     for block in 0..gpt.depth {
         let name = |part: &str| format!("transformer.h.{block}.{part}");
@@ -49,7 +50,7 @@ pub(super) fn gpt(gpt: &Gpt, data: &DataFacts) -> Result<Architecture, Architect
             let qkv = net.dense(name("attn.c_attn"), 3 * width, true, Init::Normal(DEVIATION));
             net.shape = vec![context, width];
             let out_proj = net.dense(name("attn.c_proj"), width, true, added);
-            // The products of queries with keys, and of their weights with values.
+            // The cost of query–key products and of the weighted sums of values.
             net.count(4 * (context * context * width) as u64);
             net.push(Op::Attention(Attention { qkv, out_proj, heads })).dropout(gpt.dropout);
             Ok(())

@@ -1,6 +1,12 @@
-//! [`Architecture`]: a network as a list of operations, known without libtorch: its layers, its shapes, and what it costs to compute.
+//! [`Architecture`]: a network as a list of operations, with its layers, shapes and costs. It does
+//! not need libtorch.
 //!
-//! One list serves all: the layout, `fedlayer check`, the initial draw, and the forward pass that `fedlayer-torch` makes of it.
+//! The list is the only definition of a network: the layout, `fedlayer check`, the initial draw and
+//! the forward pass of `fedlayer-torch` are all made from it.
+//!
+//! * [`Op`] and its operands: one operation.
+//! * `builder`: appends operations and tracks shapes and costs.
+//! * `zoo`, `resnet`, `gpt`: the networks with a name; `spelled_out`: `model.layers` of a scenario.
 
 mod builder;
 mod gpt;
@@ -24,71 +30,72 @@ use crate::{
 pub struct Architecture {
     /// The operations, in order.
     pub ops: Vec<Op>,
-    /// Floating-point operations of a forward pass, per example; a multiplication with its addition counts as two.
+    /// Floating-point operations of a forward pass per example; a multiply-add counts as two.
     pub flops: u64,
 }
 
-/// Why a model and data do not make a network.
+/// A model that does not fit the data, or that is not a list of operations.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ArchitectureError {
-    /// The layers cannot be laid out.
+    /// The layers do not form a layout.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// The model takes other examples.
+    /// The model takes examples of another shape.
     #[error("`{model}` takes {takes}; an example of this data has shape {found:?}")]
     Input {
         /// The model.
         model: &'static str,
-        /// What it takes.
+        /// The examples that it takes.
         takes: &'static str,
         /// The shape of an example.
         found: Vec<usize>,
     },
-    /// The model gives one label an example, the data have several, or the other way round.
-    #[error("`{model}` gives {gives} an example; this data has {found}")]
+    /// The model predicts one label per example and the data have several, or the other way round.
+    #[error("`{model}` predicts {predicts}; this data has {found}")]
     Targets {
         /// The model.
         model: &'static str,
-        /// What it gives.
-        gives: &'static str,
-        /// The labels of an example.
+        /// The labels that it predicts.
+        predicts: &'static str,
+        /// The number of labels of an example.
         found: usize,
     },
-    /// A layer that does not fit what comes to it.
+    /// A layer that does not fit its input.
     #[error("{layer} does not fit {shape:?}: {reason}")]
     Layer {
         /// The layer.
         layer: String,
-        /// The shape that comes to it.
+        /// The shape of its input.
         shape: Vec<usize>,
-        /// Why not, and what would.
+        /// The reason, and what would fit.
         reason: String,
     },
-    /// A value that must divide another.
+    /// A value that does not divide another.
     #[error("`{divisor}` is {by}, which does not divide {what} {value}")]
     Divide {
         /// The key.
         divisor: &'static str,
         /// Its value.
         by: usize,
-        /// What it must divide.
+        /// The name of the value that it must divide.
         what: &'static str,
-        /// Its value.
+        /// The value that it must divide.
         value: usize,
     },
-    /// The layers of a module are known to libtorch alone.
+    /// The layers of a TorchScript module are known only to libtorch.
     #[error("the layers of a TorchScript module are in its file")]
     Module,
-    /// A model that is no list of operations.
+    /// The model is not a list of operations.
     #[error("`{0}` has no list of operations")]
     NoOperations(&'static str),
 }
 
 impl Architecture {
-    /// The network that a model is on data of these facts.
+    /// Builds the network of a model on data of these facts.
     ///
     /// # Errors
-    /// When the model takes other data, or is none that is a list of operations (`toy`, `diagonal-linear`, `torchscript`).
+    /// When the model takes other data, or is not a list of operations (`toy`, `diagonal-linear`,
+    /// `torchscript`).
     pub fn new(model: &ModelSpec, data: &DataFacts) -> Result<Self, ArchitectureError> {
         match model {
             ModelSpec::Linear | ModelSpec::DeepLinear(_) | ModelSpec::Mlp(_) => {
@@ -108,7 +115,7 @@ impl Architecture {
         }
     }
 
-    /// The layers of the network, in the order in which its operations use them.
+    /// Returns the layers of the network, in the order of its operations.
     ///
     /// # Errors
     /// When two layers share a name.
@@ -118,30 +125,30 @@ impl Architecture {
         Ok(Layout::with_roles(tensors)?)
     }
 
-    /// The first batch normalisation that sees one value of each channel in an example, if there is one: a batch of one example then has no variance
-    /// there, and PyTorch refuses it.
+    /// Returns the first batch normalisation that sees one value per channel and example, if any. A
+    /// batch of one example has no variance there, and PyTorch refuses it.
     pub fn needs_two_examples(&self) -> Option<&str> {
         self.ops.iter().find_map(Op::needs_two_examples)
     }
 
-    /// Whether the network has a batch normalisation.
+    /// Returns whether the network has a batch normalisation.
     pub fn has_statistics(&self) -> bool {
         self.ops.iter().any(Op::has_statistics)
     }
 }
 
 impl ModelSpec {
-    /// The layers of the network on data of these facts, from input to output.
+    /// Returns the layers of the network on data of these facts, from input to output.
     ///
     /// # Errors
-    /// When the network would have a layer without parameters (a toy of more layers than features), does not fit the data, or is a
-    /// TorchScript module, whose layers are known to libtorch alone.
+    /// When a layer would have no parameters (a toy with more layers than features), the model does
+    /// not fit the data, or the model is a TorchScript module, which only libtorch can read.
     pub fn layout(&self, data: &DataFacts) -> Result<Layout, ArchitectureError> {
         let (features, classes) = (data.features(), data.classes);
         Ok(match self {
             Self::Toy(toy) => {
                 let layers = toy.curvature.len();
-                // Layer l takes the features from ⌊l·D/L⌋ up to ⌊(l+1)·D/L⌋.
+                // Layer l has the features from ⌊l·D/L⌋ to ⌊(l+1)·D/L⌋.
                 let cut = |layer: usize| layer * features / layers;
                 Layout::new(
                     (0..layers).map(|l| (format!("q{}.center", l + 1), vec![cut(l + 1) - cut(l)])),

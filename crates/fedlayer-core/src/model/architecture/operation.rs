@@ -1,64 +1,67 @@
-//! [`Op`]: one operation of a network, with its tensors.
+//! [`Op`]: one operation of a network, and its tensors.
 
 use crate::{model::Role, spec::Activation};
 
-/// One operation. Shapes are those of one example; a batch has an axis B in front.
+/// One operation. Shapes are those of one example; a batch has a leading axis B.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
-    /// A convolution over squares: `(C, H, W)` to `(out, H′, W′)`.
+    /// A 2D convolution: `(C, H, W)` to `(out, H′, W′)`.
     Conv(Conv),
     /// A fully connected layer over the last axis.
     Linear(Linear),
     /// A normalisation.
     Norm(Norm),
-    /// A function of each value.
+    /// A function that is applied to every value.
     Activation(Activation),
-    /// Squares of places that become one.
+    /// Pools windows of every channel.
     Pool(Pool),
-    /// Each value is dropped with this probability, and the others are scaled by 1/(1 − p); in training alone.
+    /// Dropout: in training, each value is set to 0 with this probability, and the others are
+    /// scaled by 1/(1 − p).
     Dropout(f64),
-    /// All axes become one.
+    /// Flattens all axes into one.
     Flatten,
-    /// What the body makes of x, plus what the shortcut makes of it; an empty shortcut is x itself.
+    /// Adds the outputs of the body and of the shortcut; an empty shortcut is the identity.
     Residual {
         /// The body.
         body: Vec<Op>,
         /// The shortcut.
         shortcut: Vec<Op>,
     },
-    /// Every `stride`-th place, and zeros for the channels that are missing up to `channels`, half of them in front (He et al. 2016, option A).
+    /// Takes every `stride`-th row and column, and pads the channels with zeros up to `channels`,
+    /// half of them in front (He et al. 2016, option A).
     Subsample {
-        /// Places between two that stay.
+        /// Stride.
         stride: usize,
-        /// The channels that come out.
+        /// Output channels.
         channels: usize,
     },
-    /// Tokens and their places: `(T)` whole numbers to `(T, width)`.
+    /// Adds token and position embeddings: `(T)` whole numbers to `(T, width)`.
     Embedding(Embedding),
-    /// Causal attention: `(T, width)` to the same.
+    /// Causal self-attention: `(T, width)` to `(T, width)`.
     Attention(Attention),
-    /// The logits of a head whose weight is the token embedding's: `(T, width)` to `(T, vocabulary)`.
+    /// The output layer of a language model that shares its weight with the token embedding: `(T,
+    /// width)` to `(T, vocabulary)`.
     TiedHead,
 }
 
-/// A convolution over squares.
+/// A 2D convolution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
     /// The layer's name.
     pub name: String,
-    /// Channels in.
+    /// Input channels.
     pub in_channels: usize,
-    /// Channels out.
+    /// Output channels.
     pub out_channels: usize,
-    /// The side of the square.
+    /// The side of the kernel.
     pub kernel: usize,
-    /// Places between two squares.
+    /// Stride.
     pub stride: usize,
-    /// Zeros around the image.
+    /// Zero padding on every side of the image.
     pub padding: usize,
-    /// Whether it has a bias.
+    /// If true, the layer has a bias.
     pub bias: bool,
-    /// Where its initial weights come from.
+    /// The distribution of the initial weights.
     pub init: Init,
 }
 
@@ -67,27 +70,29 @@ pub struct Conv {
 pub struct Linear {
     /// The layer's name.
     pub name: String,
-    /// Values in.
+    /// Input features.
     pub in_features: usize,
-    /// Values out.
+    /// Output features.
     pub out_features: usize,
-    /// Whether it has a bias.
+    /// If true, the layer has a bias.
     pub bias: bool,
-    /// Where its initial weights come from.
+    /// The distribution of the initial weights.
     pub init: Init,
 }
 
-/// Where the initial weights of a layer come from.
+/// The distribution of the initial weights of a layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
     /// PyTorch's default: U(−1/√in, 1/√in) for weight and bias.
     Uniform,
-    /// The normal distribution of this standard deviation; a bias is 0 (GPT-2, Radford et al. 2019).
+    /// A normal distribution with this standard deviation; biases start at 0 (GPT-2, Radford et al.
+    /// 2019).
     Normal(f64),
 }
 
-/// A normalisation, its statistics taken per example over the last axis (layer), over groups of channels and all places (group), or per channel over
-/// batch and places (batch). All have a trained scale and shift.
+/// A normalisation with a trained scale and shift. Statistics are taken over the last axis of an
+/// example (layer), over groups of channels and all positions of an example (group), or per channel
+/// over a batch and all positions (batch).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Norm {
     /// Batch normalisation, with running statistics.
@@ -96,7 +101,8 @@ pub enum Norm {
         name: String,
         /// Channels.
         channels: usize,
-        /// Values of a channel in one example: 1 behind a linear layer, height × width in an image.
+        /// The values of a channel in one example: 1 behind a linear layer, height × width in an
+        /// image.
         positions: usize,
     },
     /// Group normalisation.
@@ -105,7 +111,7 @@ pub enum Norm {
         name: String,
         /// Channels.
         channels: usize,
-        /// Groups of them.
+        /// The number of groups.
         groups: usize,
     },
     /// Layer normalisation.
@@ -117,51 +123,52 @@ pub enum Norm {
     },
 }
 
-/// Squares of places that become one.
+/// Pools each `kernel` × `kernel` window of every channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
-    /// What becomes of a square.
+    /// How a window is reduced: to its maximum or its mean.
     pub kind: PoolKind,
-    /// The side of a square; for [`PoolKind::Adaptive`] the side of what comes out.
+    /// The side of a window; for [`PoolKind::Adaptive`], the side of the output.
     pub kernel: usize,
-    /// Places between two squares.
+    /// Stride.
     pub stride: usize,
 }
 
-/// What becomes of a square.
+/// How a window is reduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolKind {
-    /// Its largest value.
+    /// To its maximum.
     Max,
-    /// Its mean.
+    /// To its mean.
     Mean,
-    /// The mean of squares of such a size that an image of side `kernel` comes out, of whatever went in.
+    /// To its mean, with windows sized for an output of side `kernel`, whatever the size of the
+    /// input.
     Adaptive,
 }
 
-/// Tokens and their places.
+/// Token and position embeddings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Embedding {
-    /// The layer of the tokens.
+    /// The name of the token embedding.
     pub tokens: String,
-    /// The layer of the places.
+    /// The name of the position embedding.
     pub positions: String,
-    /// Different tokens.
+    /// The number of different tokens.
     pub vocabulary: usize,
-    /// Tokens of an example.
+    /// The number of tokens of an example.
     pub context: usize,
-    /// The width of a token.
+    /// The width of an embedding.
     pub width: usize,
 }
 
-/// Causal attention with several heads.
+/// Causal self-attention with several heads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attention {
-    /// Makes query, key and value, in this order.
+    /// Projects to queries, keys and values, in this order.
     pub qkv: Linear,
-    /// What is made of the heads' outputs.
+    /// Projects the concatenated heads.
     pub out_proj: Linear,
-    /// Heads.
+    /// The number of heads.
     pub heads: usize,
 }
 
@@ -169,7 +176,7 @@ pub struct Attention {
 type NamedTensor = (String, Vec<usize>, Role);
 
 impl Op {
-    /// The tensors that the operation uses, in the order in which it takes them.
+    /// Appends the tensors of the operation, in the order of use.
     pub(super) fn tensors(&self, into: &mut Vec<NamedTensor>) {
         match self {
             Self::Conv(conv) => {
@@ -229,7 +236,8 @@ impl Linear {
 }
 
 impl Norm {
-    /// Weight and bias; of a batch normalisation also its running statistics, as PyTorch names them.
+    /// Appends weight and bias, and the running statistics of a batch normalisation, with PyTorch's
+    /// names.
     fn tensors(&self, into: &mut Vec<NamedTensor>) {
         let (name, width) = match self {
             Self::Batch { name, channels, .. } | Self::Group { name, channels, .. } => {

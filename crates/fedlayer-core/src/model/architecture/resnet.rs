@@ -1,4 +1,4 @@
-//! Residual networks (He et al. 2016), their layers named as in torchvision.
+//! Residual networks (He et al. 2016), with the layer names of torchvision.
 
 use super::{
     Architecture, ArchitectureError, Op, PoolKind,

@@ -1,4 +1,4 @@
-//! A network that a scenario spells out.
+//! Networks that a scenario spells out, layer by layer.
 
 use super::{
     Architecture, ArchitectureError, PoolKind,
@@ -23,7 +23,7 @@ pub(super) fn layers(
     net.finish("layers", data.classes)
 }
 
-/// How many layers of each kind there are so far.
+/// The number of layers so far, by kind.
 #[derive(Debug, Default)]
 struct LayerCounts {
     conv: usize,
@@ -32,7 +32,7 @@ struct LayerCounts {
     residual: usize,
 }
 
-/// The name that was given, or the kind's own with the next number.
+/// Returns the given name, or the kind with the next number.
 fn named(given: Option<&String>, kind: &str, count: &mut usize) -> String {
     *count += 1;
     given.cloned().unwrap_or_else(|| format!("{kind}{count}"))
@@ -57,8 +57,8 @@ fn put(
             let ConvSpec { out_channels, kernel, stride, padding, bias, name } = conv;
             let (stride, padding, bias) = (*stride as usize, *padding as usize, *bias);
             let name = named(name.as_ref(), "conv", &mut counts.conv);
-            let square = ConvShape { stride, padding, bias, ..ConvShape::of(*kernel as usize) };
-            net.conv(name, *out_channels as usize, square)?
+            let shape = ConvShape { stride, padding, bias, ..ConvShape::of(*kernel as usize) };
+            net.conv(name, *out_channels as usize, shape)?
         }
         LayerSpec::Linear(LinearSpec { out_features, bias, name }) => {
             let name = named(name.as_ref(), "fc", &mut counts.linear);

@@ -1,4 +1,4 @@
-//! The networks that have a name.
+//! Networks with a name.
 
 use super::{
     Architecture, ArchitectureError, Init, PoolKind,
@@ -9,7 +9,7 @@ use crate::{
     spec::{Activation, ModelSpec, Vgg},
 };
 
-/// Fully connected layers `fc1`, `fc2`, …, `out`.
+/// Builds a fully connected network with the layers `fc1`, `fc2`, …, `out`.
 pub(super) fn dense(
     model: &ModelSpec,
     data: &DataFacts,
@@ -64,21 +64,23 @@ pub(super) fn pfl_cnn(data: &DataFacts) -> Result<Architecture, ArchitectureErro
     net.finish("pfl-cnn", data.classes)
 }
 
-/// The numbers in the names are the places in torchvision's lists, activations and pools counted.
+/// Builds VGG-11. The numbers in its names are indices of torchvision's lists, which also count
+/// activations and pools.
 pub(super) fn vgg_11(vgg: &Vgg, data: &DataFacts) -> Result<Architecture, ArchitectureError> {
     let mut net = images("vgg-11", data)?;
-    let mut place = 0;
+    let mut index = 0;
     for stage in [&[64][..], &[128], &[256, 256], &[512, 512], &[512, 512]] {
         for &channels in stage {
-            // The plain product of eleven layers would vanish: He et al. 2015, as torchvision has it.
+            // He's initialisation (He et al. 2015), as in torchvision: with smaller weights, the
+            // product of eleven layers would vanish.
             let deviation = (2.0 / (9 * channels) as f64).sqrt();
-            let square = ConvShape { init: Init::Normal(deviation), ..ConvShape::same(3) };
-            net.conv(format!("features.{place}"), channels, square)?;
+            let conv = ConvShape { init: Init::Normal(deviation), ..ConvShape::same(3) };
+            net.conv(format!("features.{index}"), channels, conv)?;
             net.activation(Activation::Relu);
-            place += 2;
+            index += 2;
         }
         net.pool(PoolKind::Max, 2, 2)?;
-        place += 1;
+        index += 1;
     }
     net.pool(PoolKind::Adaptive, vgg.pool as usize, 1)?.flatten();
     for name in ["classifier.0", "classifier.3"] {
@@ -89,7 +91,7 @@ pub(super) fn vgg_11(vgg: &Vgg, data: &DataFacts) -> Result<Architecture, Archit
     net.finish("vgg-11", data.classes)
 }
 
-/// A network that begins with an image, of one label each.
+/// Starts a network on images with one label each.
 pub(super) fn images(model: &'static str, data: &DataFacts) -> Result<Builder, ArchitectureError> {
     let takes = "images of shape `[channels, height, width]`";
     if data.shape.len() != 3 {
@@ -103,6 +105,8 @@ pub(super) fn images(model: &'static str, data: &DataFacts) -> Result<Builder, A
 pub(super) fn one_label(model: &'static str, data: &DataFacts) -> Result<(), ArchitectureError> {
     match data.targets {
         1 => Ok(()),
-        found => Err(ArchitectureError::Targets { model, gives: "one label", found }),
+        found => {
+            Err(ArchitectureError::Targets { model, predicts: "one label per example", found })
+        }
     }
 }

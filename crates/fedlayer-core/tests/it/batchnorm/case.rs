@@ -1,8 +1,14 @@
-//! Three models with two batch normalisations, in f64, from a fixture that PyTorch made.
+//! Three models with two batch normalisations, in f64, from a PyTorch fixture.
 
 use std::sync::Arc;
 
-use fedlayer_core::{BarrierRow, EndModel, Layer, LayerSet, Layout, Params, Role, Update, spec::*};
+use fedlayer_core::{
+    barrier::EndModel,
+    model::{Layer, LayerSet, Layout, Params, Role},
+    record::BarrierRow,
+    spec::*,
+    trainer::Update,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -18,7 +24,7 @@ pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-/// A fully connected network with a batch normalisation behind each hidden layer.
+/// Makes a fully connected network with a batch normalisation behind each hidden layer.
 pub(crate) fn layout(fixture: &Value, statistics: Statistics) -> Arc<Layout> {
     let widths: Vec<usize> = read(&fixture["widths"]);
     let mut input: usize = read(&fixture["features"]);
@@ -43,7 +49,7 @@ pub(crate) fn layout(fixture: &Value, statistics: Statistics) -> Arc<Layout> {
     Arc::new(Layout::with_roles(tensors).unwrap().with_ownership(statistics.ownership()))
 }
 
-/// Losses and right answers on the fixture's test examples, in f64.
+/// Computes losses and correct answers on the fixture's test examples, in f64.
 pub(crate) fn outcomes(
     fixture: &Value,
     layout: &Arc<Layout>,
@@ -89,7 +95,7 @@ pub(crate) struct Case {
     pub(crate) models: Vec<Arc<Params>>,
 }
 
-/// The three models under the policies whose losses need no training examples.
+/// The three models under the policies that need no training examples.
 pub(crate) fn cases() -> [Case; 2] {
     [Statistics::Average, Statistics::Keep].map(case)
 }

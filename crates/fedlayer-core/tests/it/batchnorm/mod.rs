@@ -1,13 +1,19 @@
-//! Running statistics in every number, over a network with two batch normalisations that is computed here, held to
-//! `tests/oracle/fixtures/batchnorm.json` at the root (PyTorch). Policies that measure statistics anew are held to it in `fedlayer-torch`.
+//! Running statistics in all numbers: a network with two batch normalisations, computed in the
+//! tests and compared with `tests/oracle/fixtures/batchnorm.json` (PyTorch). `fedlayer-torch` tests
+//! the policies that measure statistics anew.
 
 mod case;
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, ClientId, Federation, LayerSet, Metric, Mix, Params, ParamsError,
-    Point, Seed, UpdateError, distance, mean_model, spec::*, traffic, weighted_mean,
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Mix, Params, ParamsError, Point, distance},
+    record::{BarrierKind, BarrierRow, Metric},
+    round::{Federation, mean_model, traffic, weighted_mean},
+    spec::*,
+    trainer::UpdateError,
 };
 use serde_json::Value;
 
@@ -16,7 +22,8 @@ use crate::{
     support::{bits, cohort, near, pairs, update},
 };
 
-/// Every sweep at every α: α = ½ and α = 1 of all layers are where one model's statistics were taken for every base.
+/// Every sweep at every α. A fault once used one model's statistics for all bases at α = ½ and α =
+/// 1 of all layers.
 #[test]
 fn barriers_are_pytorchs_where_statistics_are_averaged_and_where_each_base_keeps_its_own() {
     for case in cases() {
@@ -41,7 +48,8 @@ fn barriers_are_pytorchs_where_statistics_are_averaged_and_where_each_base_keeps
                         && row.set == barrier["set"]
                         && row.alpha == barrier["alpha"].as_f64()
                         && row.base != "max"
-                        // A loss that is no number has no right answer: which of its logits is the largest is nobody's.
+                        // A loss that is NaN has no correct answer, because no logit is the
+                        // largest.
                         && (metric == Metric::Loss || row.alpha < Some(1.0))
                 }) {
                     let at = bases.iter().position(|base| *base == row.base).unwrap();
@@ -99,7 +107,7 @@ fn norms_cosines_and_parameters_leave_statistics_out() {
     }
 }
 
-/// A random direction in a variance would make it negative, and its loss no number.
+/// A random direction in a variance would make it negative, and the loss NaN.
 #[test]
 fn twins_move_trained_values_alone() {
     for case in cases() {
@@ -151,13 +159,14 @@ fn an_average_and_a_mix_have_a_whole_number_of_batches() {
             assert_eq!(bits(&part.values()), bits(mix.params().range(&range)), "{weight}");
         }
     }
-    // Of one layer alone: the other keeps the target's.
+    // Only one layer is averaged; the other keeps the target's counter.
     let mut target = (*few).clone();
     weighted_mean(&mut target, &case.set(&[3]), &[(1.0, &few), (2.0, &many)]).unwrap();
     assert_eq!(counter(&target), [10.0, 18.0]);
 }
 
-/// What is averaged is sent, and so are statistics where they are averaged; where each client keeps its own they are sent once, in the initial model.
+/// Averaged statistics are sent with their layer. Statistics that each client keeps are sent once,
+/// in the initial model.
 #[test]
 fn statistics_are_charged_where_they_are_sent() {
     for (statistics, of_norm) in
@@ -174,7 +183,7 @@ fn statistics_are_charged_where_they_are_sent() {
         let whole = 4 * (4 * 5 + 1);
         assert_eq!(norm(&federation, &all), (2 * of_norm, 3 * whole), "{statistics:?}");
         federation.commit(1, &all, Weighting::Equal, &case.updates()[..2]).unwrap();
-        // Client 2 never reported: it receives the whole model again.
+        // Client 2 has never reported: it receives the whole model again.
         assert_eq!(norm(&federation, &all), (2 * of_norm, 2 * of_norm + whole), "{statistics:?}");
         assert_eq!(norm(&federation, &LayerSet::none(&case.layout)).0, 0);
     }
@@ -195,7 +204,7 @@ fn a_negative_running_variance_is_refused_by_name() {
     let bad = update(0, &Arc::new(params.clone()), 3);
     assert_eq!(bad.check(&case.layout), Err(UpdateError::Variance(said.clone())));
     assert!(!bad.check(&case.layout).unwrap_err().to_string().contains("learning rate"));
-    // 0 is the variance of what never changes, and a running mean may be negative.
+    // The variance of a constant is 0, and a running mean may be negative.
     params.values_mut()[variance.range.start + 2] = 0.0;
     assert_eq!(params.check(), Ok(()));
 }

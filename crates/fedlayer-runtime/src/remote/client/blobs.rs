@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use fedlayer_core::{Layout, Params};
+use fedlayer_core::model::{Layout, Params};
 use tokio::{sync::Mutex, time::timeout};
 use tokio_stream::StreamExt;
 use tonic::{Code, Streaming};
@@ -118,7 +118,9 @@ async fn receive(
     parts
         .map(|((values, hasher), name)| {
             if hasher.digest() != name {
-                return Err(ReceiveError::Values(format!("values named {name} came damaged")));
+                return Err(ReceiveError::Values(format!(
+                    "the values of {name} are damaged: their hash differs"
+                )));
             }
             let params = Params::new(layout.clone(), values);
             params.map(Arc::new).map_err(|error| ReceiveError::Values(error.to_string()))

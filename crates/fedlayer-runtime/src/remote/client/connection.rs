@@ -28,7 +28,7 @@ pub(super) fn endpoint(coordinator: &str, tls: Option<&Tls>) -> Result<Endpoint,
     let scheme = if tls.is_some() { "https" } else { "http" };
     let unusable = |error: tonic::transport::Error| {
         let why = error_chain(&error);
-        WorkerError::Setup(format!("`{coordinator}` cannot be connected to: {why}"))
+        WorkerError::Setup(format!("cannot connect to `{coordinator}`: {why}"))
     };
     let endpoint = Endpoint::from_shared(format!("{scheme}://{coordinator}"))
         .map_err(unusable)?
@@ -68,8 +68,9 @@ pub(super) struct Credentials {
 impl Credentials {
     fn new(token: Option<&BearerToken>) -> Result<Self, WorkerError> {
         let header = |token: &BearerToken| {
-            let mut header = AsciiMetadataValue::try_from(token.header())
-                .map_err(|_| WorkerError::Setup("the token cannot stand in a header".to_owned()))?;
+            let mut header = AsciiMetadataValue::try_from(token.header()).map_err(|_| {
+                WorkerError::Setup("the token cannot be sent in a header".to_owned())
+            })?;
             header.set_sensitive(true);
             Ok(header)
         };

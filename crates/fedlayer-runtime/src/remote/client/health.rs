@@ -25,7 +25,7 @@ pub enum HealthError {
     #[error("no answer in time")]
     TimedOut,
     /// The coordinator answers that it does not serve.
-    #[error("it says {}", .0.as_str_name())]
+    #[error("it reports {}", .0.as_str_name())]
     NotServing(ServingStatus),
 }
 

@@ -1,4 +1,4 @@
-//! [`Heartbeat`]: shows the coordinator that the worker is alive, and which jobs it holds.
+//! [`SessionHeartbeat`]: shows the coordinator that the worker is alive, and which jobs it holds.
 
 use std::{
     collections::BTreeSet,
@@ -11,9 +11,9 @@ use tokio::{sync::mpsc, task::JoinHandle, time::interval};
 use super::super::protocol::message::{JobId, WorkerNote};
 
 /// Sends a heartbeat at regular intervals until it is dropped.
-pub(super) struct Heartbeat(JoinHandle<()>);
+pub(super) struct SessionHeartbeat(JoinHandle<()>);
 
-impl Heartbeat {
+impl SessionHeartbeat {
     /// Starts to send heartbeats with the jobs in `held`.
     pub(super) fn start(sender: mpsc::Sender<WorkerNote>, held: HeldJobs, every: Duration) -> Self {
         Self(tokio::spawn(async move {
@@ -28,7 +28,7 @@ impl Heartbeat {
     }
 }
 
-impl Drop for Heartbeat {
+impl Drop for SessionHeartbeat {
     fn drop(&mut self) {
         self.0.abort();
     }

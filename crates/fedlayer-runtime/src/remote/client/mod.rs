@@ -2,12 +2,14 @@
 //!
 //! In reading order:
 //!
-//! * [`WorkerConfig`], [`WorkerNotice`], [`WorkerError`]: what a worker is told, tells and fails with.
+//! * [`WorkerConfig`], [`WorkerNotice`], [`WorkerError`]: what a worker is told, tells and fails
+//!   with.
 //! * [`run_worker`]: session after session, until the run is finished.
 //! * `connection`: connects and sends the token with every call; [`check_health`].
 //! * `session`: one session with a coordinator; `heartbeat`: shows that the worker is alive.
 //! * [`PreparedScenario`], `prepared_run`: the scenario, read and kept between sessions.
-//! * `slot`: pulls jobs and does them; `blobs`: fetches their values; `cache`: values of earlier jobs.
+//! * `slot`: pulls jobs and does them; `blobs`: fetches their values; `cache`: values of earlier
+//!   jobs.
 
 mod blobs;
 mod cache;
@@ -17,6 +19,7 @@ mod error;
 mod health;
 mod heartbeat;
 mod notice;
+mod outcome;
 mod prepared_run;
 mod session;
 mod slot;
@@ -26,5 +29,6 @@ pub use config::WorkerConfig;
 pub use error::WorkerError;
 pub use health::{HealthError, check_health};
 pub use notice::WorkerNotice;
+pub use outcome::WorkerOutcome;
 pub use prepared_run::{PrepareError, PrepareScenario, PreparedScenario};
-pub use worker::{WorkerOutcome, run_worker};
+pub use worker::run_worker;

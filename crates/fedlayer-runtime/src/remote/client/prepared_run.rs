@@ -1,4 +1,5 @@
-//! [`PreparedScenario`]: a scenario that a worker has read; [`PreparedRun`]: the threads and values for it.
+//! [`PreparedScenario`]: a scenario that a worker has read; [`PreparedRun`]: the threads and values
+//! for it.
 
 use std::{
     error::Error,
@@ -62,8 +63,9 @@ impl PreparedRun {
         slots: u32,
     ) -> Result<Self, WorkerError> {
         let PreparedScenario { plans, identity, factory } = scenario;
-        let pool = LocalPool::start(slots as usize, factory)
-            .map_err(|error| WorkerError::Setup(format!("no threads: {error}")))?;
+        let pool = LocalPool::start(slots as usize, factory).map_err(|error| {
+            WorkerError::Setup(format!("could not start the worker threads: {error}"))
+        })?;
         Ok(Self {
             run,
             plans: plans.into(),

@@ -19,10 +19,10 @@ use super::{
     config::WorkerConfig,
     connection::{CoordinatorClient, connect},
     error::SessionError,
-    heartbeat::{Heartbeat, HeldJobs},
+    heartbeat::{HeldJobs, SessionHeartbeat},
+    outcome::WorkerOutcome,
     prepared_run::PreparedRun,
     slot::Slot,
-    worker::WorkerOutcome,
 };
 use crate::Shutdown;
 
@@ -34,7 +34,7 @@ pub(super) struct Session {
     notes: Streaming<CoordinatorNote>,
     sender: mpsc::Sender<WorkerNote>,
     held: HeldJobs,
-    _heartbeat: Heartbeat,
+    _heartbeat: SessionHeartbeat,
 }
 
 /// The slots of a session, each a task.
@@ -55,11 +55,11 @@ impl Session {
         let mut notes = attended.map_err(refused)?.into_inner();
         let first = receive_within(HELLO_TIMEOUT, &mut notes).await.map_err(refused)?;
         let Some(CoordinatorNote::Welcome(welcome)) = first else {
-            return Err(SessionError::Transient("it did not say welcome".to_owned()));
+            return Err(SessionError::Transient("it did not send `Welcome`".to_owned()));
         };
         let held = HeldJobs::default();
         let grace = Duration::from_millis(welcome.grace);
-        let _heartbeat = Heartbeat::start(sender.clone(), held.clone(), grace / 5);
+        let _heartbeat = SessionHeartbeat::start(sender.clone(), held.clone(), grace / 5);
         let coordinator = config.coordinator.clone();
         Ok(Self { coordinator, client, welcome, notes, sender, held, _heartbeat })
     }
@@ -72,7 +72,7 @@ impl Session {
     /// Tells the coordinator what the worker has read, and waits until it is accepted.
     ///
     /// Returns `false` if the run is finished already.
-    pub(super) async fn is_accepted(
+    pub(super) async fn wait_until_accepted(
         &mut self,
         identity: RunIdentity,
     ) -> Result<bool, SessionError> {
@@ -84,7 +84,9 @@ impl Session {
                 Some(CoordinatorNote::Accepted) => return Ok(true),
                 Some(CoordinatorNote::Finished) => return Ok(false),
                 Some(CoordinatorNote::Stopped) => {
-                    return Err(SessionError::Transient("it stopped".to_owned()));
+                    return Err(SessionError::Transient(
+                        "it stopped, and may come back".to_owned(),
+                    ));
                 }
                 Some(CoordinatorNote::Beat | CoordinatorNote::Welcome(_)) => {}
                 None => return Err(SessionError::Transient("it closed the session".to_owned())),
@@ -152,7 +154,7 @@ impl Session {
         let finished = async { while slots.join_next().await.is_some() {} };
         let _timed_out = timeout(DRAIN_TIMEOUT, finished).await;
         slots.abort_all();
-        self.leave("it was told to end".to_owned()).await;
+        self.leave("it was told to stop".to_owned()).await;
         drop(self.sender);
         // The coordinator closes the session when it has heard; its other notes no longer matter.
         let closed = async { while let Ok(Some(_)) = self.notes.message().await {} };
@@ -191,9 +193,7 @@ async fn receive_within(
 ) -> Result<Option<CoordinatorNote>, Status> {
     match timeout(time, notes.message()).await {
         Ok(note) => note,
-        Err(_) => {
-            Err(Status::deadline_exceeded(format!("not heard of for {} s", time.as_secs_f64())))
-        }
+        Err(_) => Err(Status::deadline_exceeded(format!("silent for {} s", time.as_secs_f64()))),
     }
 }
 
@@ -210,7 +210,7 @@ fn end_of_session(note: Option<CoordinatorNote>) -> Option<Result<WorkerOutcome,
     }
 }
 
-/// Checks how a slot ended. A panic ends the session, so that all slots start anew.
+/// Checks how a slot ended. A panic ends the session, so that all slots restart.
 fn check_slot(ended: Result<Result<(), SessionError>, JoinError>) -> Result<(), SessionError> {
     ended.unwrap_or_else(|panic| Err(SessionError::Transient(panic.to_string())))
 }

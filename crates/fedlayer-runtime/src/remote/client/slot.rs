@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use fedlayer_core::{Params, Plan};
+use fedlayer_core::{Plan, model::Params};
 use tokio::{sync::watch, task::spawn_blocking};
 use tokio_stream::{StreamExt, iter, once};
 use tracing::{debug, warn};
@@ -74,7 +74,9 @@ impl Slot {
         let (pushed, ()) = tokio::join!(self.client.push(parts), remembered);
         match pushed?.into_inner() {
             Receipt::Taken => {}
-            Receipt::Refused(rejection) => debug!(job = head.job.0, "not taken: {rejection}"),
+            Receipt::Refused(rejection) => {
+                debug!(job = head.job.0, "the reply was not taken: {rejection}")
+            }
         }
         Ok(())
     }
@@ -100,6 +102,6 @@ async fn remember(cache: SharedCache, models: Vec<Arc<Params>>) {
         }
     });
     if let Err(panic) = cached.await {
-        warn!("values could not be kept: {panic}");
+        warn!("models could not be cached: {panic}");
     }
 }

@@ -15,26 +15,19 @@ use super::{
     connection::endpoint,
     error::{SessionError, WorkerError},
     notice::WorkerNotice,
+    outcome::WorkerOutcome,
     prepared_run::{PrepareError, PrepareScenario, PreparedRun},
     session::Session,
 };
 use crate::Shutdown;
-
-/// How a worker ended without an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkerOutcome {
-    /// The run is finished.
-    Finished,
-    /// The worker was told to stop and has handed back its jobs.
-    Drained,
-}
 
 /// Works for a coordinator until the run is finished or `shutdown` is given.
 ///
 /// `prepare` reads the coordinator's scenario, once for each life of a coordinator.
 ///
 /// # Errors
-/// See [`WorkerError`]. A lost coordinator is not an error if it is back within the worker's patience.
+/// See [`WorkerError`]. A lost coordinator is not an error if it is back within the worker's
+/// patience.
 pub async fn run_worker(
     config: &WorkerConfig,
     prepare: Arc<PrepareScenario>,
@@ -84,7 +77,7 @@ struct Outage {
     since: Instant,
     /// The delay before the next attempt to connect.
     delay: Duration,
-    /// Whether the user was told.
+    /// True once the user was told.
     is_noticed: bool,
 }
 
@@ -113,7 +106,7 @@ impl Worker<'_> {
     async fn attend_session(&mut self) -> Result<WorkerOutcome, SessionError> {
         let mut session = Session::open(self.config, &self.endpoint).await?;
         let prepared = self.prepare_run(&session).await?;
-        if !session.is_accepted(prepared.identity).await? {
+        if !session.wait_until_accepted(prepared.identity).await? {
             return Ok(WorkerOutcome::Finished);
         }
         self.outage = Outage::start();
@@ -138,7 +131,7 @@ impl Worker<'_> {
             // The worker holds no jobs yet, and reading may take for ever: a TorchScript module of
             // the scenario may contain an endless loop.
             () = self.shutdown.wait() => {
-                return Err(SessionError::Transient("it was told to end".to_owned()));
+                return Err(SessionError::Transient("it was told to stop".to_owned()));
             }
         };
         match scenario.map_err(PrepareError::from).and_then(|scenario| scenario) {

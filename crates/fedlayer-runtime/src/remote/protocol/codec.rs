@@ -45,7 +45,10 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MalformedMe
     let (value, used) = bincode::serde::decode_from_slice(bytes, CONFIG)
         .map_err(|error| MalformedMessage(error.to_string()))?;
     if used != bytes.len() {
-        return Err(MalformedMessage(format!("{} bytes are left over", bytes.len() - used)));
+        return Err(MalformedMessage(format!(
+            "found {} bytes after the message",
+            bytes.len() - used
+        )));
     }
     Ok(value)
 }

@@ -32,8 +32,8 @@ pub const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The most concurrent requests on one connection.
 pub const REQUESTS_PER_CONNECTION: u32 = 1024;
 
-/// The most concurrent connections of all peers. A process with fewer open files allowed accepts its
-/// own limit minus [`RESERVED_FILES`].
+/// The most concurrent connections of all peers. A process with fewer open files allowed accepts
+/// its own limit minus [`RESERVED_FILES`].
 pub const CONNECTIONS: usize = 4096;
 
 /// The open files that are reserved for the run, at most half of the process's limit.
@@ -62,7 +62,8 @@ pub const CACHE_BYTES: usize = 256 << 20;
 /// The time from accepting a connection to its first authenticated call, TLS handshake included.
 pub const AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time from the start of a session to the worker's `Hello`, and to the coordinator's `Welcome`.
+/// The time from the start of a session to the worker's `Hello`, and to the coordinator's
+/// `Welcome`.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time until the next piece of a stream.
@@ -89,5 +90,5 @@ pub const GRACE: Duration = Duration::from_secs(15);
 /// The default of `--patience`: how long a worker waits for a coordinator to start or to restart.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The time that a coordinator at its end gives its workers to hear of it.
+/// How long a coordinator that has ended waits for its workers to leave.
 pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::{Buf, BufMut, Bytes};
-use fedlayer_core::{OptimizerState, Params};
+use fedlayer_core::{model::Params, trainer::OptimizerState};
 use serde::{Deserialize, Serialize};
 
 use super::codec::{MalformedMessage, Wire, decode, encode};
@@ -62,7 +62,8 @@ pub(crate) struct Hello {
     pub(crate) slots: u32,
     /// The device that it trains on: `cpu` or `cuda`.
     pub(crate) device: String,
-    /// The features of its processor that change the last bits of results, for example `x86_64 avx2`.
+    /// The features of its processor that change the last bits of results, for example `x86_64
+    /// avx2`.
     pub(crate) processor: String,
 }
 
@@ -237,13 +238,13 @@ pub(crate) enum Receipt {
 /// Why a well-formed reply was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub(crate) enum ReplyRejection {
-    #[error("another run: the coordinator was started again since")]
+    #[error("another run: the coordinator was restarted")]
     OtherRun,
-    #[error("repeated: the job was returned before")]
+    #[error("repeated: a reply to the job was taken before")]
     Repeated,
     #[error("late: nobody waits for the job any more")]
     Late,
-    #[error("unknown: there was never such a job")]
+    #[error("unknown: there is no such job")]
     Unknown,
 }
 
@@ -323,7 +324,7 @@ impl Wire for Piece {
             Ok(Self::Incoming(bytes))
         } else {
             Err(MalformedMessage(format!(
-                "a piece of {} bytes is no row of 4-byte values",
+                "found a piece of {} bytes; values have 4 bytes each",
                 bytes.len()
             )))
         }
@@ -353,9 +354,9 @@ impl Wire for ReplyPart {
             Ok(HEAD) => Ok(Self::Head(decode(&bytes)?)),
             Ok(PIECE) => Ok(Self::Piece(Piece::read(bytes)?)),
             Ok(other) => Err(MalformedMessage(format!(
-                "a part of kind {other}; {HEAD} and {PIECE} are known"
+                "found a part of kind {other}; {HEAD} and {PIECE} are allowed"
             ))),
-            Err(_) => Err(MalformedMessage("a part without a byte".to_owned())),
+            Err(_) => Err(MalformedMessage("found an empty part".to_owned())),
         }
     }
 }

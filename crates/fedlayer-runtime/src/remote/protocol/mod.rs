@@ -1,4 +1,4 @@
-//! What both sides of the worker protocol share: messages, their bytes, their limits and their checks.
+//! The part of the worker protocol that both sides share: messages, bytes, limits and checks.
 //!
 //! In reading order:
 //!

@@ -33,8 +33,8 @@ impl Assembly {
         Self { lengths, parts: Vec::new() }
     }
 
-    /// Appends the next piece. `seen` is called with its values and the index of their part, while they
-    /// are in the processor's cache.
+    /// Appends the next piece. `seen` is called with its values and the index of their part, while
+    /// they are in the processor's cache.
     ///
     /// # Errors
     /// When there are more values than expected.
@@ -44,7 +44,7 @@ impl Assembly {
         mut seen: impl FnMut(usize, &[f32]),
     ) -> Result<(), MalformedMessage> {
         let Piece::Incoming(bytes) = piece else {
-            return Err(MalformedMessage("a piece of one's own".to_owned()));
+            return Err(MalformedMessage("found an outgoing piece".to_owned()));
         };
         let (mut values, _) = bytes.as_chunks::<4>();
         while !values.is_empty() {
@@ -55,7 +55,7 @@ impl Assembly {
             if room == 0 {
                 let Some(&length) = self.lengths.get(self.parts.len()) else {
                     return Err(MalformedMessage(format!(
-                        "{} values more than were announced",
+                        "found {} values more than expected",
                         values.len()
                     )));
                 };
@@ -81,7 +81,9 @@ impl Assembly {
         let found: usize = self.parts.iter().map(Vec::len).sum();
         let expected: usize = self.lengths.iter().sum();
         if found != expected {
-            return Err(MalformedMessage(format!("it ended after {found} of {expected} values")));
+            return Err(MalformedMessage(format!(
+                "the stream ended after {found} of {expected} values"
+            )));
         }
         // Empty parts at the end have no pieces.
         self.parts.resize(self.lengths.len(), Vec::new());

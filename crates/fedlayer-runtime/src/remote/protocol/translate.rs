@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_core::{
-    ClientId, Evaluation, LayerSet, Mix, OptimizerState, Params, Plan, Point, Probe, Seed, Split,
-    TrainJob, Update,
+    Plan, Seed,
+    data::{ClientId, Split},
+    model::{LayerSet, Mix, Params, Point},
+    trainer::{Evaluation, OptimizerState, Probe, TrainJob, Update},
 };
 
 use super::{
@@ -137,9 +139,10 @@ struct ReceivedBlobs<'a> {
 
 impl ReceivedBlobs<'_> {
     fn get(&self, index: u32) -> Result<Arc<Params>, MalformedMessage> {
-        self.blobs.get(index as usize).cloned().ok_or_else(|| {
-            MalformedMessage(format!("it names blob {index} of {}", self.blobs.len()))
-        })
+        self.blobs
+            .get(index as usize)
+            .cloned()
+            .ok_or_else(|| MalformedMessage(format!("found blob {index} of {}", self.blobs.len())))
     }
 
     fn train(&self, job: &TrainHead) -> Result<TrainJob, MalformedMessage> {
@@ -202,9 +205,9 @@ pub(crate) fn outcome(
             };
             JobOutcome::Trained(jobs.iter().zip(results).map(head).collect())
         }
-        (_, Ok(Reply::Trained(_))) => {
-            JobOutcome::Refused("the worker trained where it was not asked to".to_owned())
-        }
+        (_, Ok(Reply::Trained(_))) => JobOutcome::Refused(
+            "the worker returned updates that the job does not ask for".to_owned(),
+        ),
         (_, Ok(Reply::Evaluated(evaluations))) => {
             let head = |evaluation| evaluation_head(evaluation, &mut sources);
             JobOutcome::Evaluated(evaluations.into_iter().map(head).collect())

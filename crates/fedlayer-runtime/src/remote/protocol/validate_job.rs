@@ -23,7 +23,7 @@ pub(crate) fn validate_job<'a>(
     plans: &'a [Arc<Plan>],
 ) -> Result<&'a Arc<Plan>, MalformedMessage> {
     let plan = plans.get(head.plan as usize).ok_or_else(|| {
-        MalformedMessage(format!("it is of plan {}; the scenario has {}", head.plan, plans.len()))
+        MalformedMessage(format!("found plan {}; the scenario has {}", head.plan, plans.len()))
     })?;
     let mut job = JobCheck { plan, blobs: head.blobs.len(), used: BTreeSet::new() };
     match &head.work {
@@ -33,7 +33,7 @@ pub(crate) fn validate_job<'a>(
     }
     if job.used.len() < job.blobs {
         let (found, needed) = (job.blobs, job.used.len());
-        return Err(MalformedMessage(format!("it names {found} blobs and needs {needed}")));
+        return Err(MalformedMessage(format!("found {found} blobs; {needed} are used")));
     }
     Ok(plan)
 }
@@ -78,9 +78,7 @@ impl JobCheck<'_> {
     fn check_mix(&mut self, mix: &MixHead) -> Result<(), MalformedMessage> {
         let layers = self.plan.layout.layers().len();
         if let Some(layer) = mix.layers.iter().find(|&&layer| layer as usize >= layers) {
-            return Err(MalformedMessage(format!(
-                "it names layer {layer}; the model has {layers}"
-            )));
+            return Err(MalformedMessage(format!("found layer {layer}; the model has {layers}")));
         }
         self.use_blob(mix.base)?;
         self.use_blob(mix.other)
@@ -91,12 +89,12 @@ impl JobCheck<'_> {
         if client < count {
             return Ok(());
         }
-        Err(MalformedMessage(format!("it names client {client}; the scenario has {count}")))
+        Err(MalformedMessage(format!("found client {client}; the scenario has {count}")))
     }
 
     fn use_blob(&mut self, index: u32) -> Result<(), MalformedMessage> {
         if index as usize >= self.blobs {
-            return Err(MalformedMessage(format!("it names blob {index} of {}", self.blobs)));
+            return Err(MalformedMessage(format!("found blob {index} of {}", self.blobs)));
         }
         self.used.insert(index);
         Ok(())

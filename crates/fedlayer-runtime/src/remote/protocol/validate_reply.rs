@@ -2,7 +2,12 @@
 
 use std::{iter::repeat_n, sync::Arc};
 
-use fedlayer_core::{ClientId, Evaluation, OptimizerState, Params, Plan, Split, Update};
+use fedlayer_core::{
+    Plan,
+    data::{ClientId, Split},
+    model::Params,
+    trainer::{Evaluation, OptimizerState, Update},
+};
 
 use super::{
     codec::MalformedMessage,
@@ -60,7 +65,7 @@ impl ExpectedReply {
                 Ok(pairs.flat_map(parts).collect())
             }
             _ => Err(MalformedMessage(
-                "found an answer of another kind than was asked for".to_owned(),
+                "found a result of another kind than the job asks for".to_owned(),
             )),
         }
     }
@@ -81,7 +86,7 @@ impl ExpectedReply {
             let Ok(update) = result else { continue };
             if (update.client, update.round) != (client.0, round) {
                 return Err(MalformedMessage(format!(
-                    "found an update of client {} for round {}; client {client} was to be trained for round {round}",
+                    "found an update of client {} for round {}; the job trains client {client} for round {round}",
                     update.client, update.round
                 )));
             }
@@ -151,5 +156,5 @@ fn check_count(found: usize, expected: usize) -> Result<(), MalformedMessage> {
     if found == expected {
         return Ok(());
     }
-    Err(MalformedMessage(format!("found {found} results; {expected} were asked for")))
+    Err(MalformedMessage(format!("found {found} results; the job asks for {expected}")))
 }

@@ -32,7 +32,7 @@ pub(super) struct Acceptor {
     table: Arc<Mutex<ConnectionTable>>,
     /// Delays the next attempt after an error that may last, for example no free descriptors.
     pause: Pin<Box<Sleep>>,
-    /// Whether the last attempt failed. A series of failures is logged once.
+    /// True after a failed attempt. A series of failures is logged once.
     is_failing: bool,
 }
 

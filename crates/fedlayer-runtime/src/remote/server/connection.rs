@@ -96,7 +96,7 @@ impl Connection {
         }
         let is_unauthenticated = !self.state.is_authenticated();
         if is_unauthenticated && self.evicted.as_mut().poll(context).is_ready() {
-            return Poll::Ready(self.end("room was needed"));
+            return Poll::Ready(self.end("closed to make room"));
         }
         ready!(self.alarm.as_mut().poll(context));
         if is_unauthenticated || Instant::now() >= self.since + self.idle {
@@ -133,12 +133,13 @@ impl Connection {
         self.unauthenticated_bytes += bytes;
         if self.unauthenticated_bytes > UNAUTHENTICATED_BYTES {
             self.metrics.refused(Reason::Malformed);
-            return Err(self.end("too much was said without the token"));
+            return Err(self.end("too many bytes before the token"));
         }
         Ok(())
     }
 
-    /// Counts sent bytes. A write that waits for its peer is subject to the same timeouts as a read.
+    /// Counts sent bytes. A write that waits for its peer is subject to the same timeouts as a
+    /// read.
     fn count_sent(
         &mut self,
         context: &mut Context<'_>,

@@ -1,8 +1,9 @@
-//! [`ConnectionTable`]: a coordinator's connections, and which one is evicted when another needs room.
+//! [`ConnectionTable`]: a coordinator's connections, and which one is evicted when another needs
+//! room.
 //!
 //! A connection is *unauthenticated* until it makes a worker's call with the token. Unauthenticated
-//! connections have a limit of their own, so they can exhaust neither the file descriptors of the run
-//! nor the connections of its workers.
+//! connections have a limit of their own, so they can exhaust neither the file descriptors of the
+//! run nor the connections of its workers.
 
 use std::{
     cmp::Reverse,
@@ -31,8 +32,8 @@ pub struct ConnectionLimits {
 impl ConnectionLimits {
     /// Returns the limits of a process that may have `open_files` descriptors.
     ///
-    /// [`RESERVED_FILES`] of them, but at most half, are reserved for the run's files. At most half of
-    /// the connections may be unauthenticated.
+    /// [`RESERVED_FILES`] of them, but at most half, are reserved for the run's files. At most half
+    /// of the connections may be unauthenticated.
     pub fn within(open_files: u64) -> Self {
         let open_files = usize::try_from(open_files).unwrap_or(usize::MAX);
         let connections = (open_files - RESERVED_FILES.min(open_files / 2)).clamp(2, CONNECTIONS);
@@ -99,7 +100,7 @@ impl ConnectionState {
     }
 }
 
-/// Whether another connection may be accepted.
+/// The decision on the next connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
     /// There is room for it.
@@ -157,9 +158,9 @@ impl ConnectionTable {
 
     /// Evicts an unauthenticated connection; returns `false` if there is none.
     ///
-    /// It comes from the network with the most unauthenticated connections, so that a flood from one
-    /// network does not evict the only connection of another. Among these, connections that have sent
-    /// nothing are evicted first, then the oldest.
+    /// It comes from the network with the most unauthenticated connections, so that a flood from
+    /// one network does not evict the only connection of another. Among these, connections that
+    /// have sent nothing are evicted first, then the oldest.
     pub(super) fn evict(&mut self) -> bool {
         let evictable = || self.connections.iter().filter(|one| one.is_evictable());
         let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();

@@ -94,7 +94,8 @@ impl RequestGuard {
             return Ok(());
         }
         let found = if found.is_empty() { "none" } else { "another" };
-        let why = format!("token: found {found}; the coordinator's is asked for (`--token-file`)");
+        let why =
+            format!("token: found {found}; the coordinator requires its own (`--token-file`)");
         let status = Status::unauthenticated(self.refuse(connection, Reason::Token, why));
         Err(Box::new(match request.uri().path() {
             METRICS => (StatusCode::UNAUTHORIZED, status.message().to_owned()).into_response(),

@@ -67,7 +67,7 @@ pub enum RunEnd {
 #[derive(Debug, Error)]
 pub enum HubError {
     /// The scenario is too long to be sent to workers.
-    #[error("the scenario has {bytes} bytes; a coordinator hands out at most {}", SCENARIO_BYTES)]
+    #[error("the scenario has {bytes} bytes; a coordinator sends at most {}", SCENARIO_BYTES)]
     ScenarioTooLong {
         /// The length of the scenario's text.
         bytes: usize,
@@ -94,8 +94,8 @@ pub(super) struct JobOffer {
 impl Hub {
     /// Makes the hub of a run.
     ///
-    /// A worker that is silent for longer than `grace` counts as lost. `notify` may be called from any
-    /// thread.
+    /// A worker that is silent for longer than `grace` counts as lost. `notify` may be called from
+    /// any thread.
     ///
     /// # Errors
     /// When the scenario's text is too long, or the system gives no random numbers.
@@ -196,7 +196,8 @@ impl Hub {
         present
     }
 
-    /// Removes a worker. Returns how many of its jobs are queued again, and how many workers remain.
+    /// Removes a worker. Returns how many of its jobs are queued again, and how many workers
+    /// remain.
     pub(super) fn remove(&self, session: SessionId) -> (usize, usize) {
         let mut ledger = self.ledger();
         let requeued = ledger.remove(session);

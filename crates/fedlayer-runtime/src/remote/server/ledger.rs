@@ -1,8 +1,9 @@
-//! [`Ledger`]: the open jobs of a run and the workers that hold them. It does no I/O and reads no clock.
+//! [`Ledger`]: the open jobs of a run and the workers that hold them. It does no I/O and reads no
+//! clock.
 //!
 //! The first reply to a job is taken. A job is queued again when its holder is lost, hands it back,
-//! forgets it, or exceeds the deadline. Its result does not depend on the worker, so a job never fails
-//! because a worker does.
+//! forgets it, or exceeds the deadline. Its result does not depend on the worker, so a job never
+//! fails because a worker does.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -38,7 +39,7 @@ struct Lease {
     since: Instant,
     /// The number of consecutive heartbeats of its holder that do not name it.
     unmentioned: u8,
-    /// Whether the deadline has passed and the job was queued again. Its holder may still reply.
+    /// True once the deadline has passed and the job was queued again. Its holder may still reply.
     is_overdue: bool,
 }
 
@@ -160,8 +161,8 @@ impl<T> Ledger<T> {
         self.end_leases(|id, lease| id == job && lease.session == session)
     }
 
-    /// Records a heartbeat with the jobs that the worker holds. Jobs that it never received are queued
-    /// again and returned.
+    /// Records a heartbeat with the jobs that the worker holds. Jobs that it never received are
+    /// queued again and returned.
     pub(super) fn beat(&mut self, session: SessionId, held: &[JobId]) -> Vec<JobId> {
         for (job, open) in &mut self.open {
             for lease in open.leases.iter_mut().filter(|lease| lease.session == session) {
@@ -172,8 +173,8 @@ impl<T> Ledger<T> {
         self.end_leases(|_, lease| lease.session == session && lease.unmentioned >= UNMENTIONED)
     }
 
-    /// Queues jobs again that take longer than `deadline`, and returns them. The first reply is taken,
-    /// whichever worker sends it.
+    /// Queues jobs again that take longer than `deadline`, and returns them. The first reply is
+    /// taken, whichever worker sends it.
     pub(super) fn overdue(&mut self, now: Instant, deadline: Duration) -> Vec<JobId> {
         let mut again = Vec::new();
         for (&job, open) in &mut self.open {

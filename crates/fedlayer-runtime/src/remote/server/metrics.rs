@@ -70,34 +70,42 @@ impl Metrics {
         let mut metrics = Self::default();
         let mut registry = Registry::with_prefix("fedlayer");
         registry.register("rounds", "Committed rounds of all plans", metrics.rounds.clone());
-        registry.register(
-            "updates",
-            "Updates of clients in committed rounds",
-            metrics.updates.clone(),
-        );
+        registry.register("updates", "Client updates in committed rounds", metrics.updates.clone());
         registry.register(
             "missing",
             "Clients without an update in committed rounds",
             metrics.missing.clone(),
         );
-        registry.register("refusals", "What was refused, by reason", metrics.refusals.clone());
-        registry.register("received_bytes", "Bytes from workers", metrics.received.clone());
-        registry.register("sent_bytes", "Bytes to workers", metrics.sent.clone());
+        registry.register(
+            "refusals",
+            "Refused connections, requests and replies, by reason",
+            metrics.refusals.clone(),
+        );
+        registry.register(
+            "received_bytes",
+            "Bytes received on all connections",
+            metrics.received.clone(),
+        );
+        registry.register("sent_bytes", "Bytes sent on all connections", metrics.sent.clone());
         registry.register(
             "phase_seconds",
-            "Seconds of committed rounds, by phase",
+            "Seconds spent in committed rounds, by phase",
             metrics.seconds.clone(),
         );
-        registry.register("workers", "Workers that are there", metrics.workers.clone());
-        registry.register("slots", "Jobs that they can work on at once", metrics.slots.clone());
-        registry.register("workers_lost", "Workers that went without a word", metrics.lost.clone());
+        registry.register("workers", "Connected workers", metrics.workers.clone());
+        registry.register("slots", "Slots of connected workers", metrics.slots.clone());
+        registry.register(
+            "workers_lost",
+            "Workers that disconnected without a goodbye",
+            metrics.lost.clone(),
+        );
         registry.register(
             "jobs_retried",
             "Jobs that were given out again",
             metrics.retried.clone(),
         );
         registry.register("jobs_waiting", "Jobs that wait for a worker", metrics.waiting.clone());
-        registry.register("jobs_running", "Jobs in the hands of workers", metrics.running.clone());
+        registry.register("jobs_running", "Jobs that workers hold", metrics.running.clone());
         metrics.registry = registry;
         metrics
     }

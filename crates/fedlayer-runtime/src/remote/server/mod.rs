@@ -2,13 +2,13 @@
 //!
 //! In reading order:
 //!
-//! * [`Hub`]: the link to the workers; [`RunOffer`]: what it offers them; [`CoordinatorNotice`]: what
-//!   it tells the user.
+//! * [`Hub`]: the link to the workers; [`RunOffer`]: what it offers them; [`CoordinatorNotice`]:
+//!   what it tells the user.
 //! * `ledger`: the open jobs and their holders.
 //! * `service`: the four calls of a worker; `session`: a worker's session.
 //! * [`serve`]: the port; `guard`: checks the token and the version of each request.
-//! * `acceptor`: accepts connections; `connection`: ends those that are silent or not authenticated in
-//!   time; `connection_table`: limits their number.
+//! * `acceptor`: accepts connections; `connection`: ends those that are silent or not authenticated
+//!   in time; `connection_table`: limits their number.
 //! * [`Metrics`]: counts for Prometheus.
 
 mod acceptor;

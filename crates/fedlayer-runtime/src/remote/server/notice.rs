@@ -57,16 +57,16 @@ impl fmt::Display for CoordinatorNotice {
             Self::Left { worker, why, jobs, workers } => {
                 write!(
                     f,
-                    "worker {worker} left: {why} (jobs given out again: {jobs}, workers left: {workers})"
+                    "worker {worker} left: {why} (jobs given out again: {jobs}, remaining workers: {workers})"
                 )
             }
             Self::Refused { worker, why } => write!(f, "refused {worker}: {why}"),
             Self::Overdue { jobs } => {
-                write!(f, "jobs past the deadline that are given to another worker as well: {jobs}")
+                write!(f, "jobs past the deadline, now also given to another worker: {jobs}")
             }
             Self::Processors { worker, found, first } => write!(
                 f,
-                "worker {worker} has another processor (`{found}`; the first worker has `{first}`): last bits may differ"
+                "worker {worker} has another processor (`{found}`; the first worker has `{first}`): results may differ in their last bits"
             ),
         }
     }

@@ -58,8 +58,7 @@ impl Workers for WorkersService {
     async fn fetch(&self, request: Request<Fetch>) -> Result<Response<Self::FetchStream>, Status> {
         let Fetch { session, job, blobs } = request.into_inner();
         let offer = self.0.ledger().held(session, job).map(|job| job.offer.clone());
-        let offer =
-            offer.ok_or_else(|| Status::aborted("the job is not this worker's any more"))?;
+        let offer = offer.ok_or_else(|| Status::aborted("the worker no longer holds the job"))?;
         if blobs.len() > offer.sources.len() {
             return Err(self.malformed(format!(
                 "found {} blobs; the job has {}",
@@ -67,10 +66,12 @@ impl Workers for WorkersService {
                 offer.sources.len()
             )));
         }
-        let sources = blobs.iter().map(|&blob| offer.sources.get(blob as usize).cloned());
-        let sources = sources.collect::<Option<Vec<_>>>().ok_or_else(|| {
-            self.malformed(format!("a blob past the job's {}", offer.sources.len()))
-        })?;
+        let source = |&blob: &u32| {
+            offer.sources.get(blob as usize).cloned().ok_or_else(|| {
+                self.malformed(format!("found blob {blob} of {}", offer.sources.len()))
+            })
+        };
+        let sources = blobs.iter().map(source).collect::<Result<Vec<_>, _>>()?;
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces(sources).map(Ok)))))
     }
 
@@ -80,7 +81,7 @@ impl Workers for WorkersService {
     ) -> Result<Response<Receipt>, Status> {
         let mut parts = request.into_inner();
         let Some(ReplyPart::Head(head)) = self.next_part(&mut parts).await? else {
-            return Err(self.malformed("a reply that does not begin with its head".to_owned()));
+            return Err(self.malformed("a reply must begin with its head".to_owned()));
         };
         self.check_session(head.session)?;
         if head.run != self.0.run {
@@ -100,7 +101,7 @@ impl Workers for WorkersService {
 }
 
 fn no_session() -> Status {
-    Status::unauthenticated("the session is over or never was: attend anew")
+    Status::unauthenticated("unknown session: open a new one with `Attend`")
 }
 
 impl WorkersService {
@@ -120,7 +121,7 @@ impl WorkersService {
         let mut assembly = Assembly::new(lengths.map_err(|error| misfit(&error.0))?);
         while let Some(part) = self.next_part(parts).await? {
             let ReplyPart::Piece(piece) = part else {
-                return Err(misfit("a second head in one reply"));
+                return Err(misfit("found a second head in one reply"));
             };
             assembly.append(&piece, |_, _| {}).map_err(|error| misfit(&error.0))?;
         }

@@ -79,13 +79,15 @@ impl WorkerSession {
     /// Waits for the worker's description of itself.
     async fn receive_hello(&mut self) -> Result<Hello, Status> {
         let first = timeout(HELLO_TIMEOUT, self.notes.message()).await;
-        match first.map_err(|_| Status::deadline_exceeded("no hello in time"))?? {
+        match first.map_err(|_| Status::deadline_exceeded("no `Hello` in time"))?? {
             Some(WorkerNote::Hello(hello)) => {
                 // The name is for messages only.
                 self.worker = format!("`{}` at {}", short(&hello.name), self.worker);
                 Ok(hello)
             }
-            _ => Err(self.refuse(Reason::Malformed, "a session begins with a hello".to_owned())),
+            _ => {
+                Err(self.refuse(Reason::Malformed, "a session must begin with `Hello`".to_owned()))
+            }
         }
     }
 
@@ -116,7 +118,7 @@ impl WorkerSession {
                     return Ok(None);
                 }
                 WorkerNote::Hello(_) => {
-                    return Err(self.refuse(Reason::Malformed, "a second hello".to_owned()));
+                    return Err(self.refuse(Reason::Malformed, "found a second `Hello`".to_owned()));
                 }
             }
         }
@@ -147,7 +149,7 @@ impl WorkerSession {
                 Ok(WorkerNote::Leave { why }) => return Departure::Left(why),
                 Ok(WorkerNote::Hello(_) | WorkerNote::Ready(_)) => {
                     self.hub.metrics.refused(Reason::Malformed);
-                    return Departure::Lost("it said hello twice".to_owned());
+                    return Departure::Lost("it sent a second `Hello` or `Ready`".to_owned());
                 }
                 Err(status) => return Departure::Lost(status.message().to_owned()),
             }
@@ -175,9 +177,7 @@ impl WorkerSession {
             Ok(Err(status)) => {
                 Err(Status::cancelled(format!("the connection broke: {}", status.message())))
             }
-            Err(_) => {
-                Err(Status::deadline_exceeded(format!("not heard of for {} s", seconds(grace))))
-            }
+            Err(_) => Err(Status::deadline_exceeded(format!("silent for {} s", seconds(grace)))),
         }
     }
 
@@ -187,10 +187,9 @@ impl WorkerSession {
         match timeout(grace, self.sender.send(Ok(note))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Status::cancelled("the connection was closed")),
-            Err(_) => Err(Status::deadline_exceeded(format!(
-                "it did not listen for {} s",
-                seconds(grace)
-            ))),
+            Err(_) => {
+                Err(Status::deadline_exceeded(format!("it did not read for {} s", seconds(grace))))
+            }
         }
     }
 
@@ -238,12 +237,7 @@ impl WorkerSession {
                 expected.layout,
                 "the files that the scenario names for its model differ",
             ),
-            (
-                "scenario",
-                found.plans,
-                expected.plans,
-                "the same program must read it; build both from the same sources",
-            ),
+            ("scenario", found.plans, expected.plans, "build both programs from the same sources"),
             (
                 "data",
                 found.data,

@@ -1,5 +1,5 @@
-//! A dishonest coordinator: a worker fetches nothing that no job needs, reads no more values than it
-//! expects, and goes on with an honest job.
+//! A dishonest coordinator: a worker fetches nothing that no job needs, reads no more values than
+//! it expects, and goes on with an honest job.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use fedlayer_core::{Examples, FederatedData, Plan, ToyTrainer, Trainer, TrainerError};
+use fedlayer_core::{
+    Plan,
+    data::{Examples, FederatedData},
+    trainer::{ToyTrainer, Trainer, TrainerError},
+};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::{Stream, StreamExt, iter, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming, transport::Server};
@@ -61,6 +65,18 @@ struct Liar {
     pieces: Arc<AtomicUsize>,
     /// The heads of the worker's replies.
     pushed: Mutex<Vec<ReplyHead>>,
+    /// The number of sessions to close before the worker is accepted.
+    closed_sessions: Mutex<usize>,
+}
+
+impl Liar {
+    /// Returns whether the current session must be closed.
+    fn closes_session(&self) -> bool {
+        let mut left = self.closed_sessions.lock().unwrap();
+        let closes = *left > 0;
+        *left = left.saturating_sub(1);
+        closes
+    }
 }
 
 struct LiarService(Arc<Liar>);
@@ -85,9 +101,14 @@ impl Workers for LiarService {
         sender.send(Ok(CoordinatorNote::Welcome(welcome))).await.unwrap();
         *self.0.sender.lock().unwrap() = Some(sender.clone());
         let mut notes = request.into_inner();
+        let liar = self.0.clone();
         tokio::spawn(async move {
             while let Ok(Some(note)) = notes.message().await {
                 if matches!(note, WorkerNote::Ready(_)) {
+                    if liar.closes_session() {
+                        liar.sender.lock().unwrap().take();
+                        return;
+                    }
                     sender.send(Ok(CoordinatorNote::Accepted)).await.unwrap();
                 }
             }
@@ -171,7 +192,7 @@ fn probe(point: PointHead, split: SplitHead) -> ProbeHead {
     ProbeHead { point, split }
 }
 
-/// A job whose blobs are all three zeros.
+/// A job with blobs of three zeros each.
 fn job(work: WorkHead, blobs: usize) -> JobHead {
     JobHead { job: JobId(1), plan: 0, work, blobs: vec![digest(&[0.0; 3]); blobs] }
 }
@@ -190,12 +211,12 @@ fn impossible_jobs() -> [(&'static str, JobHead); 9] {
     let mixed = vec![probe(PointHead::Mix(mix), SplitHead::Test)];
     let absent_client = vec![probe(PointHead::Model(0), SplitHead::ClientTest(6))];
     [
-        ("it is of plan 9; the scenario has 1", JobHead { plan: 9, ..job(train(vec![]), 0) }),
-        ("it names layer 9; the model has 3", job(WorkHead::Evaluate(mixed), 1)),
-        ("it names blob 7 of 1", job(train(vec![client(3, 7)]), 1)),
-        ("it names 90000 blobs and needs 1", job(train(vec![client(3, 0)]), 90_000)),
-        ("it names client 6; the scenario has 6", job(train(vec![client(6, 0)]), 1)),
-        ("it names client 6; the scenario has 6", job(WorkHead::Evaluate(absent_client), 1)),
+        ("found plan 9; the scenario has 1", JobHead { plan: 9, ..job(train(vec![]), 0) }),
+        ("found layer 9; the model has 3", job(WorkHead::Evaluate(mixed), 1)),
+        ("found blob 7 of 1", job(train(vec![client(3, 7)]), 1)),
+        ("found 90000 blobs; 1 are used", job(train(vec![client(3, 0)]), 90_000)),
+        ("found client 6; the scenario has 6", job(train(vec![client(6, 0)]), 1)),
+        ("found client 6; the scenario has 6", job(WorkHead::Evaluate(absent_client), 1)),
         ("found 7 clients; at most 6 are allowed", job(train(vec![client(3, 0); 7]), 1)),
         (
             "found 4 optimizer slots; at most 3 are allowed",
@@ -207,10 +228,10 @@ fn impossible_jobs() -> [(&'static str, JobHead); 9] {
 
 /// Answers that are not the values of the job, each with a part of the worker's error.
 const WRONG_ANSWERS: [(&str, Answer); 5] = [
-    ("values more than were announced", Answer::Endless),
-    ("came damaged", Answer::Values(3, 1.0)),
-    ("it ended after 2 of 3 values", Answer::Values(2, 0.0)),
-    ("a piece of 5 bytes is no row of 4-byte values", Answer::Odd),
+    ("values more than expected", Answer::Endless),
+    ("are damaged", Answer::Values(3, 1.0)),
+    ("the stream ended after 2 of 3 values", Answer::Values(2, 0.0)),
+    ("found a piece of 5 bytes; values have 4 bytes each", Answer::Odd),
     // The transport's own message: it refuses the length prefix.
     ("too large", Answer::Values(limits::MESSAGE_BYTES / 4 + 1, 0.0)),
 ];
@@ -266,6 +287,14 @@ async fn a_dishonest_coordinator_makes_a_worker_neither_fetch_nor_allocate() {
     let pushed = liar.pushed.lock().unwrap();
     assert_eq!(pushed.len(), 1, "only the honest job was done");
     assert!(matches!(&pushed[0].outcome, JobOutcome::Trained(results) if results[0].is_ok()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_reconnects_after_a_session_that_ends_before_it_is_accepted() {
+    let liar = Liar { closed_sessions: Mutex::new(2), ..Liar::default() };
+    let (end, whys) = work_for(serve(Arc::new(liar)).await).await;
+    assert_eq!(end.unwrap(), WorkerOutcome::Finished);
+    assert_eq!(whys, ["it closed the session"], "the user is told once");
 }
 
 fn config(coordinator: String) -> WorkerConfig {

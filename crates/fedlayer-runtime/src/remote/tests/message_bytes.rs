@@ -1,8 +1,8 @@
 //! The bytes of messages, compared with files that the fuzzer also starts from.
 //!
 //! Where one of them changes, programs of different builds no longer understand each other: give
-//! [`PROTOCOL_VERSION`](super::super::limits::PROTOCOL_VERSION) another value, and write the files anew
-//! from the bytes that the test prints.
+//! [`PROTOCOL_VERSION`](super::super::limits::PROTOCOL_VERSION) another value, and write the files
+//! anew from the bytes that the test prints.
 
 use super::{
     super::{

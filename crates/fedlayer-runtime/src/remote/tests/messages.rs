@@ -1,6 +1,6 @@
 //! Any bytes are a message or an error, and values survive being cut into pieces.
 
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use super::{
     super::{
@@ -21,12 +21,16 @@ use super::{
 
 proptest! {
     #[test]
-    fn any_bytes_are_a_message_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_a_message_or_an_error(bytes in vec(any::<u8>(), 0..300)) {
         message_kinds(&bytes);
     }
 
     #[test]
-    fn a_changed_or_cut_message_is_a_message_or_an_error(at in 0_usize..80, to in any::<u8>(), cut in 0_usize..80) {
+    fn a_changed_or_cut_message_is_a_message_or_an_error(
+        at in 0_usize..80,
+        to in any::<u8>(),
+        cut in 0_usize..80,
+    ) {
         let mut message = Vec::new();
         let head = ReplyHead {
             run: RunId([1; 16]),
@@ -43,8 +47,12 @@ proptest! {
     }
 
     #[test]
-    fn values_survive_being_cut_into_pieces(lengths in proptest::collection::vec(0_usize..70_000, 0..6), extra in 0_usize..2) {
-        let all: Vec<Vec<f32>> = lengths.iter().map(|&n| (0..n).map(|i| i as f32).collect()).collect();
+    fn values_survive_being_cut_into_pieces(
+        lengths in vec(0_usize..70_000, 0..6),
+        extra in 0_usize..2,
+    ) {
+        let count_up = |&length: &usize| (0..length).map(|i| i as f32).collect();
+        let all: Vec<Vec<f32>> = lengths.iter().map(count_up).collect();
         let sources = all.iter().map(|values| ValueSource::Values(values.as_slice().into())).collect();
         let mut assembly = Assembly::new(lengths.clone());
         let mut hashers = vec![ValueHasher::default(); lengths.len()];

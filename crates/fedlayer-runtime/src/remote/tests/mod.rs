@@ -1,5 +1,5 @@
-//! A coordinator or a worker and a peer that breaks the protocol: the peer is refused with a reason,
-//! the refusal is counted, and no result changes.
+//! A coordinator or a worker and a peer that breaks the protocol: the peer is refused with a
+//! reason, the refusal is counted, and no result changes.
 
 mod dishonest_coordinator;
 mod fixture;

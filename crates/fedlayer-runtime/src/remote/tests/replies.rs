@@ -19,16 +19,18 @@ type Answer = fn(&Peer, JobId) -> Vec<ReplyPart>;
 
 /// Replies that do not fit their job, each with a part of the error.
 const MISFITS: [(&str, Answer); 8] = [
-    ("an update of client 2 for round 2; client 3", |p, job| {
+    ("an update of client 2 for round 2; the job trains client 3", |p, job| {
         vec![p.head(job, update(2, 2)), values(3)]
     }),
-    ("an update of client 3 for round 1; client 3", |p, job| {
+    ("an update of client 3 for round 1; the job trains client 3", |p, job| {
         vec![p.head(job, update(3, 1)), values(3)]
     }),
-    ("found 0 results; 1 were asked for", |p, job| vec![p.head(job, JobOutcome::Trained(vec![]))]),
-    ("an answer of another kind", |p, job| vec![p.head(job, JobOutcome::Initial), values(3)]),
+    ("found 0 results; the job asks for 1", |p, job| {
+        vec![p.head(job, JobOutcome::Trained(vec![]))]
+    }),
+    ("a result of another kind", |p, job| vec![p.head(job, JobOutcome::Initial), values(3)]),
     ("ended after 2 of 3 values", |p, job| vec![p.head(job, update(3, 2)), values(2)]),
-    ("1 values more than were announced", |p, job| vec![p.head(job, update(3, 2)), values(4)]),
+    ("1 values more than expected", |p, job| vec![p.head(job, update(3, 2)), values(4)]),
     ("a second head", |p, job| vec![p.head(job, update(3, 2)), p.head(job, update(3, 2))]),
     ("found 9 optimizer slots; at most 3", |p, job| {
         let JobOutcome::Trained(mut results) = update(3, 2) else {

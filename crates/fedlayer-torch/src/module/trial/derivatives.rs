@@ -22,7 +22,7 @@ pub(super) fn check_derivatives(
     let value = loss.f_double_value(&[])?;
     if !value.is_finite() {
         return Err(file.refused(&format!(
-            "its loss on inputs of zeros and ones is {value}, as it was saved"
+            "its loss on inputs of zeros and ones is {value} with the saved values"
         )));
     }
     let (names, parameters): (Vec<String>, Vec<Tensor>) =
@@ -34,7 +34,7 @@ pub(super) fn check_derivatives(
     for (name, slope) in names.iter().zip(&slopes) {
         if slope.defined() && slope.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
             return Err(file.refused(&format!(
-                "the gradient by its parameter `{name}` is not finite on inputs of zeros and ones"
+                "the gradient with respect to its parameter `{name}` is not finite on inputs of zeros and ones"
             )));
         }
     }
@@ -56,7 +56,7 @@ fn second_derivatives(
     Tensor::f_run_backward(&[sum], parameters, true, false).map(drop).map_err(|error| {
         let words = TorchError::from(error);
         file.refused(&format!(
-            "it cannot be differentiated twice, as `hessian`, `flatness` and `predict` do: {words}"
+            "it cannot be differentiated twice, which `hessian`, `flatness` and `predict` need: {words}"
         ))
     })
 }

@@ -1,7 +1,7 @@
 //! Checks the forward pass of a module: its logits, and that they depend on parameters and inputs
 //! alone.
 
-use fedlayer_core::{DataFacts, in_backticks};
+use fedlayer_core::{data::DataFacts, text::in_backticks};
 use tch::{CModule, IValue, Kind, TchError, Tensor};
 
 use crate::{
@@ -17,14 +17,14 @@ const INPUTS: i64 = 64;
 
 const RANDOM: &str = "it draws random numbers in training (dropout?), which could not be repeated; save it without them";
 
-const CHANGING: &str = "it gives other logits for the same inputs in training, and its code draws no random numbers: it changes values of its own; save it \
-     without that";
+const CHANGING: &str = "in training it returns other logits for the same inputs, but its code draws no random numbers: it changes its own values; save it \
+     without such changes";
 
-const STATEFUL: &str = "it keeps running statistics (batch normalisation?), which are no parameters; save it without them, or spell the network out \
-     in `model.layers`";
+const STATEFUL: &str = "it keeps running statistics (batch normalisation?), which are not parameters; save it without them, or write the network \
+     as `model.layers`";
 
 const NOT_FINITE: &str =
-    "its logits on inputs of zeros and ones are not finite numbers, as it was saved";
+    "its logits on inputs of zeros and ones are not finite with the saved values";
 
 /// The reason why a module's forward pass is refused.
 pub(super) enum ForwardFault {
@@ -136,7 +136,7 @@ fn run(
         };
         let (shape, why) = (inputs.size(), explained(&words, facts));
         let when = if mode == Run::Training { " in training" } else { "" };
-        file.refused(&format!("it does not take inputs of shape {shape:?}{when}: {why}"))
+        file.refused(&format!("it does not accept inputs of shape {shape:?}{when}: {why}"))
     })?;
     let logits = one_tensor(file, returned)?;
     check_logits(file, facts, inputs, &logits)?;
@@ -154,7 +154,7 @@ fn check_code(file: &Module, code: &ModuleCode) -> Result<(), ForwardFault> {
     }
     Err(file
         .refused(&format!(
-            "it sets {} when it is called, so that what it does depends on the calls before; save it without",
+            "it sets {} when it is called, so that its result depends on earlier calls; save it without this",
             in_backticks(&assigned)
         ))
         .into())
@@ -165,13 +165,13 @@ fn explained(words: &str, facts: &DataFacts) -> String {
     let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     if has(&["NVIDIA", "CUDA", "cuda"]) {
         // libtorch's message is about its own libraries.
-        return "it asks for a GPU by itself; let it follow its input (`device=x.device`)"
+        return "it selects a GPU itself; use the device of its input (`device=x.device`)"
             .to_owned();
     }
     let advice = if has(&["scalar type", "dtype"]) {
-        "; inputs are float32, tokens too: turn these into whole numbers by `x.long()`".to_owned()
+        "; inputs are float32, also tokens: convert them by `x.long()`".to_owned()
     } else if has(&["missing value for argument"]) {
-        "; it is given the inputs alone".to_owned()
+        "; `forward` receives the inputs alone".to_owned()
     } else if has(&["shape", "size", "dimension"]) {
         format!("; an example of this data has shape {:?}", facts.shape)
     } else {
@@ -201,7 +201,7 @@ fn one_tensor(file: &Module, returned: IValue) -> Result<Tensor, TorchError> {
         IValue::GenericDict(values) => format!("a dictionary of {}", values.len()),
         _ => "no tensor".to_owned(),
     };
-    let reason = format!("it returns {found}; let `forward` return the logits alone, one tensor");
+    let reason = format!("it returns {found}; `forward` must return one tensor, the logits");
     Err(file.refused(&reason))
 }
 
@@ -222,7 +222,7 @@ fn check_logits(
         return Ok(());
     }
     Err(file.refused(&format!(
-        "it makes {found:?} ({}) of inputs {shape:?}; logits are {expected:?} (float32)",
+        "it returns {found:?} ({}) for inputs {shape:?}; the logits of this data are {expected:?} (float32)",
         number_type(kind)
     )))
 }
@@ -234,8 +234,9 @@ fn check_parameters(file: &Module, module: &CModule, logits: &Tensor) -> Result<
         // A parameter without influence has no gradient; if no parameter has any, libtorch fails.
         let gradients = Tensor::f_run_backward(&[&sum], &[parameter], true, false);
         if !gradients.is_ok_and(|gradients| gradients.iter().all(Tensor::defined)) {
-            let reason =
-                format!("its parameter `{name}` has no part in the logits; save it without");
+            let reason = format!(
+                "its parameter `{name}` has no influence on the logits; save the module without it"
+            );
             return Err(file.refused(&reason));
         }
     }

@@ -1,6 +1,9 @@
 //! [`Interpreter`]: runs the instructions of a program on libtorch.
 
-use fedlayer_core::{Conv, Linear, Norm, Pool, PoolKind, spec::Activation};
+use fedlayer_core::{
+    model::architecture::{Conv, Linear, Norm, Pool, PoolKind},
+    spec::Activation,
+};
 use tch::{Kind, TchError, Tensor};
 
 use crate::{
@@ -145,7 +148,7 @@ impl<'a, 'm> Interpreter<'a, 'm> {
         x: &Tensor,
     ) -> Result<Tensor, TchError> {
         let (mean, variance, batches) = (self.next()?, self.next()?, self.next()?);
-        // The share of this batch in the running statistics; none where they are only read.
+        // The share of this batch in the running statistics; `None` if they are only read.
         let momentum = match self.mode {
             Mode::Train { .. } => Some(MOMENTUM),
             Mode::Recalibrate(share) => Some(*share),

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, EndModel, Examples, FederatedData, Metric, Point, Seed,
-    Split, Trainer, Update, spec::*, summarize,
+    Seed,
+    barrier::{BarrierStudy, EndModel, summarize},
+    data::{Examples, FederatedData, Split},
+    model::Point,
+    record::{BarrierKind, BarrierRow, Metric},
+    spec::*,
+    trainer::{Trainer, Update},
 };
 use serde_json::Value;
 
@@ -70,41 +75,42 @@ fn barriers_of_every_policy_are_pytorchs() {
         let alphas: Vec<f64> = read(&case.fixture["alphas"]);
         for expected in read::<Vec<Value>>(&case.expected["studies"]) {
             let (_, rows) = case.study(between(&expected), alphas.clone(), 0);
-            for barrier in expected["barriers"].as_array().unwrap() {
-                let (metric, baseline): (Metric, Baseline) =
-                    (read(&barrier["metric"]), read(&barrier["baseline"]));
-                let tolerance = if metric == Metric::Loss { LOSS } else { 1e-3 };
-                let of_set = rows.iter().filter(|row| {
-                    let sweep = [
-                        BarrierKind::Full,
-                        BarrierKind::Layer,
-                        BarrierKind::Shallow,
-                        BarrierKind::Deep,
-                    ]
-                    .contains(&row.kind);
-                    sweep
-                        && row.set == barrier["set"]
-                        && row.alpha == barrier["alpha"].as_f64()
-                        && (row.metric, row.baseline) == (metric, Some(baseline))
-                });
-                let values = by_base(&expected, &column(&barrier["values"], 0));
-                let errors = by_base(&expected, &column(&barrier["values"], 1));
-                let mut found = 0;
-                for row in of_set {
-                    let at = values.iter().position(|(base, _)| *base == row.base).unwrap();
-                    let what = format!("{row:?}");
-                    case.near(row.value, &values[at].1, tolerance, &what);
-                    if row.base != "max" {
-                        case.near(row.std_error, &errors[at].1, tolerance, &what);
-                    }
-                    found += 1;
-                }
-                assert!(found >= values.len(), "{barrier}");
-                compared += found;
-            }
+            let barriers = expected["barriers"].as_array().unwrap();
+            let of_study = barriers.iter().map(|barrier| compare(&case, &expected, barrier, &rows));
+            compared += of_study.sum::<usize>();
         }
     }
     assert!(compared > 5000, "{compared}");
+}
+
+/// Compares the rows of a barrier with PyTorch's values and standard errors. Returns the number of
+/// rows.
+fn compare(case: &Case, study: &Value, barrier: &Value, rows: &[BarrierRow]) -> usize {
+    const SWEEPS: [BarrierKind; 4] =
+        [BarrierKind::Full, BarrierKind::Layer, BarrierKind::Shallow, BarrierKind::Deep];
+    let (metric, baseline): (Metric, Baseline) =
+        (read(&barrier["metric"]), read(&barrier["baseline"]));
+    let tolerance = if metric == Metric::Loss { LOSS } else { 1e-3 };
+    let of_barrier = rows.iter().filter(|row| {
+        SWEEPS.contains(&row.kind)
+            && row.set == barrier["set"]
+            && row.alpha == barrier["alpha"].as_f64()
+            && (row.metric, row.baseline) == (metric, Some(baseline))
+    });
+    let values = by_base(study, &column(&barrier["values"], 0));
+    let errors = by_base(study, &column(&barrier["values"], 1));
+    let mut found = 0;
+    for row in of_barrier {
+        let at = values.iter().position(|(base, _)| *base == row.base).unwrap();
+        let what = format!("{row:?}");
+        case.near(row.value, &values[at].1, tolerance, &what);
+        if row.base != "max" {
+            case.near(row.std_error, &errors[at].1, tolerance, &what);
+        }
+        found += 1;
+    }
+    assert!(found >= values.len(), "{barrier}");
+    found
 }
 
 /// Under `keep` every base has its own running statistics at ½ and at 1, even if all layers are
@@ -226,7 +232,7 @@ fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
                     let range = &statistic.range;
                     assert_eq!(twin.range(range), mix.base.range(range), "{}", statistic.name);
                 }
-                let away = |to| fedlayer_core::distance(&mix.base, to, mix.set.trained());
+                let away = |to| fedlayer_core::model::distance(&mix.base, to, mix.set.trained());
                 let (found, expected) = (away(&twin), mix.weight * away(&mix.other));
                 assert!((found - expected).abs() < 1e-6 * expected, "{found} is not {expected}");
                 twins += 1;

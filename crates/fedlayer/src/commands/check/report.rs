@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    ClientData, ClientId, FederatedData, Layer, LayerSchedule, Plan, RoundRange, TensorSpec,
+    Plan,
+    data::{ClientData, ClientId, FederatedData},
+    model::{Layer, TensorSpec},
+    round::{LayerSchedule, RoundRange},
     spec::{AnalysisSpec, Average, Variant},
 };
 use serde::Serialize;
@@ -87,7 +90,8 @@ impl CheckReport {
             classes: data.test.class_names.clone(),
             client_count: data.clients(),
             clients: clients(data),
-            inputs: Inputs::of(data, &first.data, trainers.files().inputs(first)),
+            inputs: Inputs::of(data, &first.data, trainers.files().inputs(first))
+                .with_warnings(&trainers.files().lost_digits(first)),
             analyses: analyses::lines(specs, first),
             cost: cost(plans, specs, trainers)?,
         })
