@@ -17,8 +17,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    DataFacts, Evaluation, Examples, FederatedData, LayerSet, Mix, Params, Plan, Point, Probe,
-    Seed, Split, Trainer, spec::DataSpec,
+    Plan, Seed,
+    data::{DataFacts, Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::DataSpec,
+    trainer::{Evaluation, Probe, Trainer},
 };
 use fedlayer_torch::{Device, DeviceChoice, TorchTrainer};
 use rand::RngExt;

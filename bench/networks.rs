@@ -13,8 +13,10 @@ mod ratio;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, DataFacts, Examples, FederatedData, Plan, Seed, TrainJob, Trainer,
+    Plan, Seed,
+    data::{ClientId, DataFacts, Examples, FederatedData},
     spec::{DataSpec, Optimizer},
+    trainer::{TrainJob, Trainer},
 };
 use fedlayer_torch::{Device, DeviceChoice, TorchTrainer};
 use rand::RngExt;

@@ -12,8 +12,10 @@ mod ratio;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, FederatedData, Plan, Trainer, TrainerError,
+    Plan,
+    data::{ClientId, FederatedData},
     spec::{DataSpec, Optimizer},
+    trainer::{Trainer, TrainerError},
 };
 use fedlayer_data::{Library, NoFiles};
 use fedlayer_runtime::{

@@ -5,7 +5,7 @@ use fedlayer_data::{
     DecodeError,
     decode::{
         FileReader,
-        cifar::{Labels, PIXELS, CifarRecords, append},
+        cifar::{CifarRecords, Labels, PIXELS, append},
     },
 };
 use libfuzzer_sys::fuzz_target;

@@ -2,7 +2,7 @@
 //! analyses. A record that can be read is written to the same text again.
 #![no_main]
 
-use fedlayer_core::{AnalysisRow, BarrierRow, RoundRecord, Summary, SummaryRow, compare};
+use fedlayer_core::{compare::compare, record::{AnalysisRow, BarrierRow, RoundRecord, Summary, SummaryRow}};
 use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
 

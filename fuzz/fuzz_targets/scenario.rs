@@ -2,7 +2,7 @@
 //! result must be plans or a report that can be shown.
 #![no_main]
 
-use fedlayer_core::{DataFacts, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, spec::DataSpec};
 use fedlayer_scenario::{Color, Setting, read};
 use libfuzzer_sys::fuzz_target;
 

@@ -128,7 +128,8 @@ impl Chaos {
         until("the end of a pause", is_over);
     }
 
-    /// Waits for the end of the run while rounds are committed: hundreds of faults leave thousands of rounds.
+    /// Waits for the end of the run while rounds are committed: hundreds of faults leave
+    /// thousands of rounds.
     fn go_on_to_the_end(&mut self) {
         let mut last = (Instant::now(), self.cluster.rounds());
         while self.cluster.coordinator.0.try_wait().unwrap().is_none() {

@@ -7,9 +7,9 @@ fn a_malformed_address_is_a_wrong_command_line_on_both_sides_at_once() {
     let place = Place::with(DIGITS);
     for (address, words) in [
         ("localhost", "there is no port"),
-        ("localhost:65536", "`65536` is no port"),
+        ("localhost:65536", "`65536` is not a port"),
         ("::1:7878", "an address of IPv6 needs brackets"),
-        ("256.0.0.1:7878", "`256.0.0.1` is no host"),
+        ("256.0.0.1:7878", "`256.0.0.1` is not a host"),
         ("http://localhost:7878", "an address has no `://`"),
     ] {
         for command in

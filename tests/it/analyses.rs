@@ -225,10 +225,10 @@ fn wrong_input_is_named() {
     said("run --scenario scenario.toml", 14, &["leave `--scenario` out"]);
     said("run --strategy al", 3, &["no strategy `al`", "did you mean `all`"]);
     said("run --clients 0,7", 3, &["no client 7", "2 clients"]);
-    said("run --rounds 9", 3, &["no round 9", "`rounds` is 3"]);
+    said("run --rounds 9", 3, &["no round 9", "the run has 3 rounds"]);
     said("run --splits tst", 3, &["tst", "did you mean `test`"]);
     said("run --set twin=3", 3, &["twin", "did you mean `twins`"]);
     said("run --set sets=[{named=[\"fc9\"]}]", 3, &["`fc9` matches no layer"]);
     fs::remove_dir_all(place.path("run/all/seed-1/checkpoints")).unwrap();
-    said("run", 6, &["round-0000003.safetensors` is not there any more"]);
+    said("run", 6, &["round-0000003.safetensors` is gone"]);
 }

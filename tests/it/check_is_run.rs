@@ -125,7 +125,7 @@ const EDITS: &[Edit] = &[
     ("a file of data", "\"digits\"", "{ files = { train = \"no.csv\" } }", 4, &["no.csv"]),
     ("a file of labels", "\"digits\"", "{ files = { train = \"a.npy\" } }", 3, &[]),
     ("a set that is not there", "\"digits\"", "\"mnist\"", 4, &["fedlayer data fetch mnist"]),
-    ("a partition", "{ dirichlet = 0.3 }", "\"natural\"", 3, &["whose its examples are"]),
+    ("a partition", "{ dirichlet = 0.3 }", "\"natural\"", 3, &["have no natural owners"]),
     ("clients without examples", "count = 6", "count = 6000", 3, &["cannot share a pool"]),
     ("a network of images", "mlp = [16]", "resnet-20 = {}", 3, &["error: "]),
     (
@@ -133,7 +133,7 @@ const EDITS: &[Edit] = &[
         "mlp = [16]",
         "gpt = { depth = 1, width = 8, heads = 2 }",
         3,
-        &["texts are for `gpt`"],
+        &["use `gpt` for texts"],
     ),
     (
         "a module that is not there",
@@ -143,13 +143,19 @@ const EDITS: &[Edit] = &[
         &["`no.pt`: not found"],
     ),
     ("no module", "mlp = [16]", "torchscript = \"scenario.toml\"", 3, &["error: "]),
-    ("the toy's optimizer", "mlp = [16]", "toy = {}", 3, &["the toy model has no momentum"]),
+    (
+        "the toy's optimizer",
+        "mlp = [16]",
+        "toy = {}",
+        3,
+        &["the toy model does not support momentum"],
+    ),
     (
         "bf16 of a diagonal network",
         "mlp = [16]\n[local]",
         "diagonal-linear = 2\n[local]\nprecision = \"bf16\"",
         3,
-        &["f32 alone"],
+        &["supports only f32"],
     ),
     (
         "values that are not there",
@@ -224,7 +230,7 @@ const IMPOSSIBLE_ANALYSES: &[(&str, &str, &str)] = &[
     (
         "states that are not kept",
         "measure = { subspace = {} }\nstrategy = \"one layer, rotating\"",
-        "that of every kept round",
+        "needs the checkpoints of all rounds",
     ),
     (
         "states of files",
@@ -244,7 +250,7 @@ const IMPOSSIBLE_ANALYSES: &[(&str, &str, &str)] = &[
     (
         "a plane of two models",
         "measure = { surface = { through = \"models\" } }\nmodels = { files = [\"a\", \"b\"] }",
-        "a plane goes through three models",
+        "a plane needs three models",
     ),
     (
         "one layer on two axes",
@@ -266,7 +272,7 @@ fn an_analysis_that_cannot_be_made_is_refused_by_both() {
 /// Analyses that cannot be made on a module: its fixture, the measurement, and the words of the
 /// refusal.
 const IMPOSSIBLE_ON_MODULES: &[(&str, &str, &str)] = &[
-    ("plain", "align = {}", "`align` permutes the units"),
+    ("plain", "align = {}", "`align` needs a network with known operations"),
     ("attends", "hessian = {}", "it cannot be differentiated twice"),
     ("attends", "predict = {}", "it cannot be differentiated twice"),
     ("attends", "flatness = {}", "it cannot be differentiated twice"),

@@ -74,7 +74,7 @@ fn values_of_another_model_are_refused_by_name() {
     write(&broken);
     said("fc1");
     fs::write(place.path("end.safetensors"), "no tensors").unwrap();
-    said("is no safetensors file");
+    said("is not a safetensors file");
     fs::remove_file(place.path("end.safetensors")).unwrap();
     said_with(4, "not found in");
 }

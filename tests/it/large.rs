@@ -31,11 +31,11 @@ fn what_passes_a_limit_is_refused_with_it() {
         (seeds(20_000), "`seeds` must have between 1 and 10_000 items"),
         (
             strategies(11).replace("seeds = [1]", &first_line(&seeds(10_000))),
-            "strategies times seeds are at most 100_000",
+            "strategies × seeds must be at most 100_000",
         ),
         (
             layers(9_000).replace("seeds = [1]", &first_line(&seeds(500))),
-            "strategies times seeds times layers are at most 4_000_000",
+            "strategies × seeds × layers must be at most 4_000_000",
         ),
     ] {
         let place = Place::with(&scenario);

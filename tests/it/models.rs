@@ -67,7 +67,7 @@ fn initial_and_analyze_take_a_clients_model_and_no_checkpoint_that_is_not_one_mo
     let initial = |reference: &str| format!("initial={reference:?}");
     let refused = fedlayer(&place, &["check", "still.toml", "--set", &initial(OF_BODY)]);
     assert_eq!(refused.code, Some(3), "{}", refused.stderr);
-    let words = "is no one model: its strategy leaves `out` with the clients";
+    let words = "is not a single model: its strategy leaves `out` with the clients";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
     assert!(refused.stderr.contains("`runs/s:body: shared:1:2:0`"), "{}", refused.stderr);
     let other = "runs/s/all/seed-1/checkpoints/round-0000002.safetensors";
@@ -211,7 +211,11 @@ fn values_of_an_analysis_beyond_f32_are_refused() {
     let place = Place::with(&(scenario.replace("except = [\"out\"]", "except = [\"w1\"]") + table));
     let done = place.fedlayer("check scenario.toml");
     assert_eq!(done.code, Some(3), "{}", done.stderr);
-    assert!(done.stderr.contains("found 1e300; f32 reaches 3.4028235e38"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("found 1e300; the largest f32 is 3.4028235e38"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]

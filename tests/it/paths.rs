@@ -181,7 +181,7 @@ fn of_two_files_of_one_name_the_scenarios_is_taken_and_the_other_named() {
     assert_same_bytes(&place.records("alone"), &place.records("both"));
     let words = good(&within(&place, "elsewhere", "check ../study/one.toml"));
     assert!(
-        words.contains("`flowers.csv` is taken from `../study/flowers.csv`; `flowers.csv` has another content and is not used"),
+        words.contains("`flowers.csv` is taken from `../study/flowers.csv`; `flowers.csv` has other contents and is not used"),
         "{words}"
     );
 }

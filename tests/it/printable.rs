@@ -20,7 +20,7 @@ const SHOWN: &str = r"a\u001b[2J\u202e\u009b\u2066\u200bb";
 /// Asserts that the output has no character that a terminal obeys.
 #[track_caller]
 fn tame(done: &Done) {
-    let shown = |c: char| matches!(c, '\n' | '\t') || fedlayer_core::is_printable(c);
+    let shown = |c: char| matches!(c, '\n' | '\t') || fedlayer_core::text::is_printable(c);
     for text in [&done.stdout, &done.stderr] {
         assert!(text.chars().all(shown), "{text:?}");
     }

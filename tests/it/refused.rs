@@ -42,8 +42,8 @@ fn a_last_batch_of_one_is_refused_by_check_and_run_alike_and_can_be_dropped() {
     assert!(!place.path("out").exists());
     for words in [
         "scenario.toml:11:9",
-        "batch normalisation `norm1` sees one value per channel in a batch of one example",
-        "the last batch of clients 1, 2, 3, 4 and 4 more has one example (client 1: 115 in batches of 19)",
+        "in a batch of one example, batch normalisation `norm1` sees one value per channel",
+        "the last batch of clients 1, 2, 3, 4 and 4 more has one example (client 1: 115 examples in batches of 19)",
         "write `last_batch = \"drop\"` in `[local]`",
         "with `batch = 20` no client has a batch of one example",
     ] {
@@ -100,7 +100,7 @@ fn inputs_that_nobody_scaled_are_shown_by_check_and_warned_of_by_run() {
     let check = place.fedlayer("check scenario.toml").ok().stdout;
     assert!(check.contains("inputs, as the model sees them (a number x of the set: x)"), "{check}");
     assert!(check.contains("warning: training inputs are from 0 to 255"), "{check}");
-    assert!(check.contains("warning: test inputs are scaled in another way"), "{check}");
+    assert!(check.contains("warning: test inputs are scaled differently"), "{check}");
     let json = place.fedlayer("check scenario.toml --json").ok().stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["inputs"]["train"]["max"], 255.0);

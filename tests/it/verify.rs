@@ -252,7 +252,7 @@ fn a_folder_of_no_plan_is_named_and_a_plan_that_is_gone_too() {
     assert!(resumed.stderr.contains("`run/all/seed-2` belongs to no plan"), "{}", resumed.stderr);
     fs::remove_dir_all(place.path("run/all/seed-2")).unwrap();
     fs::remove_dir_all(place.path("run/all")).unwrap();
-    all_refuse(&place, &["`run/all/seed-1` is not there any more"]);
+    all_refuse(&place, &["`run/all/seed-1` is gone"]);
     previous_heals(&place, &finished());
 }
 
@@ -300,7 +300,7 @@ fn a_model_of_a_run_that_was_damaged_or_changed_is_not_taken() {
 fn a_checkpoint_that_is_gone_is_named() {
     let place = finished();
     fs::remove_file(place.path(LATEST)).unwrap();
-    all_refuse(&place, &["round-0000006.safetensors` is not there any more"]);
+    all_refuse(&place, &["round-0000006.safetensors` is gone"]);
     previous_heals(&place, &finished());
 }
 

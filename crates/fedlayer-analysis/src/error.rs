@@ -64,7 +64,7 @@ pub enum AnalysisError {
     },
     /// The operations of the network are not known, so its symmetries are not known either.
     #[error(
-        "`align` permutes the units of a network whose operations are known; a TorchScript module's are not: name the network in the scenario's `model`"
+        "`align` needs a network with known operations; those of a TorchScript module are unknown: name the network in the scenario's `model`"
     )]
     NoNetwork,
     /// The operations do not form a network.

@@ -36,12 +36,3 @@ mod seed;
 pub use estimate::{Estimate, mean, sample_deviation};
 pub use plan::Plan;
 pub use seed::{Generator, Seed};
-// Flat names for the crates that do not import by module yet.
-pub use barrier::*;
-pub use compare::*;
-pub use data::*;
-pub use model::{architecture::*, *};
-pub use record::*;
-pub use round::*;
-pub use text::*;
-pub use trainer::*;

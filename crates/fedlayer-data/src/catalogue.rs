@@ -1,65 +1,65 @@
-//! [`catalogue`]: the data sets that are known by name, the files that they are read from, and where these come from.
+//! [`catalogue`]: the data sets that are known by name, with their files and addresses.
 
 /// A data set that is known by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownSet {
-    /// Its name in scenarios, and that of its folder.
+    /// Its name in scenarios and the name of its folder.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// A description of one line.
     pub about: &'static str,
-    /// Under which licence it is given away.
+    /// The licence.
     pub licence: &'static str,
-    /// Whom to cite.
+    /// The publication to cite.
     pub cite: &'static str,
     /// Its home page.
     pub home: &'static str,
-    /// The files that it is read from, in order.
+    /// The files that are read, in order.
     pub files: &'static [KnownFile],
-    /// What `fedlayer data fetch` gets.
+    /// The files that `fedlayer data fetch` downloads.
     pub downloads: &'static [Download],
 }
 
-/// A file of a set, which may also lie in the folder with `.gz` behind its name.
+/// A file of a set. The folder may also have it compressed, with `.gz` behind its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownFile {
     /// Its name.
     pub name: &'static str,
-    /// What it is for.
+    /// The part of the set that the file belongs to.
     pub role: FileRole,
-    /// Its size, not compressed.
+    /// Its size, uncompressed.
     pub bytes: u64,
 }
 
-/// What a file is for.
+/// The part of a set that a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileRole {
-    /// It holds training examples, or their labels, or the whole text.
+    /// The file holds training examples, or their labels, or the whole text.
     Train,
-    /// It holds test examples or their labels.
+    /// The file holds test examples or their labels.
     Test,
 }
 
-/// What is got for a set.
+/// A download of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Download {
-    /// The name under which it is kept while it is got, and for good where it is not unpacked.
+    /// The file's name, during the download and, unless it is unpacked, afterwards.
     pub file: &'static str,
-    /// Where it is.
+    /// The address.
     pub url: &'static str,
     /// Its size.
     pub bytes: u64,
     /// Its SHA-256, in lower-case hexadecimal.
     pub sha256: &'static str,
-    /// What becomes of it.
+    /// How it is unpacked.
     pub unpack: Unpack,
 }
 
-/// What becomes of a download.
+/// How a download is unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unpack {
-    /// It is one of the set's files already.
+    /// Not at all: the download is a file of the set.
     AsItIs,
-    /// It is a `.tar.gz`, of which these members become these files.
+    /// As a `.tar.gz`: pairs of a member's path and the name of the file that it becomes.
     TarGz(&'static [(&'static str, &'static str)]),
 }
 
@@ -71,7 +71,8 @@ const fn test(name: &'static str, bytes: u64) -> KnownFile {
     KnownFile { name, role: FileRole::Test, bytes }
 }
 
-/// The files of MNIST and of what has its form: headers of 16 and of 8 bytes before pixels and labels.
+/// The files of MNIST and Fashion-MNIST: a header of 16 bytes before pixels, of 8 bytes before
+/// labels.
 pub(crate) const IDX_FILES: [KnownFile; 4] = [
     train("train-images-idx3-ubyte", 16 + 60_000 * 28 * 28),
     train("train-labels-idx1-ubyte", 8 + 60_000),
@@ -79,7 +80,7 @@ pub(crate) const IDX_FILES: [KnownFile; 4] = [
     test("t10k-labels-idx1-ubyte", 8 + 10_000),
 ];
 
-/// The files of CIFAR-10, of 10,000 images each.
+/// The files of CIFAR-10, 10,000 images each.
 pub(crate) const CIFAR_10_FILES: [KnownFile; 6] = [
     train("data_batch_1.bin", 10_000 * 3073),
     train("data_batch_2.bin", 10_000 * 3073),
@@ -93,7 +94,7 @@ pub(crate) const CIFAR_10_FILES: [KnownFile; 6] = [
 pub(crate) const CIFAR_100_FILES: [KnownFile; 2] =
     [train("train.bin", 50_000 * 3074), test("test.bin", 10_000 * 3074)];
 
-/// The files of WikiText-2 as it is distributed in words; that for validation is not used.
+/// The files of WikiText-2 in its word-level version; the validation part is not used.
 pub(crate) const WIKITEXT_FILES: [KnownFile; 2] =
     [train("train.txt", 10_797_148), test("test.txt", 1_256_449)];
 
@@ -112,7 +113,7 @@ macro_rules! idx_download {
     };
 }
 
-/// Every set that is known by name and read from files.
+/// Returns every set that is known by name and read from files.
 pub fn catalogue() -> &'static [KnownSet] {
     &CATALOGUE
 }
@@ -174,8 +175,9 @@ static CATALOGUE: [KnownSet; 6] = [
     },
 ];
 
-// SHA-256 and sizes of MNIST and CIFAR are those that several public projects pin (TensorFlow Datasets and others). Those of Fashion-MNIST, WikiText-2 and
-// tiny Shakespeare were computed from files whose git blobs are the ones of the repositories that they come from.
+// Several public projects (TensorFlow Datasets and others) pin these SHA-256 and sizes of MNIST and
+// CIFAR. Those of Fashion-MNIST, WikiText-2 and tiny Shakespeare were computed from files with the
+// same git blobs as in their repositories.
 static MNIST: [Download; 4] = [
     idx_download!(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -271,7 +273,7 @@ macro_rules! wikitext_download {
     };
 }
 
-// The archive of its authors is no longer at its address; PyTorch's examples keep the same files.
+// The authors' archive has left its address; PyTorch's examples keep the same files.
 static WIKITEXT: [Download; 2] = [
     wikitext_download!(
         "train.txt",

@@ -1,9 +1,11 @@
-//! [`DrawnClients`]: synthetic clients that are drawn when they take part, so that a million of them cost nothing.
+//! [`DrawnClients`]: synthetic clients that are drawn when they take part, which makes a million of
+//! them cheap.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, DataFacts, DrawClient, Examples, Generator, Seed,
+    Generator, Seed,
+    data::{ClientId, DataFacts, DrawClient, Examples},
     spec::{DataSpec, Partition, Synthetic},
 };
 use rand::{RngExt, seq::index};
@@ -18,16 +20,17 @@ use crate::{
     synthetic::{self, Design},
 };
 
-/// The examples of the common test set where a scenario does not say it.
+/// The default size of the common test set.
 pub(crate) const TEST: u32 = 1000;
 
-/// The most examples of the common test set.
+/// The largest common test set.
 pub(crate) const MOST_TEST: u32 = 100_000_000;
 
-/// The most examples of all clients together: sums of them stay exact in `f64`, with room for rounds and epochs.
+/// The most examples of all clients together: sums of them stay exact in `f64`, with room for
+/// rounds and epochs.
 const MOST: u64 = 1 << 50;
 
-/// Clients that all have the same number of examples, in classes that each draws for itself.
+/// Clients with equal numbers of examples; each draws its classes for itself.
 #[derive(Debug)]
 pub(crate) struct DrawnClients {
     design: Design,
@@ -36,13 +39,13 @@ pub(crate) struct DrawnClients {
     train: usize,
     test: usize,
     label_noise: f64,
-    /// What says how values are scaled and normalised.
+    /// The keys that scale and normalise the values.
     inputs: DataSpec,
     seed: Seed,
     noise: Seed,
 }
 
-/// Checks that so many clients can be drawn in this way.
+/// Checks that `clients` clients can be drawn.
 pub(crate) fn check(spec: &DataSpec, facts: &DataFacts, clients: u32) -> Result<(), DataError> {
     error::at_least_one("clients.count", clients)?;
     error::in_range(
@@ -62,7 +65,7 @@ pub(crate) fn check(spec: &DataSpec, facts: &DataFacts, clients: u32) -> Result<
 }
 
 impl DrawnClients {
-    /// Draws what all clients share: where the clusters lie and how they are shaped.
+    /// Draws the part that all clients share: the centres and shapes of the clusters.
     pub(crate) fn new(
         spec: &DataSpec,
         synthetic: &Synthetic,
@@ -87,7 +90,8 @@ impl DrawnClients {
         })
     }
 
-    /// The common test set: every class, and every cluster of it, is as likely as any other.
+    /// Draws the common test set: all classes are equally likely, and so are the clusters of a
+    /// class.
     pub(crate) fn test(&self, count: usize) -> Result<Examples, DataError> {
         let mut generator = self.seed.child("test").generator();
         let clusters = self.design.clusters();
@@ -95,7 +99,7 @@ impl DrawnClients {
         Ok(self.seen(self.design.examples_of(&drawn, &mut generator)?))
     }
 
-    /// Examples as the model sees them.
+    /// Scales and normalises examples.
     fn seen(&self, examples: Examples) -> Examples {
         // The keys were checked when the data were loaded.
         let factor = Factor::of(&self.inputs, None).unwrap_or(Factor::One);
@@ -103,11 +107,12 @@ impl DrawnClients {
         Arc::unwrap_or_clone(inputs::by_constants(&self.inputs, part).examples)
     }
 
-    /// How likely each class is for a client, or nothing where all are alike.
+    /// Draws the probabilities of the classes for a client; `None` if all are equal.
     fn classes(&self, generator: &mut Generator) -> Option<Vec<f64>> {
         let classes = self.design.classes();
         match self.partition {
-            // The values were checked; a distribution that cannot be drawn from is as good as none.
+            // The concentration was checked; if the draw fails nevertheless, all classes are
+            // equally likely.
             Partition::Dirichlet(concentration) => {
                 dirichlet::weights(concentration, classes, generator).ok()
             }
@@ -123,7 +128,7 @@ impl DrawnClients {
     }
 }
 
-/// An index drawn in proportion to `shares`, of which at least one is above 0.
+/// Draws an index in proportion to `shares`; at least one share is above 0.
 fn weighted(shares: &[f64], generator: &mut Generator) -> usize {
     let mut left = generator.random::<f64>() * shares.iter().sum::<f64>();
     let last = shares.iter().rposition(|&share| share > 0.0).unwrap_or(0);
@@ -160,7 +165,7 @@ impl DrawClient for DrawnClients {
         };
         let drawn: Vec<u64> = (0..self.train + self.test).map(|_| cluster()).collect();
         let examples = self.design.examples_of(&drawn, &mut generator);
-        // There was room for one client's examples when the data were loaded.
+        // Memory for the examples of one client was checked when the data were loaded.
         let examples = examples.unwrap_or_else(|_| {
             let width = synthetic::features(self.design.spec());
             Examples::new(vec![width], classes as usize, Vec::new(), Vec::new())

@@ -1,9 +1,9 @@
-//! Which keys of `[data]` go with a set: one without effect is an error, since whoever wrote it expects one.
+//! Refuses keys of `[data]` that have no effect on a set: their author expects one.
 
 use std::ops::RangeInclusive;
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{Augment, DataSet, DataSpec},
 };
 
@@ -13,7 +13,7 @@ use crate::{
     image_set::ImageSet,
 };
 
-/// How many tokens an example may have.
+/// The allowed numbers of tokens in an example.
 const CONTEXTS: RangeInclusive<u32> = 2..=65_536;
 
 /// Checks the keys that depend on the set alone.
@@ -35,7 +35,7 @@ pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
     if let Some(count) = spec.train {
         at_least_one("data.train", count)?;
         if matches!(spec.set, DataSet::Synthetic(_)) {
-            return nothing("data.train", "a drawn set has as many examples as it is asked for");
+            return nothing("data.train", "a drawn set has as many examples as `data.set` says");
         }
     }
     if let Some(classes) = spec.keep_classes {
@@ -43,7 +43,7 @@ pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
         if matches!(spec.set, DataSet::Synthetic(_)) {
             return nothing(
                 "data.keep_classes",
-                "a drawn set has as many classes as it is asked for",
+                "a drawn set has as many classes as `data.set` says",
             );
         }
         if is_text(&spec.set) {
@@ -58,13 +58,13 @@ pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
     if let Some(context) = spec.context {
         in_range(CONTEXTS.contains(&context), "data.context", context, "from 2 to 65536")?;
         if !is_text(&spec.set) {
-            return nothing("data.context", "only texts are cut into examples of so many tokens");
+            return nothing("data.context", "only texts are cut into windows of `context` tokens");
         }
     }
     Ok(())
 }
 
-/// Checks the key that depends on the shape of an example, which of some sets only their files say.
+/// Checks the key that depends on the shape of an example; for some sets only their files tell it.
 pub(crate) fn check_augment(spec: &DataSpec, facts: &DataFacts) -> Result<(), DataError> {
     if spec.augment != Augment::default() && facts.shape.len() != 3 {
         let why = "only images of shape [channels, height, width] are cut and mirrored";
@@ -77,7 +77,7 @@ fn is_text(set: &DataSet) -> bool {
     matches!(set, DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_))
 }
 
-/// Whether a set's test examples are others than those that the clients could have.
+/// Tells whether a set has a test part of its own.
 fn has_own_test(set: &DataSet) -> bool {
     match set {
         DataSet::Wikitext2 => true,

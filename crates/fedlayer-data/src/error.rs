@@ -1,4 +1,4 @@
-//! [`DataError`]: what of `[data]` cannot be, where, and what to do.
+//! [`DataError`]: an error in `[data]`, with its key and what to do.
 
 use thiserror::Error;
 
@@ -8,30 +8,31 @@ use crate::{
     file_source::OpenError,
 };
 
-/// What of `[data]` cannot be, alone or with the number of clients.
+/// An error in `[data]`, alone or with the number of clients.
 ///
-/// The message says what was found and what is allowed, [`DataError::key`] where, [`DataError::help`] what to do.
+/// The message says what was found and what is allowed; [`DataError::key`] says where,
+/// [`DataError::help`] what to do.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum DataError {
-    /// A value that no data set or partition has.
+    /// A value is out of its range.
     #[error("`{key}` is {found}; it must be {allowed}")]
     OutOfRange {
         /// The scenario key.
         key: &'static str,
         /// The value found.
         found: String,
-        /// Which values there are.
+        /// A description of the allowed values.
         allowed: &'static str,
     },
-    /// Fewer examples than classes.
-    #[error("{examples} examples cannot show {classes} classes; every class needs at least one")]
+    /// There are fewer examples than classes.
+    #[error("{examples} examples cannot cover {classes} classes; every class needs at least one")]
     FewerExamplesThanClasses {
         /// `data.set.synthetic.examples`.
         examples: u32,
         /// `data.set.synthetic.classes`.
         classes: u32,
     },
-    /// More clusters than the hypercube has corners.
+    /// There are more clusters than corners of the hypercube.
     #[error(
         "{classes} classes of {clusters_per_class} clusters need {} corners of the hypercube; {informative} informative features have {}",
         u64::from(*classes) * u64::from(*clusters_per_class),
@@ -45,17 +46,17 @@ pub enum DataError {
         /// `data.set.synthetic.informative`, below 64.
         informative: u32,
     },
-    /// A synthetic set that does not fit into memory.
+    /// A synthetic set does not fit into memory.
     #[error(
         "the synthetic data set needs {bytes} bytes in one piece, which this machine does not have"
     )]
     Memory {
-        /// The scenario key that says how many examples there are.
+        /// The scenario key of the number of examples.
         key: &'static str,
-        /// The size of the piece that could not be had.
+        /// The size of the allocation that failed.
         bytes: u64,
     },
-    /// More clients than examples.
+    /// There are more clients than examples.
     #[error(
         "{clients} clients cannot share a pool of {pool} examples; every client needs at least one"
     )]
@@ -65,7 +66,7 @@ pub enum DataError {
         /// The number of examples in the pool.
         pool: usize,
     },
-    /// More shards than examples.
+    /// There are more shards than examples.
     #[error(
         "{clients} clients with {shards} shards each need {} shards; the pool has {pool} examples, and every shard needs at least one",
         u64::from(*clients) * u64::from(*shards)
@@ -78,7 +79,7 @@ pub enum DataError {
         /// The number of examples in the pool.
         pool: usize,
     },
-    /// A client should have more classes than there are.
+    /// A client needs more classes than there are.
     #[error("a client cannot have {asked} classes; the data set has {classes}")]
     MoreClassesThanThereAre {
         /// `data.partition.classes`.
@@ -112,35 +113,36 @@ pub enum DataError {
         /// The number of examples in the pool.
         pool: usize,
     },
-    /// A file of a set is not there or cannot be opened.
+    /// A file of a set is missing or cannot be opened.
     #[error("{}`{file}`: {error}", of_set(*set))]
     Unopened {
-        /// The known set, or nothing for a file that the scenario names.
+        /// The known set; `None` for a file that the scenario names.
         set: Option<&'static str>,
         /// The file.
         file: String,
-        /// Why.
+        /// The reason.
         error: OpenError,
     },
-    /// A file is not what its format says.
+    /// A file of a known set is damaged.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// A file of one's own is not what its format says, or not what the scenario says.
+    /// A file of the user is damaged, or contradicts the scenario.
     #[error(transparent)]
     OwnFile(Box<DecodeError>),
-    /// A file whose labels are no classes.
+    /// The labels of a file are not classes.
     #[error(
-        "`{file}` has {different} different labels in {examples} examples; these are no classes"
+        "`{file}` has {different} different labels in {examples} examples; these are not classes"
     )]
     NoClasses {
         /// The training file.
         file: String,
-        /// Its different labels.
+        /// The number of different labels.
         different: usize,
-        /// Its examples.
+        /// The number of examples.
         examples: usize,
     },
-    /// A file whose examples have a shape of their own, which another one would scramble.
+    /// The examples of a file have a shape of their own, and another shape would scramble their
+    /// numbers.
     #[error(
         "an example of `{file}` has shape {found:?}; read as {shape:?}, its numbers would be scrambled"
     )]
@@ -151,12 +153,12 @@ pub enum DataError {
         found: Vec<usize>,
         /// `data.set.files.shape`.
         shape: Vec<usize>,
-        /// The line of Python that gives the file that shape.
+        /// The line of Python that changes the shape.
         mend: String,
     },
-    /// Images that look as if their channels came last, where each channel gets constants of its own.
+    /// Images look as if their channels came last, and each channel gets constants of its own.
     #[error(
-        "an example of `{file}` has shape {shape:?}; constants per channel are taken per place of the first axis, and that looks like the height"
+        "an example of `{file}` has shape {shape:?}; one constant per channel means one per index of the first axis, which looks like the height"
     )]
     ChannelsLast {
         /// The training file.
@@ -164,43 +166,43 @@ pub enum DataError {
         /// The shape of an example.
         shape: Vec<usize>,
     },
-    /// Training examples of one class alone, of a set that has more.
+    /// All training examples are of one class, of a set that has more.
     #[error("all {examples} training examples of `{set}` are of one class, {class}")]
     OneClass {
         /// The set or the file.
         set: String,
-        /// How many there are.
+        /// The number of training examples.
         examples: usize,
-        /// What the class is called.
+        /// The name of the class.
         class: String,
     },
-    /// Values that are no finite 32-bit floats after scaling and normalising.
-    #[error("`{key}` makes numbers of `{set}` that are beyond the range of 32-bit floats")]
+    /// Values are not finite 32-bit floats after scaling and normalising.
+    #[error("`{key}` scales numbers of `{set}` beyond the range of 32-bit floats")]
     BeyondRange {
         /// The key.
         key: &'static str,
         /// The set or the file.
         set: String,
     },
-    /// A key of `[data]` that would have no effect.
+    /// A key of `[data]` would have no effect.
     #[error("`{key}` would have no effect: {why}")]
     NoEffect {
         /// The key.
         key: &'static str,
-        /// Why.
+        /// The reason.
         why: &'static str,
     },
-    /// More examples are asked for than there are.
+    /// The scenario asks for more examples than there are.
     #[error("`{key}` asks for {asked} examples; the set has {there}")]
     FewerExamples {
         /// The key.
         key: &'static str,
-        /// What is asked for.
+        /// The number of examples in the scenario.
         asked: u32,
-        /// What there is.
+        /// The number of examples in the set.
         there: usize,
     },
-    /// More classes are to be kept than there are.
+    /// The scenario keeps more classes than there are.
     #[error("`data.keep_classes` asks for {asked} classes; the set has {classes}")]
     KeptClasses {
         /// `data.keep_classes`.
@@ -208,7 +210,7 @@ pub enum DataError {
         /// The number of classes of the data set.
         classes: usize,
     },
-    /// Hardly an example is of the classes that are kept.
+    /// Too few examples are of the kept classes.
     #[error(
         "{found} of {all} {part} examples are of the first {classes} classes; at least {least} are needed"
     )]
@@ -217,30 +219,30 @@ pub enum DataError {
         classes: u32,
         /// `training` or `test`.
         part: &'static str,
-        /// Examples that are kept.
+        /// The number of examples that are kept.
         found: usize,
-        /// Examples of the part.
+        /// The number of examples of the part.
         all: usize,
-        /// The examples that there must be.
+        /// The least number of examples that are needed.
         least: usize,
     },
-    /// A text that is too short.
+    /// A text is too short.
     #[error(
         "the text `{set}` of {tokens} tokens has {windows} examples of {context} tokens; at least {least} are needed"
     )]
     ShortText {
         /// The set or the file.
         set: String,
-        /// Its tokens.
+        /// The number of its tokens.
         tokens: usize,
         /// `data.context`.
         context: usize,
-        /// The examples that they make.
+        /// The number of examples in it.
         windows: usize,
-        /// The examples that there must be.
+        /// The least number of examples that are needed.
         least: usize,
     },
-    /// A single example, where some must be set apart.
+    /// There is a single example, and some must be held out.
     #[error("`{set}` has one example; the clients need one and so does the common test set")]
     OneExample {
         /// The scenario key.
@@ -248,7 +250,7 @@ pub enum DataError {
         /// The set or the file.
         set: String,
     },
-    /// Labels that a file has and that are named besides.
+    /// A file has labels, and the scenario names another file of labels.
     #[error("`{file}` has its labels inside; `{labels}` would not be read")]
     LabelsInside {
         /// The file of features and labels.
@@ -256,32 +258,30 @@ pub enum DataError {
         /// The other file.
         labels: String,
     },
-    /// A file of features without labels.
+    /// A file of features has no labels.
     #[error("`{file}` has no labels; a `.npy` file holds one array")]
     NoLabels {
         /// The file.
         file: String,
     },
-    /// A file of a kind that is not read.
+    /// A file has an unknown format.
     #[error("`{file}` ends in none of `.csv`, `.safetensors`, `.npy` (or these with `.gz`)")]
     UnknownEnding {
         /// The file.
         file: String,
     },
-    /// A file whose examples have another shape.
+    /// The examples of a file have another shape.
     #[error("an example of `{file}` has shape {found:?}, which is not {shape:?}")]
     OtherShape {
         /// The file.
         file: String,
         /// Its shape.
         found: Vec<usize>,
-        /// What it should be.
+        /// The expected shape.
         shape: Vec<usize>,
     },
     /// A set that cannot be scaled to [0, 1] by its format alone.
-    #[error(
-        "the numbers of `{set}` have no largest one by their format, so that \"unit\" says nothing"
-    )]
+    #[error("the format of `{set}` has no largest number, so \"unit\" is not defined")]
     NoLargestNumber {
         /// The set or the file.
         set: String,
@@ -291,48 +291,48 @@ pub enum DataError {
     OtherChannels {
         /// The key.
         key: &'static str,
-        /// How many values it has.
+        /// The number of values of the key.
         found: usize,
-        /// How many channels there are; of a table, columns.
+        /// The number of channels; of a table, of columns.
         channels: usize,
         /// The shape of an example.
         shape: Vec<usize>,
     },
-    /// Training and test files of which one holds bytes and the other does not.
+    /// One of the training and test files holds bytes and the other does not.
     #[error(
         "`{bytes}` holds bytes, which are divided by 255, and `{other}` other numbers, which are not"
     )]
     OtherNumbers {
         /// The file of bytes.
         bytes: String,
-        /// The other one.
+        /// The file of other numbers.
         other: String,
     },
-    /// Constants that need all clients' examples at once.
-    #[error("the constants of clients that are drawn one by one are not known")]
+    /// The constants would need the examples of all clients at once.
+    #[error("the constants of clients that are drawn one by one cannot be computed")]
     NotMeasured,
-    /// A natural partition of a set that knows no owners.
-    #[error("`{set}` does not say whose its examples are by nature")]
+    /// The partition is natural, and the set has no owners.
+    #[error("the examples of `{set}` have no natural owners")]
     NoOwners {
         /// The set or the file.
         set: String,
     },
-    /// Fewer natural owners than clients.
+    /// There are fewer natural owners than clients.
     #[error(
-        "{clients} clients cannot share what belongs to {owners} owners in `{set}`; every client needs the whole of at least one"
+        "{clients} clients cannot share the examples of {owners} owners in `{set}`; every client needs at least one whole owner"
     )]
     FewerOwners {
         /// The set or the file.
         set: String,
-        /// Owners of examples.
+        /// The number of owners.
         owners: usize,
         /// `clients.count`.
         clients: u32,
     },
-    /// A partition that needs all examples at once.
+    /// The partition would need all examples at once.
     #[error("clients that are drawn one by one cannot be partitioned like this")]
     NotDrawn,
-    /// A set was asked for in a way that it is not made.
+    /// A fault of this program: a drawn set was to be read from files.
     #[error("a fault of fedlayer: a drawn set was to be read")]
     NotASet,
     /// The digits inside the binary do not decode.
@@ -341,7 +341,7 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// A fault of a file that the user wrote, and that nobody can fetch again.
+    /// Marks the error as one of a file that the user wrote: it cannot be downloaded again.
     pub(crate) fn of_own_file(self) -> Self {
         match self {
             Self::Decode(error) => Self::OwnFile(Box::new(error)),
@@ -349,7 +349,7 @@ impl DataError {
         }
     }
 
-    /// The path of the scenario key at fault, such as `data.partition.shards`.
+    /// Returns the path of the scenario key at fault, such as `data.partition.shards`.
     pub fn key(&self) -> &'static str {
         match self {
             Self::OutOfRange { key, .. } => key,
@@ -385,7 +385,8 @@ impl DataError {
         }
     }
 
-    /// Whether a file is nowhere, cannot be opened, or needs more memory than there is, whatever `[data]` says.
+    /// Tells whether the error is about a file that is missing, cannot be opened, or needs more
+    /// memory than there is, and not about `[data]`.
     pub fn is_absence(&self) -> bool {
         match self {
             Self::Unopened { .. } => true,
@@ -416,7 +417,7 @@ pub(crate) fn at_least_one(key: &'static str, value: u32) -> Result<(), DataErro
     in_range(value >= 1, key, value, "at least 1")
 }
 
-/// The error that `value` is not what is allowed, unless it is.
+/// Returns the error that `value` is out of its range, unless it is `good`.
 pub(crate) fn in_range(
     good: bool,
     key: &'static str,

@@ -1,19 +1,19 @@
-//! [`FileSource`]: where files come from. This crate opens none itself.
+//! [`FileSource`]: the seam through which data files are opened. This crate opens none itself.
 
 use std::{fmt, io::Read};
 
 use thiserror::Error;
 
-/// Opens files. The program implements it over its data folders, tests over their memory.
+/// Opens files: in the program from its data folders, in tests from memory.
 pub trait FileSource: fmt::Debug + Send + Sync {
-    /// Opens a file: `file` of the known set `folder`, or, where no folder is given, the file that a scenario names.
+    /// Opens `file` of the known set `folder`; without a folder, the file that a scenario names.
     ///
     /// # Errors
-    /// When it is nowhere, or cannot be opened.
+    /// When the file is not found or cannot be opened.
     fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError>;
 
-    /// The bytes of memory that a file, unpacked, and what is made of it may take now: a small file
-    /// may unpack to more than the machine has. Without a limit unless a source says one.
+    /// Returns the bytes of memory that an unpacked file and its examples may take now: a small
+    /// file may unpack to more than the machine has. The default is no limit.
     fn room(&self) -> u64 {
         u64::MAX
     }
@@ -21,9 +21,9 @@ pub trait FileSource: fmt::Debug + Send + Sync {
 
 /// An open file.
 pub struct OpenedFile {
-    /// What messages call it.
+    /// The path in messages.
     pub path: String,
-    /// Its bytes, as they are on the disk.
+    /// The bytes as they are on disk, perhaps compressed.
     pub reader: Box<dyn Read + Send>,
 }
 
@@ -36,24 +36,24 @@ impl fmt::Debug for OpenedFile {
 /// Why a file could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OpenError {
-    /// It is nowhere.
-    #[error("not found in {}", places(looked))]
+    /// The file is in none of the folders.
+    #[error("not found in {}", listed(looked))]
     Missing {
-        /// Where it was looked for.
+        /// The folders that were searched.
         looked: Vec<String>,
     },
-    /// It is there and cannot be read.
+    /// The file exists and cannot be read.
     #[error("could not read `{path}`: {reason}")]
     Unreadable {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's error.
         reason: String,
     },
 }
 
-fn places(looked: &[String]) -> String {
-    let quoted: Vec<String> = looked.iter().map(|place| format!("`{place}`")).collect();
+fn listed(looked: &[String]) -> String {
+    let quoted: Vec<String> = looked.iter().map(|folder| format!("`{folder}`")).collect();
     if quoted.is_empty() { "any folder".to_owned() } else { quoted.join(", ") }
 }
 

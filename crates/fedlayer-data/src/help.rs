@@ -7,6 +7,12 @@ use crate::{
 };
 
 impl DataError {
+    /// Returns the message and, on a line of its own, the advice.
+    pub fn with_help(&self) -> String {
+        let hint = self.help().map_or(String::new(), |help| format!("\nhint: {help}"));
+        format!("{self}{hint}")
+    }
+
     /// Returns what to do about the error, unless its message says it already.
     pub fn help(&self) -> Option<String> {
         Some(match self {
@@ -60,7 +66,7 @@ impl DataError {
             Self::Decode(error) => known_file(error),
             Self::OwnFile(error) => own_file(error),
             Self::NoClasses { different, .. } => format!(
-                "fedlayer trains classifiers, no regression: name another column, or put the targets into bins first (`pandas.qcut(df[\"y\"], 4, labels=False)`); if they are classes, number them from 0 and write `classes = {different}` beside `train`"
+                "fedlayer trains classifiers, not regressions: name another column, or put the targets into bins first (`pandas.qcut(df[\"y\"], 4, labels=False)`); if they are classes, number them from 0 and write `classes = {different}` beside `train`"
             ),
             Self::Scrambled { mend, .. } => format!(
                 "leave `shape` out and write the file anew: `{mend}`; `shape` is for rows of numbers"
@@ -102,7 +108,7 @@ impl DataError {
             }
             Self::NotMeasured => "write the constants: `normalize = { mean = [0.0], std = [1.0] }`",
             Self::NoOwners { .. } => {
-                "choose another partition; or say whose each example is: in a CSV file a column called `group`, or one that is named beside `train` (`group = \"writer\"`), in a safetensors file a tensor `groups`"
+                "choose another partition; or name the owner of each example: in a CSV file by a column `group` or one that is named beside `train` (`group = \"writer\"`), in a safetensors file by a tensor `groups`"
             }
             Self::NotDrawn => {
                 "choose `iid`, `dirichlet` or `classes`, or `examples` instead of `per_client`"
@@ -122,7 +128,7 @@ fn at_most(key: &str, clients: u32, pool: usize) -> String {
     )
 }
 
-/// Advises to raise the number of informative features until the hypercube has a corner per cluster.
+/// Advises to raise the number of informative features: the hypercube needs a corner per cluster.
 fn more_features(classes: u32, clusters_per_class: u32) -> String {
     let clusters = u64::from(classes) * u64::from(clusters_per_class);
     let enough = u64::BITS - clusters.saturating_sub(1).leading_zeros();
@@ -131,7 +137,7 @@ fn more_features(classes: u32, clusters_per_class: u32) -> String {
     )
 }
 
-/// Advises to raise the number of classes per client, or of clients, until every class has a client.
+/// Advises to raise the number of classes per client or of clients: every class needs a client.
 fn more_classes(clients: u32, asked: u32, classes: usize) -> String {
     let each = classes.div_ceil(clients.max(1) as usize);
     let count = classes.div_ceil(asked.max(1) as usize);

@@ -10,15 +10,16 @@ use crate::{
 /// The mean and the standard deviation of a channel, or of a column of a table.
 pub(crate) type Channel = (f32, f32);
 
-/// What is known of an image set before a file is opened.
+/// The constants of an image set, known before a file is opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ImageSet {
     pub(crate) name: &'static str,
     pub(crate) shape: [usize; 3],
     pub(crate) classes: usize,
-    /// Training and test images.
+    /// The numbers of training and test images.
     pub(crate) sizes: (usize, usize),
-    /// Per channel: the mean and the standard deviation over the training images, bytes taken as 0 to 1.
+    /// The mean and the standard deviation of each channel over the training images, with bytes
+    /// scaled to [0, 1].
     pub(crate) channels: &'static [Channel],
     pub(crate) format: FileFormat,
 }
@@ -26,7 +27,7 @@ pub(crate) struct ImageSet {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FileFormat {
     Idx,
-    /// How records begin, the files, and the images of one training file.
+    /// CIFAR: the labels of a record, the files, and the number of images in a training file.
     Cifar(Labels, &'static [KnownFile], usize),
 }
 
@@ -60,7 +61,7 @@ const CIFAR_100: ImageSet = ImageSet {
 };
 
 impl ImageSet {
-    /// The image set that a scenario names, if it is one.
+    /// Returns the image set that a scenario names, if it is one.
     pub(crate) fn of(set: &DataSet) -> Option<&'static Self> {
         match set {
             DataSet::Mnist => Some(&MNIST),
@@ -71,7 +72,7 @@ impl ImageSet {
         }
     }
 
-    /// The files that so many training images need, and those of the test part.
+    /// Returns the files that `train` training images need, and those of the test part.
     pub(crate) fn files(&self, train: usize) -> Vec<KnownFile> {
         match self.format {
             FileFormat::Idx => IDX_FILES.to_vec(),
@@ -88,7 +89,8 @@ impl ImageSet {
     }
 }
 
-/// Per channel of a known image set: the published mean and standard deviation over its training images, bytes taken as 0 to 1; nothing for other sets.
+/// Returns the published mean and standard deviation of each channel of a known image set, over its
+/// training images with bytes scaled to [0, 1]; `None` for other sets.
 pub fn published(set: &DataSet) -> Option<&'static [Channel]> {
     ImageSet::of(set).map(|images| images.channels)
 }

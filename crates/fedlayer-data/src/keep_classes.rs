@@ -1,12 +1,12 @@
-//! `data.keep_classes`: the examples of a set's first classes alone.
+//! `data.keep_classes`: only the examples of a set's first classes.
 
 use std::sync::Arc;
 
-use fedlayer_core::Examples;
+use fedlayer_core::data::Examples;
 
 use crate::{DataError, set_part::SetPart, sets::SetParts};
 
-/// The examples of the first `classes` classes, in the order of the set; there are no other classes then.
+/// Keeps the examples of the first `classes` classes, in the order of the set.
 pub(crate) fn keep_first(parts: &SetParts, classes: u32) -> Result<SetParts, DataError> {
     let there = parts.train.examples.classes;
     if classes as usize > there {
@@ -21,7 +21,7 @@ pub(crate) fn keep_first(parts: &SetParts, classes: u32) -> Result<SetParts, Dat
     Ok(SetParts { train, test: test.transpose()?, ..parts.clone() })
 }
 
-/// The kept examples of one part, of which there must be at `least` so many.
+/// Keeps the examples of one part; an error when fewer than `least` are left.
 fn part(
     all: &SetPart,
     classes: u32,

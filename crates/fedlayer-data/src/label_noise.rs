@@ -1,22 +1,24 @@
-//! `data.label_noise`: training labels that are drawn anew. Labels of test examples stay as they are, those of the clients' own too.
+//! `data.label_noise`: training labels that are drawn anew. The labels of all test examples stay as
+//! they are.
 
 use std::sync::Arc;
 
-use fedlayer_core::{Examples, Generator, Seed};
+use fedlayer_core::{Generator, Seed, data::Examples};
 use rand::RngExt;
 
 use crate::set_part::gather;
 
-/// Each client's training and own test examples, as indices into a pool.
+/// The training and own test examples of each client, as indices into a pool.
 pub(crate) type Shares = Vec<(Vec<u32>, Vec<u32>)>;
 
-/// Draws the labels of a `share` of all training examples anew, each class as likely as any other.
+/// Draws the labels of a `share` of all training examples anew, all classes being equally likely.
 ///
-/// For every example of the pool, whoever has it, a number from 0 to 1 and a label are drawn; it takes that label where the number is below
-/// `share`. So whoever is noisy at some share is so at every larger one, with the same label: common random numbers.
+/// A number from 0 to 1 and a label are drawn for every example of the pool, whichever client has
+/// it; the example takes that label if the number is below `share`. An example that is noisy at one
+/// share is therefore noisy at every larger one, with the same label (common random numbers).
 ///
-/// Where clients share examples (`whole`), one client's own test example may be another's training example. It then points to a clean twin
-/// behind the pool.
+/// If clients share examples (`whole`), one client's own test example may be another's training
+/// example. It is then replaced by a clean copy at the end of the pool.
 pub(crate) fn on_training(
     pool: Arc<Examples>,
     mut shares: Shares,
@@ -52,7 +54,8 @@ pub(crate) fn on_training(
     (Arc::new(noisy), shares)
 }
 
-/// The same for the first `train` examples of a client that is drawn by itself.
+/// Draws labels anew for the first `train` examples of a client that is drawn by itself, as
+/// [`on_training`] does.
 pub(crate) fn on_first(examples: &mut Examples, train: usize, share: f64, seed: Seed) {
     if share == 0.0 {
         return;
@@ -63,13 +66,14 @@ pub(crate) fn on_first(examples: &mut Examples, train: usize, share: f64, seed: 
     }
 }
 
-/// For each example the label that it takes, or nothing where it keeps its own.
+/// The new label of each example, or `None` if it keeps its own.
 struct DrawnLabels(Vec<Option<u32>>);
 
 impl DrawnLabels {
     fn of(examples: usize, classes: usize, share: f64, generator: &mut Generator) -> Self {
         let draw = |_| {
-            // Both are drawn for every example, so that the share moves nobody else's draw.
+            // Both numbers are always drawn, so the share does not shift the draws of other
+            // examples.
             let (number, label) = (generator.random::<f64>(), generator.random_range(0..classes));
             (number < share).then_some(label as u32)
         };

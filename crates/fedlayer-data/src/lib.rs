@@ -1,24 +1,29 @@
-//! Data sets and their partitions over clients: a [`DataSpec`](fedlayer_core::spec::DataSpec) in, [`FederatedData`](fedlayer_core::FederatedData) out.
+//! Data sets and their partitions over clients: a [`DataSpec`](fedlayer_core::spec::DataSpec)
+//! becomes [`FederatedData`](fedlayer_core::data::FederatedData).
 //!
-//! No file is opened here: a [`FileSource`] does that.
+//! This crate opens no file itself: a [`FileSource`] does.
 //!
 //! In reading order:
-//! * [`Library`]: what a data set looks like, whether so many clients can share it, their examples;
-//! * [`catalogue()`]: the sets that are known by name, their files, where these come from;
-//! * [`FileSource`]: where files come from; [`decode`]: bytes in, examples out, one module a format;
-//! * `sets` reads images, texts and files of one's own; `digits` are inside the binary;
-//! * `synthetic` draws clusters with informative, redundant and noise features; `drawn` draws them client by client;
-//! * `stratify` orders examples so that every stretch of them has every class in its proportion;
-//! * `keep` leaves the examples of the first classes alone; `noise` draws training labels anew;
-//! * `inputs` scales and normalises what the model sees;
-//! * `effect` refuses keys that a set has no use for;
-//! * `split` sets the common test set apart, and each client's own test data;
-//! * `partition` shares the pool out among the clients, one file for each way;
-//! * `error` has [`DataError`]: which scenario key is at fault, what was found, what is allowed; `help` says what to do.
+//! * [`Library`]: describes a data set, checks that the clients can share it, loads their examples;
+//! * [`catalogue()`]: the sets that are known by name, with their files and addresses;
+//! * [`FileSource`]: opens files; [`decode`]: turns bytes into examples, one module a format;
+//! * `sets` reads images, texts and the user's own files; `image_set` has the constants of the
+//!   image sets; `digits` are inside the binary;
+//! * `synthetic` draws clusters with informative, redundant and noise features; `drawn` draws them
+//!   client by client;
+//! * `stratify` orders examples such that every stretch has every class in its proportion;
+//! * `keep_classes` keeps only the examples of the first classes; `label_noise` draws training
+//!   labels anew;
+//! * `inputs` scales and normalises the values for the model;
+//! * `effect` refuses keys that have no effect on a set;
+//! * `split` sets aside the common test set and each client's own test data;
+//! * `partition` shares the pool out among the clients, one file for each partition;
+//! * `error` has [`DataError`], which names the key, what was found and what is allowed; `help`
+//!   says what to do.
 //!
 //! ```
-//! use fedlayer_core::{ClientId, Seed, spec::{DataSet, DataSpec, Partition}};
-//! use fedlayer_data::{NoFiles, Library};
+//! use fedlayer_core::{Seed, data::ClientId, spec::{DataSet, DataSpec, Partition}};
+//! use fedlayer_data::{Library, NoFiles};
 //!
 //! let library = Library::new(Box::new(NoFiles));
 //! let spec = DataSpec { partition: Partition::Dirichlet(0.3), ..DataSpec::new(DataSet::Digits) };

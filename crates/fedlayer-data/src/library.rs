@@ -1,4 +1,4 @@
-//! [`Library`]: data sets, read once and shared by everything that asks for them.
+//! [`Library`]: data sets, read once and shared by all seeds and plans.
 
 use std::{
     collections::BTreeMap,
@@ -6,8 +6,10 @@ use std::{
 };
 
 use fedlayer_core::{
-    DataFacts, Examples, FederatedData, Seed, in_backticks,
+    Seed,
+    data::{DataFacts, Examples, FederatedData},
     spec::{DataSet, DataSpec, Synthetic},
+    text::in_backticks,
 };
 
 use crate::{
@@ -24,10 +26,12 @@ use crate::{
     split, synthetic,
 };
 
-/// Data sets and the files that they come from. What was read is kept, so that seeds and plans share it.
+/// Data sets and the files that they come from. Sets that were read stay in memory for all seeds
+/// and plans.
 ///
-/// Three functions, each needing more than the one before: [`facts`](Self::facts) says what a data set looks like, [`check`](Self::check) whether so many
-/// clients can share it, [`load`](Self::load) shares it out.
+/// Three functions build on each other: [`facts`](Self::facts) describes a data set,
+/// [`check`](Self::check) also checks that the clients can share it, [`load`](Self::load) shares it
+/// out.
 #[derive(Debug)]
 pub struct Library {
     source: Box<dyn FileSource>,
@@ -35,16 +39,17 @@ pub struct Library {
 }
 
 impl Library {
-    /// Reads files from `source`.
+    /// Makes a library that reads files from `source`.
     pub fn new(source: Box<dyn FileSource>) -> Self {
         Self { source, read: Mutex::default() }
     }
 
-    /// What the data set looks like: the shape of an example, the number of classes, and the sizes of the pool and of the common
-    /// test set. Files of images are looked for and not read, but where `data.keep_classes` makes their labels count; texts and files of one's own are read.
+    /// Describes the data set: the shape of an example, the number of classes, and the sizes of the
+    /// pool and of the common test set. Image files are opened and not read, unless
+    /// `data.keep_classes` makes their labels count; texts and the user's own files are read.
     ///
     /// # Errors
-    /// When `[data]` says what cannot be, whatever the number of clients, or a file is not there or not what it should be.
+    /// When `[data]` is wrong whatever the number of clients, or a file is missing or damaged.
     pub fn facts(&self, spec: &DataSpec) -> Result<DataFacts, DataError> {
         error::share("data.client_test_share", spec.client_test_share)?;
         partition::check_value(&spec.partition)?;
@@ -76,10 +81,11 @@ impl Library {
         Ok(facts)
     }
 
-    /// What the classes of files of one's own are called; nothing where they are called by their numbers, and for other sets.
+    /// Returns the names of the classes in the user's own files; `None` if they are numbers, and
+    /// for other sets.
     ///
     /// # Errors
-    /// Those of [`facts`](Self::facts) that a file has.
+    /// Those of [`facts`](Self::facts) about files.
     pub fn class_names(&self, spec: &DataSpec) -> Result<Option<Arc<[String]>>, DataError> {
         match &spec.set {
             DataSet::Files(_) => Ok(self.parts(spec)?.train.examples.class_names.clone()),
@@ -87,11 +93,13 @@ impl Library {
         }
     }
 
-    /// [`facts`](Self::facts), and whether `clients` clients can share the pool as `data.partition` wants it.
+    /// Describes the data set as [`facts`](Self::facts) does, and checks that `clients` clients can
+    /// share the pool by `data.partition`.
     ///
     /// # Errors
-    /// Those of [`facts`](Self::facts); no clients, or more of them than the pool has examples; more shards than examples; classes that do not
-    /// suffice for a client, or clients that do not suffice for the classes; fewer natural owners than clients.
+    /// Those of [`facts`](Self::facts); no clients, or more clients than examples; more shards than
+    /// examples; fewer classes than a client needs, or fewer clients than the classes need; fewer
+    /// natural owners than clients.
     pub fn check(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataError> {
         let facts = self.facts(spec)?;
         if let DataSet::Synthetic(Synthetic { per_client: Some(each), .. }) = spec.set {
@@ -99,7 +107,7 @@ impl Library {
             let pool = clients as usize * each as usize;
             return Ok(DataFacts { pool, ..facts });
         }
-        // Digits, drawn sets and images have classes and no owners, whatever is in the files.
+        // Digits, drawn sets and images have classes and no owners, whatever their files contain.
         let (classes, owners) = match &spec.set {
             DataSet::Digits | DataSet::Synthetic(_) => (facts.classes, None),
             set if ImageSet::of(set).is_some() => (facts.classes, None),
@@ -116,16 +124,21 @@ impl Library {
 
     /// Shares the examples out among `clients` clients.
     ///
-    /// A set without a test part of its own is split first, stratified by class (a text by owner): `data.test_share` of all examples, rounded, at least one, and at
-    /// least one is left. The rest is the pool; `data.partition` gives every example of it to exactly one client (`whole`: to each), and
-    /// no client is empty. Each client then holds out `data.client_test_share` of its own examples, rounded: at least one where it has two
-    /// or more, and one at least is left for training. Its examples stand in ascending order. Last of all, `data.label_noise` of the training labels are drawn
-    /// anew: who has which example does not depend on it.
+    /// A set without a test part is split first, stratified by class (a text by owner):
+    /// `data.test_share` of all examples, rounded, becomes the common test set. At least one
+    /// example is held out and at least one is left. The rest is the pool. `data.partition` gives
+    /// every example of the pool to exactly one client (`whole`: to every client), and no client is
+    /// empty. Each client then holds out `data.client_test_share` of its own examples, rounded: at
+    /// least one if it has two or more, and at least one is left for training. Its examples are in
+    /// ascending order. Last, `data.label_noise` of the training labels are drawn anew; the noise
+    /// does not change which client has which example.
     ///
-    /// The result depends on the arguments and the files alone. `seed` is the run's root seed; everything here is drawn from its child `data`.
+    /// The result depends on the arguments and the files alone. `seed` is the run's root seed;
+    /// everything here is drawn from its child `data`.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check); a synthetic set that does not fit into memory; a file that does not decode.
+    /// Those of [`check`](Self::check); a synthetic set that does not fit into memory; a file that
+    /// does not decode.
     pub fn load(
         &self,
         spec: &DataSpec,
@@ -153,7 +166,8 @@ impl Library {
         Ok(FederatedData::new(pool, test, clients))
     }
 
-    /// What becomes of a number x of the set before the model sees it, in words: `(x / 255 − 0.1307) / 0.3081`; nothing for texts.
+    /// Describes how a number x of the set is scaled and normalised: `(x / 255 − 0.1307) / 0.3081`;
+    /// `None` for texts.
     ///
     /// # Errors
     /// Those of [`facts`](Self::facts).
@@ -178,7 +192,7 @@ impl Library {
         }
     }
 
-    /// The pool and the common test set.
+    /// Returns the pool and the common test set.
     fn pool_and_test(&self, spec: &DataSpec, seed: Seed) -> Result<(SetPart, SetPart), DataError> {
         let split = |strata: &[u32], count: usize, owners: Option<&[u32]>| {
             split::pool_and_test(strata, count, owners, spec.test_share(), seed.child("split"))
@@ -203,7 +217,7 @@ impl Library {
         Ok((train.gather(&pool), train.gather(&test)))
     }
 
-    /// The examples of a set that is read, once.
+    /// Returns the examples of a set that is read from files; reads them only once.
     fn parts(&self, spec: &DataSpec) -> Result<SetParts, DataError> {
         let of = (&spec.set, spec.train, spec.test, spec.context, spec.keep_classes);
         let key = format!("{of:?} {:?} {:?}", spec.scale, spec.normalize);
@@ -222,8 +236,9 @@ impl Library {
     }
 }
 
-/// Refuses training examples that are all of one class where the set has others: the first ones of a sorted file, say. A set that has one class alone, as the example of the
-/// paper's Figure 4, is somebody's choice; `check` and `run` warn of it.
+/// Refuses training examples of a single class if the set has more: the first examples of a sorted
+/// file, for instance. A set with a single class, as in the paper's Figure 4, is a choice; `check`
+/// and `run` warn of it.
 fn refuse_one_class(spec: &DataSpec, train: &Examples) -> Result<(), DataError> {
     let Some(&first) = train.labels.first() else { return Ok(()) };
     if train.classes < 2 || train.labels.iter().any(|&label| label != first) {
@@ -235,13 +250,13 @@ fn refuse_one_class(spec: &DataSpec, train: &Examples) -> Result<(), DataError> 
     Err(DataError::OneClass { set: set_name(&spec.set), examples: train.len(), class })
 }
 
-/// The facts of a set that is drawn.
+/// Returns the facts of a drawn set.
 fn drawn_facts(spec: &DataSpec, synthetic: &Synthetic) -> Result<DataFacts, DataError> {
     synthetic::check(synthetic)?;
     let shape = vec![synthetic::features(synthetic)];
     let classes = synthetic.classes as usize;
     let (pool, test) = match synthetic.per_client {
-        // The pool is known with the clients.
+        // The pool depends on the number of clients, which is not known here.
         Some(each) => {
             let test = spec.test.unwrap_or(drawn::TEST);
             let allowed = "at most 100000000 where clients are drawn";
@@ -257,7 +272,8 @@ fn drawn_facts(spec: &DataSpec, synthetic: &Synthetic) -> Result<DataFacts, Data
     Ok(DataFacts { shape, classes, targets: 1, pool, test })
 }
 
-/// The facts of a set of which `all` examples are taken, and `test` more where it has a test part of its own: shape, classes and targets are its `form`.
+/// Returns the facts of a set with `all` training examples and, if it has a test part of its own,
+/// `test` test examples. `form` has the shape, the classes and the targets.
 fn split_facts(
     spec: &DataSpec,
     (shape, classes, targets): (Vec<usize>, usize, usize),

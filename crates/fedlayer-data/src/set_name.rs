@@ -1,8 +1,8 @@
-//! What messages call a data set.
+//! [`set_name`]: the name of a data set in messages.
 
 use fedlayer_core::spec::DataSet;
 
-/// What messages call a set: its name in scenarios, or its file.
+/// Returns the name of a set in messages: its name in scenarios, or its file.
 pub(crate) fn set_name(set: &DataSet) -> String {
     match set {
         DataSet::Digits => "digits",

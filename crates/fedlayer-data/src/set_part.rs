@@ -1,26 +1,26 @@
-//! [`SetPart`]: the examples of a part of a set, with all their digits until they are normalised.
+//! [`SetPart`]: the training or test part of a set.
 
 use std::sync::Arc;
 
-use fedlayer_core::{ExampleValues, Examples};
+use fedlayer_core::data::{ExampleValues, Examples};
 
 /// The training part or the test part of a set.
 #[derive(Debug, Clone)]
 pub(crate) struct SetPart {
-    /// The examples, their values in 32 bits.
+    /// The examples, with their values in 32 bits.
     pub(crate) examples: Arc<Examples>,
-    /// The same values in 64 bits, `(N, …shape)`, row-major: where 32 bits do not hold them and they
-    /// are yet to be normalised.
+    /// The same values in 64 bits, `(N, …shape)`, row-major, if 32 bits do not hold them and they
+    /// are still to be normalised.
     pub(crate) exact: Option<Arc<[f64]>>,
 }
 
 impl SetPart {
-    /// Examples of which every value is a 32-bit float.
+    /// Makes a part of examples with values that are exact in 32 bits.
     pub(crate) fn new(examples: Examples) -> Self {
         Self { examples: Arc::new(examples), exact: None }
     }
 
-    /// The examples that `order` names, in that order.
+    /// Returns the examples with the indices `order`, in that order.
     pub(crate) fn gather(&self, order: &[u32]) -> Self {
         let width = self.examples.features();
         let of = |values: &Arc<[f64]>| {
@@ -34,7 +34,7 @@ impl SetPart {
     }
 }
 
-/// The examples of `all` that `order` names, in that order.
+/// Returns the examples of `all` with the indices `order`, in that order.
 pub(crate) fn gather(all: &Examples, order: &[u32]) -> Examples {
     let width = all.features();
     let rows = || order.iter().map(|&row| row as usize * width..(row as usize + 1) * width);

@@ -1,11 +1,12 @@
-//! What is held out: the common test set, and each client's own test data.
+//! Held-out examples: the common test set, and each client's own test data.
 
 use fedlayer_core::Seed;
 use rand::seq::SliceRandom;
 
 use crate::stratify::stratified;
 
-/// How many of `examples` are held out: `share` of them, rounded, at least one, and one at least is left. None of a single one.
+/// Returns how many of `examples` are held out: `share` of them, rounded, at least one, and at
+/// least one is left. A single example is not held out.
 pub(crate) fn held_out(examples: usize, share: f64) -> usize {
     match examples {
         0 | 1 => 0,
@@ -13,10 +14,12 @@ pub(crate) fn held_out(examples: usize, share: f64) -> usize {
     }
 }
 
-/// The pool and the common test set, as indices into `labels`, each in random order. The test set is stratified by class.
+/// Splits examples into the pool and the common test set, as indices into `labels`, each in random
+/// order. The test set is stratified by class.
 ///
-/// Where examples have natural `owners`, the pool has examples of each of them, or of as many as it has examples: a client must be able to be anyone.
-/// Single examples then change places, and the strata are right but for these.
+/// If examples have natural `owners`, the pool has an example of every owner (or of as many owners
+/// as it has examples), because a client may be any of them. For that, single examples are swapped
+/// between pool and test set, and the strata are exact except for these.
 pub(crate) fn pool_and_test(
     labels: &[u32],
     classes: usize,
@@ -35,29 +38,30 @@ pub(crate) fn pool_and_test(
     (pool, test)
 }
 
-/// Lets an example of each owner that is missing in the pool change places with one of an owner that has several there.
+/// Swaps an example of each owner that is missing in the pool with one of an owner that has several
+/// there.
 fn keep_owners(pool: &mut [u32], test: &mut [u32], owners: &[u32]) {
     let mut owned = vec![0_usize; owners.iter().max().map_or(0, |&last| last as usize + 1)];
     pool.iter().for_each(|&example| owned[owners[example as usize] as usize] += 1);
-    // An owner that has one example when it is passed has no second one later: nobody gains a second.
-    let mut place = 0;
+    // An owner that has one example when it is passed never gains a second one later.
+    let mut position = 0;
     for example in test {
         let missing = owners[*example as usize] as usize;
         if owned[missing] > 0 {
             continue;
         }
         let donor = |example: u32| owners[example as usize] as usize;
-        while pool.get(place).is_some_and(|&example| owned[donor(example)] < 2) {
-            place += 1;
+        while pool.get(position).is_some_and(|&example| owned[donor(example)] < 2) {
+            position += 1;
         }
-        let Some(given) = pool.get_mut(place) else { return };
+        let Some(given) = pool.get_mut(position) else { return };
         owned[donor(*given)] -= 1;
         owned[missing] = 1;
         std::mem::swap(given, example);
     }
 }
 
-/// A client's training examples and its own test examples, each ascending, out of all that it has.
+/// Splits a client's examples into training and own test examples, each ascending.
 pub(crate) fn train_and_own_test(
     mut own: Vec<u32>,
     share: f64,

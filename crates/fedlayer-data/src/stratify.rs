@@ -1,9 +1,9 @@
-//! An order of examples in which every stretch has every class in its proportion.
+//! [`stratified`]: an order of examples in which every stretch has every class in its proportion.
 
 use fedlayer_core::Generator;
 use rand::{RngExt, seq::SliceRandom};
 
-/// The examples of each class, ascending: `(classes)` lists of indices into `labels`.
+/// Returns the examples of each class, ascending: `(classes)` lists of indices into `labels`.
 pub(crate) fn by_class(labels: &[u32], classes: usize) -> Vec<Vec<u32>> {
     let mut members = vec![Vec::new(); classes];
     for (example, &label) in (0..).zip(labels) {
@@ -12,19 +12,20 @@ pub(crate) fn by_class(labels: &[u32], classes: usize) -> Vec<Vec<u32>> {
     members
 }
 
-/// All examples, as indices into `labels`, ordered so that every stretch has every class in its proportion.
+/// Orders all examples, as indices into `labels`, such that every stretch has every class in its
+/// proportion.
 ///
-/// The n examples of a class are shuffled and laid at even distances 1/n on a line of length 1, from a random start below 1/n; the
-/// order is that along the line. Of s examples in a row, a class that makes up the share p of all N has s·p, give or take
-/// 1 + p·C for C classes.
+/// The n examples of a class are shuffled and laid at even distances 1/n on a line of length 1,
+/// from a random start below 1/n; the order is that along the line. A stretch of s examples has s·p
+/// examples of a class with share p of all N, up to 1 + p·C for C classes.
 pub(crate) fn stratified(labels: &[u32], classes: usize, generator: &mut Generator) -> Vec<u32> {
     let mut line: Vec<(f64, u32)> = Vec::with_capacity(labels.len());
     for mut members in by_class(labels, classes) {
         members.shuffle(generator);
         let start: f64 = generator.random();
         let count = members.len() as f64;
-        let places = members.iter().enumerate().map(|(i, &m)| ((i as f64 + start) / count, m));
-        line.extend(places);
+        let positions = members.iter().enumerate().map(|(i, &m)| ((i as f64 + start) / count, m));
+        line.extend(positions);
     }
     line.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     line.into_iter().map(|(_, example)| example).collect()

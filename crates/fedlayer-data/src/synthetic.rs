@@ -1,13 +1,14 @@
-//! A classification set that is drawn: Gaussian clusters on the corners of a hypercube.
+//! The synthetic classification set: Gaussian clusters on the corners of a hypercube.
 //!
-//! The design is that of Guyon (2003), "Design of experiments for the NIPS 2003 variable selection benchmark", as scikit-learn's
-//! `make_classification` describes it. Two things differ: a cluster's features have variance 1, so that `separation` counts standard
-//! deviations, and so do the weights of a redundant feature have norm 1; and features are not shuffled: the informative ones stand
+//! The design is that of Guyon (2003), "Design of experiments for the NIPS 2003 variable selection
+//! benchmark", as scikit-learn's `make_classification` describes it, with two differences. A
+//! cluster's features have variance 1 and the weights of a redundant feature have norm 1, so
+//! `separation` counts standard deviations. Features are not shuffled: the informative ones come
 //! first, then the redundant ones, then noise.
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{Examples, Generator, Seed, spec::Synthetic};
+use fedlayer_core::{Generator, Seed, data::Examples, spec::Synthetic};
 use rand::{RngExt, seq::index};
 use rand_distr::StandardNormal;
 
@@ -16,15 +17,15 @@ use crate::{
     error::{at_least_one, in_range},
 };
 
-/// The largest separation: no sum of features then leaves the range of `f32`.
+/// The largest separation for which no sum of features leaves the range of `f32`.
 const WIDEST: f64 = 1e30;
 
-/// The number of features: informative, redundant and noise.
+/// Returns the number of features: informative, redundant and noise.
 pub(crate) fn features(spec: &Synthetic) -> usize {
     spec.informative as usize + spec.redundant as usize + spec.noise as usize
 }
 
-/// Checks what the set is to look like.
+/// Checks the keys of the set.
 pub(crate) fn check(spec: &Synthetic) -> Result<(), DataError> {
     let &Synthetic { classes, informative, clusters_per_class, .. } = spec;
     if spec.examples.is_some() && spec.per_client.is_some() {
@@ -52,41 +53,43 @@ pub(crate) fn check(spec: &Synthetic) -> Result<(), DataError> {
     Ok(())
 }
 
-/// The number of examples, the common test set included.
+/// Returns the number of examples, including the common test set.
 pub(crate) fn examples(spec: &Synthetic) -> u32 {
     spec.examples.unwrap_or(Synthetic::EXAMPLES)
 }
 
-/// The number of clusters of all classes.
+/// Returns the number of clusters of all classes.
 fn clusters(spec: &Synthetic) -> u64 {
     u64::from(spec.classes) * u64::from(spec.clusters_per_class)
 }
 
-/// What is drawn before any example's features: where the clusters lie, how they are shaped, and every label.
+/// The part that is drawn before any example's features: the clusters' centres and shapes, and
+/// every label.
 ///
-/// Example e belongs to cluster e mod K, and cluster k to class k mod C: clusters, and so classes, differ by one example at most
-/// before labels are replaced by noise.
+/// Example e belongs to cluster e mod K, and cluster k to class k mod C: the sizes of clusters, and
+/// of classes, differ by at most one example before labels are replaced by noise.
 #[derive(Debug)]
 pub(crate) struct Design {
     spec: Synthetic,
     /// The corner of each cluster, `(K, I)`.
     centres: Vec<f32>,
-    /// Per cluster the linear map of a standard normal vector onto its informative features, rows of norm 1, `(K, I, I)`.
+    /// The linear map of each cluster from a standard normal vector to its informative features,
+    /// rows of norm 1, `(K, I, I)`.
     maps: Vec<f32>,
     /// The weights of the informative features in each redundant one, rows of norm 1, `(R, I)`.
     combinations: Vec<f32>,
-    /// The label of each example, noise included, `(N)`; none where examples are drawn one by one.
+    /// The label of each example, with noise, `(N)`; empty if examples are drawn one by one.
     labels: Vec<u32>,
 }
 
 impl Design {
-    /// Draws the design of a set that [`check`] found good.
+    /// Draws the design of a set that passed [`check`].
     pub(crate) fn draw(spec: &Synthetic, seed: Seed) -> Result<Self, DataError> {
         let labels = labels(spec, &mut seed.child("labels").generator())?;
         Ok(Self { labels, ..Self::without_labels(spec, seed)? })
     }
 
-    /// The same, for examples that are drawn one by one.
+    /// Draws the design of a set with examples that are drawn one by one.
     pub(crate) fn without_labels(spec: &Synthetic, seed: Seed) -> Result<Self, DataError> {
         let informative = spec.informative as usize;
         let clusters = clusters(spec);
@@ -100,27 +103,28 @@ impl Design {
         Ok(Self { spec: spec.clone(), centres, maps, combinations, labels: Vec::new() })
     }
 
-    /// What the set is to look like.
+    /// Returns the keys of the set.
     pub(crate) fn spec(&self) -> &Synthetic {
         &self.spec
     }
 
-    /// The number of clusters of all classes; cluster k belongs to class k mod C.
+    /// Returns the number of clusters of all classes; cluster k belongs to class k mod C.
     pub(crate) fn clusters(&self) -> u64 {
         clusters(&self.spec)
     }
 
-    /// The number of classes.
+    /// Returns the number of classes.
     pub(crate) fn classes(&self) -> usize {
         self.spec.classes as usize
     }
 
-    /// The label of each example, `(N)`.
+    /// Returns the label of each example, `(N)`.
     pub(crate) fn labels(&self) -> &[u32] {
         &self.labels
     }
 
-    /// Draws the features of the examples that `order` names, in that order: features `(order, I + R + noise)`.
+    /// Draws the features of the examples with the indices `order`, in that order: features
+    /// `(order, I + R + noise)`.
     pub(crate) fn examples(&self, order: &[u32], seed: Seed) -> Result<Examples, DataError> {
         let mut generator = seed.generator();
         let clusters = clusters(&self.spec);
@@ -129,7 +133,8 @@ impl Design {
         self.put(of, labels, &mut generator)
     }
 
-    /// Draws an example of each of these clusters: its features, and its label with the plan's noise.
+    /// Draws an example of each of these clusters: its features, and its label with the set's
+    /// noise.
     pub(crate) fn examples_of(
         &self,
         of: &[u64],
@@ -175,10 +180,12 @@ impl Design {
     }
 }
 
-/// The most features whose hypercube's corners are counted through: their number fits a `usize` everywhere.
+/// The largest number of features for which all corners of the hypercube are counted: their number
+/// fits a `usize` on every machine.
 const COUNTABLE: u32 = 31;
 
-/// Different corners of the hypercube for all clusters, in random order: `(K, I)`, every value plus or minus `separation`.
+/// Draws different corners of the hypercube for all clusters, in random order: `(K, I)`, every
+/// value plus or minus `separation`.
 fn corners(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<f32>, DataError> {
     let informative = spec.informative;
     let clusters = clusters(spec) as usize;
@@ -191,7 +198,7 @@ fn corners(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<f32>, Data
         }
         return Ok(centres);
     }
-    // So many corners that one is seldom drawn twice.
+    // With this many corners, one is seldom drawn twice.
     let mut drawn: BTreeSet<Vec<bool>> = BTreeSet::new();
     while drawn.len() < clusters {
         let corner: Vec<bool> = (0..informative).map(|_| generator.random()).collect();
@@ -203,7 +210,7 @@ fn corners(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<f32>, Data
     Ok(centres)
 }
 
-/// Rows of norm 1 whose directions are those of uniform draws from `[-1, 1)`: `(rows, width)`.
+/// Draws rows of norm 1 with the directions of uniform draws from `[-1, 1)`: `(rows, width)`.
 fn directions(
     key: &'static str,
     rows: u64,
@@ -225,7 +232,8 @@ fn directions(
     Ok(values)
 }
 
-/// The label of each example: its cluster's class, or with the probability `label_noise` any class, `(N)`.
+/// Draws the label of each example: its cluster's class, or with probability `label_noise` any
+/// class, `(N)`.
 fn labels(spec: &Synthetic, generator: &mut Generator) -> Result<Vec<u32>, DataError> {
     let clusters = clusters(spec);
     let mut labels = reserved(key(spec), examples(spec).into(), 1)?;
@@ -243,7 +251,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The key that says how many examples there are.
+/// Returns the key of the number of examples.
 fn key(spec: &Synthetic) -> &'static str {
     match spec.per_client {
         Some(_) => "data.set.synthetic.per_client",
@@ -251,12 +259,12 @@ fn key(spec: &Synthetic) -> &'static str {
     }
 }
 
-/// Whether there is room for so many examples.
+/// Checks that there is memory for `examples` examples.
 pub(crate) fn has_room(spec: &Synthetic, examples: usize) -> Result<(), DataError> {
     reserved::<f32>(key(spec), examples as u64, features(spec) as u64).map(drop)
 }
 
-/// Room for `(rows, width)` values, or the error that there is none.
+/// Reserves memory for `(rows, width)` values.
 fn reserved<T>(key: &'static str, rows: u64, width: u64) -> Result<Vec<T>, DataError> {
     let count = rows.saturating_mul(width);
     let bytes = count.saturating_mul(size_of::<T>() as u64);

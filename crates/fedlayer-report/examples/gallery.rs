@@ -1,4 +1,5 @@
-//! Every kind of picture, of made-up rows: `cargo run -p fedlayer-report --example gallery -- FOLDER`.
+//! Writes all kinds of pictures of made-up rows into a folder:
+//! `cargo run -p fedlayer-report --example gallery -- FOLDER`.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -10,7 +11,7 @@ mod made_up;
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use fedlayer_core::{AnalysisRow, LayerName};
+use fedlayer_core::{model::LayerName, record::AnalysisRow};
 use fedlayer_report::{analysis_summary, pictures};
 
 fn main() -> Result<(), Box<dyn Error>> {

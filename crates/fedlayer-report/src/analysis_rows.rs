@@ -1,9 +1,13 @@
 //! [`AnalysisRows`]: the rows of an analysis, selected by their columns.
 
 use fedlayer_core::{
-    AnalysisRow, LayerName, Metric,
+    model::LayerName,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
+
+/// Kinds of rows that are not barriers of a layer set.
+const OTHER_KINDS: [&str; 5] = ["end", "geometry", "peak", "twin", "interaction"];
 
 /// A selection of an analysis's rows, in their order, and the layers of the model from the input.
 #[derive(Debug, Clone)]
@@ -102,8 +106,8 @@ impl<'a> AnalysisRows<'a> {
             .collect()
     }
 
-    /// Returns the bases that are shown side by side: all of them if there are at most two, otherwise
-    /// their mean and their maximum.
+    /// Returns the bases that are shown side by side: all of them if there are at most two,
+    /// otherwise their mean and their maximum.
     pub(crate) fn shown_bases(&self) -> Vec<&'a str> {
         let bases = self.distinct(|row| row.base.as_str());
         let is_summary = |base: &&str| ["mean", "max"].contains(base);
@@ -156,8 +160,13 @@ impl<'a> AnalysisRows<'a> {
         Some((barriers.alpha(alpha), baseline, alpha))
     }
 
-    /// Returns the largest difference between the losses of the unmixed models of a base (`0<-1`: those
-    /// of the pair; otherwise all). The rows must be of one round, split and metric.
+    /// Selects the barriers of layer sets among all barriers.
+    pub(crate) fn of_layer_sets(&self) -> Self {
+        self.only(|row| !OTHER_KINDS.contains(&row.kind.as_str()))
+    }
+
+    /// Returns the largest difference between the losses of the unmixed models of a base (`0<-1`:
+    /// those of the pair; otherwise all). The rows must be of one round, split and metric.
     pub(crate) fn end_loss_spread(&self, base: &str) -> Option<f64> {
         let pair = base.split_once("<-");
         let takes_part = |row: &&AnalysisRow| {

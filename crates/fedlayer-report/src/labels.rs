@@ -1,7 +1,7 @@
 //! Words of pictures and summaries: units, splits, bases, baselines.
 
 use fedlayer_core::{
-    Metric,
+    record::Metric,
     spec::{Baseline, SplitSpec},
 };
 
@@ -62,8 +62,8 @@ pub(crate) fn after(round: u32) -> String {
     if round == 0 { String::new() } else { format!("after round {round}") }
 }
 
-/// Returns a sentence on the round after which the models were taken, with a space before it; empty for
-/// models from files or values.
+/// Returns a sentence on the round after which the models were taken, with a space before it; empty
+/// for models from files or values.
 pub(crate) fn models_after(round: u32) -> String {
     match after(round) {
         after if after.is_empty() => String::new(),

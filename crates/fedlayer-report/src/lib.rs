@@ -1,8 +1,10 @@
-//! Records in, tables and pictures out. Everything is text: the caller prints it or writes it to a file.
+//! Records in, tables and pictures out. Everything is text: the caller prints it or writes it to a
+//! file.
 //!
 //! * [`comparison_table`]: strategies side by side, with their spread over the seeds and their
 //!   difference from the first strategy.
-//! * [`setup_differences`]: the keys in which compared runs differ, and what follows for their results.
+//! * [`setup_differences`]: the keys in which compared runs differ, and what follows for their
+//!   results.
 //! * [`sweep_table`]: the variants of a sweep side by side.
 //! * [`text_table`]: any rows under a heading, aligned; every table of the command line is one.
 //! * [`pictures`]: the pictures of an analysis as SVG text, drawn with `plot`.
@@ -11,11 +13,13 @@
 //! * [`quantity`]: numbers as people read them: bytes, counts, deviations, durations.
 //!
 //! Pictures and summaries select the rows of an analysis with `analysis_rows` and take their words
-//! from `labels`; `swept_keys` finds the keys that a sweep sets.
+//! from `labels`. `misleading_barrier` flags barriers; `swept_keys` finds the keys that a sweep
+//! sets.
 
 mod analysis_rows;
 mod export;
 mod labels;
+mod misleading_barrier;
 mod pictures;
 mod plot;
 pub mod quantity;

@@ -29,11 +29,12 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// The smallest number that is written with an exponent. A diverged loss of 10³⁶ would need 37 digits.
+/// The smallest number that is written with an exponent. A diverged loss of 10³⁶ would need 37
+/// digits.
 const LARGE: f64 = 1e6;
 
-/// Writes a value and its deviation with the same number of decimals: `95.31±0.42`, or the value alone
-/// without a deviation. Large numbers have an exponent: `2.6e36±3.8e36`.
+/// Writes a value and its deviation with the same number of decimals: `95.31±0.42`, or the value
+/// alone without a deviation. Large numbers have an exponent: `2.6e36±3.8e36`.
 pub fn spread(value: f64, deviation: Option<f64>, decimals: usize) -> String {
     let number = |number: f64| match number.abs() >= LARGE && number.is_finite() {
         true => format!("{number:.1e}"),

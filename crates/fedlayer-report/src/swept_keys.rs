@@ -1,6 +1,6 @@
 //! The keys that a sweep sets, and their values in a row of its summary.
 
-use fedlayer_core::{SummaryRow, spec::SweptValue};
+use fedlayer_core::{record::SummaryRow, spec::SweptValue};
 
 /// Returns the swept keys in the order in which the variants first set them.
 pub(crate) fn swept_keys(rows: &[SummaryRow]) -> Vec<&SweptValue> {

@@ -8,8 +8,15 @@ use std::{
 };
 
 use fedlayer_core::{
-    Action, ClientId, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause,
-    Params, Phase, Plan, Ticket, TrainJob, Update, spec::OptimizerMemory, stacks,
+    Plan,
+    data::ClientId,
+    model::Params,
+    round::{
+        Action, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause, Phase,
+        Ticket, stacks,
+    },
+    spec::OptimizerMemory,
+    trainer::{TrainJob, Update},
 };
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, debug, info_span, warn};

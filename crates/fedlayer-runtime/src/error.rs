@@ -1,6 +1,6 @@
 //! [`RunError`]: why a run ended before its last round.
 
-use fedlayer_core::{AverageError, Failure, ScheduleError};
+use fedlayer_core::round::{AverageError, Failure, ScheduleError};
 use thiserror::Error;
 
 use crate::{JournalError, LinkError};

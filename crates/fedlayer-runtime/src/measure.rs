@@ -9,9 +9,14 @@ use std::{
 };
 
 use fedlayer_core::{
-    BarrierRow, BarrierStudy, ClientId, CohortUpdates, EndModel, Evaluation, EvaluationRecord,
-    Federation, LayerSchedule, LayerSet, MissingRecord, Params, Plan, Probe, RoundEvaluation,
-    RoundRecord, spec::EvaluatedClients, summarize, traffic,
+    Plan,
+    barrier::{BarrierStudy, EndModel, summarize},
+    data::ClientId,
+    model::{LayerSet, Params},
+    record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
+    round::{CohortUpdates, Federation, LayerSchedule, RoundEvaluation, traffic},
+    spec::EvaluatedClients,
+    trainer::{Evaluation, Probe},
 };
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug};
@@ -84,7 +89,7 @@ async fn barriers<L: Link>(
     else {
         return Ok(Vec::new());
     };
-    let end = |update: &fedlayer_core::Update| {
+    let end = |update: &fedlayer_core::trainer::Update| {
         let start = starts.get(&update.client)?.clone();
         Some(EndModel { start, update: update.clone() })
     };

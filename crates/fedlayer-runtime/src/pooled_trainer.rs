@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Derivatives, Evaluation, Layout, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer,
-    TrainerError, Update,
+    Plan, Seed,
+    data::Split,
+    model::{Layout, Params, Point},
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 use tokio::sync::oneshot::Receiver;
 

@@ -1,9 +1,10 @@
-//! [`with_only_analysis`]: a scenario's text that asks for one analysis and no other.
+//! [`with_only_analysis`]: a scenario's text with a single analysis.
 
 use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
-/// The text with one `[[analysis]]` of the measurement that a word names, everything else of it as it is by default, in the place of
-/// those that were there. A text that is no TOML comes back as it was, so that reading it says what is wrong.
+/// Replaces all `[[analysis]]` tables of a scenario by one with the measurement `word` and
+/// otherwise default values. A text that is not TOML is returned unchanged; reading it then names
+/// the error.
 pub fn with_only_analysis(text: &str, word: &str) -> String {
     let Ok(mut document) = text.parse::<DocumentMut>() else { return text.to_owned() };
     let mut measure = InlineTable::new();

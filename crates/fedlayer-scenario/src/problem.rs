@@ -1,42 +1,42 @@
-//! [`Problem`]: one thing that is wrong with a scenario: where, what was found, what is allowed, what to do.
+//! [`Problem`]: a fault of a scenario: where it is, what was found, what is allowed and what to do.
 
 use std::ops::Range;
 
-use crate::tree::Path;
+use crate::toml_tree::KeyPath;
 
-/// Where something is wrong.
+/// The location of a fault.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum At {
-    /// At the key with this path; an item of a list is its own key.
-    Key(Path),
-    /// At the value with this path.
-    Value(Path),
-    /// At these bytes of the file, which could not be read as TOML.
+pub(crate) enum Location {
+    /// The key with this path. An item of a list is its own key.
+    Key(KeyPath),
+    /// The value with this path.
+    Value(KeyPath),
+    /// These bytes of the file, which are not TOML.
     Bytes(Range<usize>),
-    /// At the value of this `--set`, which could not be applied.
+    /// The `--set` with this index, which could not be applied.
     Setting(usize),
 }
 
-/// One thing that is wrong with a scenario.
+/// A fault of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Problem {
-    /// Where it is.
-    pub(crate) at: At,
-    /// What is wrong, in a line.
+    /// Its location.
+    pub(crate) at: Location,
+    /// The fault in one line.
     pub(crate) title: String,
-    /// What stands beside the caret: what was found.
+    /// The text beside the caret: what was found.
     pub(crate) label: Option<String>,
-    /// Another place that has to do with it, and what stands beside that.
-    pub(crate) also: Option<(At, String)>,
-    /// What is allowed and what to do, a line each.
+    /// Another location that is involved, and the text beside it.
+    pub(crate) also: Option<(Location, String)>,
+    /// Lines on what is allowed and what to do.
     pub(crate) help: Vec<String>,
-    /// Whether the scenario is right and a file that it names cannot be had.
+    /// True if a file is missing or cannot be opened; the scenario itself may be right.
     pub(crate) is_absence: bool,
 }
 
 impl Problem {
-    /// A problem with nothing but its title.
-    pub(crate) fn new(at: At, title: impl Into<String>) -> Self {
+    /// A problem with only a title.
+    pub(crate) fn new(at: Location, title: impl Into<String>) -> Self {
         Self {
             at,
             title: title.into(),
@@ -47,25 +47,25 @@ impl Problem {
         }
     }
 
-    /// With a text beside the caret.
+    /// Adds a text beside the caret.
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// Of a file that cannot be had, where `is_absence` says so.
+    /// Marks the problem as one of a missing file, if `is_absence` is true.
     pub(crate) fn absence(mut self, is_absence: bool) -> Self {
         self.is_absence = is_absence;
         self
     }
 
-    /// With another place.
-    pub(crate) fn also(mut self, at: At, label: impl Into<String>) -> Self {
+    /// Adds another location.
+    pub(crate) fn also(mut self, at: Location, label: impl Into<String>) -> Self {
         self.also = Some((at, label.into()));
         self
     }
 
-    /// With a line, or none, that says what is allowed or what to do.
+    /// Adds a line on what is allowed or what to do, if there is one.
     pub(crate) fn help(mut self, help: impl Into<Option<String>>) -> Self {
         self.help.extend(help.into());
         self

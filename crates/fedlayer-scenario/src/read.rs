@@ -1,98 +1,83 @@
-//! [`read`]: from text to plans, or to everything that is wrong with it.
+//! [`read`]: from text to plans, or to everything that is wrong with the text.
 
 use fedlayer_core::Plan;
 
 use crate::{
-    Diagnostics, Environment, Scenario, Setting, limits, meaning,
-    place::Origin,
-    problem::{At, Problem},
-    setting,
-    shape::Shape,
-    sweep, syntax,
-    tree::Tree,
-    walk::walk,
+    Diagnostics, Environment, Scenario, Setting, consistency, limits, locate::ScenarioText,
+    parse::parse, schema::ValueSchema, setting, sweep, toml_syntax, toml_tree::TomlTree,
 };
 
-/// A scenario that is known to be valid.
+/// A scenario without problems.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidScenario {
-    /// What the scenario says.
+    /// The scenario.
     pub scenario: Scenario,
-    /// The text that says it: the given one with the settings applied, its comments kept.
+    /// Its text: the given one with the settings applied. Comments are kept.
     pub text: String,
-    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, …. With a sweep that for every variant, in its order.
+    /// One plan per strategy and seed: all seeds of the first strategy, then all of the second, and
+    /// so on. With a sweep, these plans for every variant, in the order of the variants.
     pub plans: Vec<Plan>,
 }
 
-/// Reads a scenario: `name` is what messages call its file, `settings` change it, `environment` knows data sets and modules.
+/// Reads a scenario. Messages call its file `name`; `settings` change it; `environment` answers
+/// questions about data sets and other files.
+///
+/// The text is checked in three steps, each of which needs a clean result of the one before: TOML's
+/// syntax; keys, types and ranges; values that must be consistent with each other, the model and
+/// the data. With a sweep, the scenario is checked without it, then every variant in the same way.
 ///
 /// # Errors
-/// Everything that is wrong with it. What stands in the text is checked in three steps, each of which needs a clean result of the one
-/// before: TOML's syntax; keys, types and ranges; values that must fit one another, the model and the data. With a sweep, the scenario as it stands without it
-/// must be good; then every variant is checked in the same way.
+/// Every problem of the first step that has any.
 pub fn read(
     name: &str,
     text: &str,
     settings: &[Setting],
     environment: &dyn Environment,
 ) -> Result<ValidScenario, Diagnostics> {
-    short_enough(name, text)?;
-    let (tree, errors) = Tree::document(text);
-    let origin = Origin { name, text, tree: &tree, settings };
-    let refuse = |problems| origin.report(problems);
+    check_length(name, text)?;
+    let (tree, errors) = TomlTree::document(text);
+    let source = ScenarioText { name, text, tree: &tree, settings };
+    let refuse = |problems| source.diagnostics(problems);
     if !errors.is_empty() {
-        return Err(refuse(syntax::problems(text, errors)));
+        return Err(refuse(toml_syntax::problems(text, errors)));
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
-    let shape = Shape::of_schema(&crate::schema());
-    let scenario = parse(&effective, &shape).map_err(refuse)?;
-    let layout = meaning::check(&scenario, environment).map_err(refuse)?;
+    let schema = ValueSchema::of_schema(&crate::schema());
+    let scenario = parse(&effective, &schema).map_err(refuse)?;
+    let layout = consistency::check(&scenario, environment).map_err(refuse)?;
     let plans = match scenario.sweep {
         None => scenario.plans(&layout, None),
-        Some(_) => sweep::plans(&effective, settings, &shape, environment).map_err(refuse)?,
+        Some(_) => sweep::plans(&effective, settings, &schema, environment).map_err(refuse)?,
     };
     Ok(ValidScenario { scenario, text: effective, plans })
 }
 
-/// What a text says, changed by settings, before anything is asked about its data: for whoever wants to know what a run was, wherever its
-/// data is. Of a sweep it is the scenario as it stands without it.
+/// Reads a scenario without any question about its data, for callers that want to know what a run
+/// was even if its data is not here. A sweep is not expanded.
 ///
 /// # Errors
-/// As [`read`], but for the last of its steps.
+/// As [`read`], without the last step.
 pub fn read_without_data(
     name: &str,
     text: &str,
     settings: &[Setting],
 ) -> Result<Scenario, Diagnostics> {
-    short_enough(name, text)?;
-    let (tree, errors) = Tree::document(text);
-    let origin = Origin { name, text, tree: &tree, settings };
-    let refuse = |problems| origin.report(problems);
+    check_length(name, text)?;
+    let (tree, errors) = TomlTree::document(text);
+    let source = ScenarioText { name, text, tree: &tree, settings };
+    let refuse = |problems| source.diagnostics(problems);
     if !errors.is_empty() {
-        return Err(refuse(syntax::problems(text, errors)));
+        return Err(refuse(toml_syntax::problems(text, errors)));
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
-    parse(&effective, &Shape::of_schema(&crate::schema())).map_err(refuse)
+    parse(&effective, &ValueSchema::of_schema(&crate::schema())).map_err(refuse)
 }
 
-/// Refuses a text that is too long before anything is made of it; the report shows its first line.
-fn short_enough(name: &str, text: &str) -> Result<(), Diagnostics> {
+/// Refuses a text that is too long, before it is parsed. The message shows its first line.
+fn check_length(name: &str, text: &str) -> Result<(), Diagnostics> {
     let Some(problem) = limits::too_long(text) else { return Ok(()) };
     let text: String = text.lines().next().unwrap_or_default().chars().take(100).collect();
-    let (tree, _) = Tree::document("");
-    Err(Origin { name, text: &text, tree: &tree, settings: &[] }.report(vec![problem]))
-}
-
-/// The scenario that a text without errors of syntax says.
-pub(crate) fn parse(text: &str, shape: &Shape) -> Result<Scenario, Vec<Problem>> {
-    let (tree, _) = Tree::document(text);
-    let problems = walk(&tree, shape);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    // The walk has found whatever the schema can say; what is left is said in serde's words.
-    toml::from_str(text).map_err(|error: toml::de::Error| {
-        let path = tree.path_at(error.span().unwrap_or(0..0).start);
-        vec![Problem::new(At::Value(path), error.message().to_owned())]
-    })
+    let (tree, _) = TomlTree::document("");
+    let source = ScenarioText { name, text: &text, tree: &tree, settings: &[] };
+    Err(source.diagnostics(vec![problem]))
 }

@@ -1,9 +1,11 @@
-//! [`Scenario`]: one file, one question: a shared set-up and the strategies that are compared on it.
+//! [`Scenario`]: the content of a scenario file: one set-up, and the strategies that are compared
+//! on it.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Layout, Plan,
+    Plan,
+    model::Layout,
     spec::{
         AnalysisSpec, BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec,
         ModelSpec, StrategySpec, SweepSpec, Variant,
@@ -12,45 +14,49 @@ use fedlayer_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a scenario file says: a shared set-up, and the strategies that are compared on it.
+/// The content of a scenario file: one set-up, and the strategies that are compared on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "A fedlayer scenario")]
 pub struct Scenario {
-    /// The seeds, at most 10,000. Every strategy is run once with each, on the same data, initial weights, cohorts and batches.
+    /// The seeds, at most 10,000. Every strategy is run once with each seed; with the same seed,
+    /// all have the same data, initial weights, cohorts and batches.
     #[serde(default = "one_seed")]
     #[schemars(length(min = 1, max = 10_000))]
     pub seeds: Vec<u64>,
     /// The number of rounds.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub rounds: u32,
-    /// Which examples there are, and how the clients share them.
+    /// The examples, and how the clients share them.
     pub data: DataSpec,
-    /// Who takes part in a round, and what happens when some do not report.
+    /// The clients, how many take part in a round, and how missing reports are handled.
     pub clients: ClientsSpec,
     /// The network that clients train.
     pub model: ModelSpec,
-    /// The values that every client starts from: a safetensors file with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of
-    /// a run that averages all layers), or a model of a run: `RUN:STRATEGY:SEED:ROUND:CLIENT`, such as `runs/digits:local:1:last:0`. Drawn from the
-    /// seed where it is not given. Looked for beside the scenario, in the data folders, then where the program was started.
+    /// The model that every client starts from; drawn from the seed by default. It is a safetensors
+    /// file with the model's names and shapes (a PyTorch `state_dict`, or a checkpoint of a run
+    /// that averages all layers), or a model of a run, `RUN:STRATEGY:SEED:ROUND:CLIENT`, such as
+    /// `runs/digits:local:1:last:0`. It is searched beside the scenario, in the data folders, then
+    /// in the folder in which the program was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub initial: Option<String>,
-    /// How a client trains in a round.
+    /// The local training of a client in a round.
     pub local: LocalSpec,
-    /// Which barriers are measured. None where the table is not given.
+    /// The barriers that are measured in rounds. Without this table, none are measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barriers: Option<BarrierSpec>,
-    /// What is measured right after averaging.
+    /// The evaluation after averaging.
     #[serde(default)]
     pub evaluate: EvaluateSpec,
-    /// How often the state of a run is written, and how much of it stays.
+    /// How often a run's state is written, and how many states are kept.
     #[serde(default)]
     pub checkpoints: CheckpointSpec,
-    /// What is measured on the models once all rounds are over.
+    /// The measurements on the trained models, after the last round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub analysis: Vec<AnalysisSpec>,
-    /// Other values of some keys: every choice of them is a variant, run with every strategy and seed. None where the table is not given.
+    /// Other values of some keys. Every combination is a variant, which is run with every strategy
+    /// and seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepSpec>,
     /// The strategies that are compared, at most 10,000.
@@ -63,7 +69,8 @@ fn one_seed() -> Vec<u64> {
 }
 
 impl Scenario {
-    /// One plan per strategy and seed, all of them of this variant: all seeds of the first strategy, then all of the second, ….
+    /// Returns one plan per strategy and seed, all of this variant: all seeds of the first
+    /// strategy, then all of the second, and so on.
     pub(crate) fn plans(&self, layout: &Arc<Layout>, variant: Option<&Variant>) -> Vec<Plan> {
         let pairs = self
             .strategy
@@ -93,12 +100,12 @@ impl Scenario {
     }
 }
 
-/// The JSON Schema (draft 2020-12) of a scenario, with descriptions, ranges and defaults.
+/// Returns the JSON Schema (draft 2020-12) of a scenario, with descriptions, ranges and defaults.
 pub fn schema() -> serde_json::Value {
     schemars::schema_for!(Scenario).to_value()
 }
 
-/// A scenario with every section, and a line of explanation for each key: what `fedlayer init` prints.
+/// Returns a scenario with all sections and an explanation of each key. `fedlayer init` prints it.
 pub fn example() -> &'static str {
     include_str!("example.toml")
 }

@@ -1,4 +1,4 @@
-//! [`Setting`]: one `--set key=value`, and how settings change a scenario's text.
+//! [`Setting`]: one `--set key=value`; [`apply`] changes a scenario's text by settings.
 
 use std::str::FromStr;
 
@@ -6,38 +6,39 @@ use thiserror::Error;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
 use crate::{
-    problem::{At, Problem},
-    tree::{Path, Tree},
-    words::{count, name},
+    phrasing::{backticked, count},
+    problem::{Location, Problem},
+    toml_tree::{KeyPath, TomlTree},
 };
 
 /// One change of a scenario: `local.epochs=5`, `strategy.0.average=none`.
 ///
-/// The key is a path of keys and of indices counted from 0. The value is TOML, or a text where it is not TOML.
+/// The key is a path of keys and of indices counted from 0. A value that is not TOML is taken as a
+/// text.
 #[derive(Debug, Clone)]
 pub struct Setting {
     text: String,
-    path: Path,
+    path: KeyPath,
     value: Value,
-    /// Where the value begins in the text.
+    /// The first byte of the value.
     value_start: usize,
 }
 
-/// Why a text is no [`Setting`].
+/// The reason why a text is not a [`Setting`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingError {
-    /// There is no `=`.
+    /// It has no `=`.
     #[error("found `{0}`; a setting is written `key=value`, such as `local.epochs=5`")]
     NoValue(String),
-    /// A key is empty.
+    /// A part of the key is empty.
     #[error("found `{0}`; no part of the key may be empty, as in `local.epochs=5`")]
     EmptyKey(String),
-    /// The value begins like TOML and is none.
+    /// The value begins like TOML and is not valid TOML.
     #[error("the value of `{key}` is not TOML: {reason}")]
     BrokenValue {
         /// The key.
         key: String,
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
 }
@@ -48,7 +49,7 @@ impl FromStr for Setting {
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let (key, rest) =
             text.split_once('=').ok_or_else(|| SettingError::NoValue(text.to_owned()))?;
-        let path = Path::from(key);
+        let path = KeyPath::from(key);
         if path.steps().iter().any(String::is_empty) {
             return Err(SettingError::EmptyKey(text.to_owned()));
         }
@@ -67,40 +68,40 @@ impl FromStr for Setting {
 }
 
 impl Setting {
-    /// The setting as it was given.
+    /// Returns the setting as it was given.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The key that is set.
-    pub(crate) fn path(&self) -> &Path {
+    /// Returns the key that is set.
+    pub(crate) fn path(&self) -> &KeyPath {
         &self.path
     }
 
-    /// Whether the setting sets a key, or something inside it.
+    /// Returns whether the setting sets a key, or something inside it.
     pub fn sets(&self, key: &str) -> bool {
-        Path::from(key).contains(&self.path)
+        KeyPath::from(key).contains(&self.path)
     }
 
-    /// The bytes of the key.
+    /// Returns the bytes of the key.
     pub(crate) fn key_span(&self) -> std::ops::Range<usize> {
         0..self.text.find('=').unwrap_or(self.text.len())
     }
 
-    /// The bytes of the value, or of that part of it to which `inside` leads.
+    /// Returns the bytes of the value, or of its part to which `inside` leads.
     pub(crate) fn value_span(&self, inside: &[String]) -> std::ops::Range<usize> {
         let written = self.text[self.value_start..].trim_end();
         let inner =
-            Tree::value(written).and_then(|tree| tree.find(inside)).map(|place| place.value);
+            TomlTree::value(written).and_then(|tree| tree.find(inside)).map(|entry| entry.value);
         let span = inner.unwrap_or(0..written.len());
         self.value_start + span.start..self.value_start + span.end
     }
 }
 
-/// The text with the settings applied in their order; all other text, comments too, stays as it is.
+/// Applies settings to a text in their order. Everything else, including comments, stays as it is.
 ///
 /// # Errors
-/// Every setting whose key does not lead to a place that can be set.
+/// Every setting with a key that cannot be set.
 pub(crate) fn apply(text: &str, settings: &[Setting]) -> Result<String, Vec<Problem>> {
     if settings.is_empty() {
         return Ok(text.to_owned());
@@ -109,36 +110,36 @@ pub(crate) fn apply(text: &str, settings: &[Setting]) -> Result<String, Vec<Prob
     let mut problems = Vec::new();
     for (index, setting) in settings.iter().enumerate() {
         if let Err(refusal) = set(document.as_item_mut(), &setting.path, &setting.value) {
-            problems.push(refusal.at(At::Setting(index)));
+            problems.push(refusal.at(Location::Setting(index)));
         }
     }
     if problems.is_empty() { Ok(document.to_string()) } else { Err(problems) }
 }
 
-/// A text as a document whose values can be changed.
+/// Parses a text as a document that can be edited.
 ///
 /// # Errors
-/// The error of syntax at which reading ended.
+/// The syntax error at which parsing ended.
 pub(crate) fn document(text: &str) -> Result<DocumentMut, Vec<Problem>> {
     text.parse().map_err(|error: toml_edit::TomlError| {
-        let at = At::Bytes(error.span().unwrap_or(0..0));
+        let at = Location::Bytes(error.span().unwrap_or(0..0));
         vec![Problem::new(at, error.message().to_owned())]
     })
 }
 
-/// Why a key leads nowhere.
-pub(crate) struct Refusal {
+/// The reason why a key cannot be set.
+pub(crate) struct UnsettableKey {
     title: String,
     help: Option<String>,
 }
 
-impl Refusal {
+impl UnsettableKey {
     fn new(title: String) -> Self {
         Self { title, help: None }
     }
 
-    /// The problem that it is at a place.
-    pub(crate) fn at(self, at: At) -> Problem {
+    /// Turns the reason into a problem at this location.
+    pub(crate) fn at(self, at: Location) -> Problem {
         Problem::new(at, self.title).help(self.help)
     }
 }
@@ -146,10 +147,10 @@ impl Refusal {
 /// Sets one value.
 ///
 /// # Errors
-/// When the key does not lead to a place that can be set.
-pub(crate) fn set(root: &mut Item, key: &Path, value: &Value) -> Result<(), Refusal> {
+/// If the key cannot be set.
+pub(crate) fn set(root: &mut Item, key: &KeyPath, value: &Value) -> Result<(), UnsettableKey> {
     let mut at = root;
-    let mut path = Path::default();
+    let mut path = KeyPath::default();
     let mut inline = false;
     let mut in_list_of_tables = false;
     for step in key.steps() {
@@ -161,8 +162,8 @@ pub(crate) fn set(root: &mut Item, key: &Path, value: &Value) -> Result<(), Refu
     let mut value = value.clone();
     if in_list_of_tables {
         let Value::InlineTable(table) = value else {
-            let title = format!("`{path}` is a table; only a table can take its place");
-            return Err(Refusal::new(title));
+            let title = format!("`{path}` is a table and can only be replaced by a table");
+            return Err(UnsettableKey::new(title));
         };
         *at = Item::Table(table.into_table());
         return Ok(());
@@ -174,13 +175,14 @@ pub(crate) fn set(root: &mut Item, key: &Path, value: &Value) -> Result<(), Refu
     Ok(())
 }
 
-/// The place below `item` that `step` names. A key that is not there yet is made, `inline` where no table with a header can stand.
+/// Returns the entry `step` of `item`. A key that does not exist yet is created: as an inline table
+/// if `inline` is true, because a table with a header cannot be inside a value.
 fn step_into<'i>(
     item: &'i mut Item,
     step: &str,
-    path: &Path,
+    path: &KeyPath,
     inline: bool,
-) -> Result<&'i mut Item, Refusal> {
+) -> Result<&'i mut Item, UnsettableKey> {
     if item.is_none() {
         *item = match inline {
             true => Item::Value(Value::InlineTable(InlineTable::new())),
@@ -195,8 +197,8 @@ fn step_into<'i>(
     let items = items.or_else(|| item.as_array_of_tables().map(toml_edit::ArrayOfTables::len));
     if let Some(items) = items {
         let index = step.parse::<usize>().ok();
-        return index.and_then(|index| item.get_mut(index)).ok_or_else(|| Refusal {
-            title: format!("{} is not the index of an item of `{path}`", name(step)),
+        return index.and_then(|index| item.get_mut(index)).ok_or_else(|| UnsettableKey {
+            title: format!("{} is not an index of `{path}`", backticked(step)),
             help: Some(format!("`{path}` has {}, counted from 0", count(items, "item"))),
         });
     }
@@ -204,8 +206,8 @@ fn step_into<'i>(
     match item.as_table_like_mut() {
         Some(table) => Ok(table.entry(step).or_insert(Item::None)),
         None => {
-            let title = format!("`{path}` is of type {kind}; there is no {} in it", name(step));
-            Err(Refusal::new(title))
+            let title = format!("`{path}` is of type {kind} and has no key {}", backticked(step));
+            Err(UnsettableKey::new(title))
         }
     }
 }

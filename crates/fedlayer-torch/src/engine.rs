@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    DataFacts, FederatedData, Layout, Plan, Point,
+    Plan,
+    data::{DataFacts, FederatedData},
+    model::{Layout, Point},
     spec::{Augment, LocalSpec, OptimizerMemory, Statistics},
 };
 use tch::{TchError, Tensor};

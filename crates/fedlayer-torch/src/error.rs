@@ -104,7 +104,7 @@ impl From<tch::TchError> for TorchError {
     }
 }
 
-impl From<TorchError> for fedlayer_core::TrainerError {
+impl From<TorchError> for fedlayer_core::trainer::TrainerError {
     fn from(error: TorchError) -> Self {
         Self(error.to_string())
     }
@@ -122,9 +122,9 @@ pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Result<T, TorchError> {
 /// Runs libtorch code. Its errors and its panics become an error of the trainer.
 pub(crate) fn guarded<T>(
     body: impl FnOnce() -> Result<T, tch::TchError>,
-) -> Result<T, fedlayer_core::TrainerError> {
+) -> Result<T, fedlayer_core::trainer::TrainerError> {
     let result = caught(body).and_then(|result| result.map_err(TorchError::from));
-    result.map_err(|error| fedlayer_core::TrainerError(error.to_string()))
+    result.map_err(|error| fedlayer_core::trainer::TrainerError(error.to_string()))
 }
 
 /// The first words of the trace of an exception inside a module.

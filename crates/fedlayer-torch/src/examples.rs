@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use fedlayer_core::Examples;
+use fedlayer_core::data::Examples;
 use tch::{TchError, Tensor};
 
 use crate::Device;

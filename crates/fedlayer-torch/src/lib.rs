@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //!
-//! * [`TorchTrainer`]: libtorch behind core's [`Trainer`](fedlayer_core::Trainer) seam.
+//! * [`TorchTrainer`]: libtorch behind core's [`Trainer`](fedlayer_core::trainer::Trainer) seam.
 //! * `engine`: a plan's network, loss, optimizer and examples on one device.
 //! * `network`: the forward pass of a network, layer by layer.
 //! * `train`: local training, of many clients in lockstep or of one client by autograd.

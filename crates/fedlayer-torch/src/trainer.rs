@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Derivatives, Evaluation, FederatedData, InputStats, Layout, OptimizerState, Params,
-    Plan, Point, Probe, Seed, Split, TrainJob, Trainer, TrainerError, Update, spec::ModelSpec,
+    Plan, Seed,
+    data::{ClientId, FederatedData, InputStats, Split},
+    model::{Layout, Params, Point},
+    spec::ModelSpec,
+    trainer::{
+        Derivatives, Evaluation, OptimizerState, Probe, TrainJob, Trainer, TrainerError, Update,
+    },
 };
 
 use crate::{

@@ -1,35 +1,37 @@
-//! [`Address`]: a host and a port as the command line has them, for every option that takes one.
+//! [`Address`]: a host and a port on the command line.
 
 use std::{
     fmt, io,
     net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs},
 };
 
-/// What every wrong address is answered with.
+/// The form of an address, for every message about a wrong one.
 const FORM: &str = "write HOST:PORT, for instance 127.0.0.1:7878, big.example:7878 or [::1]:7878";
 
-/// The longest name that the domain name system has.
+/// The longest name in the domain name system.
 const LONGEST: usize = 253;
 
-/// A host and a port. Whether there is such a host is another question: [`resolve`](Self::resolve).
+/// A host and a port. The host is looked up only by [`resolve`](Self::resolve).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
-    /// A name or an IP address; one of IPv6 without its brackets.
+    /// A name or an IP address; IPv6 without brackets.
     host: String,
     port: u16,
 }
 
 impl Address {
-    /// Reads the address of somebody else, whose port is known.
+    /// Parses the address of another process, which must have a port.
     pub(crate) fn to_connect(text: &str) -> Result<Self, String> {
         let address = Self::to_listen(text)?;
         match address.port {
-            0 => Err(format!("the port 0 is nobody's; it must be from 1 to 65535; {FORM}")),
+            0 => {
+                Err(format!("the port 0 cannot be connected to; a port is from 1 to 65535; {FORM}"))
+            }
             _ => Ok(address),
         }
     }
 
-    /// Reads an address of one's own; for the port 0 the system chooses one.
+    /// Parses an address to listen on; for the port 0 the system chooses one.
     pub(crate) fn to_listen(text: &str) -> Result<Self, String> {
         if text.contains("://") {
             return Err(format!("an address has no `://`; {FORM}"));
@@ -40,32 +42,31 @@ impl Address {
             None => return Err(format!("there is no port; {FORM}")),
         };
         let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        let port =
-            port.parse().ok().filter(|_| digits).ok_or_else(|| {
-                format!("`{port}` is no port; a number from 1 to 65535 is; {FORM}")
-            })?;
+        let port = port.parse().ok().filter(|_| digits).ok_or_else(|| {
+            format!("`{port}` is not a port; a port is a number from 1 to 65535; {FORM}")
+        })?;
         match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
             Some(inside) if inside.parse::<Ipv6Addr>().is_ok() => {
                 Ok(Self { host: inside.to_owned(), port })
             }
             None if is_host(host) => Ok(Self { host: host.to_owned(), port }),
-            _ => Err(format!("`{host}` is no host; {FORM}")),
+            _ => Err(format!("`{host}` is not a host; {FORM}")),
         }
     }
 
-    /// Whether it is of this machine, by its name alone.
+    /// Tells whether the name is one of this machine.
     pub(crate) fn is_near(&self) -> bool {
         self.host == "localhost" || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
-    /// The first socket address that the name stands for.
+    /// Looks the host up and returns its first socket address.
     pub(crate) fn resolve(&self) -> io::Result<SocketAddr> {
         let mut addresses = (self.host.as_str(), self.port).to_socket_addrs()?;
-        addresses.next().ok_or_else(|| io::Error::other("the name stands for no address"))
+        addresses.next().ok_or_else(|| io::Error::other("the name has no address"))
     }
 }
 
-/// As the command line has it.
+/// Shows the address as the command line writes it.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
@@ -73,7 +74,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether a text can be a name or an address of IPv4. One of digits and dots alone must be an address.
+/// Tells whether a text can be a name or an IPv4 address. A text of digits and dots must be an
+/// address.
 fn is_host(text: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty()
@@ -113,24 +115,24 @@ mod tests {
             ("", "there is no port"),
             ("localhost", "there is no port"),
             ("7878", "there is no port"),
-            (":7878", "`` is no host"),
-            ("localhost:", "`` is no port"),
-            ("localhost:http", "`http` is no port"),
-            ("localhost:+80", "`+80` is no port"),
-            ("localhost:65536", "`65536` is no port"),
-            ("localhost:-1", "`-1` is no port"),
-            ("localhost:78 78", "is no port"),
+            (":7878", "`` is not a host"),
+            ("localhost:", "`` is not a port"),
+            ("localhost:http", "`http` is not a port"),
+            ("localhost:+80", "`+80` is not a port"),
+            ("localhost:65536", "`65536` is not a port"),
+            ("localhost:-1", "`-1` is not a port"),
+            ("localhost:78 78", "is not a port"),
             ("::1:7878", "needs brackets"),
             ("[::1]", "needs brackets"),
             ("[::1", "needs brackets"),
-            ("[localhost]:7878", "is no host"),
-            ("[127.0.0.1]:7878", "is no host"),
-            ("256.0.0.1:7878", "is no host"),
-            ("1.2.3:7878", "is no host"),
-            ("two words:7878", "is no host"),
-            ("a..b:7878", "is no host"),
-            ("-a:7878", "is no host"),
-            ("me@big.example:7878", "is no host"),
+            ("[localhost]:7878", "is not a host"),
+            ("[127.0.0.1]:7878", "is not a host"),
+            ("256.0.0.1:7878", "is not a host"),
+            ("1.2.3:7878", "is not a host"),
+            ("two words:7878", "is not a host"),
+            ("a..b:7878", "is not a host"),
+            ("-a:7878", "is not a host"),
+            ("me@big.example:7878", "is not a host"),
             ("http://localhost:7878", "no `://`"),
         ] {
             let said = Address::to_connect(text).unwrap_err();

@@ -19,13 +19,13 @@ use crate::{
     },
 };
 
-/// Names of a coordinator that are always in its certificate.
+/// The names that every coordinator's certificate has.
 const NAMES: [&str; 4] = ["localhost", "127.0.0.1", "::1", "coordinator"];
 
-/// The folder with a folder for each worker that has a key of its own.
+/// The folder of the workers with keys of their own, one folder each.
 const WORKERS: &str = "workers";
 
-/// `fedlayer certs`.
+/// Runs `fedlayer certs`.
 pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
     let folder = &args.folder;
     if files::exists(&folder.join(TOKEN)) {
@@ -41,7 +41,7 @@ pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
     let names = NAMES.iter().map(ToString::to_string).chain(args.names.iter().cloned());
     let names: Vec<String> = names.collect();
     let validity = Validity::of_days(args.days);
-    let made = made(&names, &args.workers, validity).map_err(|error| {
+    let made = certificates(&names, &args.workers, validity).map_err(|error| {
         Failure::Security(format!(
             "no certificate could be made for {}: {error}\nhint: `--name` takes a host's name or an IP address",
             names.join(", ")
@@ -67,12 +67,12 @@ pub(crate) fn certs(args: &CertsArgs, screen: &Screen) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where a worker that has a key of its own finds it.
+/// Returns the folder of a worker that has a key of its own.
 fn worker_folder(name: &str) -> PathBuf {
     Path::new(WORKERS).join(name)
 }
 
-/// A file of the folder: its path there, its text, and whether only its owner may read it.
+/// A file of the folder: its path, its text, and whether only its owner may read it.
 struct CertificateFile {
     path: PathBuf,
     text: String,
@@ -85,9 +85,9 @@ impl CertificateFile {
     }
 }
 
-/// The authority, and certificates for a coordinator of these names and for its workers: one for them all, or one for each that has a name.
-/// Nothing is written.
-fn made(
+/// Makes the authority, and certificates for a coordinator of these names and for its workers: one
+/// for all workers, or one for each worker with a name. Nothing is written.
+fn certificates(
     names: &[String],
     workers: &[String],
     validity: Validity,
@@ -114,7 +114,8 @@ fn made(
     Ok(made)
 }
 
-/// Writes everything into the folder, the tokens last: where the folder's own is, everything is.
+/// Writes all files into the folder, the tokens last: if the folder's own token exists, all files
+/// do.
 fn write(
     folder: &Path,
     made: &[CertificateFile],
@@ -141,7 +142,7 @@ fn write(
         .try_for_each(|place| files::write_secret(&place.join(TOKEN), token.as_bytes()))
 }
 
-/// Who signs the certificates of both sides.
+/// The authority that signs the certificates of both sides.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     validity: Validity,
@@ -156,7 +157,7 @@ impl Authority {
         Ok(Self { issuer, validity })
     }
 
-    /// Its certificate, which both sides need.
+    /// Returns the file of its certificate, which both sides need.
     fn file(&self, path: impl Into<PathBuf>) -> CertificateFile {
         CertificateFile::new(path, self.issuer.pem(), false)
     }
@@ -165,7 +166,7 @@ impl Authority {
         CertificateFile::new("ca.key", self.issuer.key().serialize_pem(), true)
     }
 
-    /// A certificate and its key for a side.
+    /// Makes a certificate and its key for a side.
     fn pair(
         &self,
         side: ConnectionSide,
@@ -208,14 +209,14 @@ mod tests {
     use super::*;
     use crate::security;
 
-    /// A folder of certificates that are valid from and until so many days from now.
+    /// Makes a folder of certificates with a period in days from now.
     fn folder(from: i64, until: i64) -> tempfile::TempDir {
         let now = OffsetDateTime::now_utc();
         let validity =
             Validity { from: now + Duration::days(from), until: now + Duration::days(until) };
         let names = ["localhost".to_owned()];
         let place = tempfile::tempdir().unwrap();
-        let made = made(&names, &[], validity).unwrap();
+        let made = certificates(&names, &[], validity).unwrap();
         write(place.path(), &made, &[], "0123456789abcdef").unwrap();
         place
     }
@@ -224,7 +225,7 @@ mod tests {
     fn certificates_that_are_over_or_not_yet_valid_are_named_on_both_sides_with_what_to_do() {
         for (from, until, words, hint) in [
             (-30, -3, "was valid until ", "hint: make new ones in another folder"),
-            (3, 30, "is valid from ", "hint: see that the clock of this machine is right"),
+            (3, 30, "is valid from ", "hint: check the clock of this machine"),
         ] {
             let place = folder(from, until);
             for side in [ConnectionSide::Coordinator, ConnectionSide::Worker] {
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_is_valid_from_an_hour_ago_on() {
+    fn a_certificate_is_valid_from_an_hour_ago() {
         let Validity { from, until } = Validity::of_days(365);
         assert_eq!(until - from, Duration::days(365) + Duration::HOUR);
         assert!(from < OffsetDateTime::now_utc());
@@ -253,7 +254,7 @@ mod tests {
     fn every_worker_with_a_name_has_a_key_of_its_own_and_no_other() {
         let place = tempfile::tempdir().unwrap();
         let workers = ["a".to_owned(), "b".to_owned()];
-        let made = made(&["localhost".to_owned()], &workers, Validity::of_days(1)).unwrap();
+        let made = certificates(&["localhost".to_owned()], &workers, Validity::of_days(1)).unwrap();
         write(place.path(), &made, &workers, "0123456789abcdef").unwrap();
         let keys = workers.map(|name| {
             let folder = place.path().join("workers").join(name);

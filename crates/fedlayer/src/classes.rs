@@ -1,28 +1,28 @@
-//! What the classes of files of one's own are called: in tables, and in a run folder's `data.json`.
+//! The names of the classes in the user's own files: in tables, and in a run folder's `data.json`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use fedlayer_core::{FederatedData, Plan, spec::DataSet};
+use fedlayer_core::{Plan, data::FederatedData, spec::DataSet};
 use serde::Serialize;
 
 use crate::{exit::Failure, run_folder::RunFolder, screen::Screen, trainers::Trainers};
 
-/// The longest name that stands above a column.
+/// The longest name above a column.
 const LONGEST: usize = 16;
 
-/// One set in `data.json`.
+/// The classes of one set, in `data.json`.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct NamedClasses {
-    /// The training file, as the scenario names it.
+    /// The training file, as in the scenario.
     set: String,
-    /// Class k is what is called so at k.
+    /// The name of each class.
     classes: Arc<[String]>,
 }
 
-/// What stands above the column of a class: its name or its number.
+/// Returns the heading of a class's column: its name or its number.
 pub(crate) fn heading(names: Option<&[String]>, class: usize) -> String {
     let Some(name) = names.and_then(|names| names.get(class)) else { return class.to_string() };
     let name = name.replace(char::is_control, " ");
@@ -32,7 +32,8 @@ pub(crate) fn heading(names: Option<&[String]>, class: usize) -> String {
     }
 }
 
-/// The warning that test examples are of classes of which no client trains an example, or that there is one class alone; nothing for texts and for clients that are drawn.
+/// Warns of test examples of classes without training examples, or of a single class; `None` for
+/// texts and for drawn clients.
 pub(crate) fn untrained(data: &FederatedData) -> Option<String> {
     let pool = data.pool().filter(|pool| pool.targets == 1)?;
     let trained: BTreeSet<u32> =
@@ -59,7 +60,7 @@ pub(crate) fn untrained(data: &FederatedData) -> Option<String> {
     };
     let (classes, all) = (if untrained.len() == 1 { "class" } else { "classes" }, data.test.len());
     Some(format!(
-        "{count} of {all} test examples are of the {classes} {shown}{more}, of which there is no training example; take more training examples, or fewer classes (`data.keep_classes`)"
+        "{count} of {all} test examples are of the {classes} {shown}{more} without any training example; take more training examples, or fewer classes (`data.keep_classes`)"
     ))
 }
 
@@ -90,13 +91,14 @@ pub(crate) fn alike(data: &FederatedData) -> Option<String> {
     })
 }
 
-/// What a sentence calls a class.
+/// Returns the name of a class for a sentence.
 fn called(names: Option<&[String]>, class: u32) -> String {
     let heading = heading(names, class as usize);
     if names.is_some() { format!("`{heading}`") } else { heading }
 }
 
-/// Writes what the classes of a run are called into its `data.json`, and says so; nothing where they are called by their numbers.
+/// Writes the names of a run's classes into its `data.json` and prints them; does nothing if they
+/// are numbers.
 pub(crate) fn record(
     plans: &[Arc<Plan>],
     trainers: &Trainers,
@@ -122,7 +124,7 @@ pub(crate) fn record(
 }
 
 impl NamedClasses {
-    /// Which class is what, of many classes the first.
+    /// Names the first classes of the set.
     fn sentence(&self) -> String {
         const SHOWN: usize = 4;
         let of = |class: usize| format!("{class} is `{}`", heading(Some(&self.classes), class));

@@ -1,4 +1,4 @@
-//! [`Data`]: the files that a scenario names, and everything that was read from them: once in a process, whoever asks.
+//! [`Data`]: the files that a scenario names. Each is read once per process and shared by all.
 
 use std::{
     collections::BTreeMap,
@@ -7,10 +7,13 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, DataFacts, FederatedData, Layout, Params, Plan, Seed, in_backticks,
+    Plan, Seed,
+    data::{ClientId, DataFacts, FederatedData},
+    model::{Layout, Params},
     spec::{DataSpec, Loss},
+    text::in_backticks,
 };
-use fedlayer_data::Library;
+use fedlayer_data::{DataError, Library};
 use fedlayer_scenario::{ClientSizes, DataFault, Environment, FileFault};
 use fedlayer_torch::{Module, TorchError, Trial, try_module};
 
@@ -24,26 +27,26 @@ use crate::{
     values::{FileKind, ModelValues, ValuesError, ValuesSource},
 };
 
-/// The files that a scenario names, and everything that was read from them.
+/// The files that a scenario names, with the contents that were read.
 #[derive(Debug)]
 pub(crate) struct Data {
     library: Library,
     locator: Arc<Locator>,
-    /// What was done to the values of files, and is not said yet.
+    /// Notes about changed values that are not printed yet.
     notes: Mutex<Vec<String>>,
-    /// The modules that were read, by their files.
+    /// The modules that were read, by their paths.
     modules: Mutex<BTreeMap<PathBuf, Arc<Module>>>,
-    /// What came of trying modules.
+    /// The results of trying modules.
     tried: Mutex<BTreeMap<String, Result<(), FileFault>>>,
 }
 
 impl Data {
-    /// Looks in these folders.
+    /// Searches these folders.
     pub(crate) fn new(folders: Folders) -> Self {
         Self::with_known(folders, BTreeMap::new())
     }
 
-    /// Looks in these folders, but for files that are known to be at a path.
+    /// Searches these folders, except for files at a `known` path.
     pub(crate) fn with_known(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         let locator = Arc::new(Locator::new(folders, known));
         let library = Library::new(Box::new(FolderSource::new(locator.clone())));
@@ -56,33 +59,30 @@ impl Data {
         }
     }
 
-    /// Where files are, and which were used.
+    /// Returns the locator, which knows the paths of files and the files that were used.
     pub(crate) fn locator(&self) -> &Locator {
         &self.locator
     }
 
-    /// The examples of a plan, shared out among its clients.
+    /// Returns the examples of a plan, shared out among its clients.
     ///
     /// # Errors
-    /// What is wrong with the data, and what to do.
-    pub(crate) fn load(&self, plan: &Plan) -> Result<FederatedData, String> {
-        self.library.load(&plan.data, plan.clients.count, plan.root_seed()).map_err(|error| {
-            let hint = error.help().map_or(String::new(), |help| format!("\nhint: {help}"));
-            format!("{error}{hint}")
-        })
+    /// When the data cannot be loaded.
+    pub(crate) fn load(&self, plan: &Plan) -> Result<FederatedData, DataError> {
+        self.library.load(&plan.data, plan.clients.count, plan.root_seed())
     }
 
-    /// What the classes of a plan's own files are called; nothing where they are called by their numbers.
+    /// Returns the names of the classes in a plan's own files; `None` if they are numbers.
     ///
     /// # Errors
-    /// What is wrong with the data.
-    pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, String> {
-        self.library.class_names(&plan.data).map_err(|error| error.to_string())
+    /// When the data cannot be read.
+    pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, DataError> {
+        self.library.class_names(&plan.data)
     }
 
-    /// What becomes of a number of a plan's data before the model sees it, in words; nothing for texts.
+    /// Describes how a number of a plan's data is scaled and normalised; `None` for texts.
     pub(crate) fn inputs(&self, plan: &Plan) -> Option<String> {
-        // The data was loaded before; what is wrong with it was said then.
+        // The data were loaded before, and their errors were reported then.
         self.library.inputs(&plan.data).ok()?
     }
 
@@ -92,10 +92,10 @@ impl Data {
         self.library.lost_digits(&plan.data).unwrap_or_default()
     }
 
-    /// Where a file of the user's own is.
+    /// Returns the path of a file of the user.
     ///
     /// # Errors
-    /// Names the places that were looked in.
+    /// Names the folders that were searched.
     pub(crate) fn find(&self, file: &str) -> Result<PathBuf, String> {
         let name = FileName::own(file);
         self.locator.find(&name).ok_or_else(|| {
@@ -104,19 +104,20 @@ impl Data {
         })
     }
 
-    /// The values that a plan starts from, where it names a file.
+    /// Returns the values that a plan starts from, if it names a file.
     ///
     /// # Errors
-    /// When the file is nowhere, or has not the values of the plan's model.
-    pub(crate) fn initial(&self, plan: &Plan) -> Result<Option<Params>, String> {
+    /// When the file is missing, or does not fit the plan's model.
+    pub(crate) fn initial(&self, plan: &Plan) -> Result<Option<Params>, ValuesError> {
         let values = plan.initial.as_ref().map(|file| self.values_of(file, &plan.layout));
-        values.transpose().map_err(|error| error.with_help())
+        values.transpose()
     }
 
-    /// The values of a model in a file, or at an address (`RUN:STRATEGY:SEED:ROUND:CLIENT`).
+    /// Returns the values of a model in a file, or at an address
+    /// (`RUN:STRATEGY:SEED:ROUND:CLIENT`).
     ///
     /// # Errors
-    /// When neither is there, or has not the values of these layers.
+    /// When there is neither, or it does not fit these layers.
     pub(crate) fn values_of(
         &self,
         reference: &str,
@@ -127,10 +128,11 @@ impl Data {
         Ok(params)
     }
 
-    /// The TorchScript module in a file, as the scenario names it. Its code was held against the list of pure operators; nothing of it has run.
+    /// Returns the TorchScript module in a file that the scenario names. Its code is checked
+    /// against the list of pure operators; none of it has run.
     ///
     /// # Errors
-    /// When the file is nowhere, or is no such module.
+    /// When the file is missing, or is not such a module.
     pub(crate) fn module(&self, file: &str) -> Result<Arc<Module>, FileFault> {
         let absent = |message| FileFault { message, help: None, is_absence: true };
         let wrong = |message| FileFault { message, help: None, is_absence: false };
@@ -150,7 +152,7 @@ impl Data {
         Ok(module)
     }
 
-    /// Keeps notes until they are said, each once.
+    /// Stores notes until they are printed, each once.
     fn note(&self, notes: Vec<String>) {
         let mut waiting = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         for note in notes {
@@ -160,12 +162,12 @@ impl Data {
         }
     }
 
-    /// The file, or the model of a run, that a scenario or a command names.
+    /// Finds the file, or the model of a run, that a scenario or a command names.
     fn source(&self, reference: &str) -> Result<ValuesSource, ValuesError> {
         ValuesSource::find(reference, &self.locator)
     }
 
-    /// What was done to the values of files since this was asked last, a line each.
+    /// Returns the notes since the last call, a line each.
     pub(crate) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -203,7 +205,7 @@ impl Environment for Data {
         twice: bool,
     ) -> Result<(), FileFault> {
         let module = Self::module(self, file)?;
-        // Variants of a sweep, and the scenario that they are made of, ask for the same.
+        // The variants of a sweep, and their scenario, ask for the same trial.
         let key = format!("{} {facts:?} {loss:?} {twice}", module.name());
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = tried.get(&key) {

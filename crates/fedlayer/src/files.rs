@@ -1,4 +1,4 @@
-//! The one place that names `std::fs`: every error says which path, and what to do.
+//! The only module that names `std::fs`: every file error names its path and says what to do.
 
 #![allow(clippy::disallowed_methods, reason = "this is where the file system is named")]
 
@@ -28,7 +28,7 @@ mod part_file;
 mod pinned_path;
 mod secret;
 
-/// What went wrong with a file or a folder.
+/// An error of a file or a folder.
 #[derive(Debug, Error)]
 #[error("could not {action} `{}`: {source}{}", path.display(), hint(source))]
 pub(crate) struct FileError {
@@ -38,32 +38,32 @@ pub(crate) struct FileError {
 }
 
 impl FileError {
-    /// The message without its hint, for those who know better what to do.
+    /// Returns the message without its hint, for callers with a better one.
     pub(crate) fn bare(&self) -> String {
         format!("could not {} `{}`: {}", self.action, self.path.display(), self.source)
     }
 
-    /// A file that was opened and then could not be read.
+    /// Makes the error of an open file that cannot be read.
     pub(crate) fn reading(path: &Path, source: io::Error) -> Self {
         at("read", path)(source)
     }
 
-    /// The file or the folder.
+    /// Returns the path of the file or folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the system said, without the path.
+    /// Returns the system's message, without the path.
     pub(crate) fn reason(&self) -> String {
         self.source.to_string()
     }
 
-    /// Whether the file could not be opened because too many are open.
+    /// Tells whether the file cannot be opened because too many are open.
     pub(crate) fn is_of_too_many_files(&self) -> bool {
         matches!(Errno::from_io_error(&self.source), Some(Errno::MFILE | Errno::NFILE))
     }
 
-    /// What it was.
+    /// Returns the kind of error.
     pub(crate) fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
@@ -100,10 +100,10 @@ fn hint(error: &io::Error) -> &'static str {
 
 type Result<T> = std::result::Result<T, FileError>;
 
-/// What is done to make a folder.
+/// The action of making a folder, for messages.
 const MAKE_FOLDER: &str = "make the folder";
 
-/// Says which action on which path an error belongs to.
+/// Names the action and the path that an error belongs to.
 fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError {
         action,
@@ -112,7 +112,8 @@ fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Fil
     }
 }
 
-/// Says what the system only has a number for: that a path is a folder, or which part of it is a file.
+/// Explains errors of the system about folders: that a path is a folder, or that a part of it is a
+/// file.
 fn in_words(action: &str, path: &Path, error: io::Error) -> io::Error {
     use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory};
     let is_in_the_way = match error.kind() {
@@ -128,10 +129,10 @@ fn in_words(action: &str, path: &Path, error: io::Error) -> io::Error {
     }
 }
 
-/// The path of a file or a folder as it is called from everywhere.
+/// Returns the absolute path of a file or folder.
 ///
 /// # Errors
-/// When it is no UTF-8: the notes of a run, which are JSON, could not hold it.
+/// When it is not UTF-8: the notes of a run are JSON and could not hold it.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(path).map_err(at("find", path))?;
     match absolute.to_str() {
@@ -143,23 +144,23 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The text of a file, without the mark that some editors put before UTF-8.
+/// Reads the text of a file, without a byte order mark.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
     let text = fs::read_to_string(path).map_err(at("read", path))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// The text of a file that may not be there yet: then it is empty.
+/// Reads the text of a file; an absent file is empty.
 pub(crate) fn read_text_if_any(path: &Path) -> Result<String> {
     if exists(path) { read_text(path) } else { Ok(String::new()) }
 }
 
-/// The bytes of a file that may not be there yet: then there are none.
+/// Reads the bytes of a file; an absent file is empty.
 pub(crate) fn read_bytes_if_any(path: &Path) -> Result<Vec<u8>> {
     if exists(path) { read_bytes(path) } else { Ok(Vec::new()) }
 }
 
-/// The first bytes of a file, or all where there are fewer.
+/// Reads the first `bytes` of a file, or all if there are fewer.
 pub(crate) fn read_first(path: &Path, bytes: u64) -> Result<Vec<u8>> {
     let mut first = Vec::new();
     let mut reader = open(path)?.take(bytes);
@@ -167,7 +168,7 @@ pub(crate) fn read_first(path: &Path, bytes: u64) -> Result<Vec<u8>> {
     Ok(first)
 }
 
-/// The bytes of a file behind the first so many; none where it is absent or shorter.
+/// Reads a file from the byte `bytes` on; an absent or shorter file gives nothing.
 pub(crate) fn read_behind(path: &Path, bytes: u64) -> Result<Vec<u8>> {
     let mut rest = Vec::new();
     if exists(path) {
@@ -178,7 +179,7 @@ pub(crate) fn read_behind(path: &Path, bytes: u64) -> Result<Vec<u8>> {
     Ok(rest)
 }
 
-/// The bytes of a file.
+/// Reads the bytes of a file.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(at("read", path))
 }
@@ -189,9 +190,9 @@ pub(crate) fn open(path: &Path) -> Result<impl Read + Send + use<>> {
     open_if_any(path)?.ok_or_else(absent)
 }
 
-/// Opens a plain file for reading; nothing where there is none.
+/// Opens a plain file for reading; `None` if it does not exist.
 ///
-/// A pipe or a device is refused before it is opened: it may never end, and opening it may wait.
+/// A pipe or a device is refused before it is opened: it may never end, and opening it may block.
 pub(crate) fn open_if_any(path: &Path) -> Result<Option<impl Read + Send + use<>>> {
     let opened = fs::metadata(path).and_then(|there| match (there.is_file(), there.is_dir()) {
         (true, _) => File::open(path),
@@ -209,38 +210,39 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The length of a file; nothing where there is none.
+/// Returns the length of a file; `None` if it does not exist.
 pub(crate) fn length_if_any(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len())
 }
 
-/// Whether a path is a folder.
+/// Tells whether a path is a folder.
 pub(crate) fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|at| at.is_dir())
 }
 
-/// The folders that would have to be made for `folder` to be there, the innermost first.
+/// Returns the folders that must be made before `folder` exists, the innermost first.
 pub(crate) fn absent_folders(folder: &Path) -> Vec<PathBuf> {
     let all = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
     all.take_while(|folder| !exists(folder)).map(Path::to_owned).collect()
 }
 
-/// Removes those of these folders that are empty, in their order.
+/// Removes these folders in their order, up to the first that is not empty.
 pub(crate) fn remove_empty_folders(folders: &[PathBuf]) {
     for folder in folders {
-        // One that has something in it stays, and so do those around it.
+        // A folder with contents stays, and so do the folders around it.
         if fs::remove_dir(folder).is_err() {
             return;
         }
     }
 }
 
-/// Removes a folder with everything in it.
+/// Removes a folder with all its contents.
 pub(crate) fn remove_folder(folder: &Path) -> Result<()> {
     fs::remove_dir_all(folder).map_err(at("remove", folder))
 }
 
-/// Checks that a folder is there or can be made, and that a file can be written in it, and leaves nothing behind.
+/// Checks that a folder exists or can be made, and that a file can be written in it. Leaves nothing
+/// behind.
 pub(crate) fn check_writing_in(folder: &Path) -> Result<()> {
     let absent = absent_folders(folder);
     let tried = try_writing_in(folder);
@@ -248,7 +250,7 @@ pub(crate) fn check_writing_in(folder: &Path) -> Result<()> {
     tried
 }
 
-/// Makes a folder, if it is not there, and sees whether a file can be written in it.
+/// Makes a folder if it does not exist, and checks that a file can be written in it.
 pub(crate) fn try_writing_in(folder: &Path) -> Result<()> {
     create_folders(folder)?;
     let probe = folder.join(format!(".fedlayer-{}", std::process::id()));
@@ -256,17 +258,17 @@ pub(crate) fn try_writing_in(folder: &Path) -> Result<()> {
     remove(&probe)
 }
 
-/// Whether anything is at a path.
+/// Tells whether anything exists at a path.
 pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Makes a folder and those above it.
+/// Makes a folder and the folders above it.
 pub(crate) fn create_folders(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(at(MAKE_FOLDER, path))
 }
 
-/// Makes a folder that must not be there yet; false where something is.
+/// Makes a new folder; returns false if something exists at its path.
 pub(crate) fn create_new_folder(path: &Path) -> Result<bool> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(at(MAKE_FOLDER, path))?;
@@ -278,7 +280,7 @@ pub(crate) fn create_new_folder(path: &Path) -> Result<bool> {
     }
 }
 
-/// The names in a folder, sorted; none where the folder is absent.
+/// Returns the names in a folder, sorted; an absent folder has none.
 pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -293,7 +295,8 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes a file as [`write_atomically`] does, unless it holds these bytes already; returns whether it was written.
+/// Writes a file as [`write_atomically`] does, unless it has these contents already; returns
+/// whether it was written.
 pub(crate) fn write_if_other(path: &Path, bytes: &[u8]) -> Result<bool> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(false);
@@ -301,12 +304,12 @@ pub(crate) fn write_if_other(path: &Path, bytes: &[u8]) -> Result<bool> {
     write_atomically(path, bytes).map(|()| true)
 }
 
-/// Writes a file whole or not at all: beside it, synced, renamed.
+/// Writes a file completely or not at all: to a temporary file, which is synced and renamed.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically_if(path, bytes, || Ok(()))
 }
 
-/// As [`write_atomically`], if `may` still allows it once everything but the rename is done.
+/// Writes a file as [`write_atomically`] does, if `may` still allows it just before the rename.
 pub(crate) fn write_atomically_if(
     path: &Path,
     bytes: &[u8],
@@ -322,30 +325,30 @@ pub(crate) fn write_atomically_if(
         sync_folder(path)
     };
     write().map_err(|error| {
-        // What could not be finished is of no use; that it cannot be removed either changes nothing.
+        // An unfinished file is useless; if it cannot be removed either, the error stays the same.
         let _kept = fs::remove_file(&beside);
         at("write", path)(error)
     })
 }
 
-/// How a file is opened that is made where it is absent: one that somebody put a symbolic link in the place of is refused, and a pipe is not waited for.
+/// Options that open a file or make it. A symbolic link is refused, and a pipe does not block.
 fn through_no_link() -> OpenOptions {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     OpenOptions::new().create(true).custom_flags(flags.bits() as i32).to_owned()
 }
 
-/// What the machine calls itself, where the system says it in a file.
+/// Returns the machine's name, if a system file has it.
 pub(crate) fn host_name() -> Option<String> {
     let name = text_of_system(Path::new("/proc/sys/kernel/hostname"))?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// What the system says in a file below `/proc` or `/sys`; nothing where it says nothing there.
+/// Reads a file below `/proc` or `/sys`; `None` if it is absent.
 pub(crate) fn text_of_system(path: &Path) -> Option<String> {
     fs::read_to_string(path).ok()
 }
 
-/// Returns when the name of a file is on the disk: its folder's business.
+/// Syncs the folder of a file, which puts the file's name on disk.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => File::open(folder)?.sync_all(),
@@ -353,7 +356,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a file; it may be gone already.
+/// Removes a file; an absent file is no error.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),

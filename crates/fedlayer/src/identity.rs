@@ -1,4 +1,5 @@
-//! [`identity`]: what a coordinator and its workers must agree on, or results would differ.
+//! [`identity`]: the hashes that a coordinator and its workers must agree on, because results would
+//! differ otherwise.
 
 use std::sync::Arc;
 
@@ -7,8 +8,9 @@ use fedlayer_runtime::remote::{Digest, RunIdentity};
 
 use crate::trainers::Trainers;
 
-/// Hashes of the layers, of everything that the scenario says, and of the examples and files that it names: of a sweep, those of every variant. The
-/// data of the first seed speaks for all: the other seeds share the same examples out by the same rule.
+/// Hashes the layers, the scenario with every variant of a sweep, and the examples and files that
+/// it names. Only the data of the first seed are hashed: the other seeds share the same examples
+/// out by the same rule.
 pub(crate) fn identity(plans: &[Arc<Plan>], trainers: &Trainers) -> Result<RunIdentity, String> {
     let json = |value: Result<Vec<u8>, serde_json::Error>| {
         value
@@ -23,7 +25,7 @@ pub(crate) fn identity(plans: &[Arc<Plan>], trainers: &Trainers) -> Result<RunId
     })
 }
 
-/// A hash of the examples and files of all plans with a seed, each once.
+/// Hashes the examples and files of all plans with a seed, each once.
 fn data(plans: &[Arc<Plan>], seed: u64, trainers: &Trainers) -> Result<[u8; 32], String> {
     let mut different: Vec<&Plan> = Vec::new();
     let mut hasher = blake3::Hasher::new();
@@ -40,7 +42,7 @@ fn data(plans: &[Arc<Plan>], seed: u64, trainers: &Trainers) -> Result<[u8; 32],
     Ok(*hasher.finalize().as_bytes())
 }
 
-/// What this machine's processor has that changes last bits of a result.
+/// Returns the features of this machine's processor that change last bits of a result.
 pub(crate) fn processor() -> String {
     let mut words = vec![std::env::consts::ARCH];
     #[cfg(target_arch = "x86_64")]

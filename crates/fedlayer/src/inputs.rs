@@ -1,34 +1,38 @@
-//! What the model sees: its range, mean and standard deviation, and a warning where they are unusual.
+//! [`Inputs`]: the range, mean and standard deviation of the model inputs, with warnings about
+//! unusual ones.
 
 use fedlayer_core::{
-    ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD, rounded_text, spec::DataSpec,
+    data::{ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD},
+    spec::DataSpec,
+    text::rounded_text,
 };
 use fedlayer_report::{ColumnAlign, text_table};
 use serde::Serialize;
 
 use crate::classes;
 
-/// Clients that are looked at where clients are drawn one by one.
+/// The number of clients that are examined if clients are drawn one by one.
 const LOOKED_AT: u32 = 20;
 
-/// Significant digits of the numbers in a warning.
+/// The number of significant digits in a warning.
 const SHOWN_DIGITS: usize = 4;
 
-/// What the model sees, in training and test.
+/// Statistics of the model inputs, in training and test.
 #[derive(Debug, Serialize)]
 pub(crate) struct Inputs {
-    /// What becomes of a number x of the set, in words.
+    /// The formula that scales and normalises a number x of the set.
     becomes: Option<String>,
-    /// Of training examples; nothing for texts.
+    /// Statistics of the training examples; `None` for texts.
     train: Option<InputStats>,
-    /// Of the common test set; nothing for texts.
+    /// Statistics of the common test set; `None` for texts.
     test: Option<InputStats>,
-    /// What is unusual about them, and what to write.
+    /// Warnings about unusual inputs, with what to do.
     warnings: Vec<String>,
 }
 
 impl Inputs {
-    /// Looks at the training examples of all clients (of drawn clients, of the first) and at the common test set.
+    /// Examines the training examples of all clients (of drawn clients, of the first ones) and the
+    /// common test set.
     pub(crate) fn of(data: &FederatedData, spec: &DataSpec, becomes: Option<String>) -> Self {
         let train = match data.pool() {
             Some(pool) => InputStats::of(pool, &data.union_train()),
@@ -48,12 +52,12 @@ impl Inputs {
         self
     }
 
-    /// What is unusual, a line each.
+    /// Returns the warnings, a line each.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The table of `check`; nothing for texts.
+    /// Returns the table of `check`; `None` for texts.
     pub(crate) fn text(&self) -> Option<String> {
         let row = |part: &str, stats: &InputStats| {
             let number = |value: f64| match value.abs() {
@@ -88,7 +92,7 @@ impl Inputs {
         Some(text_table(&heading, &rows) + &warnings.collect::<String>())
     }
 
-    /// The title of that table.
+    /// Returns the title of the table.
     pub(crate) fn title(&self) -> String {
         match &self.becomes {
             Some(words) => {
@@ -99,7 +103,8 @@ impl Inputs {
     }
 }
 
-/// The training examples of the first clients, which are drawn for that; the widest ranges and the mean moments of them.
+/// Draws the first clients and returns the statistics of their training examples: the widest range,
+/// and the means of their moments.
 fn drawn(data: &FederatedData) -> Option<InputStats> {
     let clients = (data.clients() as u32).min(LOOKED_AT);
     let own = (0..clients).filter_map(|client| {
@@ -109,7 +114,7 @@ fn drawn(data: &FederatedData) -> Option<InputStats> {
     own.reduce(InputStats::and)
 }
 
-/// What is unusual about the inputs, and what to write.
+/// Warns of unusual inputs, with what to do.
 fn warnings(train: Option<&InputStats>, test: Option<&InputStats>, spec: &DataSpec) -> Vec<String> {
     let mut warnings = Vec::new();
     let (Some(train), Some(test)) = (train, test) else { return warnings };
@@ -128,7 +133,7 @@ fn warnings(train: Option<&InputStats>, test: Option<&InputStats>, spec: &DataSp
             ));
         } else if stats.is_narrow() && train.is_narrow() {
             warnings.push(format!(
-                "{part} inputs have the standard deviation {std:.2e}, below {}: there is hardly anything to tell them apart by; {what_to_do}",
+                "{part} inputs have the standard deviation {std:.2e}, below {}: they hardly differ; {what_to_do}",
                 USUAL_STD.0
             ));
         }
@@ -137,7 +142,7 @@ fn warnings(train: Option<&InputStats>, test: Option<&InputStats>, spec: &DataSp
         let [mean, std, train_mean, train_std] = [test.mean, test.std, train.mean, train.std]
             .map(|value| rounded_text(value, SHOWN_DIGITS));
         warnings.push(format!(
-            "test inputs are scaled in another way than those of training: mean {mean} and standard deviation {std} beside {train_mean} and {train_std}; bring both files to one scale"
+            "test inputs are scaled differently from training inputs: mean {mean} and standard deviation {std}, in training {train_mean} and {train_std}; bring both files to one scale"
         ));
     }
     warnings
@@ -165,7 +170,7 @@ mod tests {
         assert!(two[0].starts_with("training inputs are from 0 to 255 (standard deviation 73.9)"));
         assert!(two[0].contains("`data.normalize = \"set\"`"));
         let far = said(usual, raw);
-        assert!(far[1].starts_with("test inputs are scaled in another way"), "{far:?}");
+        assert!(far[1].starts_with("test inputs are scaled differently"), "{far:?}");
         let narrow = stats(0.0, 0.004, 0.002, 0.001);
         assert!(said(narrow, narrow)[0].contains("below 0.01"));
         // A single test value has no deviation.

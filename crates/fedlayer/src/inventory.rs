@@ -1,4 +1,4 @@
-//! The files that a run consists of, each with its length and hash: what `run.json` says of them once the run has ended.
+//! The inventory of a finished run in `run.json`: its files, each with length and hash.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
 /// Files by their path in the run folder.
 type Inventory = BTreeMap<String, Content>;
 
-/// The records and checkpoints of all plans.
+/// Lists the records and checkpoints of all plans.
 pub(crate) fn records(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, FileError> {
     let mut found = Inventory::new();
     for plan in plans {
@@ -31,7 +31,7 @@ pub(crate) fn records(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, File
     Ok(found)
 }
 
-/// The tables, and the questions of the analyses, which speak for their results.
+/// Lists the tables and the questions of the analyses; a question vouches for its results.
 pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, FileError> {
     let mut found = Inventory::new();
     for name in [SUMMARY, SWEEP, DATA] {
@@ -50,7 +50,7 @@ pub(crate) fn results(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, File
     Ok(found)
 }
 
-/// Adds a file, if it is there.
+/// Adds a file if it exists.
 fn add(found: &mut Inventory, run: &Path, path: &Path) -> Result<(), FileError> {
     if files::exists(path) {
         let name = path.strip_prefix(run).unwrap_or(path).to_string_lossy().into_owned();

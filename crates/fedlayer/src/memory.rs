@@ -1,34 +1,34 @@
-//! [`free_memory`]: how much more memory this process may take.
+//! [`free_memory`]: the memory that this process may still take.
 
 use std::path::{Path, PathBuf};
 
 use crate::files::text_of_system;
 
-/// Returns the bytes of memory that this process may still take: the least of what the machine has
-/// left, what its control groups (a container's limit) leave, and what `ulimit -v` leaves. Nothing
-/// where the system does not say.
+/// Returns the bytes of memory that this process may still take: the least of the machine's free
+/// memory, the limits of its control groups (a container), and `ulimit -v`. `None` if the system
+/// does not tell.
 pub(crate) fn free_memory() -> Option<u64> {
     [of_machine(), of_groups(), of_address_space()].into_iter().flatten().min()
 }
 
-/// Memory of the machine, without the caches that can be dropped.
+/// Returns the machine's free memory, including caches that can be dropped.
 fn of_machine() -> Option<u64> {
     kibibytes(&text_of_system(Path::new("/proc/meminfo"))?, "MemAvailable:")
 }
 
-/// Address space below the limit of the process (`ulimit -v`).
+/// Returns the free address space below the limit of the process (`ulimit -v`).
 fn of_address_space() -> Option<u64> {
     let limit = address_space(&text_of_system(Path::new("/proc/self/limits"))?)?;
     let used = kibibytes(&text_of_system(Path::new("/proc/self/status"))?, "VmSize:")?;
     Some(limit.saturating_sub(used))
 }
 
-/// The soft limit of address space; nothing where it is unlimited.
+/// Parses the soft limit of address space; `None` if it is unlimited.
 fn address_space(limits: &str) -> Option<u64> {
     number_after(limits, "Max address space")
 }
 
-/// The least that the control groups of this process leave, those around them included.
+/// Returns the least free memory of the control groups of this process and the groups around them.
 fn of_groups() -> Option<u64> {
     let groups = text_of_system(Path::new("/proc/self/cgroup"))?;
     let folders = groups.lines().filter_map(Group::of_line);
@@ -38,16 +38,17 @@ fn of_groups() -> Option<u64> {
 /// A control group of memory.
 #[derive(Debug, PartialEq)]
 struct Group {
-    /// Where the file system of its version is mounted.
+    /// The mount point of its version's file system.
     root: &'static str,
-    /// Its folder below that.
+    /// Its folder below the mount point.
     path: PathBuf,
     /// Its files: limit, use, and the line of `memory.stat` with the caches that can be dropped.
     files: [&'static str; 3],
 }
 
 impl Group {
-    /// The group of a line of `/proc/self/cgroup`, which is `NUMBER:CONTROLLERS:PATH`, if it is one of memory.
+    /// Parses a line of `/proc/self/cgroup`, `NUMBER:CONTROLLERS:PATH`; `None` if the group does
+    /// not limit memory.
     fn of_line(line: &str) -> Option<Self> {
         let (_, rest) = line.split_once(':')?;
         let (controllers, path) = rest.split_once(':')?;
@@ -62,7 +63,8 @@ impl Group {
         Some(Self { root, path: PathBuf::from(path.trim_start_matches('/')), files })
     }
 
-    /// What it and each group around it leave. In a container the group's own folder may be the root.
+    /// Returns the free memory of the group and of each group around it. In a container the group's
+    /// own folder may be the root.
     fn free(&self) -> Vec<u64> {
         let free = |folder: &Path| {
             let text = |name: &str| text_of_system(&folder.join(name));
@@ -76,12 +78,12 @@ impl Group {
     }
 }
 
-/// The number of KiB behind `name` at the beginning of a line, in bytes.
+/// Returns the number of KiB behind `name` at the beginning of a line, in bytes.
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
     number_after(text, name)?.checked_mul(1024)
 }
 
-/// The number behind `name` at the beginning of a line.
+/// Returns the number behind `name` at the beginning of a line.
 fn number_after(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
     rest.split_whitespace().next()?.parse().ok()

@@ -1,14 +1,15 @@
-//! [`whole`]: whole numbers of users, in the one form in which the program writes them.
+//! [`whole`]: parses whole numbers in the form in which the program writes them.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
-/// Reads a whole number: digits alone, without a sign, blanks, or zeros in front, so that every number has one name.
+/// Parses a whole number: digits only, without a sign, blanks, or leading zeros. So every number
+/// has one form.
 pub(crate) fn whole<T: FromStr + Display>(text: &str) -> Option<T> {
     let number: T = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }
 
-/// Returns a reader of whole numbers of the command line that are in a range.
+/// Returns a parser of whole numbers in a range, for the command line.
 pub(crate) fn within<T>(
     range: RangeInclusive<T>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static

@@ -1,4 +1,4 @@
-//! [`Reopened`]: a run that is there already, read and checked before anything of it is touched.
+//! [`Reopened`]: an existing run, read and checked before anything in it is changed.
 
 use std::path::{Path, PathBuf};
 
@@ -21,38 +21,39 @@ use crate::{
     verify::{self, Cure, Depth},
 };
 
-/// A run folder, and what it was made from.
+/// An existing run folder with its scenario and its data.
 pub(crate) struct Reopened {
     pub(crate) folder: RunFolder,
-    /// What was noted of it last.
+    /// The note that the last process left.
     pub(crate) before: RunNote,
-    /// Its files, as they were and where they are now; a run of an older version has none.
+    /// The run's input files, then and now; a run of an earlier version has none.
     pub(crate) inputs: Option<InputsNote>,
     pub(crate) data: Data,
     pub(crate) read: ValidScenario,
 }
 
-/// Whether damage of a plan's checkpoints and records ends a resume.
+/// How `resume` treats damaged checkpoints and records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// It is named, and nothing is touched.
+    /// The damage ends the resume, and nothing is changed.
     Refused,
-    /// The rounds are computed anew, from the last checkpoint before it: `--previous`.
+    /// The rounds are recomputed from the last checkpoint before the damage: `--previous`.
     ComputedAnew,
 }
 
 impl Damage {
-    /// What `--previous` says of it.
+    /// Returns the treatment that `--previous` asks for.
     pub(crate) fn of(previous: bool) -> Self {
         if previous { Self::ComputedAnew } else { Self::Refused }
     }
 }
 
 impl Reopened {
-    /// Opens a run folder, keeps it for this process and checks it. `option` is `--data`. Nothing of it is changed.
+    /// Opens a run folder, locks it and checks it, without changing it. `option` is `--data`.
     ///
     /// # Errors
-    /// When there is no run, another process is at it, a file of it is damaged, or a file that it was made from changed or is gone.
+    /// When there is no run, another process has locked it, one of its files is damaged, or an
+    /// input file has changed or is gone.
     pub(crate) fn open(
         run: &Path,
         option: Option<&Path>,
@@ -76,11 +77,11 @@ impl Reopened {
     }
 }
 
-/// Checks everything that a run goes on from or would print, and returns its note. What no result depends on, and what is made anew by itself, is
-/// said on the screen.
+/// Checks every file that a run continues from or prints, and returns the run's note. Faults that
+/// change no result, or mend themselves, are printed as warnings.
 ///
 /// # Errors
-/// When something is damaged. Nothing of the run has been touched then.
+/// When something is damaged. Nothing in the run has been changed then.
 pub(crate) fn checked(
     folder: &RunFolder,
     damage: Damage,
@@ -124,7 +125,7 @@ fn check_settings(path: &Path, text: &str, before: &RunNote) -> Result<(), Failu
     }
 }
 
-/// Checks that a scenario still means the plans that a run began with.
+/// Checks that the scenario has the plans that the run began with.
 pub(crate) fn check_plans(run: &Path, plans: &[Plan], before: &RunNote) -> Result<(), Failure> {
     let Some(provenance) = &before.provenance else { return Ok(()) };
     let now = plans.iter().map(|plan| Ok((plan, PlanHash::of(plan)?)));
@@ -137,18 +138,19 @@ pub(crate) fn check_plans(run: &Path, plans: &[Plan], before: &RunNote) -> Resul
         (None, true) => return Ok(()),
         (None, false) => format!("{} plans then, {} now", provenance.plans.len(), now.len()),
         (Some(((plan, _), _)), _) => {
-            format!("the plan `{}`, seed {} is another one", plan.title(), plan.seed)
+            format!("the plan `{}`, seed {} has changed", plan.title(), plan.seed)
         }
     };
     Err(Failure::Faults(format!(
-        "the scenario in `{}` says what it said when the run began, and means other plans: {reason}\nhint: go on with the version of fedlayer that began it ({}), or begin a new run in another folder",
+        "the scenario in `{}` is as it was when the run began, and has other plans now: {reason}\nhint: go on with the version of fedlayer that began it ({}), or begin a new run in another folder",
         run.display(),
         before.fedlayer
     )))
 }
 
-/// The data of a run that is there already. Its files are searched for where they were when it began; with `--data`, in the folders alone. Either way
-/// each must be what it was. `before` is the run's note.
+/// Opens the data of an existing run. Its files are searched for at their noted paths; with
+/// `--data`, only in the folders. In both cases each file must have its noted contents. `before` is
+/// the run's note.
 pub(crate) fn data_of(
     run: &Path,
     before: &RunNote,
@@ -161,7 +163,7 @@ pub(crate) fn data_of(
     data_in(run, before, folders, search)
 }
 
-/// As [`data_of`], for a search that is settled.
+/// Opens the data of an existing run, as [`data_of`] does, by a given search order.
 pub(crate) fn data_in(
     run: &Path,
     before: &RunNote,
@@ -176,7 +178,7 @@ pub(crate) fn data_in(
     Ok((Data::with_known(folders, now.paths()), Some(now)))
 }
 
-/// The path of a file as it is called from everywhere.
+/// Returns the absolute path.
 pub(crate) fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     Ok(path.map(files::absolute).transpose()?)
 }

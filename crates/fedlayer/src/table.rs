@@ -1,6 +1,6 @@
 //! The table at the end of a run.
 
-use fedlayer_core::{Summary, compare};
+use fedlayer_core::{compare::compare, record::Summary};
 use fedlayer_report::{sweep_csv, sweep_table};
 
 use crate::exit::Failure;

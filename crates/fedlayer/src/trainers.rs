@@ -3,7 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fedlayer_core::{
-    FederatedData, Layout, Params, Plan, ToyTrainer, Trainer, TrainerError, spec::ModelSpec,
+    Plan,
+    data::FederatedData,
+    model::{Layout, Params},
+    spec::ModelSpec,
+    trainer::{ToyTrainer, Trainer, TrainerError},
 };
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
@@ -38,7 +42,7 @@ impl Trainers {
             partitions.push(known);
             return Ok(data);
         }
-        let data = Arc::new(self.data.load(plan)?);
+        let data = Arc::new(self.data.load(plan).map_err(|error| error.with_help())?);
         if partitions.len() == CACHED {
             partitions.remove(0);
         }
@@ -50,7 +54,7 @@ impl Trainers {
 impl Trainers {
     /// Returns the class names of a plan's own files; `None` if the classes are numbers.
     pub(crate) fn class_names(&self, plan: &Plan) -> Result<Option<Arc<[String]>>, String> {
-        self.data.class_names(plan)
+        self.data.class_names(plan).map_err(|error| error.to_string())
     }
 
     /// Returns the files of the scenario.
@@ -77,7 +81,7 @@ impl Trainers {
             let module = files::read_bytes(&self.data.find(file)?);
             hasher.update(&module.map_err(|error| error.to_string())?);
         }
-        if let Some(start) = self.data.initial(plan)? {
+        if let Some(start) = self.data.initial(plan).map_err(|error| error.with_help())? {
             for value in start.values() {
                 hasher.update(&value.to_le_bytes());
             }
@@ -101,7 +105,9 @@ impl TrainerFactory for Trainers {
             _ => None,
         };
         let trainer = TorchTrainer::with_module(plan, data, self.device, module.as_deref())?;
-        Ok(Box::new(match self.data.initial(plan).map_err(TrainerError)? {
+        let initial = self.data.initial(plan);
+        let initial = initial.map_err(|error| TrainerError(error.with_help()))?;
+        Ok(Box::new(match initial {
             Some(start) => trainer.starting_from(start)?,
             None => trainer,
         }))

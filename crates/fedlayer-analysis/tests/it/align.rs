@@ -137,6 +137,6 @@ fn a_network_that_is_not_known_is_refused() {
     let (layout, mut model_set, _) = two(0.0);
     model_set.architecture = None;
     let mut trainer = Closure::new(&layout, |v, _| loss(v));
-    let text = "`align` permutes the units of a network whose operations are known; a TorchScript module's are not: name the network in the scenario's `model`";
+    let text = "`align` needs a network with known operations; those of a TorchScript module are unknown: name the network in the scenario's `model`";
     assert_eq!(refusal(&spec(), &model_set, &mut trainer), text);
 }

@@ -1,6 +1,7 @@
-//! [`Array`]: numbers of any kind as `.npy` and safetensors files hold them, and the labelled examples that they make.
+//! [`Array`]: numbers of any type in a `.npy` or safetensors file, and the labelled examples in
+//! them.
 
-use fedlayer_core::number_text;
+use fedlayer_core::text::number_text;
 use half::{bf16, f16};
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     numbers::Numbers,
 };
 
-/// The kind of an array's numbers, in memory all little-endian.
+/// The type of an array's numbers, little-endian in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are their documentation")]
 pub enum ElementType {
@@ -29,7 +30,7 @@ pub enum ElementType {
 }
 
 impl ElementType {
-    /// The bytes of a number.
+    /// Returns the bytes of a number.
     pub fn size(self) -> usize {
         match self {
             Self::Bool | Self::U8 | Self::I8 => 1,
@@ -39,8 +40,8 @@ impl ElementType {
         }
     }
 
-    /// The bytes of memory of a number once it is read: 32 bits where they hold it, 64 bits and a
-    /// rounded copy otherwise.
+    /// Returns the bytes of memory that a number takes once it is read: 4 if 32 bits hold it
+    /// exactly, otherwise 8 and a rounded copy.
     pub(super) fn size_in_memory(self) -> u64 {
         match self {
             Self::F64 | Self::U32 | Self::I32 | Self::U64 | Self::I64 => 12,
@@ -48,7 +49,7 @@ impl ElementType {
         }
     }
 
-    /// A number of [`size`](Self::size) bytes; whole numbers beyond 2⁵³ are rounded.
+    /// Returns the number in [`size`](Self::size) bytes; whole numbers beyond 2⁵³ are rounded.
     fn number(self, bytes: &[u8]) -> f64 {
         let mut eight = [0; 8];
         eight[..bytes.len()].copy_from_slice(bytes);
@@ -67,28 +68,28 @@ impl ElementType {
     }
 }
 
-/// Numbers in a row-major array.
+/// A row-major array of numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Array {
-    /// The file, and in a file of several arrays this one's name: what messages call it.
+    /// The file and, in a file of several arrays, the array's name: used in messages.
     pub file: String,
-    /// Its shape, outermost axis first.
+    /// The shape, outermost axis first.
     pub shape: Vec<usize>,
-    /// What its numbers are.
+    /// The type of the numbers.
     pub kind: ElementType,
-    /// Its numbers, row-major, [`ElementType::size`] bytes each.
+    /// The numbers, row-major, [`ElementType::size`] bytes each.
     pub bytes: Vec<u8>,
-    /// Where in the file they begin; nothing where the file has them in another order.
+    /// The byte of the file at which the numbers begin, if the file has them in this order.
     pub start: Option<u64>,
 }
 
 impl Array {
-    /// Its numbers, row-major; whole numbers beyond 2⁵³ are rounded.
+    /// Returns the numbers, row-major; whole numbers beyond 2⁵³ are rounded.
     pub fn numbers(&self) -> impl ExactSizeIterator<Item = f64> {
         self.bytes.chunks_exact(self.kind.size()).map(|bytes| self.kind.number(bytes))
     }
 
-    /// A fault at one of its numbers.
+    /// Returns a fault at one of the numbers.
     fn fault_at(
         &self,
         index: usize,
@@ -96,14 +97,14 @@ impl Array {
         found: String,
         expected: &str,
     ) -> DecodeError {
-        let place = match self.start {
+        let position = match self.start {
             Some(start) => FilePosition::Byte(start + (index * self.kind.size()) as u64),
             None => {
                 FilePosition::Example(index / self.shape.iter().skip(1).product::<usize>().max(1))
             }
         };
         let (file, expected) = (self.file.clone(), expected.to_owned());
-        DecodeError { file, place, fault, found, expected, help: None }
+        DecodeError { file, position, fault, found, expected, help: None }
     }
 
     fn wrong_shape(&self, expected: &str) -> DecodeError {
@@ -115,17 +116,17 @@ impl Array {
         )
     }
 
-    /// Its numbers as features: `(N, …)` of at least one example.
+    /// Returns the numbers as features: `(N, …)` of at least one example.
     ///
     /// # Errors
-    /// When it has fewer than two axes or no number, or one that is not finite as `f32`.
+    /// When the array has fewer than two axes or no number, or one that is not finite as `f32`.
     pub fn features(&self) -> Result<Numbers, DecodeError> {
         if self.shape.len() < 2 || self.bytes.is_empty() {
             let help = "`x.reshape(len(x), -1)` makes one number an example of one feature";
             return Err(self.wrong_shape("features [N, …], at least one").with_help(help));
         }
         if self.kind == ElementType::U8 {
-            // Images: millions of numbers, each of which is good.
+            // Images have millions of numbers, and every byte is valid.
             return Ok(Numbers::Single(self.bytes.iter().map(|&byte| byte.into()).collect()));
         }
         let mut features = Numbers::default();
@@ -141,7 +142,7 @@ impl Array {
         Ok(features)
     }
 
-    /// Whether a number of 64 bits was rounded when it became a float.
+    /// Tells whether a 64-bit number was rounded when it became a float.
     fn is_rounded(&self, index: usize, number: f64) -> bool {
         if number.abs() < EXACT || !matches!(self.kind, ElementType::I64 | ElementType::U64) {
             return false;
@@ -155,10 +156,11 @@ impl Array {
         is_other(whole, number)
     }
 
-    /// Its numbers as labels of `count` examples: `(N)` or `(N, 1)`.
+    /// Returns the numbers as the labels of `count` examples; the array has shape `(N)` or `(N,
+    /// 1)`.
     ///
     /// # Errors
-    /// When it has another shape, or a number that is no class.
+    /// When the array has another shape, or a number that is not a class.
     pub fn labels(&self, count: usize) -> Result<Vec<Label>, DecodeError> {
         self.one_each(count).map_err(|error| match self.shape[..] {
             [n, classes] if n == count && classes > 1 => {
@@ -173,7 +175,7 @@ impl Array {
         })
     }
 
-    /// Its numbers as labels, or the error that `fault` makes of the first that is none.
+    /// Returns each number as a label, or the error that `fault` makes of the first invalid one.
     fn each_as_label(
         &self,
         fault: impl Fn(usize, f64, NoLabel) -> DecodeError,
@@ -195,10 +197,11 @@ impl Array {
         }
     }
 
-    /// Its numbers as owners of `count` examples, numbered anew in the order in which they first appear: `(N)` or `(N, 1)`.
+    /// Returns the numbers as the owners of `count` examples, renumbered in the order of first
+    /// appearance; the array has shape `(N)` or `(N, 1)`.
     ///
     /// # Errors
-    /// When it has another shape, or a number that is no whole one.
+    /// When the array has another shape, or a number that is not whole.
     pub fn owners(&self, count: usize) -> Result<Vec<u32>, DecodeError> {
         self.one_each(count)?;
         let owners = self.each_as_label(|index, number, no| {
@@ -209,27 +212,27 @@ impl Array {
     }
 }
 
-/// The whole number up to which every one is a 64-bit float, 2⁵³.
+/// The largest whole number up to which all are exact as 64-bit floats: 2⁵³.
 pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Whether a whole number is another one as a 64-bit float.
+/// Tells whether a whole number changes when it becomes a 64-bit float.
 pub(super) fn is_other(whole: i128, float: f64) -> bool {
     float as i128 != whole
 }
 
-/// Why a number is no feature.
+/// The reason that a number cannot be a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoFeature {
-    /// `nan`, or an infinite number.
+    /// The number is `nan` or infinite.
     NotFinite,
-    /// A number beyond those of 32 bits.
+    /// The number is beyond the range of `f32`.
     TooLarge,
-    /// A whole number with more digits than 64 bits hold.
+    /// The number is whole and has more digits than 64 bits hold.
     Rounded,
 }
 
 impl NoFeature {
-    /// What is wrong with a number, if anything.
+    /// Returns the reason that a number cannot be a feature, if there is one.
     pub(super) fn of(number: f64) -> Option<Self> {
         match number {
             number if !number.is_finite() => Some(Self::NotFinite),
@@ -238,7 +241,7 @@ impl NoFeature {
         }
     }
 
-    /// What was expected.
+    /// Describes the numbers that are allowed.
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::NotFinite => "a finite number",
@@ -251,23 +254,23 @@ impl NoFeature {
         }
     }
 
-    /// What to do.
+    /// Says what to do.
     pub(super) fn help(self) -> &'static str {
         match self {
             Self::NotFinite => {
-                "fill what is missing, or leave out its example (`df.dropna()`) or its column (`ignore`, of a CSV file)"
+                "fill in the missing values, or leave out its example (`df.dropna()`) or its column (`ignore`, of a CSV file)"
             }
             Self::TooLarge => {
                 "write the feature in a larger unit, as `x / 1e30` does, or as its logarithm"
             }
             Self::Rounded => {
-                "take away what the examples of both files have in common, as `x - 1700000000000000000` does; an identifier is no feature: leave it out"
+                "subtract the part that the examples of both files share, as `x - 1700000000000000000` does; an identifier is not a feature: leave it out"
             }
         }
     }
 }
 
-/// Numbers whatever is named, counted from 0 in the order of first appearance.
+/// Numbers the values from 0 in the order of their first appearance.
 pub(super) fn in_order_of_appearance<T: std::hash::Hash + Eq>(
     names: impl IntoIterator<Item = T>,
 ) -> Vec<u32> {
@@ -311,7 +314,7 @@ mod tests {
     fn what_is_no_feature_or_no_label_is_named_with_its_byte() {
         let halves: Vec<u8> = [1.0_f32, 0.5].into_iter().flat_map(f32::to_le_bytes).collect();
         let error = array(ElementType::F32, &[2], &halves).labels(2).unwrap_err();
-        assert_eq!((error.place, error.fault), (FilePosition::Byte(104), DecodeFault::Label));
+        assert_eq!((error.position, error.fault), (FilePosition::Byte(104), DecodeFault::Label));
         assert_eq!(
             error.to_string(),
             "`a`, byte 104: found 0.5; expected a class: a whole number or a name"
@@ -319,7 +322,7 @@ mod tests {
         assert!(error.help.unwrap().contains("regression"));
         let large: Vec<u8> = [1.0, 1e39].into_iter().flat_map(f64::to_le_bytes).collect();
         let error = array(ElementType::F64, &[1, 2], &large).features().unwrap_err();
-        assert_eq!((error.place, error.fault), (FilePosition::Byte(108), DecodeFault::Value));
+        assert_eq!((error.position, error.fault), (FilePosition::Byte(108), DecodeFault::Value));
         assert_eq!(
             error.to_string(),
             "`a`, byte 108: found 1e39; expected a number from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"

@@ -1,18 +1,19 @@
-//! The binary version of CIFAR-10 and CIFAR-100: per image its labels, a byte each, then 32 × 32 bytes of red, of green and of blue (Krizhevsky's CIFAR page).
+//! The binary version of CIFAR-10 and CIFAR-100: a record has its labels, one byte each, then 32 ×
+//! 32 bytes of red, of green and of blue (Krizhevsky's CIFAR page).
 
 use std::io::Read;
 
 use super::{DecodeError, DecodeFault, FilePosition, FileReader};
 
-/// The bytes of an image.
+/// The number of bytes of an image.
 pub const PIXELS: usize = 3 * 32 * 32;
 
-/// How a record begins.
+/// The labels at the beginning of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Labels {
     /// CIFAR-10: one of 10 classes.
     Ten,
-    /// CIFAR-100: one of 20 coarse classes, which is left aside, then one of 100.
+    /// CIFAR-100: one of 20 coarse classes, which is skipped, then one of 100 fine classes.
     Hundred,
 }
 
@@ -24,7 +25,7 @@ impl Labels {
         }
     }
 
-    /// The number of classes.
+    /// Returns the number of classes.
     pub fn classes(self) -> usize {
         match self {
             Self::Ten => 10,
@@ -42,10 +43,11 @@ pub struct CifarRecords {
     pub labels: Vec<u32>,
 }
 
-/// Appends a file of `count` records, the first `at_most` of them; the end of the file is checked only where all are read.
+/// Appends the first `at_most` records of a file of `count`. The end of the file is checked only if
+/// all records are read.
 ///
 /// # Errors
-/// When the file ends too early or too late, or a label is none of the classes.
+/// When the file ends too early or too late, or a label is not one of the classes.
 pub fn append<R: Read>(
     input: &mut FileReader<R>,
     labels: Labels,
@@ -62,9 +64,9 @@ pub fn append<R: Read>(
         let (own, pixels) = record.split_at(labels.bytes());
         let label = own[labels.bytes() - 1];
         if usize::from(label) >= labels.classes() {
-            let place = FilePosition::Byte(start + (index * length + labels.bytes() - 1) as u64);
+            let position = FilePosition::Byte(start + (index * length + labels.bytes() - 1) as u64);
             let expected = format!("a label below {}", labels.classes());
-            return Err(input.fault_at(place, DecodeFault::Label, label.to_string(), expected));
+            return Err(input.fault_at(position, DecodeFault::Label, label.to_string(), expected));
         }
         records.labels.push(label.into());
         records.bytes.extend_from_slice(pixels);

@@ -1,4 +1,4 @@
-//! [`FileReader`]: the bytes of a file, plain or gzip, counted.
+//! [`FileReader`]: reads a file, plain or gzip, and counts its bytes.
 
 use std::io::{self, Chain, Cursor, Read};
 
@@ -6,16 +6,16 @@ use flate2::read::MultiGzDecoder;
 
 use super::{DecodeError, DecodeFault, FilePosition};
 
-/// The most bytes that are taken of a file whose size is not known beforehand.
+/// The largest file that is read if its size is not known beforehand.
 pub const LARGEST_FILE: u64 = 8 << 30;
 
-/// The characters of a file that a message shows at most.
+/// The longest excerpt of a file in a message, in characters.
 const LONGEST_FOUND: usize = 300;
 
-/// What one read asks for at most, so that a length in a header allocates nothing.
+/// The largest single read: a huge length in a header allocates nothing.
 const PIECE: u64 = 1 << 20;
 
-/// The bytes of a file, decompressed where its first two bytes say gzip.
+/// The bytes of a file, decompressed if its first two bytes are those of gzip.
 #[derive(Debug)]
 pub struct FileReader<R> {
     file: String,
@@ -31,7 +31,7 @@ enum Plain<R> {
 }
 
 impl<R: Read> FileReader<R> {
-    /// Looks at the first two bytes of a file that messages call `file`.
+    /// Looks at the first two bytes of a file; messages call it `file`.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -51,13 +51,13 @@ impl<R: Read> FileReader<R> {
         }
     }
 
-    /// The same, of which at most `room` bytes are kept in memory, whatever it unpacks to.
+    /// Limits the bytes that are kept in memory to `room`, whatever the file unpacks to.
     #[must_use]
     pub fn within(self, room: u64) -> Self {
         Self { room, ..self }
     }
 
-    /// Checks that there is room for `bytes` bytes beside those that were read.
+    /// Checks that there is room for `bytes` more bytes.
     ///
     /// # Errors
     /// When there is not.
@@ -76,17 +76,17 @@ impl<R: Read> FileReader<R> {
             .with_help("take a smaller file, or a machine (or a container) with more free memory")
     }
 
-    /// What messages call the file.
+    /// Returns the file's name in messages.
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// How many bytes were read.
+    /// Returns the number of bytes that were read.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// A fault at the current place.
+    /// Returns a fault at the current position.
     pub fn fault(
         &self,
         fault: DecodeFault,
@@ -96,22 +96,22 @@ impl<R: Read> FileReader<R> {
         self.fault_at(FilePosition::Byte(self.offset), fault, found, expected)
     }
 
-    /// A fault at another place of the file.
+    /// Returns a fault at another position of the file.
     pub fn fault_at(
         &self,
-        place: FilePosition,
+        position: FilePosition,
         fault: DecodeFault,
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> DecodeError {
-        // What is found in a file may be anything, line breaks and the codes of terminals too.
+        // A file may contain anything, such as line breaks and terminal escapes.
         let mut found = found.into().replace(char::is_control, " ");
         let expected = expected.into();
         if let Some((end, _)) = found.char_indices().nth(LONGEST_FOUND) {
             found.truncate(end);
             found.push('…');
         }
-        DecodeError { file: self.file.clone(), place, fault, found, expected, help: None }
+        DecodeError { file: self.file.clone(), position, fault, found, expected, help: None }
     }
 
     fn unreadable(&self, error: &io::Error) -> DecodeError {
@@ -127,7 +127,7 @@ impl<R: Read> FileReader<R> {
         }
     }
 
-    /// The next `count` bytes, of what `expected` says.
+    /// Reads the next `count` bytes; `expected` describes them in messages.
     ///
     /// # Errors
     /// When there are fewer.
@@ -159,18 +159,18 @@ impl<R: Read> FileReader<R> {
         Ok(())
     }
 
-    /// Everything up to the end, at most [`LARGEST_FILE`] bytes.
+    /// Reads up to the end, at most [`LARGEST_FILE`] bytes.
     ///
     /// # Errors
-    /// When there is more, or it cannot be read.
+    /// When there are more, or they cannot be read.
     pub fn rest(&mut self) -> Result<Vec<u8>, DecodeError> {
         self.rest_up_to(LARGEST_FILE)
     }
 
-    /// Everything up to the end, at most `most` bytes: what a small gzip file decompresses to is not taken beyond that.
+    /// Reads up to the end, at most `most` bytes: a small gzip file may decompress to far more.
     ///
     /// # Errors
-    /// When there is more, or it cannot be read.
+    /// When there are more, or they cannot be read.
     pub fn rest_up_to(&mut self, most: u64) -> Result<Vec<u8>, DecodeError> {
         let mut bytes = Vec::new();
         loop {
@@ -183,7 +183,7 @@ impl<R: Read> FileReader<R> {
         }
     }
 
-    /// All of a file of which `count` bytes are left.
+    /// Reads the rest of the file, which must have `count` bytes.
     ///
     /// # Errors
     /// When there are fewer or more.
@@ -193,10 +193,10 @@ impl<R: Read> FileReader<R> {
         Ok(bytes)
     }
 
-    /// Checks that nothing follows.
+    /// Checks that the file ends here.
     ///
     /// # Errors
-    /// When something does.
+    /// When it continues.
     pub fn end(&mut self) -> Result<(), DecodeError> {
         let at = self.offset;
         let mut more = Vec::new();
@@ -204,18 +204,23 @@ impl<R: Read> FileReader<R> {
         match more.is_empty() {
             true => Ok(()),
             false => {
-                let place = FilePosition::Byte(at);
-                Err(self.fault_at(place, DecodeFault::TooLong, "more data", "the end of the file"))
+                let position = FilePosition::Byte(at);
+                Err(self.fault_at(
+                    position,
+                    DecodeFault::TooLong,
+                    "more data",
+                    "the end of the file",
+                ))
             }
         }
     }
 
-    /// Appends up to `piece` bytes; none at the end.
+    /// Appends up to `piece` bytes; appends none at the end of the file.
     fn append(&mut self, piece: u64, bytes: &mut Vec<u8>) -> Result<(), DecodeError> {
-        // One byte more than there is room for shows that the file is larger.
+        // One byte beyond the limit shows that the file is larger.
         let piece = piece.min(self.room.saturating_sub(self.offset).saturating_add(1));
         let before = bytes.len();
-        // By doubling where that can be had, which is faster; a piece at a time where it cannot.
+        // Doubling is faster; if there is no memory for it, the exact size may still fit.
         if bytes.try_reserve(piece as usize).is_err()
             && bytes.try_reserve_exact(piece as usize).is_err()
         {
@@ -234,7 +239,7 @@ impl<R: Read> FileReader<R> {
     }
 }
 
-/// A number of bytes, rounded up.
+/// Formats a number of bytes in MiB, rounded up.
 fn in_mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }

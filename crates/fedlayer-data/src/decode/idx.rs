@@ -1,4 +1,5 @@
-//! IDX, the format of MNIST and Fashion-MNIST: a magic number, one length for each axis, bytes. All numbers are 32-bit big-endian (LeCun's MNIST page).
+//! IDX, the format of MNIST and Fashion-MNIST: a magic number, one length for each axis, bytes. All
+//! numbers are 32-bit big-endian (LeCun's MNIST page).
 
 use std::io::Read;
 
@@ -13,7 +14,7 @@ const LABELS: u32 = 2049;
 /// The largest side of an image.
 const LARGEST_SIDE: u32 = 1 << 16;
 
-/// What stands before the pixels.
+/// The header of a file of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageHeader {
     /// The number of images N.
@@ -25,13 +26,13 @@ pub struct ImageHeader {
 }
 
 impl ImageHeader {
-    /// Where the number of images stands.
+    /// The byte at which the number of images begins.
     pub const COUNT_AT: u64 = 4;
 
     /// Reads the header of a file of images.
     ///
     /// # Errors
-    /// When the file is no IDX file of images, or ends too early.
+    /// When the file is not an IDX file of images, or ends too early.
     pub fn read<R: Read>(input: &mut FileReader<R>) -> Result<Self, DecodeError> {
         magic(input, IMAGES, "images")?;
         let count = number(input, "the number of images")?;
@@ -40,8 +41,8 @@ impl ImageHeader {
         Ok(Self { count, height, width })
     }
 
-    /// Reads the pixels of the first `first` images, or of all where there are fewer: `(first, H, W)`, row-major. The end of the file is
-    /// checked only where all are read.
+    /// Reads the pixels of the first `first` images: `(first, H, W)`, row-major. The end of the
+    /// file is checked only if all images are read.
     ///
     /// # Errors
     /// When the file ends too early or too late.
@@ -52,7 +53,7 @@ impl ImageHeader {
     ) -> Result<Vec<u8>, DecodeError> {
         let first = first.min(self.count);
         let image = u64::from(self.height) * u64::from(self.width);
-        // At most 2³² images of 2³² pixels, less one: no overflow.
+        // At most 2³² images of 2³² pixels, minus one: no overflow.
         let bytes = input.take(u64::from(first) * image, "the pixels of the images")?;
         if first == self.count {
             input.end()?;
@@ -61,21 +62,22 @@ impl ImageHeader {
     }
 }
 
-/// What is known of a file of labels beforehand, and how many of them are wanted.
+/// The expected contents of a file of labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpectedLabels {
-    /// Every label is below this.
+    /// The number of classes; every label is below it.
     pub classes: usize,
-    /// The labels that the file must have, where that is known.
+    /// The number of labels in the file, if it is known.
     pub count: Option<u32>,
-    /// How many of them are read; all where there are fewer.
+    /// The number of labels to read; all if there are fewer.
     pub first: u32,
 }
 
-/// Reads labels, `(first)`. The end of the file is checked only where all are read.
+/// Reads labels, `(first)`. The end of the file is checked only if all are read.
 ///
 /// # Errors
-/// When the file is no IDX file of labels, has another number of them, ends too early or too late, or a label is too large.
+/// When the file is not an IDX file of labels, has another number of them, ends too early or too
+/// late, or a label is too large.
 pub fn labels<R: Read>(
     input: &mut FileReader<R>,
     wanted: ExpectedLabels,
@@ -91,9 +93,9 @@ pub fn labels<R: Read>(
     let start = input.offset();
     let bytes = input.take(first.into(), "labels")?;
     if let Some(at) = bytes.iter().position(|&label| usize::from(label) >= wanted.classes) {
-        let place = FilePosition::Byte(start + at as u64);
+        let position = FilePosition::Byte(start + at as u64);
         let expected = format!("a label below {}", wanted.classes);
-        return Err(input.fault_at(place, DecodeFault::Label, bytes[at].to_string(), expected));
+        return Err(input.fault_at(position, DecodeFault::Label, bytes[at].to_string(), expected));
     }
     if first == all {
         input.end()?;
@@ -112,9 +114,9 @@ fn magic<R: Read>(input: &mut FileReader<R>, expected: u32, what: &str) -> Resul
     if found == expected {
         return Ok(());
     }
-    let place = FilePosition::Byte(at);
+    let position = FilePosition::Byte(at);
     let expected = format!("the magic number {expected} of IDX {what}");
-    Err(input.fault_at(place, DecodeFault::Magic, found.to_string(), expected))
+    Err(input.fault_at(position, DecodeFault::Magic, found.to_string(), expected))
 }
 
 fn side<R: Read>(input: &mut FileReader<R>, what: &str) -> Result<u32, DecodeError> {
@@ -123,7 +125,7 @@ fn side<R: Read>(input: &mut FileReader<R>, what: &str) -> Result<u32, DecodeErr
     if (1..=LARGEST_SIDE).contains(&side) {
         return Ok(side);
     }
-    let place = FilePosition::Byte(at);
+    let position = FilePosition::Byte(at);
     let expected = format!("{what} from 1 to {LARGEST_SIDE}");
-    Err(input.fault_at(place, DecodeFault::Shape, side.to_string(), expected))
+    Err(input.fault_at(position, DecodeFault::Shape, side.to_string(), expected))
 }

@@ -1,10 +1,11 @@
-//! [`Label`]: what a file says the class of an example is, the same in every format.
+//! [`Label`]: the class of an example as a file names it, the same in every format.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// The class of an example as its file calls it. Whole numbers come before names, numbers by their value, names by their characters.
+/// The class of an example as its file names it. Numbers sort before names: numbers by value, names
+/// by their characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
     /// A whole number, however it is written: `1`, `1.0` and `1e0` are one class.
@@ -13,28 +14,28 @@ pub enum Label {
     Name(String),
 }
 
-/// Why something is no label.
+/// The reason that a value is not a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NoLabel {
-    /// Nothing, `nan`, or an infinite number.
+    /// The field is empty, `nan`, or infinite.
     #[error("a label")]
     Missing,
-    /// A number with a fraction.
+    /// The number has a fraction.
     #[error("a class: a whole number or a name")]
     Fraction,
-    /// A number of which a 64-bit float does not know every digit.
+    /// The number has more digits than a 64-bit float holds.
     #[error("a class: a whole number from -9007199254740991 to 9007199254740991")]
     Huge,
 }
 
-/// The largest whole number that no other one is rounded to as a 64-bit float, 2⁵³ − 1.
+/// The largest whole number to which no other one is rounded as a 64-bit float: 2⁵³ − 1.
 const LARGEST: f64 = 9_007_199_254_740_991.0;
 
 impl Label {
-    /// The label that a field of a text file says.
+    /// Reads the label in a field of a text file.
     ///
     /// # Errors
-    /// When it is empty, or a number that is no whole one.
+    /// When the field is empty, or a number that is not whole.
     pub fn of_text(text: &str) -> Result<Self, NoLabel> {
         let text = text.trim();
         match text.parse::<f64>() {
@@ -44,16 +45,16 @@ impl Label {
         }
     }
 
-    /// The label that a truth value says: its name in Python and in the CSV files of pandas.
+    /// Returns the label of a boolean: its name in Python and in the CSV files of pandas.
     pub fn of_bool(value: bool) -> Self {
         Self::Name(if value { "True" } else { "False" }.to_owned())
     }
 
-    /// The owner that a field of a text file says: the same rule as for labels, but for whole
-    /// numbers of many digits, which are taken as they are written.
+    /// Reads the owner in a field of a text file. The rule is that of labels, except that whole
+    /// numbers of many digits are taken as they are written.
     ///
     /// # Errors
-    /// When it is empty, or a number that is no whole one.
+    /// When the field is empty, or a number that is not whole.
     pub fn owner_of_text(text: &str) -> Result<Self, NoLabel> {
         let is_written_out = || text.trim().bytes().all(|byte| byte.is_ascii_digit());
         match Self::of_text(text) {
@@ -62,10 +63,10 @@ impl Label {
         }
     }
 
-    /// The label that a number says.
+    /// Returns the label of a number.
     ///
     /// # Errors
-    /// When it is no whole number.
+    /// When the number is not whole.
     pub fn of_number(number: f64) -> Result<Self, NoLabel> {
         match number {
             number if !number.is_finite() => Err(NoLabel::Missing),
@@ -86,7 +87,7 @@ impl fmt::Display for Label {
 }
 
 impl NoLabel {
-    /// What is expected of an owner.
+    /// Describes the owners that are allowed.
     pub(super) fn owner(self) -> &'static str {
         match self {
             Self::Missing => "an owner",
@@ -94,19 +95,17 @@ impl NoLabel {
         }
     }
 
-    /// What to do about something that is no owner.
+    /// Advises what to do about an invalid owner.
     pub(super) fn owner_help(self) -> &'static str {
         match self {
-            Self::Missing => {
-                "every example belongs to somebody: fill in whom, or leave its line out"
-            }
+            Self::Missing => "every example needs an owner: fill it in, or leave the line out",
             Self::Fraction | Self::Huge => {
                 "number the owners from 0, as `numpy.unique(g, return_inverse=True)[1]` does"
             }
         }
     }
 
-    /// What to do about it.
+    /// Advises what to do about an invalid label.
     pub fn help(self) -> &'static str {
         match self {
             Self::Missing => {
@@ -159,7 +158,7 @@ mod tests {
         }
         assert_eq!(Label::of_text("1.5"), Err(NoLabel::Fraction));
         assert_eq!(Label::of_text("1e300"), Err(NoLabel::Huge));
-        // 2⁵³ + 1 would become 2⁵³: two classes one.
+        // 2⁵³ + 1 would be rounded to 2⁵³, and two classes would become one.
         for text in ["9007199254740993", "9007199254740992", "-9007199254740993"] {
             assert_eq!(Label::of_text(text), Err(NoLabel::Huge), "{text}");
         }

@@ -1,12 +1,13 @@
-//! Bytes in, examples out: one module a format. Nothing here opens a file.
+//! Turns bytes into examples, one module a format. Nothing here opens a file.
 //!
-//! A decoder reads through a [`FileReader`], which decompresses and counts bytes, so that every error says where. No decoder panics, and
-//! none allocates more than a small multiple of the bytes that are really there, whatever a header says. `fuzz/` drives each.
+//! A decoder reads through a [`FileReader`], which decompresses and counts bytes: every error names
+//! its position. No decoder panics, and none allocates more than a small multiple of the bytes that
+//! the file has, whatever a header claims. `fuzz/` drives each.
 //!
 //! ```
 //! use fedlayer_data::decode::{DecodeFault, FileReader, idx};
 //!
-//! // A header of 2³¹ images of 28 × 28 pixels, and nothing behind it.
+//! // A header of 2³¹ images of 28 × 28 pixels, and no pixels.
 //! let bytes = [0, 0, 8, 3, 128, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28];
 //! let mut input = FileReader::new("images", &bytes[..])?;
 //! let header = idx::ImageHeader::read(&mut input)?;
@@ -34,33 +35,33 @@ use thiserror::Error;
 
 pub use file_reader::{FileReader, LARGEST_FILE};
 
-/// A file that is not what its format says.
+/// An error in the contents of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{file}`, {place}: found {found}; expected {expected}")]
+#[error("`{file}`, {position}: found {found}; expected {expected}")]
 pub struct DecodeError {
     /// The file.
     pub file: String,
-    /// Where in the file, after decompression.
-    pub place: FilePosition,
-    /// What kind of fault it is.
+    /// The position in the file, after decompression.
+    pub position: FilePosition,
+    /// The kind of fault.
     pub fault: DecodeFault,
-    /// What was found.
+    /// A description of what was found.
     pub found: String,
-    /// What was expected there.
+    /// A description of what was expected there.
     pub expected: String,
-    /// What mends the file, where that is known.
+    /// How to mend the file, if that is known.
     pub help: Option<Box<str>>,
 }
 
 impl DecodeError {
-    /// The same, and what mends the file.
+    /// Adds how to mend the file.
     pub(crate) fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }
 }
 
-/// Where in a file.
+/// A position in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FilePosition {
     /// A byte, counted from 0.
@@ -89,27 +90,27 @@ impl fmt::Display for FilePosition {
     }
 }
 
-/// What kind of fault a file has.
+/// The kind of fault that a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeFault {
-    /// It ends too early.
+    /// The file ends too early.
     Truncated,
-    /// It goes on where it should end.
+    /// The file continues after its expected end.
     TooLong,
-    /// It does not begin as its format does.
+    /// The file does not begin as its format does.
     Magic,
-    /// A length or a shape is not what it must be.
+    /// A length or a shape is wrong.
     Shape,
-    /// A label is none of the classes.
+    /// A label is not one of the classes.
     Label,
-    /// A value is no number, or not a finite one.
+    /// A value is not a finite number.
     Value,
     /// A text is not UTF-8.
     Text,
-    /// Its contents need more memory than there is.
+    /// The contents need more memory than there is.
     TooLarge,
-    /// It is gzip that does not decompress.
+    /// The gzip data do not decompress.
     Gzip,
-    /// It could not be read.
+    /// The file cannot be read.
     Unreadable,
 }

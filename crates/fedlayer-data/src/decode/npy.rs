@@ -1,4 +1,5 @@
-//! NumPy's `.npy`, versions 1 to 3, of either byte order, in C or Fortran order (NumPy Enhancement Proposal 1).
+//! NumPy's `.npy`, versions 1 to 3, in either byte order and in C or Fortran order (NumPy
+//! Enhancement Proposal 1).
 
 use std::io::Read;
 
@@ -7,10 +8,10 @@ use super::{
     array::{Array, ElementType},
 };
 
-/// What every file begins with.
+/// The first bytes of every file.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// The kinds of numbers that are read, by NumPy's names without the byte order.
+/// The supported types, by NumPy's names without the byte order.
 const KINDS: [(&str, ElementType); 12] = [
     ("f2", ElementType::F16),
     ("f4", ElementType::F32),
@@ -32,7 +33,7 @@ const LONGEST_HEADER: u32 = 1 << 16;
 /// Reads an array.
 ///
 /// # Errors
-/// When the file is no such array, or ends too early or too late.
+/// When the file is not such an array, or ends too early or too late.
 pub fn array<R: Read>(input: &mut FileReader<R>) -> Result<Array, DecodeError> {
     let header = header(input)?;
     let wrong = |expected: &str| {
@@ -62,18 +63,18 @@ pub fn array<R: Read>(input: &mut FileReader<R>) -> Result<Array, DecodeError> {
     Ok(Array { file, shape, kind, bytes: data, start: Some(start) })
 }
 
-/// Which byte of a number comes first.
+/// The byte order of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ByteOrder {
     Little,
     Big,
 }
 
-/// What is said where a kind of numbers is not read.
+/// The message about a type that is not supported.
 const EXPECTED_KINDS: &str =
     "'descr' of floats (f2, f4, f8), whole numbers (i1 to i8, u1 to u8) or bool (b1)";
 
-/// The kind and the byte order of the numbers.
+/// Finds the type and the byte order of the numbers.
 fn kind(header: &str) -> Option<(ElementType, ByteOrder)> {
     let name = value_of(header, "descr")?.strip_prefix('\'')?.split('\'').next()?;
     let (order, name) = (name.get(..1)?, name.get(1..)?);
@@ -86,7 +87,7 @@ fn kind(header: &str) -> Option<(ElementType, ByteOrder)> {
     }
 }
 
-/// The line of Python that makes an array readable.
+/// Returns the line of Python that makes an array readable.
 fn kind_help(header: &str) -> &'static str {
     let descr = value_of(header, "descr").unwrap_or_default();
     match descr.trim_start_matches(['\'', '<', '>', '|', '=']).chars().next() {
@@ -97,7 +98,7 @@ fn kind_help(header: &str) -> &'static str {
     }
 }
 
-/// Whether the first axis is the fastest.
+/// Tells whether the array is in Fortran order: the first axis varies fastest.
 fn is_fortran(header: &str) -> Option<bool> {
     let value = value_of(header, "fortran_order")?;
     match (value.starts_with("True"), value.starts_with("False")) {
@@ -107,13 +108,13 @@ fn is_fortran(header: &str) -> Option<bool> {
     }
 }
 
-/// The header from behind a key on.
+/// Returns the header behind a key.
 fn value_of<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     let (_, rest) = header.split_once(&format!("'{key}':"))?;
     Some(rest.trim_start())
 }
 
-/// Numbers of `size` bytes of which the first axis is the fastest, with the last axis as the fastest.
+/// Reorders numbers of `size` bytes from Fortran order to C order.
 fn row_major(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
     let mut strides = Vec::with_capacity(shape.len());
     shape.iter().fold(1, |stride, &length| {
@@ -137,7 +138,7 @@ fn row_major(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
     rows
 }
 
-/// The text before the numbers, and where it begins.
+/// The header's text, and the byte at which it begins.
 struct NpyHeader {
     text: String,
     start: u64,
@@ -164,7 +165,7 @@ fn header<R: Read>(input: &mut FileReader<R>) -> Result<NpyHeader, DecodeError> 
     Ok(NpyHeader { text: String::from_utf8_lossy(&header).into_owned(), start })
 }
 
-/// The numbers between the parentheses behind `'shape'`.
+/// Reads the numbers between the parentheses behind `'shape'`.
 fn shape(header: &str) -> Option<Vec<usize>> {
     let (_, rest) = value_of(header, "shape")?.split_once('(')?;
     let (inside, _) = rest.split_once(')')?;

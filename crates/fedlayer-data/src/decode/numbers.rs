@@ -1,14 +1,14 @@
-//! [`Numbers`]: the numbers of a file as they are written there, in as few bits as hold them.
+//! [`Numbers`]: the numbers of a file, exactly as written, in 32 bits if these suffice.
 
-/// Numbers of a file: in 32 bits where these hold each of them exactly, in 64 bits otherwise.
+/// The numbers of a file: in 32 bits if these hold each of them exactly, otherwise in 64 bits.
 ///
-/// Rounded to 32 bits, 1700000000 and 1700000050 are one number. So nothing is rounded before it
-/// is scaled and normalised.
+/// Rounded to 32 bits, 1700000000 and 1700000050 are the same number. Therefore numbers are rounded
+/// only after they are scaled and normalised.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Numbers {
-    /// Each is a 32-bit float exactly.
+    /// Every number is exact as a 32-bit float.
     Single(Vec<f32>),
-    /// Some are not.
+    /// Some numbers need 64 bits.
     Double(Vec<f64>),
 }
 
@@ -34,7 +34,7 @@ impl Numbers {
         }
     }
 
-    /// How many there are.
+    /// Returns how many numbers there are.
     pub fn len(&self) -> usize {
         match self {
             Self::Single(numbers) => numbers.len(),
@@ -42,12 +42,12 @@ impl Numbers {
         }
     }
 
-    /// Whether there are none.
+    /// Tells whether there are no numbers.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All of them in 64 bits, in their order.
+    /// Iterates over the numbers in 64 bits.
     pub fn iter(&self) -> impl Iterator<Item = f64> + Clone {
         let (singles, doubles): (&[f32], &[f64]) = match self {
             Self::Single(numbers) => (numbers, &[]),
@@ -56,7 +56,7 @@ impl Numbers {
         singles.iter().map(|&number| number.into()).chain(doubles.iter().copied())
     }
 
-    /// All of them in 64 bits.
+    /// Returns the numbers in 64 bits.
     pub fn into_doubles(self) -> Vec<f64> {
         match self {
             Self::Single(numbers) => numbers.into_iter().map(f64::from).collect(),
@@ -64,18 +64,18 @@ impl Numbers {
         }
     }
 
-    /// The same in 64 bits.
+    /// Converts the numbers to 64 bits.
     #[must_use]
     pub fn widened(self) -> Self {
         Self::Double(self.into_doubles())
     }
 
-    /// All of them rounded to 32 bits.
+    /// Rounds the numbers to 32 bits.
     pub fn rounded(self) -> Vec<f32> {
         self.rounded_and_exact().0
     }
 
-    /// All of them rounded to 32 bits; and in 64 bits where they are held in these.
+    /// Rounds the numbers to 32 bits; also returns them in 64 bits if they are held so.
     pub fn rounded_and_exact(self) -> (Vec<f32>, Option<Vec<f64>>) {
         match self {
             Self::Single(numbers) => (numbers, None),

@@ -1,9 +1,10 @@
-//! Safetensors: the length of a JSON header, the header, the tensors one after another (Hugging Face's description of the format).
+//! Safetensors: the length of a JSON header, the header, then the tensors one after another
+//! (Hugging Face's description of the format).
 
 use std::io::Read;
 
 use ::safetensors::{Dtype, SafeTensors};
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 
 use super::{
     DecodeError, DecodeFault, FilePosition, FileReader,
@@ -17,20 +18,22 @@ pub struct Tensors {
     pub features: Array,
     /// `labels`, `(N)`.
     pub labels: Array,
-    /// `groups`, `(N)`, where the file has it.
+    /// `groups`, `(N)`, if the file has it.
     pub groups: Option<Array>,
 }
 
-/// The names of the tensors.
+/// The names of the tensors that are read.
 const NAMES: [&str; 3] = ["features", "labels", "groups"];
 
-/// Reads the tensors `features`, `labels` and, if there is one, `groups`. Whether their shapes go together is for who takes them apart.
+/// Reads the tensors `features`, `labels` and, if there is one, `groups`. The caller checks that
+/// their shapes match.
 ///
 /// # Errors
-/// When the file is no safetensors file, lacks a tensor, has another one besides, or one of a kind that is not read.
+/// When the file is not a safetensors file, lacks a tensor, has another one, or one of a type that
+/// is not supported.
 pub fn tensors<R: Read>(input: &mut FileReader<R>) -> Result<Tensors, DecodeError> {
     let bytes = input.rest()?;
-    // A copy of each tensor.
+    // Each tensor is copied.
     input.has_room_for(bytes.len() as u64)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| {
         let found = format!("`{error}`");

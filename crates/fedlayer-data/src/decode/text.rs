@@ -1,37 +1,38 @@
-//! Texts as tokens: characters or words, whose they are, and the windows that make examples of them.
+//! Texts as tokens: characters or words, their owners, and the windows that become examples.
 
 use std::{collections::HashMap, io::Read};
 
 use super::{DecodeError, DecodeFault, FilePosition, FileReader};
 
-/// A text as numbers, cut into the parts that belong together.
+/// A tokenised text, grouped by owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
     /// The number of different tokens; every token is below it.
     pub vocabulary: usize,
-    /// Per natural owner (a speaker, an article) all its tokens, in the order of the text.
+    /// The tokens of each natural owner (a speaker, an article), in the order of the text.
     pub groups: Vec<Vec<u32>>,
 }
 
-/// The whole of a file as UTF-8, without the mark (BOM) that some programs write at its head: of so many `bytes`, where that is known.
+/// Reads a whole file as UTF-8, without a byte order mark. `bytes` is the file's size, if it is
+/// known.
 ///
 /// # Errors
-/// When it is not UTF-8, is empty, or has another size.
+/// When the file is not UTF-8, is empty, or has another size.
 pub fn utf8<R: Read>(input: &mut FileReader<R>, bytes: Option<u64>) -> Result<String, DecodeError> {
     let bytes = match bytes {
         Some(count) => input.whole(count)?,
         None => input.rest()?,
     };
-    // Characters as tokens, windows and labels of 4 bytes each.
+    // Characters as tokens, windows and labels take 4 bytes each.
     input.has_room_for(12 * bytes.len() as u64)?;
     if bytes.is_empty() {
         let error = input.fault(DecodeFault::Truncated, "an empty file", "text");
         return Err(error.with_help("name another file, or write the text into this one"));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| {
-        let place = FilePosition::Byte(error.utf8_error().valid_up_to() as u64);
+        let position = FilePosition::Byte(error.utf8_error().valid_up_to() as u64);
         input
-            .fault_at(place, DecodeFault::Text, "bytes that are not UTF-8", "text in UTF-8")
+            .fault_at(position, DecodeFault::Text, "bytes that are not UTF-8", "text in UTF-8")
             .with_help(AS_UTF8)
     })?;
     if text.starts_with(BOM) {
@@ -40,29 +41,32 @@ pub fn utf8<R: Read>(input: &mut FileReader<R>, bytes: Option<u64>) -> Result<St
     Ok(text)
 }
 
-/// The text with every line ended by `\n`, as Python's `open` reads it: `\r\n` and `\r` end lines on other systems, and are no tokens of their own.
+/// Ends every line in `\n`, as Python's `open` does: `\r\n` and `\r` end lines on other systems and
+/// are not tokens of their own.
 pub fn with_plain_line_ends(text: String) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
 
-/// The mark at the head of a file that says it is Unicode.
+/// The byte order mark, at the beginning of some Unicode files.
 pub(super) const BOM: char = '\u{feff}';
 
-/// What to do with a text in another encoding.
+/// The advice for a text in another encoding.
 pub(super) const AS_UTF8: &str =
     "save it as UTF-8, as `iconv -f latin1 -t utf-8` and `iconv -f utf-16 -t utf-8` do";
 
-/// The characters of a text as one group. They are numbered in the order of their code points.
+/// Tokenises a text into characters, as one group. Characters are numbered in the order of their
+/// code points.
 pub fn characters(text: &str) -> Tokens {
     let numbers = numbers_of_characters(text);
     let tokens = text.chars().map(|character| numbers[&character]).collect();
     Tokens { vocabulary: numbers.len(), groups: vec![tokens] }
 }
 
-/// The characters of a play, one group for each speaker.
+/// Tokenises a play into characters, one group for each speaker.
 ///
-/// A block begins with a line `NAME:` at the start of the text or after an empty line, and reaches to the next one; it belongs, that line included, to the
-/// speaker of that name. A name with nothing below it says nothing and begins no block. What stands before the first block belongs to a
+/// A block begins with a line `NAME:` at the start of the text or after an empty line and ends
+/// before the next block; the whole block, that line included, belongs to the speaker of that name.
+/// A name followed by an empty line begins no block. The text before the first block belongs to a
 /// speaker without a name.
 pub fn speakers(play: &str) -> Tokens {
     let numbers = numbers_of_characters(play);
@@ -94,7 +98,7 @@ fn numbers_of_characters(text: &str) -> HashMap<char, u32> {
     characters.into_iter().zip(0..).collect()
 }
 
-/// The words of a text, numbered in the order in which they first appear.
+/// A vocabulary of words, numbered in the order of first appearance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
     numbers: HashMap<String, u32>,
@@ -107,7 +111,8 @@ const END: &str = "<eos>";
 const UNKNOWN: &str = "<unk>";
 
 impl Words {
-    /// The words of a text, separated by white space, and `<eos>` for the end of each line; `<unk>` is always among them.
+    /// Collects the words of a text, separated by white space, and `<eos>` for the end of each
+    /// line; `<unk>` is always included.
     pub fn of(text: &str) -> Self {
         let mut numbers = HashMap::new();
         let mut add = |word: &str| {
@@ -122,18 +127,18 @@ impl Words {
         Self { numbers }
     }
 
-    /// The number of different tokens.
+    /// Returns the number of different tokens.
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Whether there is no token; there always is.
+    /// Tells whether there is no token; there always is one.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// A text in these words, one group for each article: a line ` = Title = ` between empty ones begins one. What stands before the first
-    /// is a group too.
+    /// Tokenises a text into these words, one group for each article. An article begins with a line
+    /// ` = Title = ` between empty lines; the text before the first is a group too.
     pub fn articles(&self, text: &str) -> Tokens {
         let unknown = self.numbers.get(UNKNOWN).copied().unwrap_or(0);
         let number = |word: &str| self.numbers.get(word).copied().unwrap_or(unknown);
@@ -155,37 +160,37 @@ impl Words {
     }
 }
 
-/// Whether a line has the form of an article's title, and not of a section's (` = = Section = = `). So have some lines of tables and formulas; they do not
-/// stand alone.
+/// Tells whether a line has the form of an article's title, and not of a section's (` = = Section =
+/// = `). Some lines of tables and formulas have that form too, without the empty lines.
 fn is_title(line: &str) -> bool {
     let inside = line.trim().strip_prefix("= ").and_then(|rest| rest.strip_suffix(" ="));
     inside.is_some_and(|title| !title.starts_with('=') && !title.ends_with('='))
 }
 
-/// Windows of a text: examples of `context` tokens, each token labelled by the one that follows it.
+/// Windows of a text: examples of `context` tokens. The label of each token is the next token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Windows {
     /// `(N, context)`, whole numbers.
     pub values: Vec<f32>,
     /// `(N, context)`
     pub labels: Vec<u32>,
-    /// Whose each window is, counted from 0 over the groups that have one, `(N)`.
+    /// The owner of each window, numbered from 0 over the groups that have a window, `(N)`.
     pub groups: Vec<u32>,
 }
 
 impl Tokens {
-    /// The number of tokens.
+    /// Returns the number of tokens.
     pub fn len(&self) -> usize {
         self.groups.iter().map(Vec::len).sum()
     }
 
-    /// Whether there is no token.
+    /// Tells whether there is no token.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Cuts each group into windows of `context` tokens, one at least, that do not overlap. What is left at a group's end is too short for one and is
-    /// left out, and so is a group of fewer than `context` + 1 tokens.
+    /// Cuts each group into windows of `context` tokens (at least 1) that do not overlap. The rest
+    /// at the end of a group is dropped, and so is a group of fewer than `context` + 1 tokens.
     pub fn windows(&self, context: usize) -> Windows {
         let context = context.max(1);
         let mut windows = Windows { values: Vec::new(), labels: Vec::new(), groups: Vec::new() };

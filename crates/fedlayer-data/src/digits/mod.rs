@@ -1,9 +1,9 @@
-//! UCI optical recognition of handwritten digits (Alpaydin and Kaynak 1998, CC BY 4.0): 1,797 images inside the binary.
-//! Source, licence and format are in the README beside the data.
+//! UCI optical recognition of handwritten digits (Alpaydin and Kaynak 1998, CC BY 4.0): 1,797
+//! images inside the binary. The README beside the data describes source, licence and format.
 
 use std::io::{BufRead, BufReader, Read};
 
-use fedlayer_core::Examples;
+use fedlayer_core::data::Examples;
 use flate2::read::GzDecoder;
 use thiserror::Error;
 
@@ -19,48 +19,49 @@ const FEATURES: usize = SHAPE[0];
 pub(crate) const WHITE: u8 = 16;
 static CSV_GZ: &[u8] = include_bytes!("digits.csv.gz");
 
-/// Bytes that are not the digits.
+/// An error in the bytes of the digits.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DigitsError {
-    /// Bytes that are not gzip, or not text.
+    /// The bytes are not gzip, or not text.
     #[error("line {line} cannot be read: {reason}")]
     Unreadable {
         /// The line, counted from 1.
         line: usize,
-        /// What gzip or UTF-8 found wrong.
+        /// The error of gzip or UTF-8.
         reason: String,
     },
-    /// A line with too few or too many values.
+    /// A line has too few or too many values.
     #[error("line {line} has {found} values; expected 64 pixels and a label")]
     Values {
         /// The line, counted from 1.
         line: usize,
-        /// How many values it has.
+        /// The number of its values.
         found: usize,
     },
-    /// A value that is no pixel or no label.
+    /// A value is not a pixel or not a label.
     #[error(
         "line {line}, value {value}: found `{found}`; expected a whole number from 0 to {most}"
     )]
     Value {
         /// The line, counted from 1.
         line: usize,
-        /// Which of the line's values, counted from 1.
+        /// The index of the value in its line, counted from 1.
         value: usize,
-        /// What stands there.
+        /// The text that was found.
         found: String,
-        /// The largest value that may stand there.
+        /// The largest value that is allowed.
         most: u8,
     },
-    /// Too few or too many lines.
+    /// There are too few or too many lines.
     #[error("found {found} examples; expected {EXAMPLES}")]
     Count {
-        /// How many lines there are.
+        /// The number of lines.
         found: usize,
     },
 }
 
-/// All digits in the order of the file, pixels from 0 to 16: features `(1797, 64)`, labels `(1797)`.
+/// Decodes all digits in the order of the file, pixels from 0 to 16: features `(1797, 64)`, labels
+/// `(1797)`.
 pub(crate) fn decode() -> Result<Examples, DigitsError> {
     let examples = parse(GzDecoder::new(CSV_GZ))?;
     match examples.len() {
@@ -120,7 +121,7 @@ mod tests {
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
         let pixels = digits.all_values();
         assert_eq!(pixels.len(), EXAMPLES * FEATURES);
-        // The first line of the file: a zero.
+        // The first line of the file is a zero.
         assert_eq!(pixels[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
         assert_eq!(digits.labels[..3], [0, 1, 2]);
     }

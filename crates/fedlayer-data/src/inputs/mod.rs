@@ -1,8 +1,10 @@
-//! From the numbers of a set to what the model sees: `data.scale`, then `data.normalize`.
+//! Model inputs: the numbers of a set, scaled by `data.scale` and normalised by `data.normalize`.
 //!
-//! Numbers that are 32-bit floats in their file are scaled and normalised in `f32`, as torchvision's `ToTensor` and `Normalize` do it: x / 255, then (x − mean) / std. All others
-//! keep their digits in `f64` up to the end and are rounded once, and so are columns whose mean is so large beside their deviation that `f32` would round it away. The image sets
-//! that are known by name stay bytes in memory; a byte there becomes byte · factor + offset, rounded once.
+//! Numbers that are 32-bit floats in their file are scaled and normalised in `f32`, as
+//! torchvision's `ToTensor` and `Normalize` do it: x / 255, then (x − mean) / std. All others stay
+//! in `f64` until they are normalised and are rounded once; so do columns with a mean so large
+//! compared with its deviation that `f32` would lose it. The known image sets stay bytes in memory;
+//! a byte becomes byte · factor + offset, rounded once.
 
 mod normalize;
 mod scale;
@@ -10,7 +12,7 @@ mod scale;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Affine, DataFacts, ExampleValues, Examples,
+    data::{Affine, DataFacts, ExampleValues, Examples},
     spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, Synthetic},
 };
 
@@ -28,12 +30,12 @@ use crate::{
 /// The largest byte.
 pub(crate) const BYTE: f32 = 255.0;
 
-/// Checks the keys against the set, before anything is read.
+/// Checks the keys against the set before anything is read.
 pub(crate) fn check(spec: &DataSpec) -> Result<(), DataError> {
     let text = matches!(spec.set, DataSet::Wikitext2 | DataSet::TinyShakespeare | DataSet::Text(_));
     let keys = [("data.scale", spec.scale.is_some()), ("data.normalize", spec.normalize.is_some())];
     if let Some((key, _)) = keys.into_iter().find(|(_, given)| text && *given) {
-        return Err(DataError::NoEffect { key, why: "the tokens of a text are no quantities" });
+        return Err(DataError::NoEffect { key, why: "the tokens of a text are not quantities" });
     }
     if let Some(Scale::Factor(factor)) = spec.scale {
         let good = factor > 0.0 && (factor as f32).is_normal();
@@ -74,12 +76,12 @@ pub(crate) fn check_channels(spec: &DataSpec, facts: &DataFacts) -> Result<(), D
     }
 }
 
-/// Whether the constants are those of the training examples.
+/// Tells whether the constants are computed from the training examples.
 fn is_measured(spec: &DataSpec) -> bool {
     spec.normalize == Some(Normalize::Word(NormalizeWord::Set)) && ImageSet::of(&spec.set).is_none()
 }
 
-/// The constants of each channel, which were checked; one for all becomes one for each.
+/// Returns the constants of each channel; a single constant is repeated for every channel.
 fn expanded(Constants { mean, std }: &Constants, channels: usize) -> Vec<Moments> {
     let of = |values: &[f64], channel: usize| {
         values.get(channel).or(values.first()).copied().unwrap_or_default()
@@ -89,7 +91,7 @@ fn expanded(Constants { mean, std }: &Constants, channels: usize) -> Vec<Moments
         .collect()
 }
 
-/// What becomes of the bytes of a known image set, channel by channel, of which `published` are the constants.
+/// Returns the affine map of each channel of a known image set; `published` are its constants.
 pub(crate) fn of_bytes(spec: &DataSpec, published: &[Channel]) -> Result<Vec<Affine>, DataError> {
     let factor = Factor::of(spec, Some(BYTE))?;
     let channels = match &spec.normalize {
@@ -111,12 +113,13 @@ pub(crate) fn of_bytes(spec: &DataSpec, published: &[Channel]) -> Result<Vec<Aff
     Ok(channels.into_iter().map(affine).collect())
 }
 
-/// Whether the scenario gives constants, which examples that are no bytes have yet to be normalised by.
+/// Tells whether the scenario gives constants for a set that is not of images. Such examples are
+/// normalised after they are read.
 pub(crate) fn has_constants(spec: &DataSpec) -> bool {
     matches!(spec.normalize, Some(Normalize::Constants(_))) && ImageSet::of(&spec.set).is_none()
 }
 
-/// Whether the constants are one for each channel, or column, of examples that are no bytes.
+/// Tells whether there is one constant for each channel or column of examples that are not bytes.
 pub(crate) fn is_by_channel(spec: &DataSpec) -> bool {
     match &spec.normalize {
         Some(Normalize::Constants(Constants { mean, std })) => mean.len().max(std.len()) > 1,
@@ -124,12 +127,13 @@ pub(crate) fn is_by_channel(spec: &DataSpec) -> bool {
     }
 }
 
-/// Whether examples that were read have yet to be normalised, by constants of the scenario or of their own.
+/// Tells whether examples are still to be normalised after they are read, by constants of the
+/// scenario or by their own.
 pub(crate) fn is_yet_to_be_normalized(spec: &DataSpec) -> bool {
     has_constants(spec) || is_measured(spec)
 }
 
-/// Normalises a part by the scenario's constants, where it gives some. Bytes are normalised already.
+/// Normalises a part by the scenario's constants, if it gives any. Bytes are normalised already.
 pub(crate) fn by_constants(spec: &DataSpec, part: SetPart) -> SetPart {
     match &spec.normalize {
         Some(Normalize::Constants(constants)) => {
@@ -140,8 +144,9 @@ pub(crate) fn by_constants(spec: &DataSpec, part: SetPart) -> SetPart {
     }
 }
 
-/// Normalises pool and test set by mean and standard deviation of what the clients train on, where the scenario asks for that: neither the common test set nor the clients'
-/// own test examples have a part in them.
+/// Normalises pool and test set by the mean and standard deviation of the clients' training
+/// examples, if the scenario asks for it. Neither the common test set nor the clients' own test
+/// examples contribute to these constants.
 pub(crate) fn by_training(
     spec: &DataSpec,
     pool: SetPart,
@@ -157,7 +162,8 @@ pub(crate) fn by_training(
     (Arc::new(normalized(pool, &channels)), Arc::new(normalized(test, &channels)))
 }
 
-/// What becomes of a number x of the set, in words: `(x / 255 − 0.1307) / 0.3081`. `largest` is the largest number of the set's format.
+/// Describes how a number x of the set is scaled and normalised: `(x / 255 − 0.1307) / 0.3081`.
+/// `largest` is the largest number of the set's format.
 pub(crate) fn words(spec: &DataSpec, largest: Option<f32>) -> Result<String, DataError> {
     let scaled = Factor::of(spec, largest)?.words();
     let published = ImageSet::of(&spec.set).map(|images| images.channels);
@@ -177,7 +183,7 @@ pub(crate) fn words(spec: &DataSpec, largest: Option<f32>) -> Result<String, Dat
     })
 }
 
-/// Checks that no key of the scenario makes a number that is beyond the range of 32-bit floats.
+/// Checks that scaling and normalising leave all numbers in the range of 32-bit floats.
 pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), DataError> {
     let key = match (&spec.normalize, spec.scale) {
         (_, Some(Scale::Factor(_))) => "data.scale",
@@ -196,7 +202,7 @@ pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), D
     }
 }
 
-/// The most constants that are written out.
+/// The number of constants that are written out in full.
 const LISTED: usize = 4;
 
 fn listed(values: impl ExactSizeIterator<Item = f64>) -> String {

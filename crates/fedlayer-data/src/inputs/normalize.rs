@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{ExampleValues, Examples};
+use fedlayer_core::data::{ExampleValues, Examples};
 
 use crate::set_part::SetPart;
 
-/// Mean and standard deviation of a channel, in 64 bits.
+/// The mean and the standard deviation of a channel, in 64 bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moments {
     pub(super) mean: f64,
     pub(super) std: f64,
 }
 
-/// The largest mean, in deviations, that is taken away in `f32`: there a number is then rounded by at most 6e-5 of a deviation.
+/// The largest mean, in deviations, that is subtracted in `f32`: rounding errs by at most 6e-5 of a
+/// deviation.
 const LARGEST_MEAN: f64 = 1024.0;
 
 impl Moments {
-    /// (x − mean) / std of a 32-bit float.
+    /// Returns (x − mean) / std of a 32-bit float.
     fn normalize(self, value: f32) -> f32 {
         if self.mean.abs() > LARGEST_MEAN * self.std {
             return self.normalize_exact(value.into());
@@ -25,14 +26,15 @@ impl Moments {
         (value - self.mean as f32) / self.std as f32
     }
 
-    /// (x − mean) / std, rounded once.
+    /// Returns (x − mean) / std, rounded once.
     fn normalize_exact(self, value: f64) -> f32 {
         ((value - self.mean) / self.std) as f32
     }
 }
 
-/// How many channels examples of this shape have, and how many neighbouring values of an example are of one: an image `[channels, height, width]` has its channels, a row
-/// `[columns]` has a channel per column, anything else has one.
+/// Returns the number of channels of examples of this shape, and the number of neighbouring values
+/// that belong to one channel. An image `[channels, height, width]` has its channels, a row
+/// `[columns]` has a channel per column, any other shape has one channel.
 pub(super) fn channels_of(shape: &[usize]) -> (usize, usize) {
     match *shape {
         [channels, height, width] => (channels, height * width),
@@ -41,13 +43,15 @@ pub(super) fn channels_of(shape: &[usize]) -> (usize, usize) {
     }
 }
 
-/// Mean and standard deviation (n in the denominator) of each channel over the examples that are `trained` on, summed in `f64`. A channel that never changes has the
-/// deviation 1, so that it becomes 0 and not 0/0.
+/// Computes the mean and the standard deviation (n in the denominator) of each channel over the
+/// `trained` examples, summed in `f64`. A constant channel gets the deviation 1 and becomes 0, not
+/// 0/0.
 pub(super) fn measured(pool: &SetPart, trained: &[bool]) -> Vec<Moments> {
     let (channels, run) = channels_of(&pool.examples.shape);
     let rows = || (0..pool.examples.len()).filter(|&row| trained[row]);
     let mut values = Vec::with_capacity(pool.examples.features());
-    // Where digits count, sums are about the first example: so they stay small, and a constant is met exactly.
+    // For exact values the sums are taken relative to the first example: they stay small, and the
+    // mean of a constant is exact.
     let mut origins = vec![0.0; channels];
     if let Some(first) = rows().next().filter(|_| pool.exact.is_some()) {
         read(pool, first, &mut values);
@@ -77,7 +81,7 @@ pub(super) fn measured(pool: &SetPart, trained: &[bool]) -> Vec<Moments> {
     means.into_iter().zip(squares).zip(counts).map(moments).collect()
 }
 
-/// Reads the values of an example, with all their digits.
+/// Reads the exact values of an example.
 fn read(part: &SetPart, row: usize, values: &mut Vec<f64>) {
     values.clear();
     let width = part.examples.features();
@@ -91,7 +95,7 @@ fn read(part: &SetPart, row: usize, values: &mut Vec<f64>) {
     }
 }
 
-/// (x − mean) / std, channel by channel. Bytes stay as they are.
+/// Returns the examples with (x − mean) / std for x, channel by channel. Bytes stay as they are.
 pub(super) fn normalized(SetPart { examples, exact }: SetPart, channels: &[Moments]) -> Examples {
     let mut examples = Arc::unwrap_or_clone(examples);
     let (_, run) = channels_of(&examples.shape);

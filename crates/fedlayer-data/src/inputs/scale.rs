@@ -1,25 +1,26 @@
-//! [`Factor`]: `data.scale`, the factor that the numbers of a set are multiplied by.
+//! [`Factor`]: `data.scale`, the factor by which the numbers of a set are multiplied.
 
 use fedlayer_core::{
-    ExampleValues, Examples,
+    data::{ExampleValues, Examples},
     spec::{DataSpec, Scale, ScaleWord},
 };
 
 use crate::{DataError, decode::numbers::Numbers, set_name::set_name};
 
-/// What the numbers of a set are multiplied by, or divided by.
+/// The factor by which the numbers of a set are multiplied or divided.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Factor {
-    /// They stay as they are.
+    /// The numbers stay as they are.
     One,
-    /// They are divided by the largest number of their format.
+    /// The numbers are divided by the largest number of their format.
     Unit(f32),
-    /// They are multiplied by a factor of the scenario's.
+    /// The numbers are multiplied by a factor from the scenario.
     Times(f64),
 }
 
 impl Factor {
-    /// The factor that `data.scale` asks for, of numbers whose format has a largest one (255 for bytes) or none.
+    /// Returns the factor that `data.scale` asks for. `largest` is the largest number of the format
+    /// (255 for bytes), if there is one.
     pub(crate) fn of(spec: &DataSpec, largest: Option<f32>) -> Result<Self, DataError> {
         match (spec.scale, largest) {
             (None | Some(Scale::Word(ScaleWord::Unit)), Some(largest)) => Ok(Self::Unit(largest)),
@@ -31,7 +32,7 @@ impl Factor {
         }
     }
 
-    /// Scales values in place.
+    /// Scales values.
     pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
             Self::One => {}
@@ -40,7 +41,7 @@ impl Factor {
         }
     }
 
-    /// Scales the numbers of a file, in as many bits as they are held in.
+    /// Scales the numbers of a file, in the precision in which they are held.
     pub(crate) fn numbers(self, mut numbers: Numbers) -> Numbers {
         match (&mut numbers, self) {
             (Numbers::Single(numbers), _) => self.apply(numbers),
@@ -55,7 +56,7 @@ impl Factor {
         numbers
     }
 
-    /// The examples with their values scaled.
+    /// Scales the values of examples.
     pub(crate) fn examples(self, mut examples: Examples) -> Examples {
         if let ExampleValues::Floats(values) = &mut examples.values {
             self.apply(values);
@@ -63,7 +64,7 @@ impl Factor {
         examples
     }
 
-    /// What becomes of x, in words.
+    /// Writes the scaled x as a formula.
     pub(super) fn words(self) -> String {
         match self {
             Self::One => "x".to_owned(),

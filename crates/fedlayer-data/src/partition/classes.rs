@@ -1,5 +1,5 @@
-//! Each client has examples of so many classes, as in McMahan et al. (2017) and Li et al. (2022), "Federated learning on non-IID data
-//! silos", where it is `#C = k`.
+//! Examples of k classes per client, as in McMahan et al. (2017) and Li et al. (2022), "Federated
+//! learning on non-IID data silos", where the partition is called `#C = k`.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,11 @@ use rand::seq::SliceRandom;
 use super::even_cuts;
 use crate::stratify::by_class;
 
-/// The examples of each client: exactly `per_client` classes where the labels allow it.
+/// Returns the examples of each client: of exactly `per_client` classes if the labels allow it.
 ///
-/// Every class goes to as many clients as any other, give or take one, but to no more than it has examples; its examples are shared
-/// evenly among them. Only where all classes together have too few examples for that does a client get fewer classes.
+/// The numbers of clients per class differ by at most one, except that a class never has more
+/// clients than examples; the examples of a class are shared evenly among its clients. A client
+/// gets fewer classes only if all classes together have too few examples.
 pub(super) fn deal(
     per_client: usize,
     labels: &[u32],
@@ -35,7 +36,8 @@ pub(super) fn deal(
     shares
 }
 
-/// How many clients each class goes to: `total` altogether, as evenly as `most` of each class allows, and fewer if it allows no more.
+/// Returns how many clients each class has: `total` altogether, as evenly as `most` of each class
+/// allows, and fewer than `total` if `most` allows no more.
 fn holders(most: &[usize], total: usize) -> Vec<usize> {
     let mut rest = total;
     let mut holders = vec![0; most.len()];
@@ -48,22 +50,23 @@ fn holders(most: &[usize], total: usize) -> Vec<usize> {
     holders
 }
 
-/// Deals classes to clients in turn: everyone has had n before anyone gets one more than n.
+/// Deals classes to clients in turn: every client gets its n-th class before any gets its n + 1st.
 struct Turn {
     clients: u32,
-    /// The clients that have had one class fewer than the others, the next at the end.
+    /// The clients that are still to get a class in this turn, the next one last.
     waiting: Vec<u32>,
 }
 
 impl Turn {
-    /// The clients that get the next class: `count` different ones, at most all of them.
+    /// Returns the clients that get the next class: `count` different ones, at most all of them.
     fn next(&mut self, count: usize, generator: &mut Generator) -> Vec<u32> {
         let mut holders = Vec::with_capacity(count);
         while holders.len() < count {
             if self.waiting.is_empty() {
                 self.waiting = (0..self.clients).collect();
                 self.waiting.shuffle(generator);
-                // Whoever has this class already comes last, which is after this class is dealt.
+                // A client that has this class already comes last in the next turn, after this
+                // class is dealt.
                 let have: BTreeSet<u32> = holders.iter().copied().collect();
                 self.waiting.sort_by_key(|client| !have.contains(client));
             }

@@ -1,9 +1,10 @@
-//! Per class, the clients' shares are drawn from a symmetric Dirichlet distribution.
+//! Draws the clients' shares of each class from a symmetric Dirichlet distribution.
 //!
-//! Hsu, Qi and Brown (2019), "Measuring the effects of non-identical data distribution for federated visual classification", made the
-//! distribution the measure of heterogeneity, drawing each client's mixture of classes; here each class's mixture of clients is drawn,
-//! as Yurochkin et al. (2019), "Bayesian nonparametric federated learning of neural networks", did and most have done since.
-//! Clients then differ in size as well as in classes.
+//! Hsu, Qi and Brown (2019), "Measuring the effects of non-identical data distribution for
+//! federated visual classification", made the distribution the measure of heterogeneity, drawing
+//! each client's mixture of classes. Here each class's mixture of clients is drawn, as Yurochkin et
+//! al. (2019), "Bayesian nonparametric federated learning of neural networks", and most work since
+//! have done. Clients then differ in size as well as in classes.
 
 use fedlayer_core::Generator;
 use rand::{RngExt, seq::SliceRandom};
@@ -12,7 +13,8 @@ use rand_distr::{Distribution, Gamma, Open01};
 use super::{apportion, fill_empty};
 use crate::{DataError, stratify::by_class};
 
-/// The examples of each client. Clients that the draw leaves empty get one example each of the then largest clients.
+/// Returns the examples of each client. Each client that the draw leaves empty gets one example of
+/// the client that is largest then.
 pub(super) fn deal(
     concentration: f64,
     labels: &[u32],
@@ -38,13 +40,15 @@ pub(super) fn deal(
     Ok(shares)
 }
 
-/// Concentrations past these all draw the same: one client has all, or all have equal shares. The logarithms below stay finite.
+/// The range of concentrations: beyond it one client has all, or all have equal shares. Inside it
+/// the logarithms below are finite.
 const CONCENTRATIONS: (f64, f64) = (1e-300, 1e300);
 
-/// A draw from the symmetric Dirichlet distribution with concentration a, but for a common factor.
+/// Draws from the symmetric Dirichlet distribution with concentration a, up to a common factor.
 ///
-/// Independent gamma(a) variables are in its proportions. They are drawn as gamma(a + 1) · u^(1/a) with u uniform, in logarithms: for
-/// small a nearly all of them lie below the smallest `f64`.
+/// Independent gamma(a) variables have its proportions. They are drawn as gamma(a + 1) · u^(1/a)
+/// with u uniform, in logarithms, because for small a nearly all of them are below the smallest
+/// `f64`.
 pub(crate) fn weights(
     concentration: f64,
     clients: usize,
@@ -71,7 +75,8 @@ mod tests {
 
     use super::*;
 
-    /// For K clients and concentration a, a share has mean 1/K and variance (K − 1) / (K² (K a + 1)).
+    /// For K clients and concentration a, a share has mean 1/K and variance (K − 1) / (K² (K a +
+    /// 1)).
     #[test]
     fn shares_have_the_mean_and_the_variance_of_the_distribution() {
         let (clients, draws) = (5_usize, 20_000);

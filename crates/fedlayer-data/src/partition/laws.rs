@@ -1,4 +1,4 @@
-//! What each partition promises, for any labels, clients and seed.
+//! The laws of each partition, for any labels, clients and seed.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn pool() -> impl Strategy<Value = Vec<u32>> {
     ]
 }
 
-/// A partition, for so many clients, that `check` finds good for the pool.
+/// Tells whether `check` accepts a partition of the pool among `clients` clients.
 fn good(pool: usize, partition: Partition, clients: u32) -> bool {
     let pool = PoolFacts { set: "a set", examples: pool, classes: CLASSES, owners: Some(CLASSES) };
     check_value(&partition).and_then(|()| check(&partition, pool, clients)).is_ok()
@@ -42,7 +42,7 @@ fn case() -> impl Strategy<Value = (Vec<u32>, Partition, u32)> {
         })
 }
 
-/// Examples of one feature, each owned by whoever bears the number of its class.
+/// Returns examples of one feature; the owner of each is the number of its class.
 fn examples(labels: &[u32]) -> Examples {
     let one = Examples::new(vec![1], CLASSES, vec![0.0; labels.len()], labels.to_vec());
     Examples { groups: Some(labels.to_vec()), ..one }
@@ -56,7 +56,7 @@ fn classes_of(share: &[u32], labels: &[u32]) -> usize {
     share.iter().map(|&example| labels[example as usize]).collect::<BTreeSet<_>>().len()
 }
 
-/// `(classes)` labels, `each` of every class.
+/// Returns `(classes)` labels, `each` of every class.
 fn balanced(each: usize) -> Vec<u32> {
     (0..(each * CLASSES) as u32).map(|example| example % CLASSES as u32).collect()
 }
@@ -109,13 +109,18 @@ proptest! {
     }
 
     #[test]
-    fn shards_are_of_one_size_and_of_few_classes(each in 10_usize..50, clients in 1_u32..10, per_client in 1_u32..6, seed: u64) {
+    fn shards_are_of_one_size_and_of_few_classes(
+        each in 10_usize..50,
+        clients in 1_u32..10,
+        per_client in 1_u32..6,
+        seed: u64,
+    ) {
         let labels = balanced(each);
         let shard = labels.len() / (clients * per_client) as usize;
         for share in shares(&Partition::Shards(per_client), &labels, clients, seed) {
             let bounds = shard * per_client as usize..=(shard + 1) * per_client as usize;
             prop_assert!(bounds.contains(&share.len()));
-            // A shard of at most as many examples as a class has lies in two classes at most.
+            // A shard that is not larger than a class has examples of two classes at most.
             if shard < each {
                 prop_assert!(classes_of(&share, &labels) <= 2 * per_client as usize);
             }
@@ -138,7 +143,12 @@ proptest! {
     }
 
     #[test]
-    fn a_client_never_has_more_than_k_classes(labels in pool(), clients in 1_u32..20, asked in 1..=CLASSES as u32, seed: u64) {
+    fn a_client_never_has_more_than_k_classes(
+        labels in pool(),
+        clients in 1_u32..20,
+        asked in 1..=CLASSES as u32,
+        seed: u64,
+    ) {
         prop_assume!(good(labels.len(), Partition::Classes(asked), clients));
         for share in shares(&Partition::Classes(asked), &labels, clients, seed) {
             prop_assert!(classes_of(&share, &labels) <= asked as usize);
@@ -146,7 +156,12 @@ proptest! {
     }
 
     #[test]
-    fn sizes_follow_the_power_law_within_rounding(exponent in 0.01_f64..1.5, clients in 1_usize..20, each in 100_usize..200, seed: u64) {
+    fn sizes_follow_the_power_law_within_rounding(
+        exponent in 0.01_f64..1.5,
+        clients in 1_usize..20,
+        each in 100_usize..200,
+        seed: u64,
+    ) {
         let labels = balanced(each);
         let weights = (1..=clients).map(|rank| (rank as f64).powf(-exponent));
         let total: f64 = weights.clone().sum();
@@ -163,7 +178,7 @@ proptest! {
         }
     }
 
-    /// The rule as it stands: whole owners, the largest first, each to whom has the fewest examples.
+    /// The rule: whole owners, the largest first, each to the client with the fewest examples.
     #[test]
     fn natural_gives_whole_owners_the_largest_first(owners in pool(), clients: Index) {
         let mut sizes = [0_usize; CLASSES];
@@ -183,7 +198,7 @@ proptest! {
                 *home = Some(client);
             }
         }
-        // Owners of one size in the order of their numbers: the sort is stable.
+        // The sort is stable: owners of equal size stay in the order of their numbers.
         order.sort_by(|&a, &b| sizes[b].cmp(&sizes[a]));
         let mut held = vec![0; clients];
         for owner in order {
@@ -201,7 +216,10 @@ proptest! {
     }
 
     #[test]
-    fn rounded_shares_add_up(count in 0_usize..1000, weights in proptest::collection::vec(1e-12..1.0, 1..50)) {
+    fn rounded_shares_add_up(
+        count in 0_usize..1000,
+        weights in proptest::collection::vec(1e-12..1.0, 1..50),
+    ) {
         let sizes = apportion(count, &weights);
         prop_assert_eq!(sizes.iter().sum::<usize>(), count);
         let total: f64 = weights.iter().sum();
@@ -221,7 +239,7 @@ fn the_steepest_power_law_leaves_the_others_one_example() {
     assert!(sizes[1..].iter().all(|&size| size == 1));
 }
 
-/// The share of its commonest class, in the mean over the clients.
+/// Returns the mean over the clients of the share of a client's commonest class.
 fn skew(concentration: f64, seed: u64) -> f64 {
     let labels = balanced(200);
     let shares = shares(&Partition::Dirichlet(concentration), &labels, 10, seed);

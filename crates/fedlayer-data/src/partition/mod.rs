@@ -1,6 +1,8 @@
-//! How the pool is shared out among the clients: one file for each way, and what they have in common.
+//! Shares the pool out among the clients: one file for each partition, and here the code that they
+//! share.
 //!
-//! Every way but `whole` gives every example of the pool to exactly one client, and all leave no client empty.
+//! Every partition except `whole` gives every example of the pool to exactly one client, and none
+//! leaves a client empty.
 
 mod classes;
 pub(crate) mod dirichlet;
@@ -13,7 +15,7 @@ mod shards;
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
 
-use fedlayer_core::{Examples, Generator, spec::Partition};
+use fedlayer_core::{Generator, data::Examples, spec::Partition};
 use rand::RngExt;
 
 use crate::{
@@ -32,20 +34,20 @@ pub(crate) fn check_value(partition: &Partition) -> Result<(), DataError> {
     }
 }
 
-/// What of a pool decides how it can be shared out.
+/// The properties of a pool that decide how it can be shared out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolFacts<'a> {
-    /// What messages call it: the data set or the file.
+    /// The name in messages: the data set or the file.
     pub(crate) set: &'a str,
-    /// Its examples.
+    /// The number of examples.
     pub(crate) examples: usize,
-    /// The number of its classes; of a text, of its owners.
+    /// The number of classes; for a text, of owners.
     pub(crate) classes: usize,
-    /// The number of natural owners of its examples, where it has them.
+    /// The number of natural owners, if the examples have owners.
     pub(crate) owners: Option<usize>,
 }
 
-/// Checks that so many clients can share a pool in this way.
+/// Checks that `clients` clients can share a pool by this partition.
 pub(crate) fn check(
     partition: &Partition,
     pool: PoolFacts<'_>,
@@ -81,7 +83,8 @@ pub(crate) fn check(
     }
 }
 
-/// The examples of each client, as indices into the pool. [`check`] has found the partition good.
+/// Returns the examples of each client, as indices into the pool. The partition has passed
+/// [`check`].
 pub(crate) fn deal(
     partition: &Partition,
     pool: &Examples,
@@ -110,13 +113,14 @@ pub(crate) fn deal(
     })
 }
 
-/// `count` things in a row cut into `parts` stretches whose sizes differ by at most one.
+/// Cuts a list of `count` elements into `parts` stretches; their sizes differ by at most one.
 fn even_cuts(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     let cut = move |part: usize| (count as u128 * part as u128 / parts as u128) as usize;
     (0..parts).map(move |part| cut(part)..cut(part + 1))
 }
 
-/// Shares of `count` whole things in proportion to `weights`, each within one of its exact share: sums of weights are rounded.
+/// Splits `count` elements in proportion to `weights`; every share is within one of its exact
+/// value, because the running sum is rounded.
 fn apportion(count: usize, weights: &[f64]) -> Vec<usize> {
     let total: f64 = weights.iter().sum();
     let (mut sum, mut before) = (0.0, 0);
@@ -132,7 +136,8 @@ fn apportion(count: usize, weights: &[f64]) -> Vec<usize> {
     sizes
 }
 
-/// Gives every empty client, in ascending order, one random example of the client that has the most then (of several, the first).
+/// Gives every empty client, in ascending order, one random example of the client that has the most
+/// at that moment (the first, if several have).
 ///
 /// There must be as many examples as clients; then the donor has at least two.
 fn fill_empty(shares: &mut [Vec<u32>], generator: &mut Generator) {

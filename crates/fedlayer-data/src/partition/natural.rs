@@ -1,20 +1,22 @@
-//! As the set is by nature: speakers, articles, writers go whole to one client each (LEAF, Caldas et al. 2018).
+//! The natural partition: the examples of a speaker, an article or a writer stay together at one
+//! client (LEAF, Caldas et al. 2018).
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
 };
 
-/// The number of different owners of examples.
+/// Returns the number of different owners.
 pub(crate) fn owners(groups: &[u32]) -> usize {
     by_owner(groups).len()
 }
 
-/// The examples of each client, of at least as many owners as clients: owners in the order of their size, the largest first, each to the client that has the fewest examples then (of several, the
-/// first). With as many clients as owners each client is one owner.
+/// Returns the examples of each client. Owners are dealt whole in the order of their size, the
+/// largest first, each to the client that has the fewest examples at that moment (the first, if
+/// several have). With as many clients as owners each client is one owner.
 pub(super) fn deal(groups: &[u32], clients: usize) -> Vec<Vec<u32>> {
     let mut owned: Vec<Vec<u32>> = by_owner(groups).into_values().collect();
-    // Stable: owners of one size stay in the order of their numbers.
+    // The sort is stable: owners of equal size stay in the order of their numbers.
     owned.sort_by_key(|examples| Reverse(examples.len()));
     let mut smallest: BinaryHeap<Reverse<(usize, usize)>> =
         (0..clients).map(|client| Reverse((0, client))).collect();

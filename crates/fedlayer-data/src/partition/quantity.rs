@@ -1,14 +1,16 @@
-//! Classes are shared evenly, sizes follow a power law.
+//! The quantity partition: classes are shared evenly, sizes follow a power law.
 
 use fedlayer_core::Generator;
 
 use super::{apportion, fill_empty};
 use crate::stratify::stratified;
 
-/// The examples of each client: client c has rank r = c + 1 and a share in proportion to r^(−exponent), rounded up or down, so that
-/// sizes never grow with the client's number. Clients that this leaves empty get one example each of the then largest clients.
+/// Returns the examples of each client. Client c has rank r = c + 1 and a share in proportion to
+/// r^(−exponent), rounded; sizes never grow with the client's number. Each client that this leaves
+/// empty gets one example of the client that is largest then.
 ///
-/// Each client's examples are a stretch of a [`stratified`] order: they have every class in its proportion.
+/// Each client's examples are a stretch of a [`stratified`] order: they have every class in its
+/// proportion.
 pub(super) fn deal(
     exponent: f64,
     labels: &[u32],

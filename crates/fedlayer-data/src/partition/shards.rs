@@ -1,5 +1,6 @@
-//! Sorted by class and cut into equal shards, so many a client: the pathological non-IID partition of McMahan et al. (2017),
-//! "Communication-efficient learning of deep networks from decentralized data", section 3.
+//! Sorted by class, cut into equal shards, and a few shards dealt to each client: the pathological
+//! non-IID partition of McMahan et al. (2017), "Communication-efficient learning of deep networks
+//! from decentralized data", section 3.
 
 use fedlayer_core::Generator;
 use rand::seq::SliceRandom;
@@ -7,7 +8,8 @@ use rand::seq::SliceRandom;
 use super::even_cuts;
 use crate::stratify::by_class;
 
-/// The examples of each client: `per_client` shards at random. Shards differ by at most one example, and none is empty.
+/// Returns the examples of each client: `per_client` random shards. The sizes of shards differ by
+/// at most one example, and no shard is empty.
 pub(super) fn deal(
     per_client: usize,
     labels: &[u32],

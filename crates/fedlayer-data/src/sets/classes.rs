@@ -1,30 +1,31 @@
-//! [`Classes`]: the classes of files of one's own, numbered once for all of them.
+//! [`Classes`]: the classes of the user's own files, numbered once for all files.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 
 use crate::{
     DataError,
     decode::{DecodeError, DecodeFault, FilePosition, label::Label},
 };
 
-/// Different labels of which it is sure that they may be classes.
+/// The number of different labels that are accepted as classes without further evidence.
 const SURELY_CLASSES: usize = 20;
 
-/// The classes: the different labels of the training file in ascending order, or as many numbers as the scenario says.
+/// The classes: the different labels of the training file in ascending order, or as many numbers as
+/// the scenario says.
 pub(super) struct Classes {
-    /// Class k is the label at k, ascending.
+    /// The label of each class, ascending.
     labels: Vec<Label>,
-    /// Whether the scenario says how many there are.
+    /// True if the scenario gives the number of classes.
     is_said: bool,
 }
 
 impl Classes {
-    /// The classes of a training file with these labels; `said` is `data.set.files.classes`.
+    /// Finds the classes of a training file with these labels; `said` is `data.set.files.classes`.
     ///
     /// # Errors
-    /// When most examples have a label that no other has: those are no classes.
+    /// When most examples have a label of their own: such labels are not classes.
     pub(super) fn of(file: &str, labels: &[Label], said: Option<u32>) -> Result<Self, DataError> {
         if let Some(count) = said {
             let labels = (0..count.into()).map(Label::Number).collect();
@@ -42,16 +43,16 @@ impl Classes {
         self.labels.len()
     }
 
-    /// What the classes are called; nothing where they are called 0, 1, 2, ….
+    /// Returns the names of the classes; `None` if they are 0, 1, 2, ….
     pub(super) fn names(&self) -> Option<Arc<[String]>> {
         let are_numbers = (0..).zip(&self.labels).all(|(at, label)| *label == Label::Number(at));
         (!are_numbers).then(|| self.labels.iter().map(Label::to_string).collect())
     }
 
-    /// The classes of the examples of a file, `(N)`.
+    /// Returns the classes of the examples of a file, `(N)`.
     ///
     /// # Errors
-    /// When a label is none of the classes.
+    /// When a label is not one of the classes.
     pub(super) fn number(&self, file: &str, labels: &[Label]) -> Result<Vec<u32>, DecodeError> {
         let number = |(at, label): (usize, &Label)| {
             let class = self.labels.binary_search(label).map(|class| class as u32);
@@ -68,16 +69,16 @@ impl Classes {
         let (expected, help) = match self.is_said {
             true => (
                 format!("a class from 0 to {}", self.count() - 1),
-                "raise `classes`, which stands beside `train`, or correct the label",
+                "raise `classes` beside `train`, or correct the label",
             ),
             false => (
                 format!("one of the {} labels of training: {shown}{more}", self.count()),
-                "correct the label; or write beside `train` how many `classes` there are, where they are numbered from 0 and training has not all of them",
+                "correct the label; or write beside `train` how many `classes` there are, if they are numbered from 0 and training does not have all of them",
             ),
         };
         DecodeError {
             file: file.to_owned(),
-            place: FilePosition::Example(example),
+            position: FilePosition::Example(example),
             fault: DecodeFault::Label,
             found: format!("the label {}", in_backticks([label.to_string()])),
             expected,

@@ -1,10 +1,11 @@
-//! Files of one's own: CSV, safetensors, `.npy`.
+//! The user's own files: CSV, safetensors, `.npy`.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, in_backticks, quoted,
+    data::Examples,
     spec::{DataSpec, Files},
+    text::{in_backticks, quoted},
 };
 
 use super::{SetParts, classes::Classes, lost_digits, open_own, own_shape, reader};
@@ -24,7 +25,7 @@ use crate::{
     set_part::SetPart,
 };
 
-/// Reads the training file and the test file, where there is one.
+/// Reads the training file and, if there is one, the test file.
 pub(super) fn read(
     spec: &DataSpec,
     files: &Files,
@@ -77,7 +78,8 @@ fn lost(raw: &Raw) -> Arc<[String]> {
     lost_digits::lost(values, columns).into_iter().map(sentence).collect()
 }
 
-/// Scales both files as `data.scale` says. Returns the largest number of their format: 255 where their features are bytes.
+/// Scales both files by `data.scale`. Returns the largest number of their format: 255 if their
+/// features are bytes.
 fn scale(
     spec: &DataSpec,
     train: &mut Raw,
@@ -94,7 +96,7 @@ fn scale(
     }
     let largest = train.bytes.then_some(inputs::BYTE);
     let factor = Factor::of(spec, largest)?;
-    // Both files go through the same arithmetic.
+    // Both files are scaled in the same precision.
     let is_double = [Some(&*train), test.as_deref()].into_iter().flatten().any(Raw::is_double);
     for raw in [Some(train), test].into_iter().flatten() {
         let values = std::mem::take(&mut raw.values);
@@ -103,7 +105,7 @@ fn scale(
     Ok(largest)
 }
 
-/// Checks the keys by themselves.
+/// Checks the keys before a file is opened.
 fn check(files: &Files) -> Result<(), DataError> {
     if let Some(count) = files.classes {
         let allowed = "from 1 to 1000000";
@@ -113,7 +115,8 @@ fn check(files: &Files) -> Result<(), DataError> {
         let is_good = separator.is_ascii()
             && !separator.is_alphanumeric()
             && !"\"\r\n.+-".contains(separator);
-        let allowed = "one ASCII character that is in no number, such as `,`, `;`, `|` or a tab";
+        let allowed =
+            "one ASCII character that does not occur in numbers, such as `,`, `;`, `|` or a tab";
         in_range(is_good, "data.set.files.separator", quoted(&separator.to_string()), allowed)?;
     }
     let names = [Some(files.train.as_str()), files.test.as_deref()];
@@ -133,27 +136,27 @@ fn check(files: &Files) -> Result<(), DataError> {
     }
 }
 
-/// The ending of a file's name, without that of gzip.
+/// Returns the ending of a file's name, without `.gz`.
 fn ending(file: &str) -> Option<&str> {
     let plain = file.strip_suffix(".gz").unwrap_or(file);
     plain.rsplit_once('.').map(|(_, ending)| ending)
 }
 
-/// A file's examples before classes are counted.
+/// The examples of a file before their classes are numbered.
 struct Raw {
     file: String,
     shape: Vec<usize>,
     values: Numbers,
-    /// Whether its features are bytes, as images are.
+    /// True if the features are bytes, as in images.
     bytes: bool,
     labels: Vec<Label>,
     groups: Option<Vec<u32>>,
-    /// The names of its columns, where it has such.
+    /// The names of its columns, if it has columns.
     heading: Option<Heading>,
 }
 
 impl Raw {
-    /// Whether 32 bits do not hold its numbers.
+    /// Tells whether the numbers need 64 bits.
     fn is_double(&self) -> bool {
         matches!(self.values, Numbers::Double(_))
     }
@@ -166,7 +169,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a file and, where they are elsewhere, its labels; a test file by the names of the `training` file.
+    /// Reads a file and its labels, which may be in a file of their own. The columns of a test file
+    /// are found by the names of the `training` file.
     fn read(
         &self,
         file: &str,
@@ -239,10 +243,11 @@ fn of_arrays(
     })
 }
 
-/// Examples, and their values in 64 bits where 32 bits do not hold them.
+/// Examples, and their exact values if 32 bits do not hold them.
 type NumberedExamples = (Examples, Option<Vec<f64>>);
 
-/// Numbers the labels of both files by those of the training file, or by what the scenario `said`.
+/// Numbers the labels of both files by the classes of the training file, or by
+/// `data.set.files.classes`, which is `said`.
 fn numbered(
     train: Raw,
     test: Option<Raw>,

@@ -1,6 +1,6 @@
 //! Columns with numbers that 64-bit floats tell apart and 32-bit floats do not.
 
-use fedlayer_core::rounded_text;
+use fedlayer_core::text::rounded_text;
 
 /// The most steps of a 32-bit float that the numbers of a lost column span.
 const STEPS: f64 = 16.0;

@@ -1,4 +1,4 @@
-//! From a specification to examples: which files a set is read from, and what becomes of them.
+//! Reads the examples of a set, as `[data]` specifies it.
 
 mod classes;
 mod files;
@@ -10,7 +10,7 @@ mod texts;
 use std::{io::Read, sync::Arc};
 
 use fedlayer_core::{
-    Examples,
+    data::Examples,
     spec::{DataSet, DataSpec},
 };
 
@@ -31,16 +31,16 @@ pub(crate) use images::ImageReader;
 pub(crate) struct SetParts {
     /// The training part, or all examples.
     pub(crate) train: SetPart,
-    /// The set's own test part.
+    /// The set's own test part, if it has one.
     pub(crate) test: Option<SetPart>,
-    /// The largest number of the format that the files have, such as 255 for bytes; nothing where there is none.
+    /// The largest number of the files' format, such as 255 for bytes, if there is one.
     pub(crate) largest: Option<f32>,
     /// Sentences on columns that lose their differences in 32 bits.
     pub(crate) lost: Arc<[String]>,
 }
 
 impl SetParts {
-    /// The same examples, normalised by the scenario's constants where it gives some.
+    /// Normalises the examples by the scenario's constants, if it gives any.
     pub(crate) fn normalized(self, spec: &DataSpec) -> Self {
         if !inputs::has_constants(spec) {
             return self;
@@ -50,7 +50,7 @@ impl SetParts {
     }
 }
 
-/// Reads a set. Synthetic ones are drawn elsewhere.
+/// Reads a set from files; `synthetic` ones are drawn elsewhere.
 pub(crate) fn read(spec: &DataSpec, source: &dyn FileSource) -> Result<SetParts, DataError> {
     let only = |train: Examples| SetParts {
         train: SetPart::new(train),
@@ -85,7 +85,7 @@ pub(crate) fn read(spec: &DataSpec, source: &dyn FileSource) -> Result<SetParts,
     })
 }
 
-/// How many of `there` examples are taken: the first `asked`, or all.
+/// Returns how many of `there` examples are taken: the first `asked`, or all.
 pub(crate) fn first(
     asked: Option<u32>,
     key: &'static str,
@@ -99,7 +99,7 @@ pub(crate) fn first(
     }
 }
 
-/// The first examples, where fewer than all are asked for.
+/// Takes the first `asked` examples, or all.
 fn cut(all: SetPart, asked: Option<u32>, key: &'static str) -> Result<SetPart, DataError> {
     let count = first(asked, key, all.examples.len())?;
     if count == all.examples.len() {
@@ -108,7 +108,7 @@ fn cut(all: SetPart, asked: Option<u32>, key: &'static str) -> Result<SetPart, D
     Ok(all.gather(&(0..count as u32).collect::<Vec<_>>()))
 }
 
-/// Opens a file of a known set, as it is or with `.gz` behind its name.
+/// Opens a file of a known set, plain or with `.gz` behind its name.
 pub(crate) fn open_known(
     source: &dyn FileSource,
     set: &'static str,
@@ -117,7 +117,7 @@ pub(crate) fn open_known(
     open(source, Some(set), file)
 }
 
-/// Opens a file that the scenario names, as it is or with `.gz` behind its name.
+/// Opens a file that the scenario names, plain or with `.gz` behind its name.
 pub(crate) fn open_own(source: &dyn FileSource, file: &str) -> Result<OpenedFile, DataError> {
     open(source, None, file)
 }
@@ -129,7 +129,7 @@ fn open(
 ) -> Result<OpenedFile, DataError> {
     let found = match source.open(set, file) {
         Err(missing @ OpenError::Missing { .. }) => match source.open(set, &format!("{file}.gz")) {
-            // Where the plain file was looked for says more than where its compressed twin was.
+            // The folders searched for the plain file say more than those for the compressed one.
             Err(OpenError::Missing { .. }) => Err(missing),
             found => found,
         },
@@ -138,7 +138,7 @@ fn open(
     found.map_err(|error| DataError::Unopened { set, file: file.to_owned(), error })
 }
 
-/// The bytes of an open file, of which as many are taken as the source has room for.
+/// Makes a reader of an open file. The reader takes no more bytes than the source has room for.
 pub(crate) fn reader(
     source: &dyn FileSource,
     opened: OpenedFile,

@@ -1,15 +1,17 @@
-//! `data.set.files.shape`: what an example is, where a file holds it as a row of numbers.
+//! `data.set.files.shape`: the shape of an example in a file that holds rows of numbers.
 
 use fedlayer_core::spec::{DataSpec, Files};
 
 use crate::{DataError, inputs};
 
-/// The shape of the examples of a file: its `own`, or the one that is `asked` for.
+/// Returns the shape of the examples of a file: its `own`, or the one that is `asked` for.
 ///
-/// A row of numbers takes any shape of as many numbers. Axes of length 1 may come and go, since no number changes its place by that.
+/// A row of n numbers takes any shape with n elements. Axes of length 1 may be added and removed,
+/// because that moves no number.
 ///
 /// # Errors
-/// When the file has another shape of its own, since its numbers would be scrambled; when there are more or fewer of them.
+/// When the file has another shape of its own, because its numbers would be scrambled; when the
+/// number of elements differs.
 pub(super) fn shaped(
     file: &str,
     own: Vec<usize>,
@@ -29,8 +31,9 @@ pub(super) fn shaped(
     Ok(shape)
 }
 
-/// Refuses constants per channel for examples that look like `[height, width, channels]`: they would be taken per row of the image. A `shape` that repeats theirs says that the
-/// first axis has the channels.
+/// Refuses constants per channel for examples that look like `[height, width, channels]`: each row
+/// of the image would get its own constants. A `shape` that repeats the file's confirms that the
+/// first axis is the channels.
 pub(super) fn refuse_channels_last(
     spec: &DataSpec,
     files: &Files,
@@ -47,17 +50,17 @@ pub(super) fn refuse_channels_last(
     }
 }
 
-/// The numbers of an example.
+/// Returns the number of elements of an example.
 fn numbers(shape: &[usize]) -> u128 {
     shape.iter().map(|&axis| axis as u128).product()
 }
 
-/// The axes that are longer than 1.
+/// Returns the axes that are longer than 1.
 fn long_axes(shape: &[usize]) -> Vec<usize> {
     shape.iter().copied().filter(|&length| length != 1).collect()
 }
 
-/// The line of Python that gives examples of shape `own` the shape that is asked for.
+/// Returns the line of Python that changes examples of shape `own` to the shape that is asked for.
 fn mend(own: &[usize], asked: &[usize]) -> String {
     match order(own, asked) {
         Some(order) => {
@@ -71,7 +74,8 @@ fn mend(own: &[usize], asked: &[usize]) -> String {
     }
 }
 
-/// For each axis that is asked for, which of the own axes it is; axes of equal length stay in their order.
+/// Returns the axis of `own` for each axis that is asked for; axes of equal length stay in their
+/// order.
 fn order(own: &[usize], asked: &[usize]) -> Option<Vec<usize>> {
     let mut left: Vec<usize> = (0..own.len()).collect();
     let mut find = |length: &usize| {

@@ -1,8 +1,8 @@
-//! Texts: their files, their tokens, the windows that are their examples.
+//! Texts: their files, their tokens, and the windows that are their examples.
 
 use std::sync::Arc;
 
-use fedlayer_core::{ExampleValues, Examples};
+use fedlayer_core::data::{ExampleValues, Examples};
 
 use super::{SetParts, open_known, open_own, reader};
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
     set_part::SetPart,
 };
 
-/// WikiText-2 in the words of its training part, an owner for each article. The part for validation is not used.
+/// Reads WikiText-2 with the vocabulary of its training part and an owner for each article. The
+/// validation part is not used.
 pub(super) fn wikitext_2(source: &dyn FileSource, context: usize) -> Result<SetParts, DataError> {
     let [train, test] = &WIKITEXT_FILES;
     let set = "wikitext-2";
@@ -25,7 +26,7 @@ pub(super) fn wikitext_2(source: &dyn FileSource, context: usize) -> Result<SetP
     Ok(SetParts { train: SetPart::new(train), test, largest: None, lost: Arc::default() })
 }
 
-/// Tiny Shakespeare, an owner for each speaker.
+/// Reads tiny Shakespeare, with an owner for each speaker.
 pub(super) fn tiny_shakespeare(
     source: &dyn FileSource,
     context: usize,
@@ -35,7 +36,7 @@ pub(super) fn tiny_shakespeare(
     examples(&speakers(&text), context, 2, set)
 }
 
-/// A text of one's own, in characters.
+/// Reads the user's own text as characters.
 pub(super) fn own(
     source: &dyn FileSource,
     file: &str,
@@ -56,7 +57,7 @@ fn utf8_of(
     Ok(utf8(&mut reader(source, open_known(source, set, file.name)?)?, Some(file.bytes))?)
 }
 
-/// The windows of a text, of which there must be at `least` so many.
+/// Cuts a text into windows; an error when there are fewer than `least`.
 fn examples(
     tokens: &Tokens,
     context: usize,

@@ -1,7 +1,7 @@
-//! `.npy` and safetensors files of one's own.
+//! `.npy` and safetensors files of the user.
 
 use fedlayer_core::{
-    FederatedData,
+    data::FederatedData,
     spec::{DataSpec, Files, Partition, Scale, ScaleWord},
 };
 use fedlayer_data::{
@@ -40,7 +40,8 @@ fn features_and_labels_are_two_npy_files() {
     assert_eq!(bytes.unwrap().pool().unwrap().all_values(), seen);
 }
 
-/// What NumPy 2 writes for `numpy.save(…, numpy.array([[1.5, -2]]))`, padded to 64 bytes.
+/// The array is the file that NumPy 2 writes for `numpy.save(…, numpy.array([[1.5, -2]]))`, padded
+/// to 64 bytes.
 #[test]
 fn numpys_own_header_is_read() {
     let mut header =
@@ -166,7 +167,8 @@ fn an_array_without_a_file_of_labels_is_refused() {
     );
 }
 
-/// Every kind of array and tensor that NumPy and PyTorch write, in either byte order and in C and Fortran order, as they read it themselves.
+/// Every type of array and tensor that NumPy and PyTorch write, in either byte order and in C and
+/// Fortran order, is read as they read it.
 #[test]
 fn arrays_of_every_kind_and_order_are_read_as_numpy_and_pytorch_read_them() {
     let oracle = crate::columns::oracle();
@@ -200,7 +202,7 @@ fn an_array_in_fortran_order_names_the_example_of_a_fault() {
     assert_eq!(error.to_string(), "`x.npy.gz`, example 1: found NaN; expected a finite number");
 }
 
-/// (a) of the sweep over kinds, for tensors: permuted ones are read; renamed, missing, further, repeated and nameless ones are refused.
+/// Permuted tensors are read; renamed, missing, further, repeated and nameless ones are refused.
 #[test]
 fn tensors_are_found_by_name() {
     let (features, labels) = (f32s(&[1.0, 2.0, 3.0, 4.0]), i64s(&[1, 0]));
@@ -252,7 +254,7 @@ fn safetensors_hold_features_labels_and_owners() {
     let pool = data.pool().unwrap();
     assert_eq!((&pool.shape, &pool.labels, pool.classes), (&vec![1, 2], &vec![2, 0, 1, 1], 3));
     assert_eq!(pool.all_values(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
-    // Owners are numbered anew, whatever they are called.
+    // Owners are renumbered, whatever their names.
     assert_eq!(pool.groups.as_deref(), Some(&[0, 1, 1, 0][..]));
 }
 
@@ -274,7 +276,7 @@ fn what_is_missing_in_safetensors_is_named() {
     assert_eq!(of(b"not one of these".to_vec()).0, DecodeFault::Magic);
     let whole = tensors(&[0, 1, 0], &[0, 0, 0]);
     assert_eq!(of(whole[..whole.len() - 1].to_vec()).0, DecodeFault::Magic);
-    // The labels stand last, 8 bytes each.
+    // The labels are the last tensor, 8 bytes each.
     let at = whole.len() - 8;
     let mut wrong = whole;
     wrong[at..].copy_from_slice(&(1_i64 << 60).to_le_bytes());

@@ -1,4 +1,4 @@
-//! The catalogue against itself and against the files that are at hand.
+//! The catalogue is consistent, and agrees with the files that are available.
 
 use std::collections::BTreeSet;
 

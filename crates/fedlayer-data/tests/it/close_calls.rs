@@ -1,4 +1,5 @@
-//! Tables and scales at the border between two readings: each line of the rules has an input that only it decides.
+//! Tables and scales at the border between two readings: each line of the rules has an input that
+//! only it decides.
 
 use fedlayer_core::{
     Seed,
@@ -11,7 +12,7 @@ use crate::{
     tables::{files, spec},
 };
 
-/// The values of a file that is its own test file, or what is wrong and what to do.
+/// Returns the values of a file that is its own test file, or the message and the advice.
 fn read(text: &str, own: Files) -> Result<Vec<f32>, (String, String)> {
     let stored = MemoryFiles::of([("a.csv", text.into())]);
     let loaded = stored.load(&spec(Files { test: Some("a.csv".to_owned()), ..own }), 1);
@@ -60,7 +61,8 @@ fn columns_that_are_ignored_may_have_one_name() {
     assert_eq!(read(text, ignoring("old")).unwrap(), [1.0, 3.0]);
 }
 
-/// A line of numbers with one word has names where the word is known as a label, or the numbers count the columns.
+/// A line of numbers with one word is a line of names if the word is known as a label, or the
+/// numbers count the columns.
 #[test]
 fn one_word_among_numbers_makes_names_only_where_it_is_known() {
     for (first_line, label) in [
@@ -74,14 +76,14 @@ fn one_word_among_numbers_makes_names_only_where_it_is_known() {
         let text = format!("{first_line}\n5,6,1\n8,9,0\n");
         assert_eq!(read(&text, own).unwrap(), [5.0, 6.0, 8.0, 9.0], "{first_line}");
     }
-    // The owner may be the word, too; then the label is a number.
+    // The word may also be the owner; then the label is a number.
     let owned = |label: &str| Files {
         group: Some("who".to_owned()),
         label: Some(label.to_owned()),
         ..files("a.csv")
     };
     assert_eq!(read("7.5,1.5,who\n5,1,a\n8,0,b\n", owned("1.5")).unwrap(), [5.0, 8.0]);
-    // Counted columns make names of a word that nobody named: the label is still to be said.
+    // Counted columns make a name of any word; the label must still be named.
     let (message, _) = read("0,1,kind\n5,6,1\n8,9,0\n", files("a.csv")).unwrap_err();
     assert!(message.contains("expected a column called `label`"), "{message}");
     for unknown in ["0.5,1.5,kind", "1,0,kind", "0,2,kind"] {
@@ -99,7 +101,7 @@ fn words_that_parse_as_no_finite_number_are_names() {
     assert!(help.contains("df.dropna()"), "{help}");
 }
 
-/// A table of an `id` and a feature, with as many rows as there are `ids`.
+/// Returns a table of an `id` and a feature, with as many rows as there are `ids`.
 fn numbered(ids: &[&str]) -> String {
     let line = |(row, id): (usize, &&str)| format!("{id},{},{}\n", row % 3, row % 2);
     format!("id,a,y\n{}", ids.iter().enumerate().map(line).collect::<String>())

@@ -1,6 +1,7 @@
-//! Columns of CSV files are found by their names: permuted, renamed, missing, further, repeated and nameless ones; and which one is the label.
+//! Columns of CSV files are found by their names, also permuted, renamed, missing, further,
+//! repeated and nameless ones; and the label is found among them.
 
-use fedlayer_core::{FederatedData, spec::Files};
+use fedlayer_core::{data::FederatedData, spec::Files};
 use serde_json::Value;
 
 use crate::{
@@ -8,20 +9,20 @@ use crate::{
     tables::{files, spec},
 };
 
-/// What NumPy and PyTorch made of files: `tests/oracle/fixtures/files.json` at the root.
+/// The results of NumPy and PyTorch: `tests/oracle/fixtures/files.json` at the root.
 pub(crate) fn oracle() -> Value {
     let fixture = include_str!("../../../../tests/oracle/fixtures/files.json");
     serde_json::from_str(fixture).unwrap()
 }
 
-/// The bytes of a file that the fixture has as hexadecimal digits.
+/// Returns the bytes of a file that the fixture has as hexadecimal digits.
 pub(crate) fn bytes(digits: &Value) -> Vec<u8> {
     let digits = digits.as_str().unwrap().as_bytes();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     digits.chunks(2).map(byte).collect()
 }
 
-/// Reads `train` and `test` as one set, or says what is wrong and what to do.
+/// Reads `train` and `test` as one set, or returns the message and the advice.
 fn read(train: &str, test: &str, own: Files) -> Result<FederatedData, (String, String)> {
     let stored = MemoryFiles::of([("a.csv", train.into()), ("b.csv", test.into())]);
     let test = Some("b.csv".to_owned());
@@ -106,7 +107,7 @@ fn renamed_missing_and_further_columns_are_refused_with_both_lists() {
 }
 
 #[test]
-fn of_many_columns_a_message_lists_the_first() {
+fn a_message_about_many_columns_lists_the_first_ones() {
     let names = |count: usize| (0..count).map(|at| format!("p{at},")).collect::<String>();
     let train = format!("{}y\n{}0\n", names(20), "1,".repeat(20));
     let test = format!("{}y\n{}0\n", names(19), "1,".repeat(19));
@@ -148,11 +149,11 @@ fn a_nameless_column_is_refused_or_left_out_by_name() {
         "`a.csv`, line 1: found `Unnamed: 0`, which pandas calls a column without a name, for column 1; expected a name for every column",
         "`ignore = [\"Unnamed: 0\"]`",
     );
-    // A separator at the end of every line makes a column, too.
+    // A separator at the end of every line also makes a column.
     let (message, _) = read_one("a,b,y,\n1,2,0,\n", files("a.csv")).unwrap_err();
     assert!(message.contains("found no name for column 4"), "{message}");
     let left_out = Files { ignore: vec![String::new()], ..files("a.csv") };
-    // A column that is left out need not be in the test file.
+    // A column that is ignored may be missing in the test file.
     for test in [nameless, TRAIN] {
         let data = read(nameless, test, left_out.clone()).unwrap();
         assert_eq!(data.pool().unwrap().all_values(), [1.0, 2.0, 3.0, 4.0]);
@@ -179,7 +180,7 @@ fn row_numbers_under_a_name_are_no_feature() {
     read_one(&text("weight"), files("a.csv")).unwrap();
     let ignored = Files { ignore: vec!["ID".to_owned()], ..files("a.csv") };
     assert_eq!(read_one(&text("ID"), ignored).unwrap().test.shape, [1]);
-    // An `id` that occurs twice numbers no rows.
+    // An `id` that occurs twice does not number the rows.
     read_one(&text("id").replacen("6,", "1,", 1), files("a.csv")).unwrap();
 }
 
@@ -236,7 +237,7 @@ fn row_numbers_without_a_name_are_no_feature() {
     read_one(&lines(7), counted()).unwrap();
 }
 
-/// Where the scenario does not say it, the label is the one column that is called as labels are.
+/// If the scenario does not name the label, it is the one column with a usual name of labels.
 #[test]
 fn the_label_is_found_by_its_usual_names_and_never_guessed() {
     let label_of = |names: &str| {

@@ -1,4 +1,5 @@
-//! Every decoder on every input: random bytes, cuts and changes of good files. What the fuzz targets do without end is done here for a moment.
+//! Every decoder on every input: random bytes, truncated and changed files. The fuzz targets do the
+//! same without end.
 
 use std::io::Read;
 
@@ -19,7 +20,7 @@ use crate::{
     memory::MemoryFiles,
 };
 
-/// Reads bytes in every format; how many of the formats they are.
+/// Reads bytes in every format; returns how many formats accept them.
 fn all(bytes: &[u8]) -> usize {
     type Decoder = fn(&mut FileReader<&[u8]>) -> Result<(), DecodeError>;
     let decoders: [Decoder; 8] = [
@@ -83,7 +84,7 @@ fn records<R: Read>(source: &mut FileReader<R>, labels: cifar::Labels) -> Result
     read
 }
 
-/// A good file of each format.
+/// Returns a valid file of each format.
 fn good() -> [Vec<u8>; 8] {
     let tensors = [
         ("features", "F32", &[2, 1][..], f32s(&[1.0, 2.0])),
@@ -112,7 +113,7 @@ fn good_files_are_read_plain_and_compressed() {
     }
 }
 
-/// A byte less or more is noticed in every format whose files say how long they are.
+/// A byte less or more is noticed in every format with a length in the file.
 #[test]
 fn every_cut_of_a_binary_file_is_noticed() {
     for file in &good()[..4] {
@@ -124,7 +125,7 @@ fn every_cut_of_a_binary_file_is_noticed() {
     }
 }
 
-/// Whether bytes are a text.
+/// Tells whether bytes are a text.
 fn text(bytes: &[u8]) -> usize {
     FileReader::new("a", bytes).and_then(|mut source| utf8(&mut source, None)).is_ok().into()
 }
@@ -156,7 +157,7 @@ fn what_a_small_file_decompresses_to_is_not_taken_beyond_its_limit() {
         (DecodeFault::TooLong, "`a`, byte 1048576: found more data; expected the end of the file")
     );
     assert_eq!(source.offset(), (1 << 20) + 1);
-    // A known file is read up to its size.
+    // A known file is read only up to its size.
     let stored = MemoryFiles::of([("tiny-shakespeare/input.txt.gz", bomb)]);
     let error = stored.facts(&DataSpec::new(DataSet::TinyShakespeare)).unwrap_err();
     assert_eq!(
@@ -176,13 +177,13 @@ impl Read for Broken {
 }
 
 #[test]
-fn a_disk_that_fails_is_said_to() {
+fn a_failing_disk_is_reported() {
     let error = FileReader::new("a", Broken).unwrap_err();
     assert_eq!(error.to_string(), "`a`, byte 0: found `the disk is gone`; expected readable data");
     let mut source = FileReader::new("a", (&b"abc"[..]).chain(Broken)).unwrap();
     let error = source.rest().unwrap_err();
     assert_eq!(
-        (error.fault, error.place.to_string().as_str()),
+        (error.fault, error.position.to_string().as_str()),
         (DecodeFault::Unreadable, "byte 3")
     );
 }
@@ -215,10 +216,10 @@ proptest! {
         if compressed {
             file = gzip(&file);
         }
-        for (place, byte) in changes {
-            // Headers are short: half of the changes fall on them.
+        for (position, byte) in changes {
+            // Headers are short, so half of the changes are made to them.
             let length = if byte & 1 == 0 { file.len().min(80) } else { file.len() };
-            file[place.index(length)] = byte;
+            file[position.index(length)] = byte;
         }
         all(&file);
     }

@@ -1,4 +1,4 @@
-//! The outer form of tables and texts: separators, marks at the head, ends of lines, quotes.
+//! Dialects of tables and texts: separators, byte order marks, line ends, quotes.
 
 use fedlayer_core::spec::{DataSet, DataSpec, Files, Text};
 
@@ -7,7 +7,7 @@ use crate::{
     tables::{files, spec},
 };
 
-/// The values of a file that is its own test file, or what is wrong and what to do.
+/// Returns the values of a file that is its own test file, or the message and the advice.
 fn read(bytes: impl AsRef<[u8]>, own: Files) -> Result<Vec<f32>, (String, String)> {
     let stored = MemoryFiles::of([("a.csv", bytes.as_ref().to_vec())]);
     let loaded = stored.load(&spec(Files { test: Some("a.csv".to_owned()), ..own }), 1);
@@ -44,7 +44,7 @@ fn another_separator_is_named_with_the_key_that_takes_it() {
 fn a_separator_inside_quotes_separates_nothing() {
     let text = "\"a;b;c;d\",\"e\nf\",y\n\"1\",2,0\n3,\"4\",1\n";
     assert_eq!(read(text, files("a.csv")).unwrap(), [1.0, 2.0, 3.0, 4.0]);
-    // Who says that commas separate is believed.
+    // A separator in the scenario is trusted.
     assert_eq!(read("a|b|c|d,e,y\n1,2,0\n3,4,1\n", separated(',')).unwrap().len(), 4);
 }
 

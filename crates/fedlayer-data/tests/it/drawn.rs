@@ -1,9 +1,10 @@
-//! Clients that are drawn when they are needed.
+//! Clients that are drawn when they take part.
 
 use std::collections::BTreeSet;
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, Seed,
+    Seed,
+    data::{ClientId, Examples, FederatedData},
     spec::{DataSpec, Partition, Synthetic},
 };
 
@@ -45,7 +46,7 @@ fn a_client_of_a_million_is_the_same_whoever_was_drawn_before() {
     let others = load(&spec, 1_000_000, Seed::new(1)).unwrap();
     (0..50).for_each(|client| drop(others.client(ClientId(client))));
     assert_eq!(examples(&others, 999_999), *last.examples);
-    // The number of clients changes nobody.
+    // The number of clients changes no client's examples.
     assert_eq!(examples(&load(&spec, 3, Seed::new(1)).unwrap(), 2), examples(&data, 2));
     assert_ne!(examples(&data, 1), examples(&data, 2));
     assert_ne!(examples(&load(&spec, 3, Seed::new(2)).unwrap(), 2), examples(&data, 2));
@@ -65,7 +66,8 @@ fn classes_are_as_the_partition_says() {
     assert!(wide > 195, "{wide}");
 }
 
-/// For K classes and concentration a, a share has variance (K − 1) / (K² (K a + 1)); n draws of it add p(1 − p) / n.
+/// For K classes and concentration a, a share has variance (K − 1) / (K² (K a + 1)); n draws of it
+/// add p(1 − p) / n.
 #[test]
 fn shares_vary_as_the_distribution_says() {
     let (a, k, each, clients) = (0.5, f64::from(CLASSES), 400, 3000);
@@ -112,7 +114,8 @@ fn label_noise_replaces_its_share_of_the_labels() {
         let labels = examples(&data, client).labels;
         let mut counts = [0; CLASSES as usize];
         labels.iter().for_each(|&label| counts[label as usize] += 1);
-        // Half keep their one class, and a sixth of the others draw it again.
+        // Half of the examples keep the label of their class, and a sixth of the others draw it
+        // again.
         let kept = f64::from(*counts.iter().max().unwrap()) / 1000.0;
         assert!((kept - 7.0 / 12.0).abs() < 0.08, "{kept}");
     }

@@ -1,7 +1,8 @@
-//! How easy the data is: classes that are kept, training labels that are drawn anew.
+//! Easier and harder data: classes that are kept, training labels that are drawn anew.
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, Seed,
+    Seed,
+    data::{ClientId, Examples, FederatedData},
     spec::{DataSet, DataSpec, Partition, Synthetic, Text},
 };
 use rand::RngExt;
@@ -12,7 +13,7 @@ use crate::{
     pool_of, synthetic,
 };
 
-/// Images of each digit in the set.
+/// The number of images of each digit.
 const DIGITS: [usize; 10] = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180];
 
 fn kept(classes: u32) -> DataSpec {
@@ -27,7 +28,7 @@ fn of(spec: &DataSpec) -> FederatedData {
     load(spec, 6, Seed::new(1)).unwrap()
 }
 
-/// Values and label of an example.
+/// Returns the values and the label of an example.
 fn example(examples: &Examples, index: u32) -> (Vec<u32>, u32) {
     let mut values = Vec::new();
     examples.read(index as usize, &mut values);
@@ -41,7 +42,7 @@ fn sorted<'a>(sets: impl IntoIterator<Item = &'a Examples>) -> Vec<(Vec<u32>, u3
     all
 }
 
-/// What a client has: its training examples, and its own test examples.
+/// Returns a client's training examples and its own test examples.
 fn own(data: &FederatedData, client: u32) -> [Vec<(Vec<u32>, u32)>; 2] {
     let own = data.client(ClientId(client));
     let examples = |list: &[u32]| list.iter().map(|&index| example(&own.examples, index)).collect();
@@ -64,14 +65,14 @@ fn the_first_classes_are_kept_whole_and_no_other() {
 }
 
 #[test]
-fn to_keep_all_classes_is_to_keep_the_set() {
+fn keeping_all_classes_keeps_the_set() {
     let (all, same) = (of(&digits(Partition::Iid)), of(&kept(10)));
     assert_eq!(all.fingerprint(), same.fingerprint());
     assert_ne!(all.fingerprint(), of(&kept(9)).fingerprint());
 }
 
 #[test]
-fn classes_are_counted_by_what_is_kept() {
+fn kept_classes_are_counted() {
     let spec = DataSpec { partition: Partition::Classes(3), ..kept(2) };
     let error = library().check(&spec, 6).unwrap_err();
     assert_eq!(error.to_string(), "a client cannot have 3 classes; the data set has 2");
@@ -106,7 +107,7 @@ fn a_test_part_keeps_the_same_classes_as_training() {
 fn images_are_read_where_their_labels_count() {
     let stored = MemoryFiles::of(crate::images::few("mnist"));
     let spec = |classes| DataSpec { keep_classes: Some(classes), ..first(DataSet::Mnist, 3, 2) };
-    // Labels 3, 1 and 4 in training, 5 and 9 in the test part.
+    // The labels are 3, 1 and 4 in training, 5 and 9 in the test part.
     let facts = stored.facts(&spec(6)).unwrap();
     assert_eq!((facts.classes, facts.pool, facts.test), (6, 3, 1));
     let error = stored.facts(&spec(5)).unwrap_err();
@@ -120,7 +121,7 @@ fn images_are_read_where_their_labels_count() {
 #[test]
 fn what_cannot_be_kept_is_refused() {
     let text = DataSpec::new(DataSet::Text(Text { file: "t.txt".to_owned() }));
-    let drawn = "`data.keep_classes` would have no effect: a drawn set has as many classes as it is asked for";
+    let drawn = "`data.keep_classes` would have no effect: a drawn set has as many classes as `data.set` says";
     let no_classes = "`data.keep_classes` would have no effect: a text has no classes";
     for (spec, message) in [
         (kept(11), "`data.keep_classes` asks for 11 classes; the set has 10"),
@@ -148,7 +149,8 @@ fn what_cannot_be_kept_is_refused() {
     }
 }
 
-/// The labels that the noise draws for the pool, by the seed alone: the example's number from 0 to 1, and its label.
+/// Returns the noise draws for the pool, which depend on the seed alone: each example's number from
+/// 0 to 1, and its label.
 fn draws(examples: usize) -> Vec<(f64, u32)> {
     let mut generator = Seed::new(1).child("data").child("label noise").generator();
     (0..examples)
@@ -184,15 +186,15 @@ fn the_noise_is_that_of_its_seed_and_leaves_every_test_label() {
         let differ = labels.iter().zip(&pool.labels).filter(|(a, b)| a != b).count();
         changed.push((noisy, differ));
     }
-    // Of 1,151 training examples; about a tenth of the new labels are the old ones.
+    // There are 1,151 training examples; about a tenth of the new labels equal the old ones.
     assert_eq!(changed, COUNTS);
 }
 
-/// Examples whose label is drawn anew at 0.1, 0.4 and 1, and those whose label is another one then.
+/// The numbers of labels that are drawn anew at 0.1, 0.4 and 1, and of labels that change.
 const COUNTS: [(usize, usize); 3] = [(129, 116), (467, 422), (1151, 1021)];
 
 #[test]
-fn what_is_noisy_stays_so_with_the_same_label() {
+fn a_label_that_is_noisy_at_one_share_is_so_at_every_larger_one() {
     let clean = pool_of(&of(&noisy(0.0))).labels.clone();
     let mut before = clean.clone();
     for share in [0.05, 0.1, 0.3, 0.8, 1.0] {
@@ -238,7 +240,7 @@ fn clients_that_share_all_examples_test_on_clean_labels() {
         assert_eq!(values(&clean_train), values(&train));
         differ += clean_train.iter().zip(&train).filter(|(a, b)| a != b).count();
     }
-    // Half of the labels of 6 clients of 1,150, but for a tenth that are drawn as they were.
+    // Half of the labels of 6 clients of 1,150 change, except a tenth that are drawn as they were.
     let share = differ as f64 / (6.0 * 1150.0);
     assert!((share - 0.45).abs() < 0.03, "{share}");
     assert_eq!(data.union_train().len(), clean.union_train().len());

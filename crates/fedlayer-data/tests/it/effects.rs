@@ -1,4 +1,4 @@
-//! Keys that would have no effect, and more examples than there are.
+//! Keys without effect, and more examples than there are.
 
 use fedlayer_core::spec::{Augment, DataSet, DataSpec, Files, Synthetic, Text};
 
@@ -8,7 +8,7 @@ fn cropped(spec: DataSpec) -> DataSpec {
     DataSpec { augment: Augment { crop: 4, flip: false }, ..spec }
 }
 
-/// A stored on which every file of these tests is good.
+/// Returns valid files for all of these tests.
 fn stored() -> MemoryFiles {
     let table = b"a,b,c,label\n1,2,3,0\n4,5,6,1\n7,8,9,1\n".to_vec();
     let empty = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
@@ -34,7 +34,7 @@ fn a_key_without_effect_is_refused() {
     let context = |spec| DataSpec { context: Some(8), ..spec };
     let own_test = "this set has test examples of its own";
     let no_test = "this set has no test examples of its own";
-    let window = "only texts are cut into examples of so many tokens";
+    let window = "only texts are cut into windows of `context` tokens";
     let image = "only images of shape [channels, height, width] are cut and mirrored";
     let table = [
         (share(of(DataSet::Mnist)), "data.test_share", own_test),
@@ -49,7 +49,7 @@ fn a_key_without_effect_is_refused() {
         (
             train(synthetic(Synthetic::default())),
             "data.train",
-            "a drawn set has as many examples as it is asked for",
+            "a drawn set has as many examples as `data.set` says",
         ),
         (context(of(DataSet::Mnist)), "data.context", window),
         (context(of(DataSet::Digits)), "data.context", window),
@@ -80,7 +80,7 @@ fn a_key_without_effect_is_refused() {
 }
 
 #[test]
-fn more_examples_than_there_are() {
+fn more_examples_than_there_are_cannot_be_taken() {
     let train = |set, count| DataSpec { train: Some(count), ..DataSpec::new(set) };
     let table = [
         (train(DataSet::Digits, 1798), "data.train", 1798, 1797),

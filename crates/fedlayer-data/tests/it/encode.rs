@@ -1,4 +1,4 @@
-//! Writers of every format that is read, so that tests make their own files.
+//! Writers of every supported format, with which tests make their files.
 
 use std::io::Write;
 
@@ -10,25 +10,25 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// An IDX file of so many images, of which some pixels follow.
+/// Writes an IDX file with a header of `count` images and these pixels.
 pub(crate) fn idx_images([count, height, width]: [u32; 3], pixels: &[u8]) -> Vec<u8> {
     let numbers = [2051, count, height, width].map(u32::to_be_bytes).concat();
     [&numbers, pixels].concat()
 }
 
-/// An IDX file that says it has so many labels, of which these follow.
+/// Writes an IDX file with a header of `count` labels and these labels.
 pub(crate) fn idx_labels(count: u32, labels: &[u8]) -> Vec<u8> {
     let numbers = [2049, count].map(u32::to_be_bytes).concat();
     [&numbers, labels].concat()
 }
 
-/// CIFAR records: what stands before the pixels, and the byte that all pixels are.
+/// Writes CIFAR records: the bytes before the pixels, and the byte that all pixels have.
 pub(crate) fn cifar(records: &[(&[u8], u8)]) -> Vec<u8> {
     let record = |&(labels, pixel): &(&[u8], u8)| [labels, &[pixel; 3 * 32 * 32]].concat();
     records.iter().flat_map(record).collect()
 }
 
-/// A `.npy` file as NumPy writes it.
+/// Writes a `.npy` file as NumPy does.
 pub(crate) fn npy(version: u8, descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
     let axes: Vec<String> = shape.iter().map(|axis| format!("{axis},")).collect();
     let shape = format!("({})", axes.join(" "));
@@ -50,7 +50,7 @@ pub(crate) fn i64s(values: &[i64]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// A safetensors file: name, type, shape and bytes of each tensor.
+/// Writes a safetensors file: name, type, shape and bytes of each tensor.
 pub(crate) fn safetensors(tensors: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
     let mut begin = 0;
     let entries: Vec<String> = tensors

@@ -1,4 +1,4 @@
-//! Every error: where it points, what it says, what it advises.
+//! Every error: its key, its message and its advice.
 
 use fedlayer_core::{
     Seed,
@@ -7,7 +7,7 @@ use fedlayer_core::{
 
 use crate::{digits, library, synthetic};
 
-/// Checks the key, the message and the help of what `check` (and `load`) says of `spec`.
+/// Checks the key, the message and the advice of `check` (and `load`) about `spec`.
 #[track_caller]
 fn refused(spec: &DataSpec, clients: u32, key: &str, message: &str, help: Option<&str>) {
     let library = library();
@@ -18,7 +18,7 @@ fn refused(spec: &DataSpec, clients: u32, key: &str, message: &str, help: Option
     assert_eq!(library.load(spec, clients, Seed::new(1)).unwrap_err(), error);
 }
 
-/// [`refused`] by `facts` already, which knows no clients.
+/// Checks the same of `facts`, which knows no clients.
 #[track_caller]
 fn refused_at_once(spec: &DataSpec, key: &str, message: &str, help: Option<&str>) {
     assert_eq!(library().facts(spec).unwrap_err(), library().check(spec, 8).unwrap_err());
@@ -116,7 +116,7 @@ fn fewer_examples_than_classes() {
     refused_at_once(
         &synthetic(Synthetic { examples: Some(3), ..Synthetic::default() }),
         "data.set.synthetic.examples",
-        "3 examples cannot show 4 classes; every class needs at least one",
+        "3 examples cannot cover 4 classes; every class needs at least one",
         Some(
             "raise `data.set.synthetic.examples` to at least 4, or lower `data.set.synthetic.classes` to at most 3",
         ),

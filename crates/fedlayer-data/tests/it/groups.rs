@@ -1,7 +1,7 @@
-//! Whose each example is: the column of a CSV file, the tensor of a safetensors file, one rule for both.
+//! The owners of examples: a column of a CSV file or a tensor of a safetensors file, by one rule.
 
 use fedlayer_core::{
-    FederatedData,
+    data::FederatedData,
     spec::{DataSpec, Files, Partition},
 };
 
@@ -11,7 +11,7 @@ use crate::{
     tables::{files, spec},
 };
 
-/// Reads a training file, and the same as test file.
+/// Reads a training file, which is also the test file.
 fn read(text: &str, own: Files) -> Result<FederatedData, (String, String)> {
     let stored = MemoryFiles::of([("a.csv", text.into())]);
     let natural = DataSpec { partition: Partition::Natural, ..spec(own) };
@@ -23,7 +23,7 @@ fn groups(data: &FederatedData) -> Vec<u32> {
     data.pool().unwrap().groups.clone().unwrap()
 }
 
-/// Four lines of one feature, an owner and a class.
+/// Returns four lines of one feature, an owner and a class.
 fn table(name: &str, owners: [&str; 4]) -> String {
     let line = |(at, owner): (usize, &str)| format!("{at},{owner},{}\n", at % 2);
     format!("x,{name},label\n") + &owners.into_iter().enumerate().map(line).collect::<String>()
@@ -36,10 +36,10 @@ fn a_column_called_group_became_a_feature() {
         let test = Files { test: Some("a.csv".to_owned()), ..files("a.csv") };
         let data = read(&text, test).unwrap();
         assert_eq!((data.test.shape.clone(), groups(&data)), (vec![1], vec![0, 1, 0, 1]));
-        // It may still be left out, or be the label.
+        // The column may also be ignored, or be the label.
         let ignored = Files { ignore: vec![name.to_owned()], ..files("a.csv") };
         let (message, help) = read(&text, ignored).unwrap_err();
-        assert_eq!(message, "`a.csv` does not say whose its examples are by nature");
+        assert_eq!(message, "the examples of `a.csv` have no natural owners");
         assert!(help.contains("`group = \"writer\"`"), "{help}");
         let label = Files { label: Some(name.to_owned()), ..files("a.csv") };
         assert_eq!(read(&text, label).unwrap_err().0, message);
@@ -71,7 +71,7 @@ fn one_owner_written_in_two_ways_was_two() {
     };
     let written = [of(0.0), of(1.0)];
     assert!(written.contains(&None) || written[0] == written[1], "{written:?}");
-    // As numbers of 32 bits in the other format.
+    // The other format has the owners as 32-bit numbers.
     let labels = ("labels", "I64", &[4][..], [0_i64, 1, 0, 1].map(i64::to_le_bytes).concat());
     let tensors = |owners: [f32; 4]| {
         let features = ("features", "F32", &[4, 1][..], f32s(&[0.0, 1.0, 2.0, 3.0]));

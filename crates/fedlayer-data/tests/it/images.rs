@@ -1,9 +1,11 @@
-//! The image sets: which files are opened, what is read of them, what is said where they are not what they should be.
+//! The image sets: the files that are opened, the bytes that are read, and the errors about damaged
+//! files.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Affine, ExampleValues, Seed,
+    Seed,
+    data::{Affine, ExampleValues},
     spec::{DataSet, DataSpec},
 };
 use fedlayer_data::decode::DecodeFault;
@@ -13,7 +15,8 @@ use crate::{
     memory::{MemoryFiles, first},
 };
 
-/// The first three training images and the first two test images of a set like MNIST; the files say that they hold all.
+/// Returns the first three training images and the first two test images of a set like MNIST; the
+/// headers claim that all follow.
 pub(crate) fn few(folder: &str) -> Vec<(String, Vec<u8>)> {
     let images = |images: &[u8]| images.iter().flat_map(|&pixel| [pixel; 784]).collect::<Vec<_>>();
     vec![
@@ -34,7 +37,7 @@ pub(crate) fn few(folder: &str) -> Vec<(String, Vec<u8>)> {
 fn mnist_is_read_in_the_order_of_its_files() {
     let plain = few("mnist");
     let compressed = plain.iter().map(|(name, bytes)| (format!("{name}.gz"), gzip(bytes)));
-    // A name tells nothing: gzip is known by its first bytes.
+    // The name does not matter: gzip is recognised by its first bytes.
     let misnamed = plain.iter().map(|(name, bytes)| (name.clone(), gzip(bytes)));
     for files in [plain.clone(), compressed.collect(), misnamed.collect()] {
         let stored = MemoryFiles::of(files);
@@ -88,10 +91,10 @@ fn cifar_10_opens_only_the_files_that_are_needed() {
     let ExampleValues::Bytes { bytes, .. } = &pool.values else { panic!("images are bytes") };
     assert_eq!((bytes.len(), bytes[0], bytes[20_000 * 3072 - 1]), (20_000 * 3072, 1, 2));
     stored.opened();
-    // Every seed and every plan shares what was read.
+    // Every seed and every plan shares the images that were read.
     let again = library.load(&spec, 7, Seed::new(2)).unwrap();
     assert!(Arc::ptr_eq(pool, again.pool().unwrap()) && Arc::ptr_eq(&data.test, &again.test));
-    // `check` opens and does not read, so that a file that vanished is noticed.
+    // `check` opens files and reads none, so a file that vanished is noticed.
     assert_eq!(stored.opened().len(), 3);
     spec.train = Some(1);
     library.check(&spec, 1).unwrap();
@@ -120,7 +123,7 @@ fn cifar_100_has_fine_labels() {
     assert_eq!((data.facts().classes, data.facts().shape), (100, vec![3, 32, 32]));
 }
 
-/// What is said of a set like MNIST in which one file is another.
+/// Checks the error about a set like MNIST with one wrong file.
 #[track_caller]
 fn refused(file: &str, bytes: Vec<u8>, fault: DecodeFault, message: &str) {
     let files = few("mnist").into_iter().map(|(name, own)| {
@@ -152,7 +155,7 @@ fn a_file_that_is_not_what_it_should_be_is_named_with_its_byte() {
         DecodeFault::Shape,
         &format!("{path} 4: found 60000 images of 32×28; expected 60000 images of 28×28"),
     );
-    // Nothing is allocated for what a header says.
+    // A length in a header allocates nothing.
     refused(
         images,
         idx_images([u32::MAX, 65_536, 65_536], &[]),

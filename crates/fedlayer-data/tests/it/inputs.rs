@@ -1,7 +1,9 @@
-//! What the model sees: `data.scale` and `data.normalize`, held to PyTorch and NumPy by `tests/oracle/fixtures/inputs.json` at the root.
+//! Model inputs: `data.scale` and `data.normalize` agree with PyTorch and NumPy
+//! (`tests/oracle/fixtures/inputs.json` at the root).
 
 use fedlayer_core::{
-    Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats, Seed,
+    Seed,
+    data::{Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats},
     spec::{
         Constants, DataSet, DataSpec, Files, Normalize, NormalizeWord, Partition, Scale, ScaleWord,
         Synthetic,
@@ -34,7 +36,7 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-/// The fixture's bytes as files of one's own, in both formats.
+/// The fixture's bytes as the user's own files, in both formats.
 struct Bytes {
     fixture: Value,
     stored: MemoryFiles,
@@ -107,7 +109,7 @@ fn constants_are_those_of_torchvisions_normalize() {
     bytes.sees(&by(constants(&mean[..1], &std[..1])), "one_for_all");
 }
 
-/// The example that the one client holds out for its own test.
+/// Returns the example that the one client holds out as its own test.
 fn held_out(data: &FederatedData) -> usize {
     let [own] = data.client(ClientId(0)).test[..] else { panic!("one is held out") };
     own as usize
@@ -121,7 +123,7 @@ fn constants_of_the_data_are_those_of_the_training_examples_alone() {
         let data = bytes.stored.library().load(&spec, 1, Seed::new(seed)).unwrap();
         let expected: Vec<Vec<f32>> = read(&bytes.fixture["set"]);
         near(&pool_of(&data).all_values(), &expected[held_out(&data)]);
-        // The test set goes through the same line.
+        // The test set is mapped by the same line.
         let (pool, raw): (Vec<f32>, Vec<f32>) =
             (pool_of(&data).all_values(), read(&bytes.fixture["unit"]));
         let slope = (pool[1] - pool[0]) / (raw[1] - raw[0]);
@@ -147,7 +149,7 @@ fn a_table_is_normalised_column_by_column() {
     let expected = &expected[held_out(&data)];
     near(&pool_of(&data).all_values(), expected);
     near(&data.test.all_values(), expected);
-    // A column that never changes is 0, not 0/0.
+    // A constant column becomes 0, not 0/0.
     assert!(pool_of(&data).all_values().iter().skip(2).step_by(3).all(|&value| value == 0.0));
 }
 
@@ -271,7 +273,7 @@ fn scales_and_constants_that_do_not_fit_are_refused_with_their_key() {
         }
     };
     let unit = DataSpec { scale: UNIT, ..spec(floats.clone()) };
-    let message = "the numbers of `train-f32.npy` have no largest one by their format, so that \"unit\" says nothing";
+    let message = "the format of `train-f32.npy` has no largest number, so \"unit\" is not defined";
     refused(&own, &unit, "data.scale", message);
     let test = Some("test.npy".to_owned());
     let mixed = Files { test, test_labels: Some("test-labels.npy".to_owned()), ..floats };
@@ -279,15 +281,15 @@ fn scales_and_constants_that_do_not_fit_are_refused_with_their_key() {
     refused(&own, &spec(mixed.clone()), "data.set.files", message);
     own.check(&DataSpec { scale: Some(Scale::Factor(0.1)), ..spec(mixed) }, 1).unwrap();
     let text = DataSpec { normalize: SET, ..DataSpec::new(DataSet::TinyShakespeare) };
-    let message = "`data.normalize` would have no effect: the tokens of a text are no quantities";
+    let message = "`data.normalize` would have no effect: the tokens of a text are not quantities";
     refused(&library(), &text, "data.normalize", message);
     let drawn = Synthetic { per_client: Some(4), ..Synthetic::default() };
     let drawn = DataSpec { normalize: SET, ..DataSpec::new(DataSet::Synthetic(drawn)) };
-    let message = "the constants of clients that are drawn one by one are not known";
+    let message = "the constants of clients that are drawn one by one cannot be computed";
     refused(&library(), &drawn, "data.normalize", message);
 }
 
-/// The page `docs/data.md` says for every set what becomes of its numbers: as the code does it.
+/// The page `docs/data.md` gives the formula of every set as the code has it.
 #[test]
 fn the_documented_scaling_of_every_set_is_the_one_in_code() {
     let page = include_str!("../../../../docs/data.md");
@@ -304,7 +306,7 @@ fn the_documented_scaling_of_every_set_is_the_one_in_code() {
         ("\"cifar-100\"", DataSet::Cifar100),
     ];
     for (name, set) in images {
-        // Nothing is read for the words of a known set.
+        // The formula of a known set is known without reading files.
         let words = library().inputs(&DataSpec::new(set.clone())).unwrap().unwrap();
         assert!(row(name).contains(&format!("`{words}`")), "{} lacks `{words}`", row(name));
         for (mean, std) in published(&set).unwrap() {
@@ -362,11 +364,11 @@ fn channels_that_come_last_got_constants_per_row_of_the_image() {
         assert_eq!(error.key(), "data.normalize");
         assert_eq!(
             error.to_string(),
-            "an example of `x.npy` has shape [6, 5, 3]; constants per channel are taken per place of the first axis, and that looks like the height"
+            "an example of `x.npy` has shape [6, 5, 3]; one constant per channel means one per index of the first axis, which looks like the height"
         );
         assert!(error.help().unwrap().contains("`x = x.transpose(0, 3, 1, 2)`"));
     }
-    // One constant for all of an image, and a shape that is said, are what they are.
+    // A single constant for an image, and a confirmed shape, are accepted.
     for good in [of(None, None), of(None, constants(&[0.5], &[0.2])), of(Some(&[6, 5, 3]), SET)] {
         assert_eq!(good.unwrap().shape, [6, 5, 3]);
     }

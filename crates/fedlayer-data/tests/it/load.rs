@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, Seed,
+    Seed,
+    data::{ClientId, Examples, FederatedData},
     spec::{DataSpec, Partition, Synthetic},
 };
 use proptest::prelude::*;
@@ -29,7 +30,7 @@ fn clients(data: &FederatedData) -> impl Iterator<Item = (Vec<u32>, Vec<u32>)> {
     })
 }
 
-/// Features and labels of every example, as bits that can be sorted.
+/// Returns features and labels of every example, as bits that can be sorted.
 fn multiset<'a>(sets: impl IntoIterator<Item = &'a Examples>) -> Vec<(Vec<u32>, u32)> {
     let of = |set: &'a Examples| {
         (0..set.len()).map(|i| {
@@ -43,7 +44,7 @@ fn multiset<'a>(sets: impl IntoIterator<Item = &'a Examples>) -> Vec<(Vec<u32>, 
     all
 }
 
-/// Everything `load` promises of any data.
+/// Checks every promise of `load` for any data.
 fn keeps_its_promises(spec: &DataSpec, count: u32, data: &FederatedData) {
     let facts = library().facts(spec).unwrap();
     assert_eq!(library().check(spec, count).unwrap(), facts);

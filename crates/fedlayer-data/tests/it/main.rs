@@ -1,4 +1,4 @@
-//! fedlayer-data through its public face.
+//! Tests of fedlayer-data through its public face.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 
@@ -31,12 +31,13 @@ mod uneven;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, FederatedData, Seed,
+    Seed,
+    data::{Examples, FederatedData},
     spec::{DataSet, DataSpec, Partition, Synthetic},
 };
 use fedlayer_data::{DataError, Library, NoFiles};
 
-/// Data that need no files.
+/// Returns a library that needs no files.
 fn library() -> Library {
     Library::new(Box::new(NoFiles))
 }
@@ -45,7 +46,7 @@ fn load(spec: &DataSpec, clients: u32, seed: Seed) -> Result<FederatedData, Data
     library().load(spec, clients, seed)
 }
 
-/// The examples of clients that are not drawn.
+/// Returns the pool of clients that are not drawn.
 fn pool_of(data: &FederatedData) -> Arc<Examples> {
     data.pool().unwrap().clone()
 }

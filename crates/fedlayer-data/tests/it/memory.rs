@@ -1,4 +1,4 @@
-//! [`MemoryFiles`]: files that a test makes, and which of them were opened.
+//! [`MemoryFiles`]: files that a test makes, with a record of those that were opened.
 
 use std::{
     collections::BTreeMap,
@@ -7,12 +7,13 @@ use std::{
 };
 
 use fedlayer_core::{
-    DataFacts, FederatedData, Seed,
+    Seed,
+    data::{DataFacts, FederatedData},
     spec::{DataSet, DataSpec},
 };
 use fedlayer_data::{DataError, FileSource, Library, OpenError, OpenedFile};
 
-/// Files in memory, by their paths: `cifar-10/train.bin`, or what a scenario says.
+/// Files in memory, by their paths: `cifar-10/train.bin`, or the name in a scenario.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryFiles {
     files: Arc<BTreeMap<String, Vec<u8>>>,
@@ -25,7 +26,7 @@ impl MemoryFiles {
         Self { files: Arc::new(files), opened: Arc::default() }
     }
 
-    /// The files that were opened since this was last asked, in order.
+    /// Returns the files that were opened since the last call, in order.
     pub(crate) fn opened(&self) -> Vec<String> {
         std::mem::take(&mut self.opened.lock().unwrap())
     }
@@ -53,7 +54,7 @@ impl FileSource for MemoryFiles {
     }
 }
 
-/// The first so many training and test examples of a set.
+/// Returns the first `train` training and `test` test examples of a set.
 pub(crate) fn first(set: DataSet, train: u32, test: u32) -> DataSpec {
     DataSpec { train: Some(train), test: Some(test), ..DataSpec::new(set) }
 }

@@ -1,4 +1,4 @@
-//! Training examples of one class, of which there is nothing to learn.
+//! Training examples of a single class: there is nothing to learn.
 
 use fedlayer_core::spec::{DataSpec, Files, Partition};
 
@@ -23,7 +23,7 @@ fn the_first_examples_of_a_sorted_file_were_one_class_without_a_word() {
     stored().facts(&DataSpec { train: Some(4), ..spec(files("a.csv")) }).unwrap();
 }
 
-/// The paper's Figure 4 is such a set; the program warns of it.
+/// The paper's Figure 4 uses such a set; the program warns of it.
 #[test]
 fn a_file_of_one_label_is_a_set_of_one_class() {
     let one = || MemoryFiles::of([("a.csv", b"x,label\n1,0\n2,0\n3,0\n".to_vec())]);

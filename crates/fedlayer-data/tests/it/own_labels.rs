@@ -1,6 +1,6 @@
-//! Labels of one's own files mean one thing in every format, and are classes.
+//! Labels of the user's own files mean the same in every format, and are classes.
 
-use fedlayer_core::{FederatedData, spec::Files};
+use fedlayer_core::{data::FederatedData, spec::Files};
 use fedlayer_data::DataError;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     tables::{files, spec},
 };
 
-/// A table of one feature and these labels.
+/// Returns a table of one feature and these labels.
 fn table(labels: &[&str]) -> Vec<u8> {
     let lines = labels.iter().enumerate().map(|(row, label)| format!("{}.5,{label}\n", row * 3));
     format!("a,y\n{}", lines.collect::<String>()).into_bytes()
@@ -33,7 +33,8 @@ fn names(data: &FederatedData) -> Option<Vec<&str>> {
     data.test.class_names.as_ref().map(|names| names.iter().map(String::as_str).collect())
 }
 
-/// Labels `0.0` to `11.0` of one set as CSV, safetensors and npy files, as NumPy reads them.
+/// The labels `0.0` to `11.0` of one set as CSV, safetensors and npy files are read as NumPy reads
+/// them.
 #[test]
 fn float_labels_are_the_same_classes_in_every_format() {
     let oracle = &oracle()["labels"];
@@ -74,7 +75,8 @@ fn names_are_kept_in_the_order_of_their_classes() {
     assert_eq!(names(&data), Some(vec!["lily", "rose"]));
 }
 
-/// No class without examples: labels that begin elsewhere than at 0 or have gaps are numbered anew, and keep their numbers as names.
+/// No class is without examples: labels that begin elsewhere than at 0 or have gaps are renumbered,
+/// and keep their numbers as names.
 #[test]
 fn gaps_and_negative_numbers_leave_no_class_empty() {
     let data = read(&["1", "10", "2", "9"], &["10"], files("a.csv")).unwrap();
@@ -117,8 +119,8 @@ fn targets_of_a_regression_are_refused_with_a_word_about_it() {
     let prices: Vec<&str> = prices.iter().map(String::as_str).collect();
     refused(
         &prices,
-        "`a.csv` has 600 different labels in 600 examples; these are no classes",
-        "no regression",
+        "`a.csv` has 600 different labels in 600 examples; these are not classes",
+        "not regressions",
     );
     let floats = npy(1, "<f8", &[2], &[0.25_f64, 1.5].map(f64::to_le_bytes).concat());
     let features = npy(1, "<f4", &[2, 1], &f32s(&[1.0, 2.0]));
@@ -162,7 +164,7 @@ fn labels_of_one_column_are_labels_and_one_hot_ones_are_refused() {
     assert!(names.help().unwrap().contains("numpy.unique"));
 }
 
-/// What a file of one's own may be: `shape` for rows alone.
+/// A `shape` reshapes rows of numbers only.
 #[test]
 fn a_shape_that_would_scramble_pixels_is_refused_with_the_transpose() {
     let features = npy(1, "<f4", &[2, 4, 4, 3], &f32s(&[0.0; 96]));

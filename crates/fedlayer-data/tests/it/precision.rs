@@ -1,7 +1,8 @@
-//! Features with more digits than 32 bits have keep them until they are normalised: `tests/oracle/fixtures/precision.json` at the root is NumPy's.
+//! Features with more digits than 32 bits hold keep them until they are normalised: the numbers of
+//! `tests/oracle/fixtures/precision.json` at the root are NumPy's.
 
 use fedlayer_core::{
-    ClientId, FederatedData,
+    data::{ClientId, FederatedData},
     spec::{Constants, DataSpec, Files, Normalize, NormalizeWord, Scale},
 };
 use fedlayer_data::DataError;
@@ -25,7 +26,7 @@ fn read<T: serde::de::DeserializeOwned>(key: &str) -> T {
     serde_json::from_value(fixture(key)).unwrap()
 }
 
-/// The table of the fixture in every format, each with two classes.
+/// Returns the table of the fixture in every format, each with two classes.
 fn stored() -> MemoryFiles {
     let (names, rows): (Vec<String>, Vec<Vec<f64>>) = (read("names"), read("table"));
     let line = |(at, row): (usize, &Vec<f64>)| {
@@ -52,7 +53,7 @@ fn stored() -> MemoryFiles {
     ])
 }
 
-/// The same file for training and test.
+/// Loads the same file for training and test.
 fn load(file: &str, keys: DataSpec) -> Result<FederatedData, DataError> {
     let labels = file.ends_with("npy").then(|| "y.npy".to_owned());
     let own = Files {
@@ -68,7 +69,7 @@ fn keys() -> DataSpec {
     spec(files("t.csv"))
 }
 
-/// The example that the one client holds out for its own test.
+/// Returns the example that the one client holds out as its own test.
 fn held_out(data: &FederatedData) -> usize {
     let [own] = data.client(ClientId(0)).test[..] else { panic!("one is held out") };
     own as usize
@@ -91,7 +92,7 @@ fn digits_beyond_32_bits_were_lost_before_they_were_normalised() {
         let expected = &expected[held_out(&data)];
         near(&pool_of(&data).all_values(), expected);
         near(&data.test.all_values(), expected);
-        // A constant that is no 32-bit float is 0, not a difference of roundings.
+        // A constant that 32 bits do not hold becomes 0, not a difference of roundings.
         assert!(pool_of(&data).all_values().iter().skip(3).step_by(4).all(|&x| x == 0.0));
     }
 }
@@ -135,7 +136,7 @@ fn first_examples_and_first_classes_keep_their_digits() {
         "x,label\n".to_owned() + &rows.iter().map(line).collect::<String>()
     };
     let at = |step: u64| 1_700_000_000 + 7 * step;
-    // Five rows of two classes, and others between and behind them.
+    // Five rows have two classes; others are between and behind them.
     let few = [(at(0), 0), (at(1), 1), (at(2), 0), (at(3), 1), (at(4), 0)];
     let more = [few[0], few[1], (at(90), 2), few[2], few[3], few[4], (at(91), 1)];
     let stored = MemoryFiles::of([("a.csv", text(&few).into()), ("b.csv", text(&more).into())]);
@@ -165,12 +166,7 @@ fn numbers_that_a_key_makes_too_large_are_refused() {
         let error = load("t.csv", keys).unwrap_err();
         assert_eq!(
             (error.key(), error.to_string()),
-            (
-                key,
-                format!(
-                    "`{key}` makes numbers of `t.csv` that are beyond the range of 32-bit floats"
-                )
-            )
+            (key, format!("`{key}` scales numbers of `t.csv` beyond the range of 32-bit floats"))
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The real sets against what is known of them, where their files are: in the folder that `FEDLAYER_TEST_DATA` names, or beside the
-//! repository.
+//! The real sets have their known properties. The tests run if the files are in the folder that
+//! `FEDLAYER_TEST_DATA` names, or beside the repository.
 #![allow(
     clippy::disallowed_methods,
     reason = "tests read files that the program would open through its own folders"
@@ -9,7 +9,8 @@
 use std::{fs::File, path::PathBuf};
 
 use fedlayer_core::{
-    Affine, ClientId, ExampleValues, Examples, FederatedData, Seed,
+    Seed,
+    data::{Affine, ClientId, ExampleValues, Examples, FederatedData},
     spec::{DataSet, DataSpec, Partition},
 };
 use fedlayer_data::{
@@ -37,7 +38,7 @@ impl FileSource for Folder {
     }
 }
 
-/// The folder of real data, if it has all of `files`; a word on why not, if not.
+/// Returns the folder of real data if it has all of `files`; otherwise prints the reason.
 fn real(files: &[&str]) -> Option<Folder> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("FEDLAYER_TEST_DATA").map_or_else(beside, PathBuf::from);
@@ -64,7 +65,8 @@ fn counts(examples: &Examples) -> Vec<usize> {
     counts
 }
 
-/// Per channel: mean and standard deviation of bytes taken as 0 to 1, and what the set is normalised by.
+/// Returns the mean and the standard deviation of each channel, with bytes scaled to [0, 1], and
+/// the constants that normalise the set.
 fn channels(examples: &Examples) -> Vec<[(f64, f64); 2]> {
     let ExampleValues::Bytes { bytes, channels } = &examples.values else {
         panic!("images are bytes")
@@ -106,7 +108,7 @@ fn fashion_mnist_has_its_counts_and_means() {
     assert!(near(mean, by_mean, 1e-3) && near(deviation, by_deviation, 1e-3), "{deviation}");
     let test_mean = channels(&data.test)[0][0].0;
     assert!(near(test_mean, 0.286849, 5e-7), "{test_mean}");
-    // What the model sees is normalised: a mean of 0 and a deviation of 1.
+    // Model inputs are normalised to a mean of 0 and a deviation of 1.
     let seen = pool.all_values();
     let seen_mean = seen.iter().map(|&value| f64::from(value)).sum::<f64>() / seen.len() as f64;
     let square = seen.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
@@ -145,7 +147,7 @@ fn cifar_10_has_its_counts_and_means() {
     let batch = Examples { labels: pool.labels[..10_000].to_vec(), ..Examples::clone(pool) };
     assert_eq!(counts(&batch), [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]);
     assert_eq!(counts(&data.test), [1000; 10]);
-    // Means of two files of five.
+    // The constants are the means over two files of five.
     for [(mean, deviation), (by_mean, by_deviation)] in channels(pool) {
         assert!(near(mean, by_mean, 2e-3), "{mean} {by_mean}");
         assert!(near(deviation, by_deviation, 2e-3), "{deviation} {by_deviation}");
@@ -164,7 +166,7 @@ fn wikitext_2_has_its_tokens_and_articles() {
     assert_eq!(words.len(), 33_278);
     let tokens = [&train, &valid, &test].map(|text| words.articles(text));
     assert_eq!(tokens.each_ref().map(|tokens| tokens.len()), [2_088_628, 217_646, 245_569]);
-    // One group more than articles: the empty line before the first.
+    // There is one group more than articles: the empty line before the first.
     assert_eq!(tokens.each_ref().map(|tokens| tokens.groups.len()), [601, 61, 61]);
     let spec = DataSpec { partition: Partition::Natural, ..DataSpec::new(DataSet::Wikitext2) };
     let data = load(&folder, &spec, 600);
@@ -181,7 +183,7 @@ fn tiny_shakespeare_has_its_characters_and_speakers() {
     let text = utf8(&mut FileReader::new("input.txt", opened.reader).unwrap(), None).unwrap();
     let tokens = speakers(&text);
     assert_eq!((tokens.len(), tokens.vocabulary, tokens.groups.len()), (1_115_394, 65, 299));
-    // What they say, without their names and the empty lines between.
+    // The speeches, without the speakers' names and the empty lines between them.
     let mut alphabet: Vec<char> = text.chars().collect();
     alphabet.sort_unstable();
     alphabet.dedup();
@@ -198,7 +200,7 @@ fn tiny_shakespeare_has_its_characters_and_speakers() {
     let facts = data.facts();
     assert_eq!((facts.shape, facts.classes, facts.targets), (vec![64], 65, 64));
     assert_eq!(facts.pool + facts.test, windows.groups.len());
-    // With as many clients as speakers, each is one.
+    // With as many clients as speakers, each client is a speaker.
     let groups = data.pool().unwrap().groups.as_ref().unwrap();
     for client in (0..owners).map(ClientId) {
         let own = data.client(client);
@@ -207,7 +209,7 @@ fn tiny_shakespeare_has_its_characters_and_speakers() {
     }
 }
 
-/// The sizes of the catalogue are those of the files.
+/// The sizes in the catalogue are those of the files.
 #[test]
 fn files_are_as_long_as_the_catalogue_says() {
     let Some(folder) = real(&[]) else { return };

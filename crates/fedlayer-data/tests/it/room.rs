@@ -1,4 +1,4 @@
-//! A small file that unpacks to more than there is memory for is an error, whatever its format.
+//! A small file that unpacks to more than the free memory is an error, whatever its format.
 
 use fedlayer_core::spec::{DataSet, DataSpec, Files, Text};
 use fedlayer_data::{FileSource, Library, OpenError, OpenedFile};
@@ -9,7 +9,7 @@ use crate::{
     tables::{files, spec},
 };
 
-/// A stored with room for files of so many bytes.
+/// A source with memory for files of `room` bytes.
 #[derive(Debug)]
 struct Small(MemoryFiles, u64);
 
@@ -23,7 +23,8 @@ impl FileSource for Small {
     }
 }
 
-/// Every format of one's own files, 2 MiB of it in a few KiB, and what names it in a scenario.
+/// Returns 2 MiB in every format of the user's own files, compressed to a few KiB, and the key that
+/// names each.
 fn bombs() -> Vec<(&'static str, Vec<u8>, DataSpec)> {
     const NUMBERS: usize = 1 << 19;
     let zeros = f32s(&vec![0.0; NUMBERS]);
@@ -56,9 +57,9 @@ fn a_file_that_unpacks_to_more_than_the_memory_ended_the_program() {
     }
 }
 
-/// The text of a table may fit where its numbers do not.
+/// The text of a table may fit into memory when its numbers do not.
 #[test]
-fn what_is_made_of_a_file_needs_room_too() {
+fn the_examples_of_a_file_need_memory_too() {
     for (name, bytes, spec) in bombs() {
         let stored = MemoryFiles::of([(name, bytes), ("y.npy", npy(1, "|u1", &[1], &[0]))]);
         let library = Library::new(Box::new(Small(stored, 3 << 20)));

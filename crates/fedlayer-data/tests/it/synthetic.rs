@@ -1,8 +1,9 @@
-//! The drawn set against the properties that define it.
+//! The synthetic set has the properties that define it.
 
 use crate::{load, pool_of};
 use fedlayer_core::{
-    Examples, Seed,
+    Seed,
+    data::Examples,
     spec::{DataSpec, Synthetic},
 };
 
@@ -23,14 +24,14 @@ fn pool(change: Synthetic, seed: u64) -> std::sync::Arc<Examples> {
     pool_of(&load(&crate::synthetic(set(change)), 1, Seed::new(seed)).unwrap())
 }
 
-/// The features of example `index`.
+/// Returns the features of example `index`.
 fn example(examples: &Examples, index: usize) -> Vec<f32> {
     let mut values = Vec::new();
     examples.read(index, &mut values);
     values
 }
 
-/// Column `feature` less its mean.
+/// Returns column `feature` minus its mean.
 fn centred(examples: &Examples, feature: usize) -> Vec<f64> {
     let column: Vec<f64> =
         (0..examples.len()).map(|i| example(examples, i)[feature].into()).collect();
@@ -42,7 +43,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// What is left of `target` after least squares on `columns`, as a share of its variance (Gram-Schmidt).
+/// Returns the share of the variance of `target` that is left after least squares on `columns`
+/// (Gram-Schmidt).
 fn residual(mut columns: Vec<Vec<f64>>, target: &[f64]) -> f64 {
     let mut rest = target.to_vec();
     for at in 0..columns.len() {
@@ -76,7 +78,7 @@ fn redundant_features_are_combinations_of_the_informative_ones_and_others_are_no
 }
 
 #[test]
-fn noise_is_standard_normal_and_tells_nothing() {
+fn noise_features_are_standard_normal_and_independent_of_the_class() {
     let pool = pool(Synthetic { examples: Some(20_000), ..Synthetic::default() }, 2);
     let count = pool.len() as f64;
     let labels: Vec<f64> = pool.labels.iter().map(|&label| label.into()).collect();
@@ -108,7 +110,8 @@ fn classes_are_balanced() {
     assert_eq!(counts, [1000, 1000, 1000, 1001]);
 }
 
-/// One cluster a class, so that a class's mean is its corner: every coordinate plus or minus the separation, with variance 1.
+/// With one cluster per class, a class's mean is its corner: every coordinate is plus or minus the
+/// separation, with variance 1.
 #[test]
 fn clusters_sit_on_different_corners_with_variance_one() {
     let separation = 1.5;
@@ -141,7 +144,7 @@ fn clusters_sit_on_different_corners_with_variance_one() {
     assert_eq!(corners.len(), 4);
 }
 
-/// The share of the test set that lies nearest to its own class's mean in the pool.
+/// Returns the share of the test set that is nearest to its own class's mean in the pool.
 fn nearest_centroid_accuracy(spec: &DataSpec, seed: u64) -> f64 {
     let data = load(spec, 1, Seed::new(seed)).unwrap();
     let (pool, test) = (&pool_of(&data), &data.test);
@@ -186,7 +189,8 @@ fn classes_are_easier_to_tell_apart_the_larger_the_separation() {
 
 #[test]
 fn label_noise_replaces_its_share_of_the_labels() {
-    // At separation 10 the nearest centroid is right wherever the label is; a quarter of the replaced labels are the right ones.
+    // At separation 10 the nearest centroid gives the right cluster; a quarter of the replaced
+    // labels are the right ones.
     let change = Synthetic {
         examples: Some(20_000),
         clusters_per_class: 1,

@@ -1,7 +1,7 @@
-//! CSV files of one's own.
+//! CSV files of the user.
 
 use fedlayer_core::{
-    ClientId, FederatedData,
+    data::{ClientId, FederatedData},
     spec::{DataSet, DataSpec, Files, Partition},
 };
 use fedlayer_data::{DataError, decode::DecodeFault};
@@ -30,7 +30,7 @@ fn refused(text: impl AsRef<[u8]>, files: Files, fault: DecodeFault, message: &s
     assert_eq!((error.to_string().as_str(), error.fault), (message, fault));
 }
 
-/// Whose label is the column `kind`.
+/// Returns files with the label in the column `kind`.
 fn kind(train: &str) -> Files {
     Files { label: Some("kind".to_owned()), ..files(train) }
 }
@@ -41,7 +41,7 @@ fn numbers_are_read_however_they_are_written() {
     let data = load("x,z,kind\n1,2,rose\n3,-4e-1,lily\n\"5\", 6 ,rose\n", test).unwrap();
     let pool = data.pool().unwrap();
     assert_eq!(pool.all_values(), [1.0, 2.0, 3.0, -0.4, 5.0, 6.0]);
-    // Names in alphabetical order.
+    // Names are in alphabetical order.
     assert_eq!((&pool.labels[..], pool.classes), (&[1, 0, 1][..], 2));
     assert_eq!((data.test.all_values(), &data.test.labels), (vec![7.0, 8.0], &vec![1]));
     assert_eq!((&pool.groups, &pool.shape), (&None, &vec![2]));
@@ -70,7 +70,7 @@ fn a_column_of_owners_makes_natural_clients() {
     let error = stored.load(&natural, 4).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "4 clients cannot share what belongs to 3 owners in `a.csv`; every client needs the whole of at least one"
+        "4 clients cannot share the examples of 3 owners in `a.csv`; every client needs at least one whole owner"
     );
     let nobody = MemoryFiles::of([("a.csv", b"x,who,y\n1,,0\n".to_vec())]);
     let error = nobody.facts(&natural).unwrap_err().to_string();
@@ -83,7 +83,7 @@ fn a_column_of_owners_makes_natural_clients() {
     let error = stored.load(&natural, 1).unwrap_err();
     assert_eq!(
         (error.key(), error.to_string().as_str()),
-        ("data.partition", "`b.csv` does not say whose its examples are by nature")
+        ("data.partition", "the examples of `b.csv` have no natural owners")
     );
 }
 

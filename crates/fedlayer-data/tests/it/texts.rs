@@ -1,7 +1,7 @@
 //! Texts: tokens, owners, windows.
 
 use fedlayer_core::{
-    ExampleValues, Examples,
+    data::{ExampleValues, Examples},
     spec::{DataSet, DataSpec, Partition, Text},
 };
 use fedlayer_data::decode::{
@@ -17,7 +17,10 @@ fn own(context: u32) -> DataSpec {
     DataSpec { context: Some(context), ..DataSpec::new(set) }
 }
 
-fn of(text: &str, context: u32) -> Result<fedlayer_core::FederatedData, fedlayer_data::DataError> {
+fn of(
+    text: &str,
+    context: u32,
+) -> Result<fedlayer_core::data::FederatedData, fedlayer_data::DataError> {
     MemoryFiles::of([("a.txt.gz", crate::encode::gzip(text.as_bytes()))]).load(&own(context), 1)
 }
 
@@ -29,7 +32,8 @@ fn characters_are_numbered_by_their_code_points_and_labelled_by_the_next() {
     assert_eq!((facts.pool, facts.test), (3, 1));
     let pool = data.pool().unwrap();
     assert_eq!(pool.groups, None);
-    // "\n" 0, "a" 1, "b" 2, "c" 3, "é" 4; windows are cab, éca, b⏎c and abc, and the last two characters fill none.
+    // Tokens: "\n" 0, "a" 1, "b" 2, "c" 3, "é" 4. Windows: cab, éca, b⏎c and abc; the last two
+    // characters fill none.
     let mut windows: Vec<(Vec<f32>, Vec<u32>)> = Vec::new();
     for part in [&**pool, &*data.test] {
         let all = part.all_values();
@@ -95,7 +99,7 @@ fn the_size_of_a_known_text_is_known() {
     );
 }
 
-/// The blocks of a text as text again.
+/// Returns the blocks of a text as text.
 fn said(play: &str) -> Vec<String> {
     let mut alphabet: Vec<char> = play.chars().collect();
     alphabet.sort_unstable();
@@ -107,9 +111,9 @@ fn said(play: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_speaker_has_all_that_stands_below_the_name() {
+fn a_speaker_has_all_text_below_the_name() {
     let play = "A:\nOne\nTwo:\n\nB:\nThree\n\nA:\nFour\n\nno name\n";
-    // `Two:` follows no empty line, `no name` is none.
+    // `Two:` does not follow an empty line; `no name` is not a name.
     let expected = ["A:\nOne\nTwo:\n\nA:\nFour\n\nno name\n", "B:\nThree\n\n"];
     assert_eq!(said(play), expected);
     let silent = "A:\nx\n\nC:\n\nB:\ny\n\nC:";
@@ -127,7 +131,7 @@ fn articles_begin_with_titles_of_one_sign_on_each_side() {
     let homer = [1, 2, 1, 0, 0, 3, 4, 4, 0, 0, 1, 1, 5, 1, 1, 0, 0, 6, 7, 0, 1, 3, 1, 0, 0];
     // ` = a = ` follows a line of text: it is a formula.
     assert_eq!(tokens.groups, [vec![0], homer.to_vec(), vec![1, 8, 1, 0, 0, 3, 0]]);
-    // What training does not know is `<unk>`.
+    // A word that training does not know is `<unk>`.
     assert_eq!(words.articles("z a\n").groups, [vec![7, 3, 0]]);
     assert_eq!(Words::of("a\n").articles("z").groups, [vec![2, 1]]);
 }
@@ -140,7 +144,7 @@ proptest! {
     ) {
         let text: String = ('a'..).zip(&groups).map(|(letter, &n)| letter.to_string().repeat(n)).collect();
         let mut tokens = characters(&text);
-        // Every group is made of tokens of its own.
+        // Every group consists of tokens of its own.
         let mut rest = tokens.groups.remove(0);
         for &size in &groups {
             let others = rest.split_off(size);
@@ -164,7 +168,7 @@ fn play(speakers: usize) -> String {
     (0..speakers).map(block).collect()
 }
 
-/// The whole of tiny Shakespeare's size, with other words in it.
+/// Returns a text of the size of tiny Shakespeare, with other words.
 fn shakespeare(speakers: usize) -> MemoryFiles {
     let mut text = play(speakers);
     text += &"y".repeat(1_115_394 - text.len());
@@ -180,7 +184,7 @@ fn natural_clients_are_whole_speakers_and_nobody_is_in_the_test_set_alone() {
     let pool = data.pool().unwrap();
     let groups = pool.groups.as_ref().unwrap();
     let owner = |client: u32| -> u32 {
-        let own = data.client(fedlayer_core::ClientId(client));
+        let own = data.client(fedlayer_core::data::ClientId(client));
         let all = own.train.iter().chain(&own.test);
         let owners: Vec<u32> = all.map(|&example| groups[example as usize]).collect();
         assert!(owners.iter().all(|&owner| owner == owners[0]));
@@ -192,7 +196,7 @@ fn natural_clients_are_whole_speakers_and_nobody_is_in_the_test_set_alone() {
     let error = stored.load(&spec, 31).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "31 clients cannot share what belongs to 30 owners in `tiny-shakespeare`; every client needs the whole of at least one"
+        "31 clients cannot share the examples of 30 owners in `tiny-shakespeare`; every client needs at least one whole owner"
     );
     assert_eq!(
         (error.key(), error.help().as_deref()),

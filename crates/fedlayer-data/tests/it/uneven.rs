@@ -1,4 +1,5 @@
-//! Lines of a CSV file that are no examples: comments, blank lines, separators too many, names where there should be none.
+//! Lines of a CSV file that are not examples: comments, blank lines, extra separators, names in a
+//! file without names.
 
 use fedlayer_core::spec::Files;
 
@@ -7,7 +8,7 @@ use crate::{
     tables::{files, spec},
 };
 
-/// What is wrong with a training file `a.csv`, and what to do.
+/// Returns the message and the advice about a training file `a.csv`.
 fn fault(text: &str, own: Files) -> (String, String) {
     let stored = MemoryFiles::of([("a.csv", text.into()), ("b.csv", "x,z,label\n1,2,0\n".into())]);
     let error = stored.facts(&spec(own)).unwrap_err();
@@ -15,20 +16,20 @@ fn fault(text: &str, own: Files) -> (String, String) {
 }
 
 #[track_caller]
-fn said(text: &str, place: &str, help: &str) {
+fn said(text: &str, position: &str, help: &str) {
     let (message, advice) = fault(text, files("a.csv"));
-    assert!(message.starts_with(&format!("`a.csv`, {place}: ")), "{message}");
+    assert!(message.starts_with(&format!("`a.csv`, {position}: ")), "{message}");
     assert!(advice.contains(help), "{advice}");
 }
 
 #[test]
-fn a_line_that_is_no_example_was_said_to_be_corrected_and_no_more() {
+fn the_advice_about_a_line_that_is_not_an_example_was_only_to_correct_it() {
     said("x,z,label\n1,2,0\n# half\n3,4,1\n", "line 3", "comments are not read: delete the line");
-    said("x,z,label\n1,2,0\n   \n3,4,1\n", "line 3", "white space alone: delete it");
+    said("x,z,label\n1,2,0\n   \n3,4,1\n", "line 3", "only white space: delete it");
     said("x,z,label\n1,2,0\n3,4,1,\n", "line 3", "ends with a separator");
     said("x,z,label\n1,2,0\n3,4,1,5\n", "line 3", "into double quotes");
-    said("x,z,label\n1,2,0\n3,4\n", "line 3", "fill in what is missing");
-    said("x,z,label\n1,2,0\nend of data\n", "line 3", "no line of the table: delete it");
+    said("x,z,label\n1,2,0\n3,4\n", "line 3", "fill in the missing values");
+    said("x,z,label\n1,2,0\nend of data\n", "line 3", "not part of the table: delete it");
     said("# made by hand\nx,z,label\n1,2,0\n", "line 1", "comments are not read");
     said("x,z,label,\n1,2,0,\n3,4,1,\n", "line 1", "separator at the end of the lines");
 }
@@ -84,7 +85,10 @@ fn a_number_beyond_32_bits_was_called_not_finite() {
     assert!(message.ends_with("from -3.4028235e38 to 3.4028235e38, the range of 32-bit floats"));
     assert!(help.contains("a larger unit"), "{help}");
     let (message, help) = fault("x,label\n1,0\ninf,1\n", files("a.csv"));
-    assert!(message.ends_with("expected a finite number") && help.contains("fill what is missing"));
+    assert!(
+        message.ends_with("expected a finite number")
+            && help.contains("fill in the missing values")
+    );
 }
 
 #[test]
@@ -92,7 +96,7 @@ fn a_number_of_more_digits_than_64_bits_hold_lost_the_last_ones() {
     let table = |x: &str| format!("x,label\n{x},0\n3,1\n");
     let (message, help) = fault(&table("1700000000000000007"), files("a.csv"));
     assert!(message.contains("found `1700000000000000007`; expected a whole number that a 64-bit"));
-    assert!(help.contains("an identifier is no feature"), "{help}");
+    assert!(help.contains("an identifier is not a feature"), "{help}");
     let stored = |x| MemoryFiles::of([("a.csv", table(x).into())]);
     for good in ["1700000000000000000", "9007199254740992", "1.7e18", "1e30"] {
         stored(good).facts(&spec(files("a.csv"))).unwrap();
@@ -105,9 +109,9 @@ fn columns_between_blanks_were_taken_for_one_name() {
     said("x,label\n\"1,000\",0\n2,1\n", "line 2, column 1", "thousands without a comma");
 }
 
-/// Every fault of a user's own file says more than that it is to be corrected.
+/// The advice about every fault of a user's own file says more than that it is to be corrected.
 #[test]
-fn files_without_examples_were_said_to_be_corrected() {
+fn the_advice_about_files_without_examples_was_only_to_correct_them() {
     said("", "line 1", "one a line");
     said("x,label\n", "line 1", "one a line");
 }

@@ -1,6 +1,9 @@
 //! [`analysis_csv`]: the rows of an analysis as comma-separated values, one measured value a line.
 
-use fedlayer_core::{AnalysisRow, Metric, spec::Baseline};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::Baseline,
+};
 
 use super::csv_text::csv_text;
 
@@ -23,8 +26,8 @@ const COLUMNS: [&str; 15] = [
     "std_error",
 ];
 
-/// Writes all rows as CSV under a line of column names. A column that does not apply to a row is empty;
-/// numbers have as many digits as they need to be read back exactly.
+/// Writes all rows as CSV under a line of column names. A column that does not apply to a row is
+/// empty; numbers have as many digits as they need to be read back exactly.
 pub fn analysis_csv(rows: &[AnalysisRow]) -> String {
     let heading = COLUMNS.map(str::to_owned);
     csv_text(std::iter::once(heading).chain(rows.iter().map(cells)))

@@ -1,14 +1,14 @@
 //! [`sweep_csv`]: the summary of a sweep, seed by seed, as comma-separated values.
 
-use fedlayer_core::{QUANTITIES, SummaryRow, slug, spec::SweptValue};
+use fedlayer_core::{compare::QUANTITIES, record::SummaryRow, spec::SweptValue, text::slug};
 
 use super::csv_text::csv_text;
 use crate::swept_keys::{swept_keys, swept_value};
 
 /// Writes one line per variant, strategy and seed: the swept keys with their whole paths, strategy,
-/// seed and committed rounds, all measures of the summary, the layer with the largest barrier, and the
-/// folder of the records. A cell is empty if the variant does not set the key or the measure has no
-/// value.
+/// seed and committed rounds, all measures of the summary, the layer with the largest barrier, and
+/// the folder of the records. A cell is empty if the variant does not set the key or the measure
+/// has no value.
 pub fn sweep_csv(rows: &[SummaryRow]) -> String {
     let keys = swept_keys(rows);
     let cells = rows.iter().map(|row| cells(row, &keys));

@@ -23,9 +23,6 @@ use crate::{
 /// The variants of the second model, as records and legends name them.
 const VARIANTS: [&str; 2] = ["before", "after"];
 
-/// Kinds of rows that are not barriers of a layer set.
-const OTHER_KINDS: [&str; 5] = ["end", "geometry", "peak", "twin", "interaction"];
-
 /// Draws one picture per round and metric: a panel per split and base with two bars per layer set.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     page_per_round_and_metric(rows, |picture| page(title, picture))
@@ -33,8 +30,7 @@ pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
 
 fn page(title: &str, picture: &PictureRows<'_>) -> Option<Page> {
     let (barriers, baseline, _) = picture.rows.barriers()?;
-    let shown =
-        barriers.only(|row| row.variant.is_some() && !OTHER_KINDS.contains(&row.kind.as_str()));
+    let shown = barriers.of_layer_sets().only(|row| row.variant.is_some());
     let bases = shown.shown_bases();
     let split_and_group = shown.splits().into_iter().flat_map(|split| {
         let groups = layers_and_whole(&shown.split(split)).into_iter();

@@ -1,11 +1,15 @@
 //! `barriers`: heat maps of layer sets over rounds, as in Fig. 2 of Adilova et al. (ICLR 2024).
 
-use fedlayer_core::{AnalysisRow, Metric, barrier::is_misleading, spec::SplitSpec};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use super::{SuffixedPage, panels::panels};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, NOT_FINITE, UNCERTAIN, UNEQUAL},
+    misleading_barrier::is_misleading,
     plot::{
         heat_map::{HeatCell, HeatMap},
         legend::{Legend, LegendKey},
@@ -15,14 +19,11 @@ use crate::{
     },
 };
 
-/// Kinds of rows that are not barriers of a layer set.
-const OTHER_KINDS: [&str; 5] = ["end", "geometry", "peak", "twin", "interaction"];
-
-/// Draws one picture with a heat map per split, metric and base. A column is a round; a row is the full
-/// model, a layer (from the input) or another layer set.
+/// Draws one picture with a heat map per split, metric and base. A column is a round; a row is the
+/// full model, a layer (from the input) or another layer set.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let Some((barriers, baseline, alpha)) = rows.barriers() else { return Vec::new() };
-    let barriers = barriers.only(|row| !OTHER_KINDS.contains(&row.kind.as_str()));
+    let barriers = barriers.of_layer_sets();
     let bases = barriers.shown_bases();
     let shown = barriers.only(|row| bases.contains(&row.base.as_str()));
     let mut legend = Legend::default();
@@ -65,8 +66,8 @@ struct PanelKey<'a> {
     base: &'a str,
 }
 
-/// Returns the heat map of a panel's rows `shown`; `None` if there are none. `rows` are all rows of the
-/// analysis.
+/// Returns the heat map of a panel's rows `shown`; `None` if there are none. `rows` are all rows of
+/// the analysis.
 fn heat_map(
     rows: &AnalysisRows<'_>,
     shown: &AnalysisRows<'_>,
@@ -85,7 +86,7 @@ fn heat_map(
     let flag = |(index, &round): (usize, &u32)| {
         let ends = rows.round(round).split(split).metric(metric).end_loss_spread(base);
         let column: Vec<HeatCell> = cells.iter().map(|row| row[index]).collect();
-        is_unequal(&sets, &column, ends)
+        is_flagged(&sets, &column, ends)
     };
     let flags = rounds.iter().enumerate().map(flag).collect();
     let is_given = rounds == [0];
@@ -103,8 +104,8 @@ fn heat_map(
     })
 }
 
-/// Returns kind and set of each row of a heat map: the full model, each layer from the input, then the
-/// other sets.
+/// Returns kind and set of each row of a heat map: the full model, each layer from the input, then
+/// the other sets.
 fn ordered<'a>(shown: &AnalysisRows<'a>) -> Vec<(&'a str, &'a str)> {
     let mut sets = shown.distinct(|row| (row.kind.as_str(), row.set.as_str()));
     sets.sort_by_key(|(kind, set)| match *kind {
@@ -133,15 +134,15 @@ fn row_name(shown: &AnalysisRows<'_>, kind: &str, set: &str) -> String {
     }
 }
 
-/// Returns whether the losses of the unmixed models differ by more than the full barrier; without a full
-/// barrier, by more than the largest barrier of a layer.
-fn is_unequal(sets: &[(&str, &str)], column: &[HeatCell], ends: Option<f64>) -> bool {
+/// Returns whether the losses of the unmixed models differ by more than the full barrier; without a
+/// full barrier, by more than the largest barrier of a layer.
+fn is_flagged(sets: &[(&str, &str)], column: &[HeatCell], ends: Option<f64>) -> bool {
     let size = |wanted: &str| {
         let cells = sets.iter().zip(column).filter(|((kind, _), _)| *kind == wanted);
         cells.map(|(_, cell)| cell.size()).reduce(f64::max)
     };
     let barrier = size("full").or_else(|| size("layer"));
-    barrier.zip(ends).is_some_and(|(barrier, ends)| is_misleading(barrier, ends))
+    is_misleading(barrier, ends)
 }
 
 /// Adds the signs of a heat map to the legend, and the warning of its flags to the notes.

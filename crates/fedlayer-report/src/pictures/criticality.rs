@@ -1,6 +1,9 @@
 //! `criticality`: the loss with a layer put back or drawn anew, and the module criticality.
 
-use fedlayer_core::{AnalysisRow, Metric, spec::SplitSpec};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use super::{
     SuffixedPage,
@@ -22,8 +25,8 @@ use crate::{
     },
 };
 
-/// Draws two pictures per round: heat maps of the increase of the loss per split, metric and model, and
-/// the module criticality of each layer.
+/// Draws two pictures per round: heat maps of the increase of the loss per split, metric and model,
+/// and the module criticality of each layer.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let mut pages = Vec::new();
     let rounds = rows.rounds();
@@ -40,7 +43,7 @@ pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     pages
 }
 
-/// What a layer was replaced by: a column of a heat map.
+/// The replacement of a layer: a column of a heat map.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Replacement {
     /// Its values before training.
@@ -91,8 +94,9 @@ fn increases(title: &str, rows: &AnalysisRows<'_>, round: u32) -> Option<Page> {
         legend.add(LegendKey::Cross, NOT_FINITE);
     }
     let subtitle = format!(
-        "Loss of a model one layer of which is as it was before training (initial), as it was after an earlier round, or drawn anew (mean over the draws), minus the \
-         model's own.{} Colour: signed square root, from blue (better) to brown (worse).",
+        "Loss of a model with one layer replaced by its values before training (initial) or after an \
+         earlier round, or drawn anew (mean over the draws), minus the model's own loss.{} Colour: \
+         signed square root, from blue (better) to brown (worse).",
         labels::models_after(round)
     );
     Some(Page {
@@ -160,7 +164,7 @@ fn modules(title: &str, rows: &AnalysisRows<'_>, round: u32) -> Option<Page> {
         title: format!("{title}: module criticality"),
         subtitle: format!(
             "μ = min α²‖θ_F − θ_0‖²/σ² over the shares α of the way from the initial layer and the noise σ that keep the mean loss within ε of the model's own \
-             (Chatterji et al. 2020). A layer with a large μ can neither be put back nor take noise.{}",
+             (Chatterji et al. 2020). A layer with a large μ tolerates neither its initial values nor noise.{}",
             labels::models_after(round)
         ),
         legend: module_legend(&picture.rows, &bases),

@@ -1,6 +1,6 @@
 //! `cumulative`: barriers of layer sets that grow by one layer at a time, as in Fig. 3.
 
-use fedlayer_core::{barrier::is_misleading, spec::SplitSpec};
+use fedlayer_core::spec::SplitSpec;
 
 use super::{
     SuffixedPage,
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, ERRORS, NOT_FINITE, UNEQUAL},
+    misleading_barrier::is_misleading,
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -40,11 +41,11 @@ fn page(title: &str, picture: &PictureRows<'_>) -> Option<Page> {
     let orders: Vec<(&str, &str)> =
         ORDERS.into_iter().filter(|(kind, _)| !barriers.kind(kind).is_empty()).collect();
     let mut notes = vec![ERRORS.to_owned()];
-    if barriers.splits().iter().any(|split| is_unequal(picture, &barriers, *split, &bases)) {
+    if barriers.splits().iter().any(|split| is_flagged(picture, &barriers, *split, &bases)) {
         notes.push(UNEQUAL.to_owned());
     }
     let panels = panels(barriers.splits(), &orders, |split, order| {
-        let flag = if is_unequal(picture, &barriers, *split, &bases) { "! " } else { "" };
+        let flag = if is_flagged(picture, &barriers, *split, &bases) { "! " } else { "" };
         let chart = chart(picture, &barriers.split(*split), *split, *order, &bases);
         Some(Chart { title: format!("{flag}{}", chart.title), ..chart })
     });
@@ -74,8 +75,9 @@ fn legend(barriers: &AnalysisRows<'_>, bases: &[&str]) -> Legend {
     legend
 }
 
-/// Returns whether a split's unmixed models differ by more than the full barrier in one of the bases.
-fn is_unequal(
+/// Returns whether a split's unmixed models differ by more than the full barrier in one of the
+/// bases.
+fn is_flagged(
     picture: &PictureRows<'_>,
     barriers: &AnalysisRows<'_>,
     split: Option<SplitSpec>,
@@ -85,8 +87,7 @@ fn is_unequal(
     let all = picture.rows.split(split);
     bases.iter().any(|base| {
         let barrier = full.base(base).first().and_then(|row| row.value);
-        let ends = all.end_loss_spread(base);
-        barrier.zip(ends).is_some_and(|(barrier, ends)| is_misleading(barrier, ends))
+        is_misleading(barrier, all.end_loss_spread(base))
     })
 }
 

@@ -1,6 +1,6 @@
 //! `hessian` and `flatness`: second derivatives of the loss, layer by layer.
 
-use fedlayer_core::{AnalysisRow, spec::SplitSpec};
+use fedlayer_core::{record::AnalysisRow, spec::SplitSpec};
 
 use super::{
     SuffixedPage,
@@ -127,8 +127,8 @@ fn residual(eigenvalue: &AnalysisRow, residuals: &AnalysisRows<'_>) -> Option<f6
     residuals.iter().find(|row| key(row) == wanted).and_then(|row| row.value)
 }
 
-/// Returns the style of a model's bars: filled for the first, open for the second, so that they differ
-/// in grey.
+/// Returns the style of a model's bars: filled for the first, open for the second, so that they
+/// differ in grey.
 fn bar(index: usize) -> Style {
     let style = Style::of(index);
     if index % 2 == 1 { style.open().radius(3.5) } else { style }

@@ -1,6 +1,6 @@
 //! [`LayerBars`]: a chart with one row per layer, and in it a bar or mark per series.
 
-use fedlayer_core::AnalysisRow;
+use fedlayer_core::record::AnalysisRow;
 
 use crate::{
     analysis_rows::AnalysisRows,

@@ -2,8 +2,8 @@
 
 use crate::analysis_rows::AnalysisRows;
 
-/// Returns the rows of single layers (and other layer sets), then those of the whole model, each with
-/// the suffix of its panels' titles; groups without rows are left out.
+/// Returns the rows of single layers (and other layer sets), then those of the whole model, each
+/// with the suffix of its panels' titles; groups without rows are left out.
 ///
 /// The values of the whole model are so much larger than those of a layer that they need an axis of
 /// their own.

@@ -1,8 +1,9 @@
 //! [`pictures`]: the pictures of an analysis, as SVG text.
 //!
 //! Each measurement has a file; `curvature` draws `hessian` and `flatness`. They share
-//! `picture_rows` (a picture per round and metric), `panels` (a panel per row and column of the page),
-//! `layer_groups` (single layers and the whole model) and `layer_bars` (a chart of values by layer).
+//! `picture_rows` (a picture per round and metric), `panels` (a panel per row and column of the
+//! page), `layer_groups` (single layers and the whole model) and `layer_bars` (a chart of values by
+//! layer).
 
 mod align;
 mod barriers;
@@ -19,7 +20,7 @@ mod subspace;
 mod surface;
 mod window;
 
-use fedlayer_core::{AnalysisRow, LayerName};
+use fedlayer_core::{model::LayerName, record::AnalysisRow};
 
 use crate::{analysis_rows::AnalysisRows, plot::page::Page};
 
@@ -29,8 +30,8 @@ pub struct Picture {
     /// The part of the file name that distinguishes the pictures of an analysis; empty if there is
     /// only one.
     pub suffix: String,
-    /// SVG text in UTF-8 without an XML declaration. It is a file of its own and can also be embedded
-    /// in a page.
+    /// SVG text in UTF-8 without an XML declaration. It is a file of its own and can also be
+    /// embedded in a page.
     pub svg: String,
 }
 

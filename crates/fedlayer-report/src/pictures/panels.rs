@@ -1,6 +1,6 @@
 //! [`panels`]: one panel per row and column of a page's grid.
 
-use fedlayer_core::AnalysisRow;
+use fedlayer_core::record::AnalysisRow;
 
 use crate::plot::page::{Panel, Panels};
 

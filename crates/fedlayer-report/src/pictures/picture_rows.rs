@@ -1,6 +1,6 @@
 //! [`page_per_round_and_metric`]: the rows of an analysis, divided among its pictures.
 
-use fedlayer_core::Metric;
+use fedlayer_core::record::Metric;
 
 use super::SuffixedPage;
 use crate::{analysis_rows::AnalysisRows, labels, plot::page::Page};

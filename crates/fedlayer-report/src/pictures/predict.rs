@@ -1,6 +1,9 @@
 //! `predict`: barriers of single layers against what norms, angles and derivatives predict.
 
-use fedlayer_core::{AnalysisRow, Metric, spec::SplitSpec};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use super::{
     SuffixedPage,
@@ -50,8 +53,9 @@ fn page(title: &str, rows: &AnalysisRows<'_>, round: u32) -> Page {
     Page {
         title: title.to_owned(),
         subtitle: format!(
-            "Barrier of averaging one layer at α = ½ minus the base's loss, against what is told without evaluating the mix; Δ: the way of the layer to the other model, g and H: \
-             gradient and Hessian at the base. ρ: rank correlation over the layers (Spearman).{}",
+            "Barrier of averaging one layer at α = ½ (baseline: the base's loss) against predictions \
+             that need no evaluation of the mix. Δ: movement of the layer to the other model; g and H: \
+             gradient and Hessian at the base; ρ: rank correlation over the layers (Spearman).{}",
             labels::models_after(round)
         ),
         legend: legend(&measured, &predictors),
@@ -125,7 +129,8 @@ fn data_point(row: &AnalysisRow, predicted: f64, label: &str) -> DataPoint {
     }
 }
 
-/// Returns the line on which prediction and measurement are equal, as far as it is inside the panel.
+/// Returns the line on which prediction and measurement are equal, as far as it is inside the
+/// panel.
 fn identity_line(x: AxisScale, y: AxisScale) -> Series {
     let ((left, right), (low, high)) = (x.ends(), y.ends());
     let (from, to) = (left.max(low), right.min(high));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{AnalysisRow, spec::Baseline};
+use fedlayer_core::{record::AnalysisRow, spec::Baseline};
 
 use super::{
     SuffixedPage,
@@ -35,16 +35,16 @@ const SHAPES: [(MarkShape, MarkShape); 3] = [
 /// The height of a layer's row, in pixels.
 const ROW: f64 = 30.0;
 
-/// Draws one picture per round and metric: a panel per split and base with a row per layer, and in it
-/// the marks of each α.
+/// Draws one picture per round and metric: a panel per split and base with a row per layer, and in
+/// it the marks of each α.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let losses = with_paired_errors(rows);
     let losses = AnalysisRows::new(&losses, rows.layers);
     page_per_round_and_metric(&losses, |picture| page(title, picture))
 }
 
-/// Returns the losses, each with the standard error of its difference from the model's own loss if that
-/// difference was recorded.
+/// Returns the losses, each with the standard error of its difference from the model's own loss if
+/// that difference was recorded.
 ///
 /// Both losses are measured on the same examples. What these have in common does not make the
 /// difference uncertain.

@@ -34,9 +34,9 @@ const PUBLISHED: &str = "published-";
 /// The number of equal parts of the lengths over which medians are taken.
 const PARTS: usize = 10;
 
-/// Draws, per round and metric, one picture of noise in all layers and one per split of noise in single
-/// layers. The variant with the faults of the article's notebook has the same pictures again, marked
-/// `published`.
+/// Draws, per round and metric, one picture of noise in all layers and one per split of noise in
+/// single layers. The variant with the faults of the article's notebook has the same pictures
+/// again, marked `published`.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let mut pages = Vec::new();
     for picture in by_round_and_metric(rows) {
@@ -51,15 +51,15 @@ pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
 }
 
 /// A kind of noise: its name in the records, its style, and its words in the legend.
-struct Noise {
+struct NoiseKind {
     kind: String,
     style: Style,
     words: &'static str,
 }
 
 /// Returns the kinds of a variant that the rows have, in the order of the legend.
-fn kinds(rows: &AnalysisRows<'_>, variant: &str) -> Vec<Noise> {
-    let kinds = KINDS.iter().enumerate().map(|(index, (kind, words))| Noise {
+fn kinds(rows: &AnalysisRows<'_>, variant: &str) -> Vec<NoiseKind> {
+    let kinds = KINDS.iter().enumerate().map(|(index, (kind, words))| NoiseKind {
         kind: format!("{variant}{kind}"),
         style: Style::of(index),
         words,
@@ -120,7 +120,7 @@ fn layers(
         };
         Some(scatter.chart(&noisy.set(set).base(base), &clean.base(base), &kinds))
     };
-    // A few layers are side by side, in a row per base; many go down the page, two to a row.
+    // A few layers are side by side, in a row per base; many go down the page, two layers to a row.
     let (panels, columns) = if sets.len() <= 5 {
         (panels(&bases, &sets, |base, set| panel(set, base)), sets.len())
     } else {
@@ -134,7 +134,7 @@ fn layers(
 }
 
 /// Selects the rows of these kinds of noise.
-fn noisy<'a>(rows: &AnalysisRows<'a>, kinds: &[Noise]) -> AnalysisRows<'a> {
+fn noisy<'a>(rows: &AnalysisRows<'a>, kinds: &[NoiseKind]) -> AnalysisRows<'a> {
     rows.only(|row| row.sigma.is_some() && kinds.iter().any(|noise| noise.kind == row.kind))
 }
 
@@ -144,7 +144,7 @@ fn values(noisy: &AnalysisRows<'_>, clean: &AnalysisRows<'_>) -> Vec<f64> {
 
 /// The panels of a page, and the kinds of noise that they show.
 struct NoisePage<'a> {
-    kinds: &'a [Noise],
+    kinds: &'a [NoiseKind],
     panels: Panels,
     columns: usize,
 }
@@ -169,7 +169,7 @@ impl NoisePage<'_> {
             vec![format!("Lines: the median in each of {PARTS} equal parts of the lengths.")];
         if variant == PUBLISHED {
             notes.push(
-                "Drawn as the notebook behind the article's figure draws it, with its faults; the right way stands beside it."
+                "Drawn as in the notebook behind the article's figure, with its faults; the right way has a picture of its own."
                     .to_owned(),
             );
         }
@@ -189,15 +189,20 @@ struct Scatter {
 }
 
 impl Scatter {
-    fn chart(self, noisy: &AnalysisRows<'_>, clean: &AnalysisRows<'_>, kinds: &[Noise]) -> Chart {
+    fn chart(
+        self,
+        noisy: &AnalysisRows<'_>,
+        clean: &AnalysisRows<'_>,
+        kinds: &[NoiseKind],
+    ) -> Chart {
         let sigmas: Vec<f64> = noisy.iter().filter_map(|row| row.sigma).collect();
         let mut series = Vec::new();
-        for Noise { kind, style, .. } in kinds {
+        for NoiseKind { kind, style, .. } in kinds {
             let points = points(&noisy.kind(kind));
             let style = style.open().radius(2.0);
             series.push(Series { style, kind: SeriesKind::Marks, points });
         }
-        for Noise { kind, style, .. } in kinds {
+        for NoiseKind { kind, style, .. } in kinds {
             let points = medians(&points(&noisy.kind(kind)));
             series.push(Series { style: *style, kind: SeriesKind::Line, points });
         }

@@ -1,6 +1,6 @@
 //! `surface`: the loss on a segment, or on a plane with models and paths on it, as in Fig. 4.
 
-use fedlayer_core::{AnalysisRow, spec::SplitSpec};
+use fedlayer_core::{record::AnalysisRow, spec::SplitSpec};
 
 use super::{
     SuffixedPage,
@@ -158,7 +158,8 @@ fn grid_values(plane: &AnalysisRows<'_>, alphas: &[f64], betas: &[f64]) -> Vec<V
     values
 }
 
-/// Returns the chart of the loss along the paths of a plane of two layer sets; `None` if it has none.
+/// Returns the chart of the loss along the paths of a plane of two layer sets; `None` if it has
+/// none.
 fn path_chart(picture: &PictureRows<'_>, split: Option<SplitSpec>) -> Option<Chart> {
     let of_split = picture.rows.split(split);
     let series: Vec<Series> = PATHS
@@ -190,8 +191,8 @@ fn path_chart(picture: &PictureRows<'_>, split: Option<SplitSpec>) -> Option<Cha
     })
 }
 
-/// Returns the labels of a plane's axes: mixing coefficients of two layer sets, or steps in parameter
-/// space.
+/// Returns the labels of a plane's axes: mixing coefficients of two layer sets, or steps in
+/// parameter space.
 fn axis_labels(plane: &AnalysisRows<'_>, models: &AnalysisRows<'_>) -> (String, String) {
     let set = plane.first().map_or("", |row| row.set.as_str());
     match set.split_once('|') {
@@ -237,8 +238,8 @@ fn points(rows: &AnalysisRows<'_>) -> Vec<DataPoint> {
         Some(DataPoint {
             position: row.alpha?,
             value: row.value,
-            // All points are measured on the same examples, so the spread over the examples does not
-            // apply to the shape of the curve.
+            // All points are measured on the same examples, so the spread over the examples does
+            // not apply to the shape of the curve.
             error: None,
             hint: format!("α = {}: {}", share(row.alpha?), with_error(row.value, row.std_error)),
         })

@@ -25,8 +25,8 @@ pub(crate) enum Axis {
         label: String,
         scale: AxisScale,
     },
-    /// An axis of names, each in the middle of an equal part: name `i` is at `i + ½`. Along the left side
-    /// they are in order from the top.
+    /// An axis of names, each in the middle of an equal part: name `i` is at `i + ½`. Along the
+    /// left side they are in order from the top.
     Names {
         /// The heading of the names.
         label: String,
@@ -86,8 +86,8 @@ impl Axis {
         widest(&self.ticks(along(height))) + GAP + label
     }
 
-    /// Returns the space that the axis needs below a panel of this width: how far it reaches to the left
-    /// of the panel, and its height.
+    /// Returns the space that the axis needs below a panel of this width: how far it reaches to the
+    /// left of the panel, and its height.
     pub(crate) fn room_below(&self, panel: f64) -> (f64, f64) {
         let label = if self.label().is_empty() { 0.0 } else { LINE + 2.0 };
         let ticks = self.ticks_below(panel);
@@ -125,8 +125,8 @@ impl Axis {
         }
     }
 
-    /// Returns the ticks below a panel. Of names that are too close to each other, only every second,
-    /// third, … one and the last are returned.
+    /// Returns the ticks below a panel. Of names that are too close to each other, only every
+    /// second, third, … one and the last are returned.
     fn ticks_below(&self, panel: f64) -> Vec<(f64, String)> {
         let ticks = self.ticks(across(panel));
         let every = match self {
@@ -164,8 +164,8 @@ impl Axis {
         }
     }
 
-    /// Draws lines across the panel at the ticks of a left axis of numbers, or a pale ground behind every
-    /// second name.
+    /// Draws lines across the panel at the ticks of a left axis of numbers, or a pale ground behind
+    /// every second name.
     pub(crate) fn guide_left(&self, canvas: &mut Canvas, panel: Rect) {
         match self {
             Self::Numbers { .. } => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fedlayer_core::is_printable;
+use fedlayer_core::text::is_printable;
 
 use crate::plot::{
     colour::{BLACK, Rgb, WHITE},
@@ -264,7 +264,8 @@ fn px(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// Escapes a text for XML. Characters that XML forbids or that are invisible are replaced by U+FFFD.
+/// Escapes a text for XML. Characters that XML forbids or that are invisible are replaced by
+/// U+FFFD.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

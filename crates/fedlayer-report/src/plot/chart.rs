@@ -78,7 +78,8 @@ impl Chart {
         (plot.x + x.clamp(0.0, 1.0) * plot.width, plot.y + y.clamp(0.0, 1.0) * plot.height)
     }
 
-    /// Returns the pixel of the cross for a value that is not finite: near the high end of the values.
+    /// Returns the pixel of the cross for a value that is not finite: near the high end of the
+    /// values.
     fn lost(&self, plot: Rect, position: f64) -> (f64, f64) {
         match self.values {
             ValueAxis::Across => (plot.right() - 6.0, plot.y + self.y.down(position) * plot.height),

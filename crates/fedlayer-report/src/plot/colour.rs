@@ -25,8 +25,8 @@ pub(crate) const GREY: Rgb = Rgb(0x6e, 0x6e, 0x6e);
 /// The ground of cells that were not measured, and of every second row of names.
 pub(crate) const PALE: Rgb = Rgb(0xf4, 0xf4, 0xf4);
 
-/// The colours of series, in order: blue, vermillion, green, purple, orange, sky blue. Yellow is too light
-/// for lines.
+/// The colours of series, in order: blue, vermillion, green, purple, orange, sky blue. Yellow is
+/// too light for lines.
 pub(crate) const CATEGORIES: [Rgb; 6] = [
     Rgb(0x00, 0x72, 0xb2),
     Rgb(0xd5, 0x5e, 0x00),
@@ -49,8 +49,8 @@ const RISING: [Rgb; 5] = [
     Rgb(0xfd, 0xee, 0x8c),
 ];
 
-/// Returns a colour of the diverging ramp: blue below 0, near-white at 0, brown above. `share` is limited
-/// to [−1, 1].
+/// Returns a colour of the diverging ramp: blue below 0, near-white at 0, brown above. `share` is
+/// limited to [−1, 1].
 pub(crate) fn diverging(share: f64) -> Rgb {
     along(if share < 0.0 { &BELOW } else { &ABOVE }, share.abs())
 }

@@ -1,4 +1,4 @@
-//! [`ColourBar`]: the bar to the right of a panel that says which value a colour stands for.
+//! [`ColourBar`]: the bar to the right of a panel with the values of its colours.
 
 use crate::plot::{
     canvas::{Anchor, Canvas, Font, Rect, Stroke},
@@ -9,7 +9,8 @@ use crate::plot::{
 /// The gap between the bar and the texts of its ticks, in pixels.
 const TEXT_GAP: f64 = 5.0;
 
-/// Neighbouring stripes of a bar overlap by this much, so that the ground does not show between them.
+/// Neighbouring stripes of a bar overlap by this much, so that the ground does not show between
+/// them.
 pub(crate) const OVERLAP: f64 = 0.4;
 
 /// A colour bar. Its gap to the panel is as wide as the bar itself.

@@ -48,8 +48,8 @@ const BAR: f64 = 14.0;
 
 /// Returns the lower ends of the bands between two values.
 ///
-/// The bands become wider with the value, which shows detail in valleys. If the values span more than
-/// three powers of ten, the bands have equal ratios.
+/// The bands become wider with the value, which shows detail in valleys. If the values span more
+/// than three powers of ten, the bands have equal ratios.
 pub(crate) fn bands(low: f64, high: f64) -> Vec<f64> {
     const COUNT: u32 = 12;
     let level = |step: u32| {

@@ -88,8 +88,8 @@ const TALLEST_BAR: f64 = 260.0;
 /// The stripes of the colour bar.
 const STRIPES: u32 = 64;
 
-/// Returns the position of a value on the colour scale, from −1 to 1. The signed square root gives small
-/// values beside a large one a visible colour.
+/// Returns the position of a value on the colour scale, from −1 to 1. The signed square root gives
+/// small values beside a large one a visible colour.
 pub(crate) fn colour_share(value: f64, limit: f64) -> f64 {
     (value.abs() / limit).sqrt().min(1.0).copysign(value)
 }

@@ -53,7 +53,8 @@ impl Legend {
         self.entries.iter().map(|(_, words)| SIGN + width(words, MEDIUM)).fold(0.0, f64::max)
     }
 
-    /// Draws the legend below and to the right of a point, at most `most` wide, and returns its height.
+    /// Draws the legend below and to the right of a point, at most `most` wide, and returns its
+    /// height.
     pub(crate) fn draw(&self, canvas: &mut Canvas, (left, top): (f64, f64), most: f64) -> f64 {
         let (mut x, mut line) = (left, 0);
         for (key, words) in &self.entries {

@@ -16,9 +16,9 @@ pub(crate) type Polygon = Vec<(f64, f64)>;
 impl ValueGrid {
     /// Returns the region in which the surface is at or above a level.
     ///
-    /// The surface is taken as linear in the four triangles of each cell; they meet in the middle of the
-    /// cell, where the value is the mean of the corners. Cells with a corner that is not finite are left
-    /// out.
+    /// The surface is taken as linear in the four triangles of each cell; they meet in the middle
+    /// of the cell, where the value is the mean of the corners. Cells with a corner that is not
+    /// finite are left out.
     pub(crate) fn above(&self, level: f64) -> Vec<Polygon> {
         let mut polygons = Vec::new();
         for (row, pair) in self.values.windows(2).enumerate() {

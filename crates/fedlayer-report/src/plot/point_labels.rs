@@ -10,8 +10,8 @@ const HEIGHT: f64 = 11.0;
 /// The gap between a point and its label.
 const GAP: f64 = 7.0;
 
-/// Returns the lower left corner of each point's label, within `bounds`; `None` if there is no room for it.
-/// `taken` are points that labels must not cover.
+/// Returns the lower left corner of each point's label, within `bounds`; `None` if there is no room
+/// for it. `taken` are points that labels must not cover.
 pub(crate) fn place_labels(
     points: &[((f64, f64), String)],
     taken: &[(f64, f64)],
@@ -42,8 +42,8 @@ pub(crate) fn along(line: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points
 }
 
-/// Returns the offsets at which a label is tried, nearest first: right, left, above, below of the point,
-/// then farther away.
+/// Returns the offsets at which a label is tried, nearest first: right, left, above, below of the
+/// point, then farther away.
 fn offsets(wide: f64) -> impl Iterator<Item = (f64, f64)> {
     let rings = [0.0, 12.0];
     rings.into_iter().flat_map(move |ring| {

@@ -19,7 +19,8 @@ enum ScaleKind {
 /// The share of the values' range that an axis adds on either side.
 const PADDING: f64 = 0.05;
 
-/// The ratio of largest to smallest value above which a linear axis would not show the small values.
+/// The ratio of largest to smallest value above which a linear axis would not show the small
+/// values.
 const WIDE: f64 = 30.0;
 
 impl AxisScale {
@@ -45,8 +46,8 @@ impl AxisScale {
         Self::exact(from, to)
     }
 
-    /// A scale around the values: logarithmic if they are positive and the largest is more than [`WIDE`]
-    /// times the smallest.
+    /// A scale around the values: logarithmic if they are positive and the largest is more than
+    /// [`WIDE`] times the smallest.
     pub(crate) fn fitting(values: &[f64]) -> Self {
         let (low, high) = ends(values.iter().copied());
         if low > 0.0 && high > WIDE * low {

@@ -47,7 +47,8 @@ pub(crate) fn shorten(text: &str, size: f64, most: f64) -> String {
     "…".to_owned()
 }
 
-/// Breaks a text at spaces into lines of at most `most` pixels. A wider word gets a line of its own.
+/// Breaks a text at spaces into lines of at most `most` pixels. A wider word gets a line of its
+/// own.
 pub(crate) fn wrap(text: &str, size: f64, most: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

@@ -1,9 +1,15 @@
 //! Summaries of measurements of mixed models.
 
-use fedlayer_core::{AnalysisRow, barrier::is_misleading};
+use fedlayer_core::record::AnalysisRow;
 
 use super::{SummaryRows, SummaryTable, largest, of_all, plain, shown};
-use crate::{analysis_rows::AnalysisRows, labels, plot::number::share, tables::ColumnAlign};
+use crate::{
+    analysis_rows::AnalysisRows,
+    labels,
+    misleading_barrier::{WARNING, is_misleading},
+    plot::number::share,
+    tables::ColumnAlign,
+};
 
 /// Summarises the full barrier and the largest barriers of single layers, in every shown base.
 pub(super) fn barriers(selected: &SummaryRows<'_>) -> SummaryTable {
@@ -27,13 +33,13 @@ pub(super) fn barriers(selected: &SummaryRows<'_>) -> SummaryTable {
         let mut cells = vec![name.to_owned()];
         for base in &bases {
             let row = barriers.kind(kind).set(set).base(base).first();
-            let flag = if is_unequal(selected, row) { "!" } else { "" };
+            let flag = if is_marked(selected, row) { "!" } else { "" };
             is_flagged |= !flag.is_empty();
             cells.push(format!("{flag}{}", shown(row)));
         }
         table.rows.push(cells);
     }
-    let warning = if is_flagged { UNEQUAL } else { "" };
+    let warning = if is_flagged { format!("\n{WARNING}") } else { String::new() };
     table.foot = format!(
         "barriers at α = {}, baseline {}; ± 2 standard errors{}{warning}",
         share(alpha),
@@ -43,19 +49,14 @@ pub(super) fn barriers(selected: &SummaryRows<'_>) -> SummaryTable {
     table
 }
 
-const UNEQUAL: &str =
-    "\n! the unmixed models' losses differ by more than this barrier: see the other baselines";
-
-/// Returns whether the losses of the unmixed models differ by more than a barrier.
-fn is_unequal(selected: &SummaryRows<'_>, row: Option<&AnalysisRow>) -> bool {
-    let apart = row.and_then(|row| selected.rows.end_loss_spread(&row.base));
-    row.and_then(|row| row.value)
-        .zip(apart)
-        .is_some_and(|(barrier, apart)| is_misleading(barrier, apart))
+/// Returns whether a barrier is misleading.
+fn is_marked(selected: &SummaryRows<'_>, row: Option<&AnalysisRow>) -> bool {
+    let spread = row.and_then(|row| selected.rows.end_loss_spread(&row.base));
+    is_misleading(row.and_then(|row| row.value), spread)
 }
 
-/// Summarises, per order and base, the full barrier, the largest one on the way, and the number of layers
-/// at which half of the full barrier is reached.
+/// Summarises, per order and base, the full barrier, the largest one on the way, and the number of
+/// layers at which half of the full barrier is reached.
 pub(super) fn cumulative(selected: &SummaryRows<'_>) -> SummaryTable {
     let Some((barriers, baseline, _)) = selected.rows.barriers() else {
         return SummaryTable::default();
@@ -126,8 +127,8 @@ pub(super) fn window(selected: &SummaryRows<'_>) -> SummaryTable {
     table
 }
 
-/// Summarises, per base, the full barrier, the largest barrier of a layer and their sum, before and after
-/// the alignment.
+/// Summarises, per base, the full barrier, the largest barrier of a layer and their sum, before and
+/// after the alignment.
 pub(super) fn align(selected: &SummaryRows<'_>) -> SummaryTable {
     let Some((barriers, baseline, _)) = selected.rows.barriers() else {
         return SummaryTable::default();

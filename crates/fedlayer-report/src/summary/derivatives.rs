@@ -3,7 +3,8 @@
 use super::{SummaryRows, SummaryTable, largest, of_all, plain, shown};
 use crate::labels;
 
-/// Summarises, per model, trace and largest eigenvalue of all layers and of those with the largest traces.
+/// Summarises, per model, trace and largest eigenvalue of all layers and of those with the largest
+/// traces.
 pub(super) fn hessian(selected: &SummaryRows<'_>) -> SummaryTable {
     let titles = ["trace", "largest eigenvalue", "residual"];
     let mut table = SummaryTable::new(&["model", "layers"], titles.map(str::to_owned));

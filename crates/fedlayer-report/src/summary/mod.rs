@@ -4,14 +4,18 @@
 //! * `moved_models`: losses of models that were moved, in one layer or along a plane.
 //! * `derivatives`: Hessian, flatness, predicted barriers.
 //!
-//! A summary shows the last round, and the test split if there is one. The files of the analysis have
-//! all values.
+//! A summary shows the last round, and the test split if there is one. The files of the analysis
+//! have all values.
 
 mod barriers;
 mod derivatives;
 mod moved_models;
 
-use fedlayer_core::{AnalysisRow, LayerName, Metric, spec::SplitSpec};
+use fedlayer_core::{
+    model::LayerName,
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use crate::{
     analysis_rows::AnalysisRows,
@@ -24,8 +28,8 @@ use crate::{
 /// The largest number of layers in a summary.
 const MOST: usize = 5;
 
-/// Returns the most important numbers of an analysis as a table, with an explanation below it. `measure`
-/// is the measurement's word, `layers` are the model's layers from the input.
+/// Returns the most important numbers of an analysis as a table, with an explanation below it.
+/// `measure` is the measurement's word, `layers` are the model's layers from the input.
 pub fn analysis_summary(measure: &str, rows: &[AnalysisRow], layers: &[LayerName]) -> String {
     let Some(selected) = SummaryRows::of(&AnalysisRows::new(rows, layers)) else {
         return format!("{measure}: no values\n");
@@ -123,8 +127,8 @@ fn plain(value: f64) -> String {
     short(value).replace('−', "-")
 }
 
-/// Returns the at most [`MOST`] sets with the largest values, largest first. The value of a set is the
-/// largest of its rows; one that is not finite counts as the largest.
+/// Returns the at most [`MOST`] sets with the largest values, largest first. The value of a set is
+/// the largest of its rows; one that is not finite counts as the largest.
 fn largest<'a>(rows: &AnalysisRows<'a>) -> Vec<&'a str> {
     let size = |set: &str| {
         let values = rows.set(set);

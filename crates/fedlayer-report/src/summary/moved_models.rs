@@ -1,12 +1,12 @@
 //! Summaries of losses of moved models.
 
-use fedlayer_core::{AnalysisRow, spec::Baseline};
+use fedlayer_core::{record::AnalysisRow, spec::Baseline};
 
 use super::{SummaryRows, SummaryTable, estimate, largest, of_all, plain, shown};
 use crate::{analysis_rows::AnalysisRows, labels, plot::number::share};
 
-/// Summarises, per model and layer, how much a mix and a random direction of the same length add to the
-/// loss at each α, for the layers in which the farthest mix adds most.
+/// Summarises, per model and layer, how much a mix and a random direction of the same length add to
+/// the loss at each α, for the layers in which the farthest mix adds most.
 pub(super) fn robustness(selected: &SummaryRows<'_>) -> SummaryTable {
     let added = selected.rows.only(|row| row.baseline == Some(Baseline::Base));
     let alphas = added.kind("mix").alphas();
@@ -35,7 +35,7 @@ pub(super) fn robustness(selected: &SummaryRows<'_>) -> SummaryTable {
         }
     }
     table.foot = format!(
-        "what a mix or a random direction of its length adds to it, ± 2 standard errors{}",
+        "increase by a mix or by a random direction of the same length, ± 2 standard errors{}",
         of_all(top.len(), &layers)
     );
     table
@@ -47,8 +47,8 @@ fn value(row: Option<&AnalysisRow>) -> String {
     row.map_or_else(|| "-".to_owned(), |row| estimate(row.value, None))
 }
 
-/// Summarises, per model and kind of noise in all layers, the median losses of the shorter and of the
-/// longer half of the lengths.
+/// Summarises, per model and kind of noise in all layers, the median losses of the shorter and of
+/// the longer half of the lengths.
 pub(super) fn subspace(selected: &SummaryRows<'_>) -> SummaryTable {
     let noise = selected.rows.set("all").only(|row| row.sigma.is_some());
     let most = noise.iter().filter_map(|row| row.sigma).fold(0.0, f64::max);

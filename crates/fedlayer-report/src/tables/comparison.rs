@@ -1,12 +1,15 @@
 //! [`comparison_table`]: strategies side by side.
 
-use fedlayer_core::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread, barrier};
+use fedlayer_core::compare::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
 
 use super::{
     refused_clients::{self, mark},
     text_table::{ColumnAlign, text_table},
 };
-use crate::quantity::{NOTHING, bytes, spread};
+use crate::{
+    misleading_barrier::{WARNING, is_misleading},
+    quantity::{NOTHING, bytes, spread},
+};
 
 /// A column of the table: a measure of the comparison, and the format of its cells.
 struct Column {
@@ -45,8 +48,9 @@ const UNPAIRED: &str = "~";
 /// The barriers that are compared with the spread of the unmixed models' losses.
 const FLAGGED: [&str; 2] = ["full_barrier", "max_layer_barrier"];
 
-/// Returns a table of strategies: means ± sample standard deviations over the seeds, and differences of
-/// the accuracies from the first strategy, each with its 95 % confidence interval in brackets.
+/// Returns a table of strategies: means ± sample standard deviations over the seeds, and
+/// differences of the accuracies from the first strategy, each with its 95 % confidence interval in
+/// brackets.
 ///
 /// Barriers are those of the test loss with the baseline `mean` at α = ½.
 pub fn comparison_table(strategies: &[ComparedStrategy]) -> String {
@@ -74,7 +78,7 @@ pub(crate) fn cells(strategy: &ComparedStrategy, measures: &[&str]) -> Vec<Strin
 fn cell(strategy: &ComparedStrategy, column: &Column) -> String {
     let spread = of(&strategy.spreads, column.measure);
     let cell = spread.map_or(NOTHING.to_owned(), |spread| show(&column.format, spread));
-    let flag = if is_misleading(column, strategy) { "!" } else { "" };
+    let flag = if is_flagged(column, strategy) { "!" } else { "" };
     flag.to_owned() + &cell
 }
 
@@ -99,13 +103,11 @@ pub(crate) fn rounds((fewest, most): (u32, u32)) -> String {
     if fewest == most { most.to_string() } else { format!("{fewest}-{most}") }
 }
 
-/// Returns whether a column is a barrier that is smaller than the difference between the unmixed models'
-/// losses. A mix can then be "better than the mean" and still much worse than the better model.
-fn is_misleading(column: &Column, strategy: &ComparedStrategy) -> bool {
-    let barrier =
-        of(&strategy.spreads, column.measure).filter(|_| FLAGGED.contains(&column.measure));
-    let ends = of(&strategy.spreads, "end_loss_spread");
-    barrier.zip(ends).is_some_and(|(barrier, ends)| barrier::is_misleading(barrier.mean, ends.mean))
+/// Returns whether a column is a misleading barrier.
+fn is_flagged(column: &Column, strategy: &ComparedStrategy) -> bool {
+    let mean = |measure| of(&strategy.spreads, measure).map(|spread| spread.mean);
+    FLAGGED.contains(&column.measure)
+        && is_misleading(mean(column.measure), mean("end_loss_spread"))
 }
 
 /// Returns the value of the measure with this name.
@@ -141,7 +143,7 @@ fn foot(strategies: &[ComparedStrategy]) -> String {
         + &left_out(&all)
         + &differences(strategies, first)
         + &unequal.concat()
-        + flag(&all)
+        + &flag(&all)
         + &refused_clients::lines(&all)
 }
 
@@ -209,24 +211,27 @@ pub(crate) fn explanation(strategies: &[&ComparedStrategy]) -> String {
     };
     format!(
         "\n{seeds}. Barriers: test loss, `mean` baseline, α = ½, last measured round;\n\
-         layer barrier: the largest of the single layers, and the layer that most seeds have it at.\n"
+         layer barrier: the largest barrier of a single layer; at: the layer that has it with most seeds.\n"
     )
 }
 
 /// Explains the `!` of misleading barriers; empty if there is none.
-pub(crate) fn flag(strategies: &[&ComparedStrategy]) -> &'static str {
-    let flagged =
-        |strategy: &&ComparedStrategy| COLUMNS.iter().any(|column| is_misleading(column, strategy));
-    if strategies.iter().any(flagged) {
-        "! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.\n"
-    } else {
-        ""
+pub(crate) fn flag(strategies: &[&ComparedStrategy]) -> String {
+    let has_flag =
+        |strategy: &&ComparedStrategy| COLUMNS.iter().any(|column| is_flagged(column, strategy));
+    match strategies.iter().any(has_flag) {
+        true => format!("{WARNING} in `barriers.jsonl`.\n"),
+        false => String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{Candidate, LayerName, SummaryRow, compare, compare_candidates};
+    use fedlayer_core::{
+        compare::{Candidate, compare, compare_candidates},
+        model::LayerName,
+        record::SummaryRow,
+    };
 
     use super::*;
 
@@ -256,7 +261,7 @@ all            0    91.0±1.4          -             -   0.600±0.141           
 none           0    82.0±2.8          -             -  !0.000±0.141              -  fc1  68.9 kB   0 B  -9.0 [-21.7, +3.7]             -
 
 ±: sample standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
-layer barrier: the largest of the single layers, and the layer that most seeds have it at.
+layer barrier: the largest barrier of a single layer; at: the layer that has it with most seeds.
 Δ: percentage points against `all`, paired by seed: mean difference [its 95 % interval by Student's t].
 ! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.
 ";

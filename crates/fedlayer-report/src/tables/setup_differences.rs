@@ -1,6 +1,9 @@
 //! [`setup_differences`]: the lines below a comparison of runs with different set-ups.
 
-use fedlayer_core::{Contrast, Effect, Pairing, excerpt};
+use fedlayer_core::{
+    compare::{Contrast, Effect, Pairing},
+    text::excerpt,
+};
 use serde::Serialize;
 
 /// A run, or a variant of one, with a set-up that differs from the reference's.
@@ -21,8 +24,8 @@ const SHOWN_RUNS: usize = 10;
 /// The largest number of characters of a value that are shown.
 const SHOWN_VALUE: usize = 60;
 
-/// Lists, for each run, the keys in which it differs from the reference, both values, and how its results
-/// are compared.
+/// Lists, for each run, the keys in which it differs from the reference, both values, and how its
+/// results are compared.
 pub fn setup_differences(reference: &str, runs: &[DifferingRun]) -> String {
     let blocks: Vec<String> =
         runs.iter().take(SHOWN_RUNS).map(|run| block(reference, run)).collect();
@@ -51,13 +54,13 @@ fn verdict(run: &DifferingRun) -> &'static str {
             "and is paired with it by seed: both have the same examples, initial weights and cohorts"
         }
         (Effect::Extent, Pairing::Nothing) => {
-            "and gets no Δ (`--anyway` gives it, on the seeds that both have)"
+            "and gets no Δ (with `--anyway`: on the seeds that both have)"
         }
-        (Effect::Extent, _) => "and gets a Δ on the seeds that both have, by `--anyway`",
+        (Effect::Extent, _) => "and gets a Δ on the seeds that both have, because of `--anyway`",
         (Effect::Setup, Pairing::Nothing) => {
-            "and gets no Δ: the same seed does not make them comparable (`--anyway` gives one that is not paired)"
+            "and gets no Δ: the same seed does not make them comparable (with `--anyway`: one that is not paired)"
         }
-        (Effect::Setup, _) => "and gets a Δ that is not paired, by `--anyway`",
+        (Effect::Setup, _) => "and gets a Δ that is not paired, because of `--anyway`",
     }
 }
 
@@ -80,7 +83,7 @@ mod tests {
         let expected = "\
 `cifar` differs from `digits` in
   `data.set`: not given against \"digits\"
-  and gets no Δ: the same seed does not make them comparable (`--anyway` gives one that is not paired)
+  and gets no Δ: the same seed does not make them comparable (with `--anyway`: one that is not paired)
 `slow` differs from `digits` in
   `local.batch`: not given against \"digits\"
   and is paired with it by seed: both have the same examples, initial weights and cohorts
@@ -95,6 +98,6 @@ mod tests {
         let text = setup_differences("b", &vec![one; 12]);
         assert!(text.contains(&format!("`model`: {}… against", "é".repeat(60))), "{text}");
         assert!(text.ends_with("… and 2 more (`--json` has all)\n"), "{text}");
-        assert_eq!(text.matches("by `--anyway`").count(), 10);
+        assert_eq!(text.matches("because of `--anyway`").count(), 10);
     }
 }

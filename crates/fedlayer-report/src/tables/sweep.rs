@@ -1,6 +1,10 @@
 //! [`sweep_table`]: the variants of a sweep side by side.
 
-use fedlayer_core::{ComparedStrategy, SummaryRow, compare, spec::SweptValue};
+use fedlayer_core::{
+    compare::{ComparedStrategy, compare},
+    record::SummaryRow,
+    spec::SweptValue,
+};
 
 use super::{
     comparison::{cells, explanation, flag, rounds, titles},
@@ -18,8 +22,8 @@ const LEFT_OF_LAYER: [&str; 3] = ["test_accuracy", "full_barrier", "max_layer_ba
 /// The measures to its right.
 const RIGHT_OF_LAYER: [&str; 2] = ["bytes_up", "bytes_down"];
 
-/// Returns a table with one row per variant and strategy: the swept keys (`-` if the variant does not
-/// set the key), then means ± sample standard deviations over the seeds.
+/// Returns a table with one row per variant and strategy: the swept keys (`-` if the variant does
+/// not set the key), then means ± sample standard deviations over the seeds.
 pub fn sweep_table(rows: &[SummaryRow]) -> String {
     let keys = swept_keys(rows);
     // Strategies are compared within a variant.
@@ -33,7 +37,7 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
     text_table(&heading(rows, &keys), &lines)
         + &explanation(&strategies)
         + &full_keys(&keys)
-        + flag(&strategies)
+        + &flag(&strategies)
         + &refused_clients::lines(&strategies)
 }
 
@@ -80,7 +84,7 @@ fn align(rows: &[SummaryRow], key: &SweptValue) -> ColumnAlign {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{LayerName, spec::Variant};
+    use fedlayer_core::{model::LayerName, spec::Variant};
 
     use super::*;
 
@@ -126,7 +130,7 @@ mod tests {
  0.1  { dirichlet = 0.3, x = "y" }  all            0    50.0±0.0   0.500±0.000    0.250±0.000  fc1  1.0 kB   0 B
 
 ±: sample standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
-layer barrier: the largest of the single layers, and the layer that most seeds have it at.
+layer barrier: the largest barrier of a single layer; at: the layer that has it with most seeds.
 lr is `local.optimizer.sgd.lr`, partition is `data.partition`.
 "#;
         assert_eq!(sweep_table(&rows()), expected);

@@ -1,7 +1,8 @@
-//! [`text_table`]: aligned columns under a heading, without frames, which makes the text easy to copy.
+//! [`text_table`]: aligned columns under a heading, without frames, which makes the text easy to
+//! copy.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 
 /// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub enum ColumnAlign {
     Right,
 }
 
-/// Aligns rows under a heading. Every row must have as many cells as the heading. A cell is one line:
-/// line breaks and control characters are escaped.
+/// Aligns rows under a heading. Every row must have as many cells as the heading. A cell is one
+/// line: line breaks and control characters are escaped.
 pub fn text_table(heading: &[(&str, ColumnAlign)], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

@@ -1,7 +1,7 @@
 //! CSV that another program reads back.
 
 use fedlayer_core::{
-    AnalysisRow, Metric,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
 use fedlayer_report::analysis_csv;
@@ -42,7 +42,7 @@ fn every_column_of_every_row_is_read_back() {
             let cell = cell(column);
             (!cell.is_empty()).then(|| cell.parse::<f64>().unwrap())
         };
-        // The words are those of the JSON lines.
+        // The CSV has the words of the JSON lines.
         let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         assert_eq!(cell("round"), row.round.to_string());
         assert_eq!(cell("split"), word(serde_json::to_value(row.split).unwrap()));
@@ -63,7 +63,7 @@ fn every_column_of_every_row_is_read_back() {
     }
 }
 
-/// A column that is added to the rows is missed here.
+/// Fails if a field is added to the rows and not to the CSV.
 #[test]
 fn the_columns_are_those_of_the_json_lines() {
     let full = AnalysisRow {

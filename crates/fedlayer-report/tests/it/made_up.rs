@@ -1,8 +1,9 @@
-//! Rows as analyses write them, made up: smooth shapes and draws of a small generator, so that pictures look like real ones.
+//! Made-up rows of analyses: smooth shapes and draws of a small generator give realistic pictures.
 #![allow(dead_code, reason = "the tests and the gallery each use a part")]
 
 use fedlayer_core::{
-    AnalysisRow, LayerName, Metric,
+    model::LayerName,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
 
@@ -31,7 +32,7 @@ pub(crate) fn large() -> Vec<LayerName> {
     names.into_iter().map(LayerName::new).collect()
 }
 
-/// A number in [0, 1) that depends on another one as a random number would (SplitMix64).
+/// Returns a pseudo-random number in [0, 1) for an index (SplitMix64).
 fn draw(number: u64) -> f64 {
     let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -39,7 +40,7 @@ fn draw(number: u64) -> f64 {
     ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// How much a layer matters: most in the middle of the network.
+/// Returns the weight of a layer, which is largest in the middle of the network.
 fn weight(layer: usize, layers: usize) -> f64 {
     let place = (layer as f64 + 0.5) / layers as f64;
     (-((place - 0.45) / 0.22).powi(2)).exp()
@@ -50,7 +51,7 @@ fn joined(layers: &[LayerName]) -> String {
     names.join("+")
 }
 
-/// Both metrics of a loss: itself, and an error that goes with it.
+/// Returns the metrics loss and error, with the factor from a loss to the metric.
 fn metrics() -> [(Metric, f64); 2] {
     [(Metric::Loss, 1.0), (Metric::Error, 31.0)]
 }
@@ -160,45 +161,52 @@ pub(crate) fn window(layers: &[LayerName], widths: &[usize]) -> Vec<AnalysisRow>
     rows
 }
 
-/// Random directions beside the way to the other model.
+/// Random directions beside the direction to the other model.
 pub(crate) fn robustness(layers: &[LayerName]) -> Vec<AnalysisRow> {
     let mut rows = ends(20, &SPLITS, [0.4, 0.46]);
     let names = layers.iter().map(LayerName::as_str).chain(["all"]);
     for (index, set) in names.enumerate() {
         let matters = if set == "all" { 1.4 } else { 0.5 * weight(index, layers.len()) };
-        for (b, base) in ["0", "1"].into_iter().enumerate() {
+        for (number, base) in ["0", "1"].into_iter().enumerate() {
+            let salt = 10 * (index as u64 + 100 * number as u64);
             for alpha in [0.5, 1.0] {
-                for split in SPLITS {
-                    for (metric, unit) in metrics() {
-                        let at =
-                            |kind: &str, draw: Option<u32>, value: f64, error: f64| AnalysisRow {
-                                round: 20,
-                                split: Some(split),
-                                metric: Some(metric),
-                                alpha: Some(alpha),
-                                draw,
-                                value: Some(value * unit),
-                                std_error: Some(error * unit),
-                                ..row(kind, set, base)
-                            };
-                        let one = |number: u32| {
-                            let salt = u64::from(number) + 10 * (index as u64 + 100 * b as u64);
-                            0.43 + matters * alpha * alpha * (0.15 + 0.25 * draw(salt))
-                        };
-                        let mean = (0..5).map(one).sum::<f64>() / 5.0;
-                        rows.push(at("mix", None, 0.41 + matters * alpha * alpha, 0.012));
-                        rows.push(at("random", None, mean, 0.01 + 0.03 * matters * alpha));
-                        rows.extend((0..5).map(|n| at("random", Some(n), one(n), 0.02)));
-                        for (kind, value, error) in [
-                            ("mix", 0.01 + matters * alpha * alpha, 0.003 + 0.01 * matters),
-                            ("random", mean - 0.4, 0.01 + 0.03 * matters * alpha),
-                        ] {
-                            let baseline = Some(Baseline::Base);
-                            rows.push(AnalysisRow { baseline, ..at(kind, None, value, error) });
-                        }
-                    }
-                }
+                rows.extend(moved(&row("", set, base), matters, alpha, salt));
             }
+        }
+    }
+    rows
+}
+
+/// The rows of one layer, base and α: the mix, five draws and their mean, and the differences of
+/// mix and mean from the model itself.
+fn moved(key: &AnalysisRow, matters: f64, alpha: f64, salt: u64) -> Vec<AnalysisRow> {
+    let one = |number: u32| {
+        0.43 + matters * alpha * alpha * (0.15 + 0.25 * draw(u64::from(number) + salt))
+    };
+    let mean = (0..5).map(one).sum::<f64>() / 5.0;
+    let mut values = vec![
+        ("mix", None, None, 0.41 + matters * alpha * alpha, 0.012),
+        ("random", None, None, mean, 0.01 + 0.03 * matters * alpha),
+    ];
+    values.extend((0..5).map(|n| ("random", Some(n), None, one(n), 0.02)));
+    let base = Some(Baseline::Base);
+    values.push(("mix", None, base, 0.01 + matters * alpha * alpha, 0.003 + 0.01 * matters));
+    values.push(("random", None, base, mean - 0.4, 0.01 + 0.03 * matters * alpha));
+    let mut rows = Vec::new();
+    for split in SPLITS {
+        for (metric, unit) in metrics() {
+            rows.extend(values.iter().map(|(kind, draw, baseline, value, error)| AnalysisRow {
+                round: 20,
+                kind: (*kind).to_owned(),
+                split: Some(split),
+                metric: Some(metric),
+                alpha: Some(alpha),
+                draw: *draw,
+                baseline: *baseline,
+                value: Some(value * unit),
+                std_error: Some(error * unit),
+                ..key.clone()
+            }));
         }
     }
     rows
@@ -210,33 +218,37 @@ pub(crate) fn subspace(layers: &[LayerName], is_published: bool) -> Vec<Analysis
     rows.iter_mut().for_each(|row| row.kind = "clean".to_owned());
     let kinds = [("training", 1.0), ("null", 0.35), ("interpolation", 0.6), ("extrapolation", 0.2)];
     for (l, set) in layers.iter().map(LayerName::as_str).chain(["all"]).enumerate() {
-        let most = if set == "all" { 10.0 } else { 5.0 };
         for (b, base) in ["0", "1"].into_iter().enumerate() {
             rows.push(AnalysisRow { round: 50, value: Some(99.0), ..row("rank", set, base) });
             for (k, (kind, steep)) in kinds.into_iter().enumerate() {
                 let kind = if is_published { format!("published-{kind}") } else { kind.to_owned() };
-                for number in 0..60_u32 {
-                    let salt = ((l * 2 + b) * 4 + k) as u64 * 1000 + u64::from(number);
-                    let sigma = 0.001 + most * draw(u64::from(number) + 77);
-                    let value = 0.66
-                        + steep * 0.05 * sigma * sigma * (0.5 + draw(salt))
-                            / (1.0 + l as f64 / 3.0);
-                    let value = Some(value).filter(|_| number != 13 || k != 0);
-                    for (metric, unit) in metrics() {
-                        rows.push(AnalysisRow {
-                            round: 50,
-                            split: Some(SplitSpec::Test),
-                            metric: Some(metric),
-                            sigma: Some(sigma),
-                            draw: Some(number),
-                            value: value.map(|value| value * unit),
-                            std_error: Some(0.02),
-                            ..row(&kind, set, base)
-                        });
-                    }
-                }
+                rows.extend(noise(&row(&kind, set, base), (l, b, k), steep));
             }
         }
+    }
+    rows
+}
+
+/// Sixty draws of one kind of noise in one layer of one model; `l`, `b` and `k` count these.
+fn noise(key: &AnalysisRow, (l, b, k): (usize, usize, usize), steep: f64) -> Vec<AnalysisRow> {
+    let most = if key.set == "all" { 10.0 } else { 5.0 };
+    let mut rows = Vec::new();
+    for number in 0..60_u32 {
+        let salt = ((l * 2 + b) * 4 + k) as u64 * 1000 + u64::from(number);
+        let sigma = 0.001 + most * draw(u64::from(number) + 77);
+        let value =
+            0.66 + steep * 0.05 * sigma * sigma * (0.5 + draw(salt)) / (1.0 + l as f64 / 3.0);
+        let value = Some(value).filter(|_| number != 13 || k != 0);
+        rows.extend(metrics().into_iter().map(|(metric, unit)| AnalysisRow {
+            round: 50,
+            split: Some(SplitSpec::Test),
+            metric: Some(metric),
+            sigma: Some(sigma),
+            draw: Some(number),
+            value: value.map(|value| value * unit),
+            std_error: Some(0.02),
+            ..key.clone()
+        }));
     }
     rows
 }

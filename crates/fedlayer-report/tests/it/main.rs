@@ -1,4 +1,4 @@
-//! fedlayer-report through its public face.
+//! Tests of the public interface of fedlayer-report.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 

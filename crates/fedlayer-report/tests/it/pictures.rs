@@ -1,9 +1,10 @@
-//! What every picture has, and what single ones show.
+//! Properties of all pictures, and the content of single ones.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use fedlayer_core::{
-    AnalysisRow, LayerName, Metric,
+    model::LayerName,
+    record::{AnalysisRow, Metric},
     spec::{Baseline, SplitSpec},
 };
 use fedlayer_report::{Picture, pictures};
@@ -11,7 +12,7 @@ use roxmltree::{Document, Node};
 
 use crate::made_up;
 
-/// Every kind of analysis, of a small and of a large model.
+/// Returns every kind of analysis, of a small and of a large model.
 fn all() -> Vec<(&'static str, Vec<AnalysisRow>, Vec<LayerName>)> {
     let mut all = Vec::new();
     for layers in [made_up::small(), made_up::large()] {
@@ -38,7 +39,7 @@ fn all() -> Vec<(&'static str, Vec<AnalysisRow>, Vec<LayerName>)> {
     all
 }
 
-/// Their pictures, drawn once for all tests.
+/// Returns their pictures, which are drawn once for all tests.
 static DRAWN: LazyLock<Vec<(&str, Vec<Picture>)>> = LazyLock::new(draw);
 
 fn draw() -> Vec<(&'static str, Vec<Picture>)> {
@@ -52,7 +53,7 @@ fn size(node: Node<'_, '_>, name: &str) -> f64 {
     node.attribute(name).unwrap().parse().unwrap()
 }
 
-/// The words that readers see when they point at an element of a class.
+/// Returns the texts that viewers show for the elements of a class.
 fn hints(svg: &str, class: &str) -> Vec<String> {
     let document = Document::parse(svg).unwrap();
     let groups = document.descendants().filter(|node| node.attribute("class") == Some(class));
@@ -100,7 +101,7 @@ fn no_text_is_smaller_than_ten_pixels_and_every_number_is_finite() {
     }
 }
 
-/// With letters of half a square each, as those of a wide font are on average.
+/// Assumes letters half as wide as high, as in a wide font on average.
 #[test]
 fn plain_text_stays_inside_the_picture() {
     for (measure, pictures) in DRAWN.iter() {
@@ -133,7 +134,7 @@ fn no_rows_and_unknown_words_give_no_picture() {
     for (measure, rows, layers) in all().into_iter().filter(|(.., layers)| layers.len() < 5) {
         assert_eq!(pictures(measure, "t", &[], &layers), []);
         assert_eq!(pictures("nothing", "t", &rows, &layers), []);
-        // Rows of another analysis are no reason to panic.
+        // Rows of another analysis must not cause a panic.
         for other in ["barriers", "cumulative", "window", "robustness", "subspace", "surface"] {
             pictures(other, "t", &rows, &layers);
         }
@@ -143,7 +144,8 @@ fn no_rows_and_unknown_words_give_no_picture() {
     }
 }
 
-/// Barriers of three layers after one round, seen from one base: value and standard error of the full model, then of each layer.
+/// Returns barriers of three layers after one round in one base: value and standard error of the
+/// full model, then of each layer.
 fn three(values: [(Option<f64>, f64); 4]) -> Vec<AnalysisRow> {
     let sets = [("full", "all"), ("layer", "fc1"), ("layer", "fc2"), ("layer", "out")];
     let row = |((kind, set), (value, error)): ((&str, &str), (Option<f64>, f64))| AnalysisRow {
@@ -168,7 +170,7 @@ fn only(rows: &[AnalysisRow]) -> String {
     picture.svg
 }
 
-/// What the cells of a heat map are: their words, their colour, whether they are hatched, and what is written in them.
+/// Returns the cells of a heat map: text for the reader, colour, hatching, and written number.
 fn cells(svg: &str) -> Vec<(String, String, bool, Option<String>)> {
     let document = Document::parse(svg).unwrap();
     let groups = document.descendants().filter(|node| node.attribute("class") == Some("cell"));
@@ -352,7 +354,8 @@ fn each_random_direction_is_a_mark() {
     let layers = made_up::small();
     let pictures = pictures("robustness", "t", &made_up::robustness(&layers), &layers);
     let hints = hints(&pictures[0].svg, "point");
-    // Three layers and the whole, two shares, two models, two splits; five draws, their mean and the mix.
+    // Three layers and the whole, two shares, two models, two splits; five draws, their mean and
+    // the mix.
     assert_eq!(hints.len(), 4 * 2 * 2 * 2 * 7);
     assert_eq!(hints.iter().filter(|hint| hint.contains("draw")).count(), 4 * 2 * 2 * 2 * 5);
     assert!(hints.iter().any(|hint| hint.starts_with("fc2, mix, α = ½: ")), "{hints:?}");

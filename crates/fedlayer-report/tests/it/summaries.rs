@@ -1,11 +1,11 @@
-//! Short tables of analyses.
+//! Summaries of analyses.
 
 use fedlayer_report::analysis_summary;
 
 use crate::made_up;
 
 #[test]
-fn a_digest_of_barriers_names_the_largest_layers_and_flags_unequal_models() {
+fn a_summary_of_barriers_names_the_largest_layers_and_flags_unequal_models() {
     let layers = made_up::large();
     let text = analysis_summary("barriers", &made_up::barriers(&layers, &[20, 60]), &layers);
     let lines: Vec<&str> = text.lines().collect();
@@ -19,7 +19,7 @@ fn a_digest_of_barriers_names_the_largest_layers_and_flags_unequal_models() {
 }
 
 #[test]
-fn every_measurement_has_a_digest() {
+fn every_measurement_has_a_summary() {
     let layers = made_up::small();
     for (measure, rows, word) in [
         ("cumulative", made_up::cumulative(&layers), "from the output"),
@@ -41,7 +41,7 @@ fn every_measurement_has_a_digest() {
 }
 
 #[test]
-fn a_digest_says_what_is_not_finite() {
+fn a_summary_says_what_is_not_finite() {
     let layers = made_up::small();
     let mut rows = made_up::barriers(&layers, &[20]);
     rows.iter_mut().filter(|row| row.set == "out").for_each(|row| row.value = None);

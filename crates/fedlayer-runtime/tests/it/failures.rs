@@ -1,12 +1,12 @@
 //! Failures of a client, a worker or the disk.
 
-use fedlayer_core::{ClientId, spec::Rule};
+use fedlayer_core::{data::ClientId, spec::Rule};
 use fedlayer_runtime::RunError;
 
 use crate::support::{Run, Staged, Trouble, plan};
 
 /// Returns the clients that did not report in a round, with the reasons.
-fn missing(record: &fedlayer_core::RoundRecord) -> Vec<(u32, &str)> {
+fn missing(record: &fedlayer_core::record::RoundRecord) -> Vec<(u32, &str)> {
     record.missing.iter().map(|missing| (missing.client.0, missing.reason.as_str())).collect()
 }
 

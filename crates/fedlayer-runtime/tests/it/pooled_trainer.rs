@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Evaluation, Plan, Point, Probe, Seed, Split, ToyTrainer, Trainer, TrainerError, spec::Rule,
+    Plan, Seed,
+    data::Split,
+    model::Point,
+    spec::Rule,
+    trainer::{Evaluation, Probe, ToyTrainer, Trainer, TrainerError},
 };
 use fedlayer_runtime::{LocalPool, PooledTrainer, TrainerFactory};
 

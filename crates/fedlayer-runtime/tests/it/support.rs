@@ -3,12 +3,17 @@
 use std::sync::{Arc, Condvar, Mutex};
 
 use fedlayer_core::{
-    BarrierRow, ClientId, DataFacts, Derivatives, Evaluation, Examples, FederatedData, Federation,
-    Layout, Params, Plan, Point, Probe, RoundRecord, Seed, Split, ToyTrainer, TrainJob, Trainer,
-    TrainerError, Update,
+    Plan, Seed,
+    data::{ClientId, DataFacts, Examples, FederatedData, Split},
+    model::{Layout, Params, Point},
+    record::{BarrierRow, RoundRecord},
+    round::Federation,
     spec::{
         Average, BarrierSpec, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec,
         LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
+    },
+    trainer::{
+        Derivatives, Evaluation, Probe, ToyTrainer, TrainJob, Trainer, TrainerError, Update,
     },
 };
 use fedlayer_runtime::{

@@ -1,4 +1,4 @@
-//! [`choices`]: the combinations of values that a sweep asks for.
+//! [`choices`]: the combinations of values in a sweep.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use super::SWEEP;
 use crate::{
-    problem::{At, Problem},
-    tree::Path,
-    words::{count, name, number},
+    phrasing::{backticked, count, grouped_digits},
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
-/// The most variants of a sweep.
+/// The largest number of variants of a sweep.
 const MOST: usize = 10_000;
 
-/// Keys that a sweep may not change, and why.
+/// The keys that a sweep must not change, with the reason and what to do.
 const FIXED: [(&str, &str, &str); 3] = [
     (
         "seeds",
@@ -24,27 +24,31 @@ const FIXED: [(&str, &str, &str); 3] = [
     (
         "analysis",
         "every variant has the same analyses",
-        "write another `[[analysis]]` table for every measurement that is wanted",
+        "write one `[[analysis]]` table for each measurement",
     ),
-    (SWEEP, "a sweep has no sweep inside", "list more keys in `sweep.grid` instead"),
+    (SWEEP, "a sweep cannot contain a sweep", "list more keys in `sweep.grid` instead"),
 ];
 
-/// A key with one of its values, and where both stand in the scenario.
+/// A key with one of its values, and the locations of both in the scenario.
 #[derive(Debug, Clone)]
 pub(super) struct Choice {
     /// The key that is set.
-    pub(super) path: Path,
-    /// Its value, without blanks and comments around and in it.
+    pub(super) path: KeyPath,
+    /// Its value, without blanks and comments.
     pub(super) value: Value,
-    /// Where the sweep has the key.
-    pub(super) key_at: Path,
-    /// Where the sweep has the value.
-    pub(super) value_at: Path,
+    /// The path of the key in the sweep.
+    pub(super) key_at: KeyPath,
+    /// The path of the value in the sweep.
+    pub(super) value_at: KeyPath,
 }
 
-/// The choices of each variant: list entries in their order, in each the combinations of the grid, whose first key changes slowest.
+/// Returns the choices of each variant: the entries of the list in their order, and for each entry
+/// the combinations of the grid, in which the first key changes slowest.
+///
+/// # Errors
+/// The problems of the sweep itself.
 pub(super) fn choices(document: &DocumentMut) -> Result<Vec<Vec<Choice>>, Vec<Problem>> {
-    let at = Path::from(SWEEP);
+    let at = KeyPath::from(SWEEP);
     let Some(table) = document.get(SWEEP).and_then(Item::as_table_like) else {
         return Ok(Vec::new());
     };
@@ -52,7 +56,7 @@ pub(super) fn choices(document: &DocumentMut) -> Result<Vec<Vec<Choice>>, Vec<Pr
     let grid = table.get("grid").and_then(Item::as_table_like);
     let grid = grid.map(|table| grid_axes(table, &at.join("grid")));
     if list.is_none() && grid.is_none() {
-        return Err(vec![nothing(&at)]);
+        return Err(vec![no_values(&at)]);
     }
     let mut problems = Vec::new();
     for (part, key) in [(&list, "list"), (&grid, "grid")] {
@@ -80,7 +84,7 @@ pub(super) fn choices(document: &DocumentMut) -> Result<Vec<Vec<Choice>>, Vec<Pr
     if variants.is_empty() {
         variants.push(Vec::new());
     }
-    let cross = |variants: Vec<Vec<Choice>>, (_, axis): &Part| {
+    let cross = |variants: Vec<Vec<Choice>>, (_, axis): &SweepPart| {
         let with = |variant: Vec<Choice>| {
             axis.iter().map(move |choice| [&variant[..], std::slice::from_ref(choice)].concat())
         };
@@ -89,16 +93,16 @@ pub(super) fn choices(document: &DocumentMut) -> Result<Vec<Vec<Choice>>, Vec<Pr
     Ok(axes.iter().fold(variants, cross))
 }
 
-/// A key of the grid with its values, or an entry of the list with its keys, and where it stands.
-type Part = (Path, Vec<Choice>);
+/// The path of a key of the grid with its values, or of an entry of the list with its keys.
+type SweepPart = (KeyPath, Vec<Choice>);
 
-/// The values of each key of the grid, in the order of the text.
-fn grid_axes(table: &dyn TableLike, at: &Path) -> Vec<Part> {
+/// Returns the values of each key of the grid, in the order of the text.
+fn grid_axes(table: &dyn TableLike, at: &KeyPath) -> Vec<SweepPart> {
     let axis = |(key, item): (&str, &Item)| {
         let key_at = at.join(key);
         let values = item.as_array().into_iter().flatten();
         let choice = |(index, value): (usize, &Value)| Choice {
-            path: Path::from(key),
+            path: KeyPath::from(key),
             value: bare(value.clone()),
             value_at: key_at.join(index),
             key_at: key_at.clone(),
@@ -109,13 +113,13 @@ fn grid_axes(table: &dyn TableLike, at: &Path) -> Vec<Part> {
     table.iter().map(axis).collect()
 }
 
-/// The keys and values of each entry of the list, whichever of TOML's two forms it has.
-fn list(item: &Item, at: &Path) -> Vec<Part> {
+/// Returns the keys and values of each entry of the list, in either of TOML's two forms.
+fn list(item: &Item, at: &KeyPath) -> Vec<SweepPart> {
     let entry = |(index, table): (usize, &dyn TableLike)| {
         let choice = |(key, item): (&str, &Item)| {
             let key_at = at.join(index).join(key);
             let value = bare(item.clone().into_value().ok()?);
-            Some(Choice { path: Path::from(key), value, value_at: key_at.clone(), key_at })
+            Some(Choice { path: KeyPath::from(key), value, value_at: key_at.clone(), key_at })
         };
         (at.join(index), table.iter().filter_map(choice).collect())
     };
@@ -129,8 +133,8 @@ fn list(item: &Item, at: &Path) -> Vec<Part> {
     tables.into_iter().enumerate().map(entry).collect()
 }
 
-/// What is wrong with the keys: those of the grid and those of an entry are set together.
-fn wrong_keys(entries: &[Part], axes: &[Part]) -> Vec<Problem> {
+/// Returns the problems of the keys. Those of the grid and those of an entry are set together.
+fn wrong_keys(entries: &[SweepPart], axes: &[SweepPart]) -> Vec<Problem> {
     let grid: Vec<&Choice> = axes.iter().filter_map(|(_, axis)| axis.first()).collect();
     let mut problems = check_keys(&grid, 0);
     for (_, entry) in entries {
@@ -140,7 +144,7 @@ fn wrong_keys(entries: &[Part], axes: &[Part]) -> Vec<Problem> {
     problems
 }
 
-/// A value without what stands around and between its parts.
+/// Removes blanks and comments around and between the parts of a value.
 fn bare(mut value: Value) -> Value {
     value.decor_mut().clear();
     match &mut value {
@@ -158,19 +162,20 @@ fn bare(mut value: Value) -> Value {
     value
 }
 
-/// Keys that cannot be swept, and keys that would undo one another: those before `known` are known to be good.
+/// Returns the problems of keys that cannot be swept or that overwrite each other. Those before the
+/// index `known` are known to be good.
 fn check_keys(choices: &[&Choice], known: usize) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, choice) in choices.iter().enumerate().skip(known) {
-        let at = At::Key(choice.key_at.clone());
+        let at = Location::Key(choice.key_at.clone());
         let path = &choice.path;
         let first = path.steps().first().map_or("", String::as_str);
         if path.steps().iter().any(String::is_empty) {
             let title = "no part of a key may be empty";
             problems.push(
-                Problem::new(at, title).label(format!("found {}", name(path.to_string()))).help(
-                    "a key is written as `--set` has it: `\"local.optimizer.sgd.lr\"`".to_owned(),
-                ),
+                Problem::new(at, title)
+                    .label(format!("found {}", backticked(path.to_string())))
+                    .help("write the key as for `--set`: `\"local.optimizer.sgd.lr\"`".to_owned()),
             );
         } else if let Some((fixed, why, help)) = FIXED.iter().find(|(fixed, ..)| *fixed == first) {
             let problem = Problem::new(at, format!("`{fixed}` cannot be swept"))
@@ -183,11 +188,11 @@ fn check_keys(choices: &[&Choice], known: usize) -> Vec<Problem> {
         {
             let title = match other.path == *path {
                 true => format!("`{path}` is set twice in one variant"),
-                false => format!("`{}` and `{path}` set the same in one variant", other.path),
+                false => format!("`{}` and `{path}` overlap in one variant", other.path),
             };
             let problem = Problem::new(at, title)
                 .label("the second of them")
-                .also(At::Key(other.key_at.clone()), "the first of them")
+                .also(Location::Key(other.key_at.clone()), "the first of them")
                 .help("leave one of them out".to_owned());
             problems.push(problem);
         }
@@ -195,26 +200,27 @@ fn check_keys(choices: &[&Choice], known: usize) -> Vec<Problem> {
     problems
 }
 
-/// A problem for every item that says the same as one before it: what each says, and where it stands.
-fn repeated(items: impl Iterator<Item = (String, Path)>) -> Vec<Problem> {
-    let mut known: BTreeMap<String, Path> = BTreeMap::new();
+/// Returns a problem for every item with the same meaning as an earlier one. An item is its meaning
+/// and its path.
+fn repeated(items: impl Iterator<Item = (String, KeyPath)>) -> Vec<Problem> {
+    let mut known: BTreeMap<String, KeyPath> = BTreeMap::new();
     let mut problems = Vec::new();
-    for (says, at) in items {
-        if let Some(first) = known.get(&says) {
+    for (meaning, at) in items {
+        if let Some(first) = known.get(&meaning) {
             problems.push(
-                Problem::new(At::Value(at), "two variants would be the same")
+                Problem::new(Location::Value(at), "two variants would be the same")
                     .label("again here")
-                    .also(At::Value(first.clone()), "first here")
+                    .also(Location::Value(first.clone()), "first here")
                     .help("leave one of them out".to_owned()),
             );
         } else {
-            known.insert(says, at);
+            known.insert(meaning, at);
         }
     }
     problems
 }
 
-/// What a value says: `0.10`, `0.1` and `1e-1` are one number.
+/// Returns the meaning of a value: `0.10`, `0.1` and `1e-1` are one number.
 fn normal(value: &Value) -> String {
     match value {
         Value::Integer(number) => number.value().to_string(),
@@ -224,7 +230,7 @@ fn normal(value: &Value) -> String {
     }
 }
 
-/// What an entry of the list says, whatever the order of its keys.
+/// Returns the meaning of an entry of the list, which does not depend on the order of its keys.
 fn normal_entry(entry: &[Choice]) -> String {
     let mut parts: Vec<String> =
         entry.iter().map(|choice| format!("{}={}", choice.path, normal(&choice.value))).collect();
@@ -232,25 +238,26 @@ fn normal_entry(entry: &[Choice]) -> String {
     parts.join("\n")
 }
 
-fn nothing(at: &Path) -> Problem {
-    Problem::new(At::Key(at.clone()), "a sweep needs values")
+/// The problem of a sweep without values.
+fn no_values(at: &KeyPath) -> Problem {
+    Problem::new(Location::Key(at.clone()), "a sweep needs values")
         .label("has neither `grid` nor `list`")
-        .help("`grid = { \"local.epochs\" = [1, 2] }` is every combination of values; `list = [{ rounds = 5 }, { rounds = 10 }]` has each variant by itself".to_owned())
+        .help("`grid = { \"local.epochs\" = [1, 2] }` runs every combination of values; `list = [{ rounds = 5 }, { rounds = 10 }]` runs each entry as one variant".to_owned())
 }
 
-fn empty(at: &Path) -> Problem {
-    Problem::new(At::Value(at.clone()), format!("`{at}` must not be empty"))
+fn empty(at: &KeyPath) -> Problem {
+    Problem::new(Location::Value(at.clone()), format!("`{at}` must not be empty"))
         .label("no variant")
         .help("leave it out, or give it values".to_owned())
 }
 
-fn too_many(at: &Path, variants: Option<usize>) -> Problem {
+fn too_many(at: &KeyPath, variants: Option<usize>) -> Problem {
     let found = match variants {
         Some(variants) => format!("found {}", count(variants, "variant")),
         None => "found more than can be counted".to_owned(),
     };
-    let most = number(MOST as f64);
-    Problem::new(At::Key(at.clone()), format!("a sweep has at most {most} variants"))
+    let most = grouped_digits(MOST as f64);
+    Problem::new(Location::Key(at.clone()), format!("a sweep has at most {most} variants"))
         .label(found)
         .help("give fewer values; what belongs together can be a `list`".to_owned())
 }

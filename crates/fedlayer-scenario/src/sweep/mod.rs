@@ -1,37 +1,42 @@
-//! `[sweep]`: from a scenario's text to the plans of its variants. A variant is the text with other values in it, and is read and checked as
-//! every scenario is; what is wrong with it stands where the sweep has the value.
+//! `[sweep]`: from a scenario's text to the plans of its variants.
+//!
+//! A variant is the text with other values in it. It is read and checked as every scenario is; its
+//! problems are located at the values in the sweep. `choices` finds the combinations of values,
+//! `variant_names` names them.
 
 mod choices;
-mod names;
+mod variant_names;
 
 use fedlayer_core::Plan;
 use toml_edit::DocumentMut;
 
 use crate::{
-    Environment, Setting,
+    Environment, Setting, consistency,
     limits::MOST_PLANS,
-    meaning,
-    problem::{At, Problem},
-    read::parse,
+    parse::parse,
+    phrasing::{backticked, count, grouped_digits},
+    problem::{Location, Problem},
+    schema::ValueSchema,
     setting,
-    shape::Shape,
-    tree::{Path, Tree},
-    words::{count, name, number},
+    toml_tree::{KeyPath, TomlTree},
 };
 use choices::{Choice, choices};
 
-/// So many different problems are enough to go on with.
+/// The number of different problems after which no more variants are read.
 const ENOUGH: usize = 50;
 
-/// The key of the sweep at the top of a scenario.
+/// The key of the sweep in a scenario.
 const SWEEP: &str = "sweep";
 
-/// The plans of all variants of a text that is a valid scenario: variant by variant, in each as without a sweep. `settings` are those that
-/// were applied to the text.
+/// Returns the plans of all variants of a valid scenario, variant by variant. `settings` are those
+/// that were applied to the text.
+///
+/// # Errors
+/// The problems of the sweep, or those of its variants.
 pub(crate) fn plans(
     text: &str,
     settings: &[Setting],
-    shape: &Shape,
+    schema: &ValueSchema,
     environment: &dyn Environment,
 ) -> Result<Vec<Plan>, Vec<Problem>> {
     let mut base = setting::document(text)?;
@@ -41,38 +46,38 @@ pub(crate) fn plans(
         return Err(covered);
     }
     base.remove(SWEEP);
-    let (tree, _) = Tree::document(text);
+    let (tree, _) = TomlTree::document(text);
     let mut plans = Vec::new();
-    let mut faults = Faults::default();
-    for (choices, variant) in variants.iter().zip(names::variants(&variants)) {
-        match read(&base, choices, shape, environment) {
+    let mut problems_of_variants = VariantProblems::default();
+    for (choices, variant) in variants.iter().zip(variant_names::variants(&variants)) {
+        match read(&base, choices, schema, environment) {
             Ok((scenario, layout)) => plans.extend(scenario.plans(&layout, Some(&variant))),
             Err(problems) => {
                 let moved = problems.into_iter().map(|problem| moved(problem, choices, &tree));
-                faults.add(moved, &variant.label());
+                problems_of_variants.add(moved, &variant.label());
             }
         }
-        if faults.0.len() >= ENOUGH {
+        if problems_of_variants.0.len() >= ENOUGH {
             break;
         }
         if plans.len() > MOST_PLANS {
             return Err(vec![too_many_plans()]);
         }
     }
-    if faults.0.is_empty() { Ok(plans) } else { Err(faults.problems()) }
+    if problems_of_variants.0.is_empty() { Ok(plans) } else { Err(problems_of_variants.problems()) }
 }
 
 fn too_many_plans() -> Problem {
-    let most = number(MOST_PLANS as f64);
-    let title = format!("variants times strategies times seeds are at most {most}");
-    Problem::new(At::Key(Path::from(SWEEP)), title)
+    let most = grouped_digits(MOST_PLANS as f64);
+    let title = format!("variants × strategies × seeds must be at most {most}");
+    Problem::new(Location::Key(KeyPath::from(SWEEP)), title)
         .label("found more")
-        .help("give fewer of them, in several scenarios".to_owned())
+        .help("divide the comparison into several scenarios".to_owned())
 }
 
-/// Settings of keys to which every variant gives another value: they would have no effect.
+/// Returns the problems of settings without effect, because every variant sets their keys.
 fn covered(settings: &[Setting], variants: &[Vec<Choice>]) -> Vec<Problem> {
-    let sweeps = |choices: &Vec<Choice>, path: &Path| {
+    let sweeps = |choices: &Vec<Choice>, path: &KeyPath| {
         choices.iter().any(|choice| choice.path.contains(path))
     };
     let covered = settings
@@ -80,8 +85,8 @@ fn covered(settings: &[Setting], variants: &[Vec<Choice>]) -> Vec<Problem> {
         .enumerate()
         .filter(|(_, setting)| variants.iter().all(|choices| sweeps(choices, setting.path())));
     let problem = |(index, setting): (usize, &Setting)| {
-        let title = format!("`{}` is swept; to set it would have no effect", setting.path());
-        Problem::new(At::Setting(index), title).label("every variant has a value of its own").help(
+        let title = format!("`{}` is swept, so setting it has no effect", setting.path());
+        Problem::new(Location::Setting(index), title).label("every variant sets its own value").help(
             "set the sweep instead, such as `--set 'sweep={ grid = { \"local.epochs\" = [1, 2] } }'`"
                 .to_owned(),
         )
@@ -89,62 +94,64 @@ fn covered(settings: &[Setting], variants: &[Vec<Choice>]) -> Vec<Problem> {
     covered.map(problem).collect()
 }
 
-/// What one variant says.
+/// Reads one variant.
 fn read(
     base: &DocumentMut,
     choices: &[Choice],
-    shape: &Shape,
+    schema: &ValueSchema,
     environment: &dyn Environment,
-) -> Result<(crate::Scenario, std::sync::Arc<fedlayer_core::Layout>), Vec<Problem>> {
+) -> Result<(crate::Scenario, std::sync::Arc<fedlayer_core::model::Layout>), Vec<Problem>> {
     let mut document = base.clone();
     for (index, choice) in choices.iter().enumerate() {
         setting::set(document.as_item_mut(), &choice.path, &choice.value)
-            .map_err(|refusal| vec![refusal.at(At::Setting(index))])?;
+            .map_err(|refusal| vec![refusal.at(Location::Setting(index))])?;
     }
-    let scenario = parse(&document.to_string(), shape)?;
-    let layout = meaning::check(&scenario, environment)?;
+    let scenario = parse(&document.to_string(), schema)?;
+    let layout = consistency::check(&scenario, environment)?;
     Ok((scenario, layout))
 }
 
-/// A variant's problem where the scenario's text has it: at the sweep's value where that is at fault.
-fn moved(problem: Problem, choices: &[Choice], tree: &Tree<'_>) -> Problem {
-    let place = |at| moved_place(at, choices, tree);
+/// Moves a variant's problem to its location in the scenario's text: to the value in the sweep, if
+/// the problem is with that.
+fn moved(problem: Problem, choices: &[Choice], tree: &TomlTree<'_>) -> Problem {
+    let moved = |at| moved_location(at, choices, tree);
     Problem {
-        at: place(problem.at),
-        also: problem.also.map(|(at, label)| (place(at), label)),
+        at: moved(problem.at),
+        also: problem.also.map(|(at, label)| (moved(at), label)),
         ..problem
     }
 }
 
-fn moved_place(at: At, choices: &[Choice], tree: &Tree<'_>) -> At {
+fn moved_location(at: Location, choices: &[Choice], tree: &TomlTree<'_>) -> Location {
     let path = match &at {
-        At::Key(path) | At::Value(path) => path,
-        At::Setting(index) => return At::Key(choices[*index].key_at.clone()),
-        At::Bytes(_) => return at,
+        Location::Key(path) | Location::Value(path) => path,
+        Location::Setting(index) => return Location::Key(choices[*index].key_at.clone()),
+        Location::Bytes(_) => return at,
     };
     for choice in choices {
         if choice.path.contains(path) {
             let inside = &path.steps()[choice.path.steps().len()..];
             let value = inside.iter().fold(choice.value_at.clone(), |path, step| path.join(step));
             return match (&at, inside) {
-                (At::Key(_), []) => At::Key(choice.key_at.clone()),
-                (At::Key(_), _) => At::Key(value),
-                _ => At::Value(value),
+                (Location::Key(_), []) => Location::Key(choice.key_at.clone()),
+                (Location::Key(_), _) => Location::Key(value),
+                _ => Location::Value(value),
             };
         }
-        // The table around a value, which is there for its sake alone.
+        // The table around a swept value exists only because of it.
         if path.contains(&choice.path) && tree.find(path.steps()).is_none() {
-            return At::Key(choice.key_at.clone());
+            return Location::Key(choice.key_at.clone());
         }
     }
     at
 }
 
-/// Different problems, each with how many variants have it and what the first of these is called.
+/// The distinct problems of variants, each with the number of variants that have it and the name of
+/// the first one.
 #[derive(Default)]
-struct Faults(Vec<(Problem, usize, String)>);
+struct VariantProblems(Vec<(Problem, usize, String)>);
 
-impl Faults {
+impl VariantProblems {
     fn add(&mut self, problems: impl Iterator<Item = Problem>, variant: &str) {
         for problem in problems {
             match self.0.iter_mut().find(|(known, ..)| *known == problem) {
@@ -156,7 +163,7 @@ impl Faults {
 
     fn problems(self) -> Vec<Problem> {
         let with_variant = |(problem, variants, first): (Problem, usize, String)| {
-            let first = name(first);
+            let first = backticked(first);
             problem.help(match variants {
                 1 => format!("in the variant {first} of the sweep"),
                 more => format!("in {} of the sweep, first in {first}", count(more, "variant")),

@@ -1,13 +1,13 @@
-//! Files that cannot be had are told from faults of the scenario, and come after them.
+//! Missing files are distinguished from faults of the scenario, and are listed after them.
 
-use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, model::Layout, spec::DataSpec};
 use fedlayer_scenario::{DataFault, Diagnostics, Environment, FileFault, read};
 
 use crate::base::{BASE, data, edited};
 
-/// The files of this test: none.
+/// An environment without files.
 struct Nowhere {
-    /// Whether the data set is nowhere, too.
+    /// True if the data set is missing, too.
     no_data: bool,
 }
 

@@ -1,7 +1,7 @@
-//! The scenario that the tests change, the data that they know, and the one helper that reads a changed scenario.
+//! The scenario that the tests change, their data, and the helpers that read a changed scenario.
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{DataSet, DataSpec, Partition},
 };
 use fedlayer_scenario::{Color, DataFault, Diagnostics, Setting, ValidScenario, read};
@@ -47,10 +47,10 @@ name = "late"
 average = [{ rounds = "1-5", average = "none" }, { rounds = "6-", average = "all" }]
 "#;
 
-/// One edit of [`BASE`]: what it is about, the text that is replaced, and what takes its place.
+/// An edit of [`BASE`]: its description, the text that is replaced, and the replacement.
 pub(crate) struct Case(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
 
-/// What the tests know of data: the digits, and drawn sets of any size.
+/// Returns the facts of the tests' data: some data sets, and drawn sets of any size.
 pub(crate) fn data(spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
     let (shape, classes, targets, pool) = match &spec.set {
         DataSet::Digits => (vec![1, 8, 8], 10, 1, 1438),
@@ -93,13 +93,13 @@ pub(crate) fn read_set(settings: &[&str]) -> Result<ValidScenario, Diagnostics> 
     read("scenarios/x.toml", BASE, &settings, &data)
 }
 
-/// [`BASE`] with one edit.
+/// Returns [`BASE`] with one edit.
 pub(crate) fn edited(from: &str, to: &str) -> String {
-    assert_eq!(BASE.matches(from).count(), 1, "`{from}` does not stand in the base once");
+    assert_eq!(BASE.matches(from).count(), 1, "`{from}` is not in the base exactly once");
     BASE.replacen(from, to, 1)
 }
 
-/// The messages of each case, in a form that is easily read: what the snapshots hold.
+/// Returns the messages of all cases under their descriptions, for a snapshot.
 pub(crate) fn messages(cases: &[Case]) -> String {
     let mut all = String::new();
     for Case(about, from, to) in cases {
@@ -113,7 +113,7 @@ pub(crate) fn messages(cases: &[Case]) -> String {
     all
 }
 
-/// Holds a text against the snapshot `name`.
+/// Compares a text with the snapshot `name`.
 pub(crate) fn holds(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);

@@ -1,6 +1,7 @@
-//! Batches of one example behind a batch normalisation: refused when the scenario is read, with the clients that they hit.
+//! Batches of one example in a network with batch normalisation are refused when the scenario is
+//! read. The message names the clients.
 
-use fedlayer_core::{DataFacts, Layout, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, model::Layout, spec::DataSpec};
 use fedlayer_scenario::{
     ClientSizes, Color, DataFault, Diagnostics, Environment, FileFault, Setting, ValidScenario,
     read,
@@ -8,12 +9,13 @@ use fedlayer_scenario::{
 
 use crate::base::{data, edited, holds};
 
-/// Data whose clients have so many training examples, with every seed one more each.
+/// Data with these numbers of training examples with seed 1, and one more per client with each
+/// further seed.
 struct Sized(ClientSizes);
 
 impl Environment for Sized {
     fn data_facts(&self, spec: &DataSpec, clients: u32) -> Result<DataFacts, DataFault> {
-        // Clients that are drawn one by one need no pool.
+        // Clients that are drawn one by one have no common pool.
         data(spec, clients.min(8))
     }
 
@@ -36,7 +38,7 @@ const DENSE: &str = r#"layers = ["flatten", { linear = { out = 8 } }, { norm = {
 
 const SIZES: [u64; 8] = [33, 49, 20, 31, 64, 17, 81, 97];
 
-/// The base scenario with another model, whose layers have other names.
+/// Returns the base scenario with another model, with layers of other names.
 fn with_model(model: &str) -> String {
     edited("mlp = [128, 64]", model).replace("{ except = [\"out\"] }", "{ first = 1 }")
 }
@@ -66,7 +68,7 @@ fn a_last_batch_of_one_names_its_clients_and_both_ways_out() {
 #[test]
 fn a_last_batch_that_is_dropped_or_larger_is_taken() {
     each(DENSE, &["local.last_batch=drop"]).unwrap();
-    // With seed 1, 2 and 3 no client has one more than a multiple of 30.
+    // With batches of 30, a client has a last batch of one with seeds 1 and 2, not with seed 3.
     each(DENSE, &["local.batch=30"]).unwrap_err();
     each(DENSE, &["local.batch=30", "seeds=[3]"]).unwrap();
 }
@@ -127,7 +129,7 @@ fn images_of_one_place_are_refused_and_larger_ones_are_not() {
     refused(each(&conv(8), &[]), "`norm1` sees one value per channel");
     each(&conv(7), &[]).unwrap();
     each(&DENSE.replace("\"batch\"", "\"group\""), &[]).unwrap();
-    // Images of 8 × 8 leave ResNet-18 one place before its last layers.
+    // Images of 8 × 8 become 1 × 1 before the last layers of ResNet-18.
     refused(each("resnet-18 = { norm = \"batch\" }", &[]), "`layer4.0.bn1` sees one value");
     each("resnet-20 = { norm = \"batch\" }", &[]).unwrap();
 }
@@ -141,5 +143,8 @@ fn a_sweep_over_the_batch_is_refused_where_it_stands() {
         .replace("batch = 16", "batch = 10");
     let sizes = ClientSizes::Each(vec![40, 58, 60, 60, 60, 60, 60, 60]);
     let result = read("scenarios/x.toml", &text, &[], &Sized(sizes));
-    refused(result, "the last batch of client 1 has one example (client 1: 58 in batches of 19)");
+    refused(
+        result,
+        "the last batch of client 1 has one example (client 1: 58 examples in batches of 19)",
+    );
 }

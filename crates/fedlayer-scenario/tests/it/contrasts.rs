@@ -1,12 +1,13 @@
-//! Whatever key two scenarios differ in, a comparison of their runs names it with both values: tested for every key of the schema.
+//! A comparison of runs names every key in which their scenarios differ, with both values. Tested
+//! for every key of the schema.
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Contrast, Effect};
+use fedlayer_core::compare::{Contrast, Effect};
 use fedlayer_scenario::{Scenario, read_without_data, schema};
 use serde_json::{Map, Value, json};
 
-/// A scenario that gives no more than it must.
+/// A scenario with the required keys only.
 fn base() -> Value {
     json!({
         "seeds": [1, 2],
@@ -19,7 +20,8 @@ fn base() -> Value {
     })
 }
 
-/// Tables that are not gone through: strategies and variants are told apart by name, analyses change no number of a comparison.
+/// Tables that are not tested: strategies and variants are distinguished by name, and analyses
+/// change no number of a comparison.
 const LEFT_OUT: [&str; 3] = ["analysis", "strategy", "sweep"];
 
 /// Keys that change no number of a comparison.
@@ -41,12 +43,12 @@ fn scenario(value: &Value) -> Scenario {
     said.map_err(|report| format!("{report}\n{text}")).unwrap()
 }
 
-/// What a comparison names of two scenarios.
+/// Returns the keys that a comparison of two scenarios names.
 fn contrasts(reference: &Value, other: &Value) -> Vec<Contrast> {
     scenario(reference).contrasts(&scenario(other)).unwrap()
 }
 
-/// A scenario in one line of TOML a key.
+/// Writes a scenario as TOML with one line per key.
 fn toml_of(scenario: &Value) -> String {
     let entries = scenario.as_object().unwrap().iter();
     entries.map(|(key, value)| format!("{key} = {}\n", inline(value))).collect()
@@ -69,7 +71,7 @@ fn inline(value: &Value) -> String {
 struct Schema(Value);
 
 impl Schema {
-    /// A node, with what it refers to.
+    /// Resolves the reference of a node.
     fn resolved(&self, node: &Value) -> Value {
         let Some(name) = node["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/"))
         else {
@@ -83,7 +85,7 @@ impl Schema {
         self.resolved(&Value::Object(whole))
     }
 
-    /// The forms that a value may have, all but `null`.
+    /// Returns the forms that a value may have, without `null`.
     fn forms(&self, node: &Value) -> Vec<Value> {
         let node = self.resolved(node);
         let choices = ["oneOf", "anyOf"].iter().filter_map(|word| node[word].as_array()).flatten();
@@ -94,7 +96,7 @@ impl Schema {
             .collect()
     }
 
-    /// The smallest value of a form, and another one.
+    /// Returns the smallest value of a form, and another value.
     fn two_values(&self, form: &Value) -> (Value, Value) {
         if !form["const"].is_null() {
             return (form["const"].clone(), form["const"].clone());
@@ -126,7 +128,7 @@ impl Schema {
         }
     }
 
-    /// A value with what it must have alone.
+    /// Returns a value with the required keys only.
     fn smallest(&self, node: &Value) -> Value {
         let form = &self.forms(node)[0];
         let Some(properties) = form["properties"].as_object() else {
@@ -137,42 +139,43 @@ impl Schema {
         Value::Object(needed.map(|(key, inner)| (key.clone(), self.smallest(inner))).collect())
     }
 
-    /// Pairs of scenarios that differ in one key each, for every key at or below a node: the key's path, and what is put at `place`.
-    fn pairs(&self, node: &Value, place: &[String], pairs: &mut Vec<Pair>) {
+    /// Adds pairs of values that differ in one key, for every key at or below a node with this
+    /// path.
+    fn pairs(&self, node: &Value, path: &[String], pairs: &mut Vec<Pair>) {
         let forms = self.forms(node);
         let values: Vec<Value> = forms.iter().map(|form| self.smallest(form)).collect();
         for pair in values.windows(2) {
-            pairs.push(Pair::of(place, Some(&pair[0]), &pair[1]));
+            pairs.push(Pair::of(path, Some(&pair[0]), &pair[1]));
         }
         for (form, smallest) in forms.iter().zip(&values) {
             match form["properties"].as_object() {
                 None => {
                     let (one, other) = self.two_values(form);
-                    pairs.extend((one != other).then(|| Pair::of(place, Some(&one), &other)));
+                    pairs.extend((one != other).then(|| Pair::of(path, Some(&one), &other)));
                 }
                 Some(properties) => {
                     for (key, inner) in properties {
-                        self.inner_pairs(place, key, (inner, smallest), pairs);
+                        self.inner_pairs(path, key, (inner, smallest), pairs);
                     }
                 }
             }
         }
     }
 
-    /// The pairs of a key in a table, which has what it must have besides.
+    /// Adds the pairs of a key in a table, which also has its required keys.
     fn inner_pairs(
         &self,
-        place: &[String],
+        path: &[String],
         key: &str,
         (inner, table): (&Value, &Value),
         pairs: &mut Vec<Pair>,
     ) {
         let mut found = Vec::new();
-        let at: Vec<String> = place.iter().cloned().chain([key.to_owned()]).collect();
+        let at: Vec<String> = path.iter().cloned().chain([key.to_owned()]).collect();
         self.pairs(inner, &at, &mut found);
         let is_required = !table[key].is_null();
         if !is_required {
-            // What the key is where it is not given, against every value.
+            // The default of the key against every value.
             for form in self.forms(inner) {
                 let (one, other) = self.two_values(&form);
                 found.push(Pair::of(&at, None, &one));
@@ -197,11 +200,11 @@ impl Schema {
 struct Pair {
     /// The path of the key.
     key: Vec<String>,
-    /// What the first scenario has in its place; nothing where it does not give it.
+    /// The first scenario's value; `None` if it does not have the key.
     one: Option<Value>,
-    /// What the second one has there.
+    /// The second scenario's value.
     other: Value,
-    /// Whether the first scenario leaves the key out.
+    /// True if the first scenario does not have the key.
     is_left_out: bool,
 }
 
@@ -210,7 +213,7 @@ impl Pair {
         Self { key: key.to_vec(), one: one.cloned(), other: other.clone(), is_left_out: false }
     }
 
-    /// The two scenarios.
+    /// Returns the two scenarios.
     fn scenarios(&self) -> [Value; 2] {
         let with = |value: Option<&Value>| {
             let mut scenario = base();
@@ -223,9 +226,19 @@ impl Pair {
         };
         [with(self.one.as_ref()), with(Some(&self.other))]
     }
+
+    /// Adds the keys that a table of the base has to both values.
+    fn complete(&mut self, own: &Map<String, Value>) {
+        for value in self.one.iter_mut().chain([&mut self.other]) {
+            let Value::Object(table) = value else { continue };
+            for (key, value) in own {
+                table.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
 }
 
-/// Every pair of every key of the schema.
+/// Returns all pairs of all keys of the schema.
 fn all() -> Vec<Pair> {
     let schema = Schema(schema());
     let mut pairs = Vec::new();
@@ -233,24 +246,17 @@ fn all() -> Vec<Pair> {
         if LEFT_OUT.contains(&key.as_str()) {
             continue;
         }
-        // What a table of the base must have, its parts have too.
+        // Values inside a table of the base get the required keys of the table.
         let before = pairs.len();
         schema.pairs(node, std::slice::from_ref(key), &mut pairs);
         if let Value::Object(own) = &base()[key] {
-            for pair in &mut pairs[before..] {
-                for value in pair.one.iter_mut().chain([&mut pair.other]) {
-                    let Value::Object(table) = value else { continue };
-                    for (key, value) in own {
-                        table.entry(key.clone()).or_insert_with(|| value.clone());
-                    }
-                }
-            }
+            pairs[before..].iter_mut().for_each(|pair| pair.complete(own));
         }
     }
     pairs
 }
 
-/// The effect that a difference in a key must have.
+/// Returns the effect that a difference in a key must have.
 fn expected(key: &str) -> Effect {
     let is_training = ["local", "data.augment", "barriers.between"];
     match key {
@@ -262,7 +268,8 @@ fn expected(key: &str) -> Effect {
 
 #[test]
 fn every_key_of_the_schema_is_named_with_both_values_and_withholds_what_it_must() {
-    // Keys that are left out in one scenario: whether any value of the other one is another than what they are then.
+    // For keys that one scenario does not have: true if some value of the other one is not the
+    // default.
     let mut left_out: BTreeMap<String, bool> = BTreeMap::new();
     let mut same = Vec::new();
     let mut keys = 0;
@@ -280,7 +287,7 @@ fn every_key_of_the_schema_is_named_with_both_values_and_withholds_what_it_must(
             same.push(key.clone());
         }
         let about = format!("{key}: {one} and {other}: {found:?}");
-        // A choice in which both have no key in common is named whole.
+        // A choice without a common key is named as a whole.
         let is_named =
             |found: &Contrast| key == found.key || key.starts_with(&format!("{}.", found.key));
         assert!(found.iter().all(is_named), "{about}");
@@ -293,13 +300,13 @@ fn every_key_of_the_schema_is_named_with_both_values_and_withholds_what_it_must(
     assert!(keys > 100, "{keys} keys");
     // `[5]` and `{ hidden = [5] }` are one network.
     assert_eq!(same, ["model.mlp"]);
-    // A table that is there and empty is none; its keys are in this list themselves.
+    // An empty table means the same as no table.
     let never: Vec<&String> =
         left_out.iter().filter(|(_, named)| !**named).map(|(key, _)| key).collect();
     assert_eq!(never, ["data.augment"]);
 }
 
-/// What a run is compared with most: one that leaves a key at its default.
+/// The most frequent comparison: with a run that leaves a key at its default.
 #[test]
 fn a_key_that_is_not_given_has_the_value_that_it_then_has() {
     let with = |key: &str, value: Value| {
@@ -330,7 +337,7 @@ fn a_key_that_is_not_given_has_the_value_that_it_then_has() {
         assert_eq!(found.len(), 1, "{key}: {found:?}");
         assert_eq!((found[0].key.as_str(), found[0].reference.as_str()), (key, default));
     }
-    // The default, written out, is the same scenario.
+    // The scenario with the default written out is the same.
     for (key, value) in [
         ("clients.per_round", json!(8)),
         ("data.scale", json!("unit")),

@@ -1,4 +1,5 @@
-//! One fault, one message: no second one that only follows from the first. Two faults, two messages.
+//! One fault gives one message, without a second one that follows from the first. Two faults give
+//! two.
 
 use fedlayer_scenario::{Color, Diagnostics};
 
@@ -85,14 +86,15 @@ name = "local"
 average = [{ rounds = "1-3", average = "all" }, { rounds = "4-", average = "none" }]
 "#;
 
-/// One fault: what it is about, the text that is replaced, what takes its place, and the beginning of the one message.
+/// One fault: its description, the text that is replaced, the replacement, and the beginning of the
+/// only message.
 struct Fault(&'static str, &'static str, &'static str, &'static str);
 
 /// Faults of keys, types and ranges.
 const OF_SHAPE: &[Fault] = &[
     Fault("an unknown key", "clip = 1.0", "clipp = 1.0", "unknown key `clipp`"),
     Fault("a text for a number", "rounds = 12", "rounds = \"12\"", "`rounds` must be an integer"),
-    Fault("a word misspelt", "set = \"digits\"", "set = \"digit\"", "unknown word `digit`"),
+    Fault("a word misspelt", "set = \"digits\"", "set = \"digit\"", "unknown value `digit`"),
     Fault("a form misspelt", "layers = [\n", "layerz = [\n", "unknown key `layerz`"),
     Fault("a missing key", "batch = 16\n", "", "missing key `batch`"),
     Fault("a range", "dropout = 0.1", "dropout = 2", "`clients.dropout` must be"),
@@ -134,7 +136,7 @@ const OF_SHAPE: &[Fault] = &[
     ),
 ];
 
-/// Faults of values that must fit one another, the model and the data.
+/// Faults of values that are inconsistent with each other, the model or the data.
 const OF_MEANING: &[Fault] = &[
     Fault("seeds", "seeds = [1, 2]", "seeds = [1, 2, 1]", "seed 1 is given twice"),
     Fault("shards", "{ dirichlet = 0.3 }", "{ shards = 500 }", "8 clients with 500 shards"),
@@ -144,7 +146,7 @@ const OF_MEANING: &[Fault] = &[
         "a layer called as a client's",
         "norm = { kind = \"batch\" }",
         "norm = { kind = \"batch\", name = \"client/0\" }",
-        "`client/0` is not the name of a layer",
+        "`client/0` is not allowed as the name of a layer",
     ),
     Fault(
         "a layer called as a set",
@@ -156,7 +158,7 @@ const OF_MEANING: &[Fault] = &[
         "a layer called as two",
         "norm = { kind = \"batch\" }",
         "norm = { kind = \"batch\", name = \"a+b\" }",
-        "`a+b` is not the name of a layer",
+        "`a+b` is not allowed as the name of a layer",
     ),
     Fault("a convolution too large", "kernel = 3", "kernel = 30", "`eyes`"),
     Fault("no momentum", "momentum = 0.9, ", "", "Nesterov's momentum needs"),
@@ -203,7 +205,7 @@ const OF_MEANING: &[Fault] = &[
         "strategy = \"lokal\"\nseed",
         "there is no strategy `lokal`",
     ),
-    Fault("an unknown seed", "seed = 2", "seed = 3", "nothing is run with seed 3"),
+    Fault("an unknown seed", "seed = 2", "seed = 3", "no run has seed 3"),
     Fault("an unknown client", "clients = [0, 3]", "clients = [0, 8]", "there is no client 8"),
     Fault("a client twice", "clients = [0, 3]", "clients = [3, 3]", "client 3 is given twice"),
     Fault("a round beyond", "rounds = [6, 12]", "rounds = [6, 15]", "there is no round 15"),
@@ -264,7 +266,7 @@ const OF_MEANING: &[Fault] = &[
         "a tab in a name",
         "name = \"body\"",
         "name = \"bo\\tdy\"",
-        "a strategy's name is on one line",
+        "a strategy's name must not contain a tab",
     ),
 ];
 
@@ -281,16 +283,17 @@ fn refused(about: &str, text: &str) -> Diagnostics {
     }
 }
 
-/// What a report says beside these messages, or lacks of them, or shows a terminal that it would obey.
+/// Returns how the diagnostics differ from these messages, or the control characters in them;
+/// `None` if they are right.
 fn wrong(report: &Diagnostics, about: &str, titles: &[&str]) -> Option<String> {
     let text = report.render(Color::Plain);
     let all = titles.iter().all(|title| text.contains(&format!("error: {title}")));
-    let shown = |c: char| c == '\n' || fedlayer_core::is_printable(c);
+    let shown = |c: char| c == '\n' || fedlayer_core::text::is_printable(c);
     let good = report.len() == titles.len() && all && text.chars().all(shown);
     (!good).then(|| format!("{about}: expected {titles:?}, found\n{text}"))
 }
 
-/// Ends the test where a report says anything but these messages.
+/// Fails the test if the diagnostics are not exactly these messages.
 #[track_caller]
 fn says(report: &Diagnostics, about: &str, titles: &[&str]) {
     if let Some(wrong) = wrong(report, about, titles) {
@@ -319,7 +322,7 @@ fn two_faults_have_two_messages() {
         for (index, first) in faults.iter().enumerate() {
             let text = replaced(FULL, first);
             for second in &faults[index + 1..] {
-                // The second fault must find its place untouched, and mean something else.
+                // The first fault must not have changed the text of the second one.
                 let apart = text.matches(second.1).count() == 1 && !hides(first, second);
                 if !apart {
                     continue;
@@ -337,15 +340,15 @@ fn two_faults_have_two_messages() {
     assert!(pairs > 400, "{pairs} pairs");
 }
 
-/// Whether nothing can be known of one fault because of the other.
+/// Returns whether one fault cannot be found because of the other.
 fn hides(first: &Fault, second: &Fault) -> bool {
     let both = [first.0, second.0];
     let has = |about: &str| both.contains(&about);
-    // Of a form that is unknown, nothing inside is read.
+    // Nothing inside an unknown form is read.
     if has("a form misspelt") {
         return has("a text from right to left");
     }
-    // One mends the other.
+    // One fault corrects the other.
     let mends = [
         ["clients a round", "reports a round"],
         ["two lengths", "no length"],
@@ -354,7 +357,7 @@ fn hides(first: &Fault, second: &Fault) -> bool {
     if mends.contains(&both) {
         return true;
     }
-    // Without layers nothing is known of layers, and nothing of what is made of them.
+    // If the model has no layers, nothing about layers can be checked.
     let of_layers = [
         "a set twice",
         "a wide window",
@@ -381,17 +384,18 @@ fn hides(first: &Fault, second: &Fault) -> bool {
     if has("a convolution too large") {
         return both.iter().any(|about| of_layers.contains(about));
     }
-    // How long a warm-up may be follows from the length of training and the number of examples.
+    // The largest length of a warm-up depends on the length of training and the number of examples.
     let of_length = ["two lengths", "no length", "two warm-ups", "shards"];
     if has("a long warm-up") {
         return both.iter().any(|about| of_length.contains(about));
     }
-    // Which strategy's models are alike follows from its schedule.
+    // Whether a strategy's models are equal depends on its schedule.
     let of_schedule = ["rounds that overlap", "rounds that are none", "an unknown strategy"];
     has("models that are alike") && both.iter().any(|about| of_schedule.contains(about))
 }
 
-/// What the data are is not known where their file is not there: nothing is said then of a model that no stand-in fits.
+/// Without the data file the shape of the data is unknown, and a model that does not fit the
+/// assumed shape gives no second message.
 #[test]
 fn a_fault_of_the_data_is_no_fault_of_the_model() {
     for (about, model) in [

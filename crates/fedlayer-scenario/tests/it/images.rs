@@ -1,13 +1,14 @@
-//! Images of one's own whose channels come last.
+//! Images of a user's own files with the channels last.
 
-use fedlayer_core::{DataFacts, spec::DataSpec};
+use fedlayer_core::{data::DataFacts, spec::DataSpec};
 use fedlayer_scenario::{DataFault, read};
 
 use crate::base::edited;
 
 const CONVOLUTION: &str = "layers = [{ conv = { out = 4, kernel = 3 } }, \"global-pool\", \"flatten\", { linear = { out = 10 } }]";
 
-/// What is wrong with files whose examples have this shape, under this model, with these keys beside the file.
+/// Returns the diagnostics of files with examples of this shape, with this model and these keys
+/// beside the file.
 fn said(shape: &[usize], model: &str, keys: &str) -> Option<String> {
     let files = format!("set = {{ files = {{ train = \"x.npy\"{keys} }} }}");
     let text = edited("set = \"digits\"", &files).replace("mlp = [128, 64]", model);
@@ -42,7 +43,7 @@ fn channels_that_come_first_or_are_said_or_meet_no_convolution_are_taken() {
 
 #[test]
 fn an_image_without_channels_is_answered_with_its_shape() {
-    let help = "where an example is an image, say so beside `train`: `shape = ";
+    let help = "if an example is an image, add its shape beside `train`: `shape = ";
     let report = said(&[12, 10], CONVOLUTION, "").unwrap();
     assert!(report.contains(&format!("{help}[1, 12, 10]`")), "{report}");
     let report = said(&[64], CONVOLUTION, "").unwrap();

@@ -1,10 +1,10 @@
-//! Laws: no text makes reading panic, and what is read again says the same.
+//! Laws: no text causes a panic, and a text that is written and read again means the same.
 
 use proptest::prelude::*;
 
 use crate::base::{BASE, data, read_text};
 
-/// Values that have been trouble somewhere.
+/// Values that have caused trouble somewhere.
 const VALUES: &[&str] = &[
     "1e400",
     "-0",
@@ -44,7 +44,8 @@ const VALUES: &[&str] = &[
     "\t",
 ];
 
-/// A random edit of a text: a line goes, comes twice, or changes places; what follows an `=` or lies between two places changes.
+/// Returns a random edit of a text: a line is removed, doubled or swapped with another one, or the
+/// text after an `=` or between two bytes is replaced.
 fn edit(text: &str, (kind, line, other, value): (u8, usize, usize, usize)) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if lines.is_empty() {
@@ -72,7 +73,7 @@ fn edit(text: &str, (kind, line, other, value): (u8, usize, usize, usize)) -> St
     lines.join("\n")
 }
 
-/// Reads the text and, where it is refused, writes the report in both forms.
+/// Reads a text; if it is refused, writes the diagnostics in both forms.
 fn read_and_report(text: &str) {
     match read_text(text) {
         Ok(read) => assert!(!read.plans.is_empty()),
@@ -124,7 +125,7 @@ proptest! {
     }
 }
 
-/// Keys of the base and others.
+/// Keys of the base scenario, and others.
 const KEYS: &[&str] = &[
     "rounds",
     "seeds",

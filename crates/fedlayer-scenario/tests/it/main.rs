@@ -1,7 +1,9 @@
-//! The crate through its public face: wrong scenarios with their whole messages, right ones with their plans.
+//! Tests of the crate's public interface: wrong scenarios with their messages, right ones with
+//! their plans.
 //!
-//! A wrong scenario is one edit of the base scenario; its message is in `snapshots/`. After a wanted change of words:
-//! `INSTA_UPDATE=always cargo test -p fedlayer-scenario`, then read what changed.
+//! A wrong scenario is one edit of the base scenario; its message is in `snapshots/`. After a
+//! wanted change of a message, run `INSTA_UPDATE=always cargo test -p fedlayer-scenario` and read
+//! the difference.
 
 #![allow(clippy::unwrap_used, reason = "in tests a panic is the message")]
 

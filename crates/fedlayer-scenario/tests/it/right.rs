@@ -1,4 +1,4 @@
-//! Right scenarios: what the plans hold.
+//! Valid scenarios and their plans.
 
 use fedlayer_core::spec::{
     Average, BarrierSpec, CheckpointSpec, EvaluateSpec, LastBatch, LocalSpec, Loss, ModelSpec,
@@ -125,7 +125,7 @@ fn the_example_is_valid_and_shows_every_key() {
     assert_eq!(read.text, example());
     let mut keys = Vec::new();
     collect_keys(&schema(), &mut keys);
-    // Those that another form of the same table replaces are named on its line.
+    // Keys that another form of the same table replaces are named on the line of that form.
     let elsewhere = ["redundant", "noise", "informative", "clusters_per_class", "separation"];
     let elsewhere = [&elsewhere[..], &["beta1", "beta2", "epsilon"]].concat();
     let elsewhere = [&elsewhere[..], &["weight_decay", "nesterov", "curvature", "at"]].concat();

@@ -1,4 +1,4 @@
-//! `--set`: what it changes, what it keeps, and what it says when it is wrong.
+//! `--set`: the values that it changes, the text that it keeps, and its messages.
 
 use fedlayer_core::spec::{Average, ModelSpec, Optimizer, Partition, Rule};
 use fedlayer_scenario::Setting;
@@ -122,7 +122,7 @@ fn texts_that_are_no_settings() {
     holds("texts_that_are_no_settings", &all.join("\n"));
 }
 
-/// For whoever compares runs: the data may be nowhere on this machine.
+/// A comparison of runs does not need their data.
 #[test]
 fn what_a_text_says_is_known_without_its_data() {
     let text = "rounds = 2\ndata.set = \"cifar-10\"\nclients.count = 3\nmodel = { resnet-20 = {} }\n\

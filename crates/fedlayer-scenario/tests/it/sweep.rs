@@ -1,11 +1,11 @@
-//! `[sweep]`: which plans come of it, and what is said where it is wrong.
+//! `[sweep]`: its plans, and its messages.
 
 use fedlayer_core::Plan;
 use fedlayer_scenario::{Color, Setting, read};
 
 use crate::base::{BASE, data, holds, read_set, read_text};
 
-/// [`BASE`] with a sweep.
+/// Returns [`BASE`] with a sweep.
 fn with(sweep: &str) -> String {
     format!("{BASE}\n[sweep]\n{sweep}\n")
 }
@@ -14,7 +14,7 @@ fn plans(sweep: &str) -> Vec<Plan> {
     read_text(&with(sweep)).unwrap_or_else(|report| panic!("{report}")).plans
 }
 
-/// The variants, each once, in the order of the plans.
+/// Returns the variants, each once, in the order of the plans.
 fn labels(plans: &[Plan]) -> Vec<String> {
     let mut labels: Vec<String> =
         plans.iter().map(|plan| plan.variant.as_ref().unwrap().label()).collect();
@@ -62,7 +62,7 @@ fn list_and_grid_together_are_each_with_each() {
     assert_eq!(labels(&plans), expected);
 }
 
-/// Every value that can be swept, and the `--set` that says the same.
+/// Kinds of values that can be swept, and the `--set` that does the same.
 #[test]
 fn a_variant_is_the_scenario_with_settings() {
     for (key, value, set) in [
@@ -194,7 +194,7 @@ fn wrong_settings_of_a_sweep() {
         said(&swept, &["clients.count=0"]),
     ];
     holds("sweep_settings", &all.join("\n"));
-    // Where one variant alone gives the key another value, to set it has an effect.
+    // If only one variant sets the key, a setting has an effect on the others.
     let listed = with("list = [{ rounds = 5 }, { \"local.batch\" = 4 }]");
     let settings = ["rounds=3".parse().unwrap()];
     let read = read("x.toml", &listed, &settings, &data).unwrap();

@@ -87,7 +87,7 @@ fn words() {
                 "{ dirichlet = 0.3, alpha = 1 }",
             ),
             Case("an empty table for a form", "{ dirichlet = 0.3 }", "{}"),
-            Case("an unknown word in a list", "\"shallow\"", "\"shalow\""),
+            Case("an unknown value in a list", "\"shallow\"", "\"shalow\""),
             Case("a form without its value in a list", "\"shallow\"", "\"window\""),
             Case(
                 "an unknown baseline",
@@ -196,70 +196,66 @@ fn layers() {
     );
 }
 
+/// Values that are allowed by themselves and inconsistent with each other, the model or the data.
+const INCONSISTENT: &[Case] = &[
+    Case("a seed twice", "[1, 2, 3]", "[1, 2, 1]"),
+    Case("a strategy's name twice", "name = \"late\"", "name = \"all\""),
+    Case("a strategy's folder twice", "name = \"late\"", "name = \"One layer (rotating)\""),
+    Case("a name without letters", "name = \"late\"", "name = \"---\""),
+    Case(
+        "a name too long for a folder",
+        "name = \"late\"",
+        "name = \"層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層\"",
+    ),
+    Case("a cohort larger than the clients", "count = 8", "count = 8\nper_round = 9"),
+    Case(
+        "more reports than a cohort has",
+        "count = 8",
+        "count = 8\nper_round = 4\nmin_clients = 5",
+    ),
+    Case("more reports than clients", "count = 8", "count = 8\nmin_clients = 9"),
+    Case(
+        "pairs of one client",
+        "count = 8\n\n[model]\nmlp = [128, 64]\n\n[local]\nepochs = 2\nbatch = 16\noptimizer = { sgd = { lr = 0.1, momentum = 0.9 } }\n\n[barriers]",
+        "count = 8\nper_round = 1\n\n[model]\nmlp = [128, 64]\n\n[local]\nepochs = 2\nbatch = 16\noptimizer = { adam = { lr = 0.1 } }\n\n[barriers]\nbetween = \"pairs\"",
+    ),
+    Case("Nesterov without momentum", "momentum = 0.9", "nesterov = true"),
+    Case(
+        "epochs that do not ascend",
+        "batch = 16",
+        "batch = 16\nschedule = { multi-step = { at = [5, 10, 10, 2], factor = 0.1 } }",
+    ),
+    Case("a warm-up longer than the run", "batch = 16", "batch = 16\nwarmup = { steps = 3600 }"),
+    Case(
+        "a warm-up of more epochs than the run has",
+        "batch = 16",
+        "batch = 16\nwarmup = { epochs = 40 }",
+    ),
+    Case("a warm-up without a length", "batch = 16", "batch = 16\nwarmup = { from = 0.1 }"),
+    Case(
+        "a warm-up of two lengths",
+        "batch = 16",
+        "batch = 16\nwarmup = { steps = 10, epochs = 1 }",
+    ),
+    Case("epochs and steps", "epochs = 2", "epochs = 2\nsteps = 10"),
+    Case("neither epochs nor steps", "epochs = 2\n", ""),
+    Case(
+        "statistics of no normalisation",
+        "average = { rotate = 1 }",
+        "average = { rotate = 1 }\nstatistics = \"recompute\"",
+    ),
+    Case(
+        "a toy with what it does not have",
+        "[model]\nmlp = [128, 64]\n\n[local]",
+        "[model]\ntoy = {}\n\n[local]\nloss = \"squared\"\nclip = 1.0\noptimizer_state = \"keep\"",
+    ),
+    Case("a fault of the data", "count = 8", "count = 2000"),
+    Case("a fault of the partition", "{ dirichlet = 0.3 }", "{ shards = 300 }"),
+];
+
 #[test]
 fn meaning() {
-    holds(
-        "meaning",
-        &messages(&[
-            Case("a seed twice", "[1, 2, 3]", "[1, 2, 1]"),
-            Case("a strategy's name twice", "name = \"late\"", "name = \"all\""),
-            Case("a strategy's folder twice", "name = \"late\"", "name = \"One layer (rotating)\""),
-            Case("a name without letters", "name = \"late\"", "name = \"---\""),
-            Case(
-                "a name too long for a folder",
-                "name = \"late\"",
-                "name = \"層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層層\"",
-            ),
-            Case("a cohort larger than the clients", "count = 8", "count = 8\nper_round = 9"),
-            Case(
-                "more reports than a cohort has",
-                "count = 8",
-                "count = 8\nper_round = 4\nmin_clients = 5",
-            ),
-            Case("more reports than clients", "count = 8", "count = 8\nmin_clients = 9"),
-            Case(
-                "pairs of one client",
-                "count = 8\n\n[model]\nmlp = [128, 64]\n\n[local]\nepochs = 2\nbatch = 16\noptimizer = { sgd = { lr = 0.1, momentum = 0.9 } }\n\n[barriers]",
-                "count = 8\nper_round = 1\n\n[model]\nmlp = [128, 64]\n\n[local]\nepochs = 2\nbatch = 16\noptimizer = { adam = { lr = 0.1 } }\n\n[barriers]\nbetween = \"pairs\"",
-            ),
-            Case("Nesterov without momentum", "momentum = 0.9", "nesterov = true"),
-            Case(
-                "epochs that do not ascend",
-                "batch = 16",
-                "batch = 16\nschedule = { multi-step = { at = [5, 10, 10, 2], factor = 0.1 } }",
-            ),
-            Case(
-                "a warm-up longer than the run",
-                "batch = 16",
-                "batch = 16\nwarmup = { steps = 3600 }",
-            ),
-            Case(
-                "a warm-up of more epochs than the run has",
-                "batch = 16",
-                "batch = 16\nwarmup = { epochs = 40 }",
-            ),
-            Case("a warm-up without a length", "batch = 16", "batch = 16\nwarmup = { from = 0.1 }"),
-            Case(
-                "a warm-up of two lengths",
-                "batch = 16",
-                "batch = 16\nwarmup = { steps = 10, epochs = 1 }",
-            ),
-            Case("epochs and steps", "epochs = 2", "epochs = 2\nsteps = 10"),
-            Case("neither epochs nor steps", "epochs = 2\n", ""),
-            Case(
-                "statistics of no normalisation",
-                "average = { rotate = 1 }",
-                "average = { rotate = 1 }\nstatistics = \"recompute\"",
-            ),
-            Case(
-                "a toy with what it does not have",
-                "[model]\nmlp = [128, 64]\n\n[local]",
-                "[model]\ntoy = {}\n\n[local]\nloss = \"squared\"\nclip = 1.0\noptimizer_state = \"keep\"",
-            ),
-            Case("a fault of the data", "count = 8", "count = 2000"),
-            Case("a fault of the partition", "{ dirichlet = 0.3 }", "{ shards = 300 }"),
-        ]),
-    );
+    holds("meaning", &messages(INCONSISTENT));
 }
 
 #[test]
@@ -393,7 +389,8 @@ fn drawn_clients() {
     );
 }
 
-/// How many values a model has follows from the data: where that is wrong, nothing is said of models of one's own.
+/// The number of a model's values depends on the data. If the data is at fault, given models are
+/// not checked.
 #[test]
 fn values_of_models_wait_for_the_data() {
     let analysis = "\n[[analysis]]\nmeasure = { barriers = {} }\nmodels = { values = [[1.0], [2.0]] }\nsplits = [\"test\"]\n";
@@ -409,7 +406,8 @@ fn values_of_models_wait_for_the_data() {
     assert!(!of_wrong_data.contains(words), "{of_wrong_data}");
 }
 
-/// There is no training set to measure them on: the averaged statistics would stay, without a word.
+/// Without a training set there is nothing to recompute the statistics on. They would stay averaged
+/// without a message.
 #[test]
 fn statistics_measured_anew_where_clients_are_drawn() {
     let network = r#"layers = [{ linear = { out = 4 } }, { norm = { kind = "batch" } }, { linear = { out = 2 } }]"#;
@@ -420,7 +418,7 @@ fn statistics_measured_anew_where_clients_are_drawn() {
             .replacen("average = \"all\"\n", &strategy, 1);
         read_text(&text).unwrap_err().render(Color::Plain)
     };
-    let words = "statistics are measured anew on the examples of all clients at once";
+    let words = "statistics are recomputed on the examples of all clients at once";
     for statistics in ["recompute", "repair"] {
         assert!(said(statistics).contains(words), "{}", said(statistics));
     }

@@ -1,6 +1,6 @@
 //! [`Accumulator`]: the losses and hits of a split, batch by batch.
 
-use fedlayer_core::Evaluation;
+use fedlayer_core::trainer::Evaluation;
 use tch::{Kind, TchError, Tensor};
 
 use crate::engine::Engine;

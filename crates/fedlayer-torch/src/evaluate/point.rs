@@ -1,6 +1,6 @@
 //! The layers of a point on the device, ready for an evaluation.
 
-use fedlayer_core::Point;
+use fedlayer_core::model::Point;
 use tch::TchError;
 
 use crate::{engine::Engine, network::LayerTensors};

@@ -5,7 +5,7 @@
 //! Every operation sees the same numbers in the same shapes as without other points. The losses are
 //! therefore the same, bit for bit.
 
-use fedlayer_core::Evaluation;
+use fedlayer_core::trainer::Evaluation;
 use tch::TchError;
 
 use crate::{

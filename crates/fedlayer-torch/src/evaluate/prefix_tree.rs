@@ -10,7 +10,7 @@ use std::{
     ops::Range,
 };
 
-use fedlayer_core::{Point, PointLayer};
+use fedlayer_core::model::{Point, PointLayer};
 
 /// An id per different layer, in the order of first use. This order is the same in every run,
 /// unlike the order of the layers themselves.
@@ -107,7 +107,7 @@ pub(super) fn groups(nodes: &[PrefixNode<'_>], bytes: &[usize], limit: usize) ->
 mod tests {
     use std::sync::Arc;
 
-    use fedlayer_core::{Layout, Params};
+    use fedlayer_core::model::{Layout, Params};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{ClientId, Examples, Split};
+use fedlayer_core::data::{ClientId, Examples, Split};
 use tch::TchError;
 
 use crate::{

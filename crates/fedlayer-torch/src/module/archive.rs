@@ -5,7 +5,7 @@ use std::{
     io::{Cursor, Error as IoError, Read, Write},
 };
 
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 use thiserror::Error;
 use zip::{
     CompressionMethod, ZipArchive, ZipWriter, read::ZipFile, result::ZipError, write::FileOptions,

@@ -12,7 +12,11 @@
 //! * `code`: the buffers, dropouts and frozen parts that the code declares.
 //! * `parameters`: the layers that the parameters of an opened module make.
 //! * `trial`: runs and differentiates a module before a run begins.
+<<<<<<< HEAD
 //! * `warnings`: stops libtorch from printing a module's own texts.
+=======
+//! * `warnings`: libtorch's own warnings, which are turned off.
+>>>>>>> integ
 
 mod archive;
 mod code;
@@ -26,7 +30,7 @@ mod warnings;
 
 use std::fmt;
 
-use fedlayer_core::{Layout, in_backticks};
+use fedlayer_core::{model::Layout, text::in_backticks};
 use tch::CModule;
 
 use crate::{Device, TorchError};

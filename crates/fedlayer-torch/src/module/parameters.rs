@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Layout, in_backticks};
+use fedlayer_core::{model::Layout, text::in_backticks};
 use tch::{CModule, Kind, Tensor};
 
 use crate::TorchError;

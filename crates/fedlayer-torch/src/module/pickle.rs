@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 
 use super::purity::text_problem;
 

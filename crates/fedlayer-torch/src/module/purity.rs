@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{in_backticks, is_printable};
+use fedlayer_core::text::{in_backticks, is_printable};
 
 use super::{
     operators::{is_impure, is_impure_function, is_pure},

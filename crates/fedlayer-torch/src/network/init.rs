@@ -1,7 +1,11 @@
 //! Initial weights: PyTorch's default distributions, drawn by core's generator.
 
 use fedlayer_core::{
-    Architecture, Attention, Embedding, Generator, Init, Layout, Linear, Norm, Op, Seed,
+    Generator, Seed,
+    model::{
+        Layout,
+        architecture::{Architecture, Attention, Embedding, Init, Linear, Norm, Op},
+    },
     spec::ModelSpec,
 };
 use rand::RngExt;
@@ -152,7 +156,7 @@ fn push_weights(
 #[cfg(test)]
 mod tests {
     use fedlayer_core::{
-        DataFacts,
+        data::DataFacts,
         spec::{Mlp, MlpForm},
     };
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use fedlayer_core::Layout;
+use fedlayer_core::model::Layout;
 use tch::{TchError, Tensor};
 
 use super::Network;

@@ -1,6 +1,6 @@
 //! [`Leaves`]: the tensors of one network as views of its flat parameters, as autograd needs them.
 
-use fedlayer_core::{Layout, Role, TensorSpec};
+use fedlayer_core::model::{Layout, Role, TensorSpec};
 use tch::{TchError, Tensor};
 
 use super::{LayerTensors, Network, layer_tensors::by_layer};

@@ -22,7 +22,9 @@ mod script;
 mod stacked;
 
 use fedlayer_core::{
-    Architecture, DataFacts, Layout, Plan, Seed, TensorSpec,
+    Plan, Seed,
+    data::DataFacts,
+    model::{Layout, TensorSpec, architecture::Architecture},
     spec::{Augment, ModelSpec, Precision},
 };
 use tch::{TchError, Tensor};

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fedlayer_core::{DataFacts, Layout};
+use fedlayer_core::{data::DataFacts, model::Layout};
 use tch::{CModule, TchError, Tensor};
 
 use crate::{

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, FederatedData, Seed,
+    Seed,
+    data::{Examples, FederatedData},
     spec::{LastBatch, LocalSpec, Optimizer, Sgd},
 };
 use serde_json::Value;

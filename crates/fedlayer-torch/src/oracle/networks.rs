@@ -4,7 +4,9 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use fedlayer_core::{
-    ExampleValues, Examples, FederatedData, Params, Plan, Point, Role, Seed, TensorSpec,
+    Plan, Seed,
+    data::{ExampleValues, Examples, FederatedData},
+    model::{Params, Point, Role, TensorSpec},
     spec::{LocalSpec, ModelSpec, Optimizer, Precision, Sgd},
 };
 use serde::Deserialize;

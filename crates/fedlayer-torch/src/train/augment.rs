@@ -1,6 +1,6 @@
 //! [`augmented`]: batches of randomly cropped and mirrored images, put together on the host.
 
-use fedlayer_core::{Examples, Generator, spec::Augment};
+use fedlayer_core::{Generator, data::Examples, spec::Augment};
 use rand::RngExt;
 use tch::{Device, TchError};
 
@@ -80,7 +80,10 @@ impl ImageView {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{Affine, ExampleValues, Seed};
+    use fedlayer_core::{
+        Seed,
+        data::{Affine, ExampleValues},
+    };
 
     use super::*;
 

@@ -16,7 +16,7 @@ mod optimizer;
 mod step_batches;
 mod task;
 
-use fedlayer_core::TrainerError;
+use fedlayer_core::trainer::TrainerError;
 
 use crate::{engine::Engine, error::guarded, network::Network};
 

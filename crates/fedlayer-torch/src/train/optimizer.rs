@@ -1,7 +1,7 @@
 //! [`Stepper`]: SGD and Adam as PyTorch defines them, for a stack of clients at once.
 
 use fedlayer_core::{
-    Layout,
+    model::Layout,
     spec::{LocalSpec, Optimizer},
 };
 use tch::{TchError, Tensor};

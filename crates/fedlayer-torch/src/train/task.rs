@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Examples, Seed};
+use fedlayer_core::{Seed, data::Examples};
 
 use super::{batches::Batches, optimizer::StepPosition};
 

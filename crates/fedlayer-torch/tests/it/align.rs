@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use fedlayer_analysis::matching::{Permutation, Symmetry, align};
 use fedlayer_core::{
-    Architecture, Examples, FederatedData, Params, Role, Seed, Split, Trainer, spec::*,
+    Seed,
+    data::{Examples, FederatedData, Split},
+    model::{Params, Role, architecture::Architecture},
+    spec::*,
+    trainer::Trainer,
 };
 use fedlayer_torch::TorchTrainer;
 use rand::RngExt;

@@ -4,8 +4,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, DrawClient, Evaluation, Examples, FederatedData, LayerSet, Mix, Ownership, Params,
-    Plan, Point, Probe, Role, Seed, Split, Trainer, Update, spec::*,
+    Plan, Seed,
+    data::{ClientId, DrawClient, Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Ownership, Params, Point, Role},
+    spec::*,
+    trainer::{Evaluation, Probe, Trainer, Update},
 };
 use rand::RngExt;
 
@@ -246,7 +249,7 @@ fn a_drawn_client_trains_as_one_that_was_there_all_along() {
             let mut trainer = trainer(&plan, data);
             let start = initial(&mut trainer);
             let jobs: Vec<_> = (0..3)
-                .map(|i| fedlayer_core::TrainJob {
+                .map(|i| fedlayer_core::trainer::TrainJob {
                     client: ClientId(ids[i]),
                     ..job(i as u32, &start)
                 })

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, EndModel, Examples, FederatedData, LayerSet, Metric,
-    Mix, Params, Plan, Point, Probe, Seed, Split, Trainer, Update, distance, spec::*,
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point, distance},
+    record::{BarrierKind, BarrierRow, Metric},
+    spec::*,
+    trainer::{Probe, Trainer, Update},
 };
 
 use crate::setup::*;
@@ -99,7 +104,7 @@ fn rows(
     let end = |client: u32, params: &Arc<Params>| EndModel {
         start: start.clone(),
         update: Update {
-            client: fedlayer_core::ClientId(client),
+            client: fedlayer_core::data::ClientId(client),
             params: params.clone(),
             optimizer: None,
             examples: 1,

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Derivatives, FederatedData, LayerSet, Mix, Params, Plan, Point, Seed, Split, Trainer,
-    TrainerError, spec::*,
+    Plan, Seed,
+    data::{ClientId, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::*,
+    trainer::{Derivatives, Trainer, TrainerError},
 };
 use fedlayer_torch::{Device, TorchTrainer};
 use rand::RngExt;
@@ -265,7 +268,7 @@ fn a_mix_is_differentiated_with_the_statistics_of_its_evaluation() {
         let set = LayerSet::new(plan.layout.clone(), [0, 2]);
         let point = Point::Mix(Mix { base, other, set, weight: 0.5 });
         let found = trainer.differentiate(&point, Split::Train, &[]).unwrap();
-        let probe = fedlayer_core::Probe { point, split: Split::Train };
+        let probe = fedlayer_core::trainer::Probe { point, split: Split::Train };
         let loss = trainer.evaluate(&[probe]).unwrap()[0].loss().unwrap();
         assert!(
             (found.loss - loss).abs() < 1e-6 * loss,

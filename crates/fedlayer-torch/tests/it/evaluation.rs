@@ -4,8 +4,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Evaluation, Examples, FederatedData, LayerSet, Mix, Params, Point, Probe, Seed,
-    Split, Trainer, spec::*,
+    Seed,
+    data::{ClientId, Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::*,
+    trainer::{Evaluation, Probe, Trainer},
 };
 
 use crate::setup::*;

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
 use fedlayer_core::{
-    AnalysisRow, ClientId, Derivatives, Examples, FederatedData, LayerSet, Metric, Params, Plan,
-    Point, Probe, Seed, Split, Trainer, spec::*,
+    Plan, Seed,
+    data::{ClientId, Examples, FederatedData, Split},
+    model::{LayerSet, Params, Point},
+    record::{AnalysisRow, Metric},
+    spec::*,
+    trainer::{Derivatives, Probe, Trainer},
 };
 use fedlayer_torch::TorchTrainer;
 use serde_json::Value;

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, ClientId, EndModel, Examples, FederatedData, Params,
-    Seed, Trainer, Update, spec::*,
+    Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Examples, FederatedData},
+    model::Params,
+    record::{BarrierKind, BarrierRow},
+    spec::*,
+    trainer::{Trainer, Update},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;

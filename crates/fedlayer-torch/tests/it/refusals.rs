@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, OptimizerState, Split, Trainer, TrainerError,
+    data::{ClientId, Examples, FederatedData, Split},
     spec::{LastBatch, LocalSpec, ModelSpec, OptimizerMemory, Toy},
+    trainer::{OptimizerState, Trainer, TrainerError},
 };
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 

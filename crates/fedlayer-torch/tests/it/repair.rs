@@ -8,7 +8,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Examples, FederatedData, LayerSet, Mix, Params, Point, Probe, Seed, Split, Trainer, spec::*,
+    Seed,
+    data::{Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::*,
+    trainer::{Probe, Trainer},
 };
 use fedlayer_torch::TorchTrainer;
 use rand::RngExt;

@@ -7,7 +7,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    Examples, FederatedData, Layout, Params, Plan, Seed, Split, Trainer, Update, spec::*,
+    Plan, Seed,
+    data::{Examples, FederatedData, Split},
+    model::{Layout, Params},
+    spec::*,
+    trainer::{Trainer, Update},
 };
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 use rand::RngExt;

@@ -4,8 +4,11 @@
 use std::{path::Path, sync::Arc};
 
 use fedlayer_core::{
-    ClientId, Examples, FederatedData, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer,
-    Update, spec::*,
+    Plan, Seed,
+    data::{ClientId, Examples, FederatedData, Split},
+    model::{Params, Point},
+    spec::*,
+    trainer::{Probe, TrainJob, Trainer, Update},
 };
 
 use fedlayer_torch::{Device, Module, TorchError, TorchTrainer};

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Evaluation, FederatedData, LayerSet, Layout, Mix, Params, Plan, Point, Probe, Seed, Split,
-    Trainer, spec::*,
+    Plan, Seed,
+    data::{FederatedData, Split},
+    model::{LayerSet, Layout, Mix, Params, Point},
+    spec::*,
+    trainer::{Evaluation, Probe, Trainer},
 };
 use fedlayer_torch::{Device, TorchTrainer};
 

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{DataFacts, spec::Loss};
+use fedlayer_core::{data::DataFacts, spec::Loss};
 use fedlayer_torch::{TorchError, Trial, try_module};
 
 use crate::setup::module;

@@ -7,7 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{AnalysisRow, LayerName, Layout, slug, spec::AnalysisSpec};
+use fedlayer_core::{
+    model::{LayerName, Layout},
+    record::AnalysisRow,
+    spec::AnalysisSpec,
+    text::slug,
+};
 use fedlayer_report::{analysis_csv, analysis_summary, pictures};
 use serde::{Deserialize, Serialize};
 
@@ -108,9 +113,11 @@ impl Results {
     /// of an earlier version has no checksums, which is a fault if it `must` have them.
     pub(crate) fn faults(&self, name: &str, must: bool) -> Vec<(PathBuf, String)> {
         let path = self.manifest(name);
-        let gone = |path: PathBuf| vec![(path, "is not there any more".to_owned())];
+        let gone = |path: PathBuf| vec![(path, "is gone".to_owned())];
         let manifest = match Sealed::read(&path) {
-            Ok(sealed) => sealed.checked(|_: &ManifestFiles| must),
+            Ok(sealed) => {
+                sealed.checked(|_: &ManifestFiles| must).map_err(|error| error.to_string())
+            }
             Err(_) if files::exists(&path) => Err("it cannot be read".to_owned()),
             Err(_) => return gone(path),
         };

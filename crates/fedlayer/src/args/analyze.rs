@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, path::PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser};
-use fedlayer_core::{slug, spec::Measurement};
+use fedlayer_core::{spec::Measurement, text::slug};
 use fedlayer_scenario::{Setting, SettingError};
 
 use super::{ComputeArgs, DataArgs, values::folder};

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::{Parser, error::ErrorKind};
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 
 use super::Cli;
 use crate::screen::{self, Colours, clean, without_long_lines};

@@ -8,7 +8,7 @@ mod model_choice;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, in_backticks, spec::AnalysisSpec};
+use fedlayer_core::{Plan, spec::AnalysisSpec, text::in_backticks};
 use fedlayer_scenario::{Setting, ValidScenario};
 
 use self::{default_strategy::DefaultStrategy, model_choice::ModelChoice};

@@ -7,7 +7,9 @@ use std::{
 };
 
 use fedlayer_core::{
-    Candidate, Contrast, Effect, Pairing, Summary, SummaryRow, compare_candidates, spec::Variant,
+    compare::{Candidate, Contrast, Effect, Pairing, compare_candidates},
+    record::{Summary, SummaryRow},
+    spec::Variant,
 };
 use fedlayer_report::{DifferingRun, setup_differences};
 use fedlayer_scenario::{Scenario, Setting};

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use fedlayer_core::{Plan, Split, printable};
+use fedlayer_core::{Plan, data::Split, text::printable};
 use fedlayer_runtime::remote::{BoundPort, Hub, Metrics, RunOffer, Security};
 use fedlayer_scenario::{Setting, ValidScenario};
 use fedlayer_torch::Device;

@@ -10,7 +10,7 @@ use std::{
     thread::available_parallelism,
 };
 
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 use fedlayer_runtime::{
     Shutdown,
     remote::{PreparedScenario, Security, WorkerConfig, WorkerError, WorkerOutcome, run_worker},

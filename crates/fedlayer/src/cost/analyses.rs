@@ -2,7 +2,8 @@
 //! cost.
 
 use fedlayer_core::{
-    FederatedData, Plan,
+    Plan,
+    data::FederatedData,
     spec::{
         AnalysisSpec, BarrierSpec, Baseline, Between, Measurement, Order, RoundChoice, RoundWord,
         SetSpec, SplitSpec, Through,

@@ -12,12 +12,15 @@ mod per_phase;
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Architecture, ClientId, FederatedData, LayerSchedule, LayerSet, Ownership, Plan,
+    Plan,
+    barrier::target_sets,
+    data::{ClientId, FederatedData},
+    model::{LayerSet, Ownership, architecture::Architecture},
+    round::LayerSchedule,
     spec::{
         Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory,
         Rule, SplitSpec, Statistics,
     },
-    target_sets,
 };
 use serde::Serialize;
 

@@ -7,8 +7,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, FederatedData, Params, Plan, TrainJob, Trainer,
+    Plan,
+    data::{ClientId, FederatedData},
+    model::Params,
     spec::{ModelSpec, OptimizerMemory},
+    trainer::{TrainJob, Trainer},
 };
 use fedlayer_torch::{Device, TorchTrainer};
 

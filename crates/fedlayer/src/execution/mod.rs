@@ -19,7 +19,7 @@ mod remote_workers;
 
 use std::{sync::Arc, time::Instant};
 
-use fedlayer_core::{Plan, Summary, spec::AnalysisSpec};
+use fedlayer_core::{Plan, record::Summary, spec::AnalysisSpec};
 use fedlayer_runtime::{Shutdown, remote::Metrics, shutdown};
 use tokio::runtime::Runtime;
 

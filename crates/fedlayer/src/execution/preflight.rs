@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, thread};
 
-use fedlayer_core::{Plan, foreseen_failure};
+use fedlayer_core::{Plan, round::foreseen_failure};
 use fedlayer_runtime::TrainerFactory;
 
 use crate::{
@@ -52,7 +52,7 @@ const MOST_NAMED: usize = 10;
 /// When no run can be finished.
 pub(crate) fn foresee(plans: &[Plan], screen: &Screen) -> Result<(), Failure> {
     let mut budget = MOST_DRAWS;
-    let mut known: Vec<(&Plan, Option<fedlayer_core::Failure>)> = Vec::new();
+    let mut known: Vec<(&Plan, Option<fedlayer_core::round::Failure>)> = Vec::new();
     let mut reasons = Vec::new();
     for plan in plans {
         let draws = |plan: &Plan| (plan.seed, plan.rounds, plan.clients.clone());

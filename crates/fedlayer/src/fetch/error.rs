@@ -1,4 +1,4 @@
-//! [`FetchError`]: what can come between a data set and its folder, each with what to do.
+//! [`FetchError`]: the reasons that a data set is not fetched, each with what to do.
 
 use std::{io::ErrorKind, path::PathBuf};
 
@@ -7,21 +7,21 @@ use thiserror::Error;
 
 use crate::{download_source::DownloadUrl, files::FileError};
 
-/// Why a data set could not be fetched.
+/// The reason that a data set is not fetched.
 #[derive(Debug, Error)]
 pub(crate) enum FetchError {
-    /// The server could not be reached, or the connection was cut again and again.
+    /// The server cannot be reached, or the connection is cut again and again.
     #[error(
         "could not fetch `{url}`: {reason}; tried {tries} times; {} of {} are in `{}`\nhint: the same command goes on from there; `--from` takes another address or a folder",
         bytes(*have), bytes(*of), part.display()
     )]
     Cut { url: DownloadUrl, reason: String, tries: usize, have: u64, of: u64, part: PathBuf },
-    /// An address that is put together from `--from` and a file's name is none.
+    /// The address of a file is invalid.
     #[error(
-        "`{address}` is no address: {error}\nhint: name a mirror with `--from URL`, or a folder that has the file with `--from DIR`"
+        "`{address}` is not an address: {error}\nhint: name a mirror with `--from URL`, or a folder that has the file with `--from DIR`"
     )]
     Address { address: String, error: ureq::http::Error },
-    /// The server does not give the file.
+    /// The server refuses the file.
     #[error(
         "`{url}` answers {status}\nhint: name a mirror with `--from URL`, or a folder that has the file with `--from DIR`"
     )]
@@ -31,23 +31,23 @@ pub(crate) enum FetchError {
         "`{url}` is not the file that was published: it has {found} bytes, expected {expected}; nothing of it was kept\nhint: fetch it from another address with `--from URL`, or from a folder with `--from DIR`"
     )]
     Length { url: DownloadUrl, found: String, expected: u64 },
-    /// What came has another content.
+    /// The download has other contents.
     #[error(
-        "`{from}` is not the file that was published; nothing of it was kept\n  found     {found}\n  expected  {expected}\nhint: try again; where it stays so, fetch it from another address with `--from URL` or from a folder with `--from DIR`"
+        "`{from}` is not the file that was published; nothing of it was kept\n  found     {found}\n  expected  {expected}\nhint: try again; if that does not help, fetch it from another address with `--from URL` or from a folder with `--from DIR`"
     )]
     Hash { from: String, found: String, expected: String },
-    /// A file that is there already has another content.
+    /// An existing file has other contents.
     #[error(
         "`{}` is there already and is not the file that was published\n  found     {found}\n  expected  {expected}\nhint: move it away, or fetch into another folder with `--to`", path.display()
     )]
     Other { path: PathBuf, found: String, expected: String },
-    /// An archive does not hold what it should.
+    /// An archive lacks a file or is damaged.
     #[error("`{archive}` cannot be unpacked: {reason}; nothing of it was kept")]
     Archive { archive: &'static str, reason: String },
-    /// Another process fetches the same.
+    /// Another process fetches the same file.
     #[error("another process is writing `{}`\nhint: wait until it is done, or end it", .0.display())]
     Busy(PathBuf),
-    /// No data folder can be written in.
+    /// No data folder is writable.
     #[error("no data folder can be written in\n  {}\nhint: name one with `--to`", .0.join("\n  "))]
     Nowhere(Vec<String>),
     /// `--from` is no folder.
@@ -60,7 +60,7 @@ pub(crate) enum FetchError {
         "there is no `{file}` in `{}`\nhint: `--from` takes a folder with the files of the set, or with a folder `{set}` of them", folder.display()
     )]
     Absent { file: &'static str, set: &'static str, folder: PathBuf },
-    /// `--from` has some of the files.
+    /// `--from` lacks some of the files.
     #[error(
         "these files were not there: {}; the others are in `{}`\nhint: scenarios whose `data.train` needs no more than the others run", missing.join(", "), folder.display()
     )]
@@ -71,7 +71,7 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
-    /// Whether it was this machine's files, and not the network or what came from it.
+    /// Tells whether the cause is a file of this machine, not the network or a download.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self, Self::File(_) | Self::Nowhere(_) | Self::Busy(_) | Self::Other { .. })
     }

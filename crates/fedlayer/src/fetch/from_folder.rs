@@ -1,4 +1,4 @@
-//! Fetching from a folder: the published file, or the files that it would have come to.
+//! Fetches from a folder: the published download, or the files that it contains.
 
 use std::{
     io::Read,
@@ -7,26 +7,26 @@ use std::{
 
 use fedlayer_data::Download;
 
-use super::{FetchError, outcome};
+use super::{FetchError, file_names};
 use crate::{
     files::{self, FileError, PartFile},
     screen::Screen,
     set_files,
 };
 
-/// What a folder has of a download.
+/// The files of a download in a folder.
 pub(crate) enum LocalFiles {
-    /// The file as it was published; its hash will be compared.
+    /// The published file, which can be verified.
     Published(PathBuf),
-    /// The files that it comes to.
+    /// The files that the download contains.
     Unverified(UnverifiedFiles),
 }
 
-/// Files of a set that are unpacked, or in the other of plain and gzip. Nobody published hashes of those; the loaders check their lengths and
-/// shapes.
+/// Files of a set that are unpacked, or compressed in another way than published. There are no
+/// published hashes of them; the loaders check their lengths and shapes.
 pub(crate) struct UnverifiedFiles {
     files: Vec<PathBuf>,
-    /// Those that are not there.
+    /// The files that the folder does not have.
     pub(crate) missing: Vec<&'static str>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn check(path: &Path) -> Result<(), FetchError> {
     Err(FetchError::From { path: path.to_owned(), what })
 }
 
-/// Looks for a download in a folder of the set's files, or in a folder that has one.
+/// Searches for a download in a folder of the set's files, or in a folder of sets.
 pub(crate) fn find(
     folder: &Path,
     set: &'static str,
@@ -49,12 +49,13 @@ pub(crate) fn find(
     let published = [folder.join(set), folder.to_owned()].map(|folder| folder.join(download.file));
     match published.into_iter().find(|path| files::length_if_any(path).is_some()) {
         Some(path) => Ok(LocalFiles::Published(path)),
-        None => loose(folder, set, download.file, outcome(download)).map(LocalFiles::Unverified),
+        None => find_unpacked(folder, set, download.file, file_names(download))
+            .map(LocalFiles::Unverified),
     }
 }
 
-/// Looks for files by their names; `called` is what a message calls them together.
-fn loose(
+/// Searches for files by their names; messages call the download `called`.
+fn find_unpacked(
     folder: &Path,
     set: &'static str,
     called: &'static str,
@@ -82,11 +83,11 @@ pub(crate) fn copy(
     screen: &Screen,
 ) -> Result<(), FileError> {
     let mut transfer = screen.transfer(download.file, download.bytes, 0);
-    pour(from, part, |bytes| transfer.at(bytes))
+    copy_bytes(from, part, |bytes| transfer.at(bytes))
 }
 
-/// Copies files as they are.
-pub(crate) fn copy_loose(
+/// Copies files without verifying them.
+pub(crate) fn copy_unverified(
     loose: &UnverifiedFiles,
     into: &Path,
     screen: &Screen,
@@ -97,7 +98,7 @@ pub(crate) fn copy_loose(
         let beside = to.with_added_extension("part");
         let mut part =
             PartFile::open(beside.clone())?.ok_or_else(|| FetchError::Busy(beside.clone()))?;
-        pour(path, &mut part, |_| ())?;
+        copy_bytes(path, &mut part, |_| ())?;
         part.finish(&to)?;
         screen.talk(&format!(
             "`{}`: copied as it is; there is no published hash to compare it with",
@@ -108,7 +109,7 @@ pub(crate) fn copy_loose(
 }
 
 /// Copies all bytes of a file, from the start.
-fn pour(from: &Path, part: &mut PartFile, mut at: impl FnMut(u64)) -> Result<(), FileError> {
+fn copy_bytes(from: &Path, part: &mut PartFile, mut at: impl FnMut(u64)) -> Result<(), FileError> {
     let mut reader = files::open(from)?;
     part.restart()?;
     let mut piece = vec![0; 1 << 18];

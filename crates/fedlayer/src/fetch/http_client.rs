@@ -1,4 +1,5 @@
-//! [`HttpClient`]: fetches a file over HTTP, goes on where an earlier attempt was cut off, and tries again a few times.
+//! [`HttpClient`]: fetches a file over HTTP, continues where an earlier attempt ended, and retries
+//! a few times.
 
 use std::{
     io::Read,
@@ -18,14 +19,14 @@ use crate::{
     screen::{Screen, Transfer},
 };
 
-/// How long it waits before it tries again: once for each.
+/// The pauses before the retries.
 pub(crate) const PAUSES: &[Duration] =
     &[Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 
-/// A connection that stays silent for so long is cut, and one that brings less than [`LEAST`] in that time.
+/// A connection is cut if it is silent for this time, or delivers less than [`LEAST`] bytes in it.
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 
-/// The fewest bytes in a time of [`SILENCE`]: a server that sends a byte now and then would never end.
+/// The fewest bytes per [`SILENCE`]: a server that sends a byte now and then would never finish.
 const LEAST: u64 = 64 << 10;
 
 /// Fetches files over HTTP.
@@ -36,11 +37,11 @@ pub(crate) struct HttpClient {
     silence: Duration,
 }
 
-/// Why an attempt ended early.
+/// The reason that an attempt ended early.
 enum AttemptError {
-    /// Another attempt may do better.
+    /// Another attempt may succeed.
     Cut(String),
-    /// No attempt would.
+    /// No attempt would succeed.
     Final(FetchError),
 }
 
@@ -51,7 +52,8 @@ impl From<FileError> for AttemptError {
 }
 
 impl HttpClient {
-    /// That tries once more after each of these pauses, and cuts a connection that is silent or slow for longer than `silence`.
+    /// Makes a client that retries once after each of these pauses, and cuts a connection that is
+    /// silent or slow for longer than `silence`.
     pub(crate) fn new(pauses: &'static [Duration], silence: Duration) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -98,7 +100,8 @@ impl HttpClient {
         }
     }
 
-    /// One request: the rest of the file, or all of it where the server does not give parts.
+    /// Makes one request: for the rest of the file, or for all of it if the server does not support
+    /// ranges.
     fn attempt(
         &self,
         url: &DownloadUrl,
@@ -121,7 +124,7 @@ impl HttpClient {
                 request = request.header(header::IF_RANGE, version);
             }
         }
-        let response = request.call().map_err(|error| stop(url, error))?;
+        let response = request.call().map_err(|error| no_response(url, error))?;
         match response.status() {
             StatusCode::OK => {
                 expect_length(url, content_length(response.headers()), bytes)?;
@@ -149,13 +152,13 @@ impl HttpClient {
                 part.restart()?;
                 return Err(AttemptError::Cut("the server has no such part".to_owned()));
             }
-            status => return Err(refusal(url, status)),
+            status => return Err(refused(url, status)),
         }
         receive(url, response, bytes, part, transfer, Pace::new(self.silence))
     }
 }
 
-/// Writes the body behind what there is.
+/// Appends the body of a response to the part file.
 fn receive(
     url: &DownloadUrl,
     response: Response<Body>,
@@ -195,7 +198,7 @@ fn receive(
     Ok(())
 }
 
-/// How fast a body comes.
+/// The speed of a body.
 struct Pace {
     silence: Duration,
     since: Instant,
@@ -207,7 +210,7 @@ impl Pace {
         Self { silence, since: Instant::now(), bytes: 0 }
     }
 
-    /// Counts bytes that came; an error where too few came in a time of [`SILENCE`].
+    /// Counts received bytes; an error if there were too few in a time of [`SILENCE`].
     fn check(&mut self, count: usize) -> Result<(), AttemptError> {
         self.bytes += count as u64;
         if self.since.elapsed() < self.silence {
@@ -222,14 +225,15 @@ impl Pace {
     }
 }
 
-/// What a request that got no answer means. Its own words may hold the address with its secrets, so that they are not repeated where they do.
-fn stop(url: &DownloadUrl, error: ureq::Error) -> AttemptError {
+/// Interprets a request without a response. Messages of the client that may contain the address,
+/// and so its secrets, are replaced.
+fn no_response(url: &DownloadUrl, error: ureq::Error) -> AttemptError {
     let status = |status: &str| {
         AttemptError::Final(FetchError::Status { url: url.clone(), status: status.to_owned() })
     };
     match error {
-        ureq::Error::TooManyRedirects => status("with one redirection after the other"),
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => status("to nobody: it is no address"),
+        ureq::Error::TooManyRedirects => status("with too many redirections"),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => status("nothing: it is not an address"),
         ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => {
             AttemptError::Cut("the proxy of the environment does not answer".to_owned())
         }
@@ -239,8 +243,8 @@ fn stop(url: &DownloadUrl, error: ureq::Error) -> AttemptError {
     }
 }
 
-/// What an answer means that brings no file.
-fn refusal(url: &DownloadUrl, status: StatusCode) -> AttemptError {
+/// Interprets a response without the file.
+fn refused(url: &DownloadUrl, status: StatusCode) -> AttemptError {
     let again = status.is_server_error()
         || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
     if again {
@@ -264,7 +268,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Where a part begins, and how long the whole is, of `bytes 100-199/200`.
+/// Parses `bytes 100-199/200`: the start of the range, and the length of the whole file.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let range = headers.get(header::CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     let (part, whole) = range.split_once('/')?;
@@ -272,7 +276,8 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     Some((start.trim().parse().ok()?, whole.trim().parse().ok()))
 }
 
-/// Beside a part lies which version of the file it is of, so that a file that has changed meanwhile is fetched anew.
+/// Returns the path of the version of a part file. If the file on the server changes, the download
+/// begins anew.
 fn version_file(part: &PartFile) -> PathBuf {
     part.path().with_added_extension("version")
 }
@@ -282,7 +287,8 @@ fn known_version(part: &PartFile) -> Result<Option<String>, FileError> {
     Ok(Some(version).filter(|version| !version.is_empty()))
 }
 
-/// A strong ETag, or else the time of the last change: what `If-Range` takes.
+/// Returns the version of a response for `If-Range`: a strong ETag, or else the time of the last
+/// change.
 fn version(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let tag = text(header::ETAG).filter(|tag| !tag.starts_with("W/"));
@@ -296,7 +302,7 @@ fn remember_version(part: &PartFile, headers: &HeaderMap) -> Result<(), FileErro
     }
 }
 
-/// Removes what [`remember_version`] wrote.
+/// Removes the file that [`remember_version`] wrote.
 pub(super) fn forget_version(part: &PartFile) -> Result<(), FileError> {
     files::remove(&version_file(part))
 }

@@ -1,7 +1,8 @@
-//! `fedlayer data fetch`: gets a data set's files from their home, a mirror or a folder, and lays them where scenarios find them.
+//! `fedlayer data fetch`: fetches a data set's files from their published address, a mirror or a
+//! folder into a data folder.
 //!
-//! Nothing gets its real name before its length and its SHA-256 are the published ones. [`http_client`] speaks HTTP, [`from_folder`] copies,
-//! [`verify`] compares, [`unpack`] takes archives apart.
+//! A file gets its name only after its length and its SHA-256 are verified. [`http_client`] speaks
+//! HTTP, [`from_folder`] copies, [`verify`] compares, [`unpack`] takes archives apart.
 
 pub(crate) mod error;
 mod from_folder;
@@ -29,7 +30,7 @@ use crate::{
     set_files,
 };
 
-/// `fedlayer data fetch`.
+/// Runs `fedlayer data fetch`.
 pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
     let folders = Folders::new(args.data.data.as_deref());
     let Some(set) = catalogue().iter().find(|set| set.name == args.name) else {
@@ -38,7 +39,7 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
     let into = match &args.to {
         Some(folder) => folder.clone(),
         None => match set_files::whole(&folders, set) {
-            // What the user put elsewhere is not fetched once more; what was fetched is looked at again.
+            // A set of the system is not fetched again; a set in a user's folder is verified.
             Some(folder) if folder.origin == FolderOrigin::System => {
                 screen.talk(&format!("`{}` is already in `{}`", set.name, folder.path.display()));
                 return Ok(());
@@ -64,12 +65,12 @@ pub(crate) fn fetch(args: &FetchArgs, screen: &Screen) -> Result<(), Failure> {
             () = signals::end() => Err(Failure::Stopped),
         }
     });
-    // A download in the middle of a piece does not keep the program from ending.
+    // The program ends without waiting for a download in progress.
     runtime.shutdown_background();
     ended
 }
 
-/// The first folder that can be written in.
+/// Returns the first writable folder.
 fn first_writable(folders: &Folders, set: &KnownSet) -> Result<PathBuf, FetchError> {
     let mut tried = Vec::new();
     for Folder { path, .. } in folders.writable() {
@@ -81,7 +82,7 @@ fn first_writable(folders: &Folders, set: &KnownSet) -> Result<PathBuf, FetchErr
     Err(FetchError::Nowhere(tried))
 }
 
-/// One set, on its way.
+/// The download of one set.
 struct FetchJob {
     set: &'static KnownSet,
     source: DownloadSource,
@@ -93,11 +94,11 @@ struct FetchJob {
 
 impl FetchJob {
     fn perform(&self) -> Result<(), FetchError> {
-        if let Source::Folder(folder) = &self.source {
-            local::check(folder)?;
+        if let DownloadSource::Folder(folder) = &self.source {
+            from_folder::check(folder)?;
         }
         let absent = files::absent_folders(&self.into);
-        // Where nothing came, nothing is left.
+        // If nothing was fetched, the folders that were made for it are removed.
         let missing = self.get_all().inspect_err(|_| files::remove_empty_folders(&absent))?;
         let folder = self.into.clone();
         if !missing.is_empty() {
@@ -109,7 +110,7 @@ impl FetchJob {
         Ok(())
     }
 
-    /// Gets every download that is not there; what a folder does not have of them comes back.
+    /// Fetches every download that is absent; returns the files that the source folder lacks.
     fn get_all(&self) -> Result<Vec<&'static str>, FetchError> {
         let mut wanted = Vec::new();
         for download in self.set.downloads {
@@ -129,7 +130,8 @@ impl FetchJob {
         Ok(missing)
     }
 
-    /// Whether the files of a download are there. A file that has a published hash and another content is an error: it is not ours to overwrite.
+    /// Tells whether the files of a download exist. It is an error if a file with a published hash
+    /// has other contents: it is not overwritten.
     fn is_there(&self, download: &Download) -> Result<bool, FetchError> {
         let path = self.into.join(download.file);
         match download.unpack {
@@ -137,12 +139,13 @@ impl FetchJob {
                 verify::existing(&path, download).map(|()| true)
             }
             _ => {
-                Ok(outcome(download).all(|name| set_files::either_form(&self.into, name).is_some()))
+                let has = |name| set_files::either_form(&self.into, name).is_some();
+                Ok(file_names(download).all(has))
             }
         }
     }
 
-    /// Gets one download; what a folder does not have of it comes back.
+    /// Fetches one download; returns the files that the source folder lacks.
     fn get(&self, download: &Download) -> Result<Vec<&'static str>, FetchError> {
         let begin = || -> Result<PartFile, FetchError> {
             let path = self.into.join(format!("{}.part", download.file));
@@ -157,7 +160,7 @@ impl FetchJob {
                         CompleteDownload { part, from: path.display().to_string() }
                     }
                     LocalFiles::Unverified(loose) => {
-                        from_folder::copy_loose(&loose, &self.into, &self.screen)?;
+                        from_folder::copy_unverified(&loose, &self.into, &self.screen)?;
                         return Ok(loose.missing);
                     }
                 }
@@ -179,12 +182,12 @@ impl FetchJob {
                 CompleteDownload { part, from: url.to_string() }
             }
         };
-        self.place(whole, download)?;
+        self.store(whole, download)?;
         Ok(Vec::new())
     }
 
-    /// Verifies what came, and gives it its real name or takes it apart.
-    fn place(&self, whole: CompleteDownload, download: &Download) -> Result<(), FetchError> {
+    /// Verifies a download, then renames or unpacks it.
+    fn store(&self, whole: CompleteDownload, download: &Download) -> Result<(), FetchError> {
         let CompleteDownload { part, from } = whole;
         http_client::forget_version(&part)?;
         let part = verify::fetched(part, &from, download)?;
@@ -205,14 +208,14 @@ impl FetchJob {
     }
 }
 
-/// All bytes of a download, and where they are from.
+/// All bytes of a download, and their source.
 struct CompleteDownload {
     part: PartFile,
     from: String,
 }
 
-/// The names of the files that a download comes to.
-fn outcome(download: &Download) -> Box<dyn Iterator<Item = &'static str>> {
+/// Returns the names of the files in a download.
+fn file_names(download: &Download) -> Box<dyn Iterator<Item = &'static str>> {
     match download.unpack {
         Unpack::AsItIs => Box::new(std::iter::once(download.file)),
         Unpack::TarGz(members) => Box::new(members.iter().map(|&(_, name)| name)),

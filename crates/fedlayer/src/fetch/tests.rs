@@ -1,4 +1,4 @@
-//! Fetching from a server that behaves as servers do, badly included.
+//! Fetching from servers, well-behaved and otherwise.
 
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use super::{FetchError, FetchJob, http_client::HttpClient, verify::hash_of};
 use crate::{download_source::DownloadSource, screen::Screen};
 
-/// Answers requests one after another, each with the next of its answers, and remembers what was asked.
+/// A server that answers each request with the next of its answers, and records the requests.
 struct Server {
     address: String,
     thread: JoinHandle<Vec<String>>,
@@ -53,7 +53,7 @@ impl Server {
         format!("http://{}/sets", self.address).parse().unwrap()
     }
 
-    /// Everything that was asked. A connection without a request is the word to end.
+    /// Returns all requests. A connection without a request ends the server.
     fn requests(self) -> Vec<String> {
         drop(TcpStream::connect(&self.address).unwrap());
         self.thread.join().unwrap()
@@ -77,12 +77,12 @@ fn status(status: &str) -> Vec<u8> {
     answer(&format!("{status}\r\nContent-Length: 0"), b"")
 }
 
-/// The whole file; only its first `sent` bytes come.
+/// Answers with the whole file, cut off after `sent` bytes.
 fn whole(body: &[u8], sent: usize) -> Vec<u8> {
     answer(&format!("200 OK\r\nETag: \"one\"\r\nContent-Length: {}", body.len()), &body[..sent])
 }
 
-/// The file from `start` on.
+/// Answers with the file from `start` on.
 fn rest(body: &[u8], start: usize) -> Vec<u8> {
     let (last, len) = (body.len() - 1, body.len() - start);
     let range = format!("Content-Range: bytes {start}-{last}/{}", body.len());
@@ -91,7 +91,7 @@ fn rest(body: &[u8], start: usize) -> Vec<u8> {
 
 const BODY: &[u8] = b"To be, or not to be, that is the question";
 
-/// A set of one file, and a folder to fetch it into.
+/// A set of one file, and a folder into which it is fetched.
 struct SetFolder {
     folder: TempDir,
     set: &'static KnownSet,
@@ -122,7 +122,7 @@ impl SetFolder {
         Self::new("text.txt", BODY, Unpack::AsItIs)
     }
 
-    /// Fetches, trying again at once as often as there are pauses.
+    /// Fetches, with a retry after each pause.
     fn fetch(&self, source: DownloadSource, pauses: &'static [Duration]) -> Result<(), FetchError> {
         self.fetch_with(source, HttpClient::new(pauses, Duration::from_secs(60)))
     }
@@ -141,7 +141,7 @@ impl SetFolder {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// Everything in the set's folder; a folder in which nothing was kept is gone.
+    /// Returns all files in the set's folder; an empty folder is removed.
     fn files(&self) -> Vec<(String, Vec<u8>)> {
         let read = |entry: std::io::Result<fs::DirEntry>| {
             let path = entry.unwrap().path();
@@ -154,7 +154,7 @@ impl SetFolder {
         files
     }
 
-    /// Ends the test where there is anything but the file.
+    /// Fails unless the folder has the file and nothing else.
     fn has_the_text_alone(&self) {
         assert_eq!(self.files(), [("text.txt".to_owned(), BODY.to_vec())]);
     }
@@ -196,7 +196,7 @@ fn a_cut_download_goes_on_where_it_stopped() {
 fn a_cut_connection_is_tried_again() {
     let place = SetFolder::text();
     let server = Server::new(vec![whole(BODY, 10), whole(BODY, 0), rest(BODY, 10)]);
-    // The second answer is the whole file again, of which nothing comes: what there was is given up.
+    // The second answer announces the whole file and sends nothing: the earlier bytes are dropped.
     let error = place.fetch(server.source(), AT_ONCE).unwrap_err();
     assert!(matches!(error, FetchError::Cut { have: 0, tries: 3, .. }), "{error}");
     let server = Server::new(vec![whole(BODY, 10), rest(&BODY[..20], 10), rest(BODY, 20)]);
@@ -241,7 +241,7 @@ fn a_part_of_another_file_is_found_by_the_hash_and_given_up() {
 }
 
 #[test]
-fn another_content_keeps_nothing_and_says_both_hashes() {
+fn a_download_with_other_contents_is_deleted_and_both_hashes_are_named() {
     let place = SetFolder::text();
     let other = BODY.to_ascii_uppercase();
     let server = Server::new(vec![whole(&other, other.len())]);
@@ -254,9 +254,9 @@ fn another_content_keeps_nothing_and_says_both_hashes() {
 }
 
 #[test]
-fn another_length_keeps_nothing() {
+fn a_download_of_another_length_is_deleted() {
     let longer = [BODY, b"!"].concat();
-    // One server says it beforehand, the other does not.
+    // One server announces the length, the other does not.
     for answered in [whole(&longer, longer.len()), answer("200 OK", &longer)] {
         let place = SetFolder::text();
         let server = Server::new(vec![answered]);
@@ -273,9 +273,9 @@ fn another_length_keeps_nothing() {
 #[test]
 fn an_absent_file_is_not_asked_for_twice() {
     let place = SetFolder::text();
-    let server = Server::new(vec![status("404 Not LocalFiles")]);
+    let server = Server::new(vec![status("404 Not Found")]);
     let words = place.fetch(server.source(), AT_ONCE).unwrap_err().to_string();
-    assert!(words.contains("/sets/text.txt` answers 404 Not LocalFiles"), "{words}");
+    assert!(words.contains("/sets/text.txt` answers 404 Not Found"), "{words}");
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -289,9 +289,9 @@ fn a_server_that_is_down_for_a_moment_is_asked_again() {
 }
 
 #[test]
-fn nobody_at_the_address_is_said_without_its_secrets() {
+fn an_address_without_a_server_is_named_without_its_secrets() {
     let place = SetFolder::text();
-    // Bound and dropped: nobody listens there.
+    // The port is free again: nobody listens there.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let source = format!("http://me:secret@{address}/sets?token=secret").parse().unwrap();
     let words = place.fetch(source, AT_ONCE).unwrap_err().to_string();
@@ -300,7 +300,7 @@ fn nobody_at_the_address_is_said_without_its_secrets() {
 }
 
 #[test]
-fn a_file_that_is_there_with_another_content_is_left_alone() {
+fn an_existing_file_with_other_contents_is_not_changed() {
     let place = SetFolder::text();
     place.put("sonnets/text.txt", b"my own");
     let server = Server::new(vec![]);
@@ -320,12 +320,12 @@ fn two_processes_do_not_write_one_file() {
     assert!(matches!(error, FetchError::Busy(_)), "{error}");
 }
 
-/// A gzipped tar of these members, whatever their paths say.
+/// Returns a gzipped tar of these members, whatever their paths.
 fn tar_gz(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, bytes) in members {
         let mut header = tar::Header::new_gnu();
-        // Straight into the field: the library would refuse what a wicked archive says.
+        // The name is written into the field: the library refuses malicious paths.
         header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
@@ -352,7 +352,7 @@ fn the_files_of_an_archive_are_unpacked_and_the_archive_goes() {
     fetched.unwrap();
     let expected = [("first".to_owned(), BODY.to_vec()), ("second".to_owned(), b"2".to_vec())];
     assert_eq!(place.files(), expected);
-    // Nobody is at the set's own address: nothing is fetched again.
+    // The set's own address does not answer: nothing is fetched again.
     place.fetch(DownloadSource::Home, &[]).unwrap();
 }
 
@@ -379,7 +379,7 @@ fn an_archive_without_a_file_is_refused_whole() {
 
 #[test]
 fn an_archive_that_breaks_off_in_a_file_leaves_nothing_of_it() {
-    // Bytes that do not get shorter, so that half of the archive ends in the middle of them.
+    // These bytes do not compress, so half of the archive ends in the middle of them.
     let mut bytes = [0; 10_000];
     Seed::new(1).generator().fill(&mut bytes[..]);
     let whole = tar_gz(&[("all/one.txt", b"1"), ("all/two.txt", &bytes)]);
@@ -398,7 +398,7 @@ fn what_is_no_archive_is_refused() {
 }
 
 #[test]
-fn a_folder_gives_the_published_file_or_what_it_comes_to() {
+fn a_folder_gives_the_published_file_or_the_files_in_it() {
     let place = SetFolder::text();
     place.put("mine/text.txt", BODY);
     place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap();

@@ -1,4 +1,4 @@
-//! Takes the files of a data set out of its archive.
+//! Unpacks the files of a data set from its archive.
 
 use std::{
     io::Read,
@@ -11,8 +11,8 @@ use flate2::read::GzDecoder;
 use super::FetchError;
 use crate::files::{self, PartFile};
 
-/// Puts the members that are wanted into a folder under their own names: all of them or none. Which names are written is the catalogue's choice and
-/// never the archive's; one that tries to leave its folder is refused whole.
+/// Unpacks the wanted members into a folder, all of them or none. The names come from the
+/// catalogue, never from the archive; an archive with a path that leaves its folder is refused.
 pub(crate) fn unpack(
     how: Unpack,
     archive: &'static str,
@@ -31,7 +31,7 @@ pub(crate) fn unpack(
     unpacked
 }
 
-/// A member of an archive: its path there, and the name that it gets.
+/// Pairs of a member's path in the archive and the name that it gets.
 type Members = &'static [(&'static str, &'static str)];
 
 fn tar_gz(
@@ -65,12 +65,12 @@ fn tar_gz(
     }
 }
 
-/// Whether a path of an archive stays below the folder that it is unpacked into.
+/// Tells whether a path of an archive stays below the target folder.
 fn stays(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// The most bytes of a member: more than the largest one of a known set has, and less than fills a disk.
+/// The largest member: larger than any of a known set, and too small to fill a disk.
 const LARGEST_MEMBER: u64 = 1 << 30;
 
 fn member(
@@ -90,7 +90,7 @@ fn member(
     }
 }
 
-/// Writes a member into its part.
+/// Writes a member into its part file.
 fn fill(
     part: &mut PartFile,
     entry: &mut impl Read,

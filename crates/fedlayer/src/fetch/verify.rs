@@ -1,4 +1,4 @@
-//! Length and SHA-256 of what came, against what was published.
+//! Compares the length and the SHA-256 of a file with the published ones.
 
 use std::{fmt::Write, io::Read, path::Path};
 
@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::FetchError;
 use crate::files::{self, FileError, PartFile};
 
-/// Passes what came if it is the published file; removes it if not. `from` is what messages call it.
+/// Returns a download that is the published file; removes any other. `from` is its source in
+/// messages.
 pub(crate) fn fetched(
     part: PartFile,
     from: &str,
@@ -19,7 +20,7 @@ pub(crate) fn fetched(
     Err(FetchError::Hash { from: from.to_owned(), found, expected })
 }
 
-/// Passes if a file that was there is the published one. It is left as it is.
+/// Checks that an existing file is the published one. It is never changed.
 pub(crate) fn existing(path: &Path, download: &Download) -> Result<(), FetchError> {
     match difference(path, download)? {
         None => Ok(()),
@@ -29,7 +30,7 @@ pub(crate) fn existing(path: &Path, download: &Download) -> Result<(), FetchErro
     }
 }
 
-/// What a file is and what it should be, where that is not the same.
+/// Describes both contents of a file that is not the published one; `None` if it is.
 fn difference(path: &Path, download: &Download) -> Result<Option<(String, String)>, FileError> {
     let (bytes, hash) = sha256(path)?;
     let is_published = bytes == download.bytes && hash.eq_ignore_ascii_case(download.sha256);
@@ -37,7 +38,7 @@ fn difference(path: &Path, download: &Download) -> Result<Option<(String, String
     Ok((!is_published).then(|| (say(bytes, &hash), say(download.bytes, download.sha256))))
 }
 
-/// The length and the SHA-256 of a file, in hexadecimal.
+/// Returns the length and the SHA-256 of a file, in hexadecimal.
 fn sha256(path: &Path) -> Result<(u64, String), FileError> {
     let mut reader = files::open(path)?;
     let mut hash = Sha256::new();
@@ -59,7 +60,7 @@ fn sha256(path: &Path) -> Result<(u64, String), FileError> {
     Ok((bytes, text))
 }
 
-/// The SHA-256 of bytes, in hexadecimal.
+/// Returns the SHA-256 of bytes, in hexadecimal.
 #[cfg(test)]
 pub(super) fn hash_of(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

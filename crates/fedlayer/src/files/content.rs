@@ -1,4 +1,4 @@
-//! [`Content`]: the length and the hash of a file; [`Hash`](struct@Hash): how they are found.
+//! [`Content`]: the length and the hash of a file; [`Hash`](struct@Hash) computes them.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FileError, open};
 
-/// What is in a file, as far as it matters whether it is the same: its length and its BLAKE3 hash.
+/// The length and the BLAKE3 hash of a file: equal if the contents are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Content {
     pub(crate) bytes: u64,
@@ -18,12 +18,12 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Reads the whole file.
+    /// Hashes a whole file.
     pub(crate) fn of(path: &Path) -> Result<Self, FileError> {
         Self::of_first(path, u64::MAX)
     }
 
-    /// Reads the first `bytes` of a file, or the whole file where it is shorter.
+    /// Hashes the first `bytes` of a file, or the whole file if it is shorter.
     pub(crate) fn of_first(path: &Path, bytes: u64) -> Result<Self, FileError> {
         let mut hash = Hash::default();
         let mut reader = open(path)?.take(bytes);
@@ -31,7 +31,7 @@ impl Content {
         Ok(hash.content())
     }
 
-    /// Of bytes in memory.
+    /// Hashes bytes in memory.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
         let mut hash = Hash::default();
         hash.add(bytes);
@@ -39,7 +39,7 @@ impl Content {
     }
 }
 
-/// The beginning of the hash is enough to tell two files apart by eye.
+/// Shows the beginning of the hash, which is enough to tell two files apart by eye.
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hash = self.blake3.get(..16).unwrap_or(&self.blake3);
@@ -47,7 +47,7 @@ impl fmt::Display for Content {
     }
 }
 
-/// The length and the hash of bytes that come one after another.
+/// Hashes and counts a stream of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Hash(blake3::Hasher);
 
@@ -57,7 +57,7 @@ impl Hash {
         self.0.update(bytes);
     }
 
-    /// Adds everything that a reader gives.
+    /// Adds all bytes of a reader.
     pub(crate) fn read(&mut self, reader: &mut impl Read) -> io::Result<()> {
         let mut piece = vec![0; 1 << 18];
         loop {
@@ -68,12 +68,12 @@ impl Hash {
         }
     }
 
-    /// The number of bytes so far.
+    /// Returns the number of bytes so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.count()
     }
 
-    /// The length and the hash so far.
+    /// Returns the length and the hash so far.
     pub(crate) fn content(&self) -> Content {
         Content { bytes: self.bytes(), blake3: self.0.finalize().to_hex().to_string() }
     }

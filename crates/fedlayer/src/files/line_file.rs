@@ -10,7 +10,7 @@ use std::{
 
 use super::{Content, Hash, PinnedPath, Result, at, sync_folder};
 
-/// A file of lines that grows at its end. It knows its length and its hash at any time.
+/// A file of lines that grows at its end, with its length and its hash.
 #[derive(Debug)]
 pub(crate) struct LineFile {
     pinned: PinnedPath,
@@ -19,16 +19,18 @@ pub(crate) struct LineFile {
 }
 
 impl LineFile {
-    /// Opens a file, or makes it, and cuts off what lies past `committed` bytes: lines of rounds that were not committed.
+    /// Opens a file, or makes it, and cuts it off after `committed` bytes: later lines belong to
+    /// rounds that were not committed.
     ///
-    /// Fails where the file is shorter than that.
+    /// # Errors
+    /// When the file is shorter.
     pub(crate) fn open(path: PathBuf, committed: u64) -> Result<Self> {
         let open = || {
             let options = OpenOptions::new().read(true).append(true).create(true).to_owned();
             let mut file = options.open(&path)?;
             let found = file.metadata()?.len();
             if found < committed {
-                let text = format!("it has {found} bytes, the checkpoint speaks of {committed}");
+                let text = format!("it has {found} bytes, and {committed} were committed");
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
             }
             let mut hash = Hash::default();
@@ -46,7 +48,7 @@ impl LineFile {
     /// Appends whole lines, or nothing.
     pub(crate) fn append(&mut self, lines: &[u8]) -> Result<()> {
         if let Err(error) = self.file.write_all(lines) {
-            // A torn line is of no use; that it cannot be cut off either changes nothing: the next process cuts it off.
+            // A torn line is useless; if it cannot be cut off here, the next process cuts it off.
             let _torn = self.file.set_len(self.hash.bytes());
             return Err(at("write", self.pinned.path())(error));
         }
@@ -54,17 +56,17 @@ impl LineFile {
         Ok(())
     }
 
-    /// Returns when everything is on the disk.
+    /// Waits until all lines are on disk.
     pub(crate) fn sync(&self) -> Result<()> {
         self.file.sync_data().map_err(at("write", self.pinned.path()))
     }
 
-    /// The length and the hash of the file.
+    /// Returns the length and the hash of the file.
     pub(crate) fn content(&self) -> Content {
         self.hash.content()
     }
 
-    /// Checks that the file's path still leads to it.
+    /// Checks that the file is still at its path.
     ///
     /// # Errors
     /// When it was moved, replaced or removed.

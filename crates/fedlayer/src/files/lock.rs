@@ -1,4 +1,4 @@
-//! [`FolderLock`]: a run folder that one process keeps for itself.
+//! [`FolderLock`]: locks a run folder for one process.
 
 #![allow(clippy::disallowed_methods, reason = "a part of `files.rs`")]
 
@@ -11,26 +11,28 @@ use std::{
 
 use super::{PinnedPath, Result, at, exists};
 
-/// Keeps a folder for one process, as long as it lives.
+/// The lock of a folder, held by one process as long as it lives.
 ///
-/// The lock is on the folder itself: no file of it can be deleted to get past the lock, and a folder that is renamed takes its
-/// lock along. A copy is another folder. Where the file system does not lock folders (NFS), the file `.lock` stands in for it.
+/// The folder itself is locked: deleting a file in it does not remove the lock, and a renamed
+/// folder takes its lock along. A copy is another folder. On file systems that cannot lock folders
+/// (NFS), the file `.lock` is locked instead.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
     held: Vec<File>,
     pinned: Vec<PinnedPath>,
-    /// Whether something was not where it was: then nothing is written any more.
+    /// True if a file or the folder has left its path: then nothing is written any more.
     is_lost: AtomicBool,
 }
 
-/// Why nothing is written any more.
+/// The reason that nothing is written any more.
 const LOST: &str = "files in it were moved or replaced while the run went on";
 
-/// The file that stands in for a folder that cannot be locked. Earlier versions locked it alone.
+/// The file that is locked instead of a folder that cannot be locked. Earlier versions locked only
+/// this file.
 const STAND_IN: &str = ".lock";
 
 impl FolderLock {
-    /// Locks a folder; nothing where another process holds it.
+    /// Locks a folder; `None` if another process has locked it.
     pub(crate) fn take(folder: &Path) -> Result<Option<Self>> {
         let opened = File::open(folder).map_err(at("open", folder))?;
         let is_lost = AtomicBool::new(false);
@@ -51,10 +53,10 @@ impl FolderLock {
                 Err(TryLockError::Error(error)) => return Err(at("lock", &stand_in)(error)),
             }
         }
-        // The folder may have been moved between its opening and its lock.
+        // The folder may have been moved after it was opened and before it was locked.
         lock.check()?;
         if !needs_stand_in {
-            // A folder that is locked itself does not depend on a file that somebody may delete.
+            // The lock of a folder does not depend on a file that somebody may delete.
             lock.pinned.truncate(1);
         }
         Ok(Some(lock))
@@ -66,7 +68,7 @@ impl FolderLock {
         Ok(())
     }
 
-    /// Checks that the folder's path still leads to the folder that is locked.
+    /// Checks that the locked folder is still at its path.
     ///
     /// # Errors
     /// When it was moved or replaced.
@@ -81,7 +83,8 @@ impl FolderLock {
         }
     }
 
-    /// From now on [`check`](Self::check) fails: a file in the folder is not the one that this process writes.
+    /// Makes [`check`](Self::check) fail from now on: a file in the folder is not the one that this
+    /// process writes.
     pub(crate) fn give_up(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
     }

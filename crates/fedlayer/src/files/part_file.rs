@@ -1,4 +1,4 @@
-//! [`PartFile`]: a file in the making.
+//! [`PartFile`]: a file that is written in pieces and gets its name when it is complete.
 
 #![allow(clippy::disallowed_methods, reason = "a part of `files.rs`")]
 
@@ -13,20 +13,22 @@ use rustix::io::Errno;
 
 use super::{Result, at, remove, sync_folder, through_no_link};
 
-/// What is said of a link, a pipe or a device where a file is to be made.
+/// The message about a link, a pipe or a device at the path of a new file.
 const NOT_OURS: &str = "a link, a pipe or a device has that name, and none is written to";
 
-/// Whether something is an ordinary file without a second name.
+/// Tells whether something is a plain file without a second name.
 fn is_of_one_name(found: &fs::Metadata) -> bool {
     found.is_file() && found.nlink() == 1
 }
 
-/// Whether a symbolic link was refused, or a pipe or device that nobody is at the other end of.
+/// Tells whether an error means that a symbolic link, or a pipe or device without a reader, was
+/// refused.
 fn refused_link(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::MLINK | Errno::NXIO))
 }
 
-/// A file in the making: it grows under a name of its own, and gets its real one when it is whole. No two processes make the same one.
+/// A file that is written in pieces under a temporary name and renamed when it is complete. No two
+/// processes write the same one.
 #[derive(Debug)]
 pub(crate) struct PartFile {
     path: PathBuf,
@@ -35,9 +37,10 @@ pub(crate) struct PartFile {
 }
 
 impl PartFile {
-    /// Opens what there is of a file, or begins it; nothing where another process is at it.
+    /// Opens a part file, or begins one; `None` if another process is writing it.
     ///
-    /// Fails where something else than a file of this name alone is there: what is written must not get anywhere else.
+    /// # Errors
+    /// When the path is not a plain file of this name alone: the pieces must not get anywhere else.
     pub(crate) fn open(path: PathBuf) -> Result<Option<Self>> {
         let options = through_no_link().append(true).to_owned();
         let open = || match options.open(&path) {
@@ -55,12 +58,12 @@ impl PartFile {
         Ok(Some(Self { path, file, bytes }))
     }
 
-    /// Where it is.
+    /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How much there is of it.
+    /// Returns the number of bytes so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -68,7 +71,8 @@ impl PartFile {
     /// Appends a piece, or nothing.
     pub(crate) fn append(&mut self, piece: &[u8]) -> Result<()> {
         if let Err(error) = self.file.write_all(piece) {
-            // The length is what the next process begins from; where it cannot be set, its check finds the torn piece.
+            // The next process continues at this length; if it cannot be set, the checksum finds
+            // the torn piece.
             let _torn = self.file.set_len(self.bytes);
             return Err(at("write", &self.path)(error));
         }
@@ -76,14 +80,14 @@ impl PartFile {
         Ok(())
     }
 
-    /// Begins anew.
+    /// Empties the file.
     pub(crate) fn restart(&mut self) -> Result<()> {
         self.file.set_len(0).map_err(at("write", &self.path))?;
         self.bytes = 0;
         Ok(())
     }
 
-    /// Gives it its real name, once it is on the disk.
+    /// Syncs the file and renames it to `path`.
     pub(crate) fn finish(self, path: &Path) -> Result<()> {
         let finish = || {
             self.file.sync_all()?;
@@ -93,7 +97,7 @@ impl PartFile {
         finish().map_err(at("write", path))
     }
 
-    /// Removes it.
+    /// Removes the file.
     pub(crate) fn discard(self) -> Result<()> {
         remove(&self.path)
     }

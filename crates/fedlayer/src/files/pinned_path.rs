@@ -1,4 +1,5 @@
-//! [`PinnedPath`]: where an open file or folder is, and whether its path still leads to it.
+//! [`PinnedPath`]: the path of an open file or folder, with a check that the path still leads to
+//! it.
 
 #![allow(clippy::disallowed_methods, reason = "a part of `files.rs`")]
 
@@ -19,12 +20,12 @@ pub(crate) struct PinnedPath {
 }
 
 impl PinnedPath {
-    /// Notes where an open file or folder is.
+    /// Notes the device and inode of an open file or folder.
     pub(super) fn of(path: &Path, open: &File) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), identity: identity(&open.metadata()?) })
     }
 
-    /// Where it is.
+    /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

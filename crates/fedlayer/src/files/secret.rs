@@ -1,5 +1,5 @@
-//! Files that only their owner may read: keys and tokens. They are made under a name that nobody can guess, never through a link, and
-//! only where nobody else can put something in their place.
+//! Files that only their owner may read: keys and tokens. They are written under an unguessable
+//! temporary name, never through a link, and only in a folder that nobody else can write in.
 
 use std::{
     fs::{self, DirBuilder, Metadata},
@@ -14,15 +14,15 @@ use thiserror::Error;
 
 use super::{FileError, at};
 
-/// Why a secret is not written.
+/// The reason that a secret is not written.
 #[derive(Debug, Error)]
 pub(crate) enum SecretError {
-    /// The system would not.
+    /// The system refused.
     #[error("{}\nhint: choose another folder, or allow writing there", .0.bare())]
     File(#[from] FileError),
-    /// Others may change what is in the folder.
+    /// Others may write in the folder.
     #[error(
-        "others may write in `{}`: its mode is {mode:04o}, and no secret is kept where somebody else can put another file in its place\nhint: `chmod go-w {}`, or name a folder that is not there yet",
+        "others may write in `{}`: its mode is {mode:04o}, and somebody else could replace a secret in it\nhint: `chmod go-w {}`, or name a folder that is not there yet",
         folder.display(), folder.display()
     )]
     Writable {
@@ -31,7 +31,7 @@ pub(crate) enum SecretError {
         /// Its permission bits.
         mode: u32,
     },
-    /// Others may put another folder in the place of one on the way to it.
+    /// Others may replace the folder, because they may write in a folder above it.
     #[error(
         "others may write in `{}`, on the way to the folder for secrets: its mode is {mode:04o}, and they could put another folder in its place\nhint: `chmod go-w {}`, or `chmod +t {}` where all may make files as in `/tmp`; or name a folder elsewhere",
         above.display(), above.display(), above.display()
@@ -42,7 +42,7 @@ pub(crate) enum SecretError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The folder is somebody else's.
+    /// The folder belongs to another user.
     #[error(
         "`{}` belongs to another user (number {owner}; this one has {me}), who can read and change what is in it\nhint: name a folder of your own, or one that is not there yet",
         folder.display()
@@ -50,20 +50,21 @@ pub(crate) enum SecretError {
     Foreign {
         /// The folder.
         folder: PathBuf,
-        /// Whose it is.
+        /// The owner's number.
         owner: u32,
-        /// Who asks.
+        /// This user's number.
         me: u32,
     },
-    /// Something that is no folder has its name.
+    /// The path is not a folder.
     #[error("`{}` is no folder\nhint: name a folder, or one that is not there yet", .0.display())]
     NoFolder(PathBuf),
 }
 
-/// Makes a folder for secrets, with mode 0700, or sees that one that is there belongs to this user alone.
+/// Makes a folder for secrets, with mode 0700, or checks that an existing one belongs to this user
+/// alone.
 ///
 /// # Errors
-/// When others may write in it or replace it, when it is another user's, or when it cannot be made.
+/// When others may write in it or replace it, when it belongs to another user, or when it cannot be made.
 pub(crate) fn private_folder(folder: &Path) -> Result<(), SecretError> {
     if let Some(around) = folder.parent().filter(|around| !around.as_os_str().is_empty()) {
         fs::create_dir_all(around).map_err(at("make the folder", around))?;
@@ -77,12 +78,12 @@ pub(crate) fn private_folder(folder: &Path) -> Result<(), SecretError> {
     }
 }
 
-/// Refuses a folder above that others may write in: they could rename what is in it. In one with the sticky bit
-/// they can rename their own files alone.
+/// Refuses a folder if others may write in a folder above it, since they could rename it and put
+/// their own in its place. The sticky bit prevents that.
 fn is_out_of_reach(folder: &Path) -> Result<(), SecretError> {
     let named = std::path::absolute(folder).map_err(at("look at", folder))?;
     let Some(around) = named.parent() else { return Ok(()) };
-    // The way as it is written, and as it is without links.
+    // The path as it is written, and with its symbolic links resolved.
     let real = fs::canonicalize(around).map_err(at("look at", around))?;
     around.ancestors().chain(real.ancestors()).try_for_each(|above| {
         let found = fs::metadata(above).map_err(at("look at", above))?;
@@ -96,7 +97,8 @@ fn is_out_of_reach(folder: &Path) -> Result<(), SecretError> {
     })
 }
 
-/// Whether others may rename a folder in one of this mode. A group of this user's own, as many systems give each user one, is not others.
+/// Whether others may rename a folder inside a folder with this mode. Members of the user's own
+/// primary group do not count as others: many systems give each user a group.
 fn may_be_replaced_in(mode: u32, is_own_group: bool) -> bool {
     let others = if is_own_group { 0o002 } else { 0o022 };
     mode & others != 0 && mode & 0o1000 == 0
@@ -117,7 +119,8 @@ fn is_private(folder: &Path, found: &Metadata) -> Result<(), SecretError> {
     }
 }
 
-/// Writes a file with mode 0600, whole or not at all. A link of its name is replaced, not followed.
+/// Writes a file with mode 0600, completely or not at all. A link of its name is replaced, not
+/// followed.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -125,7 +128,8 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), SecretError>
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let write = || {
-        // A name of random letters that did not exist before, mode 0600; it is removed where anything fails.
+        // The temporary file has an unguessable new name and mode 0600; it is removed if anything
+        // fails.
         let mut file = NamedTempFile::with_prefix_in(".fedlayer-", folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
@@ -135,7 +139,7 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), SecretError>
     Ok(write().map_err(at("write", path))?)
 }
 
-/// Says what is wrong where others than its owner may read a secret, or write it.
+/// Returns a warning if others than its owner may read or write a secret.
 pub(crate) fn exposure(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.mode() & 0o777;
     (mode & 0o077 != 0).then(|| {
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_folder_of_another_user_is_refused() {
-        // Nobody but root owns `/`; root's own is somebody else's for everybody else.
+        // `/` belongs to root: to another user for everybody else.
         let root = fs::metadata("/").unwrap();
         let refused = is_private(Path::new("/"), &root);
         assert_eq!(refused.is_err(), !geteuid().is_root(), "{refused:?}");

@@ -1,4 +1,4 @@
-//! [`FolderSource`]: hands the data crate the files that it asks for.
+//! [`FolderSource`]: opens the files for the data crate.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use fedlayer_data::{FileSource, OpenError, OpenedFile};
 use super::locator::{FileName, Locator};
 use crate::{files, memory::free_memory};
 
-/// The files that a locator finds.
+/// The files that a locator finds, as a [`FileSource`].
 #[derive(Debug)]
 pub(crate) struct FolderSource {
     locator: Arc<Locator>,
 }
 
 impl FolderSource {
-    /// Over the files that `locator` finds.
+    /// Opens the files that `locator` finds.
     pub(crate) fn new(locator: Arc<Locator>) -> Self {
         Self { locator }
     }
@@ -23,11 +23,11 @@ impl FolderSource {
 impl FileSource for FolderSource {
     fn open(&self, folder: Option<&str>, file: &str) -> Result<OpenedFile, OpenError> {
         let name = FileName::new(folder, file);
-        for place in &self.locator.places(&name) {
-            let path = place.display().to_string();
-            match files::open_if_any(place) {
+        for candidate in &self.locator.candidates(&name) {
+            let path = candidate.display().to_string();
+            match files::open_if_any(candidate) {
                 Ok(Some(reader)) => {
-                    self.locator.remember(&name, place);
+                    self.locator.remember(&name, candidate);
                     return Ok(OpenedFile { path, reader: Box::new(reader) });
                 }
                 Ok(None) => {}
@@ -37,7 +37,8 @@ impl FileSource for FolderSource {
         Err(OpenError::Missing { looked: self.locator.searched(&name) })
     }
 
-    /// Half of the memory that is free: the other half is for the examples of the clients, models and optimizers.
+    /// Returns half of the free memory: the other half is for the clients' examples, models and
+    /// optimizers.
     fn room(&self) -> u64 {
         free_memory().map_or(u64::MAX, |free| free / 2)
     }

@@ -1,4 +1,5 @@
-//! [`Locator`]: where the files are that a scenario names or a data set has, and which of them were used.
+//! [`Locator`]: finds the files that a scenario names or a data set has, and remembers those that
+//! were used.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::Folders;
 use crate::files::{self, Content};
 
-/// What a scenario or a data set calls a file.
+/// The name of a file in a scenario or a data set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct FileName {
     /// The known set that the file belongs to; absent for a file that the scenario names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) set: Option<String>,
-    /// The file's name, as the scenario or the set has it.
+    /// The file's name in the scenario or the set.
     pub(crate) name: String,
 }
 
@@ -25,13 +26,13 @@ pub(crate) struct FileName {
 #[derive(Debug)]
 pub(crate) struct Locator {
     folders: Folders,
-    /// Files that are searched for nowhere else.
+    /// Files with a fixed path.
     known: BTreeMap<FileName, PathBuf>,
     used: Mutex<BTreeMap<FileName, PathBuf>>,
 }
 
 impl FileName {
-    /// A file that the scenario names.
+    /// Names a file of the scenario.
     pub(crate) fn own(name: &str) -> Self {
         Self::new(None, name)
     }
@@ -42,20 +43,20 @@ impl FileName {
 }
 
 impl Locator {
-    /// Searches these folders, but for files that are `known` to be at a path.
+    /// Searches these folders, except for files at a `known` path.
     pub(crate) fn new(folders: Folders, known: BTreeMap<FileName, PathBuf>) -> Self {
         Self { folders, known, used: Mutex::default() }
     }
 
-    /// Every path where a file may be, in the order in which they are searched.
-    pub(crate) fn places(&self, name: &FileName) -> Vec<PathBuf> {
+    /// Returns every possible path of a file, in the order of the search.
+    pub(crate) fn candidates(&self, name: &FileName) -> Vec<PathBuf> {
         match self.known.get(name) {
             Some(path) => vec![path.clone()],
-            None => self.folders.places(name.set.as_deref(), &name.name),
+            None => self.folders.candidates(name.set.as_deref(), &name.name),
         }
     }
 
-    /// The folders that a message lists where a file is in none of them.
+    /// Returns the folders that a message lists for a file that was not found.
     pub(crate) fn searched(&self, name: &FileName) -> Vec<String> {
         match self.known.get(name).and_then(|path| path.parent()) {
             Some(folder) => vec![folder.display().to_string()],
@@ -63,32 +64,33 @@ impl Locator {
         }
     }
 
-    /// The first path that has the file. The file counts as used.
+    /// Returns the first path that has the file, and marks the file as used.
     pub(crate) fn find(&self, name: &FileName) -> Option<PathBuf> {
-        let found = self.places(name).into_iter().find(|path| files::length_if_any(path).is_some());
+        let found =
+            self.candidates(name).into_iter().find(|path| files::length_if_any(path).is_some());
         found.inspect(|path| self.remember(name, path))
     }
 
-    /// Counts a file as used.
+    /// Marks a file as used.
     pub(crate) fn remember(&self, name: &FileName, path: &Path) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.insert(name.clone(), path.to_owned());
     }
 
-    /// The files that were used, each with its path.
+    /// Returns the files that were used, each with its path.
     pub(crate) fn used(&self) -> BTreeMap<FileName, PathBuf> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Warnings about names that mean one file beside the scenario or in a data folder, and another one further on.
+/// Warns of names for which another file is found further on in the search.
 pub(crate) fn ambiguities(locator: &Locator) -> Vec<String> {
     let own = locator.used().into_iter().filter(|(name, _)| name.set.is_none());
     own.filter_map(|(name, used)| ambiguity(&name, &used, locator)).collect()
 }
 
 fn ambiguity(name: &FileName, used: &Path, locator: &Locator) -> Option<String> {
-    let others = locator.places(name).into_iter().skip_while(|place| place != used).skip(1);
+    let others = locator.candidates(name).into_iter().skip_while(|path| path != used).skip(1);
     let differs = |other: &PathBuf| {
         let length = files::length_if_any(other);
         length.is_some()
@@ -97,7 +99,7 @@ fn ambiguity(name: &FileName, used: &Path, locator: &Locator) -> Option<String> 
     };
     let other = others.into_iter().find(differs)?;
     Some(format!(
-        "warning: `{}` is taken from `{}`; `{}` has another content and is not used",
+        "warning: `{}` is taken from `{}`; `{}` has other contents and is not used",
         name.name,
         used.display(),
         other.display()

@@ -1,4 +1,4 @@
-//! [`Folders`]: where data is looked for, in order, and where fetched data goes.
+//! [`Folders`]: the folders in which data is searched for, in order, and into which it is fetched.
 
 pub(crate) mod file_source;
 pub(crate) mod locator;
@@ -16,25 +16,26 @@ use crate::{exit::Failure, files};
 /// The environment variable that names a data folder.
 pub(crate) const VARIABLE: &str = "FEDLAYER_DATA";
 
-/// Where the system's packages put data sets (Debian's `dataset-fashion-mnist`, for one).
+/// The folder of the system's packages of data sets (for instance Debian's
+/// `dataset-fashion-mnist`).
 const SYSTEM: &str = "/usr/share/datasets";
 
-/// The folders in which data is looked for, in order. Each has a folder per data set.
+/// The folders in which data is searched for, in order. Each has one folder per data set.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     folders: Vec<Folder>,
-    /// The scenario's folder, which comes first for files of one's own.
+    /// The scenario's folder, which comes first for the user's own files.
     beside: Option<PathBuf>,
 }
 
-/// A folder, and who named it.
+/// A folder, and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(crate) origin: FolderOrigin,
 }
 
-/// Who named a folder.
+/// The origin of a folder's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FolderOrigin {
@@ -42,9 +43,9 @@ pub(crate) enum FolderOrigin {
     Option,
     /// The environment.
     Environment,
-    /// The platform, for this user.
+    /// The user's data folder on this platform.
     User,
-    /// The platform, for everybody: nothing is ever written there.
+    /// The system's data folder: nothing is ever written there.
     System,
 }
 
@@ -60,7 +61,7 @@ impl fmt::Display for FolderOrigin {
 }
 
 impl Folders {
-    /// `--data`, then `FEDLAYER_DATA`, then what the platform has for data.
+    /// Returns the folder of `--data`, that of `FEDLAYER_DATA`, and the platform's data folders.
     pub(crate) fn new(option: Option<&Path>) -> Self {
         let variable = env::var_os(VARIABLE).filter(|value| !value.is_empty());
         let user = choose_base_strategy().ok().map(|base| base.data_dir().join("fedlayer"));
@@ -73,20 +74,20 @@ impl Folders {
         ])
     }
 
-    /// As [`new`](Self::new), where the folders that the user named must be there.
+    /// Returns the same folders, and checks that those of the user exist.
     ///
     /// # Errors
-    /// When `--data` or `FEDLAYER_DATA` names something that is no folder.
+    /// When `--data` or `FEDLAYER_DATA` does not name a folder.
     pub(crate) fn existing(option: Option<&Path>) -> Result<Self, Failure> {
         let folders = Self::new(option);
         folders.check(&[FolderOrigin::Option, FolderOrigin::Environment])?;
         Ok(folders)
     }
 
-    /// Checks that the folders of these origins are there.
+    /// Checks that the folders of these origins exist.
     ///
     /// # Errors
-    /// Names the first one that is not.
+    /// Names the first one that does not.
     pub(crate) fn check(&self, origins: &[FolderOrigin]) -> Result<(), Failure> {
         let named = self.folders.iter().filter(|folder| origins.contains(&folder.origin));
         for Folder { path, origin } in named {
@@ -101,13 +102,13 @@ impl Folders {
         Ok(())
     }
 
-    /// Has files of one's own looked for beside a scenario first.
+    /// Searches the folder of a scenario first for the user's own files.
     pub(crate) fn beside(mut self, scenario: &Path) -> Self {
         self.beside = scenario.parent().map(Path::to_owned);
         self
     }
 
-    /// As [`beside`](Self::beside), where no scenario's folder is known yet.
+    /// Does the same as [`beside`](Self::beside) if no scenario's folder is known yet.
     pub(crate) fn else_beside(self, scenario: &Path) -> Self {
         if self.beside.is_some() { self } else { self.beside(scenario) }
     }
@@ -124,18 +125,19 @@ impl Folders {
         Self { folders, beside: None }
     }
 
-    /// All of them, in order.
+    /// Returns all folders, in order.
     pub(crate) fn all(&self) -> &[Folder] {
         &self.folders
     }
 
-    /// Those that a fetched set may be put into, in order.
+    /// Returns the folders into which a set may be fetched, in order.
     pub(crate) fn writable(&self) -> impl Iterator<Item = &Folder> {
         self.folders.iter().filter(|folder| folder.origin != FolderOrigin::System)
     }
 
-    /// The folders in which a file is looked for: one of a data set in the set's folder below each data folder; one of the user's own beside the
-    /// scenario, in each data folder, then where the program was started.
+    /// Returns the folders in which a file is searched for. A file of a set is in the set's folder
+    /// below each data folder; a file of the user is beside the scenario, in a data folder, or in
+    /// the current folder.
     pub(crate) fn searched(&self, set: Option<&str>) -> Vec<PathBuf> {
         let folders = self.folders.iter().map(|folder| &folder.path);
         match set {
@@ -152,7 +154,8 @@ impl Folders {
         }
     }
 
-    /// What a message says of a file that is in none of the folders. An absolute path is looked for nowhere else.
+    /// Returns the folders that a message lists for a missing file. An absolute path is searched
+    /// for nowhere else.
     pub(crate) fn names(&self, set: Option<&str>, file: &str) -> Vec<String> {
         if let Some(parent) = Path::new(file).parent().filter(|_| Path::new(file).is_absolute()) {
             return vec![parent.display().to_string()];
@@ -162,12 +165,11 @@ impl Folders {
         searched.map(|folder| here(folder.display().to_string())).collect()
     }
 
-    /// Every place where a file may be, in order. An absolute path is where it is.
-    pub(crate) fn places(&self, set: Option<&str>, file: &str) -> Vec<PathBuf> {
-        let mut places: Vec<_> =
-            self.searched(set).iter().map(|folder| folder.join(file)).collect();
-        places.dedup();
-        places
+    /// Returns every possible path of a file, in order. An absolute path is the only one.
+    pub(crate) fn candidates(&self, set: Option<&str>, file: &str) -> Vec<PathBuf> {
+        let mut paths: Vec<_> = self.searched(set).iter().map(|folder| folder.join(file)).collect();
+        paths.dedup();
+        paths
     }
 }
 
@@ -187,38 +189,38 @@ mod tests {
 
     #[test]
     fn files_of_ones_own_are_beside_the_scenario_first() {
-        let places = folders().beside(Path::new("studies/one.toml")).places(None, "a.csv");
+        let paths = folders().beside(Path::new("studies/one.toml")).candidates(None, "a.csv");
         let expected = ["studies/a.csv", "mine/a.csv", "/home/me/data/a.csv", "a.csv"];
-        assert_eq!(places, expected.map(PathBuf::from));
-        // A scenario that stands where the program is started is looked beside first, and not twice.
+        assert_eq!(paths, expected.map(PathBuf::from));
+        // A scenario in the current folder is searched beside first, and not twice.
         let here = folders().beside(Path::new("one.toml"));
-        assert_eq!(here.places(None, "a.csv")[0], PathBuf::from("a.csv"));
+        assert_eq!(here.candidates(None, "a.csv")[0], PathBuf::from("a.csv"));
         assert_eq!(here.names(None, "a.csv"), [".", "mine", "/home/me/data"]);
-        let of_a_set = here.places(Some("mnist"), "train");
+        let of_a_set = here.candidates(Some("mnist"), "train");
         assert_eq!(of_a_set[0], PathBuf::from("mine/mnist/train"));
     }
 
     #[test]
     fn the_scenario_that_is_named_now_comes_before_the_one_of_the_run() {
         let (now, then) = (Path::new("now/one.toml"), Path::new("then/one.toml"));
-        let first = |folders: Folders| folders.places(None, "a.csv")[0].clone();
+        let first = |folders: Folders| folders.candidates(None, "a.csv")[0].clone();
         assert_eq!(first(folders().beside(now).else_beside(then)), Path::new("now/a.csv"));
         assert_eq!(first(folders().else_beside(then)), Path::new("then/a.csv"));
     }
 
     #[test]
     fn files_of_a_set_are_below_the_set() {
-        let places = folders().places(Some("mnist"), "train");
-        assert_eq!(places, ["mine/mnist/train", "/home/me/data/mnist/train"].map(PathBuf::from));
+        let paths = folders().candidates(Some("mnist"), "train");
+        assert_eq!(paths, ["mine/mnist/train", "/home/me/data/mnist/train"].map(PathBuf::from));
     }
 
     #[test]
     fn files_of_ones_own_are_also_where_the_program_was_started() {
-        let places = folders().places(None, "a/b.csv");
+        let paths = folders().candidates(None, "a/b.csv");
         let expected = ["mine/a/b.csv", "/home/me/data/a/b.csv", "a/b.csv"];
-        assert_eq!(places, expected.map(PathBuf::from));
+        assert_eq!(paths, expected.map(PathBuf::from));
         assert_eq!(folders().names(None, "a/b.csv"), ["mine", "/home/me/data", "."]);
-        assert_eq!(folders().places(None, "/a/b.csv"), [PathBuf::from("/a/b.csv")]);
+        assert_eq!(folders().candidates(None, "/a/b.csv"), [PathBuf::from("/a/b.csv")]);
         assert_eq!(folders().names(None, "/a/b.csv"), ["/a"]);
     }
 }

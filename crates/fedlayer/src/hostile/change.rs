@@ -1,9 +1,9 @@
-//! [`changed`]: what is done to good bytes.
+//! [`changed`]: random changes of valid bytes.
 
 use fedlayer_core::Generator;
 use rand::{Rng, RngExt};
 
-/// Pieces that readers of texts and of headers stumble over.
+/// Byte sequences that readers of texts and headers often get wrong.
 const PIECES: [&[u8]; 16] = [
     b"-1",
     b"0",
@@ -23,7 +23,7 @@ const PIECES: [&[u8]; 16] = [
     b"\x00\x00\x00\x80\x00\x00\x00\x00",
 ];
 
-/// Bytes with one to four changes.
+/// Returns the bytes with one to four changes.
 pub(super) fn changed(good: &[u8], random: &mut Generator) -> Vec<u8> {
     let mut bytes = good.to_vec();
     for _ in 0..random.random_range(1..5) {
@@ -33,7 +33,7 @@ pub(super) fn changed(good: &[u8], random: &mut Generator) -> Vec<u8> {
 }
 
 fn change(bytes: &mut Vec<u8>, random: &mut Generator) {
-    let at = place(bytes.len(), random);
+    let at = position(bytes.len(), random);
     let to = (at + random.random_range(0..64)).min(bytes.len());
     match random.random_range(0..8) {
         0 if at < bytes.len() => bytes[at] ^= 1 << random.random_range(0..8),
@@ -54,8 +54,9 @@ fn change(bytes: &mut Vec<u8>, random: &mut Generator) {
     }
 }
 
-/// A place in so many bytes. Headers are short: half of the places are in the first 200.
-fn place(length: usize, random: &mut Generator) -> usize {
+/// Draws a position in `length` bytes. Headers are short, so half of the positions are in the first
+/// 200.
+fn position(length: usize, random: &mut Generator) -> usize {
     let length = if random.random_bool(0.5) { length.min(200) } else { length };
     random.random_range(0..=length)
 }

@@ -1,4 +1,5 @@
-//! Files of values, modules and archives that come from elsewhere, and addresses: an error or what was asked for, never a panic.
+//! Random changes of files of values, modules and archives, and of addresses: the result is an
+//! error or the value, never a panic.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +23,7 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(PathBuf::from(folder).join(name)).unwrap()
 }
 
-/// Any bytes are of some kind, and something can be said about it.
+/// Any bytes have a kind with advice.
 fn is_of_a_kind(bytes: &[u8]) {
     let kind = FileKind::of(bytes);
     assert!(!kind.to_string().is_empty());
@@ -86,7 +87,7 @@ fn a_hostile_address_is_refused_or_read_as_it_is_written() {
             let again = Address::to_connect(&address.to_string());
             assert_eq!(again.unwrap(), address);
         }
-        // There is no run here to have a model.
+        // There is no run here, so no address has a model.
         if !Path::new(text).exists() {
             assert!(ValuesSource::find(text, &locator).is_err());
         }

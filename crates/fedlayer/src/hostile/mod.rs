@@ -1,7 +1,8 @@
-//! Hostile bytes in every file and text that the program itself reads: good ones, changed at random, for a second each; longer by
-//! `cargo xtask fuzz --seconds N`. The decoders of data sets and the messages of the protocol are libraries, and fuzzed in `fuzz/`.
+//! Random changes of every file and text that the program itself reads, for a second each; longer
+//! by `cargo xtask fuzz --seconds N`. The decoders of data sets and the messages of the protocol
+//! are in libraries and fuzzed in `fuzz/`.
 //!
-//! * `change`: what is done to good bytes.
+//! * `change`: random changes of valid bytes.
 //! * `files`: files of values, modules, archives; addresses.
 //! * `run_folder`: every file of a run folder.
 
@@ -18,13 +19,13 @@ use rand::RngExt;
 
 use self::change::changed;
 
-/// Seconds for each reader: those that `FEDLAYER_FUZZ_SECONDS` says, or one.
+/// Returns the time for each reader: `FEDLAYER_FUZZ_SECONDS`, or one second.
 fn seconds() -> Duration {
     let said = std::env::var("FEDLAYER_FUZZ_SECONDS");
     Duration::from_secs(said.map_or(1, |seconds| seconds.parse().unwrap()))
 }
 
-/// Says which try it was, where it ends the test: tries of the same number are the same.
+/// The number of a try, printed if the test fails: a number gives the same try again.
 struct Number(u64);
 
 impl Drop for Number {
@@ -35,7 +36,7 @@ impl Drop for Number {
     }
 }
 
-/// Lets `read` have one good input after another, changed at random, until the time is over.
+/// Gives `read` one valid input after another, changed at random, until the time is over.
 fn hammer<T>(good: &[(T, Vec<u8>)], mut read: impl FnMut(&T, &[u8])) {
     let end = Instant::now() + seconds();
     for number in 0.. {

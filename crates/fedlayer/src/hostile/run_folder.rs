@@ -1,9 +1,9 @@
-//! Every file of a run folder, changed at random: `verify` names it, whatever the change is.
+//! Random changes of every file of a run folder: `verify` names the file, whatever the change.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use clap::Parser;
-use fedlayer_core::{Layout, slug};
+use fedlayer_core::{model::Layout, text::slug};
 use tempfile::TempDir;
 
 use super::hammer;
@@ -33,7 +33,7 @@ grid = { "local.batch" = [16, 8] }
 measure = { barriers = { sets = ["full"] } }
 "#;
 
-/// The run's folder, in a folder that is gone when the test ends.
+/// Returns the run's folder, which is removed when the test ends.
 fn finished() -> TempDir {
     let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name).display().to_string();
@@ -44,7 +44,7 @@ fn finished() -> TempDir {
     place
 }
 
-/// Every file of a folder, by its path there.
+/// Returns every file of a folder, by its path there.
 fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
@@ -76,7 +76,7 @@ fn verify_names_a_file_of_a_finished_run_whatever_was_changed_in_it() {
         fs::write(run.join(name), bytes).unwrap();
         let found = verify::check(&run, Depth::Everything, |_, _| ()).unwrap();
         let is_named = found.faults.iter().any(|fault| fault.path == run.join(name));
-        // A comment or an analysis of a scenario may be changed; then that is said.
+        // A comment or an analysis of a scenario may be changed; then a note says it.
         let is_said = name == "scenario.toml" && found.changed_text.is_some();
         let faults: Vec<_> = found.faults.iter().map(ToString::to_string).collect();
         assert!(is_named || is_said, "`{name}`: {faults:?}");

@@ -1,7 +1,8 @@
-//! What happens where the system gives no memory: the program ends with words and exit code 6, and no core is dumped.
+//! Out of memory: the program ends with an error message and exit code 6 and dumps no core.
 //!
-//! Rust aborts where it gets no memory, unless the code asked whether it may have it (`try_reserve`). [`Remembering`] notes
-//! that memory was refused; [`end_in_words`] looks at the note when the program is aborted.
+//! Rust aborts the process if an allocation fails, except in `try_reserve` and its like.
+//! [`Remembering`] records that an allocation failed, and [`end_in_words`] installs a handler that
+//! reads the record when the process is aborted.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -11,17 +12,17 @@ use std::{
 
 use signal_hook::{consts::SIGABRT, low_level};
 
-/// Whether memory was refused since the program began.
+/// Set by the first allocation that fails.
 static WAS_REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// What is said behind Rust's own line, which has the number of bytes.
+/// The message that follows Rust's own line, which contains the number of bytes.
 const WORDS: &[u8] = b"error: out of memory; a run that had begun can be resumed\nhint: the machine is short of memory: \
 end other programs, ask for fewer `--workers`, or raise the limit (`ulimit -v`)\n";
 
-/// The exit code, that of all that the machine refuses.
+/// The exit code of everything that the machine refuses.
 const CODE: i32 = 6;
 
-/// The system's allocator, which remembers that it refused memory.
+/// The system's allocator, which records failed allocations.
 #[derive(Debug)]
 pub(crate) struct Remembering;
 
@@ -33,7 +34,7 @@ fn noted(memory: *mut u8) -> *mut u8 {
 }
 
 #[allow(unsafe_code, reason = "an allocator is unsafe by its nature")]
-// SAFETY: every call goes to the system's allocator as it came, and its answer comes back unchanged.
+// SAFETY: every call is passed on to the system's allocator, and its result is returned unchanged.
 unsafe impl GlobalAlloc for Remembering {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         noted(unsafe { System.alloc(layout) })
@@ -52,7 +53,8 @@ unsafe impl GlobalAlloc for Remembering {
     }
 }
 
-/// Has an abort for want of memory end the program with [`WORDS`] and [`CODE`]. Any other abort stays one.
+/// Ends the program with [`WORDS`] and [`CODE`] if it is aborted after an allocation has failed.
+/// Any other abort remains an abort.
 #[allow(unsafe_code, reason = "a handler of a signal may do few things")]
 pub(crate) fn end_in_words() {
     let handler = || {
@@ -61,7 +63,7 @@ pub(crate) fn end_in_words() {
             low_level::exit(CODE);
         }
     };
-    // SAFETY: the handler reads an atomic number, writes to a descriptor and ends: it takes no lock and no memory. Where there can
-    // be no handler, the abort stays one.
+    // SAFETY: the handler reads an atomic, writes to a file descriptor and exits. It takes no lock
+    // and allocates nothing. If it cannot be installed, the abort remains an abort.
     let _as_before = unsafe { low_level::register(SIGABRT, handler) };
 }

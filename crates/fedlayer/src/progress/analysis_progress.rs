@@ -10,8 +10,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    Derivatives, Evaluation, Layout, Params, Plan, Point, Probe, Seed, Split, TrainJob, Trainer,
-    TrainerError, Update, spec::AnalysisSpec,
+    Plan, Seed,
+    data::Split,
+    model::{Layout, Params, Point},
+    spec::AnalysisSpec,
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
 };
 use fedlayer_report::quantity;
 use serde_json::json;

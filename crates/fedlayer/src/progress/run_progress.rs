@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fedlayer_core::{Plan, RoundRecord};
+use fedlayer_core::{Plan, record::RoundRecord};
 use fedlayer_report::quantity;
 use serde_json::{Value, json};
 
@@ -282,7 +282,7 @@ impl LastRound {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use fedlayer_core::EvaluationRecord;
+    use fedlayer_core::record::EvaluationRecord;
     use indicatif::{ProgressBar, ProgressDrawTarget, TermLike};
 
     use super::*;

@@ -1,5 +1,5 @@
-//! A checkpoint as one safetensors file: the shared layers under PyTorch's names and shapes, every client's own layers and optimizer
-//! state, and how far the record files went.
+//! [`Checkpoint`]: one safetensors file with the shared layers under PyTorch's names and shapes,
+//! every client's own layers and optimizer state, and the lengths of the record files.
 
 use std::{
     borrow::Cow,
@@ -9,8 +9,11 @@ use std::{
 };
 
 use fedlayer_core::{
-    ClientId, ClientState, Federation, LayerSet, Layout, OptimizerState, Ownership, Params, Plan,
-    Role, TensorSpec,
+    Plan,
+    data::ClientId,
+    model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec},
+    round::{ClientState, Federation},
+    trainer::OptimizerState,
 };
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -21,39 +24,40 @@ use crate::files::Content;
 /// The state of a run after a committed round.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
-    /// Which plan it belongs to.
+    /// The hash of the plan that it belongs to.
     pub(crate) plan: PlanHash,
     /// The round after which it was taken.
     pub(crate) round: u32,
-    /// How far the record files went then.
+    /// The record files up to that round.
     pub(crate) records: CommittedRecords,
-    /// The models of all clients then.
+    /// The models of all clients after that round.
     pub(crate) federation: Arc<Federation>,
 }
 
-/// How far the record files of a plan went when a checkpoint was taken.
+/// The record files of a plan up to a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommittedRecords {
     /// The length of `rounds.jsonl`.
     pub(crate) rounds_bytes: u64,
     /// The length of `barriers.jsonl`.
     pub(crate) barriers_bytes: u64,
-    /// The hashes of the files up to there; a checkpoint of an earlier version has none.
+    /// The hashes of the files up to these lengths; a checkpoint of an earlier version has none.
     pub(crate) hashes: Option<RecordHashes>,
 }
 
-/// The BLAKE3 hashes of the record files up to where they went, and the length and hash of `checksums.jsonl`.
+/// The BLAKE3 hashes of the record files up to their committed lengths, and the length and hash of
+/// `checksums.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordHashes {
-    /// Of `rounds.jsonl`.
+    /// The hash of `rounds.jsonl`.
     pub(crate) rounds: String,
-    /// Of `barriers.jsonl`.
+    /// The hash of `barriers.jsonl`.
     pub(crate) barriers: String,
-    /// Of `checksums.jsonl`.
+    /// The length and hash of `checksums.jsonl`.
     pub(crate) checksums: Content,
 }
 
-/// Tells plans apart: everything that decides a result is in it.
+/// The hash of a plan. It covers everything that decides a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct PlanHash(String);
@@ -65,63 +69,63 @@ impl fmt::Display for PlanHash {
 }
 
 impl PlanHash {
-    /// Of no plan.
+    /// Returns a hash that no plan has.
     #[cfg(test)]
     pub(crate) fn test() -> Self {
         Self("0".repeat(64))
     }
 
-    /// Of a plan.
+    /// Hashes a plan.
     pub(crate) fn of(plan: &Plan) -> Result<Self, serde_json::Error> {
         Ok(Self(blake3::hash(&serde_json::to_vec(plan)?).to_hex().to_string()))
     }
 }
 
-/// A file that is no checkpoint of the plan.
+/// The reason that a file is not a checkpoint of the plan.
 #[derive(Debug, Error)]
 pub(crate) enum CheckpointError {
-    /// Not a safetensors file, or a damaged one.
+    /// The file is not a safetensors file, or is damaged.
     #[error("it is not a whole safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
-    /// Without the words that a checkpoint of ours carries.
+    /// The metadata lacks the entry that a checkpoint carries.
     #[error("its metadata has no `{KEY}` entry: another program wrote it")]
     Foreign,
-    /// With words that cannot be read.
+    /// The entry cannot be read.
     #[error("its `{KEY}` entry cannot be read: {0}")]
     Metadata(#[from] serde_json::Error),
-    /// With bytes that are not the ones that were written.
+    /// Bytes have changed since the file was written.
     #[error("its checksum is {found}; {expected} was written: bytes of it have changed since")]
     Checksum {
-        /// Of what is in it.
+        /// The checksum of the contents.
         found: String,
-        /// The one in its metadata.
+        /// The checksum in the metadata.
         expected: String,
     },
-    /// Of another plan.
+    /// The checkpoint belongs to another plan.
     #[error("it was made by another plan: of another strategy, seed or scenario")]
     Plan,
-    /// With other tensors than the plan's model.
+    /// A tensor differs from the plan's model.
     #[error("tensor `{name}`: found {found}, the scenario's model has shape {expected:?}")]
     Tensor {
         /// The tensor.
         name: String,
-        /// Its shape, or that it is absent.
+        /// The shape in the file, or that the tensor is absent.
         found: String,
         /// The model's shape.
         expected: Vec<usize>,
     },
-    /// With another number of layers than the model.
+    /// The number of layers differs from the model's.
     #[error("it has {found} layers, the scenario's model has {expected}")]
     Layers {
-        /// In the file.
+        /// The number in the file.
         found: usize,
-        /// Of the model.
+        /// The number in the model.
         expected: usize,
     },
-    /// With the model's layers in another order.
+    /// The layers are in another order than the model's.
     #[error("its layers come in another order than those of the scenario's model")]
     Order,
-    /// With layers that the plan's model does not have.
+    /// A client averaged a layer that the plan's model does not have.
     #[error("client {client} averaged layer `{layer}`, which the scenario's model does not have")]
     Layer {
         /// The client.
@@ -131,10 +135,11 @@ pub(crate) enum CheckpointError {
     },
 }
 
-/// The one entry of the file's metadata. One, because the format writes several in no certain order.
+/// The key of the only entry of the file's metadata. There is one entry because the format writes
+/// several in no fixed order.
 const KEY: &str = "fedlayer";
 
-/// What the entry holds: the checkpoint's words, and a hash of them and of all tensors.
+/// The metadata entry: the checkpoint's header, and a checksum of it and of all tensors.
 #[derive(Serialize, Deserialize)]
 struct MetadataEntry {
     head: CheckpointHeader,
@@ -157,24 +162,24 @@ struct CheckpointHeader {
 struct ClientHeader {
     round: u32,
     averaged: Vec<String>,
-    /// Steps and number of slots of the optimizer state.
+    /// The number of steps and the number of slots of the optimizer state.
     optimizer: Option<(u64, usize)>,
 }
 
-/// What the names of single clients' tensors begin with.
+/// The prefix of the names of single clients' tensors.
 const CLIENT: &str = "client/";
 
-/// Whether a name is that of a single client's tensor, its optimizer state included.
+/// Tells whether a tensor of this name belongs to a single client, its optimizer state included.
 pub(crate) fn is_of_client(name: &str) -> bool {
     name.starts_with(CLIENT)
 }
 
-/// The name of a client's own tensor: `client/3/fc1.weight`.
+/// Returns the name of a client's own tensor: `client/3/fc1.weight`.
 fn own_name(client: ClientId, tensor: &TensorSpec) -> String {
     format!("{CLIENT}{client}/{}", tensor.name)
 }
 
-/// The name of a tensor of a client's optimizer state: `client/3/optimizer/0/fc1.weight`.
+/// Returns the name of a tensor of a client's optimizer state: `client/3/optimizer/0/fc1.weight`.
 fn slot_name(client: ClientId, slot: usize, tensor: &TensorSpec) -> String {
     format!("{CLIENT}{client}/optimizer/{slot}/{}", tensor.name)
 }
@@ -203,7 +208,7 @@ impl View for TensorView<'_> {
 }
 
 impl Checkpoint {
-    /// The bytes of the file. Equal states give equal bytes.
+    /// Returns the bytes of the file. Equal states give equal bytes.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let federation = &self.federation;
         let layout = federation.shared().layout();
@@ -229,7 +234,7 @@ impl Checkpoint {
             }
         }
         let head = self.head();
-        // The format puts tensors into an order of its own: by name, since all have one type.
+        // The format orders tensors of one type by name; the checksum uses the same order.
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         let values = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.data()));
         let checksum = checksum(&head, values)?;
@@ -258,7 +263,7 @@ impl Checkpoint {
         }
     }
 
-    /// Reads a file of a plan.
+    /// Reads a checkpoint of a plan.
     pub(crate) fn from_bytes(bytes: &[u8], plan: &Plan) -> Result<Self, CheckpointError> {
         let file = CheckpointFile::read(bytes)?;
         if file.head.plan != PlanHash::of(plan)? {
@@ -270,17 +275,18 @@ impl Checkpoint {
     }
 }
 
-/// A checkpoint's file, unchanged since it was written, before it is held to a plan or a model.
+/// The file of a checkpoint. Its checksum is verified; it is not yet compared with a plan or a
+/// model.
 pub(crate) struct CheckpointFile<'a> {
     tensors: SafeTensors<'a>,
     head: CheckpointHeader,
 }
 
 impl<'a> CheckpointFile<'a> {
-    /// Reads the file and compares its checksum.
+    /// Reads the file and verifies its checksum.
     ///
     /// # Errors
-    /// [`CheckpointError::Foreign`] where another program wrote the file.
+    /// [`CheckpointError::Foreign`] if another program wrote the file.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, CheckpointError> {
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let words = metadata.metadata().as_ref().and_then(|words| words.get(KEY));
@@ -300,29 +306,29 @@ impl<'a> CheckpointFile<'a> {
         Ok(Self { tensors, head })
     }
 
-    /// The round after which it was taken.
+    /// Returns the round after which it was taken.
     pub(crate) fn round(&self) -> u32 {
         self.head.round
     }
 
-    /// The plan that it belongs to.
+    /// Returns the hash of the plan that it belongs to.
     pub(crate) fn plan(&self) -> &PlanHash {
         &self.head.plan
     }
 
-    /// How far the record files went then.
+    /// Returns the record files up to that round.
     pub(crate) fn records(&self) -> CommittedRecords {
         let CheckpointHeader { rounds_bytes, barriers_bytes, .. } = self.head;
         CommittedRecords { rounds_bytes, barriers_bytes, hashes: self.head.record_hashes.clone() }
     }
 
-    /// The clients that have taken part in a round, ascending.
+    /// Returns the clients that have taken part in a round, ascending.
     pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> {
         self.head.clients.keys().map(|&client| ClientId(client))
     }
 
-    /// Whether clients keep running statistics of a layer that they averaged; unknown where no
-    /// averaged layer has any.
+    /// Finds out who keeps running statistics: clients have their own of a layer that they
+    /// averaged, or they do not. `None` if no averaged layer has running statistics.
     pub(crate) fn ownership(&self, layout: &Layout) -> Option<Ownership> {
         let averaged =
             |client: &ClientHeader, layer: &str| client.averaged.iter().any(|l| l == layer);
@@ -343,7 +349,7 @@ impl<'a> CheckpointFile<'a> {
         self.tensors.tensor(&own_name(client, tensor)).is_ok()
     }
 
-    /// The models of all clients.
+    /// Returns the models of all clients.
     ///
     /// # Errors
     /// When the tensors or layers are not those of `layout`.
@@ -370,7 +376,7 @@ impl<'a> CheckpointFile<'a> {
     }
 }
 
-/// Whether the layers that a client averaged in its last round are those whose rounds say so.
+/// Tells whether a client's averaged layers agree with the rounds in which layers were averaged.
 fn in_order(client: &ClientState, averaged_in: &[u32]) -> bool {
     averaged_in.iter().enumerate().all(|(layer, &round)| match client.averaged.contains(layer) {
         true => round >= client.round,
@@ -378,7 +384,7 @@ fn in_order(client: &ClientState, averaged_in: &[u32]) -> bool {
     })
 }
 
-/// A hash of a checkpoint's words and of its tensors, by name.
+/// Hashes a checkpoint's header and its tensors, by name.
 fn checksum<'a>(
     head: &CheckpointHeader,
     tensors: impl IntoIterator<Item = (&'a str, Cow<'a, [u8]>)>,

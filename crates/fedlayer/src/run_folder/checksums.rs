@@ -1,13 +1,11 @@
-//! [`checksums`]: `checksums.jsonl` computed anew from the records, where it is not what was written.
+//! Recomputes `checksums.jsonl` from the records if it has changed or is absent.
 
 use std::path::Path;
-
-use serde::Deserialize;
 
 use super::{
     checkpoint::CommittedRecords,
     json::json_lines,
-    line_checks::{LineChecks, RoundChecks},
+    line_checks::{LineChecks, RoundChecks, round_of_line},
     plan_folder::{PlanFolder, RecordFile},
 };
 use crate::{
@@ -15,17 +13,12 @@ use crate::{
     files::{self, Content},
 };
 
-/// What tells which round a line belongs to.
-#[derive(Deserialize)]
-struct Line {
-    round: u32,
-}
-
-/// Sees to it that `checksums.jsonl` fits the records up to a checkpoint, and returns its length there. CommittedRecords that are whole need not
-/// have a whole file of checksums: it is written anew then, as it is for a run of an earlier version.
+/// Makes sure that `checksums.jsonl` matches the records up to a checkpoint, and returns its length
+/// there. If the records are intact and the checksums are not, the file is written anew, also for a
+/// run of an earlier version.
 ///
 /// # Errors
-/// When a file cannot be read or written, or the records are not whole.
+/// When a file cannot be read or written, or the records are damaged.
 pub(super) fn up_to(
     folder: &PlanFolder,
     records: Option<&CommittedRecords>,
@@ -45,7 +38,7 @@ pub(super) fn up_to(
     Ok(bytes.len() as u64)
 }
 
-/// The checksums of the records up to where they went.
+/// Computes the checksums of the records up to their committed lengths.
 fn computed(folder: &PlanFolder, records: &CommittedRecords) -> Result<Vec<RoundChecks>, Failure> {
     let (rounds, barriers) =
         (folder.record_file(RecordFile::Rounds), folder.record_file(RecordFile::Barriers));
@@ -73,6 +66,5 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn round_of(path: &Path, line: &[u8]) -> Result<u32, Failure> {
-    let line: Line = serde_json::from_slice(line).map_err(|error| Failure::damaged(path, error))?;
-    Ok(line.round)
+    round_of_line(line).map_err(|error| Failure::damaged(path, error))
 }

@@ -1,11 +1,12 @@
-//! [`InputsNote`]: the files that a run was made from, so that `resume` finds them from anywhere and names one that changed.
+//! [`InputsNote`]: the files that a run was made from. With it `resume` finds them from any folder
+//! and names a file that has changed.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use fedlayer_core::in_backticks;
+use fedlayer_core::text::in_backticks;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,15 +18,17 @@ use crate::{
     },
 };
 
-/// `inputs.json`: the scenario's path, and every file that it names with its path, size and hash when the run began.
+/// `inputs.json`: the scenario's path, and every file that it names with path, length and hash at
+/// the beginning of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InputsNote {
     /// The scenario file.
     pub(crate) scenario: PathBuf,
-    /// The hash of what `run.json` says the run began with, by which the two belong together; a run of an earlier version has none.
+    /// The hash of the provenance in `run.json`, which ties the two notes together; a run of an
+    /// earlier version has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provenance: Option<String>,
-    /// The files of its data sets, its models and its values.
+    /// The files of its data sets, models and initial values.
     files: Vec<Input>,
 }
 
@@ -34,14 +37,15 @@ pub(crate) struct InputsNote {
 struct Input {
     #[serde(flatten)]
     name: FileName,
-    /// Where it is, as an absolute path.
+    /// The absolute path.
     path: PathBuf,
     #[serde(flatten)]
     content: Content,
 }
 
 impl InputsNote {
-    /// Describes the files that a locator found for the scenario in the file `scenario`; `provenance` is the hash of what the run begins with.
+    /// Describes the files that a locator found for the scenario file `scenario`; `provenance` is
+    /// the hash of the run's provenance.
     pub(crate) fn of(
         scenario: &Path,
         provenance: Option<String>,
@@ -55,15 +59,15 @@ impl InputsNote {
         Ok(Self { scenario: files::absolute(scenario)?, provenance, files: files? })
     }
 
-    /// Where each file was.
+    /// Returns the path of each file.
     pub(crate) fn paths(&self) -> BTreeMap<FileName, PathBuf> {
         self.files.iter().map(|input| (input.name.clone(), input.path.clone())).collect()
     }
 
-    /// Finds each file as it was, and returns the note with the paths of now.
+    /// Finds each file with its contents of then, and returns the note with its current paths.
     ///
     /// # Errors
-    /// Names every file that changed or is gone, with its size and hash then and now.
+    /// Names every file that has changed or is gone, with its length and hash then and now.
     pub(crate) fn still(
         &self,
         run: &Path,
@@ -89,21 +93,22 @@ impl InputsNote {
     }
 }
 
-/// Where the files of a run that is there already are searched for.
+/// The order in which the files of an existing run are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SearchOrder {
-    /// Where they were, then in the folders.
+    /// At their noted paths, then in the folders.
     WhereTheyWere,
-    /// In the folders.
+    /// Only in the folders.
     InFolders,
 }
 
 impl Input {
-    /// The first path that has the file as it was, or how the first one that there is differs.
+    /// Returns the first path with the noted contents. The error describes the first file of that
+    /// name.
     fn found(&self, folders: &Folders, search: SearchOrder) -> Result<PathBuf, String> {
         let Self { name: FileName { set, name }, path, content: then } = self;
-        let anew = folders.places(set.as_deref(), name);
-        let places = match search {
+        let anew = folders.candidates(set.as_deref(), name);
+        let paths = match search {
             SearchOrder::WhereTheyWere => [vec![path.clone()], anew].concat(),
             SearchOrder::InFolders => anew,
         };
@@ -111,17 +116,17 @@ impl Input {
             format!("  `{name}`: {}: then {then}, now {now}", at.display())
         };
         let mut difference = None;
-        for place in places {
-            let place = std::path::absolute(&place).unwrap_or(place);
-            if files::length_if_any(&place).is_none() {
+        for path in paths {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            if files::length_if_any(&path).is_none() {
                 continue;
             }
-            let now = Content::of(&place);
+            let now = Content::of(&path);
             if now.as_ref().is_ok_and(|now| now == then) {
-                return Ok(place);
+                return Ok(path);
             }
             let words = now.map_or_else(|error| error.reason(), |now| now.to_string());
-            difference.get_or_insert_with(|| differs(&place, words));
+            difference.get_or_insert_with(|| differs(&path, words));
         }
         Err(difference.unwrap_or_else(|| {
             let searched = folders.names(set.as_deref(), name);

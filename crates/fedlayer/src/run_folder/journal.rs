@@ -3,7 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use fedlayer_core::{
-    Federation, Plan,
+    Plan,
+    round::Federation,
     spec::{CheckpointSpec, Keep},
 };
 use fedlayer_runtime::{CommittedRound, Journal, JournalError};
@@ -21,7 +22,8 @@ use crate::{
     timings::{self, TimingRow},
 };
 
-/// Writes committed rounds into a plan's folder, as long as that is the folder that this process keeps.
+/// Writes committed rounds into a plan's folder, as long as the folder is the one that this process
+/// has locked.
 #[derive(Debug)]
 pub(crate) struct FileJournal {
     rounds: LineFile,
@@ -35,7 +37,10 @@ pub(crate) struct FileJournal {
 }
 
 impl FileJournal {
-    /// Goes on after a checkpoint, or begins.
+    /// Opens the journal after a checkpoint, or at the beginning; later lines are cut off.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or the run folder was moved.
     pub(crate) fn open(
         folder: &PlanFolder,
         plan: &Arc<Plan>,
@@ -89,7 +94,8 @@ impl FileJournal {
         Ok(())
     }
 
-    /// Checks that the run folder and the files are where they were: otherwise another process may be writing there.
+    /// Checks that the run folder and the files are at their paths: otherwise another process may
+    /// be writing there.
     fn check(&self) -> Result<(), FileError> {
         self.lock.check()?;
         [&self.rounds, &self.barriers, &self.checksums, &self.timings]
@@ -98,7 +104,7 @@ impl FileJournal {
             .inspect_err(|_| self.lock.give_up())
     }
 
-    /// The checkpoint's rename is the moment at which everything before it is committed.
+    /// Writes a checkpoint. Its rename commits everything before it.
     fn checkpoint(&self, round: u32, federation: &Arc<Federation>) -> Result<(), Failure> {
         self.rounds.sync()?;
         self.barriers.sync()?;
@@ -115,7 +121,7 @@ impl FileJournal {
         self.prune(round)
     }
 
-    /// How far the record files go.
+    /// Returns the lengths and hashes of the record files.
     fn records(&self) -> CommittedRecords {
         let (rounds, barriers) = (self.rounds.content(), self.barriers.content());
         CommittedRecords {
@@ -129,7 +135,8 @@ impl FileJournal {
         }
     }
 
-    /// Removes the checkpoints that the scenario does not want: those before the latest ones, and what an interruption left in between.
+    /// Removes the checkpoints that the scenario does not keep: the older ones, and those of
+    /// earlier interruptions.
     fn prune(&self, latest: u32) -> Result<(), Failure> {
         let CheckpointSpec { every, keep } = &self.plan.checkpoints;
         let mut wanted = Vec::new();

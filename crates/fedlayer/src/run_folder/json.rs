@@ -1,17 +1,17 @@
-//! Values as JSON: one document for people, or one line each.
+//! Values as JSON: an indented document, or one line each.
 
 use serde::Serialize;
 
 use crate::exit::Failure;
 
-/// A value as JSON for people.
+/// Writes a value as indented JSON.
 pub(crate) fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// Values as lines of JSON.
+/// Writes values as lines of JSON.
 pub(crate) fn json_lines<'a, T: Serialize + 'a>(
     values: impl IntoIterator<Item = &'a T>,
 ) -> Result<Vec<u8>, serde_json::Error> {

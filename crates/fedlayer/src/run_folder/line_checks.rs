@@ -1,16 +1,17 @@
-//! `checksums.jsonl`: a short hash of every line of a plan's records, so that a line that changed can be named.
+//! `checksums.jsonl`: a short hash of every line of a plan's records. With it `verify` names the
+//! line that has changed.
 //!
-//! It has a line per committed round and is as deterministic as the records are. What it says can be computed anew from them; whether it
-//! and they are as they were written is said by the lengths and hashes in the checkpoint.
+//! It has one line per committed round and is as deterministic as the records. It can be recomputed
+//! from them. Lengths and hashes in the checkpoint tell whether it and the records are intact.
 
 use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
 
-/// What the file is called in a plan's folder.
+/// The file's name in a plan's folder.
 pub(crate) const CHECKSUMS: &str = "checksums.jsonl";
 
-/// Digits of the hash of one line.
+/// The number of hexadecimal digits of a line's hash.
 const DIGITS: usize = 8;
 
 /// The hashes of the lines of one committed round.
@@ -19,19 +20,19 @@ const DIGITS: usize = 8;
 pub(crate) struct RoundChecks {
     /// The round.
     pub(crate) round: u32,
-    /// Of its line in `rounds.jsonl`.
+    /// The hash of its line in `rounds.jsonl`.
     pub(crate) rounds: LineChecks,
-    /// Of its lines in `barriers.jsonl`, in their order.
+    /// The hashes of its lines in `barriers.jsonl`, in their order.
     pub(crate) barriers: LineChecks,
 }
 
-/// The hashes of lines, one behind the other: the first 8 hexadecimal digits of BLAKE3 for each.
+/// The concatenated hashes of lines: the first 8 hexadecimal digits of BLAKE3 for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct LineChecks(String);
 
 impl LineChecks {
-    /// Of text that consists of whole lines. The line break counts as a part of its line.
+    /// Hashes a text of whole lines. The line break counts as part of its line.
     pub(crate) fn of(lines: &[u8]) -> Self {
         let mut checks = Self::default();
         lines.split_inclusive(|&byte| byte == b'\n').for_each(|line| checks.add(line));
@@ -42,23 +43,23 @@ impl LineChecks {
         self.0.push_str(&line_check(line));
     }
 
-    /// The number of lines.
+    /// Returns the number of lines.
     pub(crate) fn count(&self) -> usize {
         self.0.len() / DIGITS
     }
 
-    /// Adds other lines' hashes behind.
+    /// Appends the hashes of other lines.
     pub(crate) fn extend(&mut self, other: &Self) {
         self.0.push_str(&other.0);
     }
 
-    /// Whether a line, counted from 0, is the one that was written.
+    /// Tells whether a line, counted from 0, is unchanged.
     fn fits(&self, index: usize, line: &[u8]) -> bool {
         self.0.get(index * DIGITS..(index + 1) * DIGITS) == Some(&*line_check(line))
     }
 
-    /// The numbers of the lines that are not the ones that were written, ascending and counted from 1: those that
-    /// changed, those that are missing at the end, and those that are too many.
+    /// Returns the numbers of the wrong lines, ascending and counted from 1: lines that have
+    /// changed, lines that are missing at the end, and extra lines.
     pub(crate) fn wrong_lines(&self, reader: &mut impl BufRead) -> io::Result<Vec<usize>> {
         let mut wrong = Vec::new();
         let mut line = Vec::new();
@@ -75,11 +76,20 @@ impl LineChecks {
     }
 }
 
-/// The short hash of a line.
+/// Returns the short hash of a line.
 pub(crate) fn line_check(line: &[u8]) -> String {
     let mut hash = blake3::hash(line).to_hex().to_string();
     hash.truncate(DIGITS);
     hash
+}
+
+/// Returns the round that a line of `rounds.jsonl` or `barriers.jsonl` belongs to.
+pub(crate) fn round_of_line(line: &[u8]) -> Result<u32, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct RoundOnly {
+        round: u32,
+    }
+    serde_json::from_slice(line).map(|RoundOnly { round }| round)
 }
 
 #[cfg(test)]
@@ -93,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_changed_changed_places_are_missing_or_too_many_are_named() {
+    fn changed_swapped_missing_and_extra_lines_are_named() {
         assert_eq!(LineChecks::of(TEXT).count(), 3);
         assert!(wrong(TEXT).is_empty());
         assert_eq!(wrong(b"one\ntwq\nthree\n"), [2]);

@@ -1,4 +1,10 @@
-//! [`RunFolder`]: everything of one run; which file lies where.
+//! [`RunFolder`]: the folder of a run and its files.
+//!
+//! * `plan_folder`: the part of one strategy and seed; `journal` writes its records.
+//! * `checkpoint`: the models after a round; `line_checks` and `checksums`: hashes of the records'
+//!   lines.
+//! * `note`: `run.json`; `inputs_note`: `inputs.json`; `sealed`: JSON files with a checksum;
+//!   `json`: all others.
 
 pub(crate) mod checkpoint;
 pub(crate) mod inputs_note;
@@ -16,7 +22,7 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{Plan, Summary};
+use fedlayer_core::{Plan, record::Summary};
 use serde::Serialize;
 
 use self::{
@@ -31,16 +37,16 @@ use crate::{
     files::{self, FileError, FolderLock},
 };
 
-/// A folder that holds everything of one run, kept for this process.
+/// The folder of a run, locked for this process.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     path: PathBuf,
-    /// The folders that were made for it by this process, the innermost first; none where it was there.
+    /// The folders that this process made for it, the innermost first; empty if it existed.
     made: Vec<PathBuf>,
     lock: Arc<FolderLock>,
 }
 
-/// What a run folder begins with.
+/// The first files of a run folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InitialFiles<'a> {
     /// The scenario's text, with `--set` applied.
@@ -51,27 +57,28 @@ pub(crate) struct InitialFiles<'a> {
     pub(crate) inputs: &'a InputsNote,
 }
 
-/// The scenario, as it was given.
+/// The scenario.
 pub(crate) const SCENARIO: &str = "scenario.toml";
 /// The note on the run.
 pub(crate) const NOTE: &str = "run.json";
-/// The note on the files that it was made from.
+/// The note on the files that the run was made from.
 pub(crate) const INPUTS: &str = "inputs.json";
-/// The table's rows.
+/// The rows of the summary table.
 pub(crate) const SUMMARY: &str = "summary.json";
-/// The same for other programs, of a sweep.
+/// The same rows as CSV, for a sweep.
 pub(crate) const SWEEP: &str = "sweep.csv";
-/// What classes are called.
+/// The names of classes.
 pub(crate) const DATA: &str = "data.json";
 
 impl RunFolder {
-    /// Makes a new folder, whole or not at all. It is a run's as soon as the scenario is in it; the notes are there before.
+    /// Makes a new folder, completely or not at all. The scenario is written last: from then on the
+    /// folder is a run.
     pub(crate) fn create(path: PathBuf, beginning: InitialFiles<'_>) -> Result<Self, Failure> {
         Self::check_free(&path)?;
         let made = files::absent_folders(&path);
         let kept = match files::create_new_folder(&path) {
             Ok(true) => Self::lock_folder(path),
-            // Another process made it meanwhile.
+            // Another process has made the folder in the meantime.
             Ok(false) => return Err(Failure::FolderExists(path)),
             Err(error) => Err(error.into()),
         };
@@ -81,12 +88,13 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Checks that nothing is where a new run folder is to be.
+    /// Checks that nothing exists at the path of a new run folder.
     pub(crate) fn check_free(path: &Path) -> Result<(), Failure> {
         if files::exists(path) { Err(Failure::FolderExists(path.to_owned())) } else { Ok(()) }
     }
 
-    /// Every plan's folder is there from the beginning, so that one that was deleted is missed.
+    /// Makes every plan's folder and writes the first files. A plan's folder that is deleted later
+    /// is noticed.
     fn begin(&self, beginning: InitialFiles<'_>) -> Result<(), Failure> {
         let plans = beginning.note.provenance.iter().flat_map(|provenance| &provenance.plans);
         for plan in plans {
@@ -98,21 +106,23 @@ impl RunFolder {
         Ok(files::write_atomically(&self.path.join(SCENARIO), scenario)?)
     }
 
-    /// Removes a folder that this process made, with those around it that it made; leaves one that was there alone.
+    /// Removes a folder that this process made, and the folders around it that it made; does
+    /// nothing to a folder that existed before.
     pub(crate) fn discard(&self) {
         let Some((own, around)) = self.made.split_first() else { return };
-        // What cannot be removed is left; why the run could not begin is the news.
+        // A folder that cannot be removed stays: the error that ended the start matters more.
         if files::remove_folder(own).is_ok() {
             files::remove_empty_folders(around);
         }
     }
 
-    /// Whether this process made it.
+    /// Tells whether this process made the folder.
     pub(crate) fn is_new(&self) -> bool {
         !self.made.is_empty()
     }
 
-    /// Makes a new folder below `runs`, called after the scenario: the first of `digits`, `digits-2`, … that is free.
+    /// Makes a new folder below `runs`, named after the scenario: the first of `digits`,
+    /// `digits-2`, … that is free.
     pub(crate) fn create_below(
         runs: &Path,
         name: &str,
@@ -128,12 +138,12 @@ impl RunFolder {
         }
     }
 
-    /// Whether there is a run in a folder.
+    /// Tells whether a folder holds a run.
     pub(crate) fn is_one(path: &Path) -> bool {
         [SCENARIO, NOTE].iter().all(|name| files::exists(&path.join(name)))
     }
 
-    /// Opens a run folder and keeps it for this process.
+    /// Opens a run folder and locks it for this process.
     pub(crate) fn open(path: PathBuf) -> Result<Self, Failure> {
         if !Self::is_one(&path) {
             return Err(Failure::NoRun(path));
@@ -148,24 +158,24 @@ impl RunFolder {
         }
     }
 
-    /// Where it is.
+    /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The scenario as it was given.
+    /// Returns the scenario's path and text.
     pub(crate) fn scenario(&self) -> Result<(PathBuf, String), FileError> {
         let path = self.path.join(SCENARIO);
         let text = files::read_text(&path)?;
         Ok((path, text))
     }
 
-    /// The lock that keeps it for this process.
+    /// Returns the lock.
     pub(crate) fn lock(&self) -> &Arc<FolderLock> {
         &self.lock
     }
 
-    /// Checks that it is where it was opened.
+    /// Checks that the folder is still at its path.
     ///
     /// # Errors
     /// When it was moved or replaced.
@@ -188,41 +198,42 @@ impl RunFolder {
         self.write(INPUTS, &seal(inputs)?).map(drop)
     }
 
-    /// Takes the summary of an earlier, unfinished end away.
+    /// Removes the summary of an earlier, unfinished run.
     pub(crate) fn remove_summary(&self) -> Result<(), FileError> {
         self.check_place()?;
         files::remove(&self.path.join(SWEEP))?;
         files::remove(&self.path.join(SUMMARY))
     }
 
-    /// Writes `summary.json`; returns whether it was another one before.
+    /// Writes `summary.json`; returns whether its contents have changed.
     pub(crate) fn write_summary(&self, summary: &Summary) -> Result<bool, Failure> {
         self.write(SUMMARY, &pretty(summary)?)
     }
 
-    /// Writes `data.json`; returns whether it was another one before.
+    /// Writes `data.json`; returns whether its contents have changed.
     pub(crate) fn write_data(&self, classes: &impl Serialize) -> Result<bool, Failure> {
         self.write(DATA, &pretty(classes)?)
     }
 
-    /// Writes `sweep.csv`; returns whether it was another one before.
+    /// Writes `sweep.csv`; returns whether its contents have changed.
     pub(crate) fn write_sweep(&self, sheet: &str) -> Result<bool, Failure> {
         self.write(SWEEP, sheet.as_bytes())
     }
 
-    /// Writes a file of the folder, if the folder is where it was and the file has other bytes; returns whether it was written.
+    /// Writes a file of the folder if the folder is at its path and the contents differ; returns
+    /// whether it was written.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<bool, Failure> {
         self.check_place()?;
         Ok(files::write_if_other(&self.path.join(name), bytes)?)
     }
 
-    /// The part of the folder that belongs to a plan.
+    /// Returns the part of the folder that belongs to a plan.
     pub(crate) fn plan(&self, plan: &Plan) -> PlanFolder {
         PlanFolder::of(&self.path, plan)
     }
 }
 
-/// Reads the `summary.json` of a run folder without keeping the folder.
+/// Reads the `summary.json` of a run folder without locking the folder.
 pub(crate) fn read_summary(folder: &Path) -> Result<Summary, Failure> {
     let path = folder.join(SUMMARY);
     match (files::exists(&path), RunFolder::is_one(folder)) {
@@ -232,25 +243,26 @@ pub(crate) fn read_summary(folder: &Path) -> Result<Summary, Failure> {
     }
 }
 
-/// The scenario in a run folder.
+/// Returns the path of the scenario in a run folder.
 pub(crate) fn scenario_file(folder: &Path) -> PathBuf {
     folder.join(SCENARIO)
 }
 
-/// Reads the `run.json` of a run folder without keeping the folder.
+/// Reads the `run.json` of a run folder without locking the folder.
 ///
 /// # Errors
-/// When it is not there, or not as it was written.
+/// When the file is missing or has changed.
 pub(crate) fn read_note(folder: &Path) -> Result<RunNote, Failure> {
     let path = folder.join(NOTE);
     let note = Sealed::read(&path)?.checked(|note: &RunNote| note.provenance.is_some());
     note.map_err(|reason| Failure::damaged(&path, reason))
 }
 
-/// Reads the `inputs.json` of a run folder without keeping the folder; a run of an older version may have none.
+/// Reads the `inputs.json` of a run folder without locking the folder; a run of an earlier version
+/// may have none.
 ///
 /// # Errors
-/// When it is not there though the run's note has a checksum, or is not as it was written.
+/// When the file is missing although the run's note has a checksum, or has changed.
 pub(crate) fn read_inputs(folder: &Path, note: &RunNote) -> Result<Option<InputsNote>, Failure> {
     let path = folder.join(INPUTS);
     let is_old = note.provenance.is_none();

@@ -1,4 +1,5 @@
-//! [`RunNote`]: `run.json`, what a run was and how far it came; [`Provenance`]: what it began with.
+//! [`RunNote`]: `run.json`, the description and the state of a run; [`Provenance`]: the scenario
+//! and the plans that it began with.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -9,7 +10,8 @@ use serde_json::Value;
 use super::checkpoint::PlanHash;
 use crate::{exit::Failure, files::Content};
 
-/// `run.json`: what a run was, and how far it came. It may depend on time and machine. Its last key is its checksum.
+/// `run.json`: the description and the state of a run. It may depend on time and machine. Its last
+/// key is its checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RunNote {
     /// The version of the program that wrote the folder.
@@ -20,63 +22,66 @@ pub(crate) struct RunNote {
     pub(crate) device: String,
     /// The version of libtorch.
     pub(crate) libtorch: String,
-    /// The folder that `--data` named, if it did.
+    /// The folder that `--data` named, if it was given.
     #[serde(default)]
     pub(crate) data: Option<PathBuf>,
-    /// What becomes of a number x of the data before the model sees it, in words.
+    /// The formula that scales and normalises a number x of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inputs: Option<String>,
-    /// Workers.
+    /// The number of workers.
     pub(crate) workers: usize,
     /// The scenario's seeds.
     pub(crate) seeds: Vec<u64>,
-    /// How far it came.
+    /// The state of the run.
     pub(crate) state: RunState,
-    /// When it was begun or resumed last, in seconds since 1970 (UTC).
+    /// The time at which the last process began, in seconds since 1970 (UTC).
     pub(crate) started: u64,
-    /// Seconds that the last process spent on it, analyses included.
+    /// The seconds that the last process took, including analyses.
     pub(crate) seconds: f64,
-    /// Seconds of them for the rounds.
+    /// The part of these seconds for the rounds.
     #[serde(default)]
     pub(crate) training_seconds: f64,
-    /// Seconds of them for the analyses.
+    /// The part of these seconds for the analyses.
     #[serde(default)]
     pub(crate) analysis_seconds: f64,
-    /// What it began with; a run of an earlier version has none.
+    /// The scenario and the plans that the run began with; a run of an earlier version has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provenance: Option<Provenance>,
-    /// Every file that the program wrote, by its path in the run folder: filled in when the last process ended.
+    /// Every file that the program wrote, by its path in the run folder: filled in when the last
+    /// process ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) files: BTreeMap<String, Content>,
 }
 
 impl RunNote {
-    /// What the run began with; of one of an earlier version, what it goes on with.
+    /// Returns the provenance; for a run of an earlier version, that of the current scenario.
     pub(crate) fn provenance_or(&self, text: &str, plans: &[Plan]) -> Result<Provenance, Failure> {
         self.provenance.clone().map_or_else(|| Provenance::of(text, plans), Ok)
     }
 }
 
-/// How far a run came.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RunState {
-    /// A process is at it, or was killed.
+    /// A process is working on it, or was killed.
     Running,
     /// Every plan is finished.
     Finished,
-    /// It was ended early.
+    /// It was stopped early.
     Interrupted,
     /// At least one plan could not be finished.
     Failed,
 }
 
-/// What a run began with. Its folder's `scenario.toml` is held to it for ever after.
+/// The scenario and the plans that a run began with. The folder's `scenario.toml` must agree with
+/// it from then on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Provenance {
-    /// The text of `scenario.toml`.
+    /// The length and hash of `scenario.toml`.
     pub(crate) scenario_file: Content,
-    /// What the text says, every default written out, its analyses left out: those may be changed later.
+    /// The scenario as JSON, with every default written out and without its analyses, which may be
+    /// changed later.
     pub(crate) scenario_says: Value,
     /// The plans, in their order.
     pub(crate) plans: Vec<PlanNote>,
@@ -91,17 +96,17 @@ pub(crate) struct PlanNote {
     pub(crate) strategy: String,
     /// Its seed.
     pub(crate) seed: u64,
-    /// Its hash, which its checkpoints carry too.
+    /// Its hash, which is also in its checkpoints.
     pub(crate) blake3: PlanHash,
 }
 
 impl Provenance {
-    /// Its hash, which tells runs of different scenarios apart.
+    /// Returns a hash that tells runs of different scenarios apart.
     pub(crate) fn blake3(&self) -> Result<String, Failure> {
         Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
     }
 
-    /// Of a run that begins, or of one of an earlier version that goes on, with the scenario's text `--set` included.
+    /// Returns the provenance of a scenario's text, with `--set` applied, and its plans.
     pub(crate) fn of<'p>(
         text: &str,
         plans: impl IntoIterator<Item = &'p Plan>,
@@ -122,10 +127,10 @@ impl Provenance {
     }
 }
 
-/// What a scenario's text says, every default written out, without its analyses.
+/// Returns a scenario's text as JSON, with every default written out and without its analyses.
 ///
 /// # Errors
-/// When it is no scenario, with the report on it.
+/// The report on a text that is not a scenario.
 pub(crate) fn says(text: &str) -> Result<Value, String> {
     let said = fedlayer_scenario::read_without_data("scenario.toml", text, &[])
         .map_err(|report| report.render(fedlayer_scenario::Color::Plain))?;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{Plan, RoundRecord, SummaryRow};
+use fedlayer_core::{
+    Plan,
+    record::{RoundRecord, SummaryRow},
+};
 
 use super::{checkpoint::Checkpoint, line_checks::CHECKSUMS};
 use crate::{
@@ -31,11 +34,11 @@ pub(crate) enum RecordFile {
 }
 
 impl RecordFile {
-    /// All of them.
+    /// All record files.
     pub(crate) const ALL: [Self; 4] =
         [Self::Rounds, Self::Barriers, Self::Checksums, Self::Timings];
 
-    /// What it is called.
+    /// Returns the file's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rounds => "rounds.jsonl",
@@ -47,49 +50,49 @@ impl RecordFile {
 }
 
 impl PlanFolder {
-    /// The part of a run folder that belongs to a plan.
+    /// Returns the part of a run folder that belongs to a plan.
     pub(crate) fn of(run: &Path, plan: &Plan) -> Self {
         Self::at(run.join(plan.folder()))
     }
 
-    /// The part of a run folder that is in this folder of it.
+    /// Returns the part of a run folder at this path.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Where it is.
+    /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A file of the records.
+    /// Returns the path of a record file.
     pub(crate) fn record_file(&self, file: RecordFile) -> PathBuf {
         self.path.join(file.name())
     }
 
-    /// The file of the checkpoint of a round.
+    /// Returns the path of the checkpoint of a round.
     pub(crate) fn checkpoint_file(&self, round: u32) -> PathBuf {
         self.checkpoints().join(checkpoint_name(round))
     }
 
-    /// The folder of the checkpoints.
+    /// Returns the folder of the checkpoints.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
 
-    /// The rounds whose checkpoints are there, ascending.
+    /// Returns the rounds with a checkpoint, ascending.
     pub(crate) fn kept_rounds(&self) -> Result<Vec<u32>, FileError> {
         checkpoint_rounds(&self.checkpoints())
     }
 
-    /// The checkpoint of a round.
+    /// Reads the checkpoint of a round.
     pub(crate) fn checkpoint(&self, round: u32, plan: &Plan) -> Result<Checkpoint, Failure> {
         let path = self.checkpoint_file(round);
         let bytes = files::read_bytes(&path)?;
         Checkpoint::from_bytes(&bytes, plan).map_err(|error| Failure::damaged(&path, error))
     }
 
-    /// The summary of what is committed.
+    /// Summarises the committed rounds.
     pub(crate) fn summary(&self, plan: &Plan) -> Result<SummaryRow, Failure> {
         let path = self.record_file(RecordFile::Rounds);
         let text = files::read_text_if_any(&path)?;
@@ -100,12 +103,12 @@ impl PlanFolder {
     }
 }
 
-/// The name of a round's checkpoint.
+/// Returns the file name of a round's checkpoint.
 pub(crate) fn checkpoint_name(round: u32) -> String {
     format!("round-{round:07}.safetensors")
 }
 
-/// The rounds of the checkpoints in a folder, ascending.
+/// Returns the rounds of the checkpoints in a folder, ascending.
 pub(crate) fn checkpoint_rounds(folder: &Path) -> Result<Vec<u32>, FileError> {
     let round =
         |name: &String| name.strip_prefix("round-")?.strip_suffix(".safetensors")?.parse().ok();

@@ -1,20 +1,22 @@
 //! JSON files that carry their own checksum: [`seal`] writes one, [`Sealed`] is one that was read.
 //!
-//! The checksum is the value of the last key, on a line of its own: the BLAKE3 hash of all bytes before that line.
+//! The checksum is the value of the last key, on a line of its own: the BLAKE3 hash of all bytes
+//! before that line.
 
 use std::path::Path;
 
 use serde::{Serialize, de::DeserializeOwned};
+use thiserror::Error;
 
 use crate::{exit::Failure, files};
 
-/// What stands before the checksum.
+/// The text before the checksum.
 const BEFORE: &str = ",\n  \"checksum\": \"";
 
-/// What stands behind the checksum.
+/// The text behind the checksum.
 const BEHIND: &str = "\"\n}\n";
 
-/// Writes a struct or a map as JSON for people, with a checksum of it as the last key.
+/// Writes a struct or a map as indented JSON, with a checksum as the last key.
 pub(crate) fn seal<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     let text = serde_json::to_string_pretty(value)?;
     let body = text.strip_suffix("\n}").unwrap_or(&text);
@@ -25,22 +27,46 @@ fn checksum(body: &str) -> String {
     blake3::hash(body.as_bytes()).to_hex().to_string()
 }
 
-/// The text of a JSON file, and whether its bytes are the ones that were written.
+/// The text of a JSON file, and the verdict of its checksum.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     text: String,
     seal: Seal,
 }
 
-/// What a file's checksum says.
+/// The verdict of a file's checksum.
 #[derive(Debug, PartialEq, Eq)]
 enum Seal {
     /// The file is as it was written.
     Whole,
-    /// The file has changed since.
-    Broken(String),
-    /// The file carries no checksum: an earlier version wrote it.
+    /// The file has changed since it was written.
+    Broken {
+        /// The checksum of the bytes that are there.
+        found: String,
+        /// The checksum that was written.
+        expected: String,
+    },
+    /// The file carries no checksum, like the files of earlier versions.
     Absent,
+}
+
+/// The reason that a JSON file is not the one that was written.
+#[derive(Debug, Error)]
+pub(crate) enum SealError {
+    /// The bytes do not have the checksum that the file carries.
+    #[error("its checksum is {found}; {expected} was written: bytes of it have changed since")]
+    Broken {
+        /// The checksum of the bytes that are there.
+        found: String,
+        /// The checksum that was written.
+        expected: String,
+    },
+    /// The checksum is gone.
+    #[error("its last line, which held its checksum, has changed")]
+    Absent,
+    /// The text is not JSON of the expected form.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 impl Sealed {
@@ -55,33 +81,33 @@ impl Sealed {
             None => Seal::Absent,
             Some((body, expected)) => match checksum(body) {
                 found if found == expected => Seal::Whole,
-                found => Seal::Broken(format!(
-                    "its checksum is {found}; {expected} was written: bytes of it have changed since"
-                )),
+                found => Seal::Broken { found, expected: expected.to_owned() },
             },
         };
         Self { text, seal }
     }
 
-    /// The value, if the file is JSON of that form.
+    /// Parses the value.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.text)
     }
 
-    /// The value of a file that was written with a checksum or, where `must` says no, by an earlier version.
+    /// Returns the value of a file with a valid checksum. A file without one is accepted, as of an
+    /// earlier version, unless `must` demands a checksum of its value.
     ///
     /// # Errors
-    /// Says what is wrong with the file.
+    /// When the file has changed since it was written.
     pub(crate) fn checked<T: DeserializeOwned>(
         &self,
         must: impl FnOnce(&T) -> bool,
-    ) -> Result<T, String> {
-        if let Seal::Broken(reason) = &self.seal {
-            return Err(reason.clone());
+    ) -> Result<T, SealError> {
+        if let Seal::Broken { found, expected } = &self.seal {
+            let (found, expected) = (found.clone(), expected.clone());
+            return Err(SealError::Broken { found, expected });
         }
-        let value: T = self.value().map_err(|error| error.to_string())?;
+        let value: T = self.value()?;
         match self.seal == Seal::Absent && must(&value) {
-            true => Err("its last line, which held its checksum, has changed".to_owned()),
+            true => Err(SealError::Absent),
             false => Ok(value),
         }
     }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use fedlayer_core::{is_printable, push_printable};
+use fedlayer_core::text::{is_printable, push_printable};
 
 /// The treatment of the program's own colours in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,14 @@ pub(crate) fn clean(text: &str, colours: Colours) -> Clean<'_> {
     Clean(Cow::Owned(shown))
 }
 
-/// The most characters of a line that are shown of its beginning and of its end, where it has more than both.
+/// Characters that are kept at the beginning and at the end of a line that is too long.
 const BEGINNING: usize = 2000;
 const END: usize = 1000;
 
-/// Leaves the middle out of lines that are longer than any message: a file may have one field of a gigabyte, and a peer may
-/// send words of a megabyte.
+/// Removes the middle of lines that are longer than any message of the program. A file may contain
+/// a field of a gigabyte, and a peer may send a reason of a megabyte.
 pub(crate) fn without_long_lines(text: &str) -> Cow<'_, str> {
-    // A text of fewer bytes has no such line; this one is looked at in every message.
+    // Almost every message is shorter, and then has no such line.
     if text.len() <= BEGINNING + END {
         return Cow::Borrowed(text);
     }

@@ -1,4 +1,5 @@
-//! Who may talk to whom: what the command line and the folder of certificates say, and what is not allowed without them.
+//! Access control: TLS and the token from the command line and the folder of certificates, and the
+//! connections that are refused without them.
 
 pub(crate) mod validity;
 
@@ -13,10 +14,10 @@ use time::OffsetDateTime;
 
 use crate::{address::Address, args::SecurityArgs, exit::Failure, files, screen::Screen};
 
-/// The file of the token in a folder of certificates.
+/// The name of the token's file in a folder of certificates.
 pub(crate) const TOKEN: &str = "token";
 
-/// Which side of a connection a process is; its certificate is called after it.
+/// The side of a connection that a process is on; its certificate's file is named after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectionSide {
     Coordinator,
@@ -24,7 +25,7 @@ pub(crate) enum ConnectionSide {
 }
 
 impl ConnectionSide {
-    /// The name of its certificate's file, without its ending.
+    /// Returns the name of its certificate's file, without the ending.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Coordinator => "coordinator",
@@ -33,10 +34,11 @@ impl ConnectionSide {
     }
 }
 
-/// The certificates in a folder that `fedlayer certs` made.
+/// Reads the certificates in a folder that `fedlayer certs` made.
 ///
 /// # Errors
-/// When one of them cannot be read, is no certificate, does not fit its key, or is not valid now.
+/// When one of them cannot be read, is not a certificate, does not match its key, or is not valid
+/// now.
 pub(crate) fn tls(folder: &Path, side: ConnectionSide) -> Result<Tls, Failure> {
     let wrong = |words: String| {
         Failure::Security(format!("{words}\nhint: `fedlayer certs FOLDER` makes certificates"))
@@ -68,7 +70,8 @@ fn key_file(side: ConnectionSide) -> String {
     format!("{}.key", side.name())
 }
 
-/// Warns of every secret that somebody else may read: all that are in a folder of certificates, and the file of the token.
+/// Warns of every secret that others may read: all in the folder of certificates, and the file of
+/// the token.
 fn warn_of_exposed(args: &SecurityArgs, screen: &Screen) {
     let keys = [key_file(ConnectionSide::Coordinator), key_file(ConnectionSide::Worker)];
     let names = ["ca.key", TOKEN].into_iter().chain(keys.iter().map(String::as_str));
@@ -81,7 +84,7 @@ fn warn_of_exposed(args: &SecurityArgs, screen: &Screen) {
     }
 }
 
-/// What the command line asks for. Warns of secrets that others may read.
+/// Reads TLS and token as the command line names them. Warns of secrets that others may read.
 pub(crate) fn read(
     args: &SecurityArgs,
     side: ConnectionSide,
@@ -116,8 +119,8 @@ pub(crate) fn read(
     Ok(Security { tls, token })
 }
 
-/// The address that a coordinator is to listen on, if it may: one that other machines reach needs TLS and a token, or `--insecure`.
-/// Returns a warning where the user took the risk.
+/// Returns the address that a coordinator may listen on. An address that other machines can reach
+/// needs TLS and a token, or `--insecure`, which returns a warning.
 pub(crate) fn allowed(
     listen: &Address,
     security: &Security,

@@ -1,11 +1,11 @@
-//! [`Validity`]: from when until when certificates are valid, and whether one in a file still is.
+//! [`Validity`]: the period in which a certificate is valid.
 
 use std::path::Path;
 
 use time::{Duration, OffsetDateTime};
 use x509_parser::pem::Pem;
 
-/// From when until when a certificate is valid.
+/// The period in which a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validity {
     pub(crate) from: OffsetDateTime,
@@ -13,13 +13,14 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
-    /// For so many days from now on. It begins an hour ago, so that a machine whose clock is a little behind accepts it too.
+    /// Returns a period of `days` days. It begins an hour ago, for machines with a clock that is a
+    /// little behind.
     pub(crate) fn of_days(days: u32) -> Self {
         let now = OffsetDateTime::now_utc();
         Self { from: now - Duration::HOUR, until: now + Duration::days(days.into()) }
     }
 
-    /// That of a certificate in PEM form; nothing where it is none.
+    /// Reads the period of a certificate in PEM form; `None` if the text is not a certificate.
     fn read(pem: &str) -> Option<Self> {
         let pem = Pem::iter_from_buffer(pem.as_bytes()).next()?.ok()?;
         let certificate = pem.parse_x509().ok()?;
@@ -31,7 +32,8 @@ impl Validity {
     }
 }
 
-/// Says why a certificate in PEM form is not valid at a time; `file` is where it is from. A text that is no certificate is left to whoever uses it.
+/// Explains why a certificate in PEM form from `file` is not valid at a time. A text that is not a
+/// certificate is left to its reader.
 pub(crate) fn fault(pem: &str, file: &Path, now: OffsetDateTime) -> Option<String> {
     let Validity { from, until } = Validity::read(pem)?;
     let (file, now_words) = (file.display(), minute(now));
@@ -43,13 +45,13 @@ pub(crate) fn fault(pem: &str, file: &Path, now: OffsetDateTime) -> Option<Strin
     }
     (now < from).then(|| {
         format!(
-            "the certificate `{file}` is valid from {} on, and it is {now_words} now\nhint: see that the clock of this machine is right",
+            "the certificate `{file}` is valid from {} on, and it is {now_words} now\nhint: check the clock of this machine",
             minute(from)
         )
     })
 }
 
-/// A time to the minute.
+/// Formats a time to the minute.
 pub(crate) fn minute(time: OffsetDateTime) -> String {
     format!("{} {:02}:{:02} UTC", time.date(), time.hour(), time.minute())
 }

@@ -1,49 +1,49 @@
-//! [`ValuesError`]: why there are no values of a model, and what to do.
+//! [`ValuesError`]: the reasons that a file or an address gives no values, each with what to do.
 
-use fedlayer_core::excerpt;
+use fedlayer_core::text::excerpt;
 use thiserror::Error;
 
 use super::FileKind;
 use crate::{files::FileError, run_folder::checkpoint::CheckpointError};
 
-/// Why a file or an address gives no values of a model. The message is one line; what to do is
-/// [`help`](Self::help).
+/// The reason that a file or an address gives no values of a model. The message is one line;
+/// [`help`](Self::help) says what to do.
 #[derive(Debug, Error)]
 pub(crate) enum ValuesError {
-    /// It could not be read.
+    /// The file cannot be read.
     #[error("{}", .0.bare())]
     File(#[from] FileError),
-    /// Neither a file nor a run is called so.
+    /// Neither a file nor a run has that name.
     #[error("`{reference}`: not found in {searched}")]
     Absent {
         /// The file or address.
         reference: String,
-        /// The folders that were looked in.
+        /// The folders that were searched.
         searched: String,
     },
-    /// It is a folder.
-    #[error("`{folder}` is a folder, and no one model")]
+    /// The path is a folder.
+    #[error("`{folder}` is a folder, not a model")]
     Folder {
         /// The folder.
         folder: String,
     },
-    /// It is a file of another kind.
-    #[error("`{file}` is no safetensors file: it is {kind}")]
+    /// The file has another format.
+    #[error("`{file}` is not a safetensors file: it is {kind}")]
     Kind {
         /// The file.
         file: String,
-        /// What it is.
+        /// The format that was recognised.
         kind: FileKind,
     },
-    /// It is a damaged safetensors file.
-    #[error("`{file}` is no whole safetensors file: {reason}")]
+    /// The safetensors file is damaged.
+    #[error("`{file}` is a damaged safetensors file: {reason}")]
     Format {
         /// The file.
         file: String,
-        /// What is wrong with it.
+        /// A description of the damage.
         reason: String,
     },
-    /// Tensors of the model are not in it, or others are.
+    /// The tensors differ from the model's.
     #[error(transparent)]
     Tensor(Box<TensorError>),
     /// Two names of one tensor have different values.
@@ -58,53 +58,53 @@ pub(crate) enum ValuesError {
         /// Its other name.
         second: String,
     },
-    /// A value that no model may have.
+    /// A value is not allowed in a model.
     #[error("`{file}`: {reason}")]
     Value {
         /// The file or address.
         file: String,
-        /// The tensor, the element, and what is allowed.
+        /// The tensor, the element, and the allowed values.
         reason: String,
     },
     /// Clients have models of their own.
-    #[error("`{file}` is no one model: its strategy leaves {layers} with the clients")]
+    #[error("`{file}` is not a single model: its strategy leaves {layers} with the clients")]
     Unshared {
         /// The file or address.
         file: String,
         /// The layers or tensors that are not shared.
         layers: String,
-        /// The address of a client's model.
+        /// The address of a client's model, as an example.
         example: String,
     },
-    /// A checkpoint whose words were lost.
+    /// The file is a checkpoint without its metadata.
     #[error(
-        "`{file}` has tensors of single clients (`{tensor}`), and does not say any more which layers they share"
+        "`{file}` has tensors of single clients (`{tensor}`), but has lost the metadata about the layers that they share"
     )]
     Wordless {
         /// The file.
         file: String,
-        /// One of them.
+        /// A tensor of a single client.
         tensor: String,
     },
-    /// A run's checkpoint cannot be used.
+    /// The checkpoint of a run cannot be used.
     #[error("`{file}`: {reason}")]
     Checkpoint {
         /// The file or address.
         file: String,
-        /// Why not.
+        /// The reason.
         reason: CheckpointError,
     },
-    /// An address with too few parts or too many.
+    /// The address has too few or too many parts.
     #[error("`{address}`: {found} after the strategy `{strategy}`")]
     Parts {
         /// The address.
         address: String,
-        /// What stands there.
+        /// The number of parts.
         found: String,
         /// The strategy.
         strategy: String,
     },
-    /// An address that fits several strategies whose names have colons.
+    /// The address fits several strategies: their names contain colons.
     #[error("`{address}` may be a model of several strategies: {names}")]
     Ambiguous {
         /// The address.
@@ -112,7 +112,7 @@ pub(crate) enum ValuesError {
         /// The strategies.
         names: String,
     },
-    /// A part of an address that the run does not have.
+    /// The run does not have a part of the address.
     #[error("`{address}`: the run has no {what} `{found}`; it has {there}")]
     Unknown {
         /// The address.
@@ -121,13 +121,13 @@ pub(crate) enum ValuesError {
         what: &'static str,
         /// The part.
         found: String,
-        /// What there is.
+        /// The parts that the run has.
         there: String,
     },
 }
 
-/// How the tensors of a file differ from those of a model: the first of them whole, the others by
-/// name.
+/// The differences between the tensors of a file and those of a model: the first in full, the
+/// others by name.
 #[derive(Debug, Error)]
 #[error("`{file}`: tensor `{tensor}`: found {found}; the model has {expected}{others}")]
 pub(crate) struct TensorError {
@@ -135,21 +135,21 @@ pub(crate) struct TensorError {
     pub(super) file: String,
     /// The first tensor that differs.
     pub(super) tensor: String,
-    /// What the file has.
+    /// The tensor in the file.
     pub(super) found: String,
-    /// What the model has.
+    /// The tensor in the model.
     pub(super) expected: String,
-    /// The other tensors that differ, in words.
+    /// The other tensors that differ.
     pub(super) others: String,
-    /// What to do.
+    /// The advice.
     pub(super) help: String,
 }
 
-/// How a model of a run is named.
+/// The form of an address.
 const ADDRESS: &str = "`RUN:STRATEGY:SEED:ROUND:CLIENT`, such as `runs/digits:local:1:last:0`";
 
 impl ValuesError {
-    /// What to do, where there is something.
+    /// Returns the advice, if there is any.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::Folder { .. } => Some(format!(
@@ -175,26 +175,30 @@ impl ValuesError {
                 Some("name the checkpoint's file, or the strategy by its folder in the run".to_owned())
             }
             Self::Parts { .. } => Some(format!("an address has the form {ADDRESS}")),
-            Self::File(_) | Self::Absent { .. } | Self::Value { .. } | Self::Checkpoint { .. } | Self::Unknown { .. } => None,
+            Self::File(_)
+            | Self::Absent { .. }
+            | Self::Value { .. }
+            | Self::Checkpoint { .. }
+            | Self::Unknown { .. } => None,
         }
     }
 
-    /// Whether the file is nowhere or cannot be opened: who names it may be right.
+    /// Tells whether the file is missing or cannot be opened; its name may be right nevertheless.
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::File(_) | Self::Absent { .. })
     }
 
-    /// The message and, below it, what to do.
+    /// Returns the message and, on a line of its own, the advice.
     pub(crate) fn with_help(&self) -> String {
         let help = self.help().map_or(String::new(), |help| format!("\nhint: {help}"));
         format!("{self}{help}")
     }
 }
 
-/// The most characters of a name out of a file that a message repeats.
+/// The longest name from a file in a message, in characters.
 const LONGEST: usize = 80;
 
-/// A name out of a file as messages repeat it: escaped, and cut.
+/// Returns a name from a file for a message: escaped and shortened.
 pub(super) fn excerpt_of(name: &str) -> String {
     excerpt(name, LONGEST)
 }

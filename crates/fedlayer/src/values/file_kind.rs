@@ -1,4 +1,4 @@
-//! [`FileKind`]: what a file is, by its bytes, and the line of Python that makes what is needed.
+//! [`FileKind`]: recognises a file by its bytes, and gives the line of Python that converts it.
 
 use std::{
     fmt,
@@ -7,22 +7,22 @@ use std::{
 
 use zip::ZipArchive;
 
-use fedlayer_core::quoted;
+use fedlayer_core::text::quoted;
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FileKind {
-    /// It begins as a safetensors file does.
+    /// A safetensors file, by its first bytes.
     Safetensors,
-    /// Nothing is in it.
+    /// An empty file.
     Empty,
     /// `torch.save` of a dictionary of tensors: a `state_dict`.
     StateDict,
     /// `torch.save` of a dictionary of other things, such as a training checkpoint.
     Dictionary,
-    /// `torch.save` of something else, of this class.
+    /// `torch.save` of an object of this class.
     Pickle(String),
-    /// `torch.save` before PyTorch 1.6, of anything.
+    /// `torch.save` of any object before PyTorch 1.6.
     OldPickle,
     /// A module of `torch.jit.save`.
     TorchScript,
@@ -32,17 +32,17 @@ pub(crate) enum FileKind {
     Npz,
     /// One array of `numpy.save`.
     Npy,
-    /// A zip archive of other things.
+    /// Another zip archive.
     Zip,
-    /// Weights of llama.cpp.
+    /// Weights for llama.cpp.
     Gguf,
-    /// HDF5, Keras' form.
+    /// HDF5, the format of Keras.
     Hdf5,
     /// A gzip archive.
     Gzip,
-    /// A page of the web.
+    /// A web page.
     Html,
-    /// A pointer to a file of Git LFS that was not fetched.
+    /// A Git LFS pointer to a file that was not fetched.
     LfsPointer,
     /// Text, such as the index of several safetensors files.
     Text,
@@ -51,7 +51,7 @@ pub(crate) enum FileKind {
 }
 
 impl FileKind {
-    /// The kind of a file with these bytes.
+    /// Recognises the kind of a file with these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         const MAGIC: [(&[u8], FileKind); 8] = [
             (b"\x93NUMPY", FileKind::Npy),
@@ -75,7 +75,7 @@ impl FileKind {
         if let Some((_, kind)) = MAGIC.into_iter().find(|(magic, _)| bytes.starts_with(magic)) {
             return kind;
         }
-        // The length of the header, and the header, which is JSON.
+        // The length of the header, then the header, which is JSON.
         if bytes.get(8) == Some(&b'{') && bytes[4..8] == [0; 4] {
             return Self::Safetensors;
         }
@@ -87,7 +87,7 @@ impl FileKind {
         }
     }
 
-    /// The kind of a zip archive, by the names in it.
+    /// Recognises the kind of a zip archive by its names.
     fn of_zip(bytes: &[u8]) -> Self {
         let Ok(mut archive) = ZipArchive::new(Cursor::new(bytes)) else { return Self::Zip };
         let names: Vec<String> = archive.file_names().map(ToOwned::to_owned).collect();
@@ -107,7 +107,7 @@ impl FileKind {
         }
     }
 
-    /// The kind of what `torch.save` pickled: the first object says it.
+    /// Recognises the kind of a pickle of `torch.save` by its first object.
     fn of_pickle(pickle: &[u8]) -> Self {
         // The protocol's number takes two bytes.
         let start = &pickle[pickle.len().min(2)..pickle.len().min(256)];
@@ -124,7 +124,7 @@ impl FileKind {
         }
     }
 
-    /// A line of Python that writes a safetensors file of what is in `file`, or what else to do.
+    /// Returns a line of Python that converts `file` to safetensors, or other advice.
     pub(crate) fn to_safetensors(&self, file: &str) -> Option<String> {
         let file = quoted(file);
         let load = |what: &str| format!("state = torch.load({file}, map_location=\"cpu\"{what}");
@@ -141,7 +141,7 @@ impl FileKind {
             }
             Self::Pickle(class) if class != "torch.Tensor" => {
                 torch(&load(", weights_only=False).state_dict()"))
-                    + " (with its class at hand; this runs code of the file)"
+                    + " (this needs its class, and runs code of the file)"
             }
             Self::Pickle(_) => {
                 torch(&load(")")).replace("state.items()", "{\"NAME\": state}.items()")
@@ -154,7 +154,7 @@ impl FileKind {
                 "in Python: import numpy; from safetensors.numpy import save_file; save_file(dict(numpy.load({file})), \"model.safetensors\")"
             ),
             Self::Npy => {
-                "one array is no model; write all of its tensors, each under its name".to_owned()
+                "one array is not a model; write all of its tensors, each under its name".to_owned()
             }
             Self::Gguf => format!(
                 "in Python: from gguf import GGUFReader; from safetensors.numpy import save_file; save_file({{t.name: t.data for t in GGUFReader({file}).tensors}}, \"model.safetensors\") (of weights that are not quantised)"
@@ -174,23 +174,24 @@ impl FileKind {
         })
     }
 
-    /// Why a file is no module of `torch.jit.save`, and what to do; none where it may be one.
+    /// Explains why a file is not a module of `torch.jit.save`, with advice; `None` if it may be
+    /// one.
     pub(crate) fn no_module(&self, file: &str) -> Option<String> {
         let file = quoted(file);
         let save = "torch.jit.save(torch.jit.script(model), \"net.pt\")";
         let todo = match self {
             Self::TorchScript | Self::Unknown | Self::Zip => return None,
             Self::StateDict | Self::OldPickle => format!(
-                "it has values and no network. In Python, with the network at hand: model.load_state_dict(torch.load({file}, map_location=\"cpu\")); {save}"
+                "it has values but no network. In Python, with the network defined: model.load_state_dict(torch.load({file}, map_location=\"cpu\")); {save}"
             ),
             Self::Dictionary => format!(
-                "it has values and no network. In Python, with the network at hand: model.load_state_dict(torch.load({file}, map_location=\"cpu\")[\"state_dict\"]); {save}"
+                "it has values but no network. In Python, with the network defined: model.load_state_dict(torch.load({file}, map_location=\"cpu\")[\"state_dict\"]); {save}"
             ),
             Self::Safetensors => format!(
-                "it has values and no network. Name the network in `[model]` and this file as `initial`; or in Python: model.load_state_dict(safetensors.torch.load_file({file})); {save}"
+                "it has values but no network. Name the network in `[model]` and this file as `initial`; or in Python: model.load_state_dict(safetensors.torch.load_file({file})); {save}"
             ),
             Self::Pickle(_) => format!(
-                "in Python, with its class at hand: model = torch.load({file}, weights_only=False); {save}"
+                "in Python, with its class defined: model = torch.load({file}, weights_only=False); {save}"
             ),
             Self::Exported => format!(
                 "in Python: model = torch.export.load({file}).module(); torch.jit.save(torch.jit.trace(model, inputs), \"net.pt\")"
@@ -226,17 +227,18 @@ impl fmt::Display for FileKind {
             Self::Html => "a web page",
             Self::LfsPointer => "a Git LFS pointer: the file itself was not fetched",
             Self::Text => "text",
-            Self::Unknown => "of no kind that is known here",
+            Self::Unknown => "of an unknown kind",
         })
     }
 }
 
-/// The first bytes of an entry, which `torch.save` stores as they are; nothing where they cannot be read.
+/// Returns the first bytes of an entry, which `torch.save` stores uncompressed; `None` if they
+/// cannot be read.
 fn stored(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Vec<u8> {
     const ENOUGH: u64 = 1 << 10;
     let mut bytes = Vec::new();
     if let Ok(entry) = archive.by_name(name) {
-        // An entry that ends early says as much as it has.
+        // An entry that ends early is used as far as it goes.
         let _length = entry.take(ENOUGH).read_to_end(&mut bytes);
     }
     bytes

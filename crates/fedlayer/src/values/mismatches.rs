@@ -1,7 +1,10 @@
-//! [`TensorMismatches`]: how the tensors of a file differ from those of a model, and the line of Python that
-//! mends it.
+//! [`TensorMismatches`]: the differences between the tensors of a file and those of a model, and
+//! the line of Python that mends them.
 
-use fedlayer_core::{Layout, TensorSpec, in_backticks, quoted};
+use fedlayer_core::{
+    model::{Layout, TensorSpec},
+    text::{in_backticks, quoted},
+};
 use fedlayer_scenario::nearest;
 use safetensors::Dtype;
 
@@ -11,25 +14,25 @@ use super::{
     tensor_names::tied_to,
 };
 
-/// Everything that differs.
+/// All differences between the tensors of a file and those of a model.
 #[derive(Debug, Default)]
 pub(super) struct TensorMismatches<'l> {
     /// Tensors of the file that the model does not have.
     pub(super) unknown: Vec<String>,
-    /// Whether the file has no tensor of the model.
+    /// True if the file has no tensor of the model.
     pub(super) none_known: bool,
     /// Tensors of the model that the file does not have.
     pub(super) missing: Vec<&'l TensorSpec>,
-    /// Counters of batches that the file does not have, which is no fault by itself.
+    /// Counters of batches that the file lacks; that alone is not an error.
     pub(super) uncounted: Vec<&'l TensorSpec>,
-    /// Tensors with another shape, or of a type that no model is stored in.
+    /// Tensors of another shape, or of a type that is not allowed in a model.
     pub(super) different: Vec<TensorMismatch<'l>>,
 }
 
 /// A tensor of the model that the file has in another shape or type.
 #[derive(Debug)]
 pub(super) struct TensorMismatch<'l> {
-    /// The model's.
+    /// The tensor in the model.
     pub(super) spec: &'l TensorSpec,
     /// The shape in the file.
     pub(super) shape: Vec<usize>,
@@ -37,16 +40,16 @@ pub(super) struct TensorMismatch<'l> {
     pub(super) dtype: Dtype,
 }
 
-/// How a tensor differs.
+/// The kind of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MismatchKind {
-    /// Its axes come in the opposite order.
+    /// The axes are reversed.
     Turned,
-    /// It has more or fewer axes of length 1.
+    /// There are more or fewer axes of length 1.
     Stretched,
-    /// Its shape is the model's, its type is none that a model is stored in.
+    /// The shape is right, and the type is not allowed in a model.
     Typed,
-    /// It is another tensor.
+    /// The tensor is another one.
     Other,
 }
 
@@ -69,7 +72,7 @@ impl TensorMismatch<'_> {
 }
 
 impl TensorMismatches<'_> {
-    /// The error that names the first difference whole, and the others by name.
+    /// Returns the error with the first difference in full and the others by name.
     pub(super) fn error(&self, file: &str, layout: &Layout) -> Option<ValuesError> {
         let (tensor, found, expected, help) = if let Some(unknown) = self.unknown.first() {
             let nothing = "no such tensor".to_owned();
@@ -98,7 +101,7 @@ impl TensorMismatches<'_> {
         Some(ValuesError::Tensor(Box::new(error)))
     }
 
-    /// How many more there are, of each kind.
+    /// Lists the other differences by kind.
     fn others(&self) -> String {
         let unknown: Vec<String> = self.unknown.iter().map(|name| excerpt_of(name)).collect();
         let missing: Vec<String> = self.missing.iter().map(|spec| spec.name.clone()).collect();
@@ -118,7 +121,8 @@ impl TensorMismatches<'_> {
         words
     }
 
-    /// For tensors that the model does not have: what was meant, or how to leave them out.
+    /// Advises what to do about tensors that the model does not have: rename them, or leave them
+    /// out.
     fn unknown_help(&self, file: &str, layout: &Layout) -> String {
         let renamed = self.unknown.iter().take(MOST_COMPARED);
         let renamed = renamed.filter_map(|name| Some((name, self.meant(name)?)));
@@ -155,7 +159,8 @@ impl TensorMismatches<'_> {
         format!("leave them out, {}", mended(file, &left))
     }
 
-    /// The missing tensor that a name probably means: what it ends with, or the nearest name.
+    /// Returns the missing tensor that a name probably means: the one with which it ends, or the
+    /// nearest name.
     fn meant(&self, name: &str) -> Option<&str> {
         let missing = || self.missing.iter().chain(&self.uncounted).map(|spec| spec.name.as_str());
         let ends = |meant: &&str| {
@@ -164,7 +169,7 @@ impl TensorMismatches<'_> {
         missing().filter(ends).max_by_key(|meant| meant.len()).or_else(|| nearest(name, missing()))
     }
 
-    /// For tensors that the file does not have.
+    /// Advises what to do about tensors that the file does not have.
     fn missing_help(&self, file: &str) -> String {
         if let [head] = &self.missing[..]
             && let Some(tied) = tied_to(&head.name)
@@ -178,7 +183,7 @@ impl TensorMismatches<'_> {
         "`fedlayer check` without the file prints the tensors that the model has".to_owned()
     }
 
-    /// For tensors of another shape or type: how those of one kind are mended.
+    /// Advises what to do about tensors of another shape or type, for one kind of difference.
     fn different_help(&self, file: &str) -> String {
         let of = |kind: MismatchKind| -> Vec<&TensorMismatch<'_>> {
             self.different.iter().filter(|different| different.kind() == kind).collect()
@@ -193,7 +198,7 @@ impl TensorMismatches<'_> {
             let axes = "state[k].permute(*range(state[k].dim() - 1, -1, -1)).contiguous()";
             let turn = format!("state.update({{k: {axes} for k in [{}]}})", names(&turned));
             return format!(
-                "the axes stand in the opposite order; a linear layer's weight is [out, in]; {}",
+                "the axes are reversed; a linear layer's weight is [out, in]; {}",
                 mended(file, &turn)
             );
         }
@@ -218,21 +223,22 @@ impl TensorMismatches<'_> {
     }
 }
 
-/// The most names that are compared with those of the model: a long list would take long, and
-/// says nothing more.
+/// The number of names that are compared with those of the model: more would take long and add
+/// nothing.
 const MOST_COMPARED: usize = 50;
 
 /// A name in a file, and the tensor of the model that it probably means.
 type Meant<'n> = (&'n String, &'n str);
 
-/// Tells names that alone mean their tensor from those that share it with another. Renaming these
-/// would make another model, as with `weight_g` and `weight_v` of a weight normalisation.
+/// Separates names that are alone in meaning their tensor from those that share it with another
+/// name. Renaming the latter would make another model, as with `weight_g` and `weight_v` of a
+/// weight normalisation.
 fn sure(renamed: Vec<Meant<'_>>) -> (Vec<Meant<'_>>, Vec<Meant<'_>>) {
     let claims = |meant: &str| renamed.iter().filter(|(_, other)| *other == meant).count();
     renamed.iter().copied().partition(|(_, meant)| claims(meant) == 1)
 }
 
-/// A line of Python that changes the tensors of a file and writes them to another.
+/// Returns a line of Python that changes the tensors of a file and writes them to another.
 fn mended(file: &str, statement: &str) -> String {
     format!(
         "in Python: from safetensors.torch import load_file, save_file; state = load_file({}); {statement}; save_file(state, \"mended.safetensors\")",

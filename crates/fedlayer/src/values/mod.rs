@@ -1,13 +1,15 @@
-//! Models that come from files: a `state_dict` as PyTorch users have it, or a model of a run.
+//! Models from files: a `state_dict` of PyTorch, or a model of a run.
 //!
-//! * [`ValuesSource`]: where the values of a model are: in a file, or at an [`ModelAddress`].
-//! * `address`: `RUN:STRATEGY:SEED:ROUND:CLIENT`, the model of a client in a run folder.
-//! * `run_model`: the one model of a checkpoint, or the model of one of its clients.
-//! * `state_dict`: a safetensors file's tensors as the model's values.
-//! * `faults`: how a file's tensors differ from the model's, and the line of Python that mends it.
-//! * `names`: from the names of a file to the names of the model.
-//! * `numbers`: from stored numbers to `f32`.
-//! * `file_kind`: what a file is that holds no tensors, and the line of Python that writes them.
+//! * [`ValuesSource`]: the source of a model's values: a file, or a [`ModelAddress`].
+//! * `model_address`: `RUN:STRATEGY:SEED:ROUND:CLIENT`, the model of a client in a run folder.
+//! * `run_model`: the single model of a checkpoint, or the model of one of its clients.
+//! * `state_dict`: reads the tensors of a safetensors file as a model's values.
+//! * `mismatches`: the differences between a file's tensors and the model's, and the line of Python
+//!   that mends them.
+//! * `tensor_names`: maps the names in a file to the names in the model.
+//! * `numbers`: converts stored numbers to `f32`.
+//! * `file_kind`: recognises files of other formats, and gives the line of Python that converts
+//!   them.
 
 mod error;
 mod file_kind;
@@ -22,7 +24,10 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
-use fedlayer_core::{Layout, Params, in_backticks};
+use fedlayer_core::{
+    model::{Layout, Params},
+    text::in_backticks,
+};
 use safetensors::{SafeTensorError, SafeTensors};
 
 pub(crate) use self::{error::ValuesError, file_kind::FileKind};
@@ -34,30 +39,31 @@ use crate::{
     folders::locator::{FileName, Locator},
 };
 
-/// Where the values of a model are.
+/// The source of a model's values.
 #[derive(Debug)]
 pub(crate) enum ValuesSource {
-    /// In a safetensors file.
+    /// A safetensors file.
     File(PathBuf),
-    /// In a run folder.
+    /// A model in a run folder.
     Run(ModelAddress),
 }
 
-/// The values of a model, and what was done to the file's to have them.
+/// The values of a model, with notes on how they differ from the file's.
 #[derive(Debug)]
 pub(crate) struct ModelValues {
     /// The values.
     pub(crate) params: Params,
-    /// A line for everything that was renamed, converted, left out or filled in.
+    /// A line for every change: tensors that were renamed, converted, left out or filled in.
     pub(crate) notes: Vec<String>,
 }
 
 impl ValuesSource {
-    /// The source that a scenario or a command calls `reference`. A file of that very name comes
-    /// first. The file, or the checkpoint of the run, counts as used.
+    /// Finds the source that a scenario or a command calls `reference`. A file of exactly that name
+    /// comes first. The file, or the run's checkpoint, is marked as used.
     ///
     /// # Errors
-    /// When it is neither a file nor an address; an address's error names what there is.
+    /// When it is neither a file nor an address; the error about an address lists the parts that
+    /// the run has.
     pub(crate) fn find(reference: &str, locator: &Locator) -> Result<Self, ValuesError> {
         if reference.contains(char::is_control) {
             let (reference, searched) =
@@ -72,7 +78,7 @@ impl ValuesSource {
             return Ok(Self::Run(address));
         }
         let name = FileName::own(reference);
-        let folder = locator.places(&name).into_iter().find(|place| files::is_folder(place));
+        let folder = locator.candidates(&name).into_iter().find(|path| files::is_folder(path));
         let reference = reference.to_owned();
         Err(match folder {
             Some(_) => ValuesError::Folder { folder: reference },
@@ -86,7 +92,7 @@ impl ValuesSource {
     /// Reads the values of every tensor of `layout`.
     ///
     /// # Errors
-    /// When the file has not the model's tensors, or is no one model.
+    /// When the file does not have the model's tensors, or has several models.
     pub(crate) fn read(&self, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
         match self {
             Self::Run(address) => address.read(layout),
@@ -102,7 +108,7 @@ impl ValuesSource {
     }
 }
 
-/// The tensors of a file, or what it is instead.
+/// Parses the tensors of a file; the error names the file's kind.
 fn deserialize<'b>(file: &str, bytes: &'b [u8]) -> Result<SafeTensors<'b>, ValuesError> {
     SafeTensors::deserialize(bytes).map_err(|error| match FileKind::of(bytes) {
         FileKind::Safetensors => {
@@ -112,7 +118,7 @@ fn deserialize<'b>(file: &str, bytes: &'b [u8]) -> Result<SafeTensors<'b>, Value
     })
 }
 
-/// What is wrong with a safetensors file of so many bytes.
+/// Describes the damage of a safetensors file of `bytes` bytes.
 fn damage(error: &SafeTensorError, bytes: usize) -> String {
     match error {
         SafeTensorError::InvalidHeaderLength | SafeTensorError::MetadataIncompleteBuffer => {

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{ClientId, Ownership, in_backticks, slug};
+use fedlayer_core::{
+    data::ClientId,
+    model::Ownership,
+    text::{in_backticks, slug},
+};
 use fedlayer_scenario::{Scenario, did_you_mean};
 
 use super::ValuesError;
@@ -17,7 +21,7 @@ use crate::{
 /// A model in a run folder.
 #[derive(Debug)]
 pub(crate) struct ModelAddress {
-    /// As it was written.
+    /// The address as it was written.
     pub(super) text: String,
     /// The run folder, as it was written.
     run: String,
@@ -25,13 +29,13 @@ pub(crate) struct ModelAddress {
     folder: PathBuf,
     /// The checkpoint's file, below `folder`.
     pub(super) checkpoint: PathBuf,
-    /// The client, where one is named.
+    /// The client, if the address names one.
     pub(super) client: Option<ClientId>,
-    /// Who keeps running statistics, as the run's scenario says.
+    /// The owner of running statistics, by the run's scenario.
     pub(super) ownership: Ownership,
-    /// The address with another client.
+    /// The address without its client.
     pub(super) shared: String,
-    /// The round, where `last` was written for it.
+    /// The round, if the address says `last`.
     pub(super) last: Option<u32>,
 }
 
@@ -43,16 +47,16 @@ struct RunStrategy {
 }
 
 impl ModelAddress {
-    /// Reads an address; nothing where no beginning of it, up to a colon, is a run folder or the
-    /// folder of a sweep's variant.
+    /// Parses an address; `None` if no part of it up to a colon is a run folder or the folder of a
+    /// sweep's variant.
     ///
     /// # Errors
-    /// Names the part that the run does not have, and what it has.
+    /// Names the part that the run does not have, and the parts that it has.
     pub(super) fn find(text: &str, locator: &Locator) -> Result<Option<Self>, ValuesError> {
         for (colon, _) in text.rmatch_indices(':') {
-            let run = |place: PathBuf| strategies(&place).map(|ran| (place, ran));
-            let places = locator.places(&FileName::own(&text[..colon]));
-            if let Some((folder, ran)) = places.into_iter().find_map(run) {
+            let run = |path: PathBuf| strategies(&path).map(|ran| (path, ran));
+            let paths = locator.candidates(&FileName::own(&text[..colon]));
+            if let Some((folder, ran)) = paths.into_iter().find_map(run) {
                 let ran = ran?;
                 return match ran.is_empty() {
                     true => Err(no_strategy(text, colon, locator)),
@@ -63,7 +67,7 @@ impl ModelAddress {
         Ok(None)
     }
 
-    /// Reads what stands behind the run folder, which ends at a colon.
+    /// Parses the parts behind the run folder, which ends at a colon.
     fn inside(
         text: &str,
         colon: usize,
@@ -107,7 +111,7 @@ impl ModelAddress {
 }
 
 impl ModelAddress {
-    /// The hash of the plan that the checkpoint belongs to, where the run's note says so.
+    /// Returns the hash of the checkpoint's plan, if the run's note has it.
     pub(super) fn plan(&self) -> Option<PlanHash> {
         let above = [Some(&*self.folder), self.folder.parent()];
         let run = above.into_iter().flatten().find(|folder| RunFolder::is_one(folder))?;
@@ -117,21 +121,21 @@ impl ModelAddress {
         plan.map(|plan| plan.blake3)
     }
 
-    /// What a scenario would call the checkpoint's file.
+    /// Returns the checkpoint's path as a scenario would write it.
     pub(super) fn file_name(&self) -> String {
         let below = self.checkpoint.strip_prefix(&self.folder).unwrap_or(&self.checkpoint);
         Path::new(&self.run).join(below).display().to_string()
     }
 }
 
-/// The error of an address into a run folder that has no strategy in it: a sweep's, or one of a run
-/// that has not begun.
+/// Returns the error of an address into a run folder without strategies: that of a sweep, or of a
+/// run that has not begun.
 fn no_strategy(text: &str, colon: usize, locator: &Locator) -> ValuesError {
     let run = &text[..colon];
-    let places = |folder: &str| locator.places(&FileName::own(folder));
-    let folders = places(run).into_iter().filter_map(|run| files::names_in(&run).ok());
+    let paths = |folder: &str| locator.candidates(&FileName::own(folder));
+    let folders = paths(run).into_iter().filter_map(|run| files::names_in(&run).ok());
     let below = folders.flatten().map(|name| format!("{run}/{name}"));
-    let has_strategies = |folder: &String| places(folder).iter().any(|at| !begun(at).is_empty());
+    let has_strategies = |folder: &String| paths(folder).iter().any(|at| !begun(at).is_empty());
     let variants: Vec<String> = below.filter(has_strategies).collect();
     let there = match variants.is_empty() {
         true => "none yet".to_owned(),
@@ -141,7 +145,7 @@ fn no_strategy(text: &str, colon: usize, locator: &Locator) -> ValuesError {
     ValuesError::Unknown { address: text.to_owned(), what: "strategy", found, there }
 }
 
-/// The word for the last round that is kept.
+/// The word for the last round with a checkpoint.
 const LAST: &str = "last";
 
 /// The word for the model that all clients share.
@@ -154,8 +158,8 @@ struct AddressParts<'t> {
 }
 
 impl AddressParts<'_> {
-    /// The strategy at the beginning of `rest`, by its name or its folder, and what stands behind
-    /// it. Names may have colons, so that several may fit; what stands behind tells them apart.
+    /// Finds the strategy at the beginning of `rest`, by its name or its folder, and returns the
+    /// text behind it. Names may contain colons, so several may fit; the text behind them decides.
     fn strategy<'r, 'a>(
         &self,
         rest: &'a str,
@@ -187,7 +191,7 @@ impl AddressParts<'_> {
         self.unknown("strategy", found, in_backticks(&self.names) + &meant)
     }
 
-    /// The folder of a seed.
+    /// Returns the folder of a seed.
     fn seed(&self, found: &str, strategy: &Path) -> Result<PathBuf, ValuesError> {
         let mut seeds: Vec<u64> = seeds(strategy)?;
         seeds.sort_unstable();
@@ -199,7 +203,7 @@ impl AddressParts<'_> {
         }
     }
 
-    /// A round whose checkpoint is kept.
+    /// Returns a round with a checkpoint.
     fn round(&self, found: &str, kept: &[u32]) -> Result<u32, ValuesError> {
         let round = match found {
             LAST => kept.last().copied(),
@@ -235,16 +239,17 @@ impl AddressParts<'_> {
     }
 }
 
-/// What the name of a seed's folder begins with.
+/// The prefix of the name of a seed's folder.
 const SEED: &str = "seed-";
 
-/// The seeds that have a folder in a strategy's.
+/// Returns the seeds that have a folder in a strategy's folder.
 fn seeds(strategy: &Path) -> Result<Vec<u64>, files::FileError> {
     let names = files::names_in(strategy)?;
     Ok(names.iter().filter_map(|name| whole(name.strip_prefix(SEED)?)).collect())
 }
 
-/// The strategies in a run folder, or in a variant's folder below one; nothing for other folders.
+/// Returns the strategies in a run folder, or in a variant's folder below one; `None` for other
+/// folders.
 fn strategies(folder: &Path) -> Option<Result<Vec<RunStrategy>, ValuesError>> {
     let begun = begun(folder);
     let above = folder.parent().filter(|above| RunFolder::is_one(above) && !begun.is_empty());
@@ -262,7 +267,7 @@ fn strategies(folder: &Path) -> Option<Result<Vec<RunStrategy>, ValuesError>> {
     }))
 }
 
-/// The folders of strategies in a folder: those that have a seed's folder.
+/// Returns the names of the strategies' folders in a folder: they contain a seed's folder.
 fn begun(folder: &Path) -> Vec<String> {
     let has_seeds = |name: &String| {
         let path = folder.join(name);
@@ -271,7 +276,7 @@ fn begun(folder: &Path) -> Vec<String> {
     files::names_in(folder).unwrap_or_default().into_iter().filter(has_seeds).collect()
 }
 
-/// The scenario of a run.
+/// Reads the scenario of a run.
 fn scenario(run: &Path) -> Result<Scenario, ValuesError> {
     verify::provenance(run).map_err(|fault| ValuesError::Value {
         file: fault.path.display().to_string(),
@@ -281,11 +286,11 @@ fn scenario(run: &Path) -> Result<Scenario, ValuesError> {
     let text = files::read_text(&path)?;
     toml::from_str(&text).map_err(|error| ValuesError::Value {
         file: path.display().to_string(),
-        reason: format!("it is no scenario: {}", error.message()),
+        reason: format!("it is not a scenario: {}", error.message()),
     })
 }
 
-/// The address of a client's model in the checkpoint at `path`, where it lies in a run folder.
+/// Returns the address of a client's model in the checkpoint at `path`, if it is in a run folder.
 pub(super) fn address_of(path: &Path, round: u32, client: ClientId) -> Option<String> {
     let seed = path.parent()?.parent()?;
     let strategy = seed.parent()?;

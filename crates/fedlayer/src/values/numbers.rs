@@ -1,12 +1,12 @@
-//! Stored numbers as `f32`.
+//! Converts stored numbers to `f32`.
 
-use fedlayer_core::Role;
+use fedlayer_core::model::Role;
 use half::{bf16, f16};
 use safetensors::{Dtype, tensor::TensorView};
 
-/// The numbers of a tensor as `f32`; none where they are of a type that no model is stored in.
+/// Returns the numbers of a tensor as `f32`; `None` if their type is not allowed in a model.
 ///
-/// The counter of a batch normalisation is a whole number in PyTorch, and may be one here.
+/// PyTorch stores the counter of a batch normalisation as a whole number; that is accepted.
 pub(super) fn floats(role: Role, tensor: &TensorView<'_>) -> Option<Vec<f32>> {
     let data = tensor.data();
     let whole = role == Role::Statistic;
@@ -21,7 +21,7 @@ pub(super) fn floats(role: Role, tensor: &TensorView<'_>) -> Option<Vec<f32>> {
     })
 }
 
-/// Whether numbers of this type change when they become `f32`, and so are worth a word.
+/// Tells whether numbers of this type change when they become `f32`, which is worth a note.
 pub(super) fn is_converted(kind: Dtype) -> bool {
     matches!(kind, Dtype::F64 | Dtype::F16 | Dtype::BF16)
 }
@@ -30,7 +30,7 @@ fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32
     data.as_chunks::<N>().0.iter().map(|&bytes| number(bytes)).collect()
 }
 
-/// The first finite f64 of a tensor that is beyond f32, and its index.
+/// Returns the first finite f64 of a tensor that is out of the range of f32, and its index.
 pub(super) fn beyond_f32(tensor: &TensorView<'_>) -> Option<(usize, f64)> {
     if tensor.dtype() != Dtype::F64 {
         return None;

@@ -1,8 +1,13 @@
-//! The one model of a checkpoint, or the model of one of its clients.
+//! The single model of a checkpoint, or the model of one of its clients.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use fedlayer_core::{ClientId, Federation, Layer, Layout, Params, ParamsError, in_backticks};
+use fedlayer_core::{
+    data::ClientId,
+    model::{Layer, Layout, Params, ParamsError},
+    round::Federation,
+    text::in_backticks,
+};
 use safetensors::SafeTensors;
 
 use super::{
@@ -16,19 +21,19 @@ use crate::{
     run_folder::checkpoint::{CheckpointError, CheckpointFile, is_of_client},
 };
 
-/// What an address is like, where there is none to show.
+/// The form of an address, if there is no example of the run.
 const EXAMPLE: &str = "RUN:STRATEGY:SEED:ROUND:CLIENT";
 
 impl ModelAddress {
-    /// The values of the model.
+    /// Returns the values of the model.
     ///
     /// # Errors
-    /// When the checkpoint is damaged or another model's; when clients have models of their own
-    /// and none is named; when the client has taken part in no round.
+    /// When the checkpoint is damaged or of another model; when clients have models of their own
+    /// and the address names none; when the client has taken part in no round.
     pub(super) fn read(&self, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
         let bytes = files::read_bytes(&self.checkpoint)?;
         let tensors = deserialize(&self.checkpoint.display().to_string(), &bytes)?;
-        // Says how another model's tensors differ, in the words that are used of every file.
+        // The comparison with the model gives the same message as for any other file.
         StateDict::new(&self.text, &tensors).values(layout)?;
         let wrong = |reason| ValuesError::Checkpoint { file: self.text.clone(), reason };
         let file = CheckpointFile::read(&bytes).map_err(wrong)?;
@@ -64,8 +69,8 @@ impl ModelAddress {
         Ok(ModelValues { params, notes })
     }
 
-    /// A client that has taken part in no round has no model of its own: what it would start from
-    /// is the initial draw under what others averaged.
+    /// Checks that a client has taken part in a round. Otherwise it has no model of its own: it
+    /// would start from the initial draw and the layers that others averaged.
     fn check_part(&self, client: ClientId, file: &CheckpointFile<'_>) -> Result<(), ValuesError> {
         if file.clients().any(|known| known == client) {
             return Ok(());
@@ -80,7 +85,7 @@ impl ModelAddress {
     }
 }
 
-/// Checks that a file, if it is a checkpoint, has one model, which all clients share.
+/// Checks that a file, if it is a checkpoint, has a single model that all clients share.
 ///
 /// # Errors
 /// Names the layers that are not shared, and a client's model.
@@ -104,7 +109,7 @@ pub(super) fn check_shared(
     one_model(&name, &federation, example)
 }
 
-/// Checks that a file without a checkpoint's words has no tensors of single clients.
+/// Checks that a file without a checkpoint's metadata has no tensors of single clients.
 fn check_wordless(file: &str, tensors: &SafeTensors<'_>) -> Result<(), ValuesError> {
     let mut names = tensors.names();
     names.sort_unstable();
@@ -116,7 +121,7 @@ fn check_wordless(file: &str, tensors: &SafeTensors<'_>) -> Result<(), ValuesErr
     }
 }
 
-/// Whether every client has the shared model.
+/// Tells whether every client has the shared model.
 fn is_one_model(federation: &Federation) -> bool {
     federation.clients().keys().all(|&client| own_tensors(federation, client).is_empty())
 }
@@ -144,7 +149,7 @@ fn one_model(
     })
 }
 
-/// The tensors of which a client has values of its own.
+/// Returns the tensors of which a client has values of its own.
 fn own_tensors(federation: &Federation, client: ClientId) -> BTreeSet<&str> {
     let state = federation.clients().get(&client).filter(|state| !state.values.is_empty());
     let Some(state) = state else { return BTreeSet::new() };
@@ -156,7 +161,7 @@ fn own_tensors(federation: &Federation, client: ClientId) -> BTreeSet<&str> {
     names.filter(|name| kept.contains(name) && own.contains(*name)).collect()
 }
 
-/// A layer's name where all its tensors are among `own`, or else the names of those that are.
+/// Returns a layer's name if all its tensors are among `own`, or else the names of those that are.
 fn names(layer: &Layer, own: &BTreeSet<&str>) -> Vec<String> {
     let tensors = layer.tensors.iter().map(|tensor| &*tensor.name);
     let tensors: Vec<&str> = tensors.filter(|name| own.contains(name)).collect();

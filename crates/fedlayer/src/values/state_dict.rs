@@ -1,8 +1,8 @@
-//! [`StateDict`]: the tensors of a safetensors file as the values of a model.
+//! [`StateDict`]: reads the tensors of a safetensors file as a model's values.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fedlayer_core::{Layout, Params, ParamsError, Role, TensorSpec};
+use fedlayer_core::model::{Layout, Params, ParamsError, Role, TensorSpec};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::{
@@ -14,31 +14,31 @@ use super::{
 };
 use crate::run_folder::checkpoint::is_of_client;
 
-/// What PyTorch calls the counter of a batch normalisation. Files of PyTorch before 0.4.1 lack it.
+/// PyTorch's name of the counter of a batch normalisation. Files of PyTorch before 0.4.1 lack it.
 const COUNTER: &str = ".num_batches_tracked";
 
-/// The tensors of a file that are not of single clients.
+/// The tensors of a file, except those of single clients.
 pub(super) struct StateDict<'f> {
     file: &'f str,
     tensors: BTreeMap<&'f str, TensorView<'f>>,
 }
 
 impl<'f> StateDict<'f> {
-    /// Of the file that messages call `file`.
+    /// Makes the state dict of a file; messages call it `file`.
     pub(super) fn new(file: &'f str, tensors: &'f SafeTensors<'f>) -> Self {
         let tensors = tensors.iter().filter(|(name, _)| !is_of_client(name)).collect();
         Self { file, tensors }
     }
 
-    /// The values of every tensor of `layout`.
+    /// Returns the values of every tensor of `layout`.
     ///
-    /// Names may have the parts that PyTorch's wrappers put in; numbers may be f16, bf16 or f64;
-    /// a counter of batches may be missing; a tensor that the model has once may be there under
-    /// both of its names or either.
+    /// Names may contain the parts that PyTorch's wrappers add; numbers may be f16, bf16 or f64; a
+    /// counter of batches may be missing; a tied tensor may be stored under either of its names or
+    /// both.
     ///
     /// # Errors
-    /// When another tensor is missing, is there beside the model's, or has another shape or type;
-    /// when a value is not finite, a running variance is negative, or a counter is negative or a
+    /// When another tensor is missing, unknown, or of another shape or type; when a value is not
+    /// finite, a running variance is negative, or a counter is negative or a
     /// fraction.
     pub(super) fn values(&self, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError> {
         let names: Vec<&str> = self.tensors.keys().copied().collect();
@@ -84,7 +84,7 @@ impl<'f> StateDict<'f> {
         Ok(ModelValues { params, notes })
     }
 
-    /// The numbers of a tensor; none where its shape or type is not the model's.
+    /// Returns the numbers of a tensor; `None` if its shape or type is wrong.
     fn numbers(
         &self,
         spec: &TensorSpec,
@@ -106,7 +106,7 @@ impl<'f> StateDict<'f> {
         }
     }
 
-    /// Two names of one tensor must have the same values.
+    /// Checks that the two names of a tied tensor have the same values.
     fn check_tied(
         &self,
         tied: &[(&'static str, &'f str)],
@@ -128,12 +128,12 @@ impl<'f> StateDict<'f> {
     }
 }
 
-/// What is not as the file has it, and so is worth a word.
+/// The changes to a file's values that are worth a note.
 #[derive(Default)]
 struct Changes {
     /// Tensors of a type that was converted.
     converted: BTreeMap<Dtype, usize>,
-    /// Counters of batches that are not in the file.
+    /// Counters of batches that the file lacks.
     uncounted: usize,
 }
 

@@ -1,30 +1,30 @@
-//! From the names of a file's tensors to the names of a model's.
+//! [`TensorNames`]: maps the names of a file's tensors to the names of a model's.
 
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
 };
 
-use fedlayer_core::Layout;
+use fedlayer_core::model::Layout;
 
-/// Parts of a name that wrappers of PyTorch put in: `DataParallel` and its like, `torch.compile`,
-/// fully sharded modules, checkpointed activations.
+/// Parts of a name that PyTorch's wrappers add: `DataParallel`, `torch.compile`, fully sharded
+/// modules, checkpointed activations.
 const WRAPPERS: [&str; 4] =
     ["module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
 
-/// Tensors that are one in a network: its name here, and its other name in PyTorch.
+/// Tied tensors: the name here, and the other name in PyTorch.
 const TIED: [(&str, &str); 1] = [("transformer.wte.weight", "lm_head.weight")];
 
-/// Which tensor of a file is which tensor of a model.
+/// The correspondence between the tensors of a file and those of a model.
 #[derive(Debug, Default)]
 pub(super) struct TensorNames<'f> {
     /// The file's name of each tensor, by the model's name.
     pub(super) known: BTreeMap<String, &'f str>,
     /// Tensors of the file that the model does not have, under their names without wrappers.
     pub(super) unknown: Vec<String>,
-    /// The other names of tensors that are one in the model: name here, file's name of the other.
+    /// The other names of tied tensors: the name here, the file's name of the other.
     pub(super) tied: Vec<(&'static str, &'f str)>,
-    /// What was done to the names.
+    /// Notes on changed names.
     pub(super) notes: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl<'f> TensorNames<'f> {
         naming
     }
 
-    /// Each name without what wrappers put into it, beside the name in the file.
+    /// Returns each name without the parts of wrappers, beside its name in the file.
     fn unwrap(&mut self, names: &[&'f str], model: &BTreeSet<&str>) -> Vec<(String, &'f str)> {
         let inside: Vec<Cow<'f, str>> = without_wrappers(names, model);
         let views: Vec<&str> = inside.iter().map(|name| &**name).collect();
@@ -66,7 +66,7 @@ impl<'f> TensorNames<'f> {
         short.zip(names.iter().copied()).collect()
     }
 
-    /// Puts a name aside that is another name of a tensor of the model, or of none.
+    /// Stores a name that is another name of a tied tensor, or unknown.
     fn tie(&mut self, name: String, file_name: &'f str, model: &BTreeSet<&str>) {
         let tied = TIED.iter().find(|(here, other)| *other == name && model.contains(here));
         match tied {
@@ -75,7 +75,7 @@ impl<'f> TensorNames<'f> {
         }
     }
 
-    /// Takes a tensor by its other name where the file has it by no name else.
+    /// Takes a tensor by its other name if the file has it by no other.
     fn take_other_names(&mut self) {
         let known = &mut self.known;
         let notes = &mut self.notes;
@@ -94,13 +94,13 @@ impl<'f> TensorNames<'f> {
     }
 }
 
-/// The other name of a tensor of `model` that stands under another of its names there.
+/// Returns the other name of a tied tensor.
 pub(super) fn tied_to(name: &str) -> Option<&'static str> {
     TIED.iter().find(|(_, other)| *other == name).map(|(here, _)| *here)
 }
 
-/// The names without the parts that wrappers put in. They stay where the model has such parts
-/// itself, or where two names would become one.
+/// Returns the names without the parts of wrappers. A part stays if the model has it too, or if two
+/// names would become equal.
 fn without_wrappers<'f>(names: &[&'f str], model: &BTreeSet<&str>) -> Vec<Cow<'f, str>> {
     let foreign: Vec<&str> = WRAPPERS
         .into_iter()
@@ -122,8 +122,8 @@ fn has(name: &str, part: &str) -> bool {
     name.split('.').any(|own| own == part)
 }
 
-/// What all names begin with, up to a dot: the shortest beginning without which most of them are
-/// the model's.
+/// Returns the common prefix of all names, up to a dot: the shortest one without which most of them
+/// are the model's.
 fn prefix<'n>(names: &[&'n str], model: &BTreeSet<&str>) -> &'n str {
     let Some(first) = names.first() else { return "" };
     let ends = std::iter::once(0).chain(first.match_indices('.').map(|(dot, _)| dot + 1));
@@ -134,7 +134,7 @@ fn prefix<'n>(names: &[&'n str], model: &BTreeSet<&str>) -> &'n str {
         |name: &str| model.contains(name) || tied_to(name).is_some_and(|n| model.contains(n));
     let recognised =
         |prefix: &&str| names.iter().filter(|name| is_known(&name[prefix.len()..])).count();
-    // Of equals the last is taken, so the shortest comes last.
+    // The last of equals is taken, so the shortest comes last.
     let longest_first: Vec<&str> = common.collect::<Vec<_>>().into_iter().rev().collect();
     longest_first.into_iter().max_by_key(recognised).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The files of the analyses in a run folder, against what the question of each says of its results.
+//! Checks the files of the analyses in a run folder against the checksums in each question.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,8 @@ use crate::{
     },
 };
 
-/// Checks the analyses of a run, of a sweep those of every variant. Those that the scenario asks for are made anew by `fedlayer resume`.
+/// Checks the analyses of a run and of every variant of a sweep. `fedlayer resume` makes those that
+/// the scenario asks for anew.
 pub(super) fn check(run: &Path, note: &RunNote, found: &mut Findings) {
     let wanted = wanted(run);
     for folder in folders(run, note) {
@@ -35,7 +36,7 @@ pub(super) fn check(run: &Path, note: &RunNote, found: &mut Findings) {
     }
 }
 
-/// The names of the analyses that the scenario asks for.
+/// Returns the names of the analyses that the scenario asks for.
 fn wanted(run: &Path) -> BTreeSet<String> {
     let text = files::read_text(&run.join(SCENARIO)).unwrap_or_default();
     let said = fedlayer_scenario::read_without_data(SCENARIO, &text, &[]).ok();
@@ -43,7 +44,7 @@ fn wanted(run: &Path) -> BTreeSet<String> {
     specs.map(crate::analyses::file_name).collect()
 }
 
-/// The run folder, and the folders of its variants.
+/// Returns the run folder and the folders of its variants.
 fn folders(run: &Path, note: &RunNote) -> BTreeSet<PathBuf> {
     let plans = note.provenance.iter().flat_map(|provenance| &provenance.plans);
     let above = |folder: &String| Some(run.join(Path::new(folder).parent()?.parent()?));
@@ -52,7 +53,7 @@ fn folders(run: &Path, note: &RunNote) -> BTreeSet<PathBuf> {
     all
 }
 
-/// The analyses that were there when the last process ended.
+/// Returns the analyses that existed when the last process ended.
 fn listed(run: &Path, folder: &Path, note: &RunNote) -> BTreeSet<String> {
     let below = folder.join("analyses");
     let names = note.files.keys().filter(|_| note.state != RunState::Running);

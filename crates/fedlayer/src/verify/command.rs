@@ -1,4 +1,4 @@
-//! `fedlayer verify`: everything that is wrong with a run, file by file.
+//! `fedlayer verify`: lists every fault of a run, file by file.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Depth, Fault, Findings, check};
 use crate::{args::VerifyArgs, exit::Failure, progress::Ticker, screen::Screen};
 
-/// `fedlayer verify`. It writes nothing and waits for nobody.
+/// Runs `fedlayer verify`. It writes nothing and needs no lock.
 pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Failure> {
     let began = Instant::now();
     let mut ticker = Ticker::default();
@@ -38,7 +38,7 @@ fn as_text(found: &Findings) -> String {
     }
 }
 
-/// What is printed as JSON.
+/// The JSON output.
 #[derive(Serialize)]
 struct Printed<'a> {
     faults: &'a [Fault],

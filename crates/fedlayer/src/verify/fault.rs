@@ -1,4 +1,4 @@
-//! [`Fault`]: what is wrong with a file of a run; [`Cure`]: what mends it.
+//! [`Fault`]: a fault of a file of a run; [`Cure`]: how it is mended.
 
 use std::{
     fmt,
@@ -9,33 +9,33 @@ use serde::Serialize;
 
 use crate::exit::Failure;
 
-/// What is wrong with a file or a folder of a run.
+/// A fault of a file or a folder of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Fault {
     /// The file or the folder.
     pub(crate) path: PathBuf,
-    /// What is wrong with it: `is damaged: …`.
+    /// A description of the fault: `is damaged: …`.
     pub(crate) words: String,
-    /// What mends it.
+    /// How it is mended.
     pub(crate) cure: Cure,
 }
 
-/// What mends a fault, the hardest last.
+/// The way to mend a fault, the hardest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Cure {
-    /// Nothing has to: no result depends on it.
+    /// It needs no mending: no result depends on it.
     Nothing,
     /// `fedlayer resume` makes the file anew, to the same bytes.
     Resume,
     /// `fedlayer resume --previous` computes the rounds anew, to the same bytes.
     Previous,
-    /// Only a copy of the file does.
+    /// Only a copy of the file mends it.
     Restore,
 }
 
 impl Cure {
-    /// What to do about the faults of a run.
+    /// Says what to do about the faults of a run.
     pub(crate) fn hint(self, run: &Path) -> String {
         let run = run.display();
         match self {
@@ -58,17 +58,17 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    /// A file that does not hold what was written.
+    /// Makes the fault of a file with other contents than were written.
     pub(crate) fn damaged(path: PathBuf, reason: impl fmt::Display, cure: Cure) -> Self {
         Self { path, words: format!("is damaged: {reason}"), cure }
     }
 
-    /// A file or folder that is gone.
+    /// Makes the fault of a file or folder that is gone.
     pub(crate) fn absent(path: PathBuf, cure: Cure) -> Self {
-        Self { path, words: "is not there any more".to_owned(), cure }
+        Self { path, words: "is gone".to_owned(), cure }
     }
 
-    /// A file that could not be read. The message names it.
+    /// Makes the fault of a file that cannot be read, from the failure of the reader.
     pub(crate) fn unreadable(failure: &Failure, cure: Cure) -> Self {
         let (path, words) = match failure {
             Failure::File(error) => (error.path().to_owned(), error.reason()),

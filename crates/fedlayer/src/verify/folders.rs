@@ -1,4 +1,4 @@
-//! The folders of plans in a run folder: those that the run has, and strange ones.
+//! Finds the plans' folders in a run folder, and folders that belong to no plan.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,22 +15,23 @@ use crate::{
     },
 };
 
-/// A plan's folder, and what is known of it.
+/// A plan's folder, with its entries in the run's note.
 #[derive(Debug)]
 pub(super) struct ListedPlan {
     /// Its path in the run folder.
     pub(super) folder: String,
-    /// The plan's hash; not known in a run of an earlier version.
+    /// The plan's hash; unknown in a run of an earlier version.
     pub(super) plan: Option<PlanHash>,
-    /// The rounds between two checkpoints, where they are the same for all plans.
+    /// The number of rounds between checkpoints, if it is the same for all plans.
     pub(super) every: Option<u32>,
-    /// The files that the last process left, by their path in the folder; nothing while a process is at it, or where it was killed.
+    /// The files that the last process left, by their path in the folder; `None` while a process is
+    /// running, or after it was killed.
     pub(super) files: Option<BTreeMap<String, Content>>,
-    /// Whether all rounds are committed.
+    /// True if all rounds are committed.
     pub(super) is_finished: bool,
 }
 
-/// The plans of a run. Folders that look like a plan's and belong to none are faults.
+/// Returns the plans of a run. Folders that look like a plan's and belong to none are faults.
 pub(super) fn plans(run: &Path, note: Option<&RunNote>, found: &mut Findings) -> Vec<ListedPlan> {
     let there = there(run);
     let Some((note, provenance)) = note.and_then(|note| Some((note, note.provenance.as_ref()?)))
@@ -49,7 +50,7 @@ pub(super) fn plans(run: &Path, note: Option<&RunNote>, found: &mut Findings) ->
         let words = "belongs to no plan of the run, and is left alone".to_owned();
         found.add(Fault { path: run.join(strange), words, cure: Cure::Nothing });
     }
-    // A sweep may set how often there is a checkpoint.
+    // A sweep may vary the number of rounds between checkpoints.
     let every = match provenance.scenario_says.get("sweep") {
         None => provenance.scenario_says["checkpoints"]["every"].as_u64(),
         Some(_) => None,
@@ -72,7 +73,8 @@ fn known(plan: &PlanNote, note: &RunNote, every: Option<u32>) -> ListedPlan {
     }
 }
 
-/// The folders that look like a plan's: `STRATEGY/seed-N`, or below the folder of a variant, with something of a plan in them.
+/// Returns the folders that look like a plan's: `STRATEGY/seed-N`, or the same below a variant's
+/// folder, with records or checkpoints in them.
 fn there(run: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for outer in folders_in(run) {

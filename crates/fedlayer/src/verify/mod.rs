@@ -1,16 +1,18 @@
-//! What a run folder holds, held against what was written: `fedlayer verify`, and the checks of whatever reads a run.
+//! Checks the files of a run folder against their checksums, for `fedlayer verify` and for every
+//! command that reads a run.
 //!
-//! * `fault`: what can be wrong with a file, and what mends it.
-//! * `scenario`: `scenario.toml` against what the run began with.
-//! * `plan`: a plan's checkpoints, and how far its records go.
-//! * `records`: a plan's record files, line by line where one is not what was written.
-//! * `tables`: `summary.json`, `sweep.csv`, `data.json`.
-//! * `analyses`: the files of analyses.
-//! * `folders`: folders of plans, known and strange.
+//! * `fault`: a fault of a file, and how it is mended.
+//! * `scenario`: compares `scenario.toml` with the scenario that the run began with.
+//! * `plan`: checks a plan's checkpoints, and which of them vouches for the records.
+//! * `records`: checks a plan's record files, line by line if one has changed.
+//! * `tables`: checks `summary.json`, `sweep.csv` and `data.json`.
+//! * `analyses`: checks the files of analyses.
+//! * `folders`: finds the plans' folders, and folders that belong to no plan.
 //! * `command`: `fedlayer verify`.
 //!
-//! Every file has one voucher: `run.json`, `inputs.json`, checkpoints and the questions of analyses carry checksums of their own; a checkpoint
-//! vouches for the records up to it, `run.json` for the scenario and the tables, the question of an analysis for its results.
+//! Every file has one voucher: `run.json`, `inputs.json`, checkpoints and the questions of analyses
+//! carry checksums of their own; a checkpoint vouches for the records up to it, `run.json` for the
+//! scenario and the tables, the question of an analysis for its results.
 
 mod analyses;
 mod command;
@@ -40,29 +42,29 @@ use crate::{
     screen::Screen,
 };
 
-/// How much of a run is checked; each includes the ones before it.
+/// The extent of a check; each value includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Depth {
     /// The notes, the scenario, every plan's latest checkpoint and its records.
     Records,
-    /// The tables that were made of the records.
+    /// The tables of the records.
     Tables,
     /// Timings, analyses, older checkpoints.
     Everything,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// What is wrong.
+    /// The faults that were found.
     pub(crate) faults: Vec<Fault>,
-    /// What is worth saying, and right.
+    /// Notes that are not faults.
     pub(crate) notes: Vec<String>,
-    /// That the text of the scenario is another one with the same plans.
+    /// A note that the text of the scenario has changed and its plans have not.
     pub(crate) changed_text: Option<String>,
-    /// The rounds that are committed, over all plans.
+    /// The number of committed rounds of all plans.
     pub(crate) rounds: u64,
-    /// The plans.
+    /// The number of plans.
     pub(crate) plans: usize,
 }
 
@@ -75,7 +77,7 @@ impl Findings {
     /// Ends `fedlayer verify`.
     ///
     /// # Errors
-    /// When something is wrong.
+    /// When there is a fault.
     fn end(&self, run: &Path) -> Result<(), Failure> {
         let Some(cure) = self.faults.iter().map(|fault| fault.cure).max() else { return Ok(()) };
         let (count, hint) = (self.faults.len(), cure.hint(run));
@@ -83,10 +85,11 @@ impl Findings {
         Err(Failure::Faults(format!("{faults} in `{}`\nhint: {hint}", run.display())))
     }
 
-    /// Ends a command that reads the run where something is wrong that only `cure` or a harder one mends, naming all of that.
+    /// Ends a command that reads the run if some fault needs `cure` or a harder one; names all such
+    /// faults.
     ///
     /// # Errors
-    /// When there is something.
+    /// When there is such a fault.
     pub(crate) fn refuse(&self, run: &Path, cure: Cure) -> Result<(), Failure> {
         let faults: Vec<&Fault> = self.faults.iter().filter(|fault| fault.cure >= cure).collect();
         let Some(worst) = faults.iter().map(|fault| fault.cure).max() else { return Ok(()) };
@@ -94,10 +97,11 @@ impl Findings {
         Err(Failure::Faults(format!("{}\nhint: {}", words.join("\n"), worst.hint(run))))
     }
 
-    /// As [`refuse`](Self::refuse) for a command that mends nothing: what no result depends on is said, everything else ends it.
+    /// Ends a command that mends nothing, as [`refuse`](Self::refuse) does; faults on which no
+    /// result depends are only printed.
     ///
     /// # Errors
-    /// When a result depends on what is wrong.
+    /// When a result depends on a fault.
     pub(crate) fn demand(&self, run: &Path, screen: &Screen) -> Result<(), Failure> {
         self.refuse(run, Cure::Resume)?;
         self.faults.iter().for_each(|fault| screen.talk(&format!("warning: {fault}")));
@@ -105,12 +109,12 @@ impl Findings {
         Ok(())
     }
 
-    /// Says that the text of the scenario has changed, where it has.
+    /// Prints the note that the text of the scenario has changed, if there is one.
     pub(crate) fn say_changed_text(&self, screen: &Screen) {
         self.changed_text.iter().for_each(|note| screen.talk(&format!("note: {note}")));
     }
 
-    /// Adds the fault that a reader met; another failure is passed on.
+    /// Adds the fault that a failure of a reader describes.
     fn add_damage(&mut self, failure: Failure, cure: Cure) {
         match failure {
             Failure::Damaged { path, reason } => self.add(Fault::damaged(path, reason, cure)),
@@ -119,11 +123,11 @@ impl Findings {
     }
 }
 
-/// Checks a run folder without writing anything, whatever state the run is in. `shown` is told after each plan how many of how many
-/// are checked.
+/// Checks a run folder in any state, without writing anything. `shown` is called after each plan
+/// with the number of checked plans and of all plans.
 ///
 /// # Errors
-/// When there is no run folder. What is wrong with its files is in the findings.
+/// When there is no run folder. Faults of its files are in the findings.
 pub(crate) fn check(
     run: &Path,
     depth: Depth,
@@ -162,7 +166,7 @@ pub(crate) fn check(
     Ok(found)
 }
 
-/// Checks the scenario and the note on the files that the run was made from.
+/// Checks the scenario and the note on the input files.
 fn check_origin(run: &Path, note: &RunNote, found: &mut Findings) {
     match &note.provenance {
         None => found.notes.push(format!(
@@ -182,7 +186,7 @@ fn check_origin(run: &Path, note: &RunNote, found: &mut Findings) {
 fn say_state(note: &RunNote, found: &mut Findings) {
     let words = match note.state {
         RunState::Finished => return,
-        RunState::Running => "a process is at it, or was killed",
+        RunState::Running => "a process is working on it, or was killed",
         RunState::Interrupted => "it was interrupted",
         RunState::Failed => "some of its plans failed",
     };

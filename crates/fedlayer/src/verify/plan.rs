@@ -1,4 +1,4 @@
-//! A plan's folder: its checkpoints, and which of them vouches for the records.
+//! Checks a plan's folder: its checkpoints, and which of them vouches for the records.
 
 use super::{Cure, Depth, Fault, Findings, folders::ListedPlan, records};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     timings,
 };
 
-/// What a checkpoint says beside its models.
+/// The metadata of a checkpoint, without its models.
 struct CheckpointSummary {
     round: u32,
     records: CommittedRecords,
@@ -42,10 +42,25 @@ pub(super) fn check(folder: &PlanFolder, known: &ListedPlan, depth: Depth, found
                 found.add(Fault::damaged(folder.checkpoint_file(round), reason, Cure::Nothing));
             }
         }
+        kept.iter().for_each(|&round| check_bytes(folder, round, known, found));
     }
 }
 
-/// The round of the last checkpoint that is whole and whose records are whole up to it, if there is one.
+/// Compares a checkpoint with the length and the hash that `run.json` lists for it. A changed blank
+/// in its header changes nothing that its own checksum covers.
+fn check_bytes(folder: &PlanFolder, round: u32, known: &Known, found: &mut Findings) {
+    let path = folder.checkpoint_file(round);
+    let name = path.file_name().map(|name| format!("checkpoints/{}", name.display()));
+    let listed = known.files.as_ref().zip(name).and_then(|(files, name)| files.get(&name));
+    let (Some(expected), Ok(now)) = (listed, Content::of(&path)) else { return };
+    let is_named = found.faults.iter().any(|fault| fault.path == path);
+    if now != *expected && !is_named {
+        let words = format!("it has {now}; {expected} were written");
+        found.add(Fault::damaged(path, words, Cure::Nothing));
+    }
+}
+
+/// Returns the round of the last intact checkpoint with intact records, if there is one.
 ///
 /// # Errors
 /// When the folder of the checkpoints cannot be read.
@@ -57,7 +72,7 @@ pub(crate) fn last_whole(folder: &PlanFolder, plan: &PlanHash) -> Result<Option<
     Ok(kept.into_iter().rev().find(is_whole))
 }
 
-/// Reads a checkpoint without its models.
+/// Reads the metadata of a checkpoint.
 fn read(
     folder: &PlanFolder,
     round: u32,
@@ -74,7 +89,8 @@ fn read(
     }
 }
 
-/// The latest checkpoint. A process that is at the run may remove one that has just been listed; then there is a later one.
+/// Returns the latest checkpoint. A running process may remove a checkpoint after it is listed;
+/// then there is a later one.
 fn latest(
     folder: &PlanFolder,
     known: &ListedPlan,
@@ -96,13 +112,13 @@ fn latest(
     }
 }
 
-/// The last checkpoint before the latest that is whole.
+/// Returns the last intact checkpoint before the latest.
 fn earlier(folder: &PlanFolder, known: &ListedPlan, kept: &[u32]) -> Option<CheckpointSummary> {
     let before = kept.iter().rev().skip(1);
     before.copied().find_map(|round| read(folder, round, known.plan.as_ref()).ok())
 }
 
-/// How far the records went when the last process ended, as `run.json` has it.
+/// Returns the lengths of the records in `run.json`, from the end of the last process.
 fn listed(known: &ListedPlan) -> Option<CheckpointSummary> {
     let files = known.files.as_ref()?;
     let of = |file: RecordFile| files.get(file.name());
@@ -121,7 +137,7 @@ fn listed(known: &ListedPlan) -> Option<CheckpointSummary> {
     })
 }
 
-/// The rounds whose checkpoints were there when the last process ended, ascending.
+/// Returns the rounds with a checkpoint at the end of the last process, ascending.
 fn listed_checkpoints(known: &ListedPlan) -> Vec<u32> {
     let names = known.files.iter().flat_map(|files| files.keys());
     let round = |name: &String| {
@@ -131,7 +147,7 @@ fn listed_checkpoints(known: &ListedPlan) -> Vec<u32> {
     names.filter_map(round).collect()
 }
 
-/// Names the checkpoints that are gone. The latest one is missed by whoever goes on.
+/// Adds a fault for every checkpoint that is gone. Without the latest one the run cannot continue.
 fn absent_checkpoints(
     folder: &PlanFolder,
     known: &ListedPlan,
@@ -149,7 +165,8 @@ fn absent_checkpoints(
     }
 }
 
-/// Of a run that was killed: names a checkpoint that must have been there, because later rounds are written.
+/// For a run that was killed: adds a fault for a checkpoint that must have existed, because later
+/// rounds are written.
 fn lost_checkpoint(
     folder: &PlanFolder,
     known: &ListedPlan,
@@ -159,7 +176,7 @@ fn lost_checkpoint(
     let (Some(every), None) = (known.every, &known.files) else { return };
     let (round, bytes) = mark.map_or((0, 0), |mark| (mark.round, mark.records.rounds_bytes));
     let Some(last) = records::last_round_behind(folder, bytes) else { return };
-    // A process that is at the run may have written a later one meanwhile, and removed those before.
+    // A running process may have written a later one in the meantime, and removed those before.
     if folder.kept_rounds().is_ok_and(|kept| kept.last().is_some_and(|&later| later > round)) {
         return;
     }

@@ -1,37 +1,35 @@
-//! A plan's record files against what a checkpoint says of them.
+//! Checks a plan's record files against the lengths and hashes in a checkpoint.
 
 use std::path::Path;
-
-use serde::Deserialize;
 
 use super::{Cure, Fault, Findings, folders::ListedPlan};
 use crate::{
     files::{self, Content, FileError},
     run_folder::{
         checkpoint::CommittedRecords,
-        line_checks::{LineChecks, RoundChecks},
+        line_checks::{LineChecks, RoundChecks, round_of_line},
         plan_folder::{PlanFolder, RecordFile},
     },
 };
 
-/// Lines that are named; the others are counted.
+/// The number of lines that a message names; it counts the others.
 const NAMED: usize = 4;
 
-/// How a file must begin.
+/// The expected beginning of a file.
 struct ExpectedFile<'a> {
     file: RecordFile,
     bytes: u64,
-    /// Its hash; a checkpoint of an earlier version has none.
+    /// The hash; a checkpoint of an earlier version has none.
     blake3: Option<&'a str>,
 }
 
-/// A file's beginning is not what was written.
+/// A difference between the beginning of a file and the expected one.
 struct FileMismatch {
-    /// The bytes that it has, where they are too few.
+    /// The length of the file, if it is too short.
     short: Option<u64>,
 }
 
-/// Checks the record files of a plan up to where a checkpoint says they went.
+/// Checks the record files of a plan up to their committed lengths.
 pub(super) fn check(
     folder: &PlanFolder,
     records: &CommittedRecords,
@@ -65,7 +63,7 @@ pub(super) fn check(
     }
 }
 
-/// Whether `rounds.jsonl` and `barriers.jsonl` are whole up to where a checkpoint says they went.
+/// Tells whether `rounds.jsonl` and `barriers.jsonl` are intact up to their committed lengths.
 pub(super) fn are_whole(folder: &PlanFolder, records: &CommittedRecords) -> bool {
     let is_whole = |expected: &ExpectedFile<'_>| {
         let path = folder.record_file(expected.file);
@@ -96,7 +94,7 @@ fn files_of(records: &CommittedRecords) -> Vec<ExpectedFile<'_>> {
     all
 }
 
-/// Compares the beginning of a file with what was written; nothing where it is the same.
+/// Compares the beginning of a file with the expected one; `None` if they are equal.
 fn compare(path: &Path, expected: &ExpectedFile<'_>) -> Result<Option<FileMismatch>, FileError> {
     let now = Content::of_first(path, expected.bytes)?;
     if now.bytes < expected.bytes {
@@ -109,7 +107,7 @@ fn compare(path: &Path, expected: &ExpectedFile<'_>) -> Result<Option<FileMismat
     Ok((!is_same).then_some(FileMismatch { short: None }))
 }
 
-/// What is wrong with a file's beginning, with the lines where they can be told.
+/// Describes a difference, with the lines if they are known.
 fn reason(
     path: &Path,
     expected: &ExpectedFile<'_>,
@@ -140,7 +138,7 @@ fn reason(
     }
 }
 
-/// `line 3`, `lines 3 and 4`, `lines 3, 4, 5, 6 and 12 more`.
+/// Formats line numbers: `line 3`, `lines 3 and 4`, `lines 3, 4, 5, 6 and 12 more`.
 fn named(numbers: &[usize]) -> String {
     let (first, rest) = numbers.split_at(numbers.len().min(NAMED));
     let list =
@@ -152,7 +150,7 @@ fn named(numbers: &[usize]) -> String {
     }
 }
 
-/// Says what lies behind the last checkpoint: in a finished run nothing should.
+/// Reports bytes after the last checkpoint: a finished run has none.
 fn behind(path: &Path, expected: &ExpectedFile<'_>, known: &ListedPlan, found: &mut Findings) {
     let length = files::length_if_any(path).unwrap_or_default();
     let more = length.saturating_sub(expected.bytes);
@@ -184,7 +182,7 @@ impl ExpectedLines {
     }
 }
 
-/// What `checksums.jsonl` says of the lines up to a checkpoint, if the file itself is whole.
+/// Reads the hashes of the lines up to a checkpoint from `checksums.jsonl`, if that file is intact.
 fn whole_line_checks(folder: &PlanFolder, records: &CommittedRecords) -> Option<ExpectedLines> {
     let expected = &records.hashes.as_ref()?.checksums;
     let bytes =
@@ -202,18 +200,13 @@ fn whole_line_checks(folder: &PlanFolder, records: &CommittedRecords) -> Option<
     Some(lines)
 }
 
-/// What tells which round a line belongs to.
-#[derive(Deserialize)]
-struct Line {
-    round: u32,
-}
-
-/// The first line that cannot be one of the file's: no whole JSON, or of a round that is not its turn.
+/// Returns the first line that cannot belong to the file: it is not whole JSON, or its round is out
+/// of order.
 fn by_form(file: RecordFile, text: &[u8]) -> Option<usize> {
     let mut before = 0;
     let is_wrong = |line: &[u8]| {
         let Some(line) = line.strip_suffix(b"\n") else { return true };
-        let Ok(Line { round }) = serde_json::from_slice(line) else { return true };
+        let Ok(round) = round_of_line(line) else { return true };
         let is_next = round == before + 1 || (file == RecordFile::Barriers && round >= before);
         before = round;
         !is_next
@@ -222,13 +215,12 @@ fn by_form(file: RecordFile, text: &[u8]) -> Option<usize> {
     lines.position(is_wrong).map(|index| index + 1)
 }
 
-/// The last round that has a line behind the first `bytes` of `rounds.jsonl`.
+/// Returns the last round with a line after the first `bytes` of `rounds.jsonl`.
 pub(super) fn last_round_behind(folder: &PlanFolder, bytes: u64) -> Option<u32> {
     let path = folder.record_file(RecordFile::Rounds);
     let tail = files::read_behind(&path, bytes).ok()?;
     let lines = tail.split(|&byte| byte == b'\n');
-    let rounds = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-    rounds.map(|line| line.round).max()
+    lines.filter_map(|line| round_of_line(line).ok()).max()
 }
 
 #[cfg(test)]
@@ -244,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_the_files_is_found_without_checksums() {
+    fn an_impossible_line_is_found_without_checksums() {
         let rounds = b"{\"round\":1}\n{\"round\":2}\n";
         assert_eq!(by_form(RecordFile::Rounds, rounds), None);
         assert_eq!(by_form(RecordFile::Rounds, b"{\"round\":2}\n{\"round\":1}\n"), Some(1));

@@ -1,4 +1,5 @@
-//! `scenario.toml` of a run folder against what the run began with. Comments and analyses may change, plans may not.
+//! Compares `scenario.toml` of a run folder with the scenario that the run began with. Comments and
+//! analyses may change, plans may not.
 
 use std::path::Path;
 
@@ -7,7 +8,6 @@ use serde_json::Value;
 
 use super::{Cure, Fault, Findings};
 use crate::{
-    exit::Failure,
     files::{self, Content},
     run_folder::{
         NOTE, SCENARIO,
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Keys that are named; a file that has nothing to do with the run would differ in all.
+/// The number of keys that a message names; an unrelated file would differ in all.
 const NAMED: usize = 8;
 
 /// Checks that a scenario still has the plans that the run began with.
@@ -31,9 +31,9 @@ pub(super) fn check(path: &Path, provenance: &Provenance, found: &mut Findings) 
     let differ = match says(&text) {
         Ok(now) => differences(&provenance.scenario_says, &now),
         Err(report) => {
-            // What is wrong, and where.
+            // The report's first lines name the error and its position.
             let reason: Vec<&str> = report.lines().take(2).map(str::trim).collect();
-            let words = format!("it is no scenario any more: {}", reason.join(" "));
+            let words = format!("it is not a scenario any more: {}", reason.join(" "));
             return found.add(Fault::damaged(path.to_owned(), words, Cure::Restore));
         }
     };
@@ -44,35 +44,39 @@ pub(super) fn check(path: &Path, provenance: &Provenance, found: &mut Findings) 
         ));
     }
     for difference in differ {
-        let words = format!("is not the scenario that `{NOTE}` speaks of: {difference}");
+        let words = format!("differs from the scenario in `{NOTE}`: {difference}");
         found.add(Fault { path: path.to_owned(), words, cure: Cure::Restore });
     }
 }
 
-/// What a run began with, where its note says so and its scenario still is that; for whoever takes a single model of the run.
+/// Returns the provenance of a run, if its note has one, for commands that take a single model of
+/// the run. The scenario is compared with it.
 ///
 /// # Errors
-/// When one of the two is not what was written.
+/// When the note or the scenario has changed.
 pub(crate) fn provenance(run: &Path) -> Result<Option<Provenance>, Fault> {
     let note = run.join(NOTE);
-    let damaged = |reason: String| Fault::damaged(note.clone(), reason, Cure::Restore);
-    let sealed = Sealed::read(&note).map_err(|failure: Failure| damaged(failure.first_line()))?;
-    let began =
-        sealed.checked(|began: &ProvenanceOnly| began.provenance.is_some()).map_err(damaged)?;
+    let damaged =
+        |reason: &dyn std::fmt::Display| Fault::damaged(note.clone(), reason, Cure::Restore);
+    let sealed = Sealed::read(&note).map_err(|failure| damaged(&failure.first_line()))?;
+    let began = sealed
+        .checked(|began: &ProvenanceOnly| began.provenance.is_some())
+        .map_err(|error| damaged(&error))?;
     let Some(provenance) = began.provenance else { return Ok(None) };
     let mut found = Findings::default();
     check(&run.join(SCENARIO), &provenance, &mut found);
     found.faults.into_iter().next().map_or(Ok(Some(provenance)), Err)
 }
 
-/// The part of a run's note that says what it began with.
+/// The provenance in a run's note.
 #[derive(Deserialize)]
 struct ProvenanceOnly {
     #[serde(default)]
     provenance: Option<Provenance>,
 }
 
-/// The keys in which two scenarios differ, each with both values. Both are as [`says`] gives them.
+/// Lists the keys in which two scenarios differ, each with both values. Both scenarios are in the
+/// form of [`says`].
 pub(crate) fn differences(began: &Value, now: &Value) -> Vec<String> {
     let mut all = Vec::new();
     visit("", began, now, &mut all);
@@ -109,7 +113,7 @@ fn visit(key: &str, began: &Value, now: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// A value in a message: short enough for a line.
+/// Formats a value for a message, shortened to a line.
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 200;
     if value.is_null() {

@@ -1,4 +1,4 @@
-//! The tables that were made of the records, against what `run.json` says of them.
+//! Checks the tables of a run against the checksums in `run.json`.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Checks `summary.json`, `sweep.csv` and `data.json`, once no process is at the run.
+/// Checks `summary.json`, `sweep.csv` and `data.json`, unless a process is running.
 pub(super) fn check(run: &Path, note: &RunNote, found: &mut Findings) {
     if note.state == RunState::Running {
         return;

@@ -1,20 +1,21 @@
-//! The outer form of a table: its encoding, the ends of its lines, and what separates its columns.
+//! The dialect of a table: its encoding, line ends and separator.
 
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
-use fedlayer_core::quoted;
+use fedlayer_core::text::quoted;
 
 use super::super::{
     DecodeError, DecodeFault, FilePosition, FileReader,
     text::{AS_UTF8, BOM},
 };
 
-/// What separates columns in files that are called CSV, and what messages call it.
+/// The separators in files that are called CSV, with their names in messages.
 const SEPARATORS: [(u8, &str); 4] =
     [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
 
-/// The rest of a file as text, every line ended by `\n` or `\r\n`, without the mark at its head.
+/// Reads the rest of a file as text with lines that end in `\n` or `\r\n`, without the byte order
+/// mark.
 pub(super) fn text<R: Read>(input: &mut FileReader<R>) -> Result<String, DecodeError> {
     let bytes = input.rest()?;
     let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
@@ -27,15 +28,15 @@ pub(super) fn text<R: Read>(input: &mut FileReader<R>) -> Result<String, DecodeE
             .with_help(AS_UTF8)
     })?;
     let text = text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text);
-    // Lines of old Macintosh programs end in `\r` alone.
+    // Old Macintosh programs end lines in `\r` alone.
     let ends_in_cr_alone = text.contains('\r') && !text.contains('\n');
     Ok(if ends_in_cr_alone { text.replace('\r', "\n") } else { text })
 }
 
-/// The separator: what is asked for, or a comma.
+/// Returns the separator: the one in the scenario, or a comma.
 ///
 /// # Errors
-/// When the first line rather looks separated by something else.
+/// When another separator splits the first line better.
 pub(super) fn separator<R: Read>(
     input: &FileReader<R>,
     text: &str,
@@ -48,7 +49,7 @@ pub(super) fn separator<R: Read>(
     let Some((there, other, name)) = best.max_by_key(|(columns, ..)| *columns) else {
         return Ok(used);
     };
-    // Who wrote a separator into the scenario meant it, unless it separates nothing.
+    // A separator in the scenario is trusted, unless it separates nothing.
     let is_doubtful = there >= 2 && (here == 1 || asked.is_none() && there >= here);
     if !is_doubtful {
         return Ok(used);
@@ -64,13 +65,13 @@ pub(super) fn separator<R: Read>(
     Err(input.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, expected).with_help(help))
 }
 
-/// What messages call a separator.
+/// Names a separator in messages.
 fn called(separator: u8) -> String {
     let known = SEPARATORS.iter().find(|(known, _)| *known == separator);
     known.map_or_else(|| format!("`{}`", char::from(separator)), |(_, name)| (*name).to_owned())
 }
 
-/// The number of columns of the first line.
+/// Returns the number of columns of the first line.
 pub(super) fn columns(text: &str, separator: u8) -> usize {
     let mut builder = ReaderBuilder::new();
     let builder = builder.delimiter(separator).has_headers(false);

@@ -1,30 +1,30 @@
-//! Which column of a table is what: by the names of its first line.
+//! The role of every column of a table, by the names in its first line.
 
 use std::io::Read;
 
 use ::csv::StringRecord;
-use fedlayer_core::{in_backticks, quoted};
+use fedlayer_core::text::{in_backticks, quoted};
 
 use super::{
     super::{DecodeError, DecodeFault, FilePosition, FileReader},
     Columns,
 };
 
-/// The names of the columns of a training file, by which those of its test file are found.
+/// The names of the columns of a training file. The columns of the test file are found by them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading {
     /// The features, in the order of the training file.
     pub features: Vec<String>,
     /// The label.
     pub label: String,
-    /// The owner, where the file says whose each example is.
+    /// The owner of an example, if the file has such a column.
     pub group: Option<String>,
 }
 
-/// What a column is.
+/// The role of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColumnRole {
-    /// The feature at this place of an example.
+    /// The feature at this index of an example.
     Feature(usize),
     Label,
     Group,
@@ -34,13 +34,14 @@ pub(super) enum ColumnRole {
 /// Names of columns that hold a label, in lower case.
 const LABELS: [&str; 6] = ["label", "labels", "target", "targets", "class", "classes"];
 
-/// The name of a label where it is the last column; elsewhere it may be a coordinate.
+/// The name of a label if it is the last column; elsewhere it may be a coordinate.
 const LAST_LABEL: &str = "y";
 
 /// Names of columns that hold owners, in lower case.
 const GROUPS: [&str; 2] = ["group", "groups"];
 
-/// Reads the columns' names, or counts them where the file has none; of a test file where `training` is known.
+/// Reads the columns' names, or numbers the columns of a file without names. `training` is the
+/// heading of the training file when a test file is read.
 pub(super) fn names<R: Read>(
     input: &FileReader<R>,
     first: &StringRecord,
@@ -55,23 +56,23 @@ pub(super) fn names<R: Read>(
         let error = fault(input, in_backticks(&names), "the names of the columns");
         return Err(error.with_help(match training {
             Some(_) => "the training file has a line of names: write it above the numbers of this file, too",
-            None => "write a line of names above the numbers; or `header = false` beside `train` where the first line is an example (columns are then called `1`, `2`, …), `header = true` where these are names",
+            None => "write a line of names above the numbers; or `header = false` beside `train` if the first line is an example (columns are then called `1`, `2`, …), `header = true` if these are names",
         }));
     }
     Ok(names)
 }
 
-/// What each column of a training file is.
+/// Finds the role of every column of a training file.
 pub(super) fn of_training<R: Read>(
     input: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
 ) -> Result<(Vec<ColumnRole>, Heading), DecodeError> {
     for name in columns.ignore {
-        place(input, names, "ignore", name)?;
+        column_index(input, names, "ignore", name)?;
     }
     let group = match columns.group {
-        Some(name) => Some(place(input, names, "group", name)?),
+        Some(name) => Some(column_index(input, names, "group", name)?),
         None => group(input, names, columns)?,
     };
     let is_ignored = |at: usize| columns.ignore.contains(&names[at]);
@@ -79,7 +80,7 @@ pub(super) fn of_training<R: Read>(
     let free: Vec<usize> = (0..names.len()).filter(|&at| is_free(at)).collect();
     all_named(input, names, &free)?;
     let label = match columns.label {
-        Some(name) => place(input, names, "label", name)?,
+        Some(name) => column_index(input, names, "label", name)?,
         None => label(input, names, &free)?,
     };
     if !is_free(label) || group.is_some_and(is_ignored) {
@@ -96,7 +97,7 @@ pub(super) fn of_training<R: Read>(
     Ok((roles(input, names, columns, &heading)?, heading))
 }
 
-/// What each column of a test file is: what the column of its name is in training.
+/// Finds the role of every column of a test file: the role that its name has in training.
 pub(super) fn of_test<R: Read>(
     input: &FileReader<R>,
     names: &[String],
@@ -127,16 +128,16 @@ pub(super) fn of_test<R: Read>(
     roles(input, names, columns, training)
 }
 
-/// Gives every column its role, by its name.
+/// Gives every column a role by its name.
 fn roles<R: Read>(
     input: &FileReader<R>,
     names: &[String],
     columns: Columns<'_>,
     heading: &Heading,
 ) -> Result<Vec<ColumnRole>, DecodeError> {
-    let places: std::collections::HashMap<&str, usize> =
+    let indices: std::collections::HashMap<&str, usize> =
         heading.features.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-    let role = |name: &String| match places.get(name.as_str()) {
+    let role = |name: &String| match indices.get(name.as_str()) {
         _ if columns.ignore.contains(name) => ColumnRole::Ignored,
         _ if *name == heading.label => ColumnRole::Label,
         Some(&at) => ColumnRole::Feature(at),
@@ -173,7 +174,7 @@ fn each_once<R: Read>(
     Ok(())
 }
 
-/// Refuses columns without a name, as pandas writes row numbers, among those that are `free`.
+/// Refuses columns without a name among the `free` ones; pandas writes row numbers that way.
 fn all_named<R: Read>(
     input: &FileReader<R>,
     names: &[String],
@@ -197,12 +198,12 @@ fn all_named<R: Read>(
     };
     let error = fault(input, found, "a name for every column");
     Err(error.with_help(format!(
-        "row numbers are no feature: write the file without them, `df.to_csv(\"train.csv\", index=False)`, or leave the column out: `ignore = [{}]` beside `train`",
+        "row numbers are not a feature: write the file without them, `df.to_csv(\"train.csv\", index=False)`, or leave the column out: `ignore = [{}]` beside `train`",
         quoted(name)
     )))
 }
 
-/// The label among the columns that are `free`, where the scenario does not name it.
+/// Finds the label among the `free` columns if the scenario does not name it.
 fn label<R: Read>(
     input: &FileReader<R>,
     names: &[String],
@@ -234,10 +235,10 @@ fn label<R: Read>(
     Ok(label)
 }
 
-/// What to do about columns between blanks, of which there may be several in a row.
+/// The advice for columns that are separated by blanks, perhaps several in a row.
 const BLANKS: &str = "columns between blanks are not read: `pandas.read_csv(\"train.csv\", sep=r\"\\s+\").to_csv(\"train.csv\", index=False)` writes commas";
 
-/// The owner among the columns, where the scenario does not name it.
+/// Finds the owner among the columns if the scenario does not name it.
 fn group<R: Read>(
     input: &FileReader<R>,
     names: &[String],
@@ -264,8 +265,8 @@ fn group<R: Read>(
     }
 }
 
-/// Where the column stands that a `key` of the scenario names.
-fn place<R: Read>(
+/// Returns the index of the column that a `key` of the scenario names.
+fn column_index<R: Read>(
     input: &FileReader<R>,
     names: &[String],
     key: &str,
@@ -279,8 +280,9 @@ fn place<R: Read>(
     })
 }
 
-/// Whether a first line has names: it is an example where all of it are numbers, or all but one field that is not known as a label. Numbers that count
-/// up from 0 or 1 beside it are names too, as pandas gives them.
+/// Tells whether a first line has names. It is an example if all fields are numbers, or all but one
+/// field that is not known as a label. Fields that count up from 0 or 1 beside that one are names
+/// too: pandas writes them.
 fn is_heading(names: &[String], columns: Columns<'_>) -> bool {
     let is_number = |name: &&String| name.parse::<f64>().is_ok_and(f64::is_finite);
     let numbers: Vec<&String> = names.iter().filter(is_number).collect();
@@ -296,7 +298,7 @@ fn is_heading(names: &[String], columns: Columns<'_>) -> bool {
     }
 }
 
-/// Whether names are 0, 1, 2, … or 1, 2, 3, ….
+/// Tells whether names are 0, 1, 2, … or 1, 2, 3, ….
 fn count_up(names: &[&String]) -> bool {
     [0, 1]
         .iter()

@@ -1,4 +1,4 @@
-//! Lines of a table: their numbers, the memory that they need, and what is wrong with one that has too many or too few columns.
+//! Lines of a table: their numbers, the memory that they need, and errors about their length.
 
 use std::io::Read;
 
@@ -9,13 +9,13 @@ use super::{
     dialect,
 };
 
-/// The bytes in memory of a number, in 64 and then in 32 bits.
+/// The bytes of memory of a number, in 64 and then in 32 bits.
 const NUMBER: u64 = 12;
 
-/// The bytes in memory of what a line has besides: its label and its owner, with their names.
+/// The bytes of memory of the rest of a line: its label and its owner, with their names.
 const LINE: u64 = 96;
 
-/// Checks that there is room for what is made of a table.
+/// Checks that there is memory for the examples of a table.
 pub(super) fn have_room<R: Read>(
     input: &FileReader<R>,
     text: &str,
@@ -26,7 +26,8 @@ pub(super) fn have_room<R: Read>(
     input.has_room_for((count(separator) + lines) * NUMBER + lines * LINE)
 }
 
-/// Refuses a comment above the names: a first line that begins with `#` and has other columns than the next one.
+/// Refuses a comment above the names: a first line that begins with `#` and has another number of
+/// columns than the next one.
 pub(super) fn refuse_first_comment<R: Read>(
     input: &FileReader<R>,
     text: &str,
@@ -49,16 +50,17 @@ pub(super) fn refuse_first_comment<R: Read>(
     Err(error.with_help(COMMENT))
 }
 
-/// What to do about a comment.
+/// The advice for a comment.
 const COMMENT: &str = "comments are not read: delete the line";
 
-/// The number of the line where a record begins, counted from 1. Empty lines before it are skipped.
+/// Returns the number of the line at which a record begins, counted from 1. Empty lines before it
+/// are skipped.
 pub(super) fn number(text: &str, position: Option<&Position>) -> u64 {
     let begin = begin(text, position);
     1 + text.as_bytes()[..begin].iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// The byte where a record begins.
+/// Returns the byte at which a record begins.
 fn begin(text: &str, position: Option<&Position>) -> usize {
     let from = position.map_or(0, |position| position.byte() as usize).min(text.len());
     let rest = &text.as_bytes()[from..];
@@ -69,16 +71,16 @@ fn is_line_end(character: char) -> bool {
     matches!(character, '\r' | '\n')
 }
 
-/// What the reader of lines found wrong.
+/// Turns an error of the CSV reader into a fault of the file.
 pub(super) fn unreadable<R: Read>(
     input: &FileReader<R>,
     text: &str,
     error: &::csv::Error,
 ) -> DecodeError {
-    let place = FilePosition::Line(number(text, error.position()));
+    let position = FilePosition::Line(number(text, error.position()));
     let ErrorKind::UnequalLengths { expected_len, len, .. } = error.kind() else {
         return input.fault_at(
-            place,
+            position,
             DecodeFault::Unreadable,
             format!("`{error}`"),
             "readable data",
@@ -90,16 +92,16 @@ pub(super) fn unreadable<R: Read>(
     let plural = if *len == 1 { "" } else { "s" };
     let found = format!("{len} column{plural}");
     let expected = format!("{expected_len}, as many as the first line has");
-    let error = input.fault_at(place, DecodeFault::Shape, found, expected);
+    let error = input.fault_at(position, DecodeFault::Shape, found, expected);
     error.with_help(help(line.trim_end_matches('\r'), *expected_len, *len))
 }
 
-/// What to do about a line that has another number of columns than the first.
+/// Advises what to do about a line that has another number of columns than the first.
 fn help(line: &str, expected: u64, found: u64) -> &'static str {
     let trimmed = line.trim();
     let ends_open = trimmed.ends_with([',', ';', '|']) || line.ends_with('\t');
     if trimmed.is_empty() {
-        return "the line holds white space alone: delete it";
+        return "the line holds only white space: delete it";
     }
     if trimmed.starts_with(['#', '%']) || trimmed.starts_with("//") {
         return COMMENT;
@@ -108,10 +110,10 @@ fn help(line: &str, expected: u64, found: u64) -> &'static str {
         return "the line ends with a separator, and the first line does not: delete it there";
     }
     if found > expected {
-        return "put a field that holds the separator into double quotes, or leave out what is too much";
+        return "put a field that holds the separator into double quotes, or leave out the extra fields";
     }
     if expected > 2 && found == 1 {
-        return "this is no line of the table: delete it";
+        return "this line is not part of the table: delete it";
     }
-    "fill in what is missing, or delete the line"
+    "fill in the missing values, or delete the line"
 }

@@ -1,4 +1,4 @@
-//! Values between separators: a line of names, then an example a line.
+//! CSV: a line of names, then one example per line.
 
 mod dialect;
 mod heading;
@@ -8,7 +8,7 @@ mod row_numbers;
 use std::io::Read;
 
 use ::csv::{ReaderBuilder, StringRecord};
-use fedlayer_core::{in_backticks, quoted};
+use fedlayer_core::text::{in_backticks, quoted};
 
 use super::{
     DecodeError, DecodeFault, FilePosition, FileReader,
@@ -19,38 +19,41 @@ use super::{
 use heading::ColumnRole;
 pub use heading::Heading;
 
-/// A table of numbers with a label, and perhaps an owner, for each line.
+/// A table with a label and perhaps an owner for each line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CsvTable {
-    /// The names of features and label.
+    /// The names of the columns.
     pub heading: Heading,
     /// `(N, features)`, row-major, in the order of the heading.
     pub values: Numbers,
     /// The label of each line, `(N)`.
     pub labels: Vec<Label>,
-    /// The owner of each line, counted from 0 in the order in which they first appear, `(N)`.
+    /// The owner of each line, numbered from 0 in the order of first appearance, `(N)`.
     pub groups: Option<Vec<u32>>,
 }
 
-/// How the columns of a file are written, and which are no features.
+/// How a file separates its columns, and which columns are not features.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Columns<'a> {
-    /// The column of the label; where it is not named, the one that is called as labels are.
+    /// The column of the label; found by its name if absent.
     pub label: Option<&'a str>,
-    /// The column of the owner; where it is not named, the one that is called `group` or `groups`, if there is one.
+    /// The column of the owner; if absent, the column called `group` or `groups`, if there is one.
     pub group: Option<&'a str>,
-    /// Columns that are left out.
+    /// Columns that are ignored.
     pub ignore: &'a [String],
-    /// What separates columns, an ASCII character; a comma where it is not given.
+    /// The separator, an ASCII character; a comma if absent.
     pub separator: Option<u8>,
-    /// Whether the first line has names; it has, and must look so, where it is not given.
+    /// `true` if the first line has names, `false` if not; if absent, the first line must look like
+    /// names.
     pub header: Option<bool>,
 }
 
-/// Reads a table: of a test file by the names of the `training` file. Empty lines are skipped.
+/// Reads a table; the columns of a test file are found by the names of the `training` file. Empty
+/// lines are skipped.
 ///
 /// # Errors
-/// When its columns are not what they should be, a line is longer or shorter than the first, a feature is no finite number, or a label is none.
+/// When the columns are wrong, a line is longer or shorter than the first, a feature is not a
+/// finite number, or a label is invalid.
 pub fn table<R: Read>(
     input: &mut FileReader<R>,
     columns: Columns<'_>,
@@ -102,13 +105,13 @@ pub fn table<R: Read>(
     Ok(CsvTable { heading, values, labels, groups })
 }
 
-/// What the lines of a file have in common.
+/// The properties that all lines of a file share.
 struct TableForm<'a, R> {
     input: &'a FileReader<R>,
     text: &'a str,
     roles: &'a [ColumnRole],
     names: &'a [String],
-    /// Whether the first line has the names.
+    /// True if the first line has the names.
     has_names: bool,
 }
 
@@ -118,7 +121,7 @@ struct TableRows {
     values: Numbers,
     labels: Vec<Label>,
     owners: Vec<Label>,
-    /// The features of the line that is read.
+    /// The features of the current line.
     features: Vec<f64>,
 }
 
@@ -134,8 +137,8 @@ impl TableRows {
         for (at, (field, role)) in record.iter().zip(form.roles).enumerate() {
             let field = field.trim();
             match role {
-                ColumnRole::Feature(place) => {
-                    self.features[*place] =
+                ColumnRole::Feature(position) => {
+                    self.features[*position] =
                         feature(field).map_err(|no| self.no_feature(form, record, at, no))?;
                 }
                 ColumnRole::Label => self.labels.push(Label::of_text(field).map_err(|no| {
@@ -154,7 +157,7 @@ impl TableRows {
         Ok(())
     }
 
-    /// The error that a field is no feature.
+    /// Returns the error that a field is not a feature.
     fn no_feature<R: Read>(
         &self,
         form: &TableForm<'_, R>,
@@ -176,7 +179,7 @@ impl TableRows {
 }
 
 impl<R: Read> TableForm<'_, R> {
-    /// A fault of a field.
+    /// Returns a fault at a field.
     fn fault(
         &self,
         record: &StringRecord,
@@ -185,17 +188,18 @@ impl<R: Read> TableForm<'_, R> {
         expected: &str,
     ) -> DecodeError {
         let line = lines::number(self.text, record.position());
-        let place = FilePosition::Field { line, column: at + 1 };
+        let position = FilePosition::Field { line, column: at + 1 };
         let field = record.get(at).unwrap_or_default().trim();
-        self.input.fault_at(place, fault, in_backticks([field]), expected)
+        self.input.fault_at(position, fault, in_backticks([field]), expected)
     }
 }
 
-/// The number that a field holds, or why it holds none; nothing where it is a text.
+/// Parses a field. The error is the reason that its number cannot be a feature, or `None` if it is
+/// not a number.
 fn feature(field: &str) -> Result<f64, Option<NoFeature>> {
     let number = field.parse().map_err(|_| None)?;
     match NoFeature::of(number) {
-        // An infinite number is written in letters; one in digits is only too large.
+        // An infinite number is written in letters; one in digits is too large.
         Some(_) if field.contains(|character: char| character.is_ascii_digit()) => {
             Err(Some(NoFeature::TooLarge))
         }
@@ -205,18 +209,18 @@ fn feature(field: &str) -> Result<f64, Option<NoFeature>> {
     }
 }
 
-/// Whether a whole number that is written out was rounded when it became a float.
+/// Tells whether a whole number in digits was rounded when it became a float.
 fn is_rounded(field: &str, number: f64) -> bool {
     field.parse().is_ok_and(|whole: i128| is_other(whole, number))
 }
 
-/// What to do about a file without examples.
+/// The advice for a file without examples.
 const NO_EXAMPLES: &str = "name another file, or write examples into this one, one a line";
 
-/// What to do about a line of names where there should be none.
-const NAMES_WITHOUT_HEADER: &str = "this looks like a line of names, and `header = false` beside `train` says that the first line of both files is an example: delete the line, or leave the key out where both files have one";
+/// The advice for a line of names in a file that has none.
+const NAMES_WITHOUT_HEADER: &str = "this looks like a line of names, and `header = false` beside `train` says that the first line of both files is an example: delete the line, or leave the key out if both files have one";
 
-/// What to do where a feature is no number.
+/// Advises what to do about a feature that is not a number.
 fn no_number(field: &str, name: &str) -> String {
     let with_point = field.replacen(',', ".", 1);
     if field.contains(',') && with_point.parse::<f32>().is_ok() {

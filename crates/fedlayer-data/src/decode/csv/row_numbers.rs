@@ -1,8 +1,8 @@
-//! Columns that number the rows of a table, which are no feature.
+//! Columns that number the rows of a table: they are not features.
 
 use std::io::Read;
 
-use fedlayer_core::{in_backticks, quoted};
+use fedlayer_core::text::{in_backticks, quoted};
 
 use super::{
     super::{DecodeError, DecodeFault, FilePosition, FileReader, numbers::Numbers},
@@ -12,10 +12,11 @@ use super::{
 /// Names of columns that number rows, in lower case.
 const NAMES: [&str; 6] = ["id", "idx", "index", "level_0", "row", "rownames"];
 
-/// The rows that a column needs for its values to say that they number them.
+/// The number of rows from which the values of a column are evidence that they number the rows.
 const ROWS: usize = 10;
 
-/// Refuses a feature that numbers the rows: by its name and values, and where there are no names by its values alone.
+/// Refuses a feature that numbers the rows: by its name and values, or by its values alone if there
+/// are no names.
 pub(super) fn refuse<R: Read>(
     input: &FileReader<R>,
     heading: &Heading,
@@ -37,12 +38,12 @@ pub(super) fn refuse<R: Read>(
     let error =
         input.fault_at(FilePosition::Line(1), DecodeFault::Shape, found, "features and a label");
     Err(error.with_help(format!(
-        "leave the column out: `ignore = [{}]` beside `train`; or give it another name where it is a feature",
+        "leave the column out: `ignore = [{}]` beside `train`; or rename it if it is a feature",
         quoted(name)
     )))
 }
 
-/// Whether values are whole and each another.
+/// Tells whether all values are whole and different.
 fn are_distinct(mut values: Vec<f64>) -> bool {
     values.sort_by(f64::total_cmp);
     values.len() >= ROWS
@@ -50,7 +51,7 @@ fn are_distinct(mut values: Vec<f64>) -> bool {
         && values.windows(2).all(|pair| pair[0] != pair[1])
 }
 
-/// Whether values are 0, 1, 2, … or 1, 2, 3, ….
+/// Tells whether values are 0, 1, 2, … or 1, 2, 3, ….
 fn count_up(values: impl Iterator<Item = f64> + Clone) -> bool {
     [0_u32, 1]
         .iter()

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use fedlayer_core::{Layout, Params};
+use fedlayer_core::model::{Layout, Params};
 use tokio::{sync::Mutex, time::timeout};
 use tokio_stream::StreamExt;
 use tonic::{Code, Streaming};

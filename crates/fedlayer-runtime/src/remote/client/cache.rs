@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fedlayer_core::Params;
+use fedlayer_core::model::Params;
 
 use super::super::protocol::message::Digest;
 
@@ -58,7 +58,7 @@ impl ModelCache {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::Layout;
+    use fedlayer_core::model::Layout;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use fedlayer_core::{Params, Plan};
+use fedlayer_core::{Plan, model::Params};
 use tokio::{sync::watch, task::spawn_blocking};
 use tokio_stream::{StreamExt, iter, once};
 use tracing::{debug, warn};

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
 };
 
-use fedlayer_core::Params;
+use fedlayer_core::model::Params;
 
 use super::message::{Digest, ValueSource};
 

@@ -3,7 +3,7 @@
 use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::{Buf, BufMut, Bytes};
-use fedlayer_core::{OptimizerState, Params};
+use fedlayer_core::{model::Params, trainer::OptimizerState};
 use serde::{Deserialize, Serialize};
 
 use super::codec::{MalformedMessage, Wire, decode, encode};

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_core::{
-    ClientId, Evaluation, LayerSet, Mix, OptimizerState, Params, Plan, Point, Probe, Seed, Split,
-    TrainJob, Update,
+    Plan, Seed,
+    data::{ClientId, Split},
+    model::{LayerSet, Mix, Params, Point},
+    trainer::{Evaluation, OptimizerState, Probe, TrainJob, Update},
 };
 
 use super::{

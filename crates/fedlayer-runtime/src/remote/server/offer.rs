@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use fedlayer_core::{Plan, Split};
+use fedlayer_core::{Plan, data::Split};
 
 use super::super::protocol::message::RunIdentity;
 

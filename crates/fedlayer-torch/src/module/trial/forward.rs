@@ -1,7 +1,7 @@
 //! Checks the forward pass of a module: its logits, and that they depend on parameters and inputs
 //! alone.
 
-use fedlayer_core::{DataFacts, in_backticks};
+use fedlayer_core::{data::DataFacts, text::in_backticks};
 use tch::{CModule, IValue, Kind, TchError, Tensor};
 
 use crate::{

@@ -6,7 +6,7 @@
 mod derivatives;
 mod forward;
 
-use fedlayer_core::{DataFacts, spec::Loss};
+use fedlayer_core::{data::DataFacts, spec::Loss};
 use tch::{CModule, Tensor};
 
 use crate::{Device, TorchError, error::caught, one_thread};

@@ -8,7 +8,7 @@ mod attention;
 mod interpreter;
 mod program;
 
-use fedlayer_core::Architecture;
+use fedlayer_core::model::architecture::Architecture;
 use tch::{TchError, Tensor};
 
 use super::{activations::Activations, mode::Mode};

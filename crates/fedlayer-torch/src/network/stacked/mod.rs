@@ -13,7 +13,7 @@ mod dense;
 mod diagonal;
 
 use fedlayer_core::{
-    Layout,
+    model::Layout,
     spec::{Activation, ModelSpec},
 };
 use tch::{TchError, Tensor};
@@ -155,7 +155,7 @@ impl StackedNetwork {
 #[cfg(test)]
 mod tests {
     use fedlayer_core::{
-        DataFacts,
+        data::DataFacts,
         spec::{Mlp, MlpForm},
     };
     use tch::{Device, Kind};

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_core::{
-    BarrierKind, BarrierRow, BarrierStudy, EndModel, Examples, FederatedData, Metric, Point, Seed,
-    Split, Trainer, Update, spec::*, summarize,
+    Seed,
+    barrier::{BarrierStudy, EndModel, summarize},
+    data::{Examples, FederatedData, Split},
+    model::Point,
+    record::{BarrierKind, BarrierRow, Metric},
+    spec::*,
+    trainer::{Trainer, Update},
 };
 use serde_json::Value;
 
@@ -227,7 +232,7 @@ fn twins_spend_their_length_on_trained_values_and_have_a_loss() {
                     let range = &statistic.range;
                     assert_eq!(twin.range(range), mix.base.range(range), "{}", statistic.name);
                 }
-                let away = |to| fedlayer_core::distance(&mix.base, to, mix.set.trained());
+                let away = |to| fedlayer_core::model::distance(&mix.base, to, mix.set.trained());
                 let (found, expected) = (away(&twin), mix.weight * away(&mix.other));
                 assert!((found - expected).abs() < 1e-6 * expected, "{found} is not {expected}");
                 twins += 1;

@@ -11,7 +11,11 @@ use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel};
 use fedlayer_core::{
-    Architecture, ClientId, Examples, FederatedData, Params, Plan, Update, spec::*,
+    Plan,
+    data::{ClientId, Examples, FederatedData},
+    model::{Params, architecture::Architecture},
+    spec::*,
+    trainer::Update,
 };
 use fedlayer_torch::TorchTrainer;
 use serde::de::DeserializeOwned;

@@ -1,8 +1,9 @@
 //! [`DefaultStrategy`]: the strategy with the models that are analysed if none is named.
 
 use fedlayer_core::{
-    RoundRange, in_backticks,
+    round::RoundRange,
     spec::{Average, Rule, StrategySpec},
+    text::in_backticks,
 };
 use fedlayer_scenario::Scenario;
 

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
-    ClientData, ClientId, FederatedData, Layer, LayerSchedule, Plan, RoundRange, TensorSpec,
+    Plan,
+    data::{ClientData, ClientId, FederatedData},
+    model::{Layer, TensorSpec},
+    round::{LayerSchedule, RoundRange},
     spec::{AnalysisSpec, Average, Variant},
 };
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use std::thread::available_parallelism;
 
-use fedlayer_core::{FederatedData, Plan};
+use fedlayer_core::{Plan, data::FederatedData};
 use fedlayer_report::{ColumnAlign, quantity, text_table};
 
 use super::report::{CheckReport, ClientLine, LayerLine, SHOWN_CLIENTS, StrategyLine};

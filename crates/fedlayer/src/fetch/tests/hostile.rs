@@ -1,16 +1,17 @@
-//! Servers and folders that mean harm: each ends in its documented time with an error that says what happened, and nothing wrong is kept.
+//! Malicious servers and folders: each ends within the documented time with an error that describes
+//! it, and nothing wrong is kept.
 
 use std::{os::unix::fs::symlink, path::Path, time::Instant};
 
 use super::*;
 
-/// How long a connection may be silent or slow in these tests.
+/// The time after which a silent or slow connection is cut in these tests.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// Longer than all tries of a test take, on a busy machine too.
+/// The documented time for all attempts of a test, also on a busy machine.
 const DOCUMENTED: Duration = Duration::from_secs(60);
 
-/// A server that sends `begin` at once and then a byte of `rest` now and then, to whoever comes.
+/// Starts a server that sends `begin` at once and then a byte of `rest` now and then.
 fn trickling(begin: Vec<u8>, rest: &'static [u8]) -> DownloadSource {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -69,7 +70,7 @@ fn a_server_that_sends_less_than_it_says_each_time_keeps_only_what_is_right() {
     place.has_the_text_alone();
 }
 
-/// The file from `start` on, with a tag of its own.
+/// Answers with the file from `start` on, with a tag of its own.
 fn tagged(tag: &str, body: &[u8], start: usize) -> Vec<u8> {
     let answer = rest(body, start);
     let (line, rest) = answer.split_at(answer.iter().position(|&byte| byte == b'\n').unwrap() + 1);
@@ -80,13 +81,14 @@ fn tagged(tag: &str, body: &[u8], start: usize) -> Vec<u8> {
 fn parts_of_two_versions_are_never_put_together() {
     let place = SetFolder::text();
     let other = BODY.to_ascii_uppercase();
-    // The first ten bytes are of version one; the server gives the rest of version two, whatever `If-Range` says.
+    // The first ten bytes are of version one; the server sends the rest of version two, whatever
+    // `If-Range` says.
     let server = Server::new(vec![whole(BODY, 10), tagged("two", &other, 10), whole(BODY, 41)]);
     place.fetch(server.source(), AT_ONCE).unwrap();
     place.has_the_text_alone();
     assert!(!server.requests()[2].contains("range:"), "the third begins anew");
 
-    // One that changes its tag every time comes to an end as well.
+    // A server that changes its tag every time also ends in an error.
     let place = SetFolder::text();
     let answers = vec![whole(BODY, 10), tagged("two", &other, 10), whole(&other, 20)];
     let error = place.fetch(Server::new(answers).source(), AT_ONCE).unwrap_err();

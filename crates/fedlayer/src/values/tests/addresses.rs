@@ -1,15 +1,15 @@
-//! Models of runs: the run folder of `tests/oracle/client_models.py`, whose clients' models that
-//! script puts together.
+//! Models of runs, in the run folder of `tests/oracle/client_models.py`: the script computes the
+//! clients' models independently.
 
 use std::{collections::BTreeMap, fs};
 
-use fedlayer_core::Role;
+use fedlayer_core::model::Role;
 use proptest::prelude::*;
 
 use super::*;
 use crate::folders::Folders;
 
-/// The layers of the network there.
+/// Returns the layers of the network in that run.
 fn net() -> Arc<Layout> {
     use Role::{Statistic, Trained};
     let tensors = [
@@ -38,7 +38,7 @@ fn read_address(address: &str) -> Result<ModelValues, ValuesError> {
     ValuesSource::find(&format!("{}/{address}", folder()), &locator())?.read(&net())
 }
 
-/// The values of a model, by tensor.
+/// Returns the values of a model, by tensor.
 fn by_tensor(values: &ModelValues) -> BTreeMap<String, Vec<f32>> {
     let layout = values.params.layout();
     let tensors = layout.tensors();
@@ -52,7 +52,7 @@ fn an_address_has_the_model_that_a_script_puts_together_from_the_checkpoint() {
         serde_json::from_str(&expected).unwrap();
     assert_eq!(expected.len(), 12);
     for (name, tensors) in &expected {
-        // The folder of the strategy's name serves as well as the name, which has a colon.
+        // The folder of the strategy works as well as its name, which contains a colon.
         let spoken = name.replace("one-layer-rotating", "one layer: rotating");
         for address in [name, &spoken] {
             let values = read_address(&format!("run:{address}")).unwrap();
@@ -62,7 +62,7 @@ fn an_address_has_the_model_that_a_script_puts_together_from_the_checkpoint() {
             assert_eq!(is_shared, name.starts_with("all"), "{:?}", values.notes);
         }
     }
-    // Clients differ, or else there would be nothing to see.
+    // The clients' models differ; otherwise the test would show nothing.
     let models: Vec<_> =
         expected.iter().filter(|(name, _)| name.starts_with("one-layer-rotating:1:5")).collect();
     assert!(models.windows(2).all(|pair| pair[0].1 != pair[1].1));
@@ -96,7 +96,7 @@ fn a_part_of_an_address_that_is_not_there_is_named_with_what_there_is() {
     insta::assert_snapshot!("addresses", said.join("\n\n"));
 }
 
-/// Other forms of a number named the same model, so that one model had many names.
+/// Other forms of a number named the same model, and one model had many names.
 #[test]
 fn a_number_of_an_address_has_the_one_form_that_the_program_writes() {
     for (address, what, found) in [
@@ -137,12 +137,12 @@ fn checkpoint(strategy: &str) -> PathBuf {
 }
 
 #[test]
-fn the_checkpoint_of_a_strategy_that_leaves_layers_with_clients_is_no_one_model() {
+fn the_checkpoint_of_a_strategy_that_leaves_layers_with_clients_is_not_a_single_model() {
     let (said, help) = refused(checkpoint("one-layer-rotating"), &net());
     let (said, help) = (said.replace(&folder(), "FOLDER"), help.replace(&folder(), "FOLDER"));
     insta::assert_snapshot!("unshared", format!("{said}\n{help}"));
     assert!(read(checkpoint("all"), &net()).is_ok());
-    // Elsewhere its run cannot be named.
+    // A checkpoint outside of a run folder cannot name its run.
     let place = Written::new(fs::read(checkpoint("one-layer-rotating")).unwrap());
     let (_, help) = refused(place.path(), &net());
     assert!(help.contains("`RUN:STRATEGY:SEED:ROUND:CLIENT`"), "{help}");
@@ -181,7 +181,7 @@ fn a_file_of_the_very_name_of_an_address_comes_first() {
 }
 
 #[test]
-fn a_checkpoint_that_lost_its_words_or_changed_is_refused() {
+fn a_checkpoint_without_its_metadata_or_with_changes_is_refused() {
     let bytes = fs::read(checkpoint("one-layer-rotating")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let bare = safetensors::serialize(tensors.tensors(), None).unwrap();

@@ -7,7 +7,7 @@ fn norm() -> Arc<Layout> {
     let tensors = ["running_mean", "running_var", "num_batches_tracked"];
     let tensors = tensors.map(|name| {
         let shape = if name == "num_batches_tracked" { vec![] } else { vec![1] };
-        (format!("norm.{name}"), shape, fedlayer_core::Role::Statistic)
+        (format!("norm.{name}"), shape, fedlayer_core::model::Role::Statistic)
     });
     Arc::new(Layout::with_roles(tensors).unwrap())
 }

@@ -1,4 +1,4 @@
-//! What is read of files of values, and what is said of those that have none.
+//! Files of values: the values that are read, and the errors about files without any.
 
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
@@ -21,13 +21,13 @@ fn read(path: PathBuf, layout: &Arc<Layout>) -> Result<ModelValues, ValuesError>
     ValuesSource::File(path).read(layout)
 }
 
-/// The message and the help of the error that a file of the fixture gives.
+/// Returns the message and the advice about a file of the fixture.
 fn refused(path: PathBuf, layout: &Arc<Layout>) -> (String, String) {
     let error = read(path, layout).unwrap_err();
     (error.to_string(), error.help().unwrap_or_default())
 }
 
-/// A file that is gone when the test ends.
+/// A file that is removed when the test ends.
 struct Written(TempDir);
 
 impl Written {
@@ -42,10 +42,10 @@ impl Written {
     }
 }
 
-/// A tensor as it is written: name, type, shape, bytes.
+/// A tensor to write: name, type, shape, bytes.
 type Tensor = (String, &'static str, Vec<usize>, Vec<u8>);
 
-/// A safetensors file by the format's own words, its tensors in the order given.
+/// Writes a safetensors file byte by byte, with its tensors in the given order.
 fn written(tensors: &[Tensor]) -> Vec<u8> {
     let mut entries = Vec::new();
     let mut data = Vec::new();

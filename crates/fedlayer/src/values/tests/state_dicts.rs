@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Role, TensorSpec};
+use fedlayer_core::model::{Role, TensorSpec};
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn fixture(name: &str) -> PathBuf {
     super::fixture("state_dicts").join(name)
 }
 
-/// The layers of the network of `tests/oracle/state_dicts.py`.
+/// Returns the layers of the network of `tests/oracle/state_dicts.py`.
 fn net() -> Arc<Layout> {
     use Role::{Statistic, Trained};
     let tensors = [
@@ -27,7 +27,7 @@ fn net() -> Arc<Layout> {
     Arc::new(Layout::with_roles(tensors).unwrap())
 }
 
-/// The layers of the tied network there.
+/// Returns the layers of the tied network in that script.
 fn tied() -> Arc<Layout> {
     let tensors = [
         ("transformer.wte.weight", vec![5, 3]),
@@ -92,7 +92,7 @@ fn a_model_with_a_head_of_its_own_says_how_to_copy_a_tied_one() {
     assert_eq!((both.params.values().len(), both.notes.len()), (36, 0));
 }
 
-/// One tensor for two names is what is left of the last of them: another model, without a word.
+/// One tensor for two names would keep the last of them and silently make another model.
 #[test]
 fn two_tensors_are_never_renamed_to_one() {
     let zeros = |tensor: &TensorSpec| {
@@ -123,7 +123,7 @@ fn files_of_other_kinds_are_named_by_their_bytes_with_the_line_that_converts_the
     ];
     for (name, kind, line) in cases {
         let (said, help) = refused(fixture(name), &net());
-        assert!(said.contains(&format!("is no safetensors file: it is {kind}")), "{said}");
+        assert!(said.contains(&format!("is not a safetensors file: it is {kind}")), "{said}");
         assert!(help.contains(line), "{name}: {help}");
     }
     let bytes: [(&[u8], &str); 7] = [
@@ -133,7 +133,7 @@ fn files_of_other_kinds_are_named_by_their_bytes_with_the_line_that_converts_the
         (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
         (b"<!DOCTYPE html>\n<html>", "a web page"),
-        (b"\0\x01\x02\x03", "of no kind that is known here"),
+        (b"\0\x01\x02\x03", "of an unknown kind"),
     ];
     for (bytes, kind) in bytes {
         let place = Written::new(bytes.to_vec());
@@ -142,16 +142,16 @@ fn files_of_other_kinds_are_named_by_their_bytes_with_the_line_that_converts_the
     }
 }
 
-/// The tensors of `net`, each value its place in the flat parameters.
+/// Returns the tensors of `net`; each value is its index in the flat parameters.
 fn whole() -> Vec<Tensor> {
-    let tensor = |spec: &fedlayer_core::TensorSpec| {
+    let tensor = |spec: &fedlayer_core::model::TensorSpec| {
         let bytes = spec.range.clone().flat_map(|value| (value as f32).to_le_bytes());
         (spec.name.clone(), "F32", spec.shape.clone(), bytes.collect())
     };
     net().tensors().map(tensor).collect()
 }
 
-/// What a changed file says: message and help.
+/// Returns the message and the advice about a changed file.
 fn said(change: impl FnOnce(&mut Vec<Tensor>)) -> String {
     let mut tensors = whole();
     change(&mut tensors);
@@ -231,7 +231,7 @@ fn repeated_tensors_and_files_that_end_early_are_refused() {
     for length in [20, bytes.len() - 1] {
         let place = Written::new(bytes[..length].to_vec());
         let (said, help) = refused(place.path(), &net());
-        assert!(said.contains("is no whole safetensors file"), "{length}: {said}");
+        assert!(said.contains("is a damaged safetensors file"), "{length}: {said}");
         assert!(help.contains("again"), "{help}");
     }
 }

@@ -1,18 +1,18 @@
-//! Layers that strategies and barriers name or count: the model must have them.
+//! The layers that strategies and barriers name or count are those of the model.
 
 use std::collections::BTreeSet;
 
 use fedlayer_core::{
-    LayerName, Layout, matching_layers,
+    model::{LayerName, Layout, matching_layers},
     spec::{Average, BarrierSpec, Baseline, Rule, SetSpec},
 };
 
 use crate::{
     Scenario,
     limits::MOST_PROBLEMS,
-    problem::{At, Problem},
-    tree::Path,
-    words::{count, did_you_mean, name, names},
+    phrasing::{backticked, backticked_list, count, did_you_mean},
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
 pub(super) fn check(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
@@ -21,7 +21,7 @@ pub(super) fn check(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
         if problems.len() >= MOST_PROBLEMS {
             return problems;
         }
-        let average = Path::from("strategy").join(index).join("average");
+        let average = KeyPath::from("strategy").join(index).join("average");
         match &strategy.average {
             Average::Always(rule) => problems.extend(check_rule(&average, rule, layout)),
             Average::Schedule(entries) => {
@@ -38,7 +38,7 @@ pub(super) fn check(scenario: &Scenario, layout: &Layout) -> Vec<Problem> {
     problems
 }
 
-fn check_rule(path: &Path, rule: &Rule, layout: &Layout) -> Vec<Problem> {
+fn check_rule(path: &KeyPath, rule: &Rule, layout: &Layout) -> Vec<Problem> {
     match rule {
         Rule::All | Rule::None => Vec::new(),
         Rule::Layers(patterns) => unknown_layers(&path.join("layers"), patterns, layout),
@@ -52,7 +52,7 @@ fn check_rule(path: &Path, rule: &Rule, layout: &Layout) -> Vec<Problem> {
 }
 
 fn check_barriers(barriers: &BarrierSpec, layout: &Layout) -> Vec<Problem> {
-    let path = Path::from("barriers");
+    let path = KeyPath::from("barriers");
     let mut problems = check_sets(&path.join("sets"), &barriers.sets, layout);
     problems.extend(check_alpha(&path.join("alpha"), &barriers.alpha));
     let again = |split: &_| format!("the split `{split}` is given twice");
@@ -61,8 +61,8 @@ fn check_barriers(barriers: &BarrierSpec, layout: &Layout) -> Vec<Problem> {
     problems
 }
 
-/// Layer sets that the model has, each once.
-pub(super) fn check_sets(path: &Path, sets: &[SetSpec], layout: &Layout) -> Vec<Problem> {
+/// Checks that the model has the layer sets, and that each is given once.
+pub(super) fn check_sets(path: &KeyPath, sets: &[SetSpec], layout: &Layout) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, set) in sets.iter().enumerate() {
         let path = path.join(index);
@@ -72,46 +72,47 @@ pub(super) fn check_sets(path: &Path, sets: &[SetSpec], layout: &Layout) -> Vec<
             _ => Vec::new(),
         });
     }
-    let meant: Vec<String> = sets.iter().map(|set| meaning(set, layout)).collect();
-    problems.extend(super::repeated(path, &meant, |_| "a layer set is given twice".to_owned()));
+    let keys: Vec<String> = sets.iter().map(|set| set_key(set, layout)).collect();
+    problems.extend(super::repeated(path, &keys, |_| "a layer set is given twice".to_owned()));
     problems
 }
 
-pub(super) fn check_alpha(path: &Path, alpha: &[f64]) -> Vec<Problem> {
+pub(super) fn check_alpha(path: &KeyPath, alpha: &[f64]) -> Vec<Problem> {
     super::repeated(path, alpha, |alpha: &f64| format!("α = {alpha} is given twice"))
 }
 
-pub(super) fn check_baselines(path: &Path, baselines: &[Baseline]) -> Vec<Problem> {
+pub(super) fn check_baselines(path: &KeyPath, baselines: &[Baseline]) -> Vec<Problem> {
     super::repeated(path, baselines, |_| "a baseline is given twice".to_owned())
 }
 
-/// What a layer set means, in words: two named sets of the same layers are one.
-fn meaning(set: &SetSpec, layout: &Layout) -> String {
+/// Returns a text that is equal for two sets of the same layers.
+fn set_key(set: &SetSpec, layout: &Layout) -> String {
     let SetSpec::Named(patterns) = set else { return format!("{set:?}") };
     let found = patterns.iter().map(|pattern| matching_layers(layout, pattern).unwrap_or_default());
     let layers: BTreeSet<usize> = found.flatten().collect();
-    // Names that match nothing are a problem of their own.
+    // A name without a match is a problem of its own.
     if layers.is_empty() { format!("{set:?}") } else { format!("layers {layers:?}") }
 }
 
-pub(super) fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) -> Vec<Problem> {
+/// Returns the problems of patterns that match no layer.
+pub(super) fn unknown_layers(list: &KeyPath, patterns: &[String], layout: &Layout) -> Vec<Problem> {
     let problem = |(index, pattern): (usize, &String)| {
-        let at = At::Value(list.join(index));
+        let at = Location::Value(list.join(index));
         match matching_layers(layout, pattern) {
             Ok(found) if !found.is_empty() => None,
             Ok(_) => {
                 let meant = did_you_mean(pattern, layout.names().map(LayerName::as_str));
-                let problem = Problem::new(at, format!("{} matches no layer", name(pattern)))
+                let problem = Problem::new(at, format!("{} matches no layer", backticked(pattern)))
                     .label("no layer of this name")
                     .help(meant)
                     .help(the_layers(layout));
                 Some(problem)
             }
             Err(reason) => {
-                let problem = Problem::new(at, format!("{} is not a glob", name(pattern)))
+                let problem = Problem::new(at, format!("{} is not a glob", backticked(pattern)))
                     .label(reason.to_string())
                     .help(
-                        "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
+                        "`*` matches any text, `?` any one character, `[ab]` one of `a` and `b`"
                             .to_owned(),
                     )
                     .help(the_layers(layout));
@@ -122,7 +123,7 @@ pub(super) fn unknown_layers(list: &Path, patterns: &[String], layout: &Layout) 
     patterns.iter().enumerate().filter_map(problem).take(MOST_PROBLEMS).collect()
 }
 
-fn too_many(path: &Path, word: &str, k: u32, layout: &Layout) -> Vec<Problem> {
+fn too_many(path: &KeyPath, word: &str, k: u32, layout: &Layout) -> Vec<Problem> {
     too_wide(&path.join(word), k, layout)
         .map(|problem| Problem {
             title: format!(
@@ -136,20 +137,20 @@ fn too_many(path: &Path, word: &str, k: u32, layout: &Layout) -> Vec<Problem> {
         .collect()
 }
 
-/// More layers than the model has.
-pub(super) fn too_wide(path: &Path, k: u32, layout: &Layout) -> Option<Problem> {
+/// Returns the problem of a number of layers that is larger than the model's, if it is.
+pub(super) fn too_wide(path: &KeyPath, k: u32, layout: &Layout) -> Option<Problem> {
     let layers = layout.layers().len();
     (k as usize > layers).then(|| {
         let title =
             format!("found {}; the model has {layers}", count(k as usize, "neighbouring layer"));
-        Problem::new(At::Value(path.clone()), title)
+        Problem::new(Location::Value(path.clone()), title)
             .label(format!("must be at most {layers}"))
             .help(the_layers(layout))
     })
 }
 
 fn the_layers(layout: &Layout) -> String {
-    let all = names(layout.names().map(LayerName::as_str));
+    let all = backticked_list(layout.names().map(LayerName::as_str));
     match layout.layers().len() {
         1 => format!("the model's only layer is {all}"),
         _ => format!("the layers of the model are {all}"),

@@ -1,17 +1,18 @@
-//! Images whose channels come last, where a convolution takes the first axis for the channels.
+//! Images of a user's own files that a convolution would misread: channels last, or no image shape.
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{Block, DataSet, LayerSpec, ModelSpec},
 };
 
 use crate::{
     Scenario,
-    problem::{At, Problem},
-    tree::Path,
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
-/// The problem of images of one's own that look like `[height, width, channels]`, unless the scenario says their shape itself.
+/// Returns the problem of images that look like `[height, width, channels]`, while a convolution
+/// takes the first axis for the channels. A shape in the scenario itself is believed.
 pub(super) fn channels_last(scenario: &Scenario, facts: Option<&DataFacts>) -> Option<Problem> {
     let DataSet::Files(files) = &scenario.data.set else { return None };
     let &[height, width, channels] = facts?.shape.as_slice() else { return None };
@@ -23,16 +24,17 @@ pub(super) fn channels_last(scenario: &Scenario, facts: Option<&DataFacts>) -> O
     let title = format!(
         "an image of `{file}` has shape [{height}, {width}, {channels}]; a convolution takes the first axis for its channels"
     );
-    let problem = Problem::new(At::Value(Path::from("data.set.files.train")), title)
-        .label("looks as if its channels came last")
+    let problem = Problem::new(Location::Value(KeyPath::from("data.set.files.train")), title)
+        .label("the channels seem to be last")
         .help("put them first and write the file anew: `x = x.transpose(0, 3, 1, 2)`".to_owned())
         .help(format!(
-            "if there really are {height} channels, say so beside `train`: `shape = [{height}, {width}, {channels}]`"
+            "if there really are {height} channels, add the shape beside `train`: `shape = [{height}, {width}, {channels}]`"
         ));
     Some(problem)
 }
 
-/// The problem of a network of convolutions without layers, and how files of one's own say what an image is.
+/// Adds to the problem of a convolutional network without layers how a scenario gives the shape of
+/// an image.
 pub(super) fn with_shape(
     problem: Problem,
     scenario: &Scenario,
@@ -47,10 +49,11 @@ pub(super) fn with_shape(
     if !is_own || !has_convolution(&scenario.model) {
         return problem;
     }
-    problem.help(format!("where an example is an image, say so beside `train`: `shape = {shape}`"))
+    problem
+        .help(format!("if an example is an image, add its shape beside `train`: `shape = {shape}`"))
 }
 
-/// Whether a network has a convolution. Nothing is known of a module.
+/// Returns whether a network has a convolution; for a module, which is not inspected, false.
 fn has_convolution(model: &ModelSpec) -> bool {
     let is_convolution = |layer: &LayerSpec| match layer {
         LayerSpec::Conv(_) => true,

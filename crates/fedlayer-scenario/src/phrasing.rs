@@ -1,28 +1,28 @@
-//! The words of messages: names in backticks, lists, and what a misspelt name probably meant.
+//! Phrases of messages: names in backticks, lists, counts, and suggestions for misspelt names.
 
-use fedlayer_core::excerpt;
+use fedlayer_core::text::excerpt;
 
-/// The longest text that a message repeats, in characters.
+/// The largest number of characters of a text that a message repeats.
 const LONGEST: usize = 60;
 
-/// The most names that a list has.
+/// The largest number of names in a list.
 const MOST: usize = 16;
 
-/// From which Jaro–Winkler similarity on a name may be meant.
+/// The least Jaro–Winkler similarity of a name that may be meant.
 const SIMILAR: f64 = 0.88;
 
-/// A text of the scenario as messages repeat it: cut after [`LONGEST`] characters, those that
-/// cannot be shown escaped.
-pub(crate) fn cut(text: &str) -> String {
+/// Shortens a text of the scenario to [`LONGEST`] characters and escapes those that cannot be
+/// shown.
+pub(crate) fn shortened(text: &str) -> String {
     excerpt(text, LONGEST)
 }
 
-/// A name in backticks.
-pub(crate) fn name(text: impl AsRef<str>) -> String {
-    format!("`{}`", cut(text.as_ref()))
+/// Puts a name into backticks.
+pub(crate) fn backticked(text: impl AsRef<str>) -> String {
+    format!("`{}`", shortened(text.as_ref()))
 }
 
-/// `a`, `a and b`, `a, b and c`, with this word before the last.
+/// Joins items as in `a`, `a and b`, `a, b and c`, with this word before the last.
 pub(crate) fn join(items: &[String], word: &str) -> String {
     match items {
         [] => "nothing".to_owned(),
@@ -31,17 +31,17 @@ pub(crate) fn join(items: &[String], word: &str) -> String {
     }
 }
 
-/// Names in backticks, the first of them where they are many.
-pub(crate) fn names<S: AsRef<str>>(all: impl IntoIterator<Item = S>) -> String {
-    let all: Vec<String> = all.into_iter().map(name).collect();
+/// Lists names in backticks; of many names, the first and their number.
+pub(crate) fn backticked_list<S: AsRef<str>>(all: impl IntoIterator<Item = S>) -> String {
+    let all: Vec<String> = all.into_iter().map(backticked).collect();
     if all.len() > MOST {
         return format!("{}, … ({} in all)", all[..MOST].join(", "), all.len());
     }
     join(&all, "and")
 }
 
-/// A number as TOML writes it, with `_` between the thousands of a large one.
-pub(crate) fn number(number: f64) -> String {
+/// Writes a number as TOML does, with `_` between the thousands of a large one.
+pub(crate) fn grouped_digits(number: f64) -> String {
     let digits = number.to_string();
     if digits.len() < 5 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return digits;
@@ -56,14 +56,14 @@ pub(crate) fn number(number: f64) -> String {
     text
 }
 
-/// A count with its noun: `1 layer`, `3 layers`.
+/// Writes a count with its noun: `1 layer`, `3 layers`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// What a misspelt name probably meant: the nearest of the names there are, where one is near enough.
+/// Returns the name that a misspelt name probably means: the nearest one, if it is near enough.
 pub fn nearest<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    // A longer name has no meaning that a distance could find, and would take long to compare.
+    // A very long text is no misspelt name, and would take long to compare.
     if found.len() > 4 * LONGEST {
         return None;
     }
@@ -82,7 +82,7 @@ pub fn nearest<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -> Optio
     distances.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// `did you mean …?` for a misspelt name, where a name is near enough.
+/// Returns `did you mean …?` for a misspelt name, if a name is near enough.
 pub fn did_you_mean<'n>(found: &str, all: impl IntoIterator<Item = &'n str>) -> Option<String> {
     nearest(found, all).map(|name| format!("did you mean `{name}`?"))
 }
@@ -112,12 +112,12 @@ mod tests {
 
     #[test]
     fn lists_read_like_sentences() {
-        assert_eq!(names(["a"]), "`a`");
-        assert_eq!(names(["a", "b", "c"]), "`a`, `b` and `c`");
-        assert!(names((0..20).map(|i| i.to_string())).ends_with("`15`, … (20 in all)"));
-        assert_eq!(cut(&"ü".repeat(61)), format!("{}…", "ü".repeat(60)));
+        assert_eq!(backticked_list(["a"]), "`a`");
+        assert_eq!(backticked_list(["a", "b", "c"]), "`a`, `b` and `c`");
+        assert!(backticked_list((0..20).map(|i| i.to_string())).ends_with("`15`, … (20 in all)"));
+        assert_eq!(shortened(&"ü".repeat(61)), format!("{}…", "ü".repeat(60)));
         assert_eq!(
-            [0.5, 1.0, 9999.0, 10_000.0, 4_294_967_295.0].map(number),
+            [0.5, 1.0, 9999.0, 10_000.0, 4_294_967_295.0].map(grouped_digits),
             ["0.5", "1", "9999", "10_000", "4_294_967_295"]
         );
         assert_eq!([count(1, "layer"), count(3, "layer")], ["1 layer", "3 layers"]);

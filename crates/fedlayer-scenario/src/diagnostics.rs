@@ -1,4 +1,4 @@
-//! [`Diagnostics`]: everything that is wrong with a scenario, in the form of rustc's messages.
+//! [`Diagnostics`]: all problems of a scenario, written in the form of rustc's messages.
 
 use std::{error::Error, fmt, ops::Range};
 
@@ -8,72 +8,72 @@ use annotate_snippets::{
 
 use crate::limits::MOST_PROBLEMS;
 
-/// The most problems that are written out.
+/// The largest number of problems that are written out.
 const MOST: usize = 50;
 
-/// What stands before a setting.
+/// The text before a setting.
 const SET: &str = "--set ";
 
-/// Everything that is wrong with a scenario, in the order of its text, then the files that cannot be had.
+/// All problems of a scenario in the order of its text; problems of missing files come last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
-    sources: Vec<Source>,
-    problems: Vec<Placed>,
+    sources: Vec<DiagnosticSource>,
+    problems: Vec<LocatedProblem>,
 }
 
-/// Whether a report has colour.
+/// The use of colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
-    /// Plain text.
+    /// Plain text, without colour.
     #[default]
     Plain,
-    /// With the ANSI sequences of terminals.
+    /// Colour by the ANSI sequences of terminals.
     Ansi,
 }
 
-/// A text that problems point into.
+/// A text that problems point to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum DiagnosticSource {
     /// A file.
     File {
-        /// What messages call it.
+        /// Its name in messages.
         name: String,
         /// Its text.
         text: String,
     },
-    /// A `--set`.
+    /// The text of a `--set`.
     Setting(String),
 }
 
-/// A problem whose places in the sources are known.
+/// A problem with its positions in the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Placed {
-    /// Where it is.
-    pub(crate) spot: Spot,
-    /// What is wrong.
+pub(crate) struct LocatedProblem {
+    /// Its position.
+    pub(crate) spot: SourceSpan,
+    /// The fault in one line.
     pub(crate) title: String,
-    /// Another place that has to do with it.
-    pub(crate) also: Option<Spot>,
-    /// What is allowed and what to do.
+    /// Another position that is involved.
+    pub(crate) also: Option<SourceSpan>,
+    /// Lines on what is allowed and what to do.
     pub(crate) help: Vec<String>,
-    /// Whether the scenario is right and a file that it names cannot be had.
+    /// True if a file is missing or cannot be opened; the scenario itself may be right.
     pub(crate) is_absence: bool,
 }
 
-/// A place in a source, and what stands beside the caret.
+/// A part of a source with the text beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Spot {
+pub(crate) struct SourceSpan {
     /// The index of the source.
     pub(crate) source: usize,
     /// The bytes.
     pub(crate) span: Range<usize>,
-    /// What stands beside the caret.
+    /// The text beside the caret.
     pub(crate) label: Option<String>,
 }
 
 impl Diagnostics {
-    /// Brings the problems into the order of the text; files that cannot be had come after everything else.
-    pub(crate) fn new(sources: Vec<Source>, mut problems: Vec<Placed>) -> Self {
+    /// Sorts the problems in the order of the text; those of missing files come last.
+    pub(crate) fn new(sources: Vec<DiagnosticSource>, mut problems: Vec<LocatedProblem>) -> Self {
         problems.sort_by_key(|problem| {
             (problem.is_absence, problem.spot.source, problem.spot.span.start)
         });
@@ -81,22 +81,25 @@ impl Diagnostics {
         Self { sources, problems }
     }
 
-    /// The number of problems.
+    /// Returns the number of problems.
     pub fn len(&self) -> usize {
         self.problems.len()
     }
 
-    /// Whether there is no problem; a report that [`read`](crate::read) gives has one at least.
+    /// Returns whether there is no problem. Diagnostics from [`read`](crate::read) have at least
+    /// one.
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }
 
-    /// Whether the scenario may be right: every problem is a file that cannot be had, such as a data set that is nowhere.
+    /// Returns whether the scenario itself may be right: every problem is a missing file, such as a
+    /// data set that is in no data folder.
     pub fn is_absence(&self) -> bool {
         !self.is_empty() && self.problems.iter().all(|problem| problem.is_absence)
     }
 
-    /// The report as text: per problem what is wrong, where, what was found, what is allowed and what to do.
+    /// Writes the problems as text: what is wrong, where, what was found, what is allowed and what
+    /// to do.
     pub fn render(&self, color: Color) -> String {
         let renderer = match color {
             Color::Plain => Renderer::plain(),
@@ -114,7 +117,7 @@ impl Diagnostics {
         parts.join("\n\n") + "\n"
     }
 
-    fn group<'r>(&'r self, problem: &'r Placed) -> Group<'r> {
+    fn group<'r>(&'r self, problem: &'r LocatedProblem) -> Group<'r> {
         let mut group = Group::with_title(Level::ERROR.primary_title(&problem.title));
         let spot = &problem.spot;
         let beside = problem.also.as_ref().filter(|also| also.source == spot.source);
@@ -138,27 +141,27 @@ impl Diagnostics {
         annotations: Vec<Annotation<'r>>,
     ) -> Group<'r> {
         match &self.sources[source] {
-            Source::File { name, text } => {
+            DiagnosticSource::File { name, text } => {
                 group.element(Snippet::source(text).path(name).annotations(annotations))
             }
-            Source::Setting(text) => {
+            DiagnosticSource::Setting(text) => {
                 let text = format!("{SET}{text}");
                 group.element(Snippet::source(text).line_numbering(false).annotations(annotations))
             }
         }
     }
 
-    fn annotation<'r>(&'r self, kind: AnnotationKind, spot: &'r Spot) -> Annotation<'r> {
+    fn annotation<'r>(&'r self, kind: AnnotationKind, spot: &'r SourceSpan) -> Annotation<'r> {
         let (text, before) = match &self.sources[spot.source] {
-            Source::File { text, .. } => (text, 0),
-            Source::Setting(text) => (text, SET.len()),
+            DiagnosticSource::File { text, .. } => (text, 0),
+            DiagnosticSource::Setting(text) => (text, SET.len()),
         };
         let span = on_one_line(text, &spot.span);
         kind.span(before + span.start..before + span.end).label(spot.label.as_deref())
     }
 }
 
-/// The part of a span that is on its first line, with its ends between characters.
+/// Returns the part of a span that is on its first line, with its ends between characters.
 fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
     let floor = |mut byte: usize| {
         byte = byte.min(text.len());
@@ -173,7 +176,7 @@ fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
     start..line
 }
 
-/// The report in plain text.
+/// Writes the problems as plain text.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(Color::Plain))

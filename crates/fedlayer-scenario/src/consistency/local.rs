@@ -1,14 +1,14 @@
-//! `[local]`: the optimizer, the learning rate's schedule, and what the toy can do of it.
+//! `[local]`: the optimizer, the learning rate's schedule, and the options that a model supports.
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Precision, Schedule, Warmup},
 };
 
 use crate::{
     Scenario,
-    problem::{At, Problem},
-    tree::Path,
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
 pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Problem> {
@@ -18,7 +18,7 @@ pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Probl
         && sgd.nesterov
         && sgd.momentum == 0.0
     {
-        let at = At::Value(Path::from("local.optimizer.sgd.nesterov"));
+        let at = Location::Value(KeyPath::from("local.optimizer.sgd.nesterov"));
         let problem = Problem::new(at, "Nesterov's momentum needs a momentum above 0")
             .label("there is no momentum")
             .help("add `momentum = 0.9` beside it, or leave `nesterov` out".to_owned());
@@ -41,30 +41,33 @@ pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Probl
     problems
 }
 
-/// The problem of a table that has none or both of two keys that say the same in two ways.
+/// Returns the problem of a table that has none or both of two alternative keys, if it has.
 fn one_of(table: &str, keys: [&str; 2], values: [Option<u32>; 2]) -> Option<Problem> {
     let [first, second] = keys;
-    let table = Path::from(table);
+    let table = KeyPath::from(table);
     match values {
         [Some(_), Some(_)] => Some(
             Problem::new(
-                At::Key(table.join(second)),
+                Location::Key(table.join(second)),
                 format!("`{first}` and `{second}` exclude each other"),
             )
             .label("the second of them")
-            .also(At::Key(table.join(first)), "the first of them")
+            .also(Location::Key(table.join(first)), "the first of them")
             .help("leave one of them out".to_owned()),
         ),
         [None, None] => Some(
-            Problem::new(At::Key(table), format!("neither `{first}` nor `{second}` is given"))
-                .label("one of them is needed here")
-                .help(format!("add `{first} = …` or `{second} = …`")),
+            Problem::new(
+                Location::Key(table),
+                format!("neither `{first}` nor `{second}` is given"),
+            )
+            .label("one of them is needed here")
+            .help(format!("add `{first} = …` or `{second} = …`")),
         ),
         _ => None,
     }
 }
 
-/// Models that know no other numbers than f32.
+/// Returns the problem of another precision than f32 for a model that supports only f32.
 fn precision(scenario: &Scenario) -> Option<Problem> {
     let words = match scenario.model {
         ModelSpec::Toy(_) => "the toy model",
@@ -73,60 +76,61 @@ fn precision(scenario: &Scenario) -> Option<Problem> {
         _ => return None,
     };
     (scenario.local.precision != Precision::F32).then(|| {
-        let at = At::Value(Path::from("local.precision"));
-        Problem::new(at, format!("{words} is computed in f32 alone"))
+        let at = Location::Value(KeyPath::from("local.precision"));
+        Problem::new(at, format!("{words} supports only f32"))
             .label("must be \"f32\"")
             .help("leave it out".to_owned())
     })
 }
 
-/// A squared loss over a vocabulary is never meant.
+/// Returns the problem of the squared loss for a language model.
 fn texts(scenario: &Scenario, facts: Option<&DataFacts>) -> Option<Problem> {
     let several = facts.is_some_and(|facts| facts.targets > 1);
     (several && scenario.local.loss == Loss::Squared).then(|| {
-        let at = At::Value(Path::from("local.loss"));
-        Problem::new(at, "the squared loss is for examples of one label")
-            .label("a text has one for each token")
+        let at = Location::Value(KeyPath::from("local.loss"));
+        Problem::new(at, "the squared loss needs one label per example")
+            .label("a text has one label per token")
             .help("leave it out: the cross-entropy is the loss of a language model".to_owned())
     })
 }
 
 fn ascending(epochs: &[u32]) -> Vec<Problem> {
-    let list = Path::from("local.schedule.multi-step.at");
+    let list = KeyPath::from("local.schedule.multi-step.at");
     let pairs = epochs.windows(2).enumerate().filter(|(_, pair)| pair[1] <= pair[0]);
     let problem = |(index, pair): (usize, &[u32])| {
-        Problem::new(At::Value(list.join(index + 1)), "the epochs must ascend")
-            .label(format!("{} does not come after {}", pair[1], pair[0]))
+        Problem::new(Location::Value(list.join(index + 1)), "the epochs must ascend")
+            .label(format!("{} is not greater than {}", pair[1], pair[0]))
             .help("give each epoch once, the earliest first".to_owned())
     };
     pairs.map(problem).collect()
 }
 
 fn warm_up(scenario: &Scenario, facts: Option<&DataFacts>, warmup: &Warmup) -> Option<Problem> {
-    // How long both are is not known where they say it in two ways, or in none.
-    let said_once = |steps: Option<u32>, epochs: Option<u32>| steps.is_some() != epochs.is_some();
-    if !said_once(scenario.local.steps, scenario.local.epochs)
-        || !said_once(warmup.steps, warmup.epochs)
+    // Without a unique length, which is a problem of its own, there is nothing to compare.
+    let is_unique = |steps: Option<u32>, epochs: Option<u32>| steps.is_some() != epochs.is_some();
+    if !is_unique(scenario.local.steps, scenario.local.epochs)
+        || !is_unique(warmup.steps, warmup.epochs)
     {
         return None;
     }
-    // No client trains longer than one that had the whole pool for itself.
+    // No client trains longer than one with the whole pool.
     let local = &scenario.local;
     let per_epoch = local.batches_of(facts?.pool as u64);
     let longest = local.steps_of(per_epoch).saturating_mul(u64::from(scenario.rounds));
     let length = warmup.length(per_epoch);
     (length >= longest).then(|| {
         let key = if warmup.steps.is_some() { "steps" } else { "epochs" };
-        let at = At::Value(Path::from("local.warmup").join(key));
+        let at = Location::Value(KeyPath::from("local.warmup").join(key));
         Problem::new(at, "the warm-up does not end within the run")
-            .label(format!("{length} steps"))
+            .label(format!("the warm-up takes {length} steps"))
             .help(format!("no client takes more than {longest} steps in this run; most take fewer"))
     })
 }
 
-/// The toy is plain gradient descent on a squared distance: all else would be passed over in silence.
+/// Returns the problems of options that the toy would ignore. It is plain gradient descent on a
+/// squared distance.
 fn toy(local: &LocalSpec) -> Vec<Problem> {
-    let key = |path: &str| At::Key(Path::from(path));
+    let key = |path: &str| Location::Key(KeyPath::from(path));
     let mut found = Vec::new();
     match &local.optimizer {
         Optimizer::Adam(_) => found.push((key("local.optimizer.adam"), "Adam")),
@@ -136,24 +140,24 @@ fn toy(local: &LocalSpec) -> Vec<Problem> {
                 (sgd.nesterov, "nesterov", "Nesterov's momentum"),
                 (sgd.weight_decay > 0.0, "weight_decay", "weight decay"),
             ];
-            let sgd = Path::from("local.optimizer.sgd");
+            let sgd = KeyPath::from("local.optimizer.sgd");
             let set = options.into_iter().filter(|(set, ..)| *set);
-            found.extend(set.map(|(_, name, words)| (At::Key(sgd.join(name)), words)));
+            found.extend(set.map(|(_, name, words)| (Location::Key(sgd.join(name)), words)));
         }
     }
     if local.loss != Loss::default() {
-        found.push((key("local.loss"), "choice of a loss"));
+        found.push((key("local.loss"), "another loss"));
     }
     if local.clip.is_some() {
         found.push((key("local.clip"), "clipping"));
     }
     if local.optimizer_state != OptimizerMemory::default() {
-        found.push((key("local.optimizer_state"), "optimizer state to keep"));
+        found.push((key("local.optimizer_state"), "a kept optimizer state"));
     }
-    let problem = |(at, words): (At, &str)| {
-        Problem::new(at, format!("the toy model has no {words}"))
+    let problem = |(at, option): (Location, &str)| {
+        Problem::new(at, format!("the toy model does not support {option}"))
             .label("it would have no effect")
-            .help("the toy trains with `optimizer = { sgd = { lr = … } }`, `epochs` or `steps`, `batch`, `schedule` and `warmup` alone".to_owned())
+            .help("the toy supports only `optimizer = { sgd = { lr = … } }`, `epochs` or `steps`, `batch`, `schedule` and `warmup`".to_owned())
     };
     found.into_iter().map(problem).collect()
 }

@@ -1,23 +1,23 @@
-//! The names of strategies: each is a row of the table and a folder.
+//! The names of strategies, which are rows of the table and folders.
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{slug, spec::StrategySpec};
+use fedlayer_core::{spec::StrategySpec, text::slug};
 
 use crate::{
-    problem::{At, Problem},
-    tree::Path,
-    words::name,
+    phrasing::backticked,
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
-/// The longest name of a folder, in bytes, that every file system takes.
+/// The largest length of a folder's name that every file system takes, in bytes.
 const LONGEST_FOLDER: usize = 255;
 
-/// The folder of a run's analyses, beside those of its strategies.
+/// The folder of a run's analyses, which is beside those of its strategies.
 const ANALYSES: &str = "analyses";
 
 pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
-    let at = |index: usize| At::Value(Path::from("strategy").join(index).join("name"));
+    let at = |index: usize| Location::Value(KeyPath::from("strategy").join(index).join("name"));
     let mut problems = Vec::new();
     // The first strategy of each folder.
     let mut firsts: BTreeMap<String, usize> = BTreeMap::new();
@@ -35,9 +35,9 @@ pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
                 .help(format!("at most {LONGEST_FOLDER} bytes"));
             problems.push(problem);
         } else if strategy.name.contains('\t') {
-            let problem = Problem::new(at(index), "a strategy's name is on one line, without tabs")
+            let problem = Problem::new(at(index), "a strategy's name must not contain a tab")
                 .label("found a tab")
-                .help("write a blank".to_owned());
+                .help("use a space".to_owned());
             problems.push(problem);
         } else if folder == ANALYSES {
             let problem = Problem::new(at(index), "a strategy cannot be called `analyses`")
@@ -47,13 +47,13 @@ pub(super) fn check(strategies: &[StrategySpec]) -> Vec<Problem> {
         } else if let Some(first) = earlier {
             let other = &strategies[first].name;
             let (title, label) = match *other == strategy.name {
-                true => (format!("two strategies are called {}", name(other)), "again here"),
+                true => (format!("two strategies are called {}", backticked(other)), "again here"),
                 false => {
                     let title = format!(
                         "the strategies {} and {} would share the folder {}",
-                        name(other),
-                        name(&strategy.name),
-                        name(folder)
+                        backticked(other),
+                        backticked(&strategy.name),
+                        backticked(folder)
                     );
                     (title, "the second of them")
                 }

@@ -1,7 +1,7 @@
-//! [`Scenario::contrasts`]: the keys in which two scenarios differ, those that one does not give at their defaults.
+//! [`Scenario::contrasts`]: the keys in which two scenarios differ, with defaults written out.
 
 use fedlayer_core::{
-    Contrast, contrasts,
+    compare::{Contrast, contrasts},
     spec::{
         DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale,
         ScaleWord, Synthetic,
@@ -13,11 +13,12 @@ use serde_json::Value;
 use crate::Scenario;
 
 impl Scenario {
-    /// Returns every key in which this scenario, the reference, and another one differ and that matters to a comparison of their results;
-    /// see [`contrasts`]. A key that one of them does not give has the value that it then has; one that neither gives is not named.
+    /// Returns every key in which this scenario, the reference, differs from another one and that
+    /// matters for a comparison of their results; see [`contrasts`]. A key that only one of them
+    /// has gets its default in the other. A key that neither has is not returned.
     ///
     /// # Errors
-    /// When a value cannot be written as JSON.
+    /// If a value cannot be written as JSON.
     pub fn contrasts(&self, other: &Self) -> Result<Vec<Contrast>, serde_json::Error> {
         let given = contrasts(&serde_json::to_value(self)?, &serde_json::to_value(other)?);
         let mut found = contrasts(&self.in_full()?, &other.in_full()?);
@@ -30,9 +31,10 @@ impl Scenario {
         Ok(found)
     }
 
-    /// Returns the scenario as JSON with every key that it does not give at the value that the key then has, and with seeds in ascending
-    /// order: two scenarios that mean the same are equal. A key stays `null` or absent where no value says what it means
-    /// (`clients.deadline`, which is none), or where the data decides (`data.scale` of one's own files).
+    /// Returns the scenario as JSON with the defaults of missing keys written out and with seeds in
+    /// ascending order, so that two equivalent scenarios are equal. A key stays `null` or absent if
+    /// no value expresses its default (`clients.deadline`: none) or if the data decides
+    /// (`data.scale` of a user's own files).
     fn in_full(&self) -> Result<Value, serde_json::Error> {
         let mut full = self.clone();
         full.seeds.sort_unstable();
@@ -40,7 +42,8 @@ impl Scenario {
         data(&mut full.data);
         model(&mut full.model);
         let mut value = serde_json::to_value(&full)?;
-        // What plans leave out at its default, so that their hashes stay as they were.
+        // Plans leave these keys out at their defaults, because the plans' hashes are older than
+        // the keys.
         put(&mut value, "/local", "last_batch", &full.local.last_batch)?;
         put(&mut value, "/data", "label_noise", &full.data.label_noise)?;
         if let DataSet::Files(files) = &full.data.set {
@@ -55,14 +58,15 @@ fn put(
     value: &mut Value,
     table: &str,
     key: &str,
-    said: &impl Serialize,
+    written: &impl Serialize,
 ) -> Result<(), serde_json::Error> {
     if let Some(Value::Object(table)) = value.pointer_mut(table) {
-        table.insert(key.to_owned(), serde_json::to_value(said)?);
+        table.insert(key.to_owned(), serde_json::to_value(written)?);
     }
     Ok(())
 }
 
+/// Writes the defaults of `[data]` out.
 fn data(spec: &mut DataSpec) {
     let (scale, normalize) = (Scale::Word, Normalize::Word);
     match spec.set {
@@ -100,7 +104,7 @@ fn data(spec: &mut DataSpec) {
     }
 }
 
-/// Whether the common test set is set apart from the training examples.
+/// Returns whether the common test set is split off from the training examples.
 fn has_no_test_part(set: &DataSet) -> bool {
     match set {
         DataSet::Digits | DataSet::TinyShakespeare | DataSet::Text(_) => true,
@@ -110,6 +114,7 @@ fn has_no_test_part(set: &DataSet) -> bool {
     }
 }
 
+/// Writes the defaults of `[model]` out.
 fn model(model: &mut ModelSpec) {
     match model {
         ModelSpec::Mlp(form) => {

@@ -1,22 +1,22 @@
-//! The names of layers that a scenario spells out: records join them by `+`, globs read `*`, `?` and
-//! `[`, checkpoints keep what belongs to a client below `client/`.
+//! The names that a scenario gives to layers. Records join names with `+`, globs give a meaning to
+//! `*`, `?` and `[`, and checkpoints use the prefix `client/`, so names are restricted.
 
 use fedlayer_core::spec::{LayerSpec, ModelSpec};
 
 use crate::{
     Scenario,
-    problem::{At, Problem},
-    tree::Path,
-    words::name,
+    phrasing::backticked,
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
-/// Words that records have where a layer's name could be.
+/// Words that records use instead of a layer's name.
 const TAKEN: [&str; 2] = ["all", "none"];
 
-/// Names that could be taken for something else.
+/// Checks the names of all layers.
 pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
     let ModelSpec::Layers(layers) = &scenario.model else { return Vec::new() };
-    let list = Path::from("model.layers");
+    let list = KeyPath::from("model.layers");
     let mut problems = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
         let path = list.join(index);
@@ -33,7 +33,7 @@ pub(super) fn check(scenario: &Scenario) -> Vec<Problem> {
     problems
 }
 
-fn one(layer: &LayerSpec, path: &Path) -> Option<Problem> {
+fn one(layer: &LayerSpec, path: &KeyPath) -> Option<Problem> {
     let (form, given) = match layer {
         LayerSpec::Conv(conv) => ("conv", conv.name.as_ref()?),
         LayerSpec::Linear(linear) => ("linear", linear.name.as_ref()?),
@@ -45,11 +45,14 @@ fn one(layer: &LayerSpec, path: &Path) -> Option<Problem> {
     let title = match (plain, TAKEN.contains(&given.as_str())) {
         (true, false) => return None,
         (true, true) => {
-            format!("a layer cannot be called {}, which records say of sets", name(given))
+            format!(
+                "a layer cannot be called {}, because records use this word for layer sets",
+                backticked(given)
+            )
         }
-        (false, _) => format!("{} is not the name of a layer", name(given)),
+        (false, _) => format!("{} is not allowed as the name of a layer", backticked(given)),
     };
-    let problem = Problem::new(At::Value(path.join(form).join("name")), title)
-        .help("letters, digits, `_`, `-`, and points between them".to_owned());
+    let problem = Problem::new(Location::Value(path.join(form).join("name")), title)
+        .help("a name has letters, digits, `_`, `-`, and points between them".to_owned());
     Some(problem)
 }

@@ -1,29 +1,29 @@
-//! What a measurement needs beside two models: the network's operations, a common start, states
-//! during training, a plane. What it would be refused for after hours is refused at once.
+//! The needs of a measurement besides two models: the network's operations, a common start, states
+//! during training, a plane. They are checked at once, not hours later when the measurement begins.
 
 use std::sync::Arc;
 
 use fedlayer_core::{
-    Layout, named_layers,
+    model::{Layout, named_layers},
     spec::{
         AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through,
     },
 };
 
-use super::kept::{analysed, kept};
+use super::kept_rounds::{analysed_rounds, kept_rounds};
 use crate::{
     Scenario,
-    problem::{At, Problem},
-    tree::Path,
-    words::{count, name},
+    phrasing::{backticked, count},
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
-/// The problems of one analysis, which stands at `path`.
+/// Checks the needs of the analysis at `path`.
 pub(super) fn check(
     scenario: &Scenario,
     spec: &AnalysisSpec,
     layout: &Arc<Layout>,
-    path: &Path,
+    path: &KeyPath,
 ) -> Vec<Problem> {
     let at = path.join("measure");
     let found = match &spec.measure {
@@ -36,46 +36,47 @@ pub(super) fn check(
     found.into_iter().collect()
 }
 
-/// Units are permuted by operations, which a module, a diagonal network and the toy do not have.
-fn operations(model: &ModelSpec, at: &Path) -> Option<Problem> {
+/// Checks that the network's operations are known. Those of a module, a diagonal network and the
+/// toy are not, so their units cannot be permuted.
+fn operations(model: &ModelSpec, at: &KeyPath) -> Option<Problem> {
     let has_none = matches!(
         model,
         ModelSpec::Torchscript(_) | ModelSpec::DiagonalLinear(_) | ModelSpec::Toy(_)
     );
     has_none.then(|| {
-        let title = "`align` permutes the units of a network whose operations are known";
-        Problem::new(At::Value(at.clone()), title)
-            .label("this model's are not")
+        let title = "`align` needs a network with known operations";
+        Problem::new(Location::Value(at.clone()), title)
+            .label("the operations of this model are unknown")
             .help("name a network in `model`, or spell it out in `model.layers`".to_owned())
     })
 }
 
-/// Models of one's own come without the model that they started from.
-fn start(scenario: &Scenario, spec: &AnalysisSpec, at: &Path) -> Option<Problem> {
+/// Checks that the initial model is known. Models from files or values come without it.
+fn start(scenario: &Scenario, spec: &AnalysisSpec, at: &KeyPath) -> Option<Problem> {
     let unknown = spec.models.is_some() && scenario.initial.is_none();
     unknown.then(|| {
         let error = NoInitialModel { measure: "criticality" };
-        Problem::new(At::Value(at.clone()), error.to_string())
+        Problem::new(Location::Value(at.clone()), error.to_string())
             .help("in a scenario, `initial = \"FILE\"` names it".to_owned())
     })
 }
 
-/// A subspace of training needs two states of each model at least.
-fn history(scenario: &Scenario, spec: &AnalysisSpec, at: &Path) -> Option<Problem> {
-    let at = At::Value(at.clone());
+/// Checks that each model has at least two states for a subspace of training.
+fn history(scenario: &Scenario, spec: &AnalysisSpec, at: &KeyPath) -> Option<Problem> {
+    let at = Location::Value(at.clone());
     if spec.models.is_some() {
         let title = "`subspace` needs the models' states during training";
         let problem = Problem::new(at, title)
-            .label("models of one's own come without them")
+            .label("models from files or values have none")
             .help("analyse the models of the run: leave `models` out".to_owned());
         return Some(problem);
     }
-    // That only the latest are kept is a problem of its own.
+    // A run that keeps only the latest checkpoints has a problem of its own.
     if !matches!(scenario.checkpoints.keep, Keep::All(_)) {
         return None;
     }
-    let kept = kept(scenario);
-    let first = analysed(spec, &kept).first().copied()?;
+    let kept = kept_rounds(scenario);
+    let first = analysed_rounds(spec, &kept).first().copied()?;
     let states = kept.iter().filter(|&&round| round <= first).count();
     (states < 2).then(|| {
         let title = "`subspace` needs the models after at least 2 rounds";
@@ -88,13 +89,13 @@ fn history(scenario: &Scenario, spec: &AnalysisSpec, at: &Path) -> Option<Proble
     })
 }
 
-/// What a plane goes through.
+/// Checks the three models, or the two layer sets, that span a plane.
 fn plane(
     scenario: &Scenario,
     spec: &AnalysisSpec,
     surface: &Surface,
     layout: &Arc<Layout>,
-    at: &Path,
+    at: &KeyPath,
 ) -> Option<Problem> {
     match &surface.through {
         Through::Segment | Through::Filters => None,
@@ -105,8 +106,8 @@ fn plane(
                 None => return None,
             };
             (models < 3 && scenario.initial.is_none()).then(|| {
-                let title = "a plane goes through three models";
-                Problem::new(At::Value(at.join("surface").join("through")), title)
+                let title = "a plane needs three models";
+                Problem::new(Location::Value(at.join("surface").join("through")), title)
                     .label(format!("found {}", count(models, "model")))
                     .help("name a third one, or `initial`".to_owned())
             })
@@ -116,10 +117,12 @@ fn plane(
             let (first, second) = (first.ok()?, second.ok()?);
             let both = first.indices().find(|&layer| second.contains(layer))?;
             let at = at.join("surface").join("through").join("layers").join(1);
-            let title =
-                format!("layer {} is on both axes", name(layout.layers()[both].name.as_str()));
-            let problem = Problem::new(At::Value(at), title)
-                .help("name each layer on one axis alone".to_owned());
+            let title = format!(
+                "layer {} is on both axes",
+                backticked(layout.layers()[both].name.as_str())
+            );
+            let problem = Problem::new(Location::Value(at), title)
+                .help("name each layer on only one axis".to_owned());
             Some(problem)
         }
     }

@@ -1,11 +1,11 @@
-//! [`kept`]: the rounds whose checkpoints are there once a run is over.
+//! [`kept_rounds`]: the rounds with a checkpoint in a finished run.
 
 use fedlayer_core::spec::{AnalysisSpec, Keep, RoundChoice, RoundWord};
 
 use crate::Scenario;
 
-/// The rounds whose checkpoints a finished run has, ascending.
-pub(super) fn kept(scenario: &Scenario) -> Vec<u32> {
+/// Returns the rounds with a checkpoint in a finished run, ascending.
+pub(super) fn kept_rounds(scenario: &Scenario) -> Vec<u32> {
     let checkpoints = &scenario.checkpoints;
     let due = |round: &u32| round.is_multiple_of(checkpoints.every) || *round == scenario.rounds;
     let mut rounds: Vec<u32> = (1..=scenario.rounds).filter(due).collect();
@@ -15,8 +15,8 @@ pub(super) fn kept(scenario: &Scenario) -> Vec<u32> {
     rounds
 }
 
-/// Those of the kept rounds after which an analysis is made.
-pub(super) fn analysed(spec: &AnalysisSpec, kept: &[u32]) -> Vec<u32> {
+/// Returns the kept rounds after which an analysis is made.
+pub(super) fn analysed_rounds(spec: &AnalysisSpec, kept: &[u32]) -> Vec<u32> {
     match &spec.rounds {
         RoundChoice::Word(RoundWord::Last) => kept.last().copied().into_iter().collect(),
         RoundChoice::Word(RoundWord::All) => kept.to_vec(),

@@ -1,28 +1,32 @@
-//! Batches of one example that a batch normalisation cannot take: which clients have one, with which seed, and what to do.
+//! Batches of one example, which a batch normalisation cannot take: the clients that have one, the
+//! seed, and what to do.
 
 use fedlayer_core::{
-    Architecture, ClientId, DataFacts, clients_in_words,
+    data::{ClientId, DataFacts},
+    model::architecture::Architecture,
+    record::clients_in_words,
     spec::{LastBatch, LocalSpec},
 };
 
 use crate::{
     ClientSizes, Environment, Scenario,
-    problem::{At, Problem},
-    tree::Path,
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
-/// The clients that have a batch of one example with one seed.
-struct Hit {
+/// The clients that have a batch of one example, with one seed.
+struct SingleExampleBatches {
     seed: u64,
-    /// Of clients that are all alike, the first.
+    /// The clients; if all are alike, the first eight.
     clients: Vec<ClientId>,
-    /// All of them.
+    /// The number of all such clients.
     count: u64,
-    /// Training examples of the first of them.
+    /// The number of training examples of the first client.
     examples: u64,
 }
 
-/// The problem of a batch in which a batch normalisation would see one value of each channel: PyTorch refuses it, since the variance of one value is 0/0.
+/// Returns the problem of a batch in which a batch normalisation sees one value per channel, if
+/// there is one. PyTorch refuses such a batch, because the variance of one value is 0/0.
 pub(super) fn check(
     scenario: &Scenario,
     facts: Option<&DataFacts>,
@@ -34,18 +38,17 @@ pub(super) fn check(
         .seeds
         .iter()
         .filter_map(|&seed| {
-            // Data that cannot be shared out with a seed is refused for that, before anything trains.
             let sizes = environment.train_examples(&scenario.data, scenario.clients.count, seed);
             Some((seed, sizes?))
         })
         .collect();
     let local = &scenario.local;
-    let hits: Vec<Hit> = hits(local, scenario.clients.count, &sizes).collect();
+    let hits: Vec<SingleExampleBatches> = hits(local, scenario.clients.count, &sizes).collect();
     let first = hits.first()?;
     let title = format!(
-        "batch normalisation `{norm}` sees one value per channel in a batch of one example, whose variance is 0/0"
+        "in a batch of one example, batch normalisation `{norm}` sees one value per channel, and its variance is 0/0"
     );
-    let at = At::Value(Path::from("local.batch"));
+    let at = Location::Value(KeyPath::from("local.batch"));
     Some(
         Problem::new(at, title)
             .label(label(local, first, hits.len(), sizes.len()))
@@ -55,15 +58,15 @@ pub(super) fn check(
     )
 }
 
-/// Per seed with such clients: who they are.
+/// Returns, for each seed that has such clients, the clients.
 fn hits<'a>(
     local: &'a LocalSpec,
     clients: u32,
     sizes: &'a [(u64, ClientSizes)],
-) -> impl Iterator<Item = Hit> + 'a {
+) -> impl Iterator<Item = SingleExampleBatches> + 'a {
     let is_hit = |examples: u64| local.smallest_batch(examples) == 1;
     sizes.iter().filter_map(move |(seed, sizes)| match sizes {
-        ClientSizes::Alike(examples) => is_hit(*examples).then(|| Hit {
+        ClientSizes::Alike(examples) => is_hit(*examples).then(|| SingleExampleBatches {
             seed: *seed,
             clients: (0..clients.min(8)).map(ClientId).collect(),
             count: clients.into(),
@@ -74,41 +77,44 @@ fn hits<'a>(
             let hit: Vec<(u32, u64)> = hit.map(|(client, &examples)| (client, examples)).collect();
             let &(_, examples) = hit.first()?;
             let clients = hit.iter().map(|&(client, _)| ClientId(client)).collect();
-            Some(Hit { seed: *seed, clients, count: hit.len() as u64, examples })
+            Some(SingleExampleBatches { seed: *seed, clients, count: hit.len() as u64, examples })
         }
     })
 }
 
-/// Who has such a batch, and why: `with seed 1 the last batch of clients 0 and 3 has one example (client 0: 115 examples in batches of 19)`.
-fn label(local: &LocalSpec, hit: &Hit, seeds: usize, all: usize) -> String {
+/// Names the clients and the reason: `with seed 1 the last batch of clients 0 and 3 has one example
+/// (client 0: 115 examples in batches of 19)`.
+fn label(local: &LocalSpec, hit: &SingleExampleBatches, seeds: usize, all: usize) -> String {
     let who = clients_in_words(&hit.clients, hit.count);
     let which = if local.batch == 1 { "every batch" } else { "the last batch" };
     let first = hit.clients.first().map_or(0, |client| client.0);
     let more = match seeds {
         1 => String::new(),
-        seeds => format!("; so it is with {seeds} of {all} seeds"),
+        seeds => format!("; this happens with {seeds} of {all} seeds"),
     };
     format!(
-        "with seed {} {which} of {who} has one example (client {first}: {} in batches of {}){more}",
+        "with seed {} {which} of {who} has one example (client {first}: {} examples in batches of {}){more}",
         hit.seed, hit.examples, local.batch
     )
 }
 
-/// Whether no client has such a batch under other settings.
+/// Returns whether no client has such a batch with other local settings.
 fn is_mended(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> bool {
     hits(local, clients, sizes).next().is_none()
 }
 
+/// Suggests to drop the last batch, if that helps.
 fn without_last(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> Option<String> {
     let dropped = LocalSpec { last_batch: LastBatch::Drop, ..local.clone() };
     is_mended(&dropped, sizes, clients).then(|| {
-        "write `last_batch = \"drop\"` in `[local]`: a last batch that is smaller than the others is then left out, as by PyTorch's `drop_last=True`".to_owned()
+        "write `last_batch = \"drop\"` in `[local]` to drop a smaller last batch, as PyTorch's `drop_last=True` does".to_owned()
     })
 }
 
-/// How far from the scenario's batch another one is looked for.
+/// The largest distance of a suggested batch size from the scenario's.
 const NEARBY: u32 = 16;
 
+/// Suggests another batch size, if one near the scenario's helps.
 fn other_batch(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) -> Option<String> {
     let nearby =
         (1..=NEARBY).flat_map(|by| [local.batch.checked_add(by), local.batch.checked_sub(by)]);
@@ -118,8 +124,8 @@ fn other_batch(local: &LocalSpec, sizes: &[(u64, ClientSizes)], clients: u32) ->
     Some(format!("with `batch = {batch}` no client has a batch of one example"))
 }
 
-/// A client with one example has no other batch.
-fn single(hit: &Hit) -> Option<String> {
+/// Suggests other clients or another network, if a client has only one example.
+fn single(hit: &SingleExampleBatches) -> Option<String> {
     (hit.examples == 1).then(|| {
         "a client with one training example cannot train this network: take fewer clients, another partition, or `norm = { kind = \"group\" }`".to_owned()
     })

@@ -1,19 +1,17 @@
-//! A TorchScript module: it is run once before anything is made, so that what training would stumble
-//! over is said at once.
+//! A TorchScript module is run once before the first round, so that its faults are found at once.
 
 use fedlayer_core::{
-    DataFacts,
+    data::DataFacts,
     spec::{AnalysisSpec, Measurement, ModelSpec},
 };
 
-use super::Environment;
 use crate::{
-    Scenario,
-    problem::{At, Problem},
-    tree::Path,
+    Environment, Scenario,
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
 };
 
-/// The problem of a module that cannot be trained on this data.
+/// Returns the problem of a module that cannot be trained on this data.
 pub(super) fn check(
     scenario: &Scenario,
     facts: &DataFacts,
@@ -22,10 +20,10 @@ pub(super) fn check(
     let ModelSpec::Torchscript(file) = &scenario.model else { return None };
     let twice = scenario.analysis.iter().any(differentiates_twice);
     let tried = environment.try_module(file, facts, scenario.local.loss, twice);
-    tried.err().map(|fault| fault.at(At::Value(Path::from("model.torchscript"))))
+    tried.err().map(|fault| fault.at(Location::Value(KeyPath::from("model.torchscript"))))
 }
 
-/// Whether a measurement needs products of the Hessian.
+/// Returns whether a measurement needs products with the Hessian.
 fn differentiates_twice(spec: &AnalysisSpec) -> bool {
     matches!(
         spec.measure,

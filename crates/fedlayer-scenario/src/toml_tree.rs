@@ -1,95 +1,97 @@
-//! [`Tree`]: a parsed TOML text that knows where everything stands; [`Path`]: the way to a value in it.
+//! [`TomlTree`]: a parsed TOML text with the positions of its values; [`KeyPath`]: the path to a
+//! value.
 
 use std::{fmt, ops::Range};
 
-use fedlayer_core::printable;
+use fedlayer_core::text::printable;
 use toml::{
     Spanned,
     de::{DeTable, DeValue, Error},
 };
 
-/// The way from the top of a scenario to a value: keys, and indices counted from 0 (`strategy.0.name`).
+/// The path from the top of a scenario to a value: keys, and indices counted from 0
+/// (`strategy.0.name`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Path(Vec<String>);
+pub(crate) struct KeyPath(Vec<String>);
 
-impl Path {
-    /// The path of one more key or index.
+impl KeyPath {
+    /// Returns the path with one more key or index.
     pub(crate) fn join(&self, step: impl ToString) -> Self {
         let mut steps = self.0.clone();
         steps.push(step.to_string());
         Self(steps)
     }
 
-    /// The keys and indices.
+    /// Returns the keys and indices.
     pub(crate) fn steps(&self) -> &[String] {
         &self.0
     }
 
-    /// The last key or index; nothing at the top.
+    /// Returns the last key or index; empty at the top.
     pub(crate) fn last(&self) -> &str {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// The path without its last step; the top's is the top.
+    /// Returns the path without its last step. The parent of the top is the top.
     pub(crate) fn parent(&self) -> Self {
         Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
     }
 
-    /// Whether the place that `other` names is this one or inside it.
+    /// Returns whether `other` is this path or leads to something inside it.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
 }
 
-/// Reads `local.epochs`.
-impl From<&str> for Path {
+/// Reads a path such as `local.epochs`.
+impl From<&str> for KeyPath {
     fn from(text: &str) -> Self {
         Self(text.split('.').map(|step| step.trim().to_owned()).collect())
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&printable(&self.0.join(".")))
     }
 }
 
-/// Where a value and its key stand in a text, as byte ranges.
+/// The byte ranges of an entry's key and value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The key. An item of a list has none: its value stands here.
+pub(crate) struct EntrySpan {
+    /// The key. An item of a list has none; this is then the range of its value.
     pub(crate) key: Range<usize>,
-    /// The value. A table's is its header, or its braces.
+    /// The value. For a table it is the header, or the braces.
     pub(crate) value: Range<usize>,
 }
 
-/// A parsed TOML text that knows where everything stands.
+/// A parsed TOML text with the positions of its keys and values.
 #[derive(Debug)]
-pub(crate) struct Tree<'t> {
+pub(crate) struct TomlTree<'t> {
     root: Spanned<DeValue<'t>>,
 }
 
-impl<'t> Tree<'t> {
-    /// Reads a scenario's text. Together with what could be read come the errors of syntax; without them it is whole.
+impl<'t> TomlTree<'t> {
+    /// Parses a scenario's text. Returns what could be read, and all syntax errors.
     pub(crate) fn document(text: &'t str) -> (Self, Vec<Error>) {
         let (table, errors) = DeTable::parse_recoverable(text);
         let span = table.span();
         (Self { root: Spanned::new(span, DeValue::Table(table.into_inner())) }, errors)
     }
 
-    /// Reads a single value; nothing where it is none.
+    /// Parses a single value; `None` if the text is not one.
     pub(crate) fn value(text: &'t str) -> Option<Self> {
         DeValue::parse(text).ok().map(|root| Self { root })
     }
 
-    /// The outermost value.
+    /// Returns the outermost value.
     pub(crate) fn root(&self) -> &DeValue<'t> {
         self.root.get_ref()
     }
 
-    /// Where `steps` leads; nothing where nothing stands there.
-    pub(crate) fn find(&self, steps: &[String]) -> Option<Place> {
-        let mut place = Place { key: self.root.span(), value: self.root.span() };
+    /// Returns the position of the entry to which `steps` lead; `None` if there is none.
+    pub(crate) fn find(&self, steps: &[String]) -> Option<EntrySpan> {
+        let mut entry = EntrySpan { key: self.root.span(), value: self.root.span() };
         let mut at = self.root.get_ref();
         for step in steps {
             let (key, value) = match at {
@@ -103,15 +105,15 @@ impl<'t> Tree<'t> {
                 }
                 _ => return None,
             };
-            place = Place { key, value: value.span() };
+            entry = EntrySpan { key, value: value.span() };
             at = value.get_ref();
         }
-        Some(place)
+        Some(entry)
     }
 
-    /// The path to the innermost value that stands at a byte of the text.
-    pub(crate) fn path_at(&self, byte: usize) -> Path {
-        let mut path = Path::default();
+    /// Returns the path to the innermost value at a byte of the text.
+    pub(crate) fn path_at(&self, byte: usize) -> KeyPath {
+        let mut path = KeyPath::default();
         let mut at = self.root.get_ref();
         let holds = |value: &Spanned<DeValue<'_>>| {
             value.span().contains(&byte) || deep_holds(value.get_ref(), byte)
@@ -136,7 +138,8 @@ impl<'t> Tree<'t> {
     }
 }
 
-/// Whether something inside a value stands at a byte; a table's own span is its header alone.
+/// Returns whether a byte belongs to something inside a value. The span of a table is only its
+/// header.
 fn deep_holds(value: &DeValue<'_>, byte: usize) -> bool {
     let inside = |value: &Spanned<DeValue<'_>>| {
         value.span().contains(&byte) || deep_holds(value.get_ref(), byte)
@@ -157,10 +160,10 @@ mod tests {
     const TEXT: &str = "a = 1\n[b.c]\nd = { e = [10, 20] }\n[[f]]\ng = 'h'\n";
 
     fn find(path: &str) -> Option<(&'static str, &'static str)> {
-        let (tree, errors) = Tree::document(TEXT);
+        let (tree, errors) = TomlTree::document(TEXT);
         assert!(errors.is_empty());
-        let place = tree.find(Path::from(path).steps())?;
-        Some((&TEXT[place.key], &TEXT[place.value]))
+        let entry = tree.find(KeyPath::from(path).steps())?;
+        Some((&TEXT[entry.key], &TEXT[entry.value]))
     }
 
     #[test]
@@ -177,11 +180,11 @@ mod tests {
 
     #[test]
     fn a_byte_leads_to_the_path() {
-        let (tree, _) = Tree::document(TEXT);
+        let (tree, _) = TomlTree::document(TEXT);
         for path in ["a", "b.c.d.e.1", "f.0.g"] {
-            let place = tree.find(Path::from(path).steps()).unwrap();
-            assert_eq!(tree.path_at(place.value.start).to_string(), path);
+            let entry = tree.find(KeyPath::from(path).steps()).unwrap();
+            assert_eq!(tree.path_at(entry.value.start).to_string(), path);
         }
-        assert_eq!(tree.path_at(usize::MAX), Path::default());
+        assert_eq!(tree.path_at(usize::MAX), KeyPath::default());
     }
 }

@@ -1,4 +1,4 @@
-//! [`variants`]: what variants and their folders are called.
+//! [`variants`]: the names of variants and of their folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use fedlayer_core::spec::{SweptValue, Variant};
 use toml_edit::Value;
 
 use super::choices::Choice;
-use crate::tree::Path;
+use crate::toml_tree::KeyPath;
 
-/// The longest folder before a number is appended, in characters, each of which may take four bytes.
+/// The largest length of a folder's name without its number, in characters of up to four bytes.
 const LONGEST: usize = 60;
 
-/// The names of all variants.
+/// Names all variants.
 pub(super) fn variants(all: &[Vec<Choice>]) -> Vec<Variant> {
     let paths: BTreeSet<String> =
         all.iter().flatten().map(|choice| choice.path.to_string()).collect();
@@ -35,12 +35,13 @@ pub(super) fn variants(all: &[Vec<Choice>]) -> Vec<Variant> {
     all.iter().enumerate().map(variant).collect()
 }
 
-/// For each key as few of its last steps as tell it from the other keys. An index alone would say nothing.
+/// Shortens each key to as few of its last steps as distinguish it from the other keys. An index is
+/// never used alone.
 fn short(keys: &[String]) -> BTreeMap<String, String> {
-    let paths: Vec<Path> = keys.iter().map(|key| Path::from(key.as_str())).collect();
-    let least = |path: &Path| if path.last().parse::<usize>().is_ok() { 2 } else { 1 };
+    let paths: Vec<KeyPath> = keys.iter().map(|key| KeyPath::from(key.as_str())).collect();
+    let least = |path: &KeyPath| if path.last().parse::<usize>().is_ok() { 2 } else { 1 };
     let mut lengths: Vec<usize> = paths.iter().map(least).collect();
-    let end = |path: &Path, length: usize| {
+    let end = |path: &KeyPath, length: usize| {
         let steps = path.steps();
         steps[steps.len().saturating_sub(length)..].join(".")
     };
@@ -62,13 +63,14 @@ fn short(keys: &[String]) -> BTreeMap<String, String> {
     }
 }
 
-/// A value as tables and labels have it: on one line, a text without its quotes.
+/// Writes a value for tables and labels: on one line, a text without its quotes.
 fn written(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `lr-0.1-keep_classes-2`: letters and digits in lower case, points and underscores; everything else is one `-`.
+/// Returns a folder's name such as `lr-0.1-keep_classes-2`: letters and digits in lower case,
+/// points and underscores; every run of other characters becomes one `-`.
 fn folder(settings: &[SweptValue]) -> String {
     let text: Vec<String> =
         settings.iter().map(|setting| format!("{}-{}", setting.name, setting.value)).collect();
@@ -105,10 +107,10 @@ mod tests {
     fn folders(values: &[&str]) -> Vec<String> {
         let choice = |value: &&str| {
             vec![Choice {
-                path: Path::from("data.x"),
+                path: KeyPath::from("data.x"),
                 value: value.parse().unwrap_or_else(|_| Value::from(*value)),
-                key_at: Path::default(),
-                value_at: Path::default(),
+                key_at: KeyPath::default(),
+                value_at: KeyPath::default(),
             }]
         };
         let all: Vec<_> = values.iter().map(choice).collect();

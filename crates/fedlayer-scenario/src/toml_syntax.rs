@@ -1,15 +1,15 @@
-//! Errors of TOML's syntax, in our words.
+//! Syntax errors of TOML, in words for users.
 
 use std::ops::Range;
 
 use toml::de::Error;
 
 use crate::{
-    problem::{At, Problem},
-    words::{cut, name},
+    phrasing::{backticked, shortened},
+    problem::{Location, Problem},
 };
 
-/// What the parser says of everything that follows a bracket that is not closed.
+/// The parser's errors that an unclosed bracket causes in the lines after it.
 const FOLLOWING: &[&str] = &[
     "missing comma between array elements",
     "missing comma between key-value pairs",
@@ -20,7 +20,8 @@ const FOLLOWING: &[&str] = &[
     "unclosed inline table",
 ];
 
-/// A problem per line, since a second error in a line mostly follows from the first, and one per bracket that is not closed.
+/// Returns one problem per line, because a second error in a line mostly follows from the first,
+/// and one per unclosed bracket.
 pub(crate) fn problems(text: &str, mut errors: Vec<Error>) -> Vec<Problem> {
     let start = |error: &Error| error.span().map_or(0, |span| span.start.min(text.len()));
     errors.sort_by_key(start);
@@ -42,27 +43,27 @@ fn problem(text: &str, error: &Error) -> Problem {
         Some((what, expected)) => (what, Some(expected)),
         None => (error.message(), None),
     };
-    let at = At::Bytes(whole(text, span));
+    let at = Location::Bytes(whole(text, span));
     match what {
-        "duplicate key" => {
-            Problem::new(at, format!("{} is given twice", name(found))).label("again here").help(
-                "keep one of them; a table has one header, and a list of tables has `[[…]]`"
+        "duplicate key" => Problem::new(at, format!("{} is given twice", backticked(found)))
+            .label("again here")
+            .help(
+                "keep one of them; a table has only one header, and each item of a list of tables begins with `[[…]]`"
                     .to_owned(),
-            )
-        }
+            ),
         "string values must be quoted" | "invalid literal string" if found.is_empty() => {
-            Problem::new(at, "missing value").label("a value must stand here")
+            Problem::new(at, "missing value").label("expected a value")
         }
         "string values must be quoted" if found.starts_with(NUMERIC) => {
-            Problem::new(at, format!("{} is not a number", name(found)))
+            Problem::new(at, format!("{} is not a number", backticked(found)))
                 .label("not a value of TOML")
                 .help(
-                    "numbers are written `8`, `0.5` or `1e-3`; a text stands in quotes".to_owned(),
+                    "write a number as `8`, `0.5` or `1e-3`, and a text in quotes".to_owned(),
                 )
         }
-        "string values must be quoted" => Problem::new(at, "a text must stand in quotes")
+        "string values must be quoted" => Problem::new(at, "a text must be in quotes")
             .label("not a value of TOML")
-            .help(format!("write `\"{}\"`", cut(found))),
+            .help(format!("write `\"{}\"`", shortened(found))),
         "invalid basic string" | "invalid literal string"
             if matches!(expected, Some("`\"`" | "`'`")) =>
         {
@@ -78,7 +79,7 @@ fn problem(text: &str, error: &Error) -> Problem {
         "invalid unquoted key" | "key with no value" | "invalid key-value pair" => {
             Problem::new(at, what.to_owned())
                 .label("not TOML")
-                .help("a line is `key = value`, `[table]` or `[[list]]`".to_owned())
+                .help("write `key = value`, `[table]` or `[[list]]` on a line".to_owned())
         }
         _ => {
             let problem = Problem::new(at, what.to_owned());
@@ -90,10 +91,10 @@ fn problem(text: &str, error: &Error) -> Problem {
     }
 }
 
-/// How numbers begin.
+/// The first characters of numbers.
 const NUMERIC: [char; 13] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '-', '.'];
 
-/// The span, its end not before its start.
+/// Limits a span to the text, with its end not before its start.
 fn whole(text: &str, span: Range<usize>) -> Range<usize> {
     let end = span.end.min(text.len());
     span.start.min(end)..end
