@@ -116,36 +116,12 @@ pub fn one_thread() {
 
 /// Makes MKL choose its kernels of `exp`, `log` and `tanh` while no other thread computes.
 ///
-<<<<<<< ours
-/// At its first call, MKL stores the type of the CPU in a variable, and then, in the same variable,
-/// the index of that type in its table of kernels. A second thread that reads the variable in
-/// between uses a wrong entry: an `exp` with an error of a millionth.
-fn choose_vector_kernels() {
-    // An error, such as too little memory, occurs again in the operations of the caller, which
-    // report it.
-||||||| base
-<<<<<<<<< Temporary merge branch 1
-/// At its first call, MKL stores the type of the CPU in a variable, and then, in the same variable,
-/// the index of that type in its table of kernels. A second thread that reads the variable in
-/// between uses a wrong entry: an `exp` with an error of a millionth.
-fn choose_vector_kernels() {
-    // An error, such as too little memory, occurs again in the operations of the caller, which
-    // report it.
-=========
-/// At its first call, MKL stores the processor's type in a static variable and then overwrites it
-/// with an index into its table of kernels. A second thread that reads the variable between the two
-/// writes takes an entry beyond the end of the row: an `exp` with a relative error of 1e-6.
-fn choose_vector_kernels() {
-    // An error (too little memory) is reported by the operations of the caller, which meet it too.
->>>>>>>>> Temporary merge branch 2
-=======
 /// At its first call, MKL stores the processor's type in a static variable and then overwrites it
 /// with an index into its table of kernels. A second thread that reads the variable between the two
 /// writes takes an entry beyond the end of the row: an `exp` with a relative error of 1e-6.
 fn choose_vector_kernels() {
     // An error (too little memory) is reported by the operations of the caller, because it occurs
     // there, too.
->>>>>>> theirs
     let one = Tensor::f_ones([1], (Kind::Float, tch::Device::Cpu));
     let _ = one.and_then(|one| one.f_exp());
 }

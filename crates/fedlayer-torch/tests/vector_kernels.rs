@@ -1,50 +1,15 @@
-<<<<<<< ours
-//! MKL chooses its kernels of `exp` and similar functions before a second thread computes. This
-//! test is a program of its own, because it replaces a function of MKL.
-||||||| base
-<<<<<<<<< Temporary merge branch 1
-//! MKL chooses its kernels of `exp` and similar functions before a second thread computes. This
-//! test is a program of its own, because it replaces a function of MKL.
-=========
 //! MKL chooses its kernels of `exp` and the like before a second thread computes.
 //!
 //! This test is a program of its own because it replaces one of MKL's functions.
->>>>>>>>> Temporary merge branch 2
-=======
-//! MKL chooses its kernels of `exp` and the like before a second thread computes.
-//!
-//! This test is a program of its own because it replaces one of MKL's functions.
->>>>>>> theirs
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fedlayer_torch::one_thread;
 
-<<<<<<< ours
-/// The number of times that MKL asked for the kernels.
-static CHOICES: AtomicU32 = AtomicU32::new(0);
-
-/// Replaces MKL's own function. Always returns 0: the kernels that every CPU of this architecture
-/// has.
-||||||| base
-<<<<<<<<< Temporary merge branch 1
-/// The number of times that MKL asked for the kernels.
-static CHOICES: AtomicU32 = AtomicU32::new(0);
-
-/// Replaces MKL's own function. Always returns 0: the kernels that every CPU of this architecture
-/// has.
-=========
 /// Number of times that MKL asked for its kernels.
 static CHOICES: AtomicU32 = AtomicU32::new(0);
 
 /// Replaces MKL's own function. Returns 0, the kernels that every x86-64 processor has.
->>>>>>>>> Temporary merge branch 2
-=======
-/// Number of times that MKL asked for its kernels.
-static CHOICES: AtomicU32 = AtomicU32::new(0);
-
-/// Replaces MKL's own function. Returns 0, the kernels that every x86-64 processor has.
->>>>>>> theirs
 #[allow(unsafe_code, reason = "libtorch calls it by its name")]
 // SAFETY: no other function of this program has the name, and it is called as MKL declares it.
 #[unsafe(no_mangle)]

@@ -12,17 +12,7 @@
 //! * `code`: the buffers, dropouts and frozen parts that the code declares.
 //! * `parameters`: the layers that the parameters of an opened module make.
 //! * `trial`: runs and differentiates a module before a run begins.
-<<<<<<< ours
-//! * `warnings`: stops libtorch from printing a module's own texts.
-||||||| base
-<<<<<<<<< Temporary merge branch 1
-//! * `warnings`: stops libtorch from printing a module's own texts.
-=========
 //! * `warnings`: libtorch's own warnings, which are turned off.
->>>>>>>>> Temporary merge branch 2
-=======
-//! * `warnings`: libtorch's own warnings, which are turned off.
->>>>>>> theirs
 
 mod archive;
 mod code;
