@@ -67,7 +67,7 @@ fn mutual_tls_lets_in_whom_the_authority_signed() {
         (String::new(), "hint: the coordinator may ask for TLS: give `--certs`"),
         (
             theirs_given,
-            "hint: the coordinator may have no TLS, or certificates of another authority",
+            "hint: the coordinator may have no TLS, or a certificate of another authority",
         ),
     ] {
         let worker = cluster

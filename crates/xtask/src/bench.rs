@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: every benchmark. Each reports a ratio of two times from the same run.
 
-use crate::Result;
+use crate::CommandResult;
 use crate::libtorch;
 use crate::process::{cargo, run as run_process};
 
@@ -14,7 +14,7 @@ const BENCHES: [(&str, &str); 5] = [
 ];
 
 /// Runs every benchmark.
-pub(crate) fn run(_arguments: &[String]) -> Result {
+pub(crate) fn run(_arguments: &[String]) -> CommandResult {
     libtorch::ready()?;
     for (package, bench) in BENCHES {
         run_process(&mut cargo(&["bench", "--package", package, "--bench", bench]))?;

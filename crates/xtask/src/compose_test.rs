@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{line, run as run_process, stdout, succeeds};
 use crate::workspace::{at, root, target};
-use crate::{Result, image};
+use crate::{CommandResult, image};
 
 /// The prefix of everything that this command starts, and removes at the end.
 const PROJECT: &str = "fedlayer-compose-test";
@@ -25,7 +25,7 @@ const WORKERS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Makes both runs if there is a Docker engine.
-pub(crate) fn run(_arguments: &[String]) -> Result {
+pub(crate) fn run(_arguments: &[String]) -> CommandResult {
     if !succeeds(Command::new("docker").arg("ps")) {
         println!("skipped: no Docker engine answers to `docker ps`");
         return Ok(());
@@ -51,7 +51,7 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     tested.and(removed)
 }
 
-fn matrix(compose: &Compose) -> Result {
+fn matrix(compose: &Compose) -> CommandResult {
     compose.call(&["build"], "")?;
     let size = stdout(Command::new("docker").args([
         "image",
@@ -87,7 +87,7 @@ fn matrix(compose: &Compose) -> Result {
 }
 
 /// Disturbs the containers of a run, with a few rounds between the disturbances.
-fn disturb(records: &Path, compose: &Compose) -> Result {
+fn disturb(records: &Path, compose: &Compose) -> CommandResult {
     let docker = |arguments: &[&str]| stdout(Command::new("docker").args(arguments)).map(drop);
     let worker = |number: usize| compose.container(&format!("worker_{number}"));
     let network = format!("{PROJECT}_runs");
@@ -121,7 +121,7 @@ fn rounds(records: &Path) -> usize {
 }
 
 /// Waits until a condition holds.
-fn wait(mut is_so: impl FnMut() -> bool, what: &str) -> Result {
+fn wait(mut is_so: impl FnMut() -> bool, what: &str) -> CommandResult {
     let began = Instant::now();
     while !is_so() {
         if began.elapsed() > PATIENCE {
@@ -134,7 +134,7 @@ fn wait(mut is_so: impl FnMut() -> bool, what: &str) -> Result {
 
 /// Checks that two run folders have the same bytes, except for files that depend on time and
 /// machine.
-fn same(a: &Path, b: &Path) -> Result {
+fn same(a: &Path, b: &Path) -> CommandResult {
     let mut diff = Command::new("diff");
     diff.args(["-r", "-x", "run.json", "-x", "inputs.json", "-x", "timings.jsonl", "-x", ".lock"]);
     diff.args([a, b]);
@@ -154,7 +154,7 @@ struct Compose {
 
 impl Compose {
     /// Runs a command of Compose with environment variables.
-    fn call(&self, arguments: &[&str], variables: &str) -> Result<String> {
+    fn call(&self, arguments: &[&str], variables: &str) -> CommandResult<String> {
         let (program, first) = self.program.split_at(1);
         let mut command = Command::new(program[0]);
         command.args(first).args(["-p", PROJECT]).args(arguments).current_dir(&self.folder);
@@ -167,7 +167,7 @@ impl Compose {
     }
 
     /// Returns the name of a container. Compose 1 and 2 use different separators.
-    fn container(&self, service: &str) -> Result<String> {
+    fn container(&self, service: &str) -> CommandResult<String> {
         let names = stdout(Command::new("docker").args(["ps", "--all", "--format", "{{.Names}}"]))?;
         let wanted = format!("{PROJECT}_{service}").replace('_', "-");
         let found = names.lines().find(|name| name.replace('_', "-") == wanted);
@@ -175,7 +175,7 @@ impl Compose {
     }
 
     /// Waits until the coordinator has succeeded. Prints its last log lines otherwise.
-    fn finished(&self, name: &str) -> Result {
+    fn finished(&self, name: &str) -> CommandResult {
         let coordinator = self.container("coordinator_1")?;
         let state = || {
             let form = "{{.State.Status}} {{.State.ExitCode}}";
@@ -191,7 +191,7 @@ impl Compose {
 }
 
 /// Returns the command of Compose 2, or of Compose 1.
-fn program() -> Result<Vec<&'static str>> {
+fn program() -> CommandResult<Vec<&'static str>> {
     let candidates = [vec!["docker", "compose"], vec!["docker-compose"]];
     let there =
         |words: &Vec<&str>| succeeds(Command::new(words[0]).args(&words[1..]).arg("version"));
@@ -202,7 +202,7 @@ fn program() -> Result<Vec<&'static str>> {
 }
 
 /// Makes the base image from Debian's packages if it cannot be pulled.
-fn base() -> Result {
+fn base() -> CommandResult {
     let there = || succeeds(Command::new("docker").args(["image", "inspect", BASE]));
     if there() || succeeds(Command::new("docker").args(["pull", "--quiet", BASE])) {
         return Ok(());

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::process::{cargo, line, run as run_process};
-use crate::{Result, libtorch, workspace};
+use crate::{CommandResult, libtorch, workspace};
 
 /// Runs the demo on the device, compares every network with PyTorch's numbers, and times a local
 /// epoch against a plain loop.
 ///
 /// The only argument is a folder with the libraries of a libtorch 2.11 with CUDA, for example
 /// `…/site-packages/torch/lib`. The loader searches it first.
-pub(crate) fn run(arguments: &[String]) -> Result {
+pub(crate) fn run(arguments: &[String]) -> CommandResult {
     let [folder] = arguments else {
         return Err("`cuda-check` takes one argument: the folder of a libtorch 2.11 with CUDA, such as `…/site-packages/torch/lib`".to_owned());
     };

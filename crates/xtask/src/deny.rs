@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Result;
+use crate::CommandResult;
 use crate::process::{cargo, line, run as run_process, succeeds};
 use crate::workspace::{root, target};
 
@@ -14,7 +14,7 @@ const ALWAYS: [&str; 3] = ["bans", "licenses", "sources"];
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 
 /// Checks both workspaces. Advisories are skipped, with a message, if GitHub cannot be reached.
-pub(crate) fn run(_arguments: &[String]) -> Result {
+pub(crate) fn run(_arguments: &[String]) -> CommandResult {
     let program = installed()?;
     for manifest in MANIFESTS {
         run_process(&mut check(&program, manifest, &ALWAYS))?;
@@ -45,7 +45,7 @@ fn deny(program: &Path, manifest: &str) -> Command {
 
 /// Returns `cargo-deny`: the one on the path, or one in `target/tools`, which takes a minute to
 /// build.
-fn installed() -> Result<PathBuf> {
+fn installed() -> CommandResult<PathBuf> {
     if succeeds(Command::new("cargo-deny").arg("--version")) {
         return Ok("cargo-deny".into());
     }

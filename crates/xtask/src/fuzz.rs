@@ -12,7 +12,7 @@ use std::thread::available_parallelism;
 
 use crate::process::{cargo, line, run as run_process, stdout};
 use crate::workspace::{at, entries, root, target};
-use crate::{Result, libtorch};
+use crate::{CommandResult, libtorch};
 
 /// Compiler flags that record for libFuzzer the branches taken and the values compared.
 const INSTRUMENTED: [&str; 6] = [
@@ -28,7 +28,7 @@ const INSTRUMENTED: [&str; 6] = [
 const LIMITS: [&str; 3] = ["-rss_limit_mb=1024", "-timeout=20", "-max_len=16384"];
 
 /// Fuzzes the named targets, or all of them, for a number of seconds each.
-pub(crate) fn run(arguments: &[String]) -> Result {
+pub(crate) fn run(arguments: &[String]) -> CommandResult {
     let (seconds, names) = wishes(arguments)?;
     let all = targets()?;
     if let Some(unknown) = names.iter().find(|name| !all.contains(name) && *name != READERS) {
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
 }
 
 /// Reads the seconds for each target (10 by default) and the names of targets.
-fn wishes(arguments: &[String]) -> Result<(u32, Vec<String>)> {
+fn wishes(arguments: &[String]) -> CommandResult<(u32, Vec<String>)> {
     let (mut seconds, mut names) = (10, Vec::new());
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -71,14 +71,14 @@ fn wishes(arguments: &[String]) -> Result<(u32, Vec<String>)> {
 }
 
 /// Returns the names of libFuzzer's targets: the files in `fuzz/fuzz_targets/`.
-fn targets() -> Result<Vec<String>> {
+fn targets() -> CommandResult<Vec<String>> {
     let files = entries(&root().join("fuzz/fuzz_targets"))?;
     let name = |file: &PathBuf| Some(file.file_stem()?.to_string_lossy().into_owned());
     Ok(files.iter().filter_map(name).collect())
 }
 
 /// Builds all targets and returns their folder.
-fn build() -> Result<PathBuf> {
+fn build() -> CommandResult<PathBuf> {
     let version = stdout(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.ok_or("`rustc -vV` names no host")?;
@@ -94,8 +94,8 @@ fn build() -> Result<PathBuf> {
 }
 
 /// Runs targets at the same time; returns the names of those that fail.
-fn fuzz_together(programs: &Path, names: &[String], seconds: u32) -> Result<Vec<String>> {
-    let begun: Result<Vec<(Child, String)>> =
+fn fuzz_together(programs: &Path, names: &[String], seconds: u32) -> CommandResult<Vec<String>> {
+    let begun: CommandResult<Vec<(Child, String)>> =
         names.iter().map(|name| begin(programs, name, seconds)).collect();
     let mut failed = Vec::new();
     for (mut child, line) in begun? {
@@ -110,7 +110,7 @@ fn fuzz_together(programs: &Path, names: &[String], seconds: u32) -> Result<Vec<
 
 /// Starts to fuzz one target. Inputs that reach new code are added to its corpus; inputs that fail
 /// are written to `fuzz/artifacts/`.
-fn begin(programs: &Path, name: &str, seconds: u32) -> Result<(Child, String)> {
+fn begin(programs: &Path, name: &str, seconds: u32) -> CommandResult<(Child, String)> {
     let fuzz = root().join("fuzz");
     let (corpus, failures) = (fuzz.join("corpus").join(name), fuzz.join("artifacts").join(name));
     for folder in [&corpus, &failures] {
@@ -135,7 +135,7 @@ fn begin(programs: &Path, name: &str, seconds: u32) -> Result<(Child, String)> {
 /// The name of the target for the binary's own readers, which run in its unit tests.
 const READERS: &str = "readers";
 
-fn read_hostile_files(seconds: u32) -> Result {
+fn read_hostile_files(seconds: u32) -> CommandResult {
     println!("{READERS}: {seconds} s each");
     libtorch::ready()?;
     let mut command = cargo(&["test", "--package", "fedlayer", "--bins", "--locked", "hostile::"]);

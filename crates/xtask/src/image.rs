@@ -4,13 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::Result;
+use crate::CommandResult;
 use crate::libtorch;
 use crate::process::{cargo, run as run_process, succeeds};
 use crate::workspace::{at, entries, root, target};
 
 /// Builds the release binary and lays it out with its libraries as below `/usr/local`.
-pub(crate) fn run(_arguments: &[String]) -> Result {
+pub(crate) fn run(_arguments: &[String]) -> CommandResult {
     libtorch::ready()?;
     run_process(&mut cargo(&["build", "--release", "--locked", "--package", "fedlayer"]))?;
     let image = target().join("image");
@@ -36,6 +36,6 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
 /// The shared libraries that the binary needs, directly or indirectly.
 const NEEDED: [&str; 5] = ["libtorch_cpu.", "libc10.", "libgomp", "libcupti", "libcudart"];
 
-fn copy(from: PathBuf, to: &PathBuf) -> Result {
+fn copy(from: PathBuf, to: &PathBuf) -> CommandResult {
     at(&from, fs::copy(&from, to)).map(drop)
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Instant;
 
-use crate::Result;
+use crate::CommandResult;
 use crate::workspace::{at, entries, root};
 
 /// The version that tch 0.24 needs.
@@ -28,12 +28,12 @@ const LOCK: &str = ".libtorch.lock";
 const PART: &str = ".libtorch.part-";
 
 /// `cargo xtask libtorch`.
-pub(crate) fn run(_arguments: &[String]) -> Result {
+pub(crate) fn run(_arguments: &[String]) -> CommandResult {
     ready()
 }
 
 /// Makes libtorch available and prints which one is used.
-pub(crate) fn ready() -> Result {
+pub(crate) fn ready() -> CommandResult {
     if let Some(folder) = chosen_by_user() {
         let version = folder::check_of_user(&folder)?;
         require_compiler()?;
@@ -67,13 +67,13 @@ pub(crate) fn chosen_by_user() -> Option<PathBuf> {
     (folder != root().join(NAME)).then_some(folder)
 }
 
-fn say_ready() -> Result {
+fn say_ready() -> CommandResult {
     println!("libtorch {VERSION} is ready in {NAME}");
     Ok(())
 }
 
 /// Makes the folder `home` from an installed PyTorch or from wheels, by a single rename at the end.
-fn fill(home: &Path, lock: &File) -> Result {
+fn fill(home: &Path, lock: &File) -> CommandResult {
     if !cfg!(all(
         target_os = "linux",
         target_env = "gnu",
@@ -115,7 +115,7 @@ fn link_installed(ready: &Path) -> bool {
 }
 
 /// Removes the temporary folders of this and of interrupted runs. Under the lock none is in use.
-fn remove_leftovers() -> Result {
+fn remove_leftovers() -> CommandResult {
     for path in entries(&root())? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with(PART) {
@@ -125,7 +125,7 @@ fn remove_leftovers() -> Result {
     Ok(())
 }
 
-fn require_compiler() -> Result {
+fn require_compiler() -> CommandResult {
     if assemble::compiler_works() {
         return Ok(());
     }

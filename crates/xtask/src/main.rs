@@ -34,7 +34,7 @@ use std::env;
 use std::process::ExitCode;
 
 /// The result of a command. An error message says what was found and what to do.
-type Result<T = ()> = std::result::Result<T, String>;
+type CommandResult<T = ()> = std::result::Result<T, String>;
 
 /// One command of `cargo xtask`.
 struct Command {
@@ -42,7 +42,7 @@ struct Command {
     /// The form of its arguments in the help text.
     arguments: &'static str,
     about: &'static str,
-    run: fn(&[String]) -> Result,
+    run: fn(&[String]) -> CommandResult,
 }
 
 const COMMANDS: [Command; 9] = [

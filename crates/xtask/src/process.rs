@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output};
 
-use crate::{Result, libtorch, workspace};
+use crate::{CommandResult, libtorch, workspace};
 
 /// Returns a command of the cargo that runs this program, in the workspace's root.
 ///
@@ -23,7 +23,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 ///
 /// # Errors
 /// When it cannot be started or fails.
-pub(crate) fn run(command: &mut Command) -> Result {
+pub(crate) fn run(command: &mut Command) -> CommandResult {
     let status = command.status().map_err(|error| cannot_start(command, &error))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` {}", line(command), ending(status))) }
 }
@@ -32,7 +32,7 @@ pub(crate) fn run(command: &mut Command) -> Result {
 ///
 /// # Errors
 /// When it cannot be started or fails; the message contains its standard error.
-pub(crate) fn stdout(command: &mut Command) -> Result<String> {
+pub(crate) fn stdout(command: &mut Command) -> CommandResult<String> {
     let Output { status, stdout, stderr } =
         command.output().map_err(|error| cannot_start(command, &error))?;
     if status.success() {

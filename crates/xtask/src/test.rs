@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{cargo, line, run as run_process, stdout};
 use crate::workspace::{root, scenarios, target};
-use crate::{Result, libtorch};
+use crate::{CommandResult, libtorch};
 
 /// The checks that are single cargo commands.
 const CARGO: [&[&str]; 4] = [
@@ -23,7 +23,7 @@ struct CheckOutcome {
 }
 
 /// Runs every check, even after a failure.
-pub(crate) fn run(_arguments: &[String]) -> Result {
+pub(crate) fn run(_arguments: &[String]) -> CommandResult {
     libtorch::ready()?;
     let mut outcomes: Vec<CheckOutcome> =
         CARGO.iter().map(|arguments| check_with_cargo(arguments)).collect();
@@ -39,7 +39,7 @@ fn check_with_cargo(arguments: &[&str]) -> CheckOutcome {
 }
 
 /// Runs one check under a heading and prints its outcome.
-fn check(name: &str, make: impl FnOnce() -> Result) -> CheckOutcome {
+fn check(name: &str, make: impl FnOnce() -> CommandResult) -> CheckOutcome {
     println!("\n== {name}");
     let start = Instant::now();
     let result = make();
@@ -58,7 +58,7 @@ const NO_DATA: &str = "fedlayer data fetch";
 ///
 /// Scenarios with a data set that is not on this machine are skipped with a message.
 /// `FEDLAYER_TEST_DATA` names a folder of data sets.
-fn check_scenarios() -> Result {
+fn check_scenarios() -> CommandResult {
     let scenarios = scenarios()?;
     if scenarios.is_empty() {
         return Err("there is no scenario: no `*.toml` in `scenarios/`".to_string());
@@ -87,7 +87,7 @@ fn check_scenarios() -> Result {
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
-fn summarize(outcomes: &[CheckOutcome]) -> Result {
+fn summarize(outcomes: &[CheckOutcome]) -> CommandResult {
     println!("\n== summary");
     for CheckOutcome { name, took, passed } in outcomes {
         let word = if *passed { "ok" } else { "FAILED" };

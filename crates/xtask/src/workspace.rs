@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Result;
+use crate::CommandResult;
 
 /// Returns the folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> PathBuf {
@@ -21,7 +21,7 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// Returns the paths of all scenarios, relative to the root and sorted.
-pub(crate) fn scenarios() -> Result<Vec<PathBuf>> {
+pub(crate) fn scenarios() -> CommandResult<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("scenarios")];
     while let Some(folder) = folders.pop() {
@@ -39,7 +39,7 @@ pub(crate) fn scenarios() -> Result<Vec<PathBuf>> {
 }
 
 /// Returns the full paths of a folder's entries, sorted.
-pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> CommandResult<Vec<PathBuf>> {
     let read = || -> io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
     };
@@ -49,6 +49,6 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Adds the path to the error of a file operation.
-pub(crate) fn at<T>(path: &Path, result: io::Result<T>) -> Result<T> {
+pub(crate) fn at<T>(path: &Path, result: io::Result<T>) -> CommandResult<T> {
     result.map_err(|error| format!("`{}`: {error}", path.display()))
 }

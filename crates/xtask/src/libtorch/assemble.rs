@@ -12,7 +12,7 @@ use std::process::Command;
 
 use super::python::Site;
 use super::{VERSION, folder};
-use crate::Result;
+use crate::CommandResult;
 use crate::process::{run, stdout, succeeds};
 use crate::workspace::{at, entries};
 
@@ -29,7 +29,7 @@ pub(crate) enum Placement {
 ///
 /// # Errors
 /// When libraries are missing; the message names all of them.
-pub(crate) fn assemble(site: &Site, home: &Path, placement: Placement) -> Result {
+pub(crate) fn assemble(site: &Site, home: &Path, placement: Placement) -> CommandResult {
     let lacking = libraries(site, home, placement)?;
     if !lacking.is_empty() {
         return Err(format!("it lacks {}, which libtorch_cpu needs", lacking.join(", ")));
@@ -39,7 +39,11 @@ pub(crate) fn assemble(site: &Site, home: &Path, placement: Placement) -> Result
 
 /// Puts libtorch_cpu and its dependencies into `home/lib`. Returns the names of those that are
 /// neither in `site` nor in the system. May be called again when `site` has more libraries.
-pub(crate) fn libraries(site: &Site, home: &Path, placement: Placement) -> Result<Vec<String>> {
+pub(crate) fn libraries(
+    site: &Site,
+    home: &Path,
+    placement: Placement,
+) -> CommandResult<Vec<String>> {
     let lib = home.join("lib");
     at(&lib, fs::create_dir_all(&lib))?;
     let sources = library_folders(site)?;
@@ -65,7 +69,7 @@ pub(crate) fn libraries(site: &Site, home: &Path, placement: Placement) -> Resul
 }
 
 /// Adds the headers, `libtorch.so` and the version to a `home` that has all libraries.
-pub(crate) fn finish(site: &Site, home: &Path, placement: Placement) -> Result {
+pub(crate) fn finish(site: &Site, home: &Path, placement: Placement) -> CommandResult {
     put(&site.torch.join("include"), &home.join("include"), placement)?;
     link_stub(&home.join("lib"))?;
     let version = folder::version(&site.torch).ok_or("the package torch has no version")?;
@@ -85,7 +89,7 @@ pub(crate) fn compiler_works() -> bool {
 
 /// Makes an empty `libtorch.so` that depends on libtorch_cpu, because torch-sys links to that name
 /// and PyTorch's own depends on CUDA.
-fn link_stub(lib: &Path) -> Result {
+fn link_stub(lib: &Path) -> CommandResult {
     let mut command = Command::new(compiler());
     command
         .args(["-shared", "-x", "c++", "/dev/null", "-x", "none", "-o"])
@@ -96,7 +100,7 @@ fn link_stub(lib: &Path) -> Result {
 
 /// Returns the names of PyTorch's own OpenMP library, which differ between wheels. It is used even
 /// if the system has one.
-fn openmp(site: &Site) -> Result<Vec<String>> {
+fn openmp(site: &Site) -> CommandResult<Vec<String>> {
     let names = entries(&site.torch.join("lib"))?
         .into_iter()
         .filter_map(|path| path.file_name()?.to_str().map(str::to_string));
@@ -104,7 +108,7 @@ fn openmp(site: &Site) -> Result<Vec<String>> {
 }
 
 /// Returns the folders with the libraries of torch and of its NVIDIA packages.
-fn library_folders(site: &Site) -> Result<Vec<PathBuf>> {
+fn library_folders(site: &Site) -> CommandResult<Vec<PathBuf>> {
     let mut folders = vec![site.torch.join("lib")];
     for packages in &site.folders {
         folders.push(packages.join("torch.libs"));
@@ -117,7 +121,12 @@ fn library_folders(site: &Site) -> Result<Vec<PathBuf>> {
 }
 
 /// Puts a library into `lib`; returns `false` if it exists already or is in no source.
-fn put_library(name: &str, sources: &[PathBuf], lib: &Path, placement: Placement) -> Result<bool> {
+fn put_library(
+    name: &str,
+    sources: &[PathBuf],
+    lib: &Path,
+    placement: Placement,
+) -> CommandResult<bool> {
     let target = lib.join(name);
     if target.exists() {
         return Ok(false);
@@ -128,7 +137,7 @@ fn put_library(name: &str, sources: &[PathBuf], lib: &Path, placement: Placement
     }
 }
 
-fn put(source: &Path, target: &Path, placement: Placement) -> Result {
+fn put(source: &Path, target: &Path, placement: Placement) -> CommandResult {
     match placement {
         Placement::Link => at(target, symlink(source, target)),
         Placement::Move => at(source, fs::rename(source, target)),
@@ -136,13 +145,13 @@ fn put(source: &Path, target: &Path, placement: Placement) -> Result {
 }
 
 /// Returns the dependencies of `library` that the loader would not find.
-fn not_found(library: &Path) -> Result<Vec<String>> {
+fn not_found(library: &Path) -> CommandResult<Vec<String>> {
     let text = stdout(Command::new("ldd").arg(library).env_remove("LD_LIBRARY_PATH"))?;
     read_ldd(&text)
 }
 
 /// Returns the libraries that ldd reports as not found.
-fn read_ldd(text: &str) -> Result<Vec<String>> {
+fn read_ldd(text: &str) -> CommandResult<Vec<String>> {
     if let Some(line) =
         text.lines().find(|line| line.contains("version `") && line.contains("not found"))
     {

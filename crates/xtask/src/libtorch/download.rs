@@ -7,7 +7,7 @@ use std::process::Command;
 use super::assemble::{self, Placement};
 use super::python::{self, Site};
 use super::{VERSION, require_compiler};
-use crate::Result;
+use crate::CommandResult;
 use crate::process::{line, run, stdout};
 use crate::workspace::{at, entries};
 
@@ -26,7 +26,7 @@ const UNPACK: &str = include_str!("unpack.py");
 
 /// Fills `home` from wheels. Temporary files go to `part`; child processes that write there hold
 /// `lock` as their standard input.
-pub(crate) fn fill(part: &Path, home: &Path, lock: &File) -> Result {
+pub(crate) fn fill(part: &Path, home: &Path, lock: &File) -> CommandResult {
     check_means(part)?;
     let packages = part.join("packages");
     println!("fetching PyTorch {VERSION} by pip (about 0.5 GB, as much is kept)");
@@ -42,7 +42,7 @@ pub(crate) fn fill(part: &Path, home: &Path, lock: &File) -> Result {
 }
 
 /// Downloads one wheel, unpacks it into `packages` and deletes it.
-fn fetch(requirement: &str, part: &Path, packages: &Path, lock: &File) -> Result {
+fn fetch(requirement: &str, part: &Path, packages: &Path, lock: &File) -> CommandResult {
     let wheels = part.join("wheels");
     let temporary = part.join("tmp");
     for folder in [&wheels, &temporary] {
@@ -72,7 +72,7 @@ fn fetch(requirement: &str, part: &Path, packages: &Path, lock: &File) -> Result
 ///
 /// # Errors
 /// Names everything that is missing.
-fn check_means(folder: &Path) -> Result {
+fn check_means(folder: &Path) -> CommandResult {
     let mut missing = Vec::new();
     missing.extend(require_compiler().err());
     if !python::is_there() {
@@ -92,7 +92,7 @@ fn check_means(folder: &Path) -> Result {
 }
 
 /// Returns the free space of a folder's disk in MB (10⁶ bytes).
-fn free_mb(folder: &Path) -> Result<u64> {
+fn free_mb(folder: &Path) -> CommandResult<u64> {
     let mut df = Command::new("df");
     let text = stdout(df.arg("-Pk").arg(folder))?;
     read_df(&text).ok_or_else(|| format!("`{}` gave no number", line(&df)))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::VERSION;
-use crate::Result;
+use crate::CommandResult;
 
 /// The header that torch-sys includes.
 const HEADER: &str = "include/torch/csrc/api/include/torch/torch.h";
@@ -17,7 +17,7 @@ const NEEDED: [&str; 3] = if cfg!(target_os = "macos") {
 };
 
 /// Checks a folder that this program has made.
-pub(crate) fn check(folder: &Path) -> Result {
+pub(crate) fn check(folder: &Path) -> CommandResult {
     check_files(folder)?;
     if !folder.join("lib/libtorch.so").exists() {
         return Err(format!("`{}` has no lib/libtorch.so", folder.display()));
@@ -33,7 +33,7 @@ pub(crate) fn check(folder: &Path) -> Result {
 }
 
 /// Checks the folder that the user's `LIBTORCH` names, and returns its version.
-pub(crate) fn check_of_user(folder: &Path) -> Result<String> {
+pub(crate) fn check_of_user(folder: &Path) -> CommandResult<String> {
     let explain = |found: String| {
         format!(
             "LIBTORCH is `{}`, {found}\n\n\
@@ -71,7 +71,7 @@ pub(crate) fn version(folder: &Path) -> Option<String> {
     line.split(['\'', '"']).nth(1).map(str::to_string)
 }
 
-fn check_files(folder: &Path) -> Result {
+fn check_files(folder: &Path) -> CommandResult {
     if !folder.is_dir() {
         return Err("there is no such folder".to_string());
     }
@@ -87,7 +87,7 @@ mod tests {
     use std::process;
 
     /// Calls [`check_of_user`] with a folder that contains these files.
-    fn check_files_of_user(name: &str, files: &[(&str, &str)]) -> Result<String> {
+    fn check_files_of_user(name: &str, files: &[(&str, &str)]) -> CommandResult<String> {
         let folder = env::temp_dir().join(format!("fedlayer-xtask-{name}-{}", process::id()));
         for (file, text) in files {
             let path = folder.join(file);
