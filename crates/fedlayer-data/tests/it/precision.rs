@@ -166,12 +166,7 @@ fn numbers_that_a_key_makes_too_large_are_refused() {
         let error = load("t.csv", keys).unwrap_err();
         assert_eq!(
             (error.key(), error.to_string()),
-            (
-                key,
-                format!(
-                    "`{key}` scales numbers of `t.csv` beyond the range of 32-bit floats"
-                )
-            )
+            (key, format!("`{key}` scales numbers of `t.csv` beyond the range of 32-bit floats"))
         );
     }
 }
