@@ -117,7 +117,7 @@ fn classes_that_only_the_test_file_has_are_named() {
     fs::write(test, rows(["lily", "tulip", "tulip"])).unwrap();
     let first = "--set data.train=20";
     let check = place.fedlayer(&format!("check scenario.toml {first}")).ok();
-    let warning = "20 of 30 test examples are of the class `tulip`, without any training example";
+    let warning = "20 of 30 test examples are of the class `tulip` without any training example";
     assert!(check.stdout.contains(warning), "{}", check.stdout);
     let run = place.fedlayer(&format!("run scenario.toml --out run {first}")).ok();
     assert!(run.stderr.contains(warning), "{}", run.stderr);

@@ -138,11 +138,11 @@ fn an_edited_seed_strategy_or_key_is_named_with_both_values() {
         ("name = \"all\"", "name = \"alle\"", "`strategy.0.name` was \"all\" and is \"alle\""),
         ("lr = 0.1", "lr = 0.2", "`local.optimizer.sgd.lr` was 0.1 and is 0.2"),
         ("rounds = 6", "", "`rounds`"),
-        ("seeds = [1]", "seeds = [", "it is no scenario any more"),
+        ("seeds = [1]", "seeds = [", "it is not a scenario any more"),
     ] {
         let place = finished();
         edit(&place.path("run/scenario.toml"), |text| text.replacen(from, to, 1));
-        let words = if to.is_empty() { "it is no scenario any more" } else { words };
+        let words = if to.is_empty() { "it is not a scenario any more" } else { words };
         all_refuse(&place, &["run/scenario.toml", words]);
         let hinted = place.fedlayer("resume run --previous");
         assert_eq!(hinted.code, Some(6), "{}", hinted.stderr);

@@ -98,7 +98,7 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-type Result<T> = std::result::Result<T, FileError>;
+type FileResult<T> = std::result::Result<T, FileError>;
 
 /// The action of making a folder, for messages.
 const MAKE_FOLDER: &str = "make the folder";
@@ -133,7 +133,7 @@ fn in_words(action: &str, path: &Path, error: io::Error) -> io::Error {
 ///
 /// # Errors
 /// When it is not UTF-8: the notes of a run are JSON and could not hold it.
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> FileResult<PathBuf> {
     let absolute = std::path::absolute(path).map_err(at("find", path))?;
     match absolute.to_str() {
         Some(_) => Ok(absolute),
@@ -145,23 +145,23 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 /// Reads the text of a file, without a byte order mark.
-pub(crate) fn read_text(path: &Path) -> Result<String> {
+pub(crate) fn read_text(path: &Path) -> FileResult<String> {
     let text = fs::read_to_string(path).map_err(at("read", path))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Reads the text of a file; an absent file is empty.
-pub(crate) fn read_text_if_any(path: &Path) -> Result<String> {
+pub(crate) fn read_text_if_any(path: &Path) -> FileResult<String> {
     if exists(path) { read_text(path) } else { Ok(String::new()) }
 }
 
 /// Reads the bytes of a file; an absent file is empty.
-pub(crate) fn read_bytes_if_any(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read_bytes_if_any(path: &Path) -> FileResult<Vec<u8>> {
     if exists(path) { read_bytes(path) } else { Ok(Vec::new()) }
 }
 
 /// Reads the first `bytes` of a file, or all if there are fewer.
-pub(crate) fn read_first(path: &Path, bytes: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_first(path: &Path, bytes: u64) -> FileResult<Vec<u8>> {
     let mut first = Vec::new();
     let mut reader = open(path)?.take(bytes);
     reader.read_to_end(&mut first).map_err(at("read", path))?;
@@ -169,7 +169,7 @@ pub(crate) fn read_first(path: &Path, bytes: u64) -> Result<Vec<u8>> {
 }
 
 /// Reads a file from the byte `bytes` on; an absent or shorter file gives nothing.
-pub(crate) fn read_behind(path: &Path, bytes: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_behind(path: &Path, bytes: u64) -> FileResult<Vec<u8>> {
     let mut rest = Vec::new();
     if exists(path) {
         let mut file = File::open(path).map_err(at("read", path))?;
@@ -180,12 +180,12 @@ pub(crate) fn read_behind(path: &Path, bytes: u64) -> Result<Vec<u8>> {
 }
 
 /// Reads the bytes of a file.
-pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read_bytes(path: &Path) -> FileResult<Vec<u8>> {
     fs::read(path).map_err(at("read", path))
 }
 
 /// Opens a file for reading.
-pub(crate) fn open(path: &Path) -> Result<impl Read + Send + use<>> {
+pub(crate) fn open(path: &Path) -> FileResult<impl Read + Send + use<>> {
     let absent = || at("read", path)(io::ErrorKind::NotFound.into());
     open_if_any(path)?.ok_or_else(absent)
 }
@@ -193,7 +193,7 @@ pub(crate) fn open(path: &Path) -> Result<impl Read + Send + use<>> {
 /// Opens a plain file for reading; `None` if it does not exist.
 ///
 /// A pipe or a device is refused before it is opened: it may never end, and opening it may block.
-pub(crate) fn open_if_any(path: &Path) -> Result<Option<impl Read + Send + use<>>> {
+pub(crate) fn open_if_any(path: &Path) -> FileResult<Option<impl Read + Send + use<>>> {
     let opened = fs::metadata(path).and_then(|there| match (there.is_file(), there.is_dir()) {
         (true, _) => File::open(path),
         (_, true) => Err(io::ErrorKind::IsADirectory.into()),
@@ -237,13 +237,13 @@ pub(crate) fn remove_empty_folders(folders: &[PathBuf]) {
 }
 
 /// Removes a folder with all its contents.
-pub(crate) fn remove_folder(folder: &Path) -> Result<()> {
+pub(crate) fn remove_folder(folder: &Path) -> FileResult<()> {
     fs::remove_dir_all(folder).map_err(at("remove", folder))
 }
 
 /// Checks that a folder exists or can be made, and that a file can be written in it. Leaves nothing
 /// behind.
-pub(crate) fn check_writing_in(folder: &Path) -> Result<()> {
+pub(crate) fn check_writing_in(folder: &Path) -> FileResult<()> {
     let absent = absent_folders(folder);
     let tried = try_writing_in(folder);
     remove_empty_folders(&absent);
@@ -251,7 +251,7 @@ pub(crate) fn check_writing_in(folder: &Path) -> Result<()> {
 }
 
 /// Makes a folder if it does not exist, and checks that a file can be written in it.
-pub(crate) fn try_writing_in(folder: &Path) -> Result<()> {
+pub(crate) fn try_writing_in(folder: &Path) -> FileResult<()> {
     create_folders(folder)?;
     let probe = folder.join(format!(".fedlayer-{}", std::process::id()));
     File::create(&probe).map_err(at("write in", folder))?;
@@ -264,12 +264,12 @@ pub(crate) fn exists(path: &Path) -> bool {
 }
 
 /// Makes a folder and the folders above it.
-pub(crate) fn create_folders(path: &Path) -> Result<()> {
+pub(crate) fn create_folders(path: &Path) -> FileResult<()> {
     fs::create_dir_all(path).map_err(at(MAKE_FOLDER, path))
 }
 
 /// Makes a new folder; returns false if something exists at its path.
-pub(crate) fn create_new_folder(path: &Path) -> Result<bool> {
+pub(crate) fn create_new_folder(path: &Path) -> FileResult<bool> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(at(MAKE_FOLDER, path))?;
     }
@@ -281,7 +281,7 @@ pub(crate) fn create_new_folder(path: &Path) -> Result<bool> {
 }
 
 /// Returns the names in a folder, sorted; an absent folder has none.
-pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn names_in(folder: &Path) -> FileResult<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(at("list", folder))?,
@@ -297,7 +297,7 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
 
 /// Writes a file as [`write_atomically`] does, unless it has these contents already; returns
 /// whether it was written.
-pub(crate) fn write_if_other(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub(crate) fn write_if_other(path: &Path, bytes: &[u8]) -> FileResult<bool> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
@@ -305,7 +305,7 @@ pub(crate) fn write_if_other(path: &Path, bytes: &[u8]) -> Result<bool> {
 }
 
 /// Writes a file completely or not at all: to a temporary file, which is synced and renamed.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> FileResult<()> {
     write_atomically_if(path, bytes, || Ok(()))
 }
 
@@ -313,8 +313,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 pub(crate) fn write_atomically_if(
     path: &Path,
     bytes: &[u8],
-    may: impl FnOnce() -> Result<()>,
-) -> Result<()> {
+    may: impl FnOnce() -> FileResult<()>,
+) -> FileResult<()> {
     let beside = path.with_added_extension("tmp");
     let write = || {
         let mut file = through_no_link().write(true).truncate(true).open(&beside)?;
@@ -357,7 +357,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Removes a file; an absent file is no error.
-pub(crate) fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> FileResult<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),
         _ => Ok(()),

@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Content, Hash, PinnedPath, Result, at, sync_folder};
+use super::{Content, FileResult, Hash, PinnedPath, at, sync_folder};
 
 /// A file of lines that grows at its end, with its length and its hash.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl LineFile {
     ///
     /// # Errors
     /// When the file is shorter.
-    pub(crate) fn open(path: PathBuf, committed: u64) -> Result<Self> {
+    pub(crate) fn open(path: PathBuf, committed: u64) -> FileResult<Self> {
         let open = || {
             let options = OpenOptions::new().read(true).append(true).create(true).to_owned();
             let mut file = options.open(&path)?;
@@ -46,7 +46,7 @@ impl LineFile {
     }
 
     /// Appends whole lines, or nothing.
-    pub(crate) fn append(&mut self, lines: &[u8]) -> Result<()> {
+    pub(crate) fn append(&mut self, lines: &[u8]) -> FileResult<()> {
         if let Err(error) = self.file.write_all(lines) {
             // A torn line is useless; if it cannot be cut off here, the next process cuts it off.
             let _torn = self.file.set_len(self.hash.bytes());
@@ -57,7 +57,7 @@ impl LineFile {
     }
 
     /// Waits until all lines are on disk.
-    pub(crate) fn sync(&self) -> Result<()> {
+    pub(crate) fn sync(&self) -> FileResult<()> {
         self.file.sync_data().map_err(at("write", self.pinned.path()))
     }
 
@@ -70,7 +70,7 @@ impl LineFile {
     ///
     /// # Errors
     /// When it was moved, replaced or removed.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> FileResult<()> {
         self.pinned.check()
     }
 }

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{PinnedPath, Result, at, exists};
+use super::{FileResult, PinnedPath, at, exists};
 
 /// The lock of a folder, held by one process as long as it lives.
 ///
@@ -33,7 +33,7 @@ const STAND_IN: &str = ".lock";
 
 impl FolderLock {
     /// Locks a folder; `None` if another process has locked it.
-    pub(crate) fn take(folder: &Path) -> Result<Option<Self>> {
+    pub(crate) fn take(folder: &Path) -> FileResult<Option<Self>> {
         let opened = File::open(folder).map_err(at("open", folder))?;
         let is_lost = AtomicBool::new(false);
         let mut lock = Self { held: Vec::new(), pinned: Vec::new(), is_lost };
@@ -62,7 +62,7 @@ impl FolderLock {
         Ok(Some(lock))
     }
 
-    fn hold(&mut self, path: &Path, file: File) -> Result<()> {
+    fn hold(&mut self, path: &Path, file: File) -> FileResult<()> {
         self.pinned.push(PinnedPath::of(path, &file).map_err(at("read", path))?);
         self.held.push(file);
         Ok(())
@@ -72,7 +72,7 @@ impl FolderLock {
     ///
     /// # Errors
     /// When it was moved or replaced.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> FileResult<()> {
         let checked = self.pinned.iter().try_for_each(PinnedPath::check);
         if checked.is_err() {
             self.give_up();

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::{Result, at, remove, sync_folder, through_no_link};
+use super::{FileResult, at, remove, sync_folder, through_no_link};
 
 /// The message about a link, a pipe or a device at the path of a new file.
 const NOT_OURS: &str = "a link, a pipe or a device has that name, and none is written to";
@@ -41,7 +41,7 @@ impl PartFile {
     ///
     /// # Errors
     /// When the path is not a plain file of this name alone: the pieces must not get anywhere else.
-    pub(crate) fn open(path: PathBuf) -> Result<Option<Self>> {
+    pub(crate) fn open(path: PathBuf) -> FileResult<Option<Self>> {
         let options = through_no_link().append(true).to_owned();
         let open = || match options.open(&path) {
             Ok(file) if is_of_one_name(&file.metadata()?) => Ok(file),
@@ -69,7 +69,7 @@ impl PartFile {
     }
 
     /// Appends a piece, or nothing.
-    pub(crate) fn append(&mut self, piece: &[u8]) -> Result<()> {
+    pub(crate) fn append(&mut self, piece: &[u8]) -> FileResult<()> {
         if let Err(error) = self.file.write_all(piece) {
             // The next process continues at this length; if it cannot be set, the checksum finds
             // the torn piece.
@@ -81,14 +81,14 @@ impl PartFile {
     }
 
     /// Empties the file.
-    pub(crate) fn restart(&mut self) -> Result<()> {
+    pub(crate) fn restart(&mut self) -> FileResult<()> {
         self.file.set_len(0).map_err(at("write", &self.path))?;
         self.bytes = 0;
         Ok(())
     }
 
     /// Syncs the file and renames it to `path`.
-    pub(crate) fn finish(self, path: &Path) -> Result<()> {
+    pub(crate) fn finish(self, path: &Path) -> FileResult<()> {
         let finish = || {
             self.file.sync_all()?;
             fs::rename(&self.path, path)?;
@@ -98,7 +98,7 @@ impl PartFile {
     }
 
     /// Removes the file.
-    pub(crate) fn discard(self) -> Result<()> {
+    pub(crate) fn discard(self) -> FileResult<()> {
         remove(&self.path)
     }
 }

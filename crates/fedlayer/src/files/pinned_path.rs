@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Result, at};
+use super::{FileResult, at};
 
 /// The path of an open file or folder, with its device and inode.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl PinnedPath {
     ///
     /// # Errors
     /// When it was moved, replaced or removed since it was opened.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> FileResult<()> {
         let now = fs::metadata(&self.path).map(|now| identity(&now));
         if now.as_ref().is_ok_and(|now| *now == self.identity) {
             return Ok(());
