@@ -48,7 +48,7 @@ pub(super) fn check(folder: &PlanFolder, known: &ListedPlan, depth: Depth, found
 
 /// Compares a checkpoint with the length and the hash that `run.json` lists for it. A changed blank
 /// in its header changes nothing that its own checksum covers.
-fn check_bytes(folder: &PlanFolder, round: u32, known: &Known, found: &mut Findings) {
+fn check_bytes(folder: &PlanFolder, round: u32, known: &ListedPlan, found: &mut Findings) {
     let path = folder.checkpoint_file(round);
     let name = path.file_name().map(|name| format!("checkpoints/{}", name.display()));
     let listed = known.files.as_ref().zip(name).and_then(|(files, name)| files.get(&name));

@@ -63,7 +63,7 @@ enum Shortcut {
 
 /// One block of a residual network.
 #[derive(Clone, Copy)]
-struct Block {
+struct ResidualBlock {
     /// The stage, counted from 1.
     stage: usize,
     /// The block in its stage, counted from 0.
@@ -87,7 +87,7 @@ impl Family {
         net.norm("bn1", residual.norm, groups)?.activation(Activation::Relu);
         for (stage, &channels) in self.stages.iter().enumerate() {
             for index in 0..self.blocks {
-                let block = Block {
+                let block = ResidualBlock {
                     stage: stage + 1,
                     index,
                     channels,
@@ -104,7 +104,7 @@ impl Family {
     }
 }
 
-impl Block {
+impl ResidualBlock {
     fn add_to(self, net: &mut Builder) -> Result<(), ArchitectureError> {
         let body = |net: &mut Builder| self.add_body(net);
         let shortcut = |net: &mut Builder, shape: &[usize]| self.add_shortcut(net, shape);
