@@ -3,16 +3,18 @@
 //! The language of a code block says what it is. `sh` blocks are commands: bash runs them in a
 //! scratch folder of the page, in the order of the page. A word after `sh` names a need that a test
 //! cannot meet; such a block is in [`SKIPPED`].
-#![allow(clippy::disallowed_methods, reason = "tests read the repository itself")]
 
-use std::{fs, os::unix, path::Path, process::Command};
+use std::{os::unix, path::Path, process::Command};
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
-use crate::support::{Done, Place};
+use crate::{
+    support::{Done, Place},
+    tidy::repository::{files, root, shown, text},
+};
 
 /// Blocks of commands that no test runs: page, first line, need.
-const SKIPPED: [(&str, &str, &str); 13] = [
+const SKIPPED: [(&str, &str, &str); 17] = [
     ("README.md", "cargo xtask demo", "needs-toolchain"),
     ("CONTRIBUTING.md", "cargo xtask test", "needs-toolchain"),
     ("deploy/README.md", "docker build -t fedlayer .", "needs-docker"),
@@ -25,7 +27,11 @@ const SKIPPED: [(&str, &str, &str); 13] = [
     ("docs/cuda.md", "cargo xtask cuda-check", "needs-gpu"),
     ("docs/processes.md", "docker compose up --build --scale worker=4", "needs-docker"),
     ("docs/processes.md", "fedlayer certs certs --name big.example", "needs-machines"),
+    ("docs/reliability.md", "FEDLAYER_MATRIX=", "needs-toolchain"),
+    ("docs/reliability.md", "FEDLAYER_CHAOS=", "needs-toolchain"),
     ("fuzz/README.md", "cargo xtask fuzz", "needs-toolchain"),
+    ("tests/oracle/README.md", "python3 -m venv", "needs-pytorch"),
+    ("tests/oracle/README.md", "cd tests/oracle", "needs-pytorch"),
 ];
 
 /// Languages of blocks that are not commands.
@@ -37,20 +43,17 @@ const SECONDS: &str = "240";
 #[test]
 fn every_command_of_every_page_runs() {
     let mut skipped = Vec::new();
-    for page in pages() {
-        let blocks = blocks(&page);
+    for file in files("md") {
+        let page = shown(&file);
+        let blocks = blocks(&page, &text(&file));
         let place = Place::with("");
-        unix::fs::symlink(repository().join("scenarios"), place.path("scenarios")).unwrap();
+        unix::fs::symlink(root().join("scenarios"), place.path("scenarios")).unwrap();
         for Block { language, needs, text } in blocks {
             match needs {
-                _ if language != "sh" => {
-                    assert!(
-                        SHOWN.contains(&language.as_str()),
-                        "{page}: a code block in `{language}`; say `sh`, or one of {SHOWN:?}:\n{text}"
-                    );
-                }
+                _ if SHOWN.contains(&language.as_str()) => {}
                 Some(needs) => skipped.push((page.clone(), text, needs)),
-                None => run(&page, &place, &text),
+                None if language == "sh" => run(&page, &place, &text),
+                None => panic!("{page}: `{language}` is not `sh` or one of {SHOWN:?}:\n{text}"),
             }
         }
     }
@@ -67,6 +70,7 @@ fn every_command_of_every_page_runs() {
     );
 }
 
+/// A code block of a page.
 struct Block {
     language: String,
     needs: Option<String>,
@@ -85,11 +89,10 @@ fn run(page: &str, place: &Place, text: &str) {
 }
 
 /// Returns the code blocks of a page, in order.
-fn blocks(page: &str) -> Vec<Block> {
-    let text = fs::read_to_string(repository().join(page)).unwrap();
+fn blocks(page: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut inside = None;
-    for event in Parser::new(&text) {
+    for event in Parser::new(text) {
         match event {
             Event::Start(Tag::CodeBlock(kind)) => inside = Some((kind, String::new())),
             Event::Text(piece) => {
@@ -110,16 +113,4 @@ fn blocks(page: &str) -> Vec<Block> {
         }
     }
     blocks
-}
-
-/// Returns every Markdown file that git knows, except the licence notes of data.
-fn pages() -> Vec<String> {
-    let mut list = Command::new("git");
-    list.current_dir(repository()).args(["ls-files", "*.md"]);
-    let done = Done::of(&mut list).ok();
-    done.stdout.lines().map(str::to_owned).collect()
-}
-
-fn repository() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

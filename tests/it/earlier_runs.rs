@@ -1,4 +1,4 @@
-//! Run folders of an earlier program (`tests/fixtures/runs`) can still be resumed, compared,
+//! Run folders of an earlier program (`tests/it/fixtures/runs`) can still be resumed, compared,
 //! analysed and verified.
 //!
 //! `finished` and `interrupted` are runs of the same `scenario.toml`; the second was killed after
@@ -13,7 +13,7 @@ use crate::support::{Place, copy_folder};
 
 fn earlier() -> Place {
     let place = Place::with("");
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/runs");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/fixtures/runs");
     copy_folder(&fixtures, place.path("").as_path());
     place
 }

@@ -6,7 +6,7 @@ use rand::RngExt;
 use crate::{
     error::AnalysisError,
     linalg::{Coordinates, dot},
-    losses::{Losses, at_once},
+    losses::{Losses, models_in_memory},
 };
 
 /// The mean loss of a split around a model.
@@ -58,7 +58,7 @@ impl Curvature<'_, '_> {
         directions: &[LayerDirection<'_>],
         mut found: impl FnMut(&LayerDirection<'_>, &[f64], &[f64]),
     ) -> Result<(), AnalysisError> {
-        for some in directions.chunks(at_once(self.parameters)) {
+        for some in directions.chunks(models_in_memory(self.parameters)) {
             let along: Vec<Vec<f32>> = some
                 .iter()
                 .map(|(coordinates, v)| coordinates.embedded(v, self.parameters))
@@ -80,7 +80,7 @@ impl Curvature<'_, '_> {
         direction: impl Fn(usize) -> Vec<f64>,
     ) -> Result<Vec<f64>, AnalysisError> {
         let mut forms = Vec::with_capacity(count);
-        let most = at_once(self.parameters);
+        let most = models_in_memory(self.parameters);
         for first in (0..count).step_by(most) {
             let some = first..count.min(first + most);
             let directions: Vec<LayerDirection<'_>> =

@@ -62,7 +62,7 @@ impl<'a> Losses<'a> {
         asked: impl IntoIterator<Item = (T, Point)>,
         mut found: impl FnMut(&T, SplitSpec, PointLosses),
     ) -> Result<(), AnalysisError> {
-        let most = at_once(self.trainer.layout().value_count());
+        let most = models_in_memory(self.trainer.layout().value_count());
         let mut asked = asked.into_iter();
         loop {
             let (tags, points): (Vec<T>, Vec<Point>) = asked.by_ref().take(most).unzip();
@@ -157,6 +157,6 @@ impl PointLosses {
 }
 
 /// Returns how many models are in memory at a time: about a gigabyte, between 8 and 64 models.
-pub(crate) fn at_once(parameters: usize) -> usize {
+pub(crate) fn models_in_memory(parameters: usize) -> usize {
     ((1 << 28) / parameters.max(1)).clamp(8, 64)
 }

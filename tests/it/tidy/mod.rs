@@ -17,6 +17,6 @@ mod circles;
 mod files;
 mod functions;
 mod packages;
-mod repository;
+pub(crate) mod repository;
 mod types;
 mod words;

@@ -9,7 +9,7 @@ use std::{
 const NOT_OURS: [&str; 2] = ["target", "runs"];
 
 /// Returns all files of the repository with this extension, in order.
-pub(super) fn files(extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files(extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root()];
     while let Some(folder) = folders.pop() {
@@ -38,7 +38,7 @@ pub(super) fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads a file.
-pub(super) fn text(file: &Path) -> String {
+pub(crate) fn text(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
@@ -55,11 +55,11 @@ pub(super) fn is_beside_the_program(file: &Path) -> bool {
 }
 
 /// Writes a path as one would type it in the root.
-pub(super) fn shown(file: &Path) -> String {
+pub(crate) fn shown(file: &Path) -> String {
     file.strip_prefix(root()).unwrap_or(file).display().to_string()
 }
 
-pub(super) fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).unwrap_or(package).to_path_buf()
 }

@@ -69,7 +69,7 @@ mod tests {
     use fedlayer_core::Seed;
 
     #[test]
-    fn an_order_names_each_place_once() {
+    fn a_permutation_names_each_position_once() {
         assert!(Permutation::new(vec![2, 0, 1]).is_some());
         assert_eq!(Permutation::new(vec![0, 0, 1]), None);
         assert_eq!(Permutation::new(vec![0, 3, 1]), None);

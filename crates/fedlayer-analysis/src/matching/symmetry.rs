@@ -48,7 +48,7 @@ impl Symmetry {
         let layout = architecture.layout()?;
         let mut walk = UnitWalk::default();
         let input = walk.group(0, Freedom::Fixed);
-        let output = walk.all(&architecture.ops, input);
+        let output = walk.follow_all(&architecture.ops, input);
         walk.fix(output);
         Ok(Self { groups: walk.groups(&layout)?, layout: Arc::new(layout) })
     }

@@ -71,28 +71,28 @@ impl UnitWalk {
         earlier
     }
 
-    fn acts(&mut self, group: usize, layer: &str, tensor: &str, axis: usize) {
+    fn add_axis(&mut self, group: usize, layer: &str, tensor: &str, axis: usize) {
         self.axes.entry(format!("{layer}.{tensor}")).or_default().push((axis, group));
     }
 
     /// Adds a layer that reads the units of one group and produces new ones.
-    fn weights(&mut self, layer: &str, input: usize, out: usize) -> usize {
+    fn add_layer(&mut self, layer: &str, input: usize, out: usize) -> usize {
         let made = self.group(out, Freedom::Free);
-        self.acts(made, layer, "weight", 0);
-        self.acts(made, layer, "bias", 0);
-        self.acts(input, layer, "weight", 1);
+        self.add_axis(made, layer, "weight", 0);
+        self.add_axis(made, layer, "bias", 0);
+        self.add_axis(input, layer, "weight", 1);
         made
     }
 
-    pub(super) fn all(&mut self, ops: &[Op], input: usize) -> usize {
-        ops.iter().fold(input, |units, op| self.one(op, units))
+    pub(super) fn follow_all(&mut self, ops: &[Op], input: usize) -> usize {
+        ops.iter().fold(input, |units, op| self.follow(op, units))
     }
 
     /// Follows the units through an operation and returns the output units.
-    fn one(&mut self, op: &Op, input: usize) -> usize {
+    fn follow(&mut self, op: &Op, input: usize) -> usize {
         match op {
-            Op::Conv(conv) => self.weights(&conv.name, input, conv.out_channels),
-            Op::Linear(linear) => self.weights(&linear.name, input, linear.out_features),
+            Op::Conv(conv) => self.add_layer(&conv.name, input, conv.out_channels),
+            Op::Linear(linear) => self.add_layer(&linear.name, input, linear.out_features),
             Op::Norm(norm) => self.norm(norm, input),
             Op::Activation(_) | Op::Pool(_) | Op::Dropout(_) => input,
             Op::Flatten => {
@@ -104,8 +104,8 @@ impl UnitWalk {
                 input
             }
             Op::Residual { body, shortcut } => {
-                let through = self.all(body, input);
-                let around = self.all(shortcut, input);
+                let through = self.follow_all(body, input);
+                let around = self.follow_all(shortcut, input);
                 self.unite(through, around)
             }
             Op::Subsample { channels, .. } => {
@@ -140,25 +140,25 @@ impl UnitWalk {
             self.fix(input);
         }
         for tensor in ["weight", "bias", "running_mean", "running_var"] {
-            self.acts(input, name, tensor, 0);
+            self.add_axis(input, name, tensor, 0);
         }
         input
     }
 
     fn embedding(&mut self, embedding: &Embedding) -> usize {
         let made = self.group(embedding.width, Freedom::Free);
-        self.acts(made, &embedding.tokens, "weight", 1);
-        self.acts(made, &embedding.positions, "weight", 1);
+        self.add_axis(made, &embedding.tokens, "weight", 1);
+        self.add_axis(made, &embedding.positions, "weight", 1);
         self.tokens = Some(made);
         made
     }
 
     /// Heads are not permuted: attention reads the stream and writes new units.
     fn attention(&mut self, attention: &Attention, input: usize) -> usize {
-        self.acts(input, &attention.qkv.name, "weight", 1);
+        self.add_axis(input, &attention.qkv.name, "weight", 1);
         let made = self.group(attention.out_proj.out_features, Freedom::Free);
-        self.acts(made, &attention.out_proj.name, "weight", 0);
-        self.acts(made, &attention.out_proj.name, "bias", 0);
+        self.add_axis(made, &attention.out_proj.name, "weight", 0);
+        self.add_axis(made, &attention.out_proj.name, "bias", 0);
         made
     }
 

@@ -24,7 +24,7 @@ use crate::{
 /// * `rewind`: the layer after round `epoch`; the last one is the model itself.
 /// * `redrawn`: the layer of a fresh draw of the network ("re-randomisation"), draw by draw, and
 ///   without `draw` the mean over the draws with its standard error. All models share a draw.
-/// * `criticality`: see [`module`].
+/// * `criticality`: see [`module_criticality`].
 pub(crate) fn measure(
     spec: &Criticality,
     model_set: &ModelSet,
@@ -54,7 +54,14 @@ pub(crate) fn measure(
     rows.extend(redrawn);
     for model in models {
         for layer in &layers {
-            rows.extend(module(spec, model, initial, layer, seed.child("noise"), losses)?);
+            rows.extend(module_criticality(
+                spec,
+                model,
+                initial,
+                layer,
+                seed.child("noise"),
+                losses,
+            )?);
         }
     }
     Ok(rows)
@@ -94,7 +101,7 @@ fn redrawn(
 /// absolute, and the grid's is relative to the root mean square of θ^F. If several values are
 /// equal, the larger σ counts. μ is 0 if the initial layer qualifies with any noise. It is absent
 /// if no point of the grid qualifies.
-fn module(
+fn module_criticality(
     spec: &Criticality,
     model: &TrainedModel,
     initial: &Arc<Params>,

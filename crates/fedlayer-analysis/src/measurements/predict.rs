@@ -41,13 +41,13 @@ pub(crate) fn measure(
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let mut rows = Vec::new();
     for (base, other) in model_set.both_ways("predict")? {
-        rows.extend(into(base, other, model_set, losses)?);
+        rows.extend(predict_into(base, other, model_set, losses)?);
     }
     Ok(rows)
 }
 
 /// Predicts the barriers into one model.
-fn into(
+fn predict_into(
     base: &TrainedModel,
     other: &TrainedModel,
     model_set: &ModelSet,

@@ -92,7 +92,7 @@ fn random_points_lie_as_far_as_the_mixes() {
 }
 
 #[test]
-fn values_stand_as_they_are_and_against_the_base() {
+fn values_are_absolute_and_relative_to_the_base() {
     let (layout, model_set) = two();
     let mut trainer = Closure::new(&layout, loss);
     let found = rows(&spec(), &model_set, &mut trainer);

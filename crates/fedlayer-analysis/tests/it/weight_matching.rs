@@ -91,7 +91,7 @@ fn hidden_layers_may_be_reordered_and_inputs_and_outputs_not() {
 }
 
 #[test]
-fn a_channel_covers_its_places_behind_a_flattening() {
+fn a_channel_covers_its_positions_after_a_flattening() {
     check(
         &ModelSpec::Lenet5,
         &[1, 28, 28],

@@ -104,14 +104,14 @@ fn visit(reference: Option<&Value>, other: Option<&Value>, key: &str, found: &mu
 
 /// Contrasts two values of a key, if the key matters to a comparison.
 fn contrast(reference: Option<&Value>, other: Option<&Value>, key: &str) -> Option<Contrast> {
-    let effect = (*first_above(&EFFECTS, key)?)?;
-    let absent = || first_above(&NOT_GIVEN, key).map_or_else(String::new, ToString::to_string);
+    let effect = (*entry_for(&EFFECTS, key)?)?;
+    let absent = || entry_for(&NOT_GIVEN, key).map_or_else(String::new, ToString::to_string);
     let [reference, other] = [reference, other].map(|value| value.map_or_else(absent, written));
     Some(Contrast { key: key.to_owned(), reference, other, effect })
 }
 
 /// Returns the entry of the first line of a table with a key that equals the path or contains it.
-fn first_above<'t, T>(table: &'t [(&str, T)], key: &str) -> Option<&'t T> {
+fn entry_for<'t, T>(table: &'t [(&str, T)], key: &str) -> Option<&'t T> {
     let lies_within =
         |above: &str| key == above || above.is_empty() || key.starts_with(&format!("{above}."));
     table.iter().find(|(above, _)| lies_within(above)).map(|(_, said)| said)

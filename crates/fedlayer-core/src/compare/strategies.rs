@@ -125,14 +125,16 @@ pub fn compare(rows: &[SummaryRow]) -> Vec<ComparedStrategy> {
 /// Compares candidates of any runs; the first is the reference.
 pub fn compare_candidates(candidates: &[Candidate<'_>]) -> Vec<ComparedStrategy> {
     let Some((first, others)) = candidates.split_first() else { return Vec::new() };
-    let mut compared =
-        vec![ComparedStrategy { differences: vec![None; QUANTITIES.len()], ..one(first, first) }];
-    compared.extend(others.iter().map(|candidate| one(candidate, first)));
+    let mut compared = vec![ComparedStrategy {
+        differences: vec![None; QUANTITIES.len()],
+        ..compare_with(first, first)
+    }];
+    compared.extend(others.iter().map(|candidate| compare_with(candidate, first)));
     compared
 }
 
 /// Compares one candidate with the reference.
-fn one(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> ComparedStrategy {
+fn compare_with(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> ComparedStrategy {
     let own = &candidate.rows;
     let spread = |measure: &Quantity| {
         let values: Option<Vec<f64>> = own.iter().map(|row| (measure.of)(row)).collect();

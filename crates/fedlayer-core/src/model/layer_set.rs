@@ -29,8 +29,8 @@ impl LayerSet {
         let count = layout.layers().len();
         let members: BTreeSet<usize> = members.into_iter().filter(|&index| index < count).collect();
         let tensors = || members.iter().flat_map(|&index| &layout.layers()[index].tensors);
-        let ranges = joined(tensors().filter(|tensor| moves(&layout, tensor)));
-        let trained = joined(tensors().filter(|tensor| tensor.is_trained()));
+        let ranges = merged(tensors().filter(|tensor| moves_with_layer(&layout, tensor)));
+        let trained = merged(tensors().filter(|tensor| tensor.is_trained()));
         Self { layout, members, ranges, trained }
     }
 
@@ -80,7 +80,7 @@ impl LayerSet {
     /// Returns the batch counters that are averaged and mixed with the layers.
     pub fn counters(&self) -> impl Iterator<Item = &TensorSpec> {
         let tensors = self.members.iter().flat_map(|&index| &self.layout.layers()[index].tensors);
-        tensors.filter(|tensor| tensor.is_counter() && moves(&self.layout, tensor))
+        tensors.filter(|tensor| tensor.is_counter() && moves_with_layer(&self.layout, tensor))
     }
 
     /// Returns whether the set holds every value of the model. The set of all layers does not, if
@@ -103,7 +103,7 @@ impl LayerSet {
         let tensors =
             layers.flat_map(|(index, layer)| layer.tensors.iter().map(move |t| (index, t)));
         let outside = move |(index, tensor): &(usize, &TensorSpec)| {
-            !self.contains(*index) || !moves(&self.layout, tensor)
+            !self.contains(*index) || !moves_with_layer(&self.layout, tensor)
         };
         tensors.filter(outside).map(|(_, tensor)| tensor)
     }
@@ -141,7 +141,7 @@ impl LayerSet {
 }
 
 /// Returns the ranges of tensors in the order of the flat parameters, with adjacent ranges merged.
-fn joined<'a>(tensors: impl Iterator<Item = &'a TensorSpec>) -> Vec<Range<usize>> {
+fn merged<'a>(tensors: impl Iterator<Item = &'a TensorSpec>) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for TensorSpec { range, .. } in tensors {
         match ranges.last_mut().filter(|last| last.end == range.start) {
@@ -153,11 +153,11 @@ fn joined<'a>(tensors: impl Iterator<Item = &'a TensorSpec>) -> Vec<Range<usize>
 }
 
 /// Returns whether a tensor is averaged, mixed and sent with its layer.
-fn moves(layout: &Layout, tensor: &TensorSpec) -> bool {
+fn moves_with_layer(layout: &Layout, tensor: &TensorSpec) -> bool {
     tensor.is_trained() || layout.ownership() == Ownership::Layer
 }
 
-/// Writes `all`, `none`, or the names joined by `+`, as records do.
+/// Writes `all`, `none`, or the names merged by `+`, as records do.
 impl fmt::Display for LayerSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_all() {

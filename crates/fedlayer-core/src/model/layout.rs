@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tensors_of_one_layer_stand_together_without_gaps() {
+    fn tensors_of_one_layer_are_adjacent_without_gaps() {
         let layout = Layout::new([
             ("fc1.weight", vec![3, 2]),
             ("fc1.bias", vec![3]),

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mix_shares_what_it_leaves_and_what_it_takes_whole() {
+    fn a_mix_shares_unmixed_and_fully_mixed_layers_with_its_models() {
         let layout = layout(Ownership::Layer);
         let (a, b) = (model(&layout, 0), model(&layout, 1));
         let mix = |base: &Arc<Params>, other: &Arc<Params>, weight| {

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_do_not_show() {
+    fn a_mean_over_several_blocks_is_exact() {
         let layout = Arc::new(Layout::new([("a", vec![3 * BLOCK + 5])]).unwrap());
         let ramp = |k: f32| {
             let values = (0..layout.value_count()).map(|i| i as f32 * k).collect();

@@ -68,7 +68,7 @@ impl Machine {
         let Self { plan, phase } = self;
         let (phase, actions) = match (phase, event) {
             (Phase::Joining, Event::Joined { committed }) => {
-                begin(&plan, committed.saturating_add(1), 1)
+                begin_attempt(&plan, committed.saturating_add(1), 1)
             }
             (Phase::Training(training), Event::Reported { ticket, result }) => {
                 training.report(&plan, ticket, result)
@@ -82,7 +82,7 @@ impl Machine {
                 training.close(&plan)
             }
             (Phase::Probing(probing), Event::Probed { round }) if probing.round == round => {
-                let (phase, next) = begin(&plan, round + 1, 1);
+                let (phase, next) = begin_attempt(&plan, round + 1, 1);
                 (phase, [Action::Commit { round }].into_iter().chain(next).collect())
             }
             // The event is late: the deadline of a past attempt, or news of a past round.
@@ -96,7 +96,7 @@ impl Machine {
 
 /// Starts an attempt at a round: draws its cohort and sends it to train. After the last round the
 /// run is finished.
-fn begin(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
+fn begin_attempt(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
     if round > plan.rounds {
         return (Phase::Finished, Vec::new());
     }
@@ -118,14 +118,20 @@ fn begin(plan: &Plan, round: u32, attempt: u32) -> (Phase, Vec<Action>) {
 }
 
 /// Makes the failure of a round in which only `reported` clients reported in the last attempt.
-fn too_few(
+fn too_few_clients(
     plan: &Plan,
     round: u32,
     reported: usize,
     missing: &BTreeMap<ClientId, MissingCause>,
 ) -> RoundFailure {
     let ClientsSpec { min_clients: needed, attempts, .. } = plan.clients;
-    RoundFailure::TooFewClients { round, reported, needed, attempts, missing: in_words(missing) }
+    RoundFailure::TooFewClients {
+        round,
+        reported,
+        needed,
+        attempts,
+        missing: list_by_cause(missing),
+    }
 }
 
 /// Predicts the failure of a plan: the first round in which too few clients stay in every attempt.
@@ -142,12 +148,12 @@ pub fn foreseen_failure(plan: &Plan, budget: &mut u64) -> Option<RoundFailure> {
         |round| (1..=attempts).any(|attempt| Cohort::is_enough(plan, round, attempt, budget));
     let round = (1..=plan.rounds).find(|&round| !is_good(round))?;
     let last = Training::draw(plan, round, attempts);
-    Some(too_few(plan, round, last.waiting.len(), &last.missing))
+    Some(too_few_clients(plan, round, last.waiting.len(), &last.missing))
 }
 
 /// Lists the missing clients by cause, in client order: `clients 0 and 3 dropped out; client 2
 /// failed: out of memory`.
-fn in_words(missing: &BTreeMap<ClientId, MissingCause>) -> String {
+fn list_by_cause(missing: &BTreeMap<ClientId, MissingCause>) -> String {
     let mut causes: Vec<(String, Vec<ClientId>)> = Vec::new();
     for (&client, why) in missing {
         let why = why.to_string();
@@ -189,7 +195,7 @@ impl Training {
     ) -> (Phase, Vec<Action>) {
         let client = ticket.client;
         let mut actions = Vec::new();
-        if let Some(refusal) = self.refuses(ticket) {
+        if let Some(refusal) = self.refusal_of(ticket) {
             actions.push(Action::Refuse { ticket, refusal });
             return (Phase::Training(self), actions);
         }
@@ -222,7 +228,7 @@ impl Training {
     }
 
     /// Returns the reason to refuse a report, if there is one.
-    fn refuses(&self, ticket: Ticket) -> Option<Refusal> {
+    fn refusal_of(&self, ticket: Ticket) -> Option<Refusal> {
         if (ticket.round, ticket.attempt) != (self.round, self.attempt) {
             return Some(Refusal::OtherRound { round: self.round, attempt: self.attempt });
         }
@@ -251,8 +257,11 @@ impl Training {
             return (Phase::Probing(Probing { round }), vec![Action::Probe(gathered)]);
         }
         if attempt < plan.clients.attempts {
-            return begin(plan, round, attempt + 1);
+            return begin_attempt(plan, round, attempt + 1);
         }
-        (Phase::Failed(too_few(plan, round, self.reported.len(), &self.missing)), Vec::new())
+        (
+            Phase::Failed(too_few_clients(plan, round, self.reported.len(), &self.missing)),
+            Vec::new(),
+        )
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StrategySpec {
-    /// The name in tables. The name of the folder is the same, with `-` between letters and digits.
+    /// The name in tables and, with `-` between its words, of the folder.
     #[schemars(length(min = 1, max = 100))]
     pub name: String,
     /// The layers that are averaged.

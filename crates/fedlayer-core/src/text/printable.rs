@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_stays_as_it_is() {
+    fn readable_text_stays_as_it_is() {
         for text in ["", "one layer, rotating", "größe.π", "شبكة", "👩", "e\u{301}"] {
             assert_eq!(printable(text), text);
         }

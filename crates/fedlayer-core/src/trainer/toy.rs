@@ -136,7 +136,7 @@ impl ToyTrainer {
     }
 
     /// Multiplies each layer of a vector over the parameters by its curvature.
-    fn curved(&self, mut vector: Vec<f64>) -> Vec<f64> {
+    fn times_curvature(&self, mut vector: Vec<f64>) -> Vec<f64> {
         for (layer, curvature) in self.layout.layers().iter().zip(&self.curvature) {
             vector[layer.range.clone()].iter_mut().for_each(|value| *value *= curvature);
         }
@@ -203,10 +203,12 @@ impl Trainer for ToyTrainer {
         let away: Vec<f64> = mean.iter().enumerate().map(slope).collect();
         Ok(Derivatives {
             loss: loss.ok_or_else(|| TrainerError("found no example in the split".into()))?,
-            gradient: self.curved(away),
+            gradient: self.times_curvature(away),
             products: along
                 .iter()
-                .map(|direction| self.curved(direction.iter().map(|&v| f64::from(v)).collect()))
+                .map(|direction| {
+                    self.times_curvature(direction.iter().map(|&v| f64::from(v)).collect())
+                })
                 .collect(),
         })
     }

@@ -254,7 +254,7 @@ fn refused(model: ModelSpec, data: &DataFacts, expected: &str) {
 }
 
 #[test]
-fn a_layer_that_does_not_fit_is_named_with_what_comes_to_it() {
+fn a_layer_that_does_not_fit_is_named_with_its_input_shape() {
     let image = facts(&[1, 8, 8], 3);
     refused(
         headed(&[conv(4, 3), conv(4, 7)]),
@@ -308,7 +308,7 @@ fn a_network_ends_with_a_value_for_each_class() {
 }
 
 #[test]
-fn what_must_divide_does() {
+fn values_that_must_divide_others_do() {
     refused(
         headed(&[conv(6, 3), LayerSpec::Norm(norm_spec(NormKind::Group, Some(4)))]),
         &facts(&[1, 8, 8], 3),

@@ -62,7 +62,7 @@ fn own_layers_make_own_models() {
 /// Clients without test data are left out of the means over it; a loss that is not finite is
 /// absent.
 #[test]
-fn what_cannot_be_measured_is_absent() {
+fn values_that_cannot_be_measured_are_absent() {
     let checkup = RoundEvaluation::new(&federation(&[0]), clients());
     let nothing = Evaluation { losses: Vec::new(), correct: Some(Vec::new()) };
     let record = checkup.record(&[four(f32::INFINITY, 2), four(2.0, 4), nothing, four(2.0, 1)]);

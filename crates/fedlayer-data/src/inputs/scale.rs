@@ -1,4 +1,4 @@
-//! [`Factor`]: `data.scale`, the factor by which the numbers of a set are multiplied.
+//! [`Factor`]: `data.scale`, the factor on the numbers of a set.
 
 use fedlayer_core::{
     data::{ExampleValues, Examples},
@@ -7,7 +7,7 @@ use fedlayer_core::{
 
 use crate::{DataError, decode::numbers::Numbers, set_name::set_name};
 
-/// The factor by which the numbers of a set are multiplied or divided.
+/// The factor that scales the numbers of a set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Factor {
     /// The numbers stay as they are.

@@ -149,7 +149,7 @@ fn one_model(
     })
 }
 
-/// Returns the tensors of which a client has values of its own.
+/// Returns the tensors that a client has values of its own for.
 fn own_tensors(federation: &Federation, client: ClientId) -> BTreeSet<&str> {
     let state = federation.clients().get(&client).filter(|state| !state.values.is_empty());
     let Some(state) = state else { return BTreeSet::new() };
