@@ -98,8 +98,8 @@ fn is_out_of_reach(folder: &Path) -> Result<(), SecretError> {
     })
 }
 
-/// Returns whether others may rename a folder inside a folder with this mode. Members of the user's own
-/// primary group do not count as others: many systems give each user a group.
+/// Returns whether others may rename a folder inside a folder with this mode. Members of the user's
+/// own primary group do not count as others: many systems give each user a group.
 fn may_be_replaced_in(mode: u32, is_own_group: bool) -> bool {
     let others = if is_own_group { 0o002 } else { 0o022 };
     mode & others != 0 && mode & 0o1000 == 0
