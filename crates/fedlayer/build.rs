@@ -1,6 +1,6 @@
-//! Gives the binary, its tests and its benches an rpath to libtorch, so that they run from any folder without
-//! LD_LIBRARY_PATH. The folder comes from the build script of fedlayer-torch, which says why. An installed binary looks beside itself
-//! as well: `bin/fedlayer` finds `lib/fedlayer/`.
+//! Gives the binary, its tests and its benches an rpath to libtorch, so that they run from any
+//! folder without LD_LIBRARY_PATH. The folder comes from the build script of fedlayer-torch, which
+//! says why. An installed binary looks beside itself as well: `bin/fedlayer` finds `lib/fedlayer/`.
 
 use std::env;
 

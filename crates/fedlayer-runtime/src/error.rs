@@ -1,6 +1,6 @@
 //! [`RunError`]: why a run ended before its last round.
 
-use fedlayer_core::round::{AverageError, RunFailure, ScheduleError};
+use fedlayer_core::round::{AverageError, RoundFailure, ScheduleError};
 use thiserror::Error;
 
 use crate::{JournalError, LinkError};
@@ -10,7 +10,7 @@ use crate::{JournalError, LinkError};
 pub enum RunError {
     /// Too few clients reported.
     #[error(transparent)]
-    Failed(#[from] RunFailure),
+    Failed(#[from] RoundFailure),
     /// A worker failed at work that the round cannot do without.
     #[error("a worker failed: {0}")]
     Link(#[from] LinkError),

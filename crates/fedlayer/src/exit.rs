@@ -237,9 +237,9 @@ impl Cause {
             Self::Files => {
                 format!("once it can be written, go on with `fedlayer resume {folder}`")
             }
-            Self::Moved => format!(
-                "do not move the folder of a run before the run ends; every committed round is in the moved folder: go on there with `fedlayer resume`"
-            ),
+            Self::Moved => {
+                "do not move the folder of a run before the run ends; every committed round is in the moved folder: go on there with `fedlayer resume`".to_owned()
+            }
             Self::Machine => format!("{MORE}, then go on with `fedlayer resume {folder}`"),
             Self::Shortage => format!("{MORE}; no run folder was made"),
             Self::Start => {

@@ -145,7 +145,7 @@ pub enum Refusal {
 
 /// The reason why a run ended before its last round.
 #[derive(Debug, Clone, PartialEq, Error)]
-pub enum RunFailure {
+pub enum RoundFailure {
     /// Too few clients reported in every attempt.
     #[error(
         "round {round}, attempt {attempts} of {attempts}: {reported} of {needed} needed clients reported ({missing})"

@@ -7,7 +7,7 @@ use crate::{
     data::ClientId,
     plan::Plan,
     record::{Refusals, clients_in_words},
-    round::{Action, Cohort, CohortUpdates, Event, MissingCause, Refusal, RunFailure, Ticket},
+    round::{Action, Cohort, CohortUpdates, Event, MissingCause, Refusal, RoundFailure, Ticket},
     spec::ClientsSpec,
     trainer::Update,
 };
@@ -24,7 +24,7 @@ pub enum Phase {
     /// All rounds are committed.
     Finished,
     /// A round could not be committed.
-    Failed(RunFailure),
+    Failed(RoundFailure),
 }
 
 /// A round with clients in training.
@@ -123,9 +123,15 @@ fn too_few_clients(
     round: u32,
     reported: usize,
     missing: &BTreeMap<ClientId, MissingCause>,
-) -> RunFailure {
+) -> RoundFailure {
     let ClientsSpec { min_clients: needed, attempts, .. } = plan.clients;
-    RunFailure::TooFewClients { round, reported, needed, attempts, missing: list_by_cause(missing) }
+    RoundFailure::TooFewClients {
+        round,
+        reported,
+        needed,
+        attempts,
+        missing: list_by_cause(missing),
+    }
 }
 
 /// Predicts the failure of a plan: the first round in which too few clients stay in every attempt.
@@ -133,7 +139,7 @@ fn too_few_clients(
 ///
 /// Every drawn client is subtracted from `budget`. If the budget is exhausted, all further rounds
 /// count as good.
-pub fn foreseen_failure(plan: &Plan, budget: &mut u64) -> Option<RunFailure> {
+pub fn foreseen_failure(plan: &Plan, budget: &mut u64) -> Option<RoundFailure> {
     if plan.clients.dropout == 0.0 {
         return None;
     }

@@ -25,7 +25,7 @@ mod traffic;
 pub use aggregate::{AverageError, carry_counters, mean_model, update_weights, weighted_mean};
 pub use cohort::Cohort;
 pub use evaluation::RoundEvaluation;
-pub use events::{Action, CohortUpdates, Event, MissingCause, Refusal, RunFailure, Ticket};
+pub use events::{Action, CohortUpdates, Event, MissingCause, Refusal, RoundFailure, Ticket};
 pub use federation::{ClientState, Federation};
 pub use machine::{Machine, Phase, Probing, Training, foreseen_failure};
 pub use round_range::{RoundRange, RoundRangeError};

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use fedlayer_core::{
     Plan,
     data::ClientId,
-    round::{Action, Cohort, Event, Machine, Phase, RunFailure, Ticket, foreseen_failure, stacks},
+    round::{
+        Action, Cohort, Event, Machine, Phase, RoundFailure, Ticket, foreseen_failure, stacks,
+    },
     spec::{Average, ClientsSpec, Rule, Weighting},
 };
 use proptest::prelude::*;
@@ -121,13 +123,13 @@ fn a_round_that_must_fail_is_foreseen_in_the_words_of_the_run() {
     assert!((5..30).contains(&foreseen), "{foreseen} of 30");
 }
 
-fn round_of(failure: &RunFailure) -> u32 {
-    let RunFailure::TooFewClients { round, .. } = failure;
+fn round_of(failure: &RoundFailure) -> u32 {
+    let RoundFailure::TooFewClients { round, .. } = failure;
     *round
 }
 
 /// Returns the failure of a run in which every client reports that does not drop out.
-fn failure_of_the_run(plan: &Plan, round: u32) -> RunFailure {
+fn failure_of_the_run(plan: &Plan, round: u32) -> RoundFailure {
     let event = Event::Joined { committed: round - 1 };
     let (mut machine, mut actions) = Machine::new(Arc::new(plan.clone())).handle(event);
     while let Some(Action::Train { round, attempt, clients }) = actions.pop() {

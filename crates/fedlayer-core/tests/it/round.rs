@@ -6,7 +6,7 @@ use fedlayer_core::{
     Plan,
     data::ClientId,
     model::Params,
-    round::{Action, Event, Machine, Phase, RunFailure, Ticket},
+    round::{Action, Event, Machine, Phase, RoundFailure, Ticket},
     spec::ClientsSpec,
     trainer::Update,
 };
@@ -387,7 +387,7 @@ fn everybody_drops_out() {
     plan.clients.attempts = 20_000;
     let (machine, actions) = Machine::new(Arc::new(plan)).handle(Event::Joined { committed: 0 });
     assert_eq!(actions, []);
-    let Phase::Failed(RunFailure::TooFewClients { attempts, reported, .. }) = machine.phase()
+    let Phase::Failed(RoundFailure::TooFewClients { attempts, reported, .. }) = machine.phase()
     else {
         panic!("{:?}", machine.phase())
     };

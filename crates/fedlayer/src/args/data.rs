@@ -10,9 +10,9 @@ use crate::download_source::DownloadSource;
 /// The data folders.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
-    /// A data folder that is searched first; it has each set in a subfolder of its name. The folder in
-    /// `FEDLAYER_DATA` and the data folders of the system follow (see `fedlayer data list`). A file that
-    /// a scenario names is looked for beside the scenario before all of these.
+    /// A data folder that is searched first; it has each set in a subfolder of its name. The folder
+    /// in `FEDLAYER_DATA` and the data folders of the system follow (see `fedlayer data list`). A
+    /// file that a scenario names is looked for beside the scenario before all of these.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
 }

@@ -52,7 +52,7 @@ const MOST_NAMED: usize = 10;
 /// When no run can be finished.
 pub(crate) fn foresee(plans: &[Plan], screen: &Screen) -> Result<(), Failure> {
     let mut budget = MOST_DRAWS;
-    let mut known: Vec<(&Plan, Option<fedlayer_core::round::RunFailure>)> = Vec::new();
+    let mut known: Vec<(&Plan, Option<fedlayer_core::round::RoundFailure>)> = Vec::new();
     let mut reasons = Vec::new();
     for plan in plans {
         let draws = |plan: &Plan| (plan.seed, plan.rounds, plan.clients.clone());

@@ -64,7 +64,8 @@ pub(crate) enum SecretError {
 /// alone.
 ///
 /// # Errors
-/// When others may write in it or replace it, when it belongs to another user, or when it cannot be made.
+/// When others may write in it or replace it, when it belongs to another user, or when it cannot be
+/// made.
 pub(crate) fn private_folder(folder: &Path) -> Result<(), SecretError> {
     if let Some(around) = folder.parent().filter(|around| !around.as_os_str().is_empty()) {
         fs::create_dir_all(around).map_err(at("make the folder", around))?;
@@ -97,8 +98,8 @@ fn is_out_of_reach(folder: &Path) -> Result<(), SecretError> {
     })
 }
 
-/// Whether others may rename a folder inside a folder with this mode. Members of the user's own
-/// primary group do not count as others: many systems give each user a group.
+/// Returns whether others may rename a folder inside a folder with this mode. Members of the user's
+/// own primary group do not count as others: many systems give each user a group.
 fn may_be_replaced_in(mode: u32, is_own_group: bool) -> bool {
     let others = if is_own_group { 0o002 } else { 0o022 };
     mode & others != 0 && mode & 0o1000 == 0

@@ -58,33 +58,34 @@ pub(crate) fn outcomes(
     let labels: Vec<usize> = read(&fixture["labels"]);
     let layers = layout.layers().to_vec();
     move |values| {
-        let tensor = |layer: &Layer, at: usize| -> Vec<f64> {
-            values[layer.tensors[at].range.clone()].iter().map(|&v| v.into()).collect()
-        };
-        let logits = |input: &Vec<f64>| {
-            let mut x = input.clone();
-            for layer in &layers {
-                let (weight, bias) = (tensor(layer, 0), tensor(layer, 1));
-                x = if layer.tensors.len() == 2 {
-                    let rows = weight.chunks(x.len()).zip(&bias);
-                    rows.map(|(row, b)| row.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + b)
-                        .collect()
-                } else {
-                    let (mean, variance) = (tensor(layer, 2), tensor(layer, 3));
-                    let unit = |c: usize, x: f64| (x - mean[c]) / (variance[c] + 1e-5).sqrt();
-                    let one = |(c, &x): (usize, &f64)| (unit(c, x) * weight[c] + bias[c]).tanh();
-                    x.iter().enumerate().map(one).collect()
-                };
-            }
-            x
-        };
         let one = |(input, &label): (&Vec<f64>, &usize)| {
-            let logits = logits(input);
+            let logits = logits(&layers, values, input);
             let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
             (cross_entropy(&logits, label) as f32, best == Some(label))
         };
         inputs.iter().zip(&labels).map(one).collect()
     }
+}
+
+/// Runs the network on one input.
+fn logits(layers: &[Layer], values: &[f32], input: &[f64]) -> Vec<f64> {
+    let tensor = |layer: &Layer, at: usize| -> Vec<f64> {
+        values[layer.tensors[at].range.clone()].iter().map(|&v| v.into()).collect()
+    };
+    let mut x = input.to_vec();
+    for layer in layers {
+        let (weight, bias) = (tensor(layer, 0), tensor(layer, 1));
+        x = if layer.tensors.len() == 2 {
+            let rows = weight.chunks(x.len()).zip(&bias);
+            rows.map(|(row, b)| row.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>() + b).collect()
+        } else {
+            let (mean, variance) = (tensor(layer, 2), tensor(layer, 3));
+            let unit = |c: usize, x: f64| (x - mean[c]) / (variance[c] + 1e-5).sqrt();
+            let one = |(c, &x): (usize, &f64)| (unit(c, x) * weight[c] + bias[c]).tanh();
+            x.iter().enumerate().map(one).collect()
+        };
+    }
+    x
 }
 
 pub(crate) struct Case {
