@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    barrier::EndModel,
-    data::ClientId,
-    model::{LayerSet, Layout, Mix, Params, Point, architecture::Architecture},
-    trainer::Update,
-};
+use fedlayer_core::{barrier::EndModel, data::ClientId, model::{LayerSet, Layout, Mix, Params, Point, architecture::Architecture}, trainer::Update};
 
 use crate::error::AnalysisError;
 

@@ -2,10 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use fedlayer_core::{
-    data::DataFacts,
-    spec::{Augment, DataSet, DataSpec},
-};
+use fedlayer_core::{data::DataFacts, spec::{Augment, DataSet, DataSpec}};
 
 use crate::{
     DataError,

@@ -5,12 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fedlayer_core::{
-    Seed,
-    data::{DataFacts, Examples, FederatedData},
-    spec::{DataSet, DataSpec, Synthetic},
-    text::in_backticks,
-};
+use fedlayer_core::{Seed, data::{DataFacts, Examples, FederatedData}, spec::{DataSet, DataSpec, Synthetic}, text::in_backticks};
 
 use crate::{
     DataError, digits,

@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    Seed,
-    model::{
-        Layout,
-        architecture::{Architecture, ArchitectureError},
-    },
-};
+use fedlayer_core::{Seed, model::{Layout, architecture::{Architecture, ArchitectureError}}};
 
 use crate::matching::{
     Permutation, UnitGroup,

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    model::Params,
-    record::{BarrierKind, Metric},
-    spec::{BarrierSpec, SetSpec, Weighting},
-};
+use fedlayer_core::{model::Params, record::{BarrierKind, Metric}, spec::{BarrierSpec, SetSpec, Weighting}};
 
 use crate::support::{At, Measured, at, cohort, ends, layout, measure, near, pairs, params};
 

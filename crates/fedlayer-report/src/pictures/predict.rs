@@ -1,9 +1,6 @@
 //! `predict`: barriers of single layers against what norms, angles and derivatives predict.
 
-use fedlayer_core::{
-    record::{AnalysisRow, Metric},
-    spec::SplitSpec,
-};
+use fedlayer_core::{record::{AnalysisRow, Metric}, spec::SplitSpec};
 
 use super::{
     SuffixedPage,

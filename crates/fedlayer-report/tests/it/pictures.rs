@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use fedlayer_core::{
-    model::LayerName,
-    record::{AnalysisRow, Metric},
-    spec::{Baseline, SplitSpec},
-};
+use fedlayer_core::{model::LayerName, record::{AnalysisRow, Metric}, spec::{Baseline, SplitSpec}};
 use fedlayer_report::{Picture, pictures};
 use roxmltree::{Document, Node};
 

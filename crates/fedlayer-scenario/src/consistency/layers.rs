@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{
-    model::{LayerName, Layout, matching_layers},
-    spec::{Average, BarrierSpec, Baseline, Rule, SetSpec},
-};
+use fedlayer_core::{model::{LayerName, Layout, matching_layers}, spec::{Average, BarrierSpec, Baseline, Rule, SetSpec}};
 
 use crate::{
     Scenario,

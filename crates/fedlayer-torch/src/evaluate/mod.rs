@@ -20,10 +20,7 @@ mod split_data;
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{
-    data::Split,
-    trainer::{Evaluation, Probe},
-};
+use fedlayer_core::{data::Split, trainer::{Evaluation, Probe}};
 use tch::TchError;
 
 use crate::{

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    Plan, Seed,
-    data::{Examples, FederatedData},
-    model::{Params, Point},
-    trainer::Evaluation,
-};
+use fedlayer_core::{Plan, Seed, data::{Examples, FederatedData}, model::{Params, Point}, trainer::Evaluation};
 use serde_json::Value;
 
 use crate::{

@@ -80,10 +80,7 @@ impl ImageView {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{
-        Seed,
-        data::{Affine, ExampleValues},
-    };
+    use fedlayer_core::{Seed, data::{Affine, ExampleValues}};
 
     use super::*;
 

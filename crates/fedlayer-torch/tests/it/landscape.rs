@@ -4,14 +4,7 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
-use fedlayer_core::{
-    Plan, Seed,
-    data::{ClientId, Examples, FederatedData, Split},
-    model::{LayerSet, Params, Point},
-    record::{AnalysisRow, Metric},
-    spec::*,
-    trainer::{Derivatives, Probe, Trainer},
-};
+use fedlayer_core::{Plan, Seed, data::{ClientId, Examples, FederatedData, Split}, model::{LayerSet, Params, Point}, record::{AnalysisRow, Metric}, spec::*, trainer::{Derivatives, Probe, Trainer}};
 use fedlayer_torch::TorchTrainer;
 use serde_json::Value;
 

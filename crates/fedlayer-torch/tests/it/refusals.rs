@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    data::{ClientId, Examples, FederatedData, Split},
-    spec::{LastBatch, LocalSpec, ModelSpec, OptimizerMemory, Toy},
-    trainer::{OptimizerState, Trainer, TrainerError},
-};
+use fedlayer_core::{data::{ClientId, Examples, FederatedData, Split}, spec::{LastBatch, LocalSpec, ModelSpec, OptimizerMemory, Toy}, trainer::{OptimizerState, Trainer, TrainerError}};
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 
 use crate::setup::*;

@@ -9,13 +9,7 @@ use std::{
     thread,
 };
 
-use fedlayer_core::{
-    Plan, Seed,
-    data::Split,
-    model::{LayerSet, Params, distance},
-    spec::*,
-    trainer::{Trainer, UpdateError},
-};
+use fedlayer_core::{Plan, Seed, data::Split, model::{LayerSet, Params, distance}, spec::*, trainer::{Trainer, UpdateError}};
 
 use crate::setup::*;
 

@@ -6,12 +6,7 @@ mod published;
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    Seed,
-    model::{LayerSet, Params, Point},
-    record::AnalysisRow,
-    spec::Subspace,
-};
+use fedlayer_core::{Seed, model::{LayerSet, Params, Point}, record::AnalysisRow, spec::Subspace};
 use rand::RngExt;
 
 use crate::{

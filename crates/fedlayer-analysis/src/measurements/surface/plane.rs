@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{
-    model::{LayerSet, Params, Point},
-    record::AnalysisRow,
-    round::carry_counters,
-    spec::Surface,
-};
+use fedlayer_core::{model::{LayerSet, Params, Point}, record::AnalysisRow, round::carry_counters, spec::Surface};
 
 use crate::{
     error::AnalysisError,

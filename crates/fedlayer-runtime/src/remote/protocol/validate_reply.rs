@@ -2,12 +2,7 @@
 
 use std::{iter::repeat_n, sync::Arc};
 
-use fedlayer_core::{
-    Plan,
-    data::{ClientId, Split},
-    model::Params,
-    trainer::{Evaluation, OptimizerState, Update},
-};
+use fedlayer_core::{Plan, data::{ClientId, Split}, model::Params, trainer::{Evaluation, OptimizerState, Update}};
 
 use super::{
     codec::MalformedMessage,

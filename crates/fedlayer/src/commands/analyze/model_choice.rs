@@ -2,10 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{
-    Plan,
-    spec::{AnalysisSpec, GivenModels},
-};
+use fedlayer_core::{Plan, spec::{AnalysisSpec, GivenModels}};
 use fedlayer_torch::{Device, DeviceChoice};
 
 use crate::{
