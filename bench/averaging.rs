@@ -7,7 +7,10 @@ mod ratio;
 
 use std::{hint::black_box, sync::Arc};
 
-use fedlayer_core::{model::{LayerSet, Layout, Params}, round::weighted_mean};
+use fedlayer_core::{
+    model::{LayerSet, Layout, Params},
+    round::weighted_mean,
+};
 
 fn main() {
     println!(

@@ -16,7 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fedlayer_core::{Plan, Seed, data::{DataFacts, Examples, FederatedData, Split}, model::{LayerSet, Mix, Params, Point}, spec::DataSpec, trainer::{Evaluation, Probe, Trainer}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{DataFacts, Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::DataSpec,
+    trainer::{Evaluation, Probe, Trainer},
+};
 use fedlayer_torch::{Device, DeviceChoice, TorchTrainer};
 use rand::RngExt;
 

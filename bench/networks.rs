@@ -12,7 +12,12 @@ mod ratio;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, DataFacts, Examples, FederatedData}, spec::{DataSpec, Optimizer}, trainer::{TrainJob, Trainer}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, DataFacts, Examples, FederatedData},
+    spec::{DataSpec, Optimizer},
+    trainer::{TrainJob, Trainer},
+};
 use fedlayer_torch::{Device, DeviceChoice, TorchTrainer};
 use rand::RngExt;
 use tch::{

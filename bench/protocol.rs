@@ -15,7 +15,16 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, Bytes};
-use fedlayer_core::{Plan, Seed, data::{ClientId, DataFacts, Split}, model::{Layout, Params, Point}, spec::{Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting}, trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, DataFacts, Split},
+    model::{Layout, Params, Point},
+    spec::{
+        Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
+        ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
+    },
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
+};
 use fedlayer_runtime::{
     CommittedRound, Journal, JournalError, Link, LocalPool, Reply, TrainerFactory, Work,
     WorkerTask,

@@ -11,7 +11,12 @@ mod ratio;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, data::{ClientId, FederatedData}, spec::{DataSpec, Optimizer}, trainer::{Trainer, TrainerError}};
+use fedlayer_core::{
+    Plan,
+    data::{ClientId, FederatedData},
+    spec::{DataSpec, Optimizer},
+    trainer::{Trainer, TrainerError},
+};
 use fedlayer_data::{Library, NoFiles};
 use fedlayer_runtime::{
     CommittedRound, Journal, JournalError, LocalPool, TrainerFactory, run_plan, shutdown,

@@ -1,6 +1,11 @@
 //! [`AnalysisError`]: a measurement that could not be made.
 
-use fedlayer_core::{model::architecture::ArchitectureError, round::AverageError, spec::{NoInitialModel, SplitSpec}, trainer::TrainerError};
+use fedlayer_core::{
+    model::architecture::ArchitectureError,
+    round::AverageError,
+    spec::{NoInitialModel, SplitSpec},
+    trainer::TrainerError,
+};
 use thiserror::Error;
 
 use crate::matching::AlignError;

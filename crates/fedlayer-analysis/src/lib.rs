@@ -28,7 +28,12 @@ mod rows;
 pub use error::AnalysisError;
 pub use model_set::{ModelSet, TrainedModel};
 
-use fedlayer_core::{Seed, record::AnalysisRow, spec::{Measurement, SplitSpec}, trainer::Trainer};
+use fedlayer_core::{
+    Seed,
+    record::AnalysisRow,
+    spec::{Measurement, SplitSpec},
+    trainer::Trainer,
+};
 
 use crate::{
     losses::Losses,

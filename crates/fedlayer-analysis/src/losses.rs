@@ -2,7 +2,15 @@
 
 use std::mem;
 
-use fedlayer_core::{Estimate, barrier::differences, data::Split, model::Point, record::{AnalysisRow, Metric}, spec::SplitSpec, trainer::{Derivatives, Evaluation, Probe, Trainer}};
+use fedlayer_core::{
+    Estimate,
+    barrier::differences,
+    data::Split,
+    model::Point,
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+    trainer::{Derivatives, Evaluation, Probe, Trainer},
+};
 
 use crate::error::AnalysisError;
 

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{barrier::EndModel, data::ClientId, model::{LayerSet, Layout, Mix, Params, Point, architecture::Architecture}, trainer::Update};
+use fedlayer_core::{
+    barrier::EndModel,
+    data::ClientId,
+    model::{LayerSet, Layout, Mix, Params, Point, architecture::Architecture},
+    trainer::Update,
+};
 
 use crate::error::AnalysisError;
 

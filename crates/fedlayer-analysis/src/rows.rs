@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Estimate, Seed, model::LayerSet, record::{AnalysisRow, Metric}, spec::SplitSpec};
+use fedlayer_core::{
+    Estimate, Seed,
+    model::LayerSet,
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 /// Makes a row for a value that is derived from the mean loss of a split.
 pub(crate) fn loss_row(

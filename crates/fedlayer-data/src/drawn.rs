@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Generator, Seed, data::{ClientId, DataFacts, DrawClient, Examples}, spec::{DataSpec, Partition, Synthetic}};
+use fedlayer_core::{
+    Generator, Seed,
+    data::{ClientId, DataFacts, DrawClient, Examples},
+    spec::{DataSpec, Partition, Synthetic},
+};
 use rand::{RngExt, seq::index};
 
 use crate::{

@@ -2,7 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use fedlayer_core::{data::DataFacts, spec::{Augment, DataSet, DataSpec}};
+use fedlayer_core::{
+    data::DataFacts,
+    spec::{Augment, DataSet, DataSpec},
+};
 
 use crate::{
     DataError,

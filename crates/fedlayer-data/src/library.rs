@@ -5,7 +5,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fedlayer_core::{Seed, data::{DataFacts, Examples, FederatedData}, spec::{DataSet, DataSpec, Synthetic}, text::in_backticks};
+use fedlayer_core::{
+    Seed,
+    data::{DataFacts, Examples, FederatedData},
+    spec::{DataSet, DataSpec, Synthetic},
+    text::in_backticks,
+};
 
 use crate::{
     DataError, digits,

@@ -1,6 +1,10 @@
 //! [`AnalysisRows`]: the rows of an analysis, selected by their columns.
 
-use fedlayer_core::{model::LayerName, record::{AnalysisRow, Metric}, spec::{Baseline, SplitSpec}};
+use fedlayer_core::{
+    model::LayerName,
+    record::{AnalysisRow, Metric},
+    spec::{Baseline, SplitSpec},
+};
 
 /// Kinds of rows that are not barriers of a layer set.
 const OTHER_KINDS: [&str; 5] = ["end", "geometry", "peak", "twin", "interaction"];

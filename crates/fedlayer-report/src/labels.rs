@@ -1,6 +1,9 @@
 //! Words of pictures and summaries: units, splits, bases, baselines.
 
-use fedlayer_core::{record::Metric, spec::{Baseline, SplitSpec}};
+use fedlayer_core::{
+    record::Metric,
+    spec::{Baseline, SplitSpec},
+};
 
 /// Returns a metric's name with its unit.
 pub(crate) fn unit(metric: Metric) -> &'static str {

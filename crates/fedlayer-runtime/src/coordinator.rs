@@ -7,7 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fedlayer_core::{Plan, data::ClientId, model::Params, round::{Action, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause, Phase, Ticket, stacks}, spec::OptimizerMemory, trainer::{TrainJob, Update}};
+use fedlayer_core::{
+    Plan,
+    data::ClientId,
+    model::Params,
+    round::{
+        Action, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause, Phase,
+        Ticket, stacks,
+    },
+    spec::OptimizerMemory,
+    trainer::{TrainJob, Update},
+};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, debug, info_span, warn};
 

@@ -2,7 +2,10 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use fedlayer_core::{record::{BarrierRow, RoundRecord}, round::Federation};
+use fedlayer_core::{
+    record::{BarrierRow, RoundRecord},
+    round::Federation,
+};
 
 /// A finished round, with the models after it.
 #[derive(Debug)]

@@ -2,7 +2,11 @@
 
 use std::{future::Future, sync::Arc};
 
-use fedlayer_core::{Plan, Seed, model::Params, trainer::{Evaluation, Probe, TrainJob, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    model::Params,
+    trainer::{Evaluation, Probe, TrainJob, Update},
+};
 use thiserror::Error;
 
 /// Work for one worker.

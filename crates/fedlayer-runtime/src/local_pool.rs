@@ -10,7 +10,10 @@ use std::{
     thread,
 };
 
-use fedlayer_core::{Plan, trainer::{Trainer, TrainerError}};
+use fedlayer_core::{
+    Plan,
+    trainer::{Trainer, TrainerError},
+};
 use tokio::sync::oneshot;
 use tracing::{Span, debug_span};
 

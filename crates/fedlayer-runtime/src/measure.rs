@@ -8,7 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fedlayer_core::{Plan, barrier::{BarrierStudy, EndModel, summarize}, data::ClientId, model::{LayerSet, Params}, record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord}, round::{CohortUpdates, Federation, LayerSchedule, RoundEvaluation, traffic}, spec::EvaluatedClients, trainer::{Evaluation, Probe}};
+use fedlayer_core::{
+    Plan,
+    barrier::{BarrierStudy, EndModel, summarize},
+    data::ClientId,
+    model::{LayerSet, Params},
+    record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
+    round::{CohortUpdates, Federation, LayerSchedule, RoundEvaluation, traffic},
+    spec::EvaluatedClients,
+    trainer::{Evaluation, Probe},
+};
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug};
 

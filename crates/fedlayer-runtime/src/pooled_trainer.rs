@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::Split, model::{Layout, Params, Point}, trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::Split,
+    model::{Layout, Params, Point},
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
+};
 use tokio::sync::oneshot::Receiver;
 
 use crate::{Link, LinkError, LocalPool, local_pool::refused};

@@ -1,6 +1,12 @@
 //! [`Scenario::contrasts`]: the keys in which two scenarios differ, with defaults written out.
 
-use fedlayer_core::{compare::{Contrast, contrasts}, spec::{DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale, ScaleWord, Synthetic}};
+use fedlayer_core::{
+    compare::{Contrast, contrasts},
+    spec::{
+        DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale,
+        ScaleWord, Synthetic,
+    },
+};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,7 +1,11 @@
 //! [`Environment`]: the seam to data sets, modules and files of values, which this crate does not
 //! read.
 
-use fedlayer_core::{data::DataFacts, model::Layout, spec::{DataSpec, Loss}};
+use fedlayer_core::{
+    data::DataFacts,
+    model::Layout,
+    spec::{DataSpec, Loss},
+};
 
 use crate::problem::{Location, Problem};
 

@@ -3,7 +3,14 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, model::Layout, spec::{AnalysisSpec, BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec, ModelSpec, StrategySpec, SweepSpec, Variant}};
+use fedlayer_core::{
+    Plan,
+    model::Layout,
+    spec::{
+        AnalysisSpec, BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec,
+        ModelSpec, StrategySpec, SweepSpec, Variant,
+    },
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

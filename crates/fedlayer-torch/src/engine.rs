@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, data::{DataFacts, FederatedData}, model::{Layout, Point}, spec::{Augment, LocalSpec, OptimizerMemory, Statistics}};
+use fedlayer_core::{
+    Plan,
+    data::{DataFacts, FederatedData},
+    model::{Layout, Point},
+    spec::{Augment, LocalSpec, OptimizerMemory, Statistics},
+};
 use tch::{TchError, Tensor};
 
 use crate::{

@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, FederatedData, InputStats, Split}, model::{Layout, Params, Point}, spec::ModelSpec, trainer::{Derivatives, Evaluation, OptimizerState, Probe, TrainJob, Trainer, TrainerError, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, FederatedData, InputStats, Split},
+    model::{Layout, Params, Point},
+    spec::ModelSpec,
+    trainer::{
+        Derivatives, Evaluation, OptimizerState, Probe, TrainJob, Trainer, TrainerError, Update,
+    },
+};
 
 use crate::{
     Device, Module, TorchError,

@@ -6,7 +6,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, DataFacts, FederatedData}, model::{Layout, Params}, spec::{DataSpec, Loss}, text::in_backticks};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, DataFacts, FederatedData},
+    model::{Layout, Params},
+    spec::{DataSpec, Loss},
+    text::in_backticks,
+};
 use fedlayer_data::{DataError, Library};
 use fedlayer_scenario::{ClientSizes, DataFault, Environment, FileFault};
 use fedlayer_torch::{Module, TorchError, Trial, try_module};

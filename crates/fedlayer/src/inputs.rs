@@ -1,7 +1,11 @@
 //! [`Inputs`]: the range, mean and standard deviation of the model inputs, with warnings about
 //! unusual ones.
 
-use fedlayer_core::{data::{ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD}, spec::DataSpec, text::rounded_text};
+use fedlayer_core::{
+    data::{ClientId, FederatedData, InputStats, USUAL_MAGNITUDE, USUAL_STD},
+    spec::DataSpec,
+    text::rounded_text,
+};
 use fedlayer_report::{ColumnAlign, text_table};
 use serde::Serialize;
 

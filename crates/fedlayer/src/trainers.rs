@@ -2,7 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fedlayer_core::{Plan, data::FederatedData, model::{Layout, Params}, spec::ModelSpec, trainer::{ToyTrainer, Trainer, TrainerError}};
+use fedlayer_core::{
+    Plan,
+    data::FederatedData,
+    model::{Layout, Params},
+    spec::ModelSpec,
+    trainer::{ToyTrainer, Trainer, TrainerError},
+};
 use fedlayer_runtime::TrainerFactory;
 use fedlayer_torch::{Device, TorchTrainer};
 

@@ -2,7 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use fedlayer_core::{Generator, model::{LayerSet, Params}};
+use fedlayer_core::{
+    Generator,
+    model::{LayerSet, Params},
+};
 use rand_distr::{Distribution, StandardNormal};
 
 /// The ranges of the trained values of a layer set. Directions and noise live in these coordinates.

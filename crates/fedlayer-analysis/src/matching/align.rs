@@ -1,6 +1,9 @@
 //! [`align`]: permutes the units of one model so that it comes closest to another.
 
-use fedlayer_core::{Seed, model::{LayerName, LayerSet, Layout, Params, ParamsError, TensorSpec, distance}};
+use fedlayer_core::{
+    Seed,
+    model::{LayerName, LayerSet, Layout, Params, ParamsError, TensorSpec, distance},
+};
 use thiserror::Error;
 
 use crate::matching::{Permutation, Symmetry, weight_matching::match_weights};

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, model::{Layout, architecture::{Architecture, ArchitectureError}}};
+use fedlayer_core::{
+    Seed,
+    model::{
+        Layout,
+        architecture::{Architecture, ArchitectureError},
+    },
+};
 
 use crate::matching::{
     Permutation, UnitGroup,

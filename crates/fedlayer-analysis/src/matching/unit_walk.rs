@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::model::{LayerName, Layout, TensorSpec, architecture::{ArchitectureError, Attention, Embedding, Norm, Op}};
+use fedlayer_core::model::{
+    LayerName, Layout, TensorSpec,
+    architecture::{ArchitectureError, Attention, Embedding, Norm, Op},
+};
 
 use crate::matching::{UnitAxis, UnitGroup};
 

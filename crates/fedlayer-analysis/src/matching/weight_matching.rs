@@ -4,7 +4,10 @@
 //! ⟨θ_A, π(θ_B)⟩ over π, or minimise ‖θ_A − π(θ_B)‖, by coordinate descent. If all other groups are
 //! fixed, the best permutation of one group is a linear assignment.
 
-use fedlayer_core::{Seed, model::{Params, Role, TensorSpec}};
+use fedlayer_core::{
+    Seed,
+    model::{Params, Role, TensorSpec},
+};
 use ndarray::{Array2, linalg::general_mat_mul};
 use pathfinding::{kuhn_munkres::kuhn_munkres, matrix::Matrix};
 use rand::seq::SliceRandom;

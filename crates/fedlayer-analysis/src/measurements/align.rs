@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Seed, record::{AnalysisRow, Metric}, spec::{Align, Baseline}};
+use fedlayer_core::{
+    Seed,
+    record::{AnalysisRow, Metric},
+    spec::{Align, Baseline},
+};
 
 use crate::{
     error::AnalysisError,

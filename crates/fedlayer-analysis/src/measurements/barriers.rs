@@ -1,6 +1,10 @@
 //! `barriers`: barriers of layer sets.
 
-use fedlayer_core::{Seed, record::AnalysisRow, spec::{BarrierSpec, Barriers}};
+use fedlayer_core::{
+    Seed,
+    record::AnalysisRow,
+    spec::{BarrierSpec, Barriers},
+};
 
 use crate::{
     error::AnalysisError, losses::Losses, measurements::study::study, model_set::ModelSet,

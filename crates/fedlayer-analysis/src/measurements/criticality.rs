@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fedlayer_core::{Estimate, Seed, model::{LayerSet, Params}, record::AnalysisRow, spec::{Criticality, NoInitialModel, SplitSpec}};
+use fedlayer_core::{
+    Estimate, Seed,
+    model::{LayerSet, Params},
+    record::AnalysisRow,
+    spec::{Criticality, NoInitialModel, SplitSpec},
+};
 
 use crate::{
     error::AnalysisError,

@@ -1,6 +1,10 @@
 //! `cumulative`: barriers of sets that grow by one layer at a time.
 
-use fedlayer_core::{Seed, record::AnalysisRow, spec::{Cumulative, Order, SetSpec}};
+use fedlayer_core::{
+    Seed,
+    record::AnalysisRow,
+    spec::{Cumulative, Order, SetSpec},
+};
 
 use crate::{
     error::AnalysisError,

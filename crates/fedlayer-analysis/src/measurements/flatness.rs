@@ -1,6 +1,11 @@
 //! `flatness`: relative flatness of each layer (Petzka et al., NeurIPS 2021).
 
-use fedlayer_core::{Estimate, Seed, model::{LayerSet, Layout, Params, Role, TensorSpec}, record::AnalysisRow, spec::Flatness};
+use fedlayer_core::{
+    Estimate, Seed,
+    model::{LayerSet, Layout, Params, Role, TensorSpec},
+    record::AnalysisRow,
+    spec::Flatness,
+};
 
 use crate::{
     curvature::{Curvature, sign},

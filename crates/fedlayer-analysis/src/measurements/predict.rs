@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{model::{LayerSet, Params, distance}, record::{AnalysisRow, Metric}, spec::{Baseline, Predict, SplitSpec}};
+use fedlayer_core::{
+    model::{LayerSet, Params, distance},
+    record::{AnalysisRow, Metric},
+    spec::{Baseline, Predict, SplitSpec},
+};
 
 use crate::{
     curvature::{Curvature, LayerDirection},

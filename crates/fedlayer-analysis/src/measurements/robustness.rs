@@ -3,7 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Seed, data::ClientId, model::{LayerSet, Mix, Point}, record::AnalysisRow, spec::{Baseline, Robustness}};
+use fedlayer_core::{
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Mix, Point},
+    record::AnalysisRow,
+    spec::{Baseline, Robustness},
+};
 
 use crate::{
     error::AnalysisError,

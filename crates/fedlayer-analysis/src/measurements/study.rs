@@ -3,7 +3,12 @@
 //! Formula, baselines, twins and standard errors are those of a round: [`BarrierStudy`] makes the
 //! mixes and the rows.
 
-use fedlayer_core::{Seed, barrier::BarrierStudy, record::AnalysisRow, spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting}};
+use fedlayer_core::{
+    Seed,
+    barrier::BarrierStudy,
+    record::AnalysisRow,
+    spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting},
+};
 
 use crate::{error::AnalysisError, losses::Losses, model_set::ModelSet};
 

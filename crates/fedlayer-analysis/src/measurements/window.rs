@@ -1,6 +1,10 @@
 //! `window`: barriers of adjacent layers.
 
-use fedlayer_core::{Seed, record::AnalysisRow, spec::{SetSpec, Window}};
+use fedlayer_core::{
+    Seed,
+    record::AnalysisRow,
+    spec::{SetSpec, Window},
+};
 
 use crate::{
     error::AnalysisError,

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, matching::Symmetry};
-use fedlayer_core::{Seed, data::DataFacts, model::{Layout, Params, architecture::Architecture}, record::{AnalysisRow, Metric}, spec::{Align, Baseline, Measurement, MlpForm, ModelSpec, SetSpec}};
+use fedlayer_core::{
+    Seed,
+    data::DataFacts,
+    model::{Layout, Params, architecture::Architecture},
+    record::{AnalysisRow, Metric},
+    spec::{Align, Baseline, Measurement, MlpForm, ModelSpec, SetSpec},
+};
 
 use crate::fixture::{Closure, model_set, normal, refusal, rows};
 use crate::support::{Outcomes, cross_entropy, dense, forward, near};

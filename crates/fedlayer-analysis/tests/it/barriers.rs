@@ -1,6 +1,14 @@
 //! `barriers`, `cumulative`, `window`: the barriers of a round.
 
-use fedlayer_core::{Seed, barrier::BarrierStudy, record::AnalysisRow, spec::{BarrierSpec, Barriers, Baseline, Between, Cumulative, Measurement, Order, Predict, Robustness, SetSpec, SplitSpec, Weighting, Window}};
+use fedlayer_core::{
+    Seed,
+    barrier::BarrierStudy,
+    record::AnalysisRow,
+    spec::{
+        BarrierSpec, Barriers, Baseline, Between, Cumulative, Measurement, Order, Predict,
+        Robustness, SetSpec, SplitSpec, Weighting, Window,
+    },
+};
 
 use crate::fixture::{Closure, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, ends, layout, measure, near};

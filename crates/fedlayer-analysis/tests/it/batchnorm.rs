@@ -3,7 +3,14 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
-use fedlayer_core::{Seed, data::Split, model::Params, record::{AnalysisRow, Metric}, spec::*, trainer::Update};
+use fedlayer_core::{
+    Seed,
+    data::Split,
+    model::Params,
+    record::{AnalysisRow, Metric},
+    spec::*,
+    trainer::Update,
+};
 
 use crate::{
     batchnorm_case::{Case, case, cases, outcomes},

@@ -3,7 +3,14 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
-use fedlayer_core::{Seed, data::Split, model::Layout, record::{AnalysisRow, Metric}, spec::{Criticality, Measurement, SplitSpec}, trainer::Trainer};
+use fedlayer_core::{
+    Seed,
+    data::Split,
+    model::Layout,
+    record::{AnalysisRow, Metric},
+    spec::{Criticality, Measurement, SplitSpec},
+    trainer::Trainer,
+};
 
 use crate::fixture::{Closure, model, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, layout, mean, near, params};

@@ -3,7 +3,14 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::{AnalysisError, ModelSet, TrainedModel, analyze};
-use fedlayer_core::{Seed, data::{ClientId, Split}, model::{Layout, Params, Point}, record::{AnalysisRow, Metric}, spec::{Measurement, SplitSpec}, trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update}};
+use fedlayer_core::{
+    Seed,
+    data::{ClientId, Split},
+    model::{Layout, Params, Point},
+    record::{AnalysisRow, Metric},
+    spec::{Measurement, SplitSpec},
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
+};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::support::{Outcomes, params};

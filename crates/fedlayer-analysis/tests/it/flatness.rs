@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{model::Layout, spec::{Flatness, Measurement, SplitSpec}};
+use fedlayer_core::{
+    model::Layout,
+    spec::{Flatness, Measurement, SplitSpec},
+};
 
 use crate::fixture::{Quadratic, model_set, normal, of, one, rows};
 use crate::support::near;

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::ModelSet;
-use fedlayer_core::{model::{Layout, Role}, record::AnalysisRow, spec::{Hessian, Measurement, SplitSpec}, trainer::ToyTrainer};
+use fedlayer_core::{
+    model::{Layout, Role},
+    record::AnalysisRow,
+    spec::{Hessian, Measurement, SplitSpec},
+    trainer::ToyTrainer,
+};
 
 use crate::fixture::{Quadratic, model_set, normal, of, one, rows};
 use crate::support::{data, layout, near, plan};

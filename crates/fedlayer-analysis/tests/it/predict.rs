@@ -1,7 +1,11 @@
 //! Predictions of barriers without evaluating a mix.
 
 use fedlayer_analysis::{ModelSet, analyze};
-use fedlayer_core::{record::Metric, spec::{Baseline, Measurement, Predict, SplitSpec}, trainer::ToyTrainer};
+use fedlayer_core::{
+    record::Metric,
+    spec::{Baseline, Measurement, Predict, SplitSpec},
+    trainer::ToyTrainer,
+};
 
 use crate::fixture::{Closure, Quadratic, model_set, normal, of, one, rows};
 use crate::support::{data, layout, near, params, plan};

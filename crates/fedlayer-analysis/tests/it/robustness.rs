@@ -3,7 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_analysis::{ModelSet, analyze};
-use fedlayer_core::{Seed, data::Split, model::{LayerSet, Layout, distance}, record::{AnalysisRow, Metric}, spec::{Barriers, Baseline, Measurement, Robustness, SetSpec, SplitSpec}};
+use fedlayer_core::{
+    Seed,
+    data::Split,
+    model::{LayerSet, Layout, distance},
+    record::{AnalysisRow, Metric},
+    spec::{Barriers, Baseline, Measurement, Robustness, SetSpec, SplitSpec},
+};
 
 use crate::fixture::{Closure, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, bits, layout, mean, near};

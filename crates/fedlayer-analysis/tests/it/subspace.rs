@@ -3,7 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fedlayer_analysis::{ModelSet, analyze};
-use fedlayer_core::{Seed, model::{Layout, Params}, record::AnalysisRow, spec::{Measurement, SplitSpec, Subspace}};
+use fedlayer_core::{
+    Seed,
+    model::{Layout, Params},
+    record::AnalysisRow,
+    spec::{Measurement, SplitSpec, Subspace},
+};
 
 use crate::fixture::{Closure, model, model_set, normal, of, one, refusal, rows};
 use crate::support::{Outcomes, layout, near, params};

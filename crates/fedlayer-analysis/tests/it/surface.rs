@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{model::Params, record::AnalysisRow, spec::{Measurement, Surface, Through}};
+use fedlayer_core::{
+    model::Params,
+    record::AnalysisRow,
+    spec::{Measurement, Surface, Through},
+};
 
 use crate::fixture::{Closure, Quadratic, model_set, normal, refusal, rows};
 use crate::support::{Outcomes, dense, layout, near, params};

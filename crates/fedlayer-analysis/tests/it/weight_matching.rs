@@ -4,7 +4,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_analysis::matching::{AlignError, Alignment, Permutation, Symmetry, align};
-use fedlayer_core::{Seed, data::DataFacts, model::{Params, Role, architecture::Architecture}, spec::*};
+use fedlayer_core::{
+    Seed,
+    data::DataFacts,
+    model::{Params, Role, architecture::Architecture},
+    spec::*,
+};
 use proptest::prelude::*;
 use rand::RngExt;
 

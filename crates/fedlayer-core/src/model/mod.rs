@@ -10,7 +10,7 @@
 //! * [`architecture`]: a network as a list of operations, which gives the layout.
 
 pub mod architecture;
-mod layer_names;
+mod layer_patterns;
 mod layer_set;
 mod layout;
 mod mix;
@@ -18,7 +18,7 @@ mod params;
 mod point;
 mod point_layer;
 
-pub use layer_names::{PatternError, matching_layers, named_layers};
+pub use layer_patterns::{PatternError, matching_layers, named_layers};
 pub use layer_set::LayerSet;
 pub use layout::{
     Layer, LayerName, Layout, LayoutDifference, LayoutError, Ownership, Role, TensorSpec,

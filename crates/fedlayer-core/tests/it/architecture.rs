@@ -1,7 +1,14 @@
 //! Networks held to other sources: parameters, layers and costs from the literature or by hand, and
 //! every refusal.
 
-use fedlayer_core::{data::DataFacts, model::{Layout, Role, architecture::{Architecture, ArchitectureError}}, spec::*};
+use fedlayer_core::{
+    data::DataFacts,
+    model::{
+        Layout, Role,
+        architecture::{Architecture, ArchitectureError},
+    },
+    spec::*,
+};
 
 fn facts(shape: &[usize], classes: usize) -> DataFacts {
     DataFacts { shape: shape.to_vec(), classes, targets: 1, pool: 1, test: 1 }

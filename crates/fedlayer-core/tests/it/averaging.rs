@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::ClientId, model::{LayerSet, Layout, Mix, Params}, round::{Federation, mean_model, weighted_mean}, spec::Weighting, trainer::{TrainJob, Trainer, Update}};
+use fedlayer_core::{
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Layout, Mix, Params},
+    round::{Federation, mean_model, weighted_mean},
+    spec::Weighting,
+    trainer::{TrainJob, Trainer, Update},
+};
 use proptest::{prelude::*, sample::subsequence};
 
 use crate::support::{any_finite, bits, data, layout, params, plan, update};

@@ -1,6 +1,11 @@
 //! Barriers of a cohort of any size, compared with computations in the tests.
 
-use fedlayer_core::{barrier::{BarrierStudy, EndModel}, data::Split, record::{BarrierKind, Metric}, spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting}};
+use fedlayer_core::{
+    barrier::{BarrierStudy, EndModel},
+    data::Split,
+    record::{BarrierKind, Metric},
+    spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
+};
 use proptest::prelude::*;
 
 use crate::support::{

@@ -1,7 +1,10 @@
 //! The chord barrier is ≤ 0 for every layer of a deep linear network under any convex loss, and for
 //! the last linear layer of any network, because the output is affine in the weights of that layer.
 
-use fedlayer_core::{record::{BarrierKind, BarrierRow, Metric}, spec::{BarrierSpec, Baseline, Between, Weighting}};
+use fedlayer_core::{
+    record::{BarrierKind, BarrierRow, Metric},
+    spec::{BarrierSpec, Baseline, Between, Weighting},
+};
 use proptest::prelude::*;
 
 use crate::support::{Outcomes, cohort, cross_entropy, dense, ends, forward, measure};

@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use fedlayer_core::{Seed, barrier::{EndLosses, target_sets}, model::{LayerSet, Mix}, record::{BarrierKind, Metric}, spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting}};
+use fedlayer_core::{
+    Seed,
+    barrier::{EndLosses, target_sets},
+    model::{LayerSet, Mix},
+    record::{BarrierKind, Metric},
+    spec::{BarrierSpec, Baseline, Between, SetSpec, Weighting},
+};
 use proptest::prelude::*;
 
 use crate::support::{At, Outcomes, at, cohort, ends, layout, measure, near, pairs, params};

@@ -2,7 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Plan, data::ClientId, round::{Action, Cohort, Event, Machine, Phase, RoundFailure, Ticket, foreseen_failure, stacks}, spec::{Average, ClientsSpec, Rule, Weighting}};
+use fedlayer_core::{
+    Plan,
+    data::ClientId,
+    round::{
+        Action, Cohort, Event, Machine, Phase, RoundFailure, Ticket, foreseen_failure, stacks,
+    },
+    spec::{Average, ClientsSpec, Rule, Weighting},
+};
 use proptest::prelude::*;
 
 use crate::support::{params, plan, update};

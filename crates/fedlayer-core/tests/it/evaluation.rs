@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{data::{ClientId, Split}, model::{LayerSet, Params}, record::{EvaluationRecord, RoundRecord, SummaryRow}, round::{Federation, RoundEvaluation}, spec::Weighting, trainer::Evaluation};
+use fedlayer_core::{
+    data::{ClientId, Split},
+    model::{LayerSet, Params},
+    record::{EvaluationRecord, RoundRecord, SummaryRow},
+    round::{Federation, RoundEvaluation},
+    spec::Weighting,
+    trainer::Evaluation,
+};
 use proptest::prelude::*;
 
 use crate::support::{layout, near, params, update};

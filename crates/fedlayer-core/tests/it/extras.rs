@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Seed, barrier::{BarrierStudy, summarize}, model::{LayerSet, Mix, Params, Point, distance}, record::{BarrierKind, Metric}, spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting}};
+use fedlayer_core::{
+    Seed,
+    barrier::{BarrierStudy, summarize},
+    model::{LayerSet, Mix, Params, Point, distance},
+    record::{BarrierKind, Metric},
+    spec::{BarrierSpec, Baseline, SetSpec, SplitSpec, Weighting},
+};
 use proptest::prelude::*;
 
 use crate::support::{

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{model::Params, record::{BarrierKind, Metric}, spec::{BarrierSpec, SetSpec, Weighting}};
+use fedlayer_core::{
+    model::Params,
+    record::{BarrierKind, Metric},
+    spec::{BarrierSpec, SetSpec, Weighting},
+};
 
 use crate::support::{At, Measured, at, cohort, ends, layout, measure, near, pairs, params};
 

@@ -3,7 +3,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fedlayer_core::{Seed, barrier::BarrierStudy, model::{LayerSet, Layout, Mix, Params, Point, named_layers}, record::{BarrierKind, Metric}, round::{update_weights, weighted_mean}, spec::{BarrierSpec, Baseline, SetSpec, Weighting}, trainer::{Evaluation, Probe}};
+use fedlayer_core::{
+    Seed,
+    barrier::BarrierStudy,
+    model::{LayerSet, Layout, Mix, Params, Point, named_layers},
+    record::{BarrierKind, Metric},
+    round::{update_weights, weighted_mean},
+    spec::{BarrierSpec, Baseline, SetSpec, Weighting},
+    trainer::{Evaluation, Probe},
+};
 use serde::Deserialize;
 
 use crate::support::{

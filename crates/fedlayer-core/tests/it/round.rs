@@ -2,7 +2,14 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use fedlayer_core::{Plan, data::ClientId, model::Params, round::{Action, Event, Machine, Phase, RoundFailure, Ticket}, spec::ClientsSpec, trainer::Update};
+use fedlayer_core::{
+    Plan,
+    data::ClientId,
+    model::Params,
+    round::{Action, Event, Machine, Phase, RoundFailure, Ticket},
+    spec::ClientsSpec,
+    trainer::Update,
+};
 
 use crate::support::{layout, params, plan, update};
 

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Plan, data::ClientId, round::{Action, Cohort, Event, Machine, Phase, Ticket}};
+use fedlayer_core::{
+    Plan,
+    data::ClientId,
+    round::{Action, Cohort, Event, Machine, Phase, Ticket},
+};
 use proptest::prelude::*;
 
 use crate::{

@@ -3,7 +3,13 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use fedlayer_core::{Seed, data::ClientId, model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec}, round::Federation, spec::{Statistics, Weighting}};
+use fedlayer_core::{
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec},
+    round::Federation,
+    spec::{Statistics, Weighting},
+};
 use proptest::prelude::*;
 use rand::RngExt;
 

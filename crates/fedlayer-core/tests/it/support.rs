@@ -2,7 +2,19 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use fedlayer_core::{Plan, Seed, barrier::{BarrierStudy, EndModel}, data::{ClientId, Examples, FederatedData}, model::{Layout, Params}, record::{BarrierKind, BarrierRow, Metric}, spec::{Average, BarrierSpec, Baseline, Between, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule, SetSpec, Sgd, SplitSpec, Statistics, StrategySpec, Toy, Weighting}, trainer::{Evaluation, Probe, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Examples, FederatedData},
+    model::{Layout, Params},
+    record::{BarrierKind, BarrierRow, Metric},
+    spec::{
+        Average, BarrierSpec, Baseline, Between, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
+        EvaluateSpec, LocalSpec, Loss, ModelSpec, Optimizer, Rule, SetSpec, Sgd, SplitSpec,
+        Statistics, StrategySpec, Toy, Weighting,
+    },
+    trainer::{Evaluation, Probe, Update},
+};
 use proptest::prelude::*;
 
 /// Makes a layout of layers with these names and numbers of values.

@@ -2,7 +2,16 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, barrier::{BarrierStudy, EndModel}, data::{ClientId, Split}, model::Params, record::{BarrierKind, BarrierRow}, round::{Federation, LayerSchedule}, spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Warmup, Weighting}, trainer::{ToyTrainer, TrainJob, Trainer, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Split},
+    model::Params,
+    record::{BarrierKind, BarrierRow},
+    round::{Federation, LayerSchedule},
+    spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Warmup, Weighting},
+    trainer::{ToyTrainer, TrainJob, Trainer, Update},
+};
 
 use crate::support::{bits, cohort, data, near, pairs, params, plan};
 

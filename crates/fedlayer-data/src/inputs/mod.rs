@@ -11,7 +11,10 @@ mod scale;
 
 use std::sync::Arc;
 
-use fedlayer_core::{data::{Affine, DataFacts, ExampleValues, Examples}, spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, Synthetic}};
+use fedlayer_core::{
+    data::{Affine, DataFacts, ExampleValues, Examples},
+    spec::{Constants, DataSet, DataSpec, Normalize, NormalizeWord, Scale, Synthetic},
+};
 
 use self::normalize::{Moments, channels_of, measured, normalized};
 pub(crate) use self::scale::Factor;

@@ -1,6 +1,9 @@
 //! [`Factor`]: `data.scale`, the factor on the numbers of a set.
 
-use fedlayer_core::{data::{ExampleValues, Examples}, spec::{DataSpec, Scale, ScaleWord}};
+use fedlayer_core::{
+    data::{ExampleValues, Examples},
+    spec::{DataSpec, Scale, ScaleWord},
+};
 
 use crate::{DataError, decode::numbers::Numbers, set_name::set_name};
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{data::Examples, spec::{DataSpec, Files}, text::{in_backticks, quoted}};
+use fedlayer_core::{
+    data::Examples,
+    spec::{DataSpec, Files},
+    text::{in_backticks, quoted},
+};
 
 use super::{SetParts, classes::Classes, lost_digits, open_own, own_shape, reader};
 use crate::{

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{data::{Affine, ExampleValues, Examples}, spec::DataSpec};
+use fedlayer_core::{
+    data::{Affine, ExampleValues, Examples},
+    spec::DataSpec,
+};
 
 use super::{SetParts, first, open_known, reader};
 use crate::{

@@ -9,7 +9,10 @@ mod texts;
 
 use std::{io::Read, sync::Arc};
 
-use fedlayer_core::{data::Examples, spec::{DataSet, DataSpec}};
+use fedlayer_core::{
+    data::Examples,
+    spec::{DataSet, DataSpec},
+};
 
 use crate::{
     DataError,

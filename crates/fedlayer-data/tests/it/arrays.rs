@@ -1,6 +1,9 @@
 //! `.npy` and safetensors files of the user.
 
-use fedlayer_core::{data::FederatedData, spec::{DataSpec, Files, Partition, Scale, ScaleWord}};
+use fedlayer_core::{
+    data::FederatedData,
+    spec::{DataSpec, Files, Partition, Scale, ScaleWord},
+};
 use fedlayer_data::{
     DataError,
     decode::{DecodeFault, FileReader, array::ElementType, npy},

@@ -1,7 +1,10 @@
 //! Tables and scales at the border between two readings: each line of the rules has an input that
 //! only it decides.
 
-use fedlayer_core::{Seed, spec::{Constants, DataSpec, Files, Normalize, Scale}};
+use fedlayer_core::{
+    Seed,
+    spec::{Constants, DataSpec, Files, Normalize, Scale},
+};
 
 use crate::{
     encode::{f32s, i64s, npy},

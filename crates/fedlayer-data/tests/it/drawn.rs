@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{Seed, data::{ClientId, Examples, FederatedData}, spec::{DataSpec, Partition, Synthetic}};
+use fedlayer_core::{
+    Seed,
+    data::{ClientId, Examples, FederatedData},
+    spec::{DataSpec, Partition, Synthetic},
+};
 
 use crate::{library, load, synthetic};
 

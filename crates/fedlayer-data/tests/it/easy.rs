@@ -1,6 +1,10 @@
 //! Easier and harder data: classes that are kept, training labels that are drawn anew.
 
-use fedlayer_core::{Seed, data::{ClientId, Examples, FederatedData}, spec::{DataSet, DataSpec, Partition, Synthetic, Text}};
+use fedlayer_core::{
+    Seed,
+    data::{ClientId, Examples, FederatedData},
+    spec::{DataSet, DataSpec, Partition, Synthetic, Text},
+};
 use rand::RngExt;
 
 use crate::{

@@ -1,6 +1,9 @@
 //! Every error: its key, its message and its advice.
 
-use fedlayer_core::{Seed, spec::{DataSpec, Partition, Synthetic}};
+use fedlayer_core::{
+    Seed,
+    spec::{DataSpec, Partition, Synthetic},
+};
 
 use crate::{digits, library, synthetic};
 

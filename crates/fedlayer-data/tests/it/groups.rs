@@ -1,6 +1,9 @@
 //! The owners of examples: a column of a CSV file or a tensor of a safetensors file, by one rule.
 
-use fedlayer_core::{data::FederatedData, spec::{DataSpec, Files, Partition}};
+use fedlayer_core::{
+    data::FederatedData,
+    spec::{DataSpec, Files, Partition},
+};
 
 use crate::{
     encode::{f32s, safetensors},

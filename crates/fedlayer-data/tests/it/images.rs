@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::{Affine, ExampleValues}, spec::{DataSet, DataSpec}};
+use fedlayer_core::{
+    Seed,
+    data::{Affine, ExampleValues},
+    spec::{DataSet, DataSpec},
+};
 use fedlayer_data::decode::DecodeFault;
 
 use crate::{

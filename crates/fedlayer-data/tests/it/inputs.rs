@@ -1,7 +1,14 @@
 //! Model inputs: `data.scale` and `data.normalize` agree with PyTorch and NumPy
 //! (`tests/oracle/fixtures/inputs.json` at the root).
 
-use fedlayer_core::{Seed, data::{Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats}, spec::{Constants, DataSet, DataSpec, Files, Normalize, NormalizeWord, Partition, Scale, ScaleWord, Synthetic}};
+use fedlayer_core::{
+    Seed,
+    data::{Affine, ClientId, ExampleValues, Examples, FederatedData, InputStats},
+    spec::{
+        Constants, DataSet, DataSpec, Files, Normalize, NormalizeWord, Partition, Scale, ScaleWord,
+        Synthetic,
+    },
+};
 use fedlayer_data::{DataError, Library, published};
 use serde_json::Value;
 

@@ -30,7 +30,11 @@ mod uneven;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::{Examples, FederatedData}, spec::{DataSet, DataSpec, Partition, Synthetic}};
+use fedlayer_core::{
+    Seed,
+    data::{Examples, FederatedData},
+    spec::{DataSet, DataSpec, Partition, Synthetic},
+};
 use fedlayer_data::{DataError, Library, NoFiles};
 
 /// Returns a library that needs no files.

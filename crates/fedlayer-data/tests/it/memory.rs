@@ -6,7 +6,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fedlayer_core::{Seed, data::{DataFacts, FederatedData}, spec::{DataSet, DataSpec}};
+use fedlayer_core::{
+    Seed,
+    data::{DataFacts, FederatedData},
+    spec::{DataSet, DataSpec},
+};
 use fedlayer_data::{DataError, FileSource, Library, OpenError, OpenedFile};
 
 /// Files in memory, by their paths: `cifar-10/train.bin`, or the name in a scenario.

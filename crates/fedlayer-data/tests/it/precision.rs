@@ -1,7 +1,10 @@
 //! Features with more digits than 32 bits hold keep them until they are normalised: the numbers of
 //! `tests/oracle/fixtures/precision.json` at the root are NumPy's.
 
-use fedlayer_core::{data::{ClientId, FederatedData}, spec::{Constants, DataSpec, Files, Normalize, NormalizeWord, Scale}};
+use fedlayer_core::{
+    data::{ClientId, FederatedData},
+    spec::{Constants, DataSpec, Files, Normalize, NormalizeWord, Scale},
+};
 use fedlayer_data::DataError;
 use serde_json::Value;
 

@@ -8,7 +8,11 @@
 
 use std::{fs::File, path::PathBuf};
 
-use fedlayer_core::{Seed, data::{Affine, ClientId, ExampleValues, Examples, FederatedData}, spec::{DataSet, DataSpec, Partition}};
+use fedlayer_core::{
+    Seed,
+    data::{Affine, ClientId, ExampleValues, Examples, FederatedData},
+    spec::{DataSet, DataSpec, Partition},
+};
 use fedlayer_data::{
     FileSource, Library, OpenError, OpenedFile, catalogue,
     decode::{

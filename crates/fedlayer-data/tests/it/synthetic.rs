@@ -1,7 +1,11 @@
 //! The synthetic set has the properties that define it.
 
 use crate::{load, pool_of};
-use fedlayer_core::{Seed, data::Examples, spec::{DataSpec, Synthetic}};
+use fedlayer_core::{
+    Seed,
+    data::Examples,
+    spec::{DataSpec, Synthetic},
+};
 
 const INFORMATIVE: usize = 5;
 const REDUNDANT: usize = 3;

@@ -1,6 +1,9 @@
 //! CSV files of the user.
 
-use fedlayer_core::{data::{ClientId, FederatedData}, spec::{DataSet, DataSpec, Files, Partition}};
+use fedlayer_core::{
+    data::{ClientId, FederatedData},
+    spec::{DataSet, DataSpec, Files, Partition},
+};
 use fedlayer_data::{DataError, decode::DecodeFault};
 
 use crate::memory::MemoryFiles;

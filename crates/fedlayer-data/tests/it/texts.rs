@@ -1,6 +1,9 @@
 //! Texts: tokens, owners, windows.
 
-use fedlayer_core::{data::{ExampleValues, Examples}, spec::{DataSet, DataSpec, Partition, Text}};
+use fedlayer_core::{
+    data::{ExampleValues, Examples},
+    spec::{DataSet, DataSpec, Partition, Text},
+};
 use fedlayer_data::decode::{
     DecodeFault, FileReader,
     text::{Words, characters, speakers, utf8},

@@ -1,6 +1,9 @@
 //! [`analysis_csv`]: the rows of an analysis as comma-separated values, one measured value a line.
 
-use fedlayer_core::{record::{AnalysisRow, Metric}, spec::Baseline};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::Baseline,
+};
 
 use super::csv_text::csv_text;
 

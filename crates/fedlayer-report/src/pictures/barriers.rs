@@ -1,6 +1,9 @@
 //! `barriers`: heat maps of layer sets over rounds, as in Fig. 2 of Adilova et al. (ICLR 2024).
 
-use fedlayer_core::{record::{AnalysisRow, Metric}, spec::SplitSpec};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use super::{SuffixedPage, panels::panels};
 use crate::{

@@ -1,6 +1,9 @@
 //! `criticality`: the loss with a layer put back or drawn anew, and the module criticality.
 
-use fedlayer_core::{record::{AnalysisRow, Metric}, spec::SplitSpec};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use super::{
     SuffixedPage,

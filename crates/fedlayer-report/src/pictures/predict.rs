@@ -1,6 +1,9 @@
 //! `predict`: barriers of single layers against what norms, angles and derivatives predict.
 
-use fedlayer_core::{record::{AnalysisRow, Metric}, spec::SplitSpec};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use super::{
     SuffixedPage,

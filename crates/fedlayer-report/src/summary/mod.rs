@@ -11,7 +11,11 @@ mod barriers;
 mod derivatives;
 mod moved_models;
 
-use fedlayer_core::{model::LayerName, record::{AnalysisRow, Metric}, spec::SplitSpec};
+use fedlayer_core::{
+    model::LayerName,
+    record::{AnalysisRow, Metric},
+    spec::SplitSpec,
+};
 
 use crate::{
     analysis_rows::AnalysisRows,

@@ -227,7 +227,11 @@ pub(crate) fn flag(strategies: &[&ComparedStrategy]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{compare::{Candidate, compare, compare_candidates}, model::LayerName, record::SummaryRow};
+    use fedlayer_core::{
+        compare::{Candidate, compare, compare_candidates},
+        model::LayerName,
+        record::SummaryRow,
+    };
 
     use super::*;
 

@@ -1,7 +1,10 @@
 //! Clients that do not count in some rounds: the mark of their strategy's row, and the lines below
 //! the table that name them with the rounds and the reasons.
 
-use fedlayer_core::{compare::ComparedStrategy, record::{RefusalCause, Refusals, clients_in_words}};
+use fedlayer_core::{
+    compare::ComparedStrategy,
+    record::{RefusalCause, Refusals, clients_in_words},
+};
 
 /// The largest number of runs that are listed.
 const SHOWN_RUNS: usize = 4;
@@ -62,7 +65,11 @@ fn cause(cause: &RefusalCause) -> String {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{compare::compare, data::ClientId, record::{MissingRecord, RoundRecord, SummaryRow}};
+    use fedlayer_core::{
+        compare::compare,
+        data::ClientId,
+        record::{MissingRecord, RoundRecord, SummaryRow},
+    };
 
     use crate::tables::comparison_table;
 

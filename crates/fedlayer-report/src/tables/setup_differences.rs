@@ -1,6 +1,9 @@
 //! [`setup_differences`]: the lines below a comparison of runs with different set-ups.
 
-use fedlayer_core::{compare::{Contrast, Effect, Pairing}, text::excerpt};
+use fedlayer_core::{
+    compare::{Contrast, Effect, Pairing},
+    text::excerpt,
+};
 use serde::Serialize;
 
 /// A run, or a variant of one, with a set-up that differs from the reference's.

@@ -1,6 +1,10 @@
 //! [`sweep_table`]: the variants of a sweep side by side.
 
-use fedlayer_core::{compare::{ComparedStrategy, compare}, record::SummaryRow, spec::SweptValue};
+use fedlayer_core::{
+    compare::{ComparedStrategy, compare},
+    record::SummaryRow,
+    spec::SweptValue,
+};
 
 use super::{
     comparison::{cells, explanation, flag, rounds, titles},

@@ -1,6 +1,9 @@
 //! CSV that another program reads back.
 
-use fedlayer_core::{record::{AnalysisRow, Metric}, spec::{Baseline, SplitSpec}};
+use fedlayer_core::{
+    record::{AnalysisRow, Metric},
+    spec::{Baseline, SplitSpec},
+};
 use fedlayer_report::analysis_csv;
 
 use crate::made_up;

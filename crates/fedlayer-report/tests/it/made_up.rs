@@ -1,7 +1,11 @@
 //! Made-up rows of analyses: smooth shapes and draws of a small generator give realistic pictures.
 #![allow(dead_code, reason = "the tests and the gallery each use a part")]
 
-use fedlayer_core::{model::LayerName, record::{AnalysisRow, Metric}, spec::{Baseline, SplitSpec}};
+use fedlayer_core::{
+    model::LayerName,
+    record::{AnalysisRow, Metric},
+    spec::{Baseline, SplitSpec},
+};
 
 const SPLITS: [SplitSpec; 2] = [SplitSpec::Train, SplitSpec::Test];
 const BASES: [&str; 2] = ["0<-1", "1<-0"];

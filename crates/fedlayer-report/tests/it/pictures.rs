@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use fedlayer_core::{model::LayerName, record::{AnalysisRow, Metric}, spec::{Baseline, SplitSpec}};
+use fedlayer_core::{
+    model::LayerName,
+    record::{AnalysisRow, Metric},
+    spec::{Baseline, SplitSpec},
+};
 use fedlayer_report::{Picture, pictures};
 use roxmltree::{Document, Node};
 

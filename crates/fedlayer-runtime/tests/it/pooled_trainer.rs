@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::Split, model::Point, spec::Rule, trainer::{Evaluation, Probe, ToyTrainer, Trainer, TrainerError}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::Split,
+    model::Point,
+    spec::Rule,
+    trainer::{Evaluation, Probe, ToyTrainer, Trainer, TrainerError},
+};
 use fedlayer_runtime::{LocalPool, PooledTrainer, TrainerFactory};
 
 use crate::support::{data, plan};

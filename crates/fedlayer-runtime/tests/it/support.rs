@@ -2,7 +2,20 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, DataFacts, Examples, FederatedData, Split}, model::{Layout, Params, Point}, record::{BarrierRow, RoundRecord}, round::Federation, spec::{Average, BarrierSpec, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting}, trainer::{Derivatives, Evaluation, Probe, ToyTrainer, TrainJob, Trainer, TrainerError, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, DataFacts, Examples, FederatedData, Split},
+    model::{Layout, Params, Point},
+    record::{BarrierRow, RoundRecord},
+    round::Federation,
+    spec::{
+        Average, BarrierSpec, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec,
+        LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
+    },
+    trainer::{
+        Derivatives, Evaluation, Probe, ToyTrainer, TrainJob, Trainer, TrainerError, Update,
+    },
+};
 use fedlayer_runtime::{
     CommittedRound, Journal, JournalError, LocalPool, ResumePoint, RunError, Shutdown, Stopper,
     TrainerFactory, run_plan, shutdown,

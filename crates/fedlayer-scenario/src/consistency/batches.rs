@@ -1,7 +1,12 @@
 //! Batches of one example, which a batch normalisation cannot take: the clients that have one, the
 //! seed, and what to do.
 
-use fedlayer_core::{data::{ClientId, DataFacts}, model::architecture::Architecture, record::clients_in_words, spec::{LastBatch, LocalSpec}};
+use fedlayer_core::{
+    data::{ClientId, DataFacts},
+    model::architecture::Architecture,
+    record::clients_in_words,
+    spec::{LastBatch, LocalSpec},
+};
 
 use crate::{
     ClientSizes, Environment, Scenario,

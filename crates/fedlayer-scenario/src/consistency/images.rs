@@ -1,6 +1,9 @@
 //! Images of a user's own files that a convolution would misread: channels last, or no image shape.
 
-use fedlayer_core::{data::DataFacts, spec::{Block, DataSet, LayerSpec, ModelSpec}};
+use fedlayer_core::{
+    data::DataFacts,
+    spec::{Block, DataSet, LayerSpec, ModelSpec},
+};
 
 use crate::{
     Scenario,

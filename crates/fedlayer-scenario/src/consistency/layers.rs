@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{model::{LayerName, Layout, matching_layers}, spec::{Average, BarrierSpec, Baseline, Rule, SetSpec}};
+use fedlayer_core::{
+    model::{LayerName, Layout, matching_layers},
+    spec::{Average, BarrierSpec, Baseline, Rule, SetSpec},
+};
 
 use crate::{
     Scenario,

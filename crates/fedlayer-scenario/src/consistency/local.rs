@@ -1,6 +1,9 @@
 //! `[local]`: the optimizer, the learning rate's schedule, and the options that a model supports.
 
-use fedlayer_core::{data::DataFacts, spec::{LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Precision, Schedule, Warmup}};
+use fedlayer_core::{
+    data::DataFacts,
+    spec::{LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Precision, Schedule, Warmup},
+};
 
 use crate::{
     Scenario,

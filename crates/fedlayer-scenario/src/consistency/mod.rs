@@ -1,7 +1,7 @@
 //! Values that are allowed by themselves and inconsistent with each other, the model or the data.
 //!
 //! * `clients`, `local`, `strategies`, `rounds`: the tables of these names, and schedules.
-//! * `model`, `layer_names`, `images`, `torchscript`, `batches`: the network, alone and with the
+//! * `model`, `given_layer_names`, `images`, `torchscript`, `batches`: the network, alone and with the
 //!   data.
 //! * `layers`: layers that strategies and barriers name.
 //! * `analysis`: everything about `[[analysis]]`.
@@ -9,8 +9,8 @@
 mod analysis;
 mod batches;
 mod clients;
+mod given_layer_names;
 mod images;
-mod layer_names;
 mod layers;
 mod local;
 mod model;
@@ -50,7 +50,7 @@ pub(crate) fn check(
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
     problems.extend(model::check(scenario));
-    problems.extend(layer_names::check(scenario));
+    problems.extend(given_layer_names::check(scenario));
     if let Some(problem) = images::channels_last(scenario, facts.as_ref().ok()) {
         problems.push(problem);
         return Err(problems);

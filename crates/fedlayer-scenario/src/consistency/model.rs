@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{data::DataFacts, model::{Layout, Role, architecture::ArchitectureError}, spec::{DataSet, EvaluatedClients, ModelSpec, SplitSpec, Statistics, Synthetic}};
+use fedlayer_core::{
+    data::DataFacts,
+    model::{Layout, Role, architecture::ArchitectureError},
+    spec::{DataSet, EvaluatedClients, ModelSpec, SplitSpec, Statistics, Synthetic},
+};
 
 use crate::{
     Environment, FileFault, Scenario,

@@ -1,7 +1,10 @@
 //! The rounds of schedules can be parsed, and each is in at most one entry. They may go beyond the
 //! last round, so that a shorter run can be tried.
 
-use fedlayer_core::{round::RoundRange, spec::{Average, ScheduleEntry}};
+use fedlayer_core::{
+    round::RoundRange,
+    spec::{Average, ScheduleEntry},
+};
 
 use crate::{
     Scenario,

@@ -1,6 +1,9 @@
 //! A TorchScript module is run once before the first round, so that its faults are found at once.
 
-use fedlayer_core::{data::DataFacts, spec::{AnalysisSpec, Measurement, ModelSpec}};
+use fedlayer_core::{
+    data::DataFacts,
+    spec::{AnalysisSpec, Measurement, ModelSpec},
+};
 
 use crate::{
     Environment, Scenario,

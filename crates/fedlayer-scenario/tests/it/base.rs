@@ -1,6 +1,9 @@
 //! The scenario that the tests change, their data, and the helpers that read a changed scenario.
 
-use fedlayer_core::{data::DataFacts, spec::{DataSet, DataSpec, Partition}};
+use fedlayer_core::{
+    data::DataFacts,
+    spec::{DataSet, DataSpec, Partition},
+};
 use fedlayer_scenario::{Color, DataFault, Diagnostics, Setting, ValidScenario, read};
 
 /// A valid scenario.

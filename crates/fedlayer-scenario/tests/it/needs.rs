@@ -1,6 +1,10 @@
 //! Analyses without what they need, such as earlier states of the models.
 
-use fedlayer_core::{data::DataFacts, model::Layout, spec::{DataSpec, Loss}};
+use fedlayer_core::{
+    data::DataFacts,
+    model::Layout,
+    spec::{DataSpec, Loss},
+};
 use fedlayer_scenario::{DataFault, Environment, FileFault, read};
 
 use crate::base::{data, read_text};

@@ -1,6 +1,9 @@
 //! Valid scenarios and their plans.
 
-use fedlayer_core::spec::{Average, BarrierSpec, CheckpointSpec, EvaluateSpec, LastBatch, LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Partition, Precision, Rule, Schedule, Sgd, Statistics, Weighting};
+use fedlayer_core::spec::{
+    Average, BarrierSpec, CheckpointSpec, EvaluateSpec, LastBatch, LocalSpec, Loss, ModelSpec,
+    Optimizer, OptimizerMemory, Partition, Precision, Rule, Schedule, Sgd, Statistics, Weighting,
+};
 use fedlayer_scenario::{example, schema};
 
 use crate::base::{BASE, edited, read_text};

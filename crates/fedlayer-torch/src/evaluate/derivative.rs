@@ -6,7 +6,10 @@
 
 use std::ops::Range;
 
-use fedlayer_core::{model::{Point, Role}, trainer::Derivatives};
+use fedlayer_core::{
+    model::{Point, Role},
+    trainer::Derivatives,
+};
 use tch::{Kind, TchError, Tensor};
 
 use crate::{

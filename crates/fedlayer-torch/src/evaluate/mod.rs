@@ -20,7 +20,10 @@ mod split_data;
 
 use std::collections::BTreeSet;
 
-use fedlayer_core::{data::Split, trainer::{Evaluation, Probe}};
+use fedlayer_core::{
+    data::Split,
+    trainer::{Evaluation, Probe},
+};
 use tch::TchError;
 
 use crate::{

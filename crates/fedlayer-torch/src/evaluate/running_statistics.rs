@@ -1,7 +1,11 @@
 //! Measures running statistics anew before an evaluation, and corrects the variances of a mix
 //! (REPAIR, Jordan et al., ICLR 2023).
 
-use fedlayer_core::{data::Split, model::{Mix, Point}, spec::Statistics};
+use fedlayer_core::{
+    data::Split,
+    model::{Mix, Point},
+    spec::Statistics,
+};
 use tch::{TchError, Tensor};
 
 use crate::{

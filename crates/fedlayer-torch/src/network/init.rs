@@ -1,6 +1,13 @@
 //! Initial weights: PyTorch's default distributions, drawn by core's generator.
 
-use fedlayer_core::{Generator, Seed, model::{Layout, architecture::{Architecture, Attention, Embedding, Init, Linear, Norm, Op}}, spec::ModelSpec};
+use fedlayer_core::{
+    Generator, Seed,
+    model::{
+        Layout,
+        architecture::{Architecture, Attention, Embedding, Init, Linear, Norm, Op},
+    },
+    spec::ModelSpec,
+};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
@@ -148,7 +155,10 @@ fn push_weights(
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{data::DataFacts, spec::{Mlp, MlpForm}};
+    use fedlayer_core::{
+        data::DataFacts,
+        spec::{Mlp, MlpForm},
+    };
 
     use super::*;
 

@@ -21,7 +21,12 @@ mod mode;
 mod script;
 mod stacked;
 
-use fedlayer_core::{Plan, Seed, data::DataFacts, model::{Layout, TensorSpec, architecture::Architecture}, spec::{Augment, ModelSpec, Precision}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::DataFacts,
+    model::{Layout, TensorSpec, architecture::Architecture},
+    spec::{Augment, ModelSpec, Precision},
+};
 use tch::{TchError, Tensor};
 
 use crate::{Device, Module, TorchError};

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::{Examples, FederatedData}, spec::{LastBatch, LocalSpec, Optimizer, Sgd}};
+use fedlayer_core::{
+    Seed,
+    data::{Examples, FederatedData},
+    spec::{LastBatch, LocalSpec, Optimizer, Sgd},
+};
 use serde_json::Value;
 
 use crate::{

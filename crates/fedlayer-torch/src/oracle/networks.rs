@@ -3,7 +3,12 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use fedlayer_core::{Plan, Seed, data::{ExampleValues, Examples, FederatedData}, model::{Params, Point, Role, TensorSpec}, spec::{LocalSpec, ModelSpec, Optimizer, Precision, Sgd}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ExampleValues, Examples, FederatedData},
+    model::{Params, Point, Role, TensorSpec},
+    spec::{LocalSpec, ModelSpec, Optimizer, Precision, Sgd},
+};
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::{Examples, FederatedData}, model::{Params, Point}, trainer::Evaluation};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{Examples, FederatedData},
+    model::{Params, Point},
+    trainer::Evaluation,
+};
 use serde_json::Value;
 
 use crate::{

@@ -80,7 +80,10 @@ impl ImageView {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{Seed, data::{Affine, ExampleValues}};
+    use fedlayer_core::{
+        Seed,
+        data::{Affine, ExampleValues},
+    };
 
     use super::*;
 

@@ -1,6 +1,9 @@
 //! [`Stepper`]: SGD and Adam as PyTorch defines them, for a stack of clients at once.
 
-use fedlayer_core::{model::Layout, spec::{LocalSpec, Optimizer}};
+use fedlayer_core::{
+    model::Layout,
+    spec::{LocalSpec, Optimizer},
+};
 use tch::{TchError, Tensor};
 
 /// The optimizer of a plan. Parameters, gradients and optimizer state are `(K, P)`, so that one

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::matching::{Permutation, Symmetry, align};
-use fedlayer_core::{Seed, data::{Examples, FederatedData, Split}, model::{Params, Role, architecture::Architecture}, spec::*, trainer::Trainer};
+use fedlayer_core::{
+    Seed,
+    data::{Examples, FederatedData, Split},
+    model::{Params, Role, architecture::Architecture},
+    spec::*,
+    trainer::Trainer,
+};
 use fedlayer_torch::TorchTrainer;
 use rand::RngExt;
 

@@ -3,7 +3,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, DrawClient, Examples, FederatedData, Split}, model::{LayerSet, Mix, Ownership, Params, Point, Role}, spec::*, trainer::{Evaluation, Probe, Trainer, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, DrawClient, Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Ownership, Params, Point, Role},
+    spec::*,
+    trainer::{Evaluation, Probe, Trainer, Update},
+};
 use rand::RngExt;
 
 use crate::setup::*;

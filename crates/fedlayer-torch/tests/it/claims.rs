@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, barrier::{BarrierStudy, EndModel}, data::{Examples, FederatedData, Split}, model::{LayerSet, Mix, Params, Point, distance}, record::{BarrierKind, BarrierRow, Metric}, spec::*, trainer::{Probe, Trainer, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point, distance},
+    record::{BarrierKind, BarrierRow, Metric},
+    spec::*,
+    trainer::{Probe, Trainer, Update},
+};
 
 use crate::setup::*;
 

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, FederatedData, Split}, model::{LayerSet, Mix, Params, Point}, spec::*, trainer::{Derivatives, Trainer, TrainerError}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::*,
+    trainer::{Derivatives, Trainer, TrainerError},
+};
 use fedlayer_torch::{Device, TorchTrainer};
 use rand::RngExt;
 

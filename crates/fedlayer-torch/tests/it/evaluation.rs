@@ -3,7 +3,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::{ClientId, Examples, FederatedData, Split}, model::{LayerSet, Mix, Params, Point}, spec::*, trainer::{Evaluation, Probe, Trainer}};
+use fedlayer_core::{
+    Seed,
+    data::{ClientId, Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::*,
+    trainer::{Evaluation, Probe, Trainer},
+};
 
 use crate::setup::*;
 

@@ -4,7 +4,14 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel, analyze};
-use fedlayer_core::{Plan, Seed, data::{ClientId, Examples, FederatedData, Split}, model::{LayerSet, Params, Point}, record::{AnalysisRow, Metric}, spec::*, trainer::{Derivatives, Probe, Trainer}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, Examples, FederatedData, Split},
+    model::{LayerSet, Params, Point},
+    record::{AnalysisRow, Metric},
+    spec::*,
+    trainer::{Derivatives, Probe, Trainer},
+};
 use fedlayer_torch::TorchTrainer;
 use serde_json::Value;
 

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::{FederatedData, Split}, spec::*, trainer::{Evaluation, Trainer}};
+use fedlayer_core::{
+    Seed,
+    data::{FederatedData, Split},
+    spec::*,
+    trainer::{Evaluation, Trainer},
+};
 
 use crate::setup::*;
 

@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, barrier::{BarrierStudy, EndModel}, data::{ClientId, Examples, FederatedData}, model::Params, record::{BarrierKind, BarrierRow}, spec::*, trainer::{Trainer, Update}};
+use fedlayer_core::{
+    Seed,
+    barrier::{BarrierStudy, EndModel},
+    data::{ClientId, Examples, FederatedData},
+    model::Params,
+    record::{BarrierKind, BarrierRow},
+    spec::*,
+    trainer::{Trainer, Update},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

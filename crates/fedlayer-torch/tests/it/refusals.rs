@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{data::{ClientId, Examples, FederatedData, Split}, spec::{LastBatch, LocalSpec, ModelSpec, OptimizerMemory, Toy}, trainer::{OptimizerState, Trainer, TrainerError}};
+use fedlayer_core::{
+    data::{ClientId, Examples, FederatedData, Split},
+    spec::{LastBatch, LocalSpec, ModelSpec, OptimizerMemory, Toy},
+    trainer::{OptimizerState, Trainer, TrainerError},
+};
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 
 use crate::setup::*;

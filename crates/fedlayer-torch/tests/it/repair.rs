@@ -7,7 +7,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::{Examples, FederatedData, Split}, model::{LayerSet, Mix, Params, Point}, spec::*, trainer::{Probe, Trainer}};
+use fedlayer_core::{
+    Seed,
+    data::{Examples, FederatedData, Split},
+    model::{LayerSet, Mix, Params, Point},
+    spec::*,
+    trainer::{Probe, Trainer},
+};
 use fedlayer_torch::TorchTrainer;
 use rand::RngExt;
 

@@ -6,7 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{Plan, Seed, data::{Examples, FederatedData, Split}, model::{Layout, Params}, spec::*, trainer::{Trainer, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{Examples, FederatedData, Split},
+    model::{Layout, Params},
+    spec::*,
+    trainer::{Trainer, Update},
+};
 use fedlayer_torch::{Device, TorchError, TorchTrainer};
 use rand::RngExt;
 use tch::{CModule, Kind, Tensor};

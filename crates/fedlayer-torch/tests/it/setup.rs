@@ -3,7 +3,13 @@
 
 use std::{path::Path, sync::Arc};
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, Examples, FederatedData, Split}, model::{Params, Point}, spec::*, trainer::{Probe, TrainJob, Trainer, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, Examples, FederatedData, Split},
+    model::{Params, Point},
+    spec::*,
+    trainer::{Probe, TrainJob, Trainer, Update},
+};
 
 use fedlayer_torch::{Device, Module, TorchError, TorchTrainer};
 use rand::RngExt;

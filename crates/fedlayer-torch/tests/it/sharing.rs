@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, Seed, data::{FederatedData, Split}, model::{LayerSet, Layout, Mix, Params, Point}, spec::*, trainer::{Evaluation, Probe, Trainer}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{FederatedData, Split},
+    model::{LayerSet, Layout, Mix, Params, Point},
+    spec::*,
+    trainer::{Evaluation, Probe, Trainer},
+};
 use fedlayer_torch::{Device, TorchTrainer};
 
 use crate::{archive::net, setup::*};

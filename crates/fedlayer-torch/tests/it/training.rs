@@ -9,7 +9,13 @@ use std::{
     thread,
 };
 
-use fedlayer_core::{Plan, Seed, data::Split, model::{LayerSet, Params, distance}, spec::*, trainer::{Trainer, UpdateError}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::Split,
+    model::{LayerSet, Params, distance},
+    spec::*,
+    trainer::{Trainer, UpdateError},
+};
 
 use crate::setup::*;
 

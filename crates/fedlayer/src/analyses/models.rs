@@ -4,7 +4,15 @@
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel};
-use fedlayer_core::{Plan, data::{ClientId, FederatedData}, model::{Params, architecture::Architecture}, round::Federation, spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord}, text::in_backticks, trainer::Trainer};
+use fedlayer_core::{
+    Plan,
+    data::{ClientId, FederatedData},
+    model::{Params, architecture::Architecture},
+    round::Federation,
+    spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
+    text::in_backticks,
+    trainer::Trainer,
+};
 
 use crate::{exit::Failure, run_folder::plan_folder::PlanFolder, trainers::Trainers};
 

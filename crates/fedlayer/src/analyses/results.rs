@@ -7,7 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{model::{LayerName, Layout}, record::AnalysisRow, spec::AnalysisSpec, text::slug};
+use fedlayer_core::{
+    model::{LayerName, Layout},
+    record::AnalysisRow,
+    spec::AnalysisSpec,
+    text::slug,
+};
 use fedlayer_report::{analysis_csv, analysis_summary, pictures};
 use serde::{Deserialize, Serialize};
 

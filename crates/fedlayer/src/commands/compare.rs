@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fedlayer_core::{compare::{Candidate, Contrast, Effect, Pairing, compare_candidates}, record::{Summary, SummaryRow}, spec::Variant};
+use fedlayer_core::{
+    compare::{Candidate, Contrast, Effect, Pairing, compare_candidates},
+    record::{Summary, SummaryRow},
+    spec::Variant,
+};
 use fedlayer_report::{DifferingRun, setup_differences};
 use fedlayer_scenario::{Scenario, Setting};
 use serde::Serialize;

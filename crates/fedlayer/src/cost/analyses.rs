@@ -1,7 +1,14 @@
 //! [`lines`]: the analyses of a scenario, as `fedlayer check` lists them; [`operations`]: their
 //! cost.
 
-use fedlayer_core::{Plan, data::FederatedData, spec::{AnalysisSpec, BarrierSpec, Baseline, Between, Measurement, Order, RoundChoice, RoundWord, SetSpec, SplitSpec, Through}};
+use fedlayer_core::{
+    Plan,
+    data::FederatedData,
+    spec::{
+        AnalysisSpec, BarrierSpec, Baseline, Between, Measurement, Order, RoundChoice, RoundWord,
+        SetSpec, SplitSpec, Through,
+    },
+};
 use serde::Serialize;
 
 use super::barrier_probes;

@@ -11,7 +11,17 @@ mod per_phase;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, barrier::target_sets, data::{ClientId, FederatedData}, model::{LayerSet, Ownership, architecture::Architecture}, round::LayerSchedule, spec::{Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory, Rule, SplitSpec, Statistics}};
+use fedlayer_core::{
+    Plan,
+    barrier::target_sets,
+    data::{ClientId, FederatedData},
+    model::{LayerSet, Ownership, architecture::Architecture},
+    round::LayerSchedule,
+    spec::{
+        Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory,
+        Rule, SplitSpec, Statistics,
+    },
+};
 use serde::Serialize;
 
 pub(crate) use self::{module_speed::ModuleSpeed, per_phase::PerPhase};

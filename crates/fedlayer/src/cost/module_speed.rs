@@ -6,7 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fedlayer_core::{Plan, data::{ClientId, FederatedData}, model::Params, spec::{ModelSpec, OptimizerMemory}, trainer::{TrainJob, Trainer}};
+use fedlayer_core::{
+    Plan,
+    data::{ClientId, FederatedData},
+    model::Params,
+    spec::{ModelSpec, OptimizerMemory},
+    trainer::{TrainJob, Trainer},
+};
 use fedlayer_torch::{Device, TorchTrainer};
 
 use super::FLOPS;

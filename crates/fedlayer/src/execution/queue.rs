@@ -4,7 +4,11 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Plan, data::{ClientId, FederatedData}, round::{Federation, stacks}};
+use fedlayer_core::{
+    Plan,
+    data::{ClientId, FederatedData},
+    round::{Federation, stacks},
+};
 use fedlayer_runtime::{
     CommittedRound, Journal, JournalError, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
 };

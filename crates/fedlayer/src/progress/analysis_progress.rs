@@ -9,7 +9,13 @@ use std::{
     time::Instant,
 };
 
-use fedlayer_core::{Plan, Seed, data::Split, model::{Layout, Params, Point}, spec::AnalysisSpec, trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::Split,
+    model::{Layout, Params, Point},
+    spec::AnalysisSpec,
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Trainer, TrainerError, Update},
+};
 use fedlayer_report::quantity;
 use serde_json::json;
 

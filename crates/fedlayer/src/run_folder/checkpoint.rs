@@ -8,7 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use fedlayer_core::{Plan, data::ClientId, model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec}, round::{ClientState, Federation}, trainer::OptimizerState};
+use fedlayer_core::{
+    Plan,
+    data::ClientId,
+    model::{LayerSet, Layout, Ownership, Params, Role, TensorSpec},
+    round::{ClientState, Federation},
+    trainer::OptimizerState,
+};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use fedlayer_core::{Plan, round::Federation, spec::{CheckpointSpec, Keep}};
+use fedlayer_core::{
+    Plan,
+    round::Federation,
+    spec::{CheckpointSpec, Keep},
+};
 use fedlayer_runtime::{CommittedRound, Journal, JournalError};
 
 use super::{

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{Plan, record::{RoundRecord, SummaryRow}};
+use fedlayer_core::{
+    Plan,
+    record::{RoundRecord, SummaryRow},
+};
 
 use super::{checkpoint::Checkpoint, line_checks::CHECKSUMS};
 use crate::{

@@ -1,7 +1,10 @@
 //! [`TensorMismatches`]: the differences between the tensors of a file and those of a model, and
 //! the line of Python that mends them.
 
-use fedlayer_core::{model::{Layout, TensorSpec}, text::{in_backticks, quoted}};
+use fedlayer_core::{
+    model::{Layout, TensorSpec},
+    text::{in_backticks, quoted},
+};
 use fedlayer_scenario::nearest;
 use safetensors::Dtype;
 

@@ -24,7 +24,10 @@ mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
-use fedlayer_core::{model::{Layout, Params}, text::in_backticks};
+use fedlayer_core::{
+    model::{Layout, Params},
+    text::in_backticks,
+};
 use safetensors::{SafeTensorError, SafeTensors};
 
 pub(crate) use self::{error::ValuesError, file_kind::FileKind};

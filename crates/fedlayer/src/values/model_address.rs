@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{data::ClientId, model::Ownership, text::{in_backticks, slug}};
+use fedlayer_core::{
+    data::ClientId,
+    model::Ownership,
+    text::{in_backticks, slug},
+};
 use fedlayer_scenario::{Scenario, did_you_mean};
 
 use super::ValuesError;

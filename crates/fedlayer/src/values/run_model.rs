@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use fedlayer_core::{data::ClientId, model::{Layer, Layout, Params, ParamsError}, round::Federation, text::in_backticks};
+use fedlayer_core::{
+    data::ClientId,
+    model::{Layer, Layout, Params, ParamsError},
+    round::Federation,
+    text::in_backticks,
+};
 use safetensors::SafeTensors;
 
 use super::{

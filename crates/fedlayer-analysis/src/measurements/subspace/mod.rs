@@ -6,7 +6,12 @@ mod published;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, model::{LayerSet, Params, Point}, record::AnalysisRow, spec::Subspace};
+use fedlayer_core::{
+    Seed,
+    model::{LayerSet, Params, Point},
+    record::AnalysisRow,
+    spec::Subspace,
+};
 use rand::RngExt;
 
 use crate::{

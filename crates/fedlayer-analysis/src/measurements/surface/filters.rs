@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, model::{Params, Point, Role}, record::AnalysisRow, spec::Surface};
+use fedlayer_core::{
+    Seed,
+    model::{Params, Point, Role},
+    record::AnalysisRow,
+    spec::Surface,
+};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::{

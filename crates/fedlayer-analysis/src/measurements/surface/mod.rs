@@ -6,7 +6,12 @@ mod plane;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, model::{LayerSet, Layout, Mix, Params, Point, named_layers}, record::AnalysisRow, spec::{Surface, Through}};
+use fedlayer_core::{
+    Seed,
+    model::{LayerSet, Layout, Mix, Params, Point, named_layers},
+    record::AnalysisRow,
+    spec::{Surface, Through},
+};
 
 use crate::{
     error::AnalysisError,

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{model::{LayerSet, Params, Point}, record::AnalysisRow, round::carry_counters, spec::Surface};
+use fedlayer_core::{
+    model::{LayerSet, Params, Point},
+    record::AnalysisRow,
+    round::carry_counters,
+    spec::Surface,
+};
 
 use crate::{
     error::AnalysisError,

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{barrier::EndModel, model::{Layer, LayerSet, Layout, Params, Role}, record::BarrierRow, spec::*, trainer::Update};
+use fedlayer_core::{
+    barrier::EndModel,
+    model::{Layer, LayerSet, Layout, Params, Role},
+    record::BarrierRow,
+    spec::*,
+    trainer::Update,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

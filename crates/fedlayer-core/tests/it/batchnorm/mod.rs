@@ -6,7 +6,15 @@ mod case;
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, data::ClientId, model::{LayerSet, Mix, Params, ParamsError, Point, distance}, record::{BarrierKind, BarrierRow, Metric}, round::{Federation, mean_model, traffic, weighted_mean}, spec::*, trainer::UpdateError};
+use fedlayer_core::{
+    Seed,
+    data::ClientId,
+    model::{LayerSet, Mix, Params, ParamsError, Point, distance},
+    record::{BarrierKind, BarrierRow, Metric},
+    round::{Federation, mean_model, traffic, weighted_mean},
+    spec::*,
+    trainer::UpdateError,
+};
 use serde_json::Value;
 
 use crate::{

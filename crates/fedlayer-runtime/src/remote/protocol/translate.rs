@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, Split}, model::{LayerSet, Mix, Params, Point}, trainer::{Evaluation, OptimizerState, Probe, TrainJob, Update}};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, Split},
+    model::{LayerSet, Mix, Params, Point},
+    trainer::{Evaluation, OptimizerState, Probe, TrainJob, Update},
+};
 
 use super::{
     codec::MalformedMessage,

@@ -2,7 +2,12 @@
 
 use std::{iter::repeat_n, sync::Arc};
 
-use fedlayer_core::{Plan, data::{ClientId, Split}, model::Params, trainer::{Evaluation, OptimizerState, Update}};
+use fedlayer_core::{
+    Plan,
+    data::{ClientId, Split},
+    model::Params,
+    trainer::{Evaluation, OptimizerState, Update},
+};
 
 use super::{
     codec::MalformedMessage,

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use fedlayer_core::{Plan, data::{Examples, FederatedData}, trainer::{ToyTrainer, Trainer, TrainerError}};
+use fedlayer_core::{
+    Plan,
+    data::{Examples, FederatedData},
+    trainer::{ToyTrainer, Trainer, TrainerError},
+};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::{Stream, StreamExt, iter, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming, transport::Server};

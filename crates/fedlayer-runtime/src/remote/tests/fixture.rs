@@ -2,7 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fedlayer_core::{Plan, Seed, data::{ClientId, DataFacts}, model::Params, spec::{Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec, ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting}, trainer::TrainJob};
+use fedlayer_core::{
+    Plan, Seed,
+    data::{ClientId, DataFacts},
+    model::Params,
+    spec::{
+        Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
+        ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
+    },
+    trainer::TrainJob,
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming, transport::Channel};

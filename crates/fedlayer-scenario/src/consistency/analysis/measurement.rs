@@ -1,6 +1,9 @@
 //! The layers that a measurement names or counts are those of the model.
 
-use fedlayer_core::{model::Layout, spec::{Measurement, Through}};
+use fedlayer_core::{
+    model::Layout,
+    spec::{Measurement, Through},
+};
 
 use super::{layers, repeated};
 use crate::{problem::Problem, toml_tree::KeyPath};

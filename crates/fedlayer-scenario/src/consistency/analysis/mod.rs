@@ -13,7 +13,11 @@ mod rounds;
 
 use std::sync::Arc;
 
-use fedlayer_core::{model::Layout, spec::{AnalysisSpec, DataSet, SplitSpec, Synthetic}, text::slug};
+use fedlayer_core::{
+    model::Layout,
+    spec::{AnalysisSpec, DataSet, SplitSpec, Synthetic},
+    text::slug,
+};
 
 use super::{layers, repeated};
 use crate::{

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, model::Layout, round::LayerSchedule, spec::{AnalysisSpec, GivenModels, Measurement, StrategySpec, Surface, Through}};
+use fedlayer_core::{
+    Seed,
+    model::Layout,
+    round::LayerSchedule,
+    spec::{AnalysisSpec, GivenModels, Measurement, StrategySpec, Surface, Through},
+};
 
 use super::{
     kept_rounds::{analysed_rounds, kept_rounds},

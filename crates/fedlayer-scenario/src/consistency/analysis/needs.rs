@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{model::{Layout, named_layers}, spec::{AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through}};
+use fedlayer_core::{
+    model::{Layout, named_layers},
+    spec::{
+        AnalysisSpec, GivenModels, Keep, Measurement, ModelSpec, NoInitialModel, Surface, Through,
+    },
+};
 
 use super::kept_rounds::{analysed_rounds, kept_rounds};
 use crate::{

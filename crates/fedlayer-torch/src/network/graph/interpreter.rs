@@ -1,6 +1,9 @@
 //! [`Interpreter`]: runs the instructions of a program on libtorch.
 
-use fedlayer_core::{model::architecture::{Conv, Linear, Norm, Pool, PoolKind}, spec::Activation};
+use fedlayer_core::{
+    model::architecture::{Conv, Linear, Norm, Pool, PoolKind},
+    spec::Activation,
+};
 use tch::{Kind, TchError, Tensor};
 
 use crate::{

@@ -2,7 +2,10 @@
 //!
 //! A forward pass can stop between two layers and continue from there.
 
-use fedlayer_core::{model::architecture::{Architecture, Conv, Linear, Norm, Op, Pool}, spec::Activation};
+use fedlayer_core::{
+    model::architecture::{Architecture, Conv, Linear, Norm, Op, Pool},
+    spec::Activation,
+};
 
 /// The instructions of a forward pass.
 ///
@@ -143,7 +146,10 @@ fn compile(op: &Op, instructions: &mut Vec<Instruction>) {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{data::DataFacts, spec::{Gpt, ModelSpec, Residual}};
+    use fedlayer_core::{
+        data::DataFacts,
+        spec::{Gpt, ModelSpec, Residual},
+    };
 
     use super::*;
 

@@ -12,7 +12,10 @@
 mod dense;
 mod diagonal;
 
-use fedlayer_core::{model::Layout, spec::{Activation, ModelSpec}};
+use fedlayer_core::{
+    model::Layout,
+    spec::{Activation, ModelSpec},
+};
 use tch::{TchError, Tensor};
 
 use super::activations::Activations;
@@ -151,7 +154,10 @@ impl StackedNetwork {
 
 #[cfg(test)]
 mod tests {
-    use fedlayer_core::{data::DataFacts, spec::{Mlp, MlpForm}};
+    use fedlayer_core::{
+        data::DataFacts,
+        spec::{Mlp, MlpForm},
+    };
     use tch::{Device, Kind};
 
     use super::*;

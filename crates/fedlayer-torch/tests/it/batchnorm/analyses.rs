@@ -1,7 +1,11 @@
 //! Every analysis of trained models.
 
 use fedlayer_analysis::analyze;
-use fedlayer_core::{Seed, record::{AnalysisRow, Metric}, spec::*};
+use fedlayer_core::{
+    Seed,
+    record::{AnalysisRow, Metric},
+    spec::*,
+};
 use serde_json::Value;
 
 use super::{Case, cases, read};

@@ -2,7 +2,15 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::{Seed, barrier::{BarrierStudy, EndModel, summarize}, data::{Examples, FederatedData, Split}, model::Point, record::{BarrierKind, BarrierRow, Metric}, spec::*, trainer::{Trainer, Update}};
+use fedlayer_core::{
+    Seed,
+    barrier::{BarrierStudy, EndModel, summarize},
+    data::{Examples, FederatedData, Split},
+    model::Point,
+    record::{BarrierKind, BarrierRow, Metric},
+    spec::*,
+    trainer::{Trainer, Update},
+};
 use serde_json::Value;
 
 use super::{Case, cases, data, read};

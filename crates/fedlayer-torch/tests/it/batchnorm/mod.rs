@@ -10,7 +10,13 @@ mod barriers;
 use std::sync::Arc;
 
 use fedlayer_analysis::{ModelSet, TrainedModel};
-use fedlayer_core::{Plan, data::{ClientId, Examples, FederatedData}, model::{Params, architecture::Architecture}, spec::*, trainer::Update};
+use fedlayer_core::{
+    Plan,
+    data::{ClientId, Examples, FederatedData},
+    model::{Params, architecture::Architecture},
+    spec::*,
+    trainer::Update,
+};
 use fedlayer_torch::TorchTrainer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

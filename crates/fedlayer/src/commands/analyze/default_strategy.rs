@@ -1,6 +1,10 @@
 //! [`DefaultStrategy`]: the strategy with the models that are analysed if none is named.
 
-use fedlayer_core::{round::RoundRange, spec::{Average, Rule, StrategySpec}, text::in_backticks};
+use fedlayer_core::{
+    round::RoundRange,
+    spec::{Average, Rule, StrategySpec},
+    text::in_backticks,
+};
 use fedlayer_scenario::Scenario;
 
 use crate::args::AnalyzeArgs;

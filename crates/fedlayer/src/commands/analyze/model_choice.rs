@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fedlayer_core::{Plan, spec::{AnalysisSpec, GivenModels}};
+use fedlayer_core::{
+    Plan,
+    spec::{AnalysisSpec, GivenModels},
+};
 use fedlayer_torch::{Device, DeviceChoice};
 
 use crate::{

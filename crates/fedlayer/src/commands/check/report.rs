@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fedlayer_core::{Plan, data::{ClientData, ClientId, FederatedData}, model::{Layer, TensorSpec}, round::{LayerSchedule, RoundRange}, spec::{AnalysisSpec, Average, Variant}};
+use fedlayer_core::{
+    Plan,
+    data::{ClientData, ClientId, FederatedData},
+    model::{Layer, TensorSpec},
+    round::{LayerSchedule, RoundRange},
+    spec::{AnalysisSpec, Average, Variant},
+};
 use serde::Serialize;
 
 use crate::{
