@@ -151,7 +151,7 @@ mod tests {
         let name = |length: usize| "a.".repeat(length / 2) + &"a".repeat(length % 2);
         assert!(Address::to_connect(&format!("{}:80", name(LONGEST))).is_ok());
         let said = Address::to_connect(&format!("{}:80", name(LONGEST + 2))).unwrap_err();
-        assert!(said.contains("is no host"), "{said}");
+        assert!(said.contains("is not a host"), "{said}");
     }
 
     #[test]

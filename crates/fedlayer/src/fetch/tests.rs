@@ -411,6 +411,7 @@ fn a_folder_gives_the_published_file_or_the_files_in_it() {
     assert_eq!(place.files(), []);
 
     let place = SetFolder::new("all.tar.gz", b"an archive", MEMBERS);
+    place.put("mine/another", b"");
     let error = place.fetch(DownloadSource::Folder(place.path("mine")), &[]).unwrap_err();
     assert!(matches!(error, FetchError::Absent { file: "all.tar.gz", .. }), "{error}");
     place.put("mine/first", b"1");
