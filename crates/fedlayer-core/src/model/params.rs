@@ -170,7 +170,7 @@ impl Params {
 }
 
 /// Returns ‖a − b‖₂ over some ranges of the parameters, summed in f64. The distance of layers is
-/// taken over [`LayerSet::trained`].
+/// taken over [`LayerSet::trained`](crate::model::LayerSet::trained).
 pub fn distance(a: &Params, b: &Params, ranges: &[Range<usize>]) -> f64 {
     let squares = ranges.iter().flat_map(|range| a.range(range).iter().zip(b.range(range)));
     squares.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>().sqrt()

@@ -50,7 +50,7 @@ impl PointLayer {
     }
 
     /// Computes the values of the layer, in the layout's order. A twin draws all layers of its set
-    /// for it; use [`Point::params`] for several layers.
+    /// for it; use [`Point::params`](crate::model::Point::params) for several layers.
     pub fn values(&self) -> Cow<'_, [f32]> {
         match &self.source {
             LayerSource::Model(params) => Cow::Borrowed(params.range(&self.range(params))),
