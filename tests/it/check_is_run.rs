@@ -89,7 +89,7 @@ fn a_module_that_cannot_be_trained_is_refused_by_both() {
     for (name, words) in [
         ("pair", "it returns a tuple of 2"),
         ("raises", "ValueError: three channels, please"),
-        ("cuda", "let it follow its input"),
+        ("cuda", "use the device of its input"),
         ("nan", "its logits on inputs of zeros and ones are not finite"),
         ("drops", "(`forward`, `blocks.0.drop`)"),
         ("double", "`fc.weight` is float64"),

@@ -84,7 +84,8 @@ fn the_first_scenario_of_a_page_passes_check() {
     for page in ["README.md", "docs/scenario.md"] {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
         let text = std::fs::read_to_string(format!("{path}{page}")).unwrap();
-        let scenario = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let block = text.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+        let (_, scenario) = block.split_once('\n').unwrap();
         let done = Place::with(scenario).fedlayer("check scenario.toml");
         assert_eq!(done.code, Some(0), "{page}: {}", done.stderr);
     }

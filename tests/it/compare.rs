@@ -84,9 +84,11 @@ fn other_seeds_and_other_rounds_are_named_and_paired_by_wish_alone() {
     let table = runs.compare("base more longer");
     assert_eq!(differences(&table, "more: all"), NOTHING, "{table}");
     assert_eq!(differences(&table, "longer: all"), NOTHING, "{table}");
-    for words in
-        ["`seeds`: [2, 3] against [1, 2]", "`rounds`: 3 against 2", "and gets no Δ (`--anyway`"]
-    {
+    for words in [
+        "`seeds`: [2, 3] against [1, 2]",
+        "`rounds`: 3 against 2",
+        "and gets no Δ (with `--anyway`",
+    ] {
         assert!(table.contains(words), "`{words}` is not in:\n{table}");
     }
     let anyway = runs.compare("base more longer --anyway");

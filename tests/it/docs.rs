@@ -2,7 +2,7 @@
 //!
 //! The language of a code block says what it is. `sh` blocks are commands: bash runs them in a
 //! scratch folder of the page, in the order of the page. A word after `sh` names a need that a test
-//! cannot meet; such a block is in [`SKIPPED`].
+//! cannot meet; such a block is in [`SKIPPED`]. A word after `toml` names the file for the block.
 
 use std::{os::unix, path::Path, process::Command};
 
@@ -50,6 +50,9 @@ fn every_command_of_every_page_runs() {
         unix::fs::symlink(root().join("scenarios"), place.path("scenarios")).unwrap();
         for Block { language, needs, text } in blocks {
             match needs {
+                Some(file) if language == "toml" => {
+                    std::fs::write(place.path(&file), text).unwrap()
+                }
                 _ if SHOWN.contains(&language.as_str()) => {}
                 Some(needs) => skipped.push((page.clone(), text, needs)),
                 None if language == "sh" => run(&page, &place, &text),

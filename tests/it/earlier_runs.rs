@@ -64,9 +64,5 @@ fn an_earlier_run_is_analysed() {
         fs::read_to_string(file).unwrap().lines().count()
     };
     assert!(rows("anew") > 0);
-    place
-        .fedlayer(
-            "analyze flatness finished:body:1:last:0 --scenario finished/scenario.toml --name flat",
-        )
-        .ok();
+    place.fedlayer("analyze flatness finished --strategy body --splits test --name flat").ok();
 }

@@ -11,10 +11,8 @@ use syn::{
 use super::repository::{files, is_beside_the_program, none, root, shown, syntax};
 
 /// Names that two types may share, each with the reason.
-const SHARED: [(&str, &str); 2] = [
-    ("Command", "each program has its own list of commands, and clap's name for it is this"),
-    ("Result", "the usual private alias of `std::result::Result` with the error of a file"),
-];
+const SHARED: [(&str, &str); 1] =
+    [("Command", "each program has its own list of commands, and clap's name for it is this")];
 
 /// The most names that `fedlayer-core/src/lib.rs` may re-export from its modules.
 const MAX_REEXPORTS: usize = 40;

@@ -1,8 +1,8 @@
 //! Values that are allowed by themselves and inconsistent with each other, the model or the data.
 //!
 //! * `clients`, `local`, `strategies`, `rounds`: the tables of these names, and schedules.
-//! * `model`, `given_layer_names`, `images`, `torchscript`, `batches`: the network, alone and with the
-//!   data.
+//! * `model`, `given_layer_names`, `images`, `torchscript`, `batches`: the network, alone and with
+//!   the data.
 //! * `layers`: layers that strategies and barriers name.
 //! * `analysis`: everything about `[[analysis]]`.
 
