@@ -11,8 +11,15 @@ use fedlayer_torch::Device;
 
 use self::report::{CheckReport, first_variant};
 use crate::{
-    args::ScenarioArgs, data::Data, execution::preflight, exit::Failure, folders::Folders,
-    folders::locator::ambiguities, process::signals, scenario, screen::Screen, trainers::Trainers,
+    args::ScenarioArgs,
+    data::Data,
+    execution::preflight,
+    exit::Failure,
+    folders::{Folders, locator::ambiguities},
+    process::signals,
+    scenario,
+    screen::Screen,
+    trainers::Trainers,
 };
 
 /// Checks a scenario, and prints its plan.

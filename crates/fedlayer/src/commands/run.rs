@@ -13,8 +13,10 @@ use crate::{
     folders::Folders,
     process::signals,
     reopen::absolute,
-    run_folder::RunFolder,
-    run_folder::note::{Provenance, RunNote},
+    run_folder::{
+        RunFolder,
+        note::{Provenance, RunNote},
+    },
     scenario,
     screen::Screen,
     trainers::Trainers,

@@ -12,9 +12,11 @@ use crate::{
     data::Data,
     exit::Failure,
     folders::locator::ambiguities,
-    run_folder::inputs_note::InputsNote,
-    run_folder::note::{Provenance, RunNote, RunState},
-    run_folder::{InitialFiles, RunFolder},
+    run_folder::{
+        InitialFiles, RunFolder,
+        inputs_note::InputsNote,
+        note::{Provenance, RunNote, RunState},
+    },
     screen::Screen,
     trainers::Trainers,
 };

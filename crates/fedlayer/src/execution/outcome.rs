@@ -9,8 +9,7 @@ use super::{backend::WorkerBackend, queue::PlanEnd};
 use crate::{
     exit::{Cause, Failure, run_reason},
     process::shortage,
-    run_folder::RunFolder,
-    run_folder::note::RunState,
+    run_folder::{RunFolder, note::RunState},
 };
 
 /// How the rounds of all plans ended.

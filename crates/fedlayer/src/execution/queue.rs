@@ -20,10 +20,12 @@ use crate::{
     files::FolderLock,
     progress::RunProgress,
     reopen::Damage,
-    run_folder::RunFolder,
-    run_folder::checkpoint::{Checkpoint, PlanHash},
-    run_folder::journal::FileJournal,
-    run_folder::plan_folder::PlanFolder,
+    run_folder::{
+        RunFolder,
+        checkpoint::{Checkpoint, PlanHash},
+        journal::FileJournal,
+        plan_folder::PlanFolder,
+    },
     trainers::Trainers,
     verify,
 };
