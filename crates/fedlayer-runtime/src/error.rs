@@ -1,6 +1,9 @@
 //! [`RunError`]: why a run ended before its last round.
 
-use fedlayer_core::round::{AverageError, RoundFailure, ScheduleError};
+use fedlayer_core::{
+    data::ClientId,
+    round::{AverageError, RoundFailure, ScheduleError},
+};
 use thiserror::Error;
 
 use crate::{JournalError, LinkError};
@@ -28,6 +31,12 @@ pub enum RunError {
     Interrupted {
         /// The abandoned round.
         round: u32,
+    },
+    /// The model that a client started the round from is not known.
+    #[error("the start model of client {client} is not known, so its barriers cannot be measured")]
+    UnknownStart {
+        /// The client.
+        client: ClientId,
     },
     /// The state machine committed a round that was not measured.
     #[error("the round to be committed is not measured")]

@@ -16,7 +16,7 @@ use fedlayer_core::{
     record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
     round::{CohortUpdates, Federation, LayerSchedule, RoundEvaluation, traffic},
     spec::EvaluatedClients,
-    trainer::{Evaluation, Probe},
+    trainer::{Evaluation, Probe, Update},
 };
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug};
@@ -89,12 +89,8 @@ async fn barriers<L: Link>(
     else {
         return Ok(Vec::new());
     };
-    let end = |update: &fedlayer_core::trainer::Update| {
-        let start = starts.get(&update.client)?.clone();
-        Some(EndModel { start, update: update.clone() })
-    };
     debug!("measuring barriers");
-    let ends: Vec<EndModel> = gathered.updates.iter().filter_map(end).collect();
+    let ends = end_models(&starts, &gathered.updates)?;
     let (spec, weights) = (spec.clone(), plan.strategy.weights);
     let (round, seed) = (gathered.round, plan.root_seed());
     let planned =
@@ -102,6 +98,22 @@ async fn barriers<L: Link>(
     let study = planned?;
     let evaluations = evaluate_probes(link, plan, study.probes()).await?;
     Ok(spawn_blocking(move || study.rows(&evaluations)).await?)
+}
+
+/// Pairs each update with the model that its client started from.
+///
+/// # Errors
+/// When a start is unknown. Barriers without that client would be those of another cohort.
+fn end_models(
+    starts: &BTreeMap<ClientId, Arc<Params>>,
+    updates: &[Update],
+) -> Result<Vec<EndModel>, RunError> {
+    let end = |update: &Update| {
+        let start = starts.get(&update.client).cloned();
+        let start = start.ok_or(RunError::UnknownStart { client: update.client })?;
+        Ok(EndModel { start, update: update.clone() })
+    };
+    updates.iter().map(end).collect()
 }
 
 /// Averages the updates into the federation, on a thread that may block.
@@ -178,4 +190,27 @@ async fn timed<T>(spent: &mut Duration, part: impl Future<Output = T>) -> T {
     let result = part.await;
     *spent += start.elapsed();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use fedlayer_core::model::Layout;
+
+    use super::*;
+
+    #[test]
+    fn a_client_without_a_known_start_is_an_error_and_not_left_out() {
+        let layout = Arc::new(Layout::new([("w", vec![1])]).unwrap());
+        let params = Arc::new(Params::zeros(layout));
+        let update = |client| {
+            let (client, params) = (ClientId(client), params.clone());
+            Update { client, params, optimizer: None, examples: 1, steps: 1, loss: 0.0 }
+        };
+        let updates = [update(3), update(5)];
+        let mut starts = BTreeMap::from([(ClientId(3), params.clone())]);
+        let error = end_models(&starts, &updates).unwrap_err();
+        assert!(matches!(error, RunError::UnknownStart { client: ClientId(5) }), "{error}");
+        starts.insert(ClientId(5), params.clone());
+        assert_eq!(end_models(&starts, &updates).unwrap().len(), 2);
+    }
 }

@@ -33,8 +33,11 @@ pub(crate) struct SecurityArgs {
 
 /// `fedlayer coordinator`.
 #[derive(Debug, Args)]
+#[command(mut_arg("scenario", |scenario| {
+    scenario.help("The scenario file, or a run folder to go on with its run")
+}))]
 pub(crate) struct CoordinatorArgs {
-    /// The scenario; or a run folder, to go on with its run.
+    /// The scenario or the run folder.
     #[command(flatten)]
     pub(crate) scenario: ScenarioArgs,
     /// The run folder, which must not exist yet; the default is `runs/NAME`, or the next free of
