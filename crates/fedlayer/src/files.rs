@@ -309,14 +309,17 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> FileResult<()> {
     write_atomically_if(path, bytes, || Ok(()))
 }
 
-/// Writes a file as [`write_atomically`] does, if `may` still allows it just before the rename.
+/// Writes a file as [`write_atomically`] does, if `may` allows it before the temporary file is made
+/// and just before the rename. Once it refuses, nothing at this path is touched any more, not even a
+/// temporary file: the path may lead to another process's folder by then.
 pub(crate) fn write_atomically_if(
     path: &Path,
     bytes: &[u8],
-    may: impl FnOnce() -> FileResult<()>,
+    may: impl Fn() -> FileResult<()>,
 ) -> FileResult<()> {
     let beside = path.with_added_extension("tmp");
     let write = || {
+        may().map_err(|error| error.source)?;
         let mut file = through_no_link().write(true).truncate(true).open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -326,7 +329,9 @@ pub(crate) fn write_atomically_if(
     };
     write().map_err(|error| {
         // An unfinished file is useless; if it cannot be removed either, the error stays the same.
-        let _kept = fs::remove_file(&beside);
+        if may().is_ok() {
+            let _kept = fs::remove_file(&beside);
+        }
         at("write", path)(error)
     })
 }
