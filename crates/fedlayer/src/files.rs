@@ -310,8 +310,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> FileResult<()> {
 }
 
 /// Writes a file as [`write_atomically`] does, if `may` allows it before the temporary file is made
-/// and just before the rename. Once it refuses, nothing at this path is touched any more, not even a
-/// temporary file: the path may lead to another process's folder by then.
+/// and just before the rename. Once it refuses, nothing at this path is touched any more, not even
+/// a temporary file: the path may lead to another process's folder by then.
 pub(crate) fn write_atomically_if(
     path: &Path,
     bytes: &[u8],
