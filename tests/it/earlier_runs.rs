@@ -2,8 +2,7 @@
 //! analysed and verified.
 //!
 //! `finished` and `interrupted` are runs of the same `scenario.toml`; the second was killed after
-//! its second round. Version 0.1.0 wrote them, before the run folder had a format number. They are
-//! never written again.
+//! its second round. Version 0.1.0 wrote them. They are never written again.
 
 use std::{fs, path::Path};
 
