@@ -114,7 +114,7 @@ impl Diagnostics {
             MOST_PROBLEMS.. => parts.push(format!("… and at least {more} more problems")),
             _ => parts.push(format!("… and {more} more problems")),
         }
-        parts.join("\n\n") + "\n"
+        without_c1_controls(parts.join("\n\n") + "\n")
     }
 
     fn group<'r>(&'r self, problem: &'r LocatedProblem) -> Group<'r> {
@@ -158,6 +158,16 @@ impl Diagnostics {
         };
         let span = on_one_line(text, &spot.span);
         kind.span(before + span.start..before + span.end).label(spot.label.as_deref())
+    }
+}
+
+/// Replaces Unicode's C1 control characters, which the renderer shows as they are; some terminals
+/// take U+009B for the beginning of an escape sequence. TOML allows them in comments and strings.
+fn without_c1_controls(rendered: String) -> String {
+    let is_c1 = |c: char| matches!(c, '\u{80}'..='\u{9f}');
+    match rendered.contains(is_c1) {
+        true => rendered.replace(is_c1, "\u{fffd}"),
+        false => rendered,
     }
 }
 

@@ -55,6 +55,16 @@ fn control_characters_do_not_reach_the_terminal() {
 }
 
 #[test]
+fn control_characters_of_comments_do_not_reach_the_terminal() {
+    for code in (0x00..=0x1f).chain(0x7f..=0x9f).filter(|code| !matches!(code, 0x0a | 0x0d)) {
+        let control = char::from_u32(code).unwrap();
+        let message = message(&format!("# a{control}b\n"));
+        let shown = |c: char| c == '\n' || !c.is_control();
+        assert!(message.chars().all(shown), "U+{code:04X}: {message:?}");
+    }
+}
+
+#[test]
 fn a_value_over_several_lines() {
     holds(
         "a_value_over_several_lines",
