@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fedlayer_core::{
     Seed,
     model::Layout,
-    round::LayerSchedule,
+    round::{Evidence, LayerSchedule},
     spec::{AnalysisSpec, GivenModels, Measurement, StrategySpec, Surface, Through},
 };
 
@@ -110,7 +110,7 @@ fn averages_all(
     let Ok(schedule) = LayerSchedule::new(&strategy.average, layout) else { return false };
     let seed = spec.seed.or(scenario.seeds.first().copied()).unwrap_or_default();
     let rounds = analysed_rounds(spec, &kept_rounds(scenario));
-    let all = |&round: &u32| schedule.layers(round, Seed::new(seed)).is_all();
+    let all = |&round: &u32| schedule.layers(&Evidence::foreseen(round, Seed::new(seed))).is_all();
     !rounds.is_empty() && rounds.iter().all(all)
 }
 
