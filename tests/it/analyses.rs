@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fs};
 
+use fedlayer_core::spec::{EarlierStates, Measurement};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
 
@@ -32,6 +33,36 @@ fn scenario() -> String {
     let tables = measures
         .map(|measure| format!("[[analysis]]\nmeasure = {{ {measure} }}\nsplits = [\"test\"]\n"));
     shared + &tables.concat()
+}
+
+/// Returns the line of docs/analyses.md on the needs of a measurement.
+fn line_of_needs(measure: &Measurement) -> String {
+    let needs = measure.needs();
+    let is = |needed: bool| if needed { "yes" } else { "no" };
+    let states = match needs.states {
+        EarlierStates::None => "no".to_owned(),
+        EarlierStates::IfKept => "those kept".to_owned(),
+        EarlierStates::AtLeast(least) => format!("at least {least}"),
+    };
+    let besides = match (needs.initial, needs.third_model, needs.operations) {
+        (false, false, false) => "",
+        (true, false, false) => " the initial model",
+        (false, false, true) => " a network with known operations",
+        other => panic!("the page has no words for {other:?}"),
+    };
+    let [examples, hessian, other] = [needs.examples, needs.hessian, needs.other_model].map(is);
+    let word = measure.word();
+    format!("| `{word}` | {examples} | {hessian} | {other} | {states} |{besides} |")
+}
+
+#[test]
+fn the_page_says_what_each_measurement_needs() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/analyses.md");
+    let page = fs::read_to_string(page).unwrap();
+    for measure in Measurement::all() {
+        let line = line_of_needs(&measure);
+        assert!(page.lines().any(|found| found == line), "docs/analyses.md has no line\n{line}");
+    }
 }
 
 /// Returns the rows of an analysis.
@@ -74,19 +105,7 @@ fn an_analysis_that_fails_no_longer_stops_later_ones() {
 fn a_scenario_leaves_values_tables_and_pictures_whatever_the_number_of_workers() {
     let place = Place::with(&scenario());
     let said = place.fedlayer("run scenario.toml --out one --workers 1").ok();
-    for measure in [
-        "barriers",
-        "cumulative",
-        "window",
-        "robustness",
-        "subspace",
-        "criticality",
-        "flatness",
-        "hessian",
-        "surface",
-        "predict",
-        "align",
-    ] {
+    for measure in Measurement::all().map(|measure| measure.word()) {
         let found = rows(&place, &format!("one/analyses/{measure}.jsonl"));
         assert!(!found.is_empty(), "{measure}");
         let sheet = fs::read_to_string(place.path(&format!("one/analyses/{measure}.csv"))).unwrap();

@@ -53,8 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("three-models".to_owned(), "surface", made_up::three_models(), &small),
     ]);
     for (name, measure, rows, layers) in &sheets {
-        println!("\n{name}\n{}", analysis_summary(measure, rows, layers));
-        for picture in pictures(measure, &format!("{measure}: made up"), rows, layers) {
+        println!("\n{name}\n{}", analysis_summary(&measure.parse()?, rows, layers));
+        for picture in pictures(&measure.parse()?, &format!("{measure}: made up"), rows, layers) {
             let path = folder.join(picture.file_name(name));
             fs::write(&path, &picture.svg)?;
             println!("{} {}", path.display(), picture.svg.len());

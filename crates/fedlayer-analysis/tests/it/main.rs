@@ -21,3 +21,4 @@ mod subspace;
 mod support;
 mod surface;
 mod weight_matching;
+mod work;
