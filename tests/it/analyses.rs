@@ -29,6 +29,7 @@ fn scenario() -> String {
         "surface = { points = 4 }",
         "predict = {}",
         "align = {}",
+        "distance = {}",
     ];
     let tables = measures
         .map(|measure| format!("[[analysis]]\nmeasure = {{ {measure} }}\nsplits = [\"test\"]\n"));

@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("flatness", made_up::flatness(layers)),
             ("predict", made_up::predict(layers)),
             ("align", made_up::align(layers)),
+            ("distance", made_up::distances(layers, &many[1..])),
         ]
     };
     let mut sheets: Vec<(String, &str, Vec<AnalysisRow>, &[LayerName])> = Vec::new();

@@ -5,6 +5,7 @@ mod align;
 mod barriers;
 mod criticality;
 mod cumulative;
+mod distance;
 mod flatness;
 mod hessian;
 mod predict;
@@ -42,6 +43,7 @@ pub(crate) fn measure(
         Measurement::Surface(spec) => surface::measure(spec, model_set, seed, losses),
         Measurement::Predict(spec) => predict::measure(spec, model_set, losses),
         Measurement::Align(spec) => align::measure(spec, model_set, seed, losses),
+        Measurement::Distance(spec) => distance::measure(spec, model_set),
     }
 }
 
@@ -59,5 +61,6 @@ pub(crate) fn work(measure: &Measurement, shape: &ModelSetShape, seed: Seed) -> 
         Measurement::Surface(spec) => surface::work(spec, shape),
         Measurement::Predict(spec) => predict::work(spec, shape),
         Measurement::Align(spec) => align::work(spec, shape, seed),
+        Measurement::Distance(_) => AnalysisWork::default(),
     }
 }

@@ -10,6 +10,7 @@ mod batchnorm;
 #[allow(dead_code, reason = "the tests of the core use the rest")]
 mod batchnorm_case;
 mod criticality;
+mod distance;
 mod fixture;
 mod flatness;
 mod hessian;

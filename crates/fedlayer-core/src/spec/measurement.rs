@@ -49,6 +49,8 @@ pub enum Measurement {
     /// Barriers before and after the units of the second model are permuted to match the first
     /// model.
     Align(Align),
+    /// Distances between models, layer by layer, and the angles between their values.
+    Distance(Distance),
 }
 
 impl Measurement {
@@ -87,6 +89,7 @@ impl Measurement {
             Self::Surface(_) => other_losses,
             Self::Predict(_) => Needs { hessian: true, ..other_losses },
             Self::Align(_) => Needs { operations: true, ..other_losses },
+            Self::Distance(_) => Needs { other_model: true, ..Needs::default() },
         }
     }
 }
@@ -396,6 +399,21 @@ pub struct Align {
 impl Default for Align {
     fn default() -> Self {
         Self { sets: vec![SetSpec::Full, SetSpec::Layers] }
+    }
+}
+
+/// Distances between models, layer by layer, and the angles between their values. Nothing is
+/// evaluated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Distance {
+    /// The models that are compared: every pair once, or every model with the mean of all.
+    pub between: Between,
+}
+
+impl Default for Distance {
+    fn default() -> Self {
+        Self { between: Between::Pairs }
     }
 }
 

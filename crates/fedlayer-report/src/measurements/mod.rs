@@ -4,6 +4,7 @@ mod align;
 mod barriers;
 mod criticality;
 mod cumulative;
+mod distance;
 mod flatness;
 mod hessian;
 mod predict;
@@ -47,6 +48,7 @@ impl AnalysisView {
             Measurement::Surface(_) => Self::new(surface::pages, surface::summary),
             Measurement::Predict(_) => Self::new(predict::pages, predict::summary),
             Measurement::Align(_) => Self::new(align::pages, align::summary),
+            Measurement::Distance(_) => Self::new(distance::pages, distance::summary),
         }
     }
 

@@ -32,6 +32,8 @@ fn all() -> Vec<(&'static str, Vec<AnalysisRow>, Vec<LayerName>)> {
             ("flatness", made_up::flatness(&layers)),
             ("predict", made_up::predict(&layers)),
             ("align", made_up::align(&layers)),
+            ("distance", made_up::distances(&layers, &[20])),
+            ("distance", made_up::distances(&layers, &[20, 40, 60])),
         ] {
             all.push((measure, rows, layers.clone()));
         }

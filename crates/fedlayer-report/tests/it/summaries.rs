@@ -36,6 +36,7 @@ fn every_measurement_has_a_summary() {
         ("flatness", made_up::flatness(&layers), "κ"),
         ("predict", made_up::predict(&layers), "0.930"),
         ("align", made_up::align(&layers), "before     2.100±0.050"),
+        ("distance", made_up::distances(&layers, &[20, 40]), "models 0 and 1  all"),
     ];
     let words: BTreeSet<&str> = shown.iter().map(|(measure, ..)| *measure).collect();
     assert_eq!(words, Measurement::all().map(|measure| measure.word()).collect());
