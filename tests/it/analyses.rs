@@ -212,6 +212,56 @@ fn two_files_are_as_good_as_a_run() {
     assert!(place.path("analyses/window-2.jsonl").exists());
 }
 
+/// Returns the values of a layer in the order of its tensors.
+fn layer(model: &Tensors, layer: &str) -> Vec<f64> {
+    let own = model.iter().filter(|(name, ..)| name.split('.').next() == Some(layer));
+    let bytes = own.flat_map(|(.., bytes)| bytes.chunks_exact(4));
+    bytes.map(|value| f32::from_le_bytes(value.try_into().unwrap()).into()).collect()
+}
+
+/// The distances are those of the tensors in the checkpoint, after every round, and no example is
+/// evaluated.
+#[test]
+fn distances_are_those_of_the_checkpoints_tensors() {
+    let place = Place::with(&scenario());
+    place.fedlayer("run scenario.toml --out run --quiet").ok();
+    let said = place.fedlayer("analyze distance run --rounds all --name far").ok();
+    assert!(said.stdout.contains("models 0 and 1"), "{}", said.stdout);
+    let found = rows(&place, "run/analyses/far.jsonl");
+    let value = |kind: &str, set: &str, round: u32| {
+        let is_meant = |row: &&BTreeMap<String, Value>| {
+            row["kind"] == kind && row["set"] == set && row["round"] == round
+        };
+        let row = found.iter().find(is_meant).unwrap();
+        assert_eq!(row["base"], "0<-1");
+        assert!(!row.contains_key("split"), "{row:?}");
+        row["value"].as_f64().unwrap()
+    };
+    let models = files(&place);
+    for set in ["fc1", "out"] {
+        let [a, b] = [0, 1].map(|client| layer(&models[client], set));
+        let sum = |of: fn(f64, f64) -> f64| a.iter().zip(&b).map(|(a, b)| of(*a, *b)).sum::<f64>();
+        let distance = sum(|a, b| (a - b).powi(2)).sqrt();
+        let norms = [sum(|a, _| a * a).sqrt(), sum(|_, b| b * b).sqrt()];
+        for (kind, expected) in [
+            ("distance", distance),
+            ("relative", 2.0 * distance / (norms[0] + norms[1])),
+            ("cosine", sum(|a, b| a * b) / (norms[0] * norms[1])),
+        ] {
+            let value = value(kind, set, 3);
+            assert!((value - expected).abs() < 1e-12, "{set} {kind}: {value} is not {expected}");
+        }
+        let movement = value("movement", set, 3);
+        assert!(movement.abs() < 1.0 && value("distance", set, 1) > 0.0);
+    }
+    let line = place.fedlayer("check scenario.toml --json").ok();
+    let line: Value = serde_json::from_str(&line.stdout).unwrap();
+    let analyses = line["analyses"].as_array().unwrap();
+    let free = analyses.iter().find(|line| line["measure"] == "distance").unwrap();
+    assert_eq!((&free["evaluations"], &free["products"]), (&0.into(), &0.into()));
+    assert!(place.path("run/analyses/far.svg").exists());
+}
+
 #[test]
 fn wrong_input_is_named() {
     let place = Place::with(&scenario());

@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             made_up::barriers(&small, &(1..=60).collect::<Vec<_>>()),
             &small,
         ),
+        ("distance-last".to_owned(), "distance", made_up::distances(&large, &[200]), &large),
         ("published".to_owned(), "subspace", made_up::subspace(&small, true), &small),
         ("segment".to_owned(), "surface", made_up::segment(), &small),
         ("two-layers".to_owned(), "surface", made_up::two_layers(), &small),

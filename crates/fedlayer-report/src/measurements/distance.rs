@@ -34,6 +34,9 @@ const KINDS: [(&str, &str); 4] = [
 /// The number of layers up to which each has a colour of its own.
 const FEW: usize = 6;
 
+/// The meaning of the colours of more layers.
+const LIGHTER: &str = "Lines of layers get lighter from the input to the output.";
+
 /// Draws one picture: a panel per kind and comparison. Several rounds give a line per layer over the
 /// rounds; one round gives a mark per layer.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
@@ -43,6 +46,7 @@ pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let shown = rows.only(|row| bases.contains(&row.base.as_str()));
     let (rounds, sets) = (shown.rounds(), shown.sets());
     let over_rounds = rounds.len() > 1;
+    let has_ramp = over_rounds && layers(&sets) > FEW;
     let panels = panels(&kinds, &bases, |&&(kind, name), base| {
         let of_kind = shown.kind(kind);
         let title = format!("{name}, {}", compared(base));
@@ -69,7 +73,7 @@ pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
         legend: if over_rounds { legend(&sets) } else { Legend::default() },
         panels,
         columns: if bases.len() == 1 { 2 } else { bases.len() },
-        notes: Vec::new(),
+        notes: has_ramp.then(|| LIGHTER.to_owned()).into_iter().collect(),
     };
     vec![(String::new(), page)]
 }
@@ -97,10 +101,15 @@ fn words(set: &str) -> &str {
     if set == "all" { "all layers" } else { set }
 }
 
+/// Returns the number of single layers.
+fn layers(sets: &[&str]) -> usize {
+    sets.iter().filter(|set| **set != "all").count()
+}
+
 /// Returns the style of a layer set. Many layers get darker towards the input; neighbours differ in
 /// mark and dash.
 fn style(sets: &[&str], index: usize) -> Style {
-    let layers = sets.iter().filter(|set| **set != "all").count();
+    let layers = layers(sets);
     if sets[index] == "all" && layers > 0 {
         return Style::reference();
     }
