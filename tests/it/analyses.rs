@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fs};
 
+use fedlayer_core::spec::{EarlierStates, Measurement};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
 
@@ -28,10 +29,41 @@ fn scenario() -> String {
         "surface = { points = 4 }",
         "predict = {}",
         "align = {}",
+        "distance = {}",
     ];
     let tables = measures
         .map(|measure| format!("[[analysis]]\nmeasure = {{ {measure} }}\nsplits = [\"test\"]\n"));
     shared + &tables.concat()
+}
+
+/// Returns the line of docs/analyses.md on the needs of a measurement.
+fn line_of_needs(measure: &Measurement) -> String {
+    let needs = measure.needs();
+    let is = |needed: bool| if needed { "yes" } else { "no" };
+    let states = match needs.states {
+        EarlierStates::None => "no".to_owned(),
+        EarlierStates::IfKept => "those kept".to_owned(),
+        EarlierStates::AtLeast(least) => format!("at least {least}"),
+    };
+    let besides = match (needs.initial, needs.third_model, needs.operations) {
+        (false, false, false) => "",
+        (true, false, false) => " the initial model",
+        (false, false, true) => " a network with known operations",
+        other => panic!("the page has no words for {other:?}"),
+    };
+    let [examples, hessian, other] = [needs.examples, needs.hessian, needs.other_model].map(is);
+    let word = measure.word();
+    format!("| `{word}` | {examples} | {hessian} | {other} | {states} |{besides} |")
+}
+
+#[test]
+fn the_page_says_what_each_measurement_needs() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/analyses.md");
+    let page = fs::read_to_string(page).unwrap();
+    for measure in Measurement::all() {
+        let line = line_of_needs(&measure);
+        assert!(page.lines().any(|found| found == line), "docs/analyses.md has no line\n{line}");
+    }
 }
 
 /// Returns the rows of an analysis.
@@ -74,19 +106,7 @@ fn an_analysis_that_fails_no_longer_stops_later_ones() {
 fn a_scenario_leaves_values_tables_and_pictures_whatever_the_number_of_workers() {
     let place = Place::with(&scenario());
     let said = place.fedlayer("run scenario.toml --out one --workers 1").ok();
-    for measure in [
-        "barriers",
-        "cumulative",
-        "window",
-        "robustness",
-        "subspace",
-        "criticality",
-        "flatness",
-        "hessian",
-        "surface",
-        "predict",
-        "align",
-    ] {
+    for measure in Measurement::all().map(|measure| measure.word()) {
         let found = rows(&place, &format!("one/analyses/{measure}.jsonl"));
         assert!(!found.is_empty(), "{measure}");
         let sheet = fs::read_to_string(place.path(&format!("one/analyses/{measure}.csv"))).unwrap();
@@ -190,6 +210,56 @@ fn two_files_are_as_good_as_a_run() {
     // A second time: no file is overwritten.
     place.fedlayer(command).ok();
     assert!(place.path("analyses/window-2.jsonl").exists());
+}
+
+/// Returns the values of a layer in the order of its tensors.
+fn layer(model: &Tensors, layer: &str) -> Vec<f64> {
+    let own = model.iter().filter(|(name, ..)| name.split('.').next() == Some(layer));
+    let bytes = own.flat_map(|(.., bytes)| bytes.chunks_exact(4));
+    bytes.map(|value| f32::from_le_bytes(value.try_into().unwrap()).into()).collect()
+}
+
+/// The distances are those of the tensors in the checkpoint, after every round, and no example is
+/// evaluated.
+#[test]
+fn distances_are_those_of_the_checkpoints_tensors() {
+    let place = Place::with(&scenario());
+    place.fedlayer("run scenario.toml --out run --quiet").ok();
+    let said = place.fedlayer("analyze distance run --rounds all --name far").ok();
+    assert!(said.stdout.contains("models 0 and 1"), "{}", said.stdout);
+    let found = rows(&place, "run/analyses/far.jsonl");
+    let value = |kind: &str, set: &str, round: u32| {
+        let is_meant = |row: &&BTreeMap<String, Value>| {
+            row["kind"] == kind && row["set"] == set && row["round"] == round
+        };
+        let row = found.iter().find(is_meant).unwrap();
+        assert_eq!(row["base"], "0<-1");
+        assert!(!row.contains_key("split"), "{row:?}");
+        row["value"].as_f64().unwrap()
+    };
+    let models = files(&place);
+    for set in ["fc1", "out"] {
+        let [a, b] = [0, 1].map(|client| layer(&models[client], set));
+        let sum = |of: fn(f64, f64) -> f64| a.iter().zip(&b).map(|(a, b)| of(*a, *b)).sum::<f64>();
+        let distance = sum(|a, b| (a - b).powi(2)).sqrt();
+        let norms = [sum(|a, _| a * a).sqrt(), sum(|_, b| b * b).sqrt()];
+        for (kind, expected) in [
+            ("distance", distance),
+            ("relative", 2.0 * distance / (norms[0] + norms[1])),
+            ("cosine", sum(|a, b| a * b) / (norms[0] * norms[1])),
+        ] {
+            let value = value(kind, set, 3);
+            assert!((value - expected).abs() < 1e-12, "{set} {kind}: {value} is not {expected}");
+        }
+        let movement = value("movement", set, 3);
+        assert!(movement.abs() < 1.0 && value("distance", set, 1) > 0.0);
+    }
+    let line = place.fedlayer("check scenario.toml --json").ok();
+    let line: Value = serde_json::from_str(&line.stdout).unwrap();
+    let analyses = line["analyses"].as_array().unwrap();
+    let free = analyses.iter().find(|line| line["measure"] == "distance").unwrap();
+    assert_eq!((&free["evaluations"], &free["products"]), (&0.into(), &0.into()));
+    assert!(place.path("run/analyses/far.svg").exists());
 }
 
 #[test]

@@ -93,6 +93,30 @@ impl Curvature<'_, '_> {
     }
 }
 
+/// The directions that estimate a sum over `exact` directions with a limit on their number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Directions {
+    /// All of them: the sum is exact.
+    Exact(usize),
+    /// Random ones.
+    Drawn(usize),
+}
+
+impl Directions {
+    /// Takes all directions if `draws` allows it. `exact` is `None` if their number overflows.
+    pub(crate) fn within(draws: u32, exact: Option<usize>) -> Self {
+        let draws = draws as usize;
+        exact.filter(|&exact| exact <= draws).map_or(Self::Drawn(draws), Self::Exact)
+    }
+
+    /// Returns their number.
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::Exact(count) | Self::Drawn(count) => count,
+        }
+    }
+}
+
 /// Draws +1 or −1 with equal probability (Rademacher).
 pub(crate) fn sign(generator: &mut Generator) -> f64 {
     if generator.random() { 1.0 } else { -1.0 }

@@ -7,6 +7,7 @@
 //! * [`ModelSet`]: the models that are analysed, with their origin and history.
 //! * [`analyze`]: makes one measurement on them and returns rows; [`AnalysisError`]: a measurement
 //!   that cannot be made.
+//! * [`work`]: counts the evaluations and derivatives of a measurement before it is made.
 //! * `losses`: evaluates points and returns losses and errors per example. All measurements but the
 //!   derivatives are made with it.
 //! * `measurements`: one file (or folder) per measurement.
@@ -24,9 +25,11 @@ mod losses;
 mod measurements;
 mod model_set;
 mod rows;
+mod work;
 
 pub use error::AnalysisError;
 pub use model_set::{ModelSet, TrainedModel};
+pub use work::{AnalysisWork, ModelSetShape};
 
 use fedlayer_core::{
     Seed,
@@ -35,13 +38,7 @@ use fedlayer_core::{
     trainer::Trainer,
 };
 
-use crate::{
-    losses::Losses,
-    measurements::{
-        align, barriers, criticality, cumulative, flatness, hessian, predict, robustness, subspace,
-        surface, window,
-    },
-};
+use crate::losses::Losses;
 
 /// Makes one measurement on a set of models.
 ///
@@ -58,21 +55,21 @@ pub fn analyze(
     trainer: &mut dyn Trainer,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     model_set.check()?;
-    let seed = seed.child("analysis").child(measure.word());
     let mut losses = Losses::new(trainer, splits);
-    let mut rows = match measure {
-        Measurement::Barriers(spec) => barriers::measure(spec, model_set, seed, &mut losses),
-        Measurement::Cumulative(spec) => cumulative::measure(spec, model_set, seed, &mut losses),
-        Measurement::Window(spec) => window::measure(spec, model_set, seed, &mut losses),
-        Measurement::Robustness(spec) => robustness::measure(spec, model_set, seed, &mut losses),
-        Measurement::Subspace(spec) => subspace::measure(spec, model_set, seed, &mut losses),
-        Measurement::Criticality(spec) => criticality::measure(spec, model_set, seed, &mut losses),
-        Measurement::Flatness(spec) => flatness::measure(spec, model_set, seed, &mut losses),
-        Measurement::Hessian(spec) => hessian::measure(spec, model_set, seed, &mut losses),
-        Measurement::Surface(spec) => surface::measure(spec, model_set, seed, &mut losses),
-        Measurement::Predict(spec) => predict::measure(spec, model_set, &mut losses),
-        Measurement::Align(spec) => align::measure(spec, model_set, seed, &mut losses),
-    }?;
+    let mut rows = measurements::measure(measure, model_set, seed_of(measure, seed), &mut losses)?;
     rows.iter_mut().for_each(|row| row.round = model_set.round);
     Ok(rows)
+}
+
+/// Counts the work that [`analyze`] asks of the trainer on each split, with the same seed.
+///
+/// The count is exact, except where the values of the models decide: a power iteration of `hessian`
+/// that converges and a subspace without directions ask for less.
+pub fn work(measure: &Measurement, shape: &ModelSetShape, seed: Seed) -> AnalysisWork {
+    measurements::work(measure, shape, seed_of(measure, seed))
+}
+
+/// Returns the seed of a measurement.
+fn seed_of(measure: &Measurement, seed: Seed) -> Seed {
+    seed.child("analysis").child(measure.word())
 }

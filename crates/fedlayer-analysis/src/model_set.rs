@@ -9,7 +9,7 @@ use fedlayer_core::{
     trainer::Update,
 };
 
-use crate::error::AnalysisError;
+use crate::{error::AnalysisError, work::ModelSetShape};
 
 /// The models that are analysed, with their origin and history. All have one layout.
 #[derive(Debug, Clone)]
@@ -42,6 +42,16 @@ impl ModelSet {
     /// Returns the layers of the models.
     pub fn layout(&self) -> &Arc<Layout> {
         self.models[0].params.layout()
+    }
+
+    /// Returns the properties that decide how much work a measurement is.
+    pub fn shape(&self) -> ModelSetShape {
+        let states = self.models.iter().map(|model| model.history.len()).min();
+        ModelSetShape {
+            layout: self.layout().clone(),
+            models: self.models.len(),
+            states: states.unwrap_or(0),
+        }
     }
 
     /// Checks that every value is finite and that no running variance is negative.
@@ -85,18 +95,12 @@ impl ModelSet {
 
     /// Returns one set per layer.
     pub(crate) fn layers(&self) -> Vec<LayerSet> {
-        let layout = self.layout();
-        let layers = 0..layout.layers().len();
-        layers.map(|layer| LayerSet::new(layout.clone(), [layer])).collect()
+        self.shape().layers()
     }
 
     /// Returns one set per layer, then the set of all layers if there are several.
     pub(crate) fn layers_and_whole(&self) -> Vec<LayerSet> {
-        let mut sets = self.layers();
-        if sets.len() > 1 {
-            sets.push(LayerSet::all(self.layout()));
-        }
-        sets
+        self.shape().layers_and_whole()
     }
 
     /// Returns the first two models as (base, other), in both orders.

@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("flatness", made_up::flatness(layers)),
             ("predict", made_up::predict(layers)),
             ("align", made_up::align(layers)),
+            ("distance", made_up::distances(layers, &many[1..])),
         ]
     };
     let mut sheets: Vec<(String, &str, Vec<AnalysisRow>, &[LayerName])> = Vec::new();
@@ -47,14 +48,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             made_up::barriers(&small, &(1..=60).collect::<Vec<_>>()),
             &small,
         ),
+        ("distance-last".to_owned(), "distance", made_up::distances(&large, &[200]), &large),
         ("published".to_owned(), "subspace", made_up::subspace(&small, true), &small),
         ("segment".to_owned(), "surface", made_up::segment(), &small),
         ("two-layers".to_owned(), "surface", made_up::two_layers(), &small),
         ("three-models".to_owned(), "surface", made_up::three_models(), &small),
     ]);
     for (name, measure, rows, layers) in &sheets {
-        println!("\n{name}\n{}", analysis_summary(measure, rows, layers));
-        for picture in pictures(measure, &format!("{measure}: made up"), rows, layers) {
+        println!("\n{name}\n{}", analysis_summary(&measure.parse()?, rows, layers));
+        for picture in pictures(&measure.parse()?, &format!("{measure}: made up"), rows, layers) {
             let path = folder.join(picture.file_name(name));
             fs::write(&path, &picture.svg)?;
             println!("{} {}", path.display(), picture.svg.len());

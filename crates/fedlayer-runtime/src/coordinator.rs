@@ -12,8 +12,8 @@ use fedlayer_core::{
     data::ClientId,
     model::Params,
     round::{
-        Action, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause, Phase,
-        Ticket, stacks,
+        Action, CohortUpdates, Event, Evidence, Federation, LayerSchedule, Machine, MissingCause,
+        Phase, Ticket, stacks,
     },
     spec::OptimizerMemory,
     trainer::{TrainJob, Update},
@@ -283,8 +283,9 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         }
         let federation = self.federation().await?;
         let starts = std::mem::take(&mut self.starts);
+        let choose = |evidence: &Evidence<'_>| self.schedule.layers(evidence);
         let mut measured =
-            measure(&self.link, &self.plan, &self.schedule, federation, starts, gathered).await?;
+            measure(&self.link, &self.plan, choose, federation, starts, gathered).await?;
         measured.timings.train = train;
         self.measured = Some(measured);
         Ok(())

@@ -1,5 +1,5 @@
-//! [`measure`]: the part of a round between training and commit: barriers, average, evaluation,
-//! record.
+//! [`measure`]: the part of a round between training and commit: barriers, choice of layers,
+//! average, evaluation, record.
 
 use std::{
     collections::BTreeMap,
@@ -14,8 +14,7 @@ use fedlayer_core::{
     data::ClientId,
     model::{LayerSet, Params},
     record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
-    round::{CohortUpdates, Federation, LayerSchedule, RoundEvaluation, traffic},
-    spec::EvaluatedClients,
+    round::{CohortUpdates, Evidence, Federation, RoundEvaluation, traffic},
     trainer::{Evaluation, Probe, Update},
 };
 use tokio::task::spawn_blocking;
@@ -31,21 +30,22 @@ pub(crate) struct MeasuredRound {
     pub(crate) timings: Timings,
 }
 
-/// Measures the barriers between the updates, averages them into a copy of `federation`, and
-/// evaluates the result.
+/// Measures the barriers between the updates, chooses the layers with `choose`, averages them into
+/// a copy of `federation`, and evaluates the result. The choice sees the barriers of its own round.
 ///
 /// `starts` holds the model that each client started the round from.
 pub(crate) async fn measure<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
-    schedule: &LayerSchedule,
+    choose: impl FnOnce(&Evidence<'_>) -> LayerSet,
     federation: Arc<Federation>,
     starts: BTreeMap<ClientId, Arc<Params>>,
     gathered: CohortUpdates,
 ) -> Result<MeasuredRound, RunError> {
     let mut timings = Timings::default();
-    let set = schedule.layers(gathered.round, plan.root_seed());
     let barriers = timed(&mut timings.barriers, barriers(link, plan, starts, &gathered)).await?;
+    let (round, seed) = (gathered.round, plan.root_seed());
+    let set = choose(&Evidence { round, seed, barriers: &barriers });
     let reported: Vec<ClientId> = gathered.updates.iter().map(|update| update.client).collect();
     let bytes = traffic(&federation, &reported, gathered.missing.keys().copied(), &set);
     let gathered = Arc::new(gathered);
@@ -144,12 +144,7 @@ async fn evaluate<L: Link>(
         return Ok(None);
     }
     debug!("evaluating");
-    let checkup = match plan.evaluate.clients {
-        EvaluatedClients::Cohort => RoundEvaluation::new(federation, reported.iter().copied()),
-        EvaluatedClients::All => {
-            RoundEvaluation::new(federation, (0..plan.clients.count).map(ClientId))
-        }
-    };
+    let checkup = RoundEvaluation::of_round(plan, federation, reported);
     let evaluations = evaluate_probes(link, plan, checkup.probes()).await?;
     Ok(Some(checkup.record(&evaluations)))
 }
@@ -193,24 +188,4 @@ async fn timed<T>(spent: &mut Duration, part: impl Future<Output = T>) -> T {
 }
 
 #[cfg(test)]
-mod tests {
-    use fedlayer_core::model::Layout;
-
-    use super::*;
-
-    #[test]
-    fn a_client_without_a_known_start_is_an_error_and_not_left_out() {
-        let layout = Arc::new(Layout::new([("w", vec![1])]).unwrap());
-        let params = Arc::new(Params::zeros(layout));
-        let update = |client| {
-            let (client, params) = (ClientId(client), params.clone());
-            Update { client, params, optimizer: None, examples: 1, steps: 1, loss: 0.0 }
-        };
-        let updates = [update(3), update(5)];
-        let mut starts = BTreeMap::from([(ClientId(3), params.clone())]);
-        let error = end_models(&starts, &updates).unwrap_err();
-        assert!(matches!(error, RunError::UnknownStart { client: ClientId(5) }), "{error}");
-        starts.insert(ClientId(5), params.clone());
-        assert_eq!(end_models(&starts, &updates).unwrap().len(), 2);
-    }
-}
+mod tests;

@@ -8,4 +8,4 @@ mod vector;
 pub(crate) use basis::Basis;
 pub(crate) use coordinates::Coordinates;
 pub(crate) use spearman::spearman;
-pub(crate) use vector::{dot, norm, unit};
+pub(crate) use vector::{cosine, dot, norm, unit};

@@ -18,6 +18,12 @@ pub(crate) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
+/// Returns the cosine of the angle between two vectors, or `None` if one of them is zero.
+pub(crate) fn cosine(a: &[f64], b: &[f64]) -> Option<f64> {
+    let lengths = norm(a) * norm(b);
+    (lengths > 0.0).then(|| dot(a, b) / lengths)
+}
+
 /// Normalises a vector to length 1; returns `None` if it is zero.
 pub(crate) fn unit(mut vector: Vec<f64>) -> Option<Vec<f64>> {
     let length = norm(&vector);

@@ -13,8 +13,9 @@ use crate::{
     error::AnalysisError,
     losses::Losses,
     matching::{Symmetry, align},
-    measurements::study::{halves, study},
+    measurements::study,
     model_set::{ModelSet, TrainedModel},
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// Permutes the second model to match the first (weight matching: Ainsworth, Hayase and Srinivasa,
@@ -48,15 +49,22 @@ pub(crate) fn measure(
         let row = AnalysisRow::new("units", &group.name, second.id);
         rows.push(row.value(moved.count() as f64));
     }
-    let barriers = halves(spec.sets.clone(), &Baseline::ALL, losses);
+    let barriers = study::halves(spec.sets.clone(), &Baseline::ALL);
     for (variant, second) in [("before", second), ("after", &after)] {
         let models = vec![first.clone(), second.clone()];
         let pair = ModelSet { models, ..model_set.clone() };
-        let all = study(&barriers, &pair, seed, losses)?;
+        let all = study::study(barriers.clone(), &pair, seed, losses)?;
         let kept = all.into_iter().filter(|row| row.metric != Some(Metric::Cosine));
         rows.extend(kept.map(|row| AnalysisRow { variant: Some(variant.to_owned()), ..row }));
     }
     Ok(rows)
+}
+
+/// Counts the work of [`measure`]: the drift compares two models, and the barriers of the pair are
+/// measured before and after.
+pub(crate) fn work(spec: &Align, shape: &ModelSetShape, seed: Seed) -> AnalysisWork {
+    let barriers = study::halves(spec.sets.clone(), &Baseline::ALL);
+    AnalysisWork::evaluations(2) + study::work(&barriers, &shape.layout, 2, seed).times(2)
 }
 
 /// Measures the largest difference between two models' losses of an example, per split.

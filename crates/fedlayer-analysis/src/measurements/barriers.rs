@@ -7,7 +7,11 @@ use fedlayer_core::{
 };
 
 use crate::{
-    error::AnalysisError, losses::Losses, measurements::study::study, model_set::ModelSet,
+    error::AnalysisError,
+    losses::Losses,
+    measurements::study,
+    model_set::ModelSet,
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// Measures the barriers of layer sets, into every model from every other model or from their mean.
@@ -18,18 +22,23 @@ pub(crate) fn measure(
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     model_set.pair("barriers")?;
-    study(
-        &BarrierSpec {
-            every: 1,
-            sets: spec.sets.clone(),
-            alpha: spec.alpha.clone(),
-            splits: losses.splits(),
-            baselines: spec.baselines.clone(),
-            between: spec.between,
-            twins: spec.twins,
-        },
-        model_set,
-        seed,
-        losses,
-    )
+    study::study(of_round(spec), model_set, seed, losses)
+}
+
+/// Counts the work of [`measure`].
+pub(crate) fn work(spec: &Barriers, shape: &ModelSetShape, seed: Seed) -> AnalysisWork {
+    study::work(&of_round(spec), &shape.layout, shape.models, seed)
+}
+
+/// Returns the same barriers as those of a round.
+fn of_round(spec: &Barriers) -> BarrierSpec {
+    BarrierSpec {
+        every: 1,
+        sets: spec.sets.clone(),
+        alpha: spec.alpha.clone(),
+        splits: Vec::new(),
+        baselines: spec.baselines.clone(),
+        between: spec.between,
+        twins: spec.twins,
+    }
 }

@@ -15,7 +15,9 @@ use crate::{
     losses::Losses,
     model_set::{ModelSet, TrainedModel},
     rows::{loss_row, over_draws, set_seed},
+    work::{AnalysisWork, ModelSetShape},
 };
+
 /// Replaces one layer of every model and measures the loss (Zhang, Bengio and Singer, JMLR 2022).
 /// Kinds:
 ///
@@ -67,6 +69,23 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
+/// Counts the work of [`measure`]: the models themselves; every layer put back to its initial values
+/// and to its recorded ones; every draw of every layer; the grid of the module criticality.
+pub(crate) fn work(spec: &Criticality, shape: &ModelSetShape) -> AnalysisWork {
+    let layers = shape.layers();
+    let trained = layers.iter().filter(|layer| Coordinates::of(layer).len() > 0).count();
+    let draws = spec.draws as usize;
+    let replaced = layers.len() * (1 + shape.states + draws);
+    let noisy = trained * (1 + grid(spec).len() * draws);
+    AnalysisWork::evaluations(1 + replaced + noisy).times(shape.models as u64)
+}
+
+/// Returns every α with every relative σ.
+fn grid(spec: &Criticality) -> Vec<(f64, f64)> {
+    let at = |&alpha: &f64| spec.sigma.iter().map(move |&sigma| (alpha, sigma));
+    spec.alpha.iter().flat_map(at).collect()
+}
+
 fn redrawn(
     spec: &Criticality,
     model_set: &ModelSet,
@@ -116,11 +135,8 @@ fn module_criticality(
     let own = norm(&coordinates.values(&model.params)) / (coordinates.len() as f64).sqrt();
     let distance = norm(&coordinates.difference(initial, &model.params));
     // (α, σ), with σ in absolute terms.
-    let grid: Vec<(f64, f64)> = spec
-        .alpha
-        .iter()
-        .flat_map(|&alpha| spec.sigma.iter().map(move |&sigma| (alpha, sigma * own)))
-        .collect();
+    let grid: Vec<(f64, f64)> =
+        grid(spec).into_iter().map(|(alpha, sigma)| (alpha, sigma * own)).collect();
     let seed = set_seed(seed.index(model.id.0.into()), layer);
     let mut found: BTreeMap<(SplitSpec, Option<usize>), Vec<f64>> = BTreeMap::new();
     let noisy = grid.iter().enumerate().flat_map(|(at, &(alpha, sigma))| {

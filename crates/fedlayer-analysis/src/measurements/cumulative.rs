@@ -3,14 +3,15 @@
 use fedlayer_core::{
     Seed,
     record::AnalysisRow,
-    spec::{Cumulative, Order, SetSpec},
+    spec::{BarrierSpec, Cumulative, Order, SetSpec},
 };
 
 use crate::{
     error::AnalysisError,
     losses::Losses,
-    measurements::study::{halves, study},
+    measurements::study,
     model_set::ModelSet,
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// Measures the barriers of sets that grow by one layer at a time, and the full barrier.
@@ -21,6 +22,16 @@ pub(crate) fn measure(
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     model_set.pair("cumulative")?;
+    study::study(sweeps(spec), model_set, seed, losses)
+}
+
+/// Counts the work of [`measure`].
+pub(crate) fn work(spec: &Cumulative, shape: &ModelSetShape, seed: Seed) -> AnalysisWork {
+    study::work(&sweeps(spec), &shape.layout, shape.models, seed)
+}
+
+/// Returns the sweep of each order, and the full model.
+fn sweeps(spec: &Cumulative) -> BarrierSpec {
     let order = |order: &Order| match order {
         Order::Shallow => SetSpec::Shallow,
         Order::Deep => SetSpec::Deep,
@@ -28,5 +39,5 @@ pub(crate) fn measure(
         Order::Alternating => SetSpec::Alternating,
     };
     let sets = spec.orders.iter().map(order).chain([SetSpec::Full]).collect();
-    study(&halves(sets, &spec.baselines, losses), model_set, seed, losses)
+    study::halves(sets, &spec.baselines)
 }

@@ -8,12 +8,13 @@ use fedlayer_core::{
 };
 
 use crate::{
-    curvature::{Curvature, sign},
+    curvature::{Curvature, Directions, sign},
     error::AnalysisError,
     linalg::Coordinates,
     losses::Losses,
     model_set::ModelSet,
     rows::{loss_row, set_seed},
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// Measures the relative flatness κ (kind `kappa`) of the first two models, for every layer with a
@@ -55,6 +56,14 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
+/// Counts the work of [`measure`].
+pub(crate) fn work(spec: &Flatness, shape: &ModelSetShape) -> AnalysisWork {
+    let layers = shape.layers();
+    let weights = layers.iter().filter_map(|set| weight(&shape.layout, set));
+    let products = weights.map(|weight| directions(spec, width(weight)).count()).sum();
+    AnalysisWork::products(products).times(shape.first_two())
+}
+
 /// Returns the layer's first trained tensor of two or more dimensions.
 fn weight<'a>(layout: &'a Layout, layer: &LayerSet) -> Option<&'a TensorSpec> {
     let mut tensors = layer.indices().flat_map(|index| &layout.layers()[index].tensors);
@@ -68,14 +77,24 @@ fn kappa(
     curvature: &mut Curvature<'_, '_>,
 ) -> Result<Estimate, AnalysisError> {
     let m = matrix.width;
-    let exact = m.checked_mul(m).filter(|&directions| directions <= spec.draws as usize);
-    if let Some(directions) = exact {
+    let directions = directions(spec, m);
+    if let Directions::Exact(directions) = directions {
         let column = |at: usize| matrix.moved_column(at / m, at % m);
         let forms = curvature.forms(&matrix.coordinates, directions, column)?;
         return Ok(Estimate { value: Estimate::of(&[forms.iter().sum()]).value, std_error: None });
     }
     let draw = |draw: usize| matrix.times_signs(seed.index(draw as u64));
-    Ok(Estimate::of(&curvature.forms(&matrix.coordinates, spec.draws as usize, draw)?))
+    Ok(Estimate::of(&curvature.forms(&matrix.coordinates, directions.count(), draw)?))
+}
+
+/// Returns the directions of a matrix of width m: m² give κ exactly.
+fn directions(spec: &Flatness, m: usize) -> Directions {
+    Directions::within(spec.draws, m.checked_mul(m))
+}
+
+/// Returns m, the number of weights of a neuron.
+fn width(weight: &TensorSpec) -> usize {
+    weight.range.len() / weight.shape[0]
 }
 
 /// The weight of a layer as a matrix of neurons.
@@ -89,8 +108,7 @@ struct Matrix {
 impl Matrix {
     fn of(params: &Params, weight: &TensorSpec) -> Self {
         let coordinates = Coordinates::of_range(weight.range.clone());
-        let width = weight.range.len() / weight.shape[0];
-        Self { values: coordinates.values(params), coordinates, width }
+        Self { values: coordinates.values(params), coordinates, width: width(weight) }
     }
 
     /// Returns a matrix with column `from` of W in column `to`, and zeros elsewhere. `(k, m)`

@@ -3,12 +3,13 @@
 use fedlayer_core::{Estimate, Seed, model::LayerSet, record::AnalysisRow, spec::Hessian};
 
 use crate::{
-    curvature::{Curvature, LayerDirection, sign},
+    curvature::{Curvature, Directions, LayerDirection, sign},
     error::AnalysisError,
     linalg::{Coordinates, dot, norm, unit},
     losses::Losses,
     model_set::ModelSet,
     rows::{loss_row, set_seed},
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// Measures the Hessian H of the mean loss of the first two models, for every layer (the diagonal
@@ -28,9 +29,7 @@ pub(crate) fn measure(
     losses: &mut Losses<'_>,
 ) -> Result<Vec<AnalysisRow>, AnalysisError> {
     let sets = model_set.layers_and_whole();
-    let blocks = sets.iter().map(|set| (set, Coordinates::of(set)));
-    let blocks: Vec<LayerBlock<'_>> =
-        blocks.filter(|(_, coordinates)| coordinates.len() > 0).collect();
+    let blocks = blocks(&sets);
     let mut rows = Vec::new();
     for model in model_set.models.iter().take(2) {
         for split in losses.splits() {
@@ -52,8 +51,29 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
+/// Counts the work of [`measure`]. A power iteration that converges ends before its last step.
+pub(crate) fn work(spec: &Hessian, shape: &ModelSetShape) -> AnalysisWork {
+    let sets = shape.layers_and_whole();
+    let of_block = |(_, coordinates): LayerBlock<'_>| {
+        directions(spec, &coordinates).count() + spec.steps as usize
+    };
+    let products = blocks(&sets).into_iter().map(of_block).sum();
+    AnalysisWork::products(products).times(shape.first_two())
+}
+
 /// A layer set, and the coordinates of its trained values.
 type LayerBlock<'a> = (&'a LayerSet, Coordinates);
+
+/// Returns the layer sets with trained values.
+fn blocks(sets: &[LayerSet]) -> Vec<LayerBlock<'_>> {
+    let blocks = sets.iter().map(|set| (set, Coordinates::of(set)));
+    blocks.filter(|(_, coordinates)| coordinates.len() > 0).collect()
+}
+
+/// Returns the directions of a block: a unit vector per value gives the trace exactly.
+fn directions(spec: &Hessian, coordinates: &Coordinates) -> Directions {
+    Directions::within(spec.draws, Some(coordinates.len()))
+}
 
 fn trace(
     spec: &Hessian,
@@ -62,7 +82,8 @@ fn trace(
     curvature: &mut Curvature<'_, '_>,
 ) -> Result<Estimate, AnalysisError> {
     let n = coordinates.len();
-    if n <= spec.draws as usize {
+    let directions = directions(spec, coordinates);
+    if let Directions::Exact(n) = directions {
         let axis = |at| (0..n).map(|value| f64::from(u8::from(value == at))).collect();
         let diagonal = curvature.forms(coordinates, n, axis)?;
         return Ok(Estimate {
@@ -74,7 +95,7 @@ fn trace(
         let mut generator = seed.index(draw as u64).generator();
         (0..n).map(|_| sign(&mut generator)).collect()
     };
-    Ok(Estimate::of(&curvature.forms(coordinates, spec.draws as usize, draw)?))
+    Ok(Estimate::of(&curvature.forms(coordinates, directions.count(), draw)?))
 }
 
 /// The state of a power iteration.

@@ -12,10 +12,11 @@ use fedlayer_core::{
 use crate::{
     curvature::{Curvature, LayerDirection},
     error::AnalysisError,
-    linalg::{Coordinates, dot, norm, spearman},
+    linalg::{self, Coordinates, spearman},
     losses::Losses,
     model_set::{ModelSet, TrainedModel},
     rows::loss_row,
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// The α of the predicted barrier.
@@ -44,6 +45,13 @@ pub(crate) fn measure(
         rows.extend(predict_into(base, other, model_set, losses)?);
     }
     Ok(rows)
+}
+
+/// Counts the work of [`measure`]: into both models, the model itself, and per layer a mix and a
+/// product.
+pub(crate) fn work(_spec: &Predict, shape: &ModelSetShape) -> AnalysisWork {
+    let layers = shape.layers().len();
+    (AnalysisWork::evaluations(1 + layers) + AnalysisWork::products(layers)).times(2)
 }
 
 /// Predicts the barriers into one model.
@@ -105,8 +113,7 @@ fn cosine(
 ) -> Option<f64> {
     let coordinates = Coordinates::of(set);
     let [a, b] = [base, other].map(|model| coordinates.difference(initial, &model.params));
-    let lengths = norm(&a) * norm(&b);
-    (lengths > 0.0).then(|| dot(&a, &b) / lengths)
+    linalg::cosine(&a, &b)
 }
 
 /// Measures L(θᵢ + ½Δ) − L(θᵢ) of every layer.

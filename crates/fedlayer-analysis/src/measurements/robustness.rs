@@ -16,6 +16,7 @@ use crate::{
     losses::Losses,
     model_set::{ModelSet, TrainedModel},
     rows::{over_draws, set_seed},
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// Measures, for each of the first two models as the base θᵢ and the other one θⱼ, for every layer
@@ -43,10 +44,10 @@ pub(crate) fn measure(
         rows.extend(seen.rows(&AnalysisRow::new("end", "none", id), split));
         own.insert((id, split), seen);
     })?;
-    let sets = model_set.layers_and_whole();
+    let steps = steps(spec, model_set.layers_and_whole());
     let asked = pairs.iter().flat_map(|&(base, other)| {
-        let steps = sets.iter().flat_map(|set| spec.alpha.iter().map(move |&alpha| (set, alpha)));
-        steps.flat_map(move |(set, alpha)| mix_and_twins(spec, base, other, set, alpha, seed))
+        let points = steps.iter();
+        points.flat_map(move |(set, alpha)| mix_and_twins(spec, base, other, set, *alpha, seed))
     });
     let mut measured = Vec::new();
     losses.visit(asked, |(base, row), split, seen| {
@@ -57,6 +58,19 @@ pub(crate) fn measure(
     rows.extend(over_draws(&measured));
     rows.extend(measured);
     Ok(rows)
+}
+
+/// Counts the work of [`measure`]: around both models, the model itself, and at every step a mix
+/// with its random twins.
+pub(crate) fn work(spec: &Robustness, shape: &ModelSetShape) -> AnalysisWork {
+    let steps = steps(spec, shape.layers_and_whole()).len();
+    AnalysisWork::evaluations(1 + steps * (1 + spec.draws as usize)).times(2)
+}
+
+/// Returns every layer set with every α.
+fn steps(spec: &Robustness, sets: Vec<LayerSet>) -> Vec<(LayerSet, f64)> {
+    let at = |set: LayerSet| spec.alpha.iter().map(move |&alpha| (set.clone(), alpha));
+    sets.into_iter().flat_map(at).collect()
 }
 
 /// Returns the mix at α and its random twins, each with its base and its row.

@@ -14,9 +14,9 @@ use fedlayer_core::{
 use crate::fixture::{Closure, model_set, normal, refusal, rows};
 use crate::support::{Outcomes, cross_entropy, dense, forward, near};
 
-const WIDTHS: [usize; 4] = [6, 8, 5, 10];
+pub(crate) const WIDTHS: [usize; 4] = [6, 8, 5, 10];
 
-fn network() -> Architecture {
+pub(crate) fn network() -> Architecture {
     let data = DataFacts { shape: vec![6], classes: 10, targets: 1, pool: 1, test: 1 };
     Architecture::new(&ModelSpec::Mlp(MlpForm::Hidden(vec![8, 5])), &data).unwrap()
 }

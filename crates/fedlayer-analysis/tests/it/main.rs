@@ -10,6 +10,7 @@ mod batchnorm;
 #[allow(dead_code, reason = "the tests of the core use the rest")]
 mod batchnorm_case;
 mod criticality;
+mod distance;
 mod fixture;
 mod flatness;
 mod hessian;
@@ -21,3 +22,4 @@ mod subspace;
 mod support;
 mod surface;
 mod weight_matching;
+mod work;

@@ -22,22 +22,42 @@ pub struct EndModel {
 pub(super) struct Direction {
     /// The name of the base in records.
     pub(super) label: String,
-    /// The index of the base among the end models.
-    pub(super) base: usize,
-    /// The target: the other model of a pair, or the cohort's mean.
+    /// The base and the target.
+    pub(super) ends: DirectionEnds,
+    /// The model of the target.
     pub(super) toward: Arc<Params>,
-    /// The identity of the target, to find equal points.
-    pub(super) toward_key: Toward,
-    /// The mixing weight at α = 1: 1 towards another model, and 2 towards the cohort's mean. Then α
-    /// = ½ is the average for any number of models, and for two models of equal weight the mix is
-    /// (1−α)θ₁ + αθ₂ for every α.
-    pub(super) reach: f64,
     /// The weight of each end model in the baseline.
     pub(super) weights: Vec<f64>,
     /// The weight of the direction in the mean over all directions; the weights add up to 1.
     pub(super) share: f64,
 }
 
+/// The base and the target of a direction, without their models.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DirectionEnds {
+    /// The index of the base among the end models.
+    pub(super) base: usize,
+    /// The target.
+    pub(super) toward: Toward,
+    /// The mixing weight at α = 1: 1 towards another model, and 2 towards the cohort's mean. Then α
+    /// = ½ is the average for any number of models, and for two models of equal weight the mix is
+    /// (1−α)θ₁ + αθ₂ for every α.
+    pub(super) reach: f64,
+}
+
+impl DirectionEnds {
+    /// Makes the ends of a direction from a base to the cohort's mean.
+    pub(super) fn to_mean(base: usize) -> Self {
+        Self { base, toward: Toward::Mean, reach: 2.0 }
+    }
+
+    /// Makes the ends of a direction from a base to another model.
+    pub(super) fn to_model(base: usize, other: usize) -> Self {
+        Self { base, toward: Toward::End(other), reach: 1.0 }
+    }
+}
+
+/// The target of a direction: another model of the cohort, or the cohort's mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Toward {
     End(usize),
@@ -73,17 +93,15 @@ impl Direction {
             base: base.clone(),
             other: self.toward.clone(),
             set: set.clone(),
-            weight: alpha * self.reach,
+            weight: alpha * self.ends.reach,
         }
     }
 
     fn to_mean(base: usize, updates: &[Update], mean: &Arc<Params>, shares: &[f64]) -> Self {
         Self {
             label: updates[base].client.to_string(),
-            base,
+            ends: DirectionEnds::to_mean(base),
             toward: mean.clone(),
-            toward_key: Toward::Mean,
-            reach: 2.0,
             weights: shares.to_vec(),
             share: shares[base],
         }
@@ -94,10 +112,8 @@ impl Direction {
         let half = |model| if model == base || model == other { 0.5 } else { 0.0 };
         Self {
             label: format!("{}<-{}", updates[base].client, updates[other].client),
-            base,
+            ends: DirectionEnds::to_model(base, other),
             toward: updates[other].params.clone(),
-            toward_key: Toward::End(other),
-            reach: 1.0,
             weights: (0..count).map(half).collect(),
             share: 1.0 / (count * (count - 1)) as f64,
         }

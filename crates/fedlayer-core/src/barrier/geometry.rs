@@ -35,12 +35,13 @@ impl Geometry {
         let mut norms = Vec::new();
         let mut cosines = Vec::new();
         for direction in directions {
-            let base = &ends[direction.base].update.params;
+            let base = &ends[direction.ends.base].update.params;
             let others = others(direction, &movements, shares);
-            let norm =
-                |set: &LayerSet| direction.reach * distance(base, &direction.toward, set.trained());
+            let norm = |set: &LayerSet| {
+                direction.ends.reach * distance(base, &direction.toward, set.trained())
+            };
             norms.push(sets.iter().map(|(_, set)| norm(set)).collect());
-            let own = &movements[direction.base];
+            let own = &movements[direction.ends.base];
             cosines.push(sets.iter().map(|(_, set)| cosine(own, &others, set.trained())).collect());
         }
         let sets = sets.into_iter().map(|(name, _)| name).collect();
@@ -61,7 +62,7 @@ fn movement(end: &EndModel) -> Vec<f64> {
 fn others(direction: &Direction, movements: &[Vec<f64>], shares: &[f64]) -> Vec<f64> {
     let mut sum = vec![0.0; movements[0].len()];
     for (model, movement) in movements.iter().enumerate() {
-        if model != direction.base && direction.weights[model] > 0.0 {
+        if model != direction.ends.base && direction.weights[model] > 0.0 {
             for (sum, value) in sum.iter_mut().zip(movement) {
                 *sum += shares[model] * value;
             }

@@ -167,7 +167,7 @@ impl<'a> SplitRows<'a> {
         EndLosses {
             losses: &values[self.study.end_indices()],
             weights: &direction.weights,
-            base: direction.base,
+            base: direction.ends.base,
         }
     }
 

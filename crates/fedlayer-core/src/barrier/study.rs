@@ -1,19 +1,20 @@
 //! [`BarrierStudy`]: the probes that the barriers of a round need, each once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     barrier::{
         EndModel, TargetSet,
         direction::{Direction, Toward, directions},
         geometry::Geometry,
+        points::{PlannedPoints, PointKey, Points},
         target_sets,
     },
     data::{ClientId, Split},
     model::{LayerSet, Params, Point},
     round::{AverageError, mean_model, update_weights},
     seed::Seed,
-    spec::{BarrierSpec, Baseline, SplitSpec, Weighting},
+    spec::{BarrierSpec, SplitSpec, Weighting},
     trainer::{Probe, Update},
 };
 
@@ -33,31 +34,6 @@ pub struct BarrierStudy {
     /// The clients of the end models.
     pub(super) clients: Vec<ClientId>,
     points: Points,
-}
-
-/// The points to evaluate in each split, each once.
-#[derive(Debug, Default)]
-struct Points {
-    list: Vec<Point>,
-    /// The index of each point in the list.
-    index: BTreeMap<PointKey, usize>,
-}
-
-impl Points {
-    /// Adds a point if no point has this key.
-    fn add(&mut self, key: PointKey, point: impl FnOnce() -> Point) {
-        let next = self.list.len();
-        if *self.index.entry(key).or_insert(next) == next {
-            self.list.push(point());
-        }
-    }
-}
-
-/// The identity of a point: equal keys are equal points.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum PointKey {
-    Whole(Toward),
-    Mix { base: usize, toward: Toward, layers: Vec<usize>, weight_bits: u64, twin: Option<u32> },
 }
 
 impl BarrierStudy {
@@ -100,47 +76,13 @@ impl BarrierStudy {
         }
         let twin_seed = seed.child("twin").index(self.round.into());
         for (index, direction) in self.directions.iter().enumerate() {
-            let base = &updates[direction.base].params;
+            let base = &updates[direction.ends.base].params;
             let seed = twin_seed.index(index as u64);
-            for TargetSet { set, .. } in &self.targets {
-                self.add_mixes(&mut points, direction, base, set);
-                self.add_twins(&mut points, direction, base, set, seed.child(&set.to_string()));
+            for planned in PlannedPoints::list(&self.spec, &self.targets) {
+                add_points(&mut points, direction, base, planned, seed);
             }
         }
         points
-    }
-
-    /// Adds the mixes of a direction and a set: one per α, and the full swap if a chord needs it.
-    fn add_mixes(
-        &self,
-        points: &mut Points,
-        direction: &Direction,
-        base: &Arc<Params>,
-        set: &LayerSet,
-    ) {
-        let chord = self.spec.baselines.contains(&Baseline::Chord).then_some(1.0);
-        for alpha in self.spec.alpha.iter().copied().chain(chord) {
-            let mix = || Point::Mix(direction.mix(base, set, alpha));
-            points.add(key(direction, set, alpha, None), mix);
-        }
-    }
-
-    /// Adds the equal-norm twins of a direction and a set: one per α and draw.
-    fn add_twins(
-        &self,
-        points: &mut Points,
-        direction: &Direction,
-        base: &Arc<Params>,
-        set: &LayerSet,
-        seed: Seed,
-    ) {
-        for &alpha in &self.spec.alpha {
-            for draw in 0..self.spec.twins {
-                let seed = seed.index(alpha.to_bits()).index(draw.into());
-                let twin = || Point::Twin { mix: direction.mix(base, set, alpha), seed };
-                points.add(key(direction, set, alpha, Some(draw)), twin);
-            }
-        }
     }
 
     /// Lists the probes: split by split, each point once.
@@ -152,10 +94,7 @@ impl BarrierStudy {
     }
 
     pub(super) fn splits(&self) -> impl Iterator<Item = (SplitSpec, Split)> + '_ {
-        let mut splits = self.spec.splits.clone();
-        splits.sort_unstable();
-        splits.dedup();
-        splits.into_iter().map(|name| (name, Split::from(name)))
+        self.spec.distinct_splits().into_iter().map(|name| (name, Split::from(name)))
     }
 
     /// Returns the number of points per split.
@@ -170,7 +109,7 @@ impl BarrierStudy {
 
     /// Returns the index of a mix in the evaluations of a split.
     pub(super) fn mix_index(&self, direction: &Direction, set: &LayerSet, alpha: f64) -> usize {
-        self.points.index[&key(direction, set, alpha, None)]
+        self.points.index[&PointKey::new(direction.ends, set, alpha, None)]
     }
 
     /// Returns the index of a twin in the evaluations of a split.
@@ -181,23 +120,25 @@ impl BarrierStudy {
         alpha: f64,
         draw: u32,
     ) -> usize {
-        self.points.index[&key(direction, set, alpha, Some(draw))]
+        self.points.index[&PointKey::new(direction.ends, set, alpha, Some(draw))]
     }
 }
 
-fn key(direction: &Direction, set: &LayerSet, alpha: f64, twin: Option<u32>) -> PointKey {
-    let weight = alpha * direction.reach;
-    let toward = direction.toward_key;
-    // A mix that takes every value from the other model is that model, whatever the base was. If
-    // running statistics stay with the base, the full swap differs from base to base.
-    if set.holds_every_value() && weight == 1.0 && twin.is_none() {
-        return PointKey::Whole(toward);
-    }
-    PointKey::Mix {
-        base: direction.base,
-        toward,
-        layers: set.indices().collect(),
-        weight_bits: weight.to_bits(),
-        twin,
+/// Adds the mix of a direction, or its twins; each twin has its own seed.
+fn add_points(
+    points: &mut Points,
+    direction: &Direction,
+    base: &Arc<Params>,
+    PlannedPoints { set, alpha, twins }: PlannedPoints<'_>,
+    seed: Seed,
+) {
+    let mix = || direction.mix(base, set, alpha);
+    let Some(draws) = twins else {
+        return points.add(PointKey::new(direction.ends, set, alpha, None), || Point::Mix(mix()));
+    };
+    let seed = seed.child(&set.to_string()).index(alpha.to_bits());
+    for draw in 0..draws {
+        let twin = || Point::Twin { mix: mix(), seed: seed.index(draw.into()) };
+        points.add(PointKey::new(direction.ends, set, alpha, Some(draw)), twin);
     }
 }

@@ -1,5 +1,5 @@
 //! [`RoundEvaluation`]: the evaluation of the clients' models right after averaging, on the common
-//! test set and on each client's own test data.
+//! test set and on each client's own test data; [`EvaluationCount`]: the number of its probes.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use crate::{
     data::{ClientId, Split},
     estimate::{mean, sample_deviation},
     model::{Params, Point},
+    plan::Plan,
     record::EvaluationRecord,
-    round::Federation,
+    round::{Federation, LayerSchedule},
+    spec::EvaluatedClients,
     trainer::{Evaluation, Probe},
 };
 
@@ -21,7 +23,49 @@ pub struct RoundEvaluation {
     clients: Vec<(ClientId, usize)>,
 }
 
+/// The number of probes of a [`RoundEvaluation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EvaluationCount {
+    /// The models on the common test set.
+    pub models: u64,
+    /// The clients on their own test data.
+    pub clients: u64,
+}
+
+impl EvaluationCount {
+    /// Counts the probes after a round in advance; there are none if no evaluation is due.
+    ///
+    /// Every client of the cohort counts as one that reports. If some of them drop out, or if
+    /// clients that took part in different rounds are evaluated, the count is an upper bound.
+    pub fn foreseen(plan: &Plan, schedule: &LayerSchedule, round: u32) -> Self {
+        if !plan.is_due(plan.evaluate.every, round) {
+            return Self::default();
+        }
+        let (all, cohort) = (u64::from(plan.clients.count), u64::from(plan.clients.cohort()));
+        let took_part = all.min(cohort * u64::from(round));
+        let (clients, keepers) = match plan.evaluate.clients {
+            EvaluatedClients::Cohort => (cohort, cohort),
+            EvaluatedClients::All => (all, took_part),
+        };
+        let models = match schedule.averages_everything(round) {
+            true => 1,
+            // Clients that have never taken part share one model.
+            false => keepers + u64::from(keepers < clients),
+        };
+        Self { models, clients }
+    }
+}
+
 impl RoundEvaluation {
+    /// Plans the evaluation of the clients that the plan asks for; `reported` are the clients of
+    /// the round.
+    pub fn of_round(plan: &Plan, federation: &Federation, reported: &[ClientId]) -> Self {
+        match plan.evaluate.clients {
+            EvaluatedClients::Cohort => Self::new(federation, reported.iter().copied()),
+            EvaluatedClients::All => Self::new(federation, (0..plan.clients.count).map(ClientId)),
+        }
+    }
+
     /// Plans the evaluation of the models of `clients`.
     pub fn new(federation: &Federation, clients: impl IntoIterator<Item = ClientId>) -> Self {
         let mut models: Vec<Arc<Params>> = Vec::new();

@@ -5,16 +5,18 @@
 //! * [`Cohort`]: the clients of a round; [`stacks`]: the clients that train together in one call.
 //! * [`Machine`]: the rounds as a state machine, with its [`Event`]s and [`Action`]s;
 //!   [`foreseen_failure`] predicts a round that must fail.
-//! * [`LayerSchedule`]: the layers that a strategy averages in each round; [`RoundRange`] parses
-//!   its rounds.
+//! * [`LayerSchedule`]: the layers that a strategy averages in each round, chosen from the
+//!   [`Evidence`] of the round; [`RoundRange`] parses the rounds of a schedule.
 //! * [`weighted_mean`]: the average of models on a layer set.
 //! * [`Federation`]: the models of all clients; [`traffic`]: the bytes that a strategy would send.
-//! * [`RoundEvaluation`]: the models right after averaging.
+//! * [`RoundEvaluation`]: the models right after averaging; [`EvaluationCount`]: the number of its
+//!   probes.
 
 mod aggregate;
 mod cohort;
 mod evaluation;
 mod events;
+mod evidence;
 mod federation;
 mod machine;
 mod round_range;
@@ -24,8 +26,9 @@ mod traffic;
 
 pub use aggregate::{AverageError, carry_counters, mean_model, update_weights, weighted_mean};
 pub use cohort::Cohort;
-pub use evaluation::RoundEvaluation;
+pub use evaluation::{EvaluationCount, RoundEvaluation};
 pub use events::{Action, CohortUpdates, Event, MissingCause, Refusal, RoundFailure, Ticket};
+pub use evidence::Evidence;
 pub use federation::{ClientState, Federation};
 pub use machine::{Machine, Phase, Probing, Training, foreseen_failure};
 pub use round_range::{RoundRange, RoundRangeError};

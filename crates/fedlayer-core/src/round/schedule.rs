@@ -7,8 +7,7 @@ use thiserror::Error;
 
 use crate::{
     model::{LayerSet, Layout, PatternError, named_layers},
-    round::{RoundRange, RoundRangeError},
-    seed::Seed,
+    round::{Evidence, RoundRange, RoundRangeError},
     spec::{Average, Rule},
 };
 
@@ -31,7 +30,8 @@ pub enum ScheduleError {
     Layers(#[from] PatternError),
 }
 
-/// A rule as a set of layers, or as the number of layers if the set depends on the round.
+/// A rule as a set of layers, or as the number of layers if the set depends on the round. A rule
+/// that decides by measurements is one more variant here.
 #[derive(Debug, Clone)]
 enum Resolved {
     Fixed(LayerSet),
@@ -60,11 +60,12 @@ impl LayerSchedule {
         Ok(Self { layout: layout.clone(), entries })
     }
 
-    /// Returns the layers that are averaged in `round`, counted from 1. `seed` is the run's seed;
-    /// random layers are drawn anew in every round.
-    pub fn layers(&self, round: u32, seed: Seed) -> LayerSet {
+    /// Chooses the layers that are averaged in the round of the evidence. Random layers are drawn
+    /// anew in every round.
+    pub fn layers(&self, evidence: &Evidence<'_>) -> LayerSet {
+        let Evidence { round, seed, .. } = *evidence;
         let count = self.layout.layers().len();
-        match self.entries.iter().find(|(rounds, _)| rounds.contains(round)) {
+        match self.entry(round) {
             None => LayerSet::none(&self.layout),
             Some((_, Resolved::Fixed(set))) => set.clone(),
             Some((_, Resolved::Random(k))) => {
@@ -77,6 +78,16 @@ impl LayerSchedule {
                 LayerSet::new(self.layout.clone(), (first..first + k).map(|l| l % count))
             }
         }
+    }
+
+    /// Returns whether it is known in advance that every value of the model is averaged in `round`.
+    pub fn averages_everything(&self, round: u32) -> bool {
+        matches!(self.entry(round), Some((_, Resolved::Fixed(set))) if set.holds_every_value())
+    }
+
+    /// Returns the first entry of a round.
+    fn entry(&self, round: u32) -> Option<&(RoundRange, Resolved)> {
+        self.entries.iter().find(|(rounds, _)| rounds.contains(round))
     }
 }
 
@@ -95,6 +106,7 @@ fn resolve(rule: &Rule, layout: &Arc<Layout>) -> Result<Resolved, PatternError> 
             let first = (count - capped(k)) / 2;
             set(&mut (first..first + capped(k)))
         }
+        Rule::Random(k) | Rule::Rotate(k) if capped(k) == count => LayerSet::all(layout),
         Rule::Random(k) => return Ok(Resolved::Random(capped(k))),
         Rule::Rotate(k) => return Ok(Resolved::Rotate(capped(k))),
     }))
@@ -105,7 +117,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::spec::ScheduleEntry;
+    use crate::{seed::Seed, spec::ScheduleEntry};
 
     fn layout() -> Arc<Layout> {
         let names = ["conv1", "conv2", "conv3", "fc1", "out"];
@@ -114,7 +126,7 @@ mod tests {
 
     fn layers(rule: Rule, round: u32) -> String {
         let schedule = LayerSchedule::new(&Average::Always(rule), &layout()).unwrap();
-        schedule.layers(round, Seed::new(1)).to_string()
+        schedule.layers(&Evidence::foreseen(round, Seed::new(1))).to_string()
     }
 
     #[test]
@@ -148,8 +160,8 @@ mod tests {
         let average =
             Average::Schedule(vec![entry("1-2", Rule::All), entry("4-", Rule::Rotate(1))]);
         let schedule = LayerSchedule::new(&average, &layout()).unwrap();
-        let sets: Vec<_> =
-            (1..=5).map(|round| schedule.layers(round, Seed::new(1)).to_string()).collect();
+        let layers = |round| schedule.layers(&Evidence::foreseen(round, Seed::new(1)));
+        let sets: Vec<_> = (1..=5).map(|round| layers(round).to_string()).collect();
         assert_eq!(sets, ["all", "all", "none", "conv1", "conv2"]);
     }
 }

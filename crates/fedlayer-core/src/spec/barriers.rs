@@ -47,6 +47,16 @@ impl Default for BarrierSpec {
     }
 }
 
+impl BarrierSpec {
+    /// Returns the splits in their fixed order, each once.
+    pub fn distinct_splits(&self) -> Vec<SplitSpec> {
+        let mut splits = self.splits.clone();
+        splits.sort_unstable();
+        splits.dedup();
+        splits
+    }
+}
+
 /// A family of layer sets; the barrier of each set is measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -122,4 +132,15 @@ pub enum Between {
     Cohort,
     /// From each model of the cohort to each other model.
     Pairs,
+}
+
+impl Between {
+    /// Returns the number of directions between `models` models: one per model, or one per ordered
+    /// pair. A count that exceeds 64 bits is [`u64::MAX`].
+    pub fn directions(self, models: u64) -> u64 {
+        match self {
+            Self::Cohort => models,
+            Self::Pairs => models.saturating_mul(models.saturating_sub(1)),
+        }
+    }
 }

@@ -68,6 +68,18 @@ impl Default for CheckpointSpec {
     }
 }
 
+impl CheckpointSpec {
+    /// Returns the rounds with a checkpoint in a finished run of `rounds` rounds, ascending.
+    pub fn kept_rounds(&self, rounds: u32) -> Vec<u32> {
+        let due = |round: &u32| round.is_multiple_of(self.every) || *round == rounds;
+        let mut kept: Vec<u32> = (1..=rounds).filter(due).collect();
+        if let Keep::Latest(latest) = &self.keep {
+            kept.drain(..kept.len().saturating_sub(*latest as usize));
+        }
+        kept
+    }
+}
+
 /// The number of checkpoints that are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

@@ -7,7 +7,7 @@
 //! * `data`, `inputs`: `[data]`. `model`, `layers`: `[model]`. `local`: `[local]`.
 //! * `clients`: `[clients]`, `[checkpoints]`, `[evaluate]`. `strategy`: `[[strategy]]`. `sweep`:
 //!   `[sweep]`.
-//! * `barriers`: `[barriers]`. `analysis`: `[[analysis]]`.
+//! * `barriers`: `[barriers]`. `analysis`: `[[analysis]]`; `measurement`: its key `measure`.
 
 mod analysis;
 mod barriers;
@@ -16,15 +16,12 @@ mod data;
 mod inputs;
 mod layers;
 mod local;
+mod measurement;
 mod model;
 mod strategy;
 mod sweep;
 
-pub use analysis::{
-    Align, AnalysisSpec, Barriers, Criticality, Cumulative, Flatness, GivenModels, Hessian,
-    Measurement, NoInitialModel, Order, Predict, Robustness, RoundChoice, RoundWord, Subspace,
-    Surface, Through, Window,
-};
+pub use analysis::{AnalysisSpec, GivenModels, RoundChoice, RoundWord};
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
 pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
 pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};
@@ -35,6 +32,7 @@ pub use layers::{
 pub use local::{
     Adam, LastBatch, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
 };
+pub use measurement::*;
 pub use model::{Gpt, Mlp, MlpForm, ModelSpec, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};
 pub use sweep::{SweepSpec, SweptValue, Variant};

@@ -8,7 +8,7 @@ use fedlayer_core::{
     data::{ClientId, Split},
     model::Params,
     record::{BarrierKind, BarrierRow},
-    round::{Federation, LayerSchedule},
+    round::{Evidence, Federation, LayerSchedule},
     spec::{BarrierSpec, Baseline, ModelSpec, Optimizer, Schedule, Sgd, Toy, Warmup, Weighting},
     trainer::{ToyTrainer, TrainJob, Trainer, Update},
 };
@@ -104,7 +104,7 @@ fn rounds(plan: &Plan, clients: &[&[[f32; 2]]]) -> Vec<f32> {
         let updates: Vec<Update> = (0..clients.len() as u32)
             .map(|client| train(&mut trainer, client, round, federation.model(ClientId(client))))
             .collect();
-        let set = schedule.layers(round, plan.root_seed());
+        let set = schedule.layers(&Evidence::foreseen(round, plan.root_seed()));
         federation.commit(round, &set, plan.strategy.weights, &updates).unwrap();
     }
     federation.shared().values().to_vec()

@@ -1,4 +1,4 @@
-//! `hessian` and `flatness`: second derivatives of the loss, layer by layer.
+//! Pictures of second derivatives of the loss, layer by layer: `hessian` and `flatness`.
 
 use fedlayer_core::{record::AnalysisRow, spec::SplitSpec};
 
@@ -22,30 +22,16 @@ use crate::{
 
 /// The words and the style of a measurement's pictures.
 #[derive(Clone, Copy)]
-pub(super) struct Topic {
+pub(crate) struct Topic {
     /// The kinds of rows that are drawn, each with the title of its panels.
-    kinds: &'static [(&'static str, &'static str)],
-    mark: LayerMark,
-    about: &'static str,
-    errors: &'static str,
+    pub(crate) kinds: &'static [(&'static str, &'static str)],
+    pub(crate) mark: LayerMark,
+    pub(crate) about: &'static str,
+    pub(crate) errors: &'static str,
 }
 
-pub(super) const HESSIAN: Topic = Topic {
-    mark: LayerMark::Bars,
-    kinds: &[("trace", "trace"), ("top", "largest eigenvalue")],
-    about: "Hessian of the mean loss by the values of one layer (its block on the diagonal), and of all layers; the eigenvalue is the one of largest magnitude, with its sign",
-    errors: "Error bars: 2 standard errors of the mean over the random directions for the trace, none where it is exact; the residual for the eigenvalue.",
-};
-
-pub(super) const FLATNESS: Topic = Topic {
-    mark: LayerMark::Marks,
-    kinds: &[("kappa", "relative flatness κ")],
-    about: "Relative flatness κ = Σ ⟨w_s, w_s'⟩ Tr(H_s,s') over the neurons of a layer (Petzka et al. 2021); smaller is flatter",
-    errors: "Error bars: 2 standard errors of the mean over the random directions; none where the value is exact.",
-};
-
 /// Draws one picture per round: a panel per split and kind with a bar or mark per layer and model.
-pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>, topic: Topic) -> Vec<SuffixedPage> {
+pub(crate) fn pages(title: &str, rows: &AnalysisRows<'_>, topic: Topic) -> Vec<SuffixedPage> {
     page_per_round_and_metric(rows, |picture| Some(page(title, picture, topic)))
 }
 

@@ -14,26 +14,26 @@ use crate::{
 };
 
 /// A series of values by layer, such as those of one model.
-pub(super) struct LayerSeries<'a> {
-    pub(super) name: String,
-    pub(super) style: Style,
-    pub(super) rows: AnalysisRows<'a>,
+pub(crate) struct LayerSeries<'a> {
+    pub(crate) name: String,
+    pub(crate) style: Style,
+    pub(crate) rows: AnalysisRows<'a>,
 }
 
 /// A panel of values by layer. The values grow to the right.
-pub(super) struct LayerBars<'a> {
-    pub(super) title: String,
+pub(crate) struct LayerBars<'a> {
+    pub(crate) title: String,
     /// The name of the values, with the unit.
-    pub(super) unit: String,
-    pub(super) series: Vec<LayerSeries<'a>>,
-    pub(super) mark: LayerMark,
+    pub(crate) unit: String,
+    pub(crate) series: Vec<LayerSeries<'a>>,
+    pub(crate) mark: LayerMark,
     /// The rows of all panels that share this panel's axis of values, its own included.
-    pub(super) beside: AnalysisRows<'a>,
+    pub(crate) beside: AnalysisRows<'a>,
 }
 
 /// How a value is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LayerMark {
+pub(crate) enum LayerMark {
     /// As a bar from 0.
     Bars,
     /// As a mark. The axis is logarithmic if the values are positive and spread widely.
@@ -48,7 +48,7 @@ const ROW_HEIGHT: f64 = 18.0;
 
 impl LayerBars<'_> {
     /// Returns the chart. `error` gives half the length of a row's error bar.
-    pub(super) fn chart(self, error: &dyn Fn(&AnalysisRow) -> Option<f64>) -> Chart {
+    pub(crate) fn chart(self, error: &dyn Fn(&AnalysisRow) -> Option<f64>) -> Chart {
         let (scale, kind) = self.scale(error);
         let sets = self.sets();
         let count = self.series.len() as f64;

@@ -7,7 +7,7 @@ use crate::analysis_rows::AnalysisRows;
 ///
 /// The values of the whole model are so much larger than those of a layer that they need an axis of
 /// their own.
-pub(super) fn layers_and_whole<'a>(
+pub(crate) fn layers_and_whole<'a>(
     rows: &AnalysisRows<'a>,
 ) -> Vec<(&'static str, AnalysisRows<'a>)> {
     let is_whole = |set: &str| set == "all";

@@ -1,28 +1,18 @@
 //! [`pictures`]: the pictures of an analysis, as SVG text.
 //!
-//! Each measurement has a file; `curvature` draws `hessian` and `flatness`. They share
-//! `picture_rows` (a picture per round and metric), `panels` (a panel per row and column of the
-//! page), `layer_groups` (single layers and the whole model) and `layer_bars` (a chart of values by
-//! layer).
+//! The files of `measurements` draw them with these: `picture_rows` (a picture per round and
+//! metric), `panels` (a panel per row and column of the page), `layer_groups` (single layers and the
+//! whole model), `layer_bars` (a chart of values by layer) and `curvature` (second derivatives).
 
-mod align;
-mod barriers;
-mod criticality;
-mod cumulative;
-mod curvature;
-mod layer_bars;
-mod layer_groups;
-mod panels;
-mod picture_rows;
-mod predict;
-mod robustness;
-mod subspace;
-mod surface;
-mod window;
+pub(crate) mod curvature;
+pub(crate) mod layer_bars;
+pub(crate) mod layer_groups;
+pub(crate) mod panels;
+pub(crate) mod picture_rows;
 
-use fedlayer_core::{model::LayerName, record::AnalysisRow};
+use fedlayer_core::{model::LayerName, record::AnalysisRow, spec::Measurement};
 
-use crate::{analysis_rows::AnalysisRows, plot::page::Page};
+use crate::{analysis_rows::AnalysisRows, measurements::AnalysisView, plot::page::Page};
 
 /// A picture of an analysis.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,33 +35,18 @@ impl Picture {
 }
 
 /// The suffix of a picture's file name, and the picture.
-type SuffixedPage = (String, Page);
+pub(crate) type SuffixedPage = (String, Page);
 
-/// Draws the pictures of an analysis. `measure` is the measurement's word, `layers` are the model's
-/// layers from the input.
+/// Draws the pictures of an analysis; `layers` are the model's layers from the input.
 ///
-/// The same rows give the same bytes. No rows, or an unknown measurement, give no picture.
+/// The same rows give the same bytes. No rows give no picture.
 pub fn pictures(
-    measure: &str,
+    measure: &Measurement,
     title: &str,
     rows: &[AnalysisRow],
     layers: &[LayerName],
 ) -> Vec<Picture> {
-    let rows = &AnalysisRows::new(rows, layers);
-    let pages: Vec<SuffixedPage> = match measure {
-        "barriers" => barriers::pages(title, rows),
-        "cumulative" => cumulative::pages(title, rows),
-        "window" => window::pages(title, rows),
-        "robustness" => robustness::pages(title, rows),
-        "subspace" => subspace::pages(title, rows),
-        "criticality" => criticality::pages(title, rows),
-        "hessian" => curvature::pages(title, rows, curvature::HESSIAN),
-        "flatness" => curvature::pages(title, rows, curvature::FLATNESS),
-        "predict" => predict::pages(title, rows),
-        "align" => align::pages(title, rows),
-        "surface" => surface::pages(title, rows),
-        _ => Vec::new(),
-    };
+    let pages = AnalysisView::of(measure).pages;
     let draw = |(suffix, page): SuffixedPage| Some(Picture { suffix, svg: page.svg()? });
-    pages.into_iter().filter_map(draw).collect()
+    pages(title, &AnalysisRows::new(rows, layers)).into_iter().filter_map(draw).collect()
 }

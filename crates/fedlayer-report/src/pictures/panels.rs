@@ -6,7 +6,7 @@ use crate::plot::page::{Panel, Panels};
 
 /// Draws a panel for each row and column of a page's grid, row by row. A cell stays empty if `draw`
 /// returns `None`.
-pub(super) fn panels<R, C, P: Panel + 'static>(
+pub(crate) fn panels<R, C, P: Panel + 'static>(
     rows: impl IntoIterator<Item = R>,
     columns: &[C],
     mut draw: impl FnMut(&R, &C) -> Option<P>,
@@ -19,17 +19,17 @@ pub(super) fn panels<R, C, P: Panel + 'static>(
 }
 
 /// Puts a panel into a cell of the grid.
-pub(super) fn boxed<P: Panel + 'static>(panel: Option<P>) -> Option<Box<dyn Panel>> {
+pub(crate) fn boxed<P: Panel + 'static>(panel: Option<P>) -> Option<Box<dyn Panel>> {
     panel.map(|panel| Box::new(panel) as Box<dyn Panel>)
 }
 
 /// Returns half the length of a row's error bar: two standard errors.
-pub(super) fn error_bar(row: &AnalysisRow) -> Option<f64> {
+pub(crate) fn error_bar(row: &AnalysisRow) -> Option<f64> {
     row.std_error.map(|error| 2.0 * error)
 }
 
 /// Returns the ends of a row's error bar; NaN if the value is not finite.
-pub(super) fn error_bar_ends(row: &AnalysisRow) -> [f64; 2] {
+pub(crate) fn error_bar_ends(row: &AnalysisRow) -> [f64; 2] {
     let (value, error) = (row.value.unwrap_or(f64::NAN), error_bar(row).unwrap_or(0.0));
     [value - error, value + error]
 }

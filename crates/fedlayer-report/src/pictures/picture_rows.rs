@@ -6,17 +6,17 @@ use super::SuffixedPage;
 use crate::{analysis_rows::AnalysisRows, labels, plot::page::Page};
 
 /// The rows of one picture.
-pub(super) struct PictureRows<'a> {
+pub(crate) struct PictureRows<'a> {
     /// The part of the file name that distinguishes the pictures of an analysis; empty if there is
     /// only one.
-    pub(super) suffix: String,
-    pub(super) round: u32,
-    pub(super) metric: Metric,
-    pub(super) rows: AnalysisRows<'a>,
+    pub(crate) suffix: String,
+    pub(crate) round: u32,
+    pub(crate) metric: Metric,
+    pub(crate) rows: AnalysisRows<'a>,
 }
 
 /// Draws a page for every round and metric (loss or error) of an analysis.
-pub(super) fn page_per_round_and_metric(
+pub(crate) fn page_per_round_and_metric(
     rows: &AnalysisRows<'_>,
     page: impl Fn(&PictureRows<'_>) -> Option<Page>,
 ) -> Vec<SuffixedPage> {
@@ -25,7 +25,7 @@ pub(super) fn page_per_round_and_metric(
 }
 
 /// Divides rows by round and metric; of the metrics, only loss and error have pictures.
-pub(super) fn by_round_and_metric<'a>(rows: &AnalysisRows<'a>) -> Vec<PictureRows<'a>> {
+pub(crate) fn by_round_and_metric<'a>(rows: &AnalysisRows<'a>) -> Vec<PictureRows<'a>> {
     let (rounds, metrics) = (rows.rounds(), rows.losses());
     let mut pictures = Vec::new();
     for &round in &rounds {
@@ -46,12 +46,12 @@ pub(super) fn by_round_and_metric<'a>(rows: &AnalysisRows<'a>) -> Vec<PictureRow
 
 impl PictureRows<'_> {
     /// Returns a subtitle: the given sentence, and the round after which the models were taken.
-    pub(super) fn about(&self, sentence: &str) -> String {
+    pub(crate) fn about(&self, sentence: &str) -> String {
         format!("{sentence}.{}", labels::models_after(self.round))
     }
 
     /// Returns the suffix with a word before it.
-    pub(super) fn suffix_with(&self, word: &str) -> String {
+    pub(crate) fn suffix_with(&self, word: &str) -> String {
         if self.suffix.is_empty() { word.to_owned() } else { format!("{word}-{}", self.suffix) }
     }
 }

@@ -1,25 +1,18 @@
 //! [`analysis_summary`]: the most important numbers of an analysis, as a short table.
 //!
-//! * `barriers`: measurements of mixed models.
-//! * `moved_models`: losses of models that were moved, in one layer or along a plane.
-//! * `derivatives`: Hessian, flatness, predicted barriers.
-//!
-//! A summary shows the last round, and the test split if there is one. The files of the analysis
-//! have all values.
-
-mod barriers;
-mod derivatives;
-mod moved_models;
+//! The files of `measurements` fill the tables. A summary shows the last round, and the test split
+//! if there is one. The files of the analysis have all values.
 
 use fedlayer_core::{
     model::LayerName,
     record::{AnalysisRow, Metric},
-    spec::SplitSpec,
+    spec::{Measurement, SplitSpec},
 };
 
 use crate::{
     analysis_rows::AnalysisRows,
     labels,
+    measurements::AnalysisView,
     plot::number::short,
     quantity::{NOTHING, spread},
     tables::{ColumnAlign, text_table},
@@ -28,33 +21,24 @@ use crate::{
 /// The largest number of layers in a summary.
 const MOST: usize = 5;
 
-/// Returns the most important numbers of an analysis as a table, with an explanation below it.
-/// `measure` is the measurement's word, `layers` are the model's layers from the input.
-pub fn analysis_summary(measure: &str, rows: &[AnalysisRow], layers: &[LayerName]) -> String {
+/// Returns the most important numbers of an analysis as a table, with an explanation below it;
+/// `layers` are the model's layers from the input.
+pub fn analysis_summary(
+    measure: &Measurement,
+    rows: &[AnalysisRow],
+    layers: &[LayerName],
+) -> String {
     let Some(selected) = SummaryRows::of(&AnalysisRows::new(rows, layers)) else {
-        return format!("{measure}: no values\n");
+        return format!("{}: no values\n", measure.word());
     };
-    let table = match measure {
-        "barriers" => barriers::barriers(&selected),
-        "cumulative" => barriers::cumulative(&selected),
-        "window" => barriers::window(&selected),
-        "align" => barriers::align(&selected),
-        "robustness" => moved_models::robustness(&selected),
-        "subspace" => moved_models::subspace(&selected),
-        "surface" => moved_models::surface(&selected),
-        "criticality" => moved_models::criticality(&selected),
-        "hessian" => derivatives::hessian(&selected),
-        "flatness" => derivatives::flatness(&selected),
-        "predict" => derivatives::predict(&selected),
-        _ => SummaryTable::default(),
-    };
-    table.text(&selected)
+    let summary = AnalysisView::of(measure).summary;
+    summary(&selected).text(&selected)
 }
 
 /// The rows that a summary shows.
-struct SummaryRows<'a> {
+pub(crate) struct SummaryRows<'a> {
     /// Those of the round and split. Rows that need no data have no split; errors are left out.
-    rows: AnalysisRows<'a>,
+    pub(crate) rows: AnalysisRows<'a>,
     round: u32,
     split: Option<SplitSpec>,
 }
@@ -68,25 +52,26 @@ impl<'a> SummaryRows<'a> {
         Some(Self { rows: rows.only(|row| row.metric != Some(Metric::Error)), round, split })
     }
 
-    /// Returns what the values are: `test loss, after round 20`.
+    /// Returns what the values are: `test loss, after round 20`. Values that need no data have no
+    /// split, and say what they are below the table.
     fn caption(&self) -> String {
-        let measured = labels::measured(self.split, Metric::Loss);
-        let after = labels::after(self.round);
-        if after.is_empty() { measured } else { format!("{measured}, {after}") }
+        let measured = self.split.map(|split| labels::measured(Some(split), Metric::Loss));
+        let after = Some(labels::after(self.round)).filter(|after| !after.is_empty());
+        measured.into_iter().chain(after).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// A table and the text below it.
 #[derive(Default)]
-struct SummaryTable {
-    heading: Vec<(String, ColumnAlign)>,
-    rows: Vec<Vec<String>>,
-    foot: String,
+pub(crate) struct SummaryTable {
+    pub(crate) heading: Vec<(String, ColumnAlign)>,
+    pub(crate) rows: Vec<Vec<String>>,
+    pub(crate) foot: String,
 }
 
 impl SummaryTable {
     /// A table with columns of words, then columns of numbers.
-    fn new(words: &[&str], numbers: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(words: &[&str], numbers: impl IntoIterator<Item = String>) -> Self {
         let words = words.iter().map(|title| ((*title).to_owned(), ColumnAlign::Left));
         let numbers = numbers.into_iter().map(|title| (title, ColumnAlign::Right));
         Self { heading: words.chain(numbers).collect(), ..Self::default() }
@@ -100,18 +85,19 @@ impl SummaryTable {
         } else {
             text_table(&heading, &self.rows) + "\n"
         };
-        let foot = if self.foot.is_empty() { String::new() } else { format!("; {}", self.foot) };
-        format!("{table}{}{foot}\n", selected.caption())
+        let mut below = vec![selected.caption(), self.foot.clone()];
+        below.retain(|part| !part.is_empty());
+        format!("{table}{}\n", below.join("; "))
     }
 }
 
 /// Returns a value ± two standard errors; `-` if there is no row.
-fn shown(row: Option<&AnalysisRow>) -> String {
+pub(crate) fn shown(row: Option<&AnalysisRow>) -> String {
     row.map_or_else(|| NOTHING.to_owned(), |row| estimate(row.value, row.std_error))
 }
 
 /// Writes a value with as many decimals as its standard error allows.
-fn estimate(value: Option<f64>, std_error: Option<f64>) -> String {
+pub(crate) fn estimate(value: Option<f64>, std_error: Option<f64>) -> String {
     match (value, std_error.map(|error| 2.0 * error)) {
         (None, _) => labels::NOT_FINITE.to_owned(),
         (Some(value), Some(error)) if error > 0.0 => {
@@ -123,13 +109,13 @@ fn estimate(value: Option<f64>, std_error: Option<f64>) -> String {
 }
 
 /// Writes a number in few characters.
-fn plain(value: f64) -> String {
+pub(crate) fn plain(value: f64) -> String {
     short(value).replace('−', "-")
 }
 
 /// Returns the at most [`MOST`] sets with the largest values, largest first. The value of a set is
 /// the largest of its rows; one that is not finite counts as the largest.
-fn largest<'a>(rows: &AnalysisRows<'a>) -> Vec<&'a str> {
+pub(crate) fn largest<'a>(rows: &AnalysisRows<'a>) -> Vec<&'a str> {
     let size = |set: &str| {
         let values = rows.set(set);
         values
@@ -143,8 +129,20 @@ fn largest<'a>(rows: &AnalysisRows<'a>) -> Vec<&'a str> {
     sets
 }
 
+/// Returns the row with the largest value; one that is not finite counts as the largest.
+pub(crate) fn highest<'a>(rows: &AnalysisRows<'a>) -> Option<&'a AnalysisRow> {
+    let size = |row: &AnalysisRow| row.value.unwrap_or(f64::INFINITY);
+    rows.iter().reduce(|best, next| if size(next) > size(best) { next } else { best })
+}
+
+/// Returns a loss without its standard error. The error over the examples does not apply to the
+/// difference from another loss on the same examples.
+pub(crate) fn plain_loss(row: Option<&AnalysisRow>) -> String {
+    row.map_or_else(|| "-".to_owned(), |row| estimate(row.value, None))
+}
+
 /// Returns `the 5 largest of 21 layers`; empty if all are shown.
-fn of_all(shown: usize, rows: &AnalysisRows<'_>) -> String {
+pub(crate) fn of_all(shown: usize, rows: &AnalysisRows<'_>) -> String {
     let all = rows.sets().len();
     if shown < all { format!("; the {shown} largest of {all} layers") } else { String::new() }
 }

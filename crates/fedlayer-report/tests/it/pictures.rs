@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use fedlayer_core::{
     model::LayerName,
     record::{AnalysisRow, Metric},
-    spec::{Baseline, SplitSpec},
+    spec::{Baseline, Measurement, SplitSpec},
 };
-use fedlayer_report::{Picture, pictures};
+use fedlayer_report::{Picture, analysis_summary, pictures};
 use roxmltree::{Document, Node};
 
 use crate::made_up;
@@ -32,6 +32,8 @@ fn all() -> Vec<(&'static str, Vec<AnalysisRow>, Vec<LayerName>)> {
             ("flatness", made_up::flatness(&layers)),
             ("predict", made_up::predict(&layers)),
             ("align", made_up::align(&layers)),
+            ("distance", made_up::distances(&layers, &[20])),
+            ("distance", made_up::distances(&layers, &[20, 40, 60])),
         ] {
             all.push((measure, rows, layers.clone()));
         }
@@ -44,9 +46,14 @@ static DRAWN: LazyLock<Vec<(&str, Vec<Picture>)>> = LazyLock::new(draw);
 
 fn draw() -> Vec<(&'static str, Vec<Picture>)> {
     let drawn = |(measure, rows, layers): (&'static str, Vec<AnalysisRow>, Vec<LayerName>)| {
-        (measure, pictures(measure, "a <title> & more", &rows, &layers))
+        (measure, pictures(&of(measure), "a <title> & more", &rows, &layers))
     };
     all().into_iter().map(drawn).collect()
+}
+
+/// Returns the measurement of a word, with its defaults.
+pub(crate) fn of(word: &str) -> Measurement {
+    word.parse().unwrap()
 }
 
 fn size(node: Node<'_, '_>, name: &str) -> f64 {
@@ -65,9 +72,18 @@ fn hints(svg: &str, class: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_analysis_has_pictures_that_are_xml_of_their_own_names() {
+fn every_measurement_has_a_picture() {
+    let drawn: BTreeSet<&str> = DRAWN.iter().map(|(measure, _)| *measure).collect();
+    let all: BTreeSet<&str> = Measurement::all().map(|measure| measure.word()).collect();
+    assert_eq!(drawn, all, "`all` above has made-up rows of every measurement");
     for (measure, pictures) in DRAWN.iter() {
         assert!(!pictures.is_empty(), "{measure}");
+    }
+}
+
+#[test]
+fn pictures_are_xml_of_their_own_names() {
+    for (measure, pictures) in DRAWN.iter() {
         let names: BTreeSet<String> = pictures.iter().map(|p| p.file_name("name")).collect();
         assert_eq!(names.len(), pictures.len(), "{measure}: {names:?}");
         for Picture { svg, .. } in pictures {
@@ -130,16 +146,12 @@ fn plain_text_stays_inside_the_picture() {
 }
 
 #[test]
-fn no_rows_and_unknown_words_give_no_picture() {
+fn no_rows_give_no_picture_and_rows_of_another_analysis_do_not_panic() {
     for (measure, rows, layers) in all().into_iter().filter(|(.., layers)| layers.len() < 5) {
-        assert_eq!(pictures(measure, "t", &[], &layers), []);
-        assert_eq!(pictures("nothing", "t", &rows, &layers), []);
-        // Rows of another analysis must not cause a panic.
-        for other in ["barriers", "cumulative", "window", "robustness", "subspace", "surface"] {
-            pictures(other, "t", &rows, &layers);
-        }
-        for other in ["criticality", "hessian", "flatness", "predict", "align"] {
-            pictures(other, "t", &rows, &layers);
+        assert_eq!(pictures(&of(measure), "t", &[], &layers), []);
+        for other in Measurement::all() {
+            pictures(&other, "t", &rows, &layers);
+            analysis_summary(&other, &rows, &layers);
         }
     }
 }
@@ -165,7 +177,7 @@ fn three(values: [(Option<f64>, f64); 4]) -> Vec<AnalysisRow> {
 }
 
 fn only(rows: &[AnalysisRow]) -> String {
-    let pictures = pictures("barriers", "t", rows, &made_up::small());
+    let pictures = pictures(&of("barriers"), "t", rows, &made_up::small());
     let [picture] = <[Picture; 1]>::try_from(pictures).unwrap();
     picture.svg
 }
@@ -276,7 +288,7 @@ fn every_barrier_of_the_shown_baseline_has_its_cell() {
 }
 
 fn only_large(rows: &[AnalysisRow], layers: &[LayerName]) -> String {
-    let pictures = pictures("barriers", "t", rows, layers);
+    let pictures = pictures(&of("barriers"), "t", rows, layers);
     assert_eq!(pictures.len(), 1);
     pictures[0].svg.clone()
 }
@@ -326,7 +338,7 @@ fn names_of_layers_cannot_break_a_picture() {
         ("predict", made_up::predict(&layers)),
         ("cumulative", made_up::cumulative(&layers)),
     ] {
-        for Picture { svg, .. } in pictures(measure, "t", &rows, &layers) {
+        for Picture { svg, .. } in pictures(&of(measure), "t", &rows, &layers) {
             assert!(
                 hint_free_texts(&svg).iter().any(|text| text.contains("a<b>&\"c\"")),
                 "{measure}"
@@ -338,7 +350,7 @@ fn names_of_layers_cannot_break_a_picture() {
 #[test]
 fn a_cumulative_curve_has_a_point_for_each_step_and_base() {
     let layers = made_up::large();
-    let pictures = pictures("cumulative", "t", &made_up::cumulative(&layers), &layers);
+    let pictures = pictures(&of("cumulative"), "t", &made_up::cumulative(&layers), &layers);
     let suffixes: Vec<&str> = pictures.iter().map(|picture| picture.suffix.as_str()).collect();
     assert_eq!(suffixes, ["loss", "error"]);
     // Two orders, two bases, two splits.
@@ -352,7 +364,7 @@ fn a_cumulative_curve_has_a_point_for_each_step_and_base() {
 #[test]
 fn each_random_direction_is_a_mark() {
     let layers = made_up::small();
-    let pictures = pictures("robustness", "t", &made_up::robustness(&layers), &layers);
+    let pictures = pictures(&of("robustness"), "t", &made_up::robustness(&layers), &layers);
     let hints = hints(&pictures[0].svg, "point");
     // Three layers and the whole, two shares, two models, two splits; five draws, their mean and
     // the mix.
@@ -364,21 +376,21 @@ fn each_random_direction_is_a_mark() {
 #[test]
 fn noise_that_breaks_a_model_is_marked() {
     let layers = made_up::small();
-    let drawn = pictures("subspace", "t", &made_up::subspace(&layers, false), &layers);
+    let drawn = pictures(&of("subspace"), "t", &made_up::subspace(&layers, false), &layers);
     let suffixes: Vec<&str> = drawn.iter().map(|picture| picture.suffix.as_str()).collect();
     assert_eq!(suffixes, ["loss", "layers-test-loss", "error", "layers-test-error"]);
     assert_eq!(hints(&drawn[0].svg, "lost").len(), 2, "one of each model");
-    let published = pictures("subspace", "t", &made_up::subspace(&layers, true), &layers);
+    let published = pictures(&of("subspace"), "t", &made_up::subspace(&layers, true), &layers);
     assert_eq!(published[0].suffix, "published-loss");
 }
 
 #[test]
 fn a_plane_shows_its_models_ways_and_lost_points() {
-    let drawn = pictures("surface", "t", &made_up::two_layers(), &made_up::small());
+    let drawn = pictures(&of("surface"), "t", &made_up::two_layers(), &made_up::small());
     let models = hints(&drawn[0].svg, "model");
     assert_eq!(models, ["model 0: 0 ± 0.020", "model 1: 0 ± 0.020"]);
     assert!(drawn[0].svg.contains("the first set, then the second"));
-    let drawn = pictures("surface", "t", &made_up::three_models(), &made_up::small());
+    let drawn = pictures(&of("surface"), "t", &made_up::three_models(), &made_up::small());
     assert_eq!(hints(&drawn[0].svg, "model").len(), 3);
     assert!(drawn[0].svg.contains(">not finite</text>"));
 }
@@ -388,7 +400,9 @@ fn a_round_of_several_has_a_picture_of_its_own() {
     let layers = made_up::small();
     let mut rows = made_up::hessian(&layers);
     rows.extend(made_up::hessian(&layers).into_iter().map(|row| AnalysisRow { round: 40, ..row }));
-    let names: Vec<String> =
-        pictures("hessian", "t", &rows, &layers).iter().map(|p| p.file_name("curvature")).collect();
+    let names: Vec<String> = pictures(&of("hessian"), "t", &rows, &layers)
+        .iter()
+        .map(|p| p.file_name("curvature"))
+        .collect();
     assert_eq!(names, ["curvature-round-20.svg", "curvature-round-40.svg"]);
 }

@@ -1,9 +1,6 @@
 //! A TorchScript module is run once before the first round, so that its faults are found at once.
 
-use fedlayer_core::{
-    data::DataFacts,
-    spec::{AnalysisSpec, Measurement, ModelSpec},
-};
+use fedlayer_core::{data::DataFacts, spec::ModelSpec};
 
 use crate::{
     Environment, Scenario,
@@ -18,15 +15,7 @@ pub(super) fn check(
     environment: &dyn Environment,
 ) -> Option<Problem> {
     let ModelSpec::Torchscript(file) = &scenario.model else { return None };
-    let twice = scenario.analysis.iter().any(differentiates_twice);
+    let twice = scenario.analysis.iter().any(|spec| spec.measure.needs().hessian);
     let tried = environment.try_module(file, facts, scenario.local.loss, twice);
     tried.err().map(|fault| fault.at(Location::Value(KeyPath::from("model.torchscript"))))
-}
-
-/// Returns whether a measurement needs products with the Hessian.
-fn differentiates_twice(spec: &AnalysisSpec) -> bool {
-    matches!(
-        spec.measure,
-        Measurement::Hessian(_) | Measurement::Flatness(_) | Measurement::Predict(_)
-    )
 }

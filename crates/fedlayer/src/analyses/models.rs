@@ -9,7 +9,7 @@ use fedlayer_core::{
     data::{ClientId, FederatedData},
     model::{Params, architecture::Architecture},
     round::Federation,
-    spec::{AnalysisSpec, GivenModels, Measurement, RoundChoice, RoundWord},
+    spec::{AnalysisSpec, GivenModels, RoundChoice, RoundWord},
     text::in_backticks,
     trainer::Trainer,
 };
@@ -73,7 +73,7 @@ fn of_run(
     let clients = clients(spec, plan, &at_last);
     check_trained(&clients, last, &at_last).map_err(wrong)?;
     // Only the checkpoints that the measurement looks at are read.
-    let looks_back = matches!(spec.measure, Measurement::Subspace(_) | Measurement::Criticality(_));
+    let looks_back = spec.measure.needs().states.are_read();
     let is_read = |round: &u32| *round <= last && (looks_back || wanted.contains(round));
     let mut histories = vec![History::new(); clients.len()];
     let mut sets = Vec::new();

@@ -169,7 +169,6 @@ impl Results {
         layout: &Layout,
     ) -> Result<AnalysisOutput, Failure> {
         let layers: Vec<LayerName> = layout.names().cloned().collect();
-        let word = spec.measure.word();
         self.lock.as_ref().map_or(Ok(()), |lock| lock.check())?;
         files::create_folders(&self.folder)?;
         let mut written = Vec::new();
@@ -181,14 +180,14 @@ impl Results {
             written.push(path);
             Ok::<(), Failure>(())
         };
-        for picture in pictures(word, spec.name(), &rows, &layers) {
+        for picture in pictures(&spec.measure, spec.name(), &rows, &layers) {
             write(picture.file_name(name), picture.svg.as_bytes())?;
         }
         write(format!("{name}.csv"), analysis_csv(&rows).as_bytes())?;
         write(format!("{name}.jsonl"), &json_lines(&rows)?)?;
         files::write_atomically(&self.manifest(name), &seal(&Manifest { spec, files: contents })?)?;
         written.push(self.manifest(name));
-        let summary = analysis_summary(word, &rows, &layers);
+        let summary = analysis_summary(&spec.measure, &rows, &layers);
         Ok(AnalysisOutput { name: name.to_owned(), summary, rows, files: written })
     }
 }

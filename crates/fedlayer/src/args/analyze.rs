@@ -2,7 +2,10 @@
 
 use std::{ops::RangeInclusive, path::PathBuf};
 
-use clap::{Args, builder::PossibleValuesParser};
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use fedlayer_core::{spec::Measurement, text::slug};
 use fedlayer_scenario::{Setting, SettingError};
 
@@ -13,8 +16,8 @@ use crate::numbers::{whole, within};
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
     /// The measurement.
-    #[arg(value_parser = PossibleValuesParser::new(Measurement::WORDS))]
-    pub(crate) measure: String,
+    #[arg(value_parser = measurement())]
+    pub(crate) measure: Measurement,
     /// A run folder; or at least two models. A model is a safetensors file with the tensor names
     /// and shapes of the network (PyTorch's are accepted), or a model of a run, written
     /// RUN:STRATEGY:SEED:ROUND:CLIENT.
@@ -66,6 +69,13 @@ pub(crate) struct AnalyzeArgs {
     /// Print all values as JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Reads the word of a measurement.
+fn measurement() -> impl TypedValueParser<Value = Measurement> {
+    let word = |measure: Measurement| PossibleValue::new(measure.word()).help(measure.about());
+    let words = PossibleValuesParser::new(Measurement::all().map(word));
+    words.try_map(|word| word.parse::<Measurement>())
 }
 
 /// A name of files, which is no path.

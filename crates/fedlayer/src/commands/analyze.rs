@@ -35,7 +35,7 @@ pub(super) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     let default = default_strategy(args, &choice, &text);
     let strategy = default.as_ref().map(|default| &*default.name);
     let settings = settings(args, &choice, strategy.or(args.strategy.as_deref()))?;
-    let asking = fedlayer_scenario::with_only_analysis(&text, &args.measure);
+    let asking = fedlayer_scenario::with_only_analysis(&text, args.measure.word());
     let read = scenario::read_text(&path, &asking, &settings, &data, screen)?;
     let (spec, plan) = asked(read, args.variant.as_deref())?;
     default.iter().flat_map(|default| &default.note).for_each(|note| screen.talk(note));
@@ -121,7 +121,7 @@ fn settings(
         of("models", format!("{{ files = {} }}", list(files)));
     }
     for setting in &args.settings {
-        all.push(format!("analysis.0.measure.{}.{setting}", args.measure));
+        all.push(format!("analysis.0.measure.{}.{setting}", args.measure.word()));
     }
     if let Some(initial) = &args.initial {
         all.push(format!("initial={}", text(&initial.to_string_lossy())));

@@ -1,17 +1,13 @@
 //! [`lines`]: the analyses of a scenario, as `fedlayer check` lists them; [`operations`]: their
 //! cost.
 
+use fedlayer_analysis::{AnalysisWork, ModelSetShape};
 use fedlayer_core::{
     Plan,
     data::FederatedData,
-    spec::{
-        AnalysisSpec, BarrierSpec, Baseline, Between, Measurement, Order, RoundChoice, RoundWord,
-        SetSpec, SplitSpec, Through,
-    },
+    spec::{AnalysisSpec, GivenModels, SplitSpec},
 };
 use serde::Serialize;
-
-use super::barrier_probes;
 
 /// An analysis, and the work that it asks of the trainer.
 #[derive(Debug, Serialize)]
@@ -33,15 +29,13 @@ pub(crate) struct AnalysisLine {
 /// Returns a line for each analysis.
 pub(crate) fn lines(specs: &[AnalysisSpec], plan: &Plan) -> Vec<AnalysisLine> {
     let line = |spec: &AnalysisSpec| {
-        let rounds = rounds(spec, plan);
-        let (evaluations, products) = asked(spec, plan);
-        let times = rounds * spec.splits.len() as u64;
+        let work = work(spec, plan).times(spec.splits.len() as u64);
         AnalysisLine {
             name: spec.name().to_owned(),
             measure: spec.measure.word(),
-            rounds,
-            evaluations: evaluations * times,
-            products: products * times,
+            rounds: states(spec, plan).len() as u64,
+            evaluations: work.evaluations,
+            products: work.products,
         }
     };
     specs.iter().map(line).collect()
@@ -60,8 +54,8 @@ pub(crate) fn operations(
     forward: f64,
 ) -> f64 {
     let of = |spec: &AnalysisSpec| {
-        let (evaluations, products) = asked(spec, plan);
-        let times = rounds(spec, plan) * (evaluations + PRODUCT * products);
+        let work = work(spec, plan);
+        let times = work.evaluations.saturating_add(PRODUCT.saturating_mul(work.products));
         let examples = spec.splits.iter().map(|split| match split {
             SplitSpec::Train => data.pool().map_or(0, |_| data.all_train_examples()),
             SplitSpec::Test => data.test.len(),
@@ -71,71 +65,75 @@ pub(crate) fn operations(
     specs.iter().map(of).sum()
 }
 
-fn rounds(spec: &AnalysisSpec, plan: &Plan) -> u64 {
-    let due = || (1..=plan.rounds).filter(|&round| plan.is_due(plan.checkpoints.every, round));
-    match &spec.rounds {
-        _ if spec.models.is_some() => 1,
-        RoundChoice::Word(RoundWord::Last) => 1,
-        RoundChoice::Word(RoundWord::All) => due().count() as u64,
-        RoundChoice::Listed(rounds) => rounds.len() as u64,
+/// Counts the work of an analysis on each split, over all its rounds.
+fn work(spec: &AnalysisSpec, plan: &Plan) -> AnalysisWork {
+    let of_round = |states: usize| {
+        let shape =
+            ModelSetShape { layout: plan.layout.clone(), models: models(spec, plan), states };
+        fedlayer_analysis::work(&spec.measure, &shape, plan.root_seed())
+    };
+    states(spec, plan).into_iter().map(of_round).sum()
+}
+
+/// Returns the number of models of an analysis.
+fn models(spec: &AnalysisSpec, plan: &Plan) -> usize {
+    match (&spec.models, &spec.clients) {
+        (Some(GivenModels::Files(files)), _) => files.len(),
+        (Some(GivenModels::Values(values)), _) => values.len(),
+        (None, Some(clients)) => clients.len(),
+        (None, None) => plan.clients.count.min(2) as usize,
     }
 }
 
-/// Returns the evaluations and the products of one round and one split.
-fn asked(spec: &AnalysisSpec, plan: &Plan) -> (u64, u64) {
-    let models = spec.clients.as_ref().map_or(2, Vec::len) as u64;
-    let layers = plan.layout.layers().len() as u64;
-    let barriers = |sets: Vec<SetSpec>, between: Between, alpha: Vec<f64>, twins: u32| {
-        let spec = BarrierSpec {
-            sets,
-            between,
-            alpha,
-            twins,
-            baselines: vec![Baseline::Chord],
-            ..BarrierSpec::default()
-        };
-        barrier_probes(&spec, plan, models)
-    };
-    let halves = |sets| barriers(sets, Between::Pairs, vec![0.5], 0);
-    match &spec.measure {
-        Measurement::Barriers(of) => {
-            (barriers(of.sets.clone(), of.between, of.alpha.clone(), of.twins), 0)
-        }
-        Measurement::Cumulative(of) => {
-            let set = |order: &Order| match order {
-                Order::Shallow => SetSpec::Shallow,
-                Order::Deep => SetSpec::Deep,
-                Order::Random => SetSpec::Random,
-                Order::Alternating => SetSpec::Alternating,
-            };
-            (halves(of.orders.iter().map(set).chain([SetSpec::Full]).collect()), 0)
-        }
-        Measurement::Window(of) => {
-            let windows = of.widths.iter().map(|&width| SetSpec::Window(width));
-            (halves(windows.chain([SetSpec::Full]).collect()), 0)
-        }
-        Measurement::Robustness(of) => {
-            let each = of.alpha.len() as u64 * (1 + u64::from(of.draws));
-            (2 * (1 + (layers + 1) * each), 0)
-        }
-        Measurement::Subspace(of) => {
-            let places = if of.layers { layers + 1 } else { 1 };
-            let kinds = if of.as_published { 7 } else { 4 };
-            (2 * (1 + places * kinds * u64::from(of.draws)), 0)
-        }
-        Measurement::Criticality(of) => {
-            let grid = (of.sigma.len() * of.alpha.len()) as u64;
-            let rewinds = u64::from(plan.rounds);
-            (models * (1 + layers * (1 + rewinds + (1 + grid) * u64::from(of.draws))), 0)
-        }
-        Measurement::Flatness(of) => (0, 2 * layers * u64::from(of.draws)),
-        Measurement::Hessian(of) => (0, 2 * (layers + 1) * u64::from(of.draws + of.steps)),
-        Measurement::Surface(of) => {
-            let points = u64::from(of.points);
-            let grid = if of.through == Through::Segment { points } else { points * points };
-            (grid + 3 * points, 0)
-        }
-        Measurement::Predict(_) => (2 * (1 + layers), 2 * layers),
-        Measurement::Align(of) => (2 * halves(of.sets.clone()), 0),
+/// Returns, for each round of an analysis, the number of states of each model that are known.
+/// Models that are given have no states of earlier rounds.
+fn states(spec: &AnalysisSpec, plan: &Plan) -> Vec<usize> {
+    if spec.models.is_some() {
+        return vec![0];
+    }
+    let kept = plan.checkpoints.kept_rounds(plan.rounds);
+    let until = |round: u32| kept.iter().filter(|&&kept| kept <= round).count();
+    spec.rounds.among(&kept).into_iter().map(until).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{data::Data, folders::Folders};
+
+    /// Returns the lines of one analysis of four clients with three layers, after five rounds.
+    fn line(checkpoints: &str, analysis: &str) -> AnalysisLine {
+        let text = format!(
+            "rounds = 5\ndata.set = \"digits\"\nmodel.toy = {{ curvature = [1.0, 0.5, 2.0] }}\nclients.count = 4\n\
+             local = {{ epochs = 1, batch = 64, loss = \"squared\", optimizer = {{ sgd = {{ lr = 0.1 }} }} }}\n\
+             strategy = [{{ name = \"none\", average = \"none\" }}]\n\
+             checkpoints = {{ {checkpoints} }}\nanalysis = [{{ {analysis} }}]\n"
+        );
+        let data = Data::new(Folders::new(None));
+        let read = fedlayer_scenario::read("test", &text, &[], &data).unwrap();
+        lines(&read.scenario.analysis, &read.plans[0]).remove(0)
+    }
+
+    /// Into both models: the model, and a mix and a product for each of three layers; on two splits.
+    #[test]
+    fn an_analysis_counts_on_every_split() {
+        let line = line("every = 1", "measure = { predict = {} }");
+        assert_eq!((line.rounds, line.evaluations, line.products), (1, 2 * 2 * (1 + 3), 2 * 2 * 3));
+    }
+
+    /// Checkpoints of rounds 2, 4 and 5 are one, two and three states. Each of three models: itself,
+    /// three layers with the initial values, with each state and with two draws, and for their
+    /// criticality the model again and two draws at two positions.
+    #[test]
+    fn later_rounds_have_more_states() {
+        let measure = "measure = { criticality = { draws = 2, sigma = [1.0], alpha = [0.0, 1.0] } }, \
+                       clients = [0, 1, 2], splits = [\"test\"]";
+        let of_round = |states: u64| 3 * (1 + 3 * (1 + states + 2) + 3 * (1 + 2 * 2));
+        let all = line("every = 2, keep = \"all\"", &format!("{measure}, rounds = \"all\""));
+        assert_eq!((all.rounds, all.evaluations), (3, of_round(1) + of_round(2) + of_round(3)));
+        let listed = line("every = 2, keep = \"all\"", &format!("{measure}, rounds = [4]"));
+        assert_eq!((listed.rounds, listed.evaluations), (1, of_round(2)));
+        let last = line("every = 2, keep = 2", measure);
+        assert_eq!((last.rounds, last.evaluations), (1, of_round(2)));
     }
 }

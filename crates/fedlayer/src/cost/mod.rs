@@ -1,6 +1,7 @@
 //! [`Cost`]: the work and memory of a plan, estimated in advance; [`RoundCost`]: the work of each
 //! phase of its rounds.
 //!
+//! * `round_counts`: the trainings and evaluations of each round, counted by the code that plans it.
 //! * `analyses`: the work of analyses.
 //! * `per_phase`: a number for each phase of a round.
 //! * `module_speed`: the work of a TorchScript module, which has to be timed.
@@ -8,22 +9,23 @@
 pub(crate) mod analyses;
 mod module_speed;
 mod per_phase;
+mod round_counts;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use fedlayer_core::{
     Plan,
-    barrier::target_sets,
+    barrier::count_points,
     data::{ClientId, FederatedData},
-    model::{LayerSet, Ownership, architecture::Architecture},
-    round::LayerSchedule,
-    spec::{
-        Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory,
-        Rule, SplitSpec, Statistics,
-    },
+    model::architecture::Architecture,
+    round::{Evidence, LayerSchedule},
+    spec::{BarrierSpec, ModelSpec, OptimizerMemory, SplitSpec, Statistics},
 };
 use serde::Serialize;
 
+use self::round_counts::{RoundCount, RoundCounts};
 pub(crate) use self::{module_speed::ModuleSpeed, per_phase::PerPhase};
 use crate::trainers::Trainers;
 
@@ -71,32 +73,42 @@ impl Cost {
     /// Estimates the cost of a plan; `forward` is the cost of a forward pass of one example, in
     /// floating-point operations.
     pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
-        let cohort = u64::from(plan.clients.cohort());
-        let local = LocalWork::mean(plan, data);
-        let barriers = BarrierWork::of(plan, data);
-        let due = |every: u32| (1..=plan.rounds).filter(|&round| plan.is_due(every, round)).count();
-        let measured = plan.barriers.as_ref().map_or(0, |spec| due(spec.every));
-        let evaluated = due(plan.evaluate.every);
-        let (common, own) = evaluated_models(plan);
+        let counts = RoundCounts::of(plan);
+        let rounds = || (1..=plan.rounds).map(|round| counts.in_round(plan, round));
+        let sum = |count: fn(&RoundCount) -> u64| {
+            rounds().fold(0_u64, |sum, round| sum.saturating_add(count(&round)))
+        };
+        let trainings = sum(|round| round.trainings);
         Self {
-            steps: (local.steps * cohort as f64 * f64::from(plan.rounds)) as u64,
-            evaluations: (measured as u64)
-                .saturating_mul(barriers.evaluations)
-                .saturating_add((evaluated as u64).saturating_mul(common + own)),
+            steps: (LocalWork::mean(plan, data).steps * trainings as f64) as u64,
+            evaluations: sum(RoundCount::probes),
             flops: RoundCost::of(plan, data, forward).after(plan, 0).sum(),
             analysis_flops: 0.0,
             timed: false,
-            memory: memory(plan, cohort),
-            barrier_memory: barriers.examples.saturating_mul(EVALUATED_BYTES),
+            memory: memory(plan, u64::from(plan.clients.cohort())),
+            barrier_memory: counts
+                .barrier_points()
+                .saturating_mul(barrier_examples(plan, data))
+                .saturating_mul(EVALUATED_BYTES),
         }
     }
 }
 
-/// The cost of each phase of a round in which it is due, in floating-point operations. A training
-/// step costs three times the forward pass of its examples: forward, and backward to the inputs and
-/// to the weights. An evaluation costs one forward pass.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RoundCost(pub(crate) PerPhase);
+/// The cost of a plan's rounds, in floating-point operations. A training step costs three times the
+/// forward pass of its examples: forward, and backward to the inputs and to the weights. An
+/// evaluation costs one forward pass.
+#[derive(Debug, Clone)]
+pub(crate) struct RoundCost {
+    counts: RoundCounts,
+    /// The local training of one client.
+    training: f64,
+    /// One point of the barriers, on all splits.
+    point: f64,
+    /// One model on the common test set.
+    common: f64,
+    /// One client on its own test data.
+    own: f64,
+}
 
 /// Estimates the cost of the rounds of each plan. A seed changes no size, so the data of the first
 /// seed serves for all. A TorchScript module is not timed here: its forward pass counts as one
@@ -117,25 +129,30 @@ impl RoundCost {
     /// Estimates the rounds of a plan; `forward` is as in [`Cost::of`].
     pub(crate) fn of(plan: &Plan, data: &FederatedData, forward: f64) -> Self {
         let local = LocalWork::mean(plan, data);
-        let (common, own) = evaluated_models(plan);
-        let barriers = BarrierWork::of(plan, data);
         let measured = measured_examples(plan, data);
-        Self(PerPhase {
-            train: 3.0 * forward * local.examples * f64::from(plan.clients.cohort()),
-            barriers: forward * (barriers.examples as f64 + barriers.points as f64 * measured),
-            evaluate: forward
-                * (common as f64 * (data.test.len() as f64 + measured) + own as f64 * local.test),
-        })
+        Self {
+            counts: RoundCounts::of(plan),
+            training: 3.0 * forward * local.examples,
+            point: forward * (barrier_examples(plan, data) as f64 + measured),
+            common: forward * (data.test.len() as f64 + measured),
+            own: forward * local.test,
+        }
     }
 
-    /// Returns the cost of the phases that are due in a round.
+    /// Makes a cost in which only training counts.
+    #[cfg(test)]
+    pub(crate) fn of_training_alone(plan: &Plan) -> Self {
+        let counts = RoundCounts::of(plan);
+        Self { counts, training: 1.0, point: 0.0, common: 0.0, own: 0.0 }
+    }
+
+    /// Returns the cost of the phases of a round.
     pub(crate) fn in_round(&self, plan: &Plan, round: u32) -> PerPhase {
-        let is_due = |every| plan.is_due(every, round);
-        let measures = plan.barriers.as_ref().is_some_and(|spec| is_due(spec.every));
+        let RoundCount { trainings, points, evaluation, .. } = self.counts.in_round(plan, round);
         PerPhase {
-            train: self.0.train,
-            barriers: if measures { self.0.barriers } else { 0.0 },
-            evaluate: if is_due(plan.evaluate.every) { self.0.evaluate } else { 0.0 },
+            train: self.training * trainings as f64,
+            barriers: self.point * points as f64,
+            evaluate: self.common * evaluation.models as f64 + self.own * evaluation.clients as f64,
         }
     }
 
@@ -143,18 +160,6 @@ impl RoundCost {
     pub(crate) fn after(&self, plan: &Plan, committed: u32) -> PerPhase {
         (committed + 1..=plan.rounds).map(|round| self.in_round(plan, round)).sum()
     }
-}
-
-/// Returns the number of models that an evaluation measures on the common test set, and on the
-/// clients' own. A model that all clients share is measured on the common test set once.
-fn evaluated_models(plan: &Plan) -> (u64, u64) {
-    let clients = match plan.evaluate.clients {
-        EvaluatedClients::Cohort => plan.clients.cohort(),
-        EvaluatedClients::All => plan.clients.count,
-    };
-    let all_are_averaged = matches!(plan.strategy.average, Average::Always(Rule::All))
-        && plan.layout.ownership() == Ownership::Layer;
-    (if all_are_averaged { 1 } else { clients.into() }, clients.into())
 }
 
 /// Returns the number of training examples that recalibrate the running statistics of each
@@ -209,54 +214,19 @@ impl LocalWork {
     }
 }
 
-/// The work of the barriers of one round.
-#[derive(Debug)]
-struct BarrierWork {
-    /// The models that are evaluated.
-    points: u64,
-    /// The models times the splits.
-    evaluations: u64,
-    /// The examples of all evaluations.
-    examples: u64,
-}
-
-impl BarrierWork {
-    fn of(plan: &Plan, data: &FederatedData) -> Self {
-        let mut splits = plan.barriers.as_ref().map_or(Vec::new(), |spec| spec.splits.clone());
-        splits.sort_unstable();
-        splits.dedup();
-        let examples = |split: &SplitSpec| match split {
-            SplitSpec::Train => data.pool().map_or(0, |_| data.all_train_examples()) as u64,
-            SplitSpec::Test => data.test.len() as u64,
-        };
-        let cohort = u64::from(plan.clients.cohort());
-        let probes = plan.barriers.as_ref().map_or(0, |spec| barrier_probes(spec, plan, cohort));
-        Self {
-            points: probes,
-            evaluations: probes.saturating_mul(splits.len() as u64),
-            examples: probes.saturating_mul(splits.iter().map(examples).sum::<u64>()),
-        }
-    }
-}
-
-/// Counts the points that barriers between `models` models evaluate on each split. A layer set that
-/// occurs in several sweeps counts once.
-pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u64 {
-    let mut sets: Vec<LayerSet> = Vec::new();
-    for measure in target_sets(&spec.sets, &plan.layout, plan.root_seed()) {
-        if !sets.contains(&measure.set) {
-            sets.push(measure.set);
-        }
-    }
-    let directions = match spec.between {
-        Between::Cohort => models,
-        Between::Pairs => models * (models - 1),
+/// Returns the number of examples that a point of the barriers is evaluated on, over all splits.
+fn barrier_examples(plan: &Plan, data: &FederatedData) -> u64 {
+    let examples = |split: SplitSpec| match split {
+        SplitSpec::Train => data.pool().map_or(0, |_| data.all_train_examples()) as u64,
+        SplitSpec::Test => data.test.len() as u64,
     };
-    let chord = u64::from(spec.baselines.contains(&Baseline::Chord) && !spec.alpha.contains(&1.0));
-    let alphas = spec.alpha.len() as u64;
-    let each = sets.len() as u64 * (alphas * (1 + u64::from(spec.twins)) + chord);
-    // The pairs of a hundred million clients do not fit into 64 bits.
-    directions.saturating_mul(each).saturating_add(models)
+    let splits = plan.barriers.as_ref().map_or(Vec::new(), BarrierSpec::distinct_splits);
+    splits.into_iter().map(examples).sum()
+}
+
+/// Counts the points that barriers between `models` models evaluate on each split.
+pub(crate) fn barrier_probes(spec: &BarrierSpec, plan: &Plan, models: u64) -> u64 {
+    count_points(spec, &plan.layout, plan.root_seed(), models)
 }
 
 /// Returns the bytes of the models of all clients that have taken part by the last round, and of
@@ -278,7 +248,7 @@ fn memory(plan: &Plan, cohort: u64) -> u64 {
 /// Returns the bytes of a client's own layers, in the round in which it has most of them.
 fn own_bytes(plan: &Plan, schedule: &LayerSchedule) -> u64 {
     let own = |round| {
-        let rest = schedule.layers(round, plan.root_seed()).rest();
+        let rest = schedule.layers(&Evidence::foreseen(round, plan.root_seed())).rest();
         4 * rest.iter().map(|range| range.len() as u64).sum::<u64>()
     };
     (1..=plan.rounds.min(1000)).map(own).max().unwrap_or(0)

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::repeater::{Repeater, Ticker};
 use crate::{
-    cost::analyses::{PRODUCT, lines},
+    cost::analyses::{AnalysisLine, PRODUCT, lines},
     screen::{Bar, Screen},
 };
 
@@ -58,7 +58,10 @@ impl AnalysisProgress {
         let count = if all > 1 { format!(" ({number} of {all})") } else { String::new() };
         screen.talk(&format!("analysis `{name}`: {}{count}", spec.measure.word()));
         let lines = lines(std::slice::from_ref(spec), plan);
-        let expected = lines.iter().map(|line| line.evaluations + PRODUCT * line.products).sum();
+        let work = |line: &AnalysisLine| {
+            line.evaluations.saturating_add(PRODUCT.saturating_mul(line.products))
+        };
+        let expected = lines.iter().map(work).fold(0, u64::saturating_add);
         let shown = Display {
             screen: screen.clone(),
             bar: screen.bar(expected, 0),

@@ -300,8 +300,10 @@ mod tests {
                     strategy = [{ name = \"a strategy of a rather long name\", average = \"all\" }]";
         let data = crate::data::Data::new(crate::folders::Folders::new(None));
         let plans = fedlayer_scenario::read("test", text, &[], &data).unwrap().plans;
-        let cost = RoundCost(PerPhase { train: 1.0, ..PerPhase::default() });
-        let start = |(plan, committed)| PlanStart { plan: Arc::new(plan), committed, cost };
+        let start = |(plan, committed)| {
+            let cost = RoundCost::of_training_alone(&plan);
+            PlanStart { plan: Arc::new(plan), committed, cost }
+        };
         ProgressState::new(plans.into_iter().zip(committed).map(start).collect())
     }
 

@@ -21,6 +21,7 @@ use crate::{
     measurements::subspace::noise::{Noise, Pair},
     model_set::{ModelSet, TrainedModel},
     rows::set_seed,
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// The smallest length of noise, as in the article.
@@ -55,12 +56,24 @@ pub(crate) fn measure(
     let clean = pairs.map(|(base, _)| (AnalysisRow::new("clean", "none", base.id), base.point()));
     let mut rows = losses.rows(clean)?;
     // The whole model comes first: if its rank is too small, nothing else is measured.
-    let mut sets = vec![LayerSet::all(model_set.layout())];
-    sets.extend(model_set.layers().into_iter().filter(|set| spec.layers && !set.is_all()));
-    for set in &sets {
+    for set in &sets(spec, &model_set.shape()) {
         rows.extend(of_set(spec, pairs, set, seed, losses)?);
     }
     Ok(rows)
+}
+
+/// Counts the work of [`measure`]: around both models, the model itself and every draw of every kind
+/// of noise. A kind without a direction, such as a complement without dimensions, has no draws.
+pub(crate) fn work(spec: &Subspace, shape: &ModelSetShape) -> AnalysisWork {
+    let kinds = KINDS + if spec.as_published { published::KINDS } else { 0 };
+    let noisy = sets(spec, shape).len() * kinds * spec.draws as usize;
+    AnalysisWork::evaluations(1 + noisy).times(2)
+}
+
+/// Returns the layer sets that get noise.
+fn sets(spec: &Subspace, shape: &ModelSetShape) -> Vec<LayerSet> {
+    let layers = shape.layers().into_iter().filter(|set| spec.layers && !set.is_all());
+    std::iter::once(LayerSet::all(&shape.layout)).chain(layers).collect()
 }
 
 /// Measures the noise in one layer set around both models.
@@ -83,7 +96,7 @@ fn of_set(
         let rank =
             |kind, basis: &Basis| AnalysisRow::new(kind, set, base.id).value(basis.rank() as f64);
         rows.push(rank("rank", &training));
-        let mut kinds = kinds(&training, &coordinates, pair);
+        let mut kinds = Vec::from(kinds(&training, &coordinates, pair));
         if let Some(published) = &published {
             rows.push(rank("published-rank", published));
             kinds.extend(published::kinds(published, set, pair));
@@ -128,15 +141,18 @@ fn training(pairs: [Pair<'_>; 2], coordinates: &Coordinates) -> Basis {
     Basis::of_centred(&states, coordinates.len(), |state| coordinates.values(state))
 }
 
-/// Returns the four kinds of noise around a model.
+/// The number of kinds of noise around a model.
+const KINDS: usize = 4;
+
+/// Returns the kinds of noise around a model.
 fn kinds<'a>(
     training: &'a Basis,
     coordinates: &Coordinates,
     (base, other): Pair<'_>,
-) -> Vec<Noise<'a>> {
+) -> [Noise<'a>; KINDS] {
     let toward = unit(coordinates.difference(&base.params, &other.params));
     let away = toward.clone().map(|way| way.iter().map(|value| -value).collect());
-    vec![
+    [
         ("training", Box::new(|generator| training.inside(generator))),
         ("null", Box::new(|generator| training.outside(generator))),
         ("interpolation", Box::new(move |_| toward.clone())),

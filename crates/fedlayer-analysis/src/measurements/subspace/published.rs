@@ -33,19 +33,22 @@ pub(super) fn span(pairs: [Pair<'_>; 2], coordinates: &Coordinates) -> Basis {
     Basis::spanned([turned(cos, sin), turned(-sin, cos)], coordinates.len(), floor)
 }
 
-/// Returns the notebook's three kinds of noise around a model.
+/// The number of the notebook's kinds of noise.
+pub(super) const KINDS: usize = 3;
+
+/// Returns the notebook's kinds of noise around a model.
 pub(super) fn kinds<'a>(
     span: &'a Basis,
     set: &LayerSet,
     (base, other): Pair<'_>,
-) -> Vec<Noise<'a>> {
+) -> [Noise<'a>; KINDS] {
     let whole = Coordinates::of(&LayerSet::all(set.layout()));
     // Faults 2 and 4: from the other model to this one, with length 1 over all layers.
     let length = norm(&whole.difference(&other.params, &base.params));
     let away = Coordinates::of(set).difference(&other.params, &base.params);
     let away: Vec<f64> = away.iter().map(|value| value / length).collect();
     let reflections = Reflections::of(span);
-    vec![
+    [
         (
             "published-training",
             Box::new(|generator| unit(span.combined(positive(span.rank(), generator)))),

@@ -16,8 +16,9 @@ use fedlayer_core::{
 use crate::{
     error::AnalysisError,
     losses::Losses,
-    measurements::surface::grid::{axis, row},
+    measurements::surface::grid::{axis, row, steps},
     model_set::ModelSet,
+    work::{AnalysisWork, ModelSetShape},
 };
 
 /// Measures the loss on a grid of `points` along each axis. Every row has its coordinates `alpha`
@@ -46,6 +47,24 @@ pub(crate) fn measure(
             layers(spec, model_set, &named(layout, first)?, &named(layout, second)?, losses)
         }
     }
+}
+
+/// Counts the work of [`measure`]: the grid, the two paths of a plane through layers, and the models
+/// on the segment or plane.
+pub(crate) fn work(spec: &Surface, shape: &ModelSetShape) -> AnalysisWork {
+    let points = steps(spec.points) as usize;
+    let plane = points * points;
+    AnalysisWork::evaluations(match &spec.through {
+        Through::Segment => 2 + points,
+        Through::Models => 3 + plane,
+        Through::Filters => 1 + plane,
+        Through::Layers([first, second]) => {
+            let sets = named(&shape.layout, first).ok().zip(named(&shape.layout, second).ok());
+            let models = sets.map_or(0, |(first, second)| models_on_plane(&first, &second));
+            // The second half of the path along the layers begins where the first one ends.
+            models + plane + points + (2 * points - 1)
+        }
+    })
 }
 
 fn segment(
@@ -101,10 +120,14 @@ fn layers(
     let models = positions.map(|(model, position)| {
         (row("model", "none", model.id, position, Some(position)), model.point())
     });
-    // The other model is on the plane only if the two sets contain all layers.
-    let on_plane =
-        if first.len() + second.len() == model_set.layout().layers().len() { 2 } else { 1 };
+    let on_plane = models_on_plane(first, second);
     losses.rows(models.into_iter().take(on_plane).chain(grid).chain(full).chain(one).chain(then))
+}
+
+/// Returns the number of models on the plane: the other model is on it only if the two sets contain
+/// all layers.
+fn models_on_plane(first: &LayerSet, second: &LayerSet) -> usize {
+    if first.len() + second.len() == first.layout().layers().len() { 2 } else { 1 }
 }
 
 fn named(layout: &Arc<Layout>, patterns: &[String]) -> Result<LayerSet, AnalysisError> {

@@ -1,15 +1,21 @@
 //! The layers that a measurement names or counts are those of the model.
 
+use std::sync::Arc;
+
 use fedlayer_core::{
-    model::Layout,
-    spec::{Measurement, Through},
+    model::{Layout, named_layers},
+    spec::{Measurement, Surface, Through},
 };
 
 use super::{layers, repeated};
-use crate::{problem::Problem, toml_tree::KeyPath};
+use crate::{
+    phrasing::backticked,
+    problem::{Location, Problem},
+    toml_tree::KeyPath,
+};
 
 /// Checks the layers, coefficients and baselines of a measurement.
-pub(super) fn check(measure: &Measurement, layout: &Layout, path: &KeyPath) -> Vec<Problem> {
+pub(super) fn check(measure: &Measurement, layout: &Arc<Layout>, path: &KeyPath) -> Vec<Problem> {
     let path = path.join(measure.word());
     match measure {
         Measurement::Barriers(spec) => {
@@ -35,21 +41,34 @@ pub(super) fn check(measure: &Measurement, layout: &Layout, path: &KeyPath) -> V
             problems.extend(layers::check_baselines(&path.join("baselines"), &spec.baselines));
             problems
         }
-        Measurement::Surface(spec) => match &spec.through {
-            Through::Layers([first, second]) => {
-                let at = path.join("through").join("layers");
-                let mut problems = layers::unknown_layers(&at.join(0), first, layout);
-                problems.extend(layers::unknown_layers(&at.join(1), second, layout));
-                problems
-            }
-            _ => Vec::new(),
-        },
+        Measurement::Surface(Surface { through: Through::Layers(axes), .. }) => {
+            check_axes(axes, layout, &path.join("through").join("layers"))
+        }
         Measurement::Align(spec) => layers::check_sets(&path.join("sets"), &spec.sets, layout),
         Measurement::Robustness(spec) => layers::check_alpha(&path.join("alpha"), &spec.alpha),
-        Measurement::Subspace(_)
-        | Measurement::Criticality(_)
-        | Measurement::Flatness(_)
-        | Measurement::Hessian(_)
-        | Measurement::Predict(_) => Vec::new(),
+        // The other measurements have no keys that the model could contradict.
+        _ => Vec::new(),
     }
+}
+
+/// Checks that the layers of both axes of a plane are the model's, and that no layer is on both.
+fn check_axes(
+    [first, second]: &[Vec<String>; 2],
+    layout: &Arc<Layout>,
+    path: &KeyPath,
+) -> Vec<Problem> {
+    let mut problems = layers::unknown_layers(&path.join(0), first, layout);
+    problems.extend(layers::unknown_layers(&path.join(1), second, layout));
+    let [first, second] = [first, second].map(|patterns| named_layers(layout, patterns));
+    // A name that matches no layer is a problem of its own.
+    let both = first
+        .ok()
+        .zip(second.ok())
+        .and_then(|(first, second)| first.indices().find(|&layer| second.contains(layer)));
+    problems.extend(both.map(|layer| {
+        let name = backticked(layout.layers()[layer].name.as_str());
+        Problem::new(Location::Value(path.join(1)), format!("layer {name} is on both axes"))
+            .help("name each layer on only one axis".to_owned())
+    }));
+    problems
 }

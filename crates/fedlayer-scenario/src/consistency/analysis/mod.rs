@@ -1,11 +1,11 @@
 //! `[[analysis]]`: its file names, models, rounds, splits and layers.
 //!
 //! * `models`: the models that it is made on exist, and differ if they are compared.
-//! * `rounds`: the rounds are run and their checkpoints are kept; `kept_rounds`: which ones are.
+//! * `rounds`: the rounds are run and their checkpoints are kept.
 //! * `measurement`: the layers that the measurement names are the model's.
-//! * `needs`: what else a measurement needs, such as the network's operations or earlier states.
+//! * `needs`: what else a measurement needs, such as the network's operations or earlier states; the
+//!   table of needs is [`Measurement::needs`](fedlayer_core::spec::Measurement::needs).
 
-mod kept_rounds;
 mod measurement;
 mod models;
 mod needs;
@@ -40,7 +40,7 @@ pub(super) fn check(scenario: &Scenario, layout: &Arc<Layout>) -> Vec<Problem> {
         problems.extend(rounds::check(scenario, spec, &path));
         problems.extend(splits(scenario, spec, &path));
         problems.extend(measurement::check(&spec.measure, layout, &path.join("measure")));
-        problems.extend(needs::check(scenario, spec, layout, &path));
+        problems.extend(needs::check(scenario, spec, &path));
     }
     problems
 }
@@ -95,7 +95,7 @@ fn splits(scenario: &Scenario, spec: &AnalysisSpec, path: &KeyPath) -> Vec<Probl
     let mut problems = repeated(&at, &spec.splits, again);
     let drawn =
         matches!(scenario.data.set, DataSet::Synthetic(Synthetic { per_client: Some(_), .. }));
-    if drawn && spec.splits.contains(&SplitSpec::Train) {
+    if drawn && spec.measure.needs().examples && spec.splits.contains(&SplitSpec::Train) {
         let title = "the training split needs the examples of all clients at once";
         let problem = Problem::new(Location::Key(path.clone()), title)
             .label("`splits` has \"train\", which is also its default")

@@ -5,14 +5,11 @@ use std::sync::Arc;
 use fedlayer_core::{
     Seed,
     model::Layout,
-    round::LayerSchedule,
-    spec::{AnalysisSpec, GivenModels, Measurement, StrategySpec, Surface, Through},
+    round::{Evidence, LayerSchedule},
+    spec::{AnalysisSpec, GivenModels, StrategySpec},
 };
 
-use super::{
-    kept_rounds::{analysed_rounds, kept_rounds},
-    repeated,
-};
+use super::repeated;
 use crate::{
     Environment, Scenario,
     phrasing::{backticked, backticked_list, count, did_you_mean},
@@ -70,7 +67,7 @@ fn identical(
     layout: &Arc<Layout>,
     path: &KeyPath,
 ) -> Option<Problem> {
-    if !compares(&spec.measure) {
+    if !spec.measure.needs().other_model {
         return None;
     }
     let at = Location::Value(path.join("measure"));
@@ -88,17 +85,6 @@ fn identical(
     })
 }
 
-/// Returns whether a measurement compares models with each other.
-fn compares(measure: &Measurement) -> bool {
-    !matches!(
-        measure,
-        Measurement::Hessian(_)
-            | Measurement::Flatness(_)
-            | Measurement::Criticality(_)
-            | Measurement::Surface(Surface { through: Through::Filters, .. })
-    )
-}
-
 /// Returns whether a strategy averages all layers in each round after which an analysis is made.
 fn averages_all(
     scenario: &Scenario,
@@ -109,8 +95,9 @@ fn averages_all(
     // A schedule that cannot be read is a problem of its own.
     let Ok(schedule) = LayerSchedule::new(&strategy.average, layout) else { return false };
     let seed = spec.seed.or(scenario.seeds.first().copied()).unwrap_or_default();
-    let rounds = analysed_rounds(spec, &kept_rounds(scenario));
-    let all = |&round: &u32| schedule.layers(round, Seed::new(seed)).is_all();
+    let kept = scenario.checkpoints.kept_rounds(scenario.rounds);
+    let rounds = spec.rounds.among(&kept);
+    let all = |&round: &u32| schedule.layers(&Evidence::foreseen(round, Seed::new(seed))).is_all();
     !rounds.is_empty() && rounds.iter().all(all)
 }
 

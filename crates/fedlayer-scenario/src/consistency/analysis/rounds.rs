@@ -1,8 +1,8 @@
 //! The rounds after which an analysis is made are run, and their checkpoints are kept.
 
-use fedlayer_core::spec::{AnalysisSpec, Keep, Measurement, RoundChoice, RoundWord};
+use fedlayer_core::spec::{AnalysisSpec, Keep, RoundChoice, RoundWord};
 
-use super::{kept_rounds::kept_rounds, repeated};
+use super::repeated;
 use crate::{
     Scenario,
     problem::{Location, Problem},
@@ -17,7 +17,7 @@ pub(super) fn check(scenario: &Scenario, spec: &AnalysisSpec, path: &KeyPath) ->
     let mut earlier = spec.rounds == RoundChoice::Word(RoundWord::All);
     if let RoundChoice::Listed(rounds) = &spec.rounds {
         problems.extend(repeated(&at, rounds, |round| format!("round {round} is given twice")));
-        let kept = kept_rounds(scenario);
+        let kept = scenario.checkpoints.kept_rounds(scenario.rounds);
         for (index, &round) in rounds.iter().enumerate() {
             let due = round.is_multiple_of(every) || round == scenario.rounds;
             if round > scenario.rounds {
@@ -48,7 +48,7 @@ fn pruned(
     earlier: bool,
     path: &KeyPath,
 ) -> Option<Problem> {
-    let needs_path = spec.models.is_none() && matches!(spec.measure, Measurement::Subspace(_));
+    let needs_path = spec.models.is_none() && spec.measure.needs().states.least() > 1;
     let keeps_all = matches!(scenario.checkpoints.keep, Keep::All(_));
     let (key, title) = match (earlier, needs_path) {
         _ if keeps_all => return None,

@@ -9,9 +9,6 @@ use fedlayer_scenario::Scenario;
 
 use crate::args::AnalyzeArgs;
 
-/// The measurements of each model by itself.
-const OF_ONE_MODEL: [&str; 3] = ["hessian", "flatness", "criticality"];
-
 /// The first strategy of a run that leaves clients models of their own.
 pub(super) struct DefaultStrategy {
     pub(super) name: String,
@@ -23,7 +20,7 @@ impl DefaultStrategy {
     /// Chooses the strategy from a run's scenario. `None` for a measurement of each model by
     /// itself, and for a text that is no scenario: its fault is named by whoever reads it next.
     pub(super) fn of(args: &AnalyzeArgs, text: &str) -> Option<Self> {
-        if OF_ONE_MODEL.contains(&&*args.measure) {
+        if !args.measure.needs().other_model {
             return None;
         }
         let scenario: Scenario = toml::from_str(text).ok()?;

@@ -6,7 +6,7 @@ use fedlayer_core::{
     Plan,
     data::{ClientData, ClientId, FederatedData},
     model::{Layer, TensorSpec},
-    round::{LayerSchedule, RoundRange},
+    round::{Evidence, LayerSchedule, RoundRange},
     spec::{AnalysisSpec, Average, Variant},
 };
 use serde::Serialize;
@@ -178,7 +178,7 @@ fn layers_in(plan: &Plan, schedule: &LayerSchedule, rounds: RoundRange) -> Strin
     if rounds.first > last {
         return "never".to_owned();
     }
-    let layers = |round| schedule.layers(round, plan.root_seed()).to_string();
+    let layers = |round| schedule.layers(&Evidence::foreseen(round, plan.root_seed())).to_string();
     let mut sets: Vec<String> =
         (rounds.first..=last).take(SHOWN_ROUNDS as usize).map(layers).collect();
     let is_fixed = sets.iter().all(|set| *set == sets[0]);

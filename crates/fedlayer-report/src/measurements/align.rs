@@ -2,22 +2,23 @@
 
 use fedlayer_core::spec::SplitSpec;
 
-use super::{
-    SuffixedPage,
-    layer_bars::{LayerBars, LayerMark, LayerSeries},
-    layer_groups::layers_and_whole,
-    panels::{error_bar, panels},
-    picture_rows::{PictureRows, page_per_round_and_metric},
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, ERRORS, NOT_FINITE},
+    pictures::{
+        SuffixedPage,
+        layer_bars::{LayerBars, LayerMark, LayerSeries},
+        layer_groups::layers_and_whole,
+        panels::{error_bar, panels},
+        picture_rows::{PictureRows, page_per_round_and_metric},
+    },
     plot::{
         chart::Chart,
         legend::{Legend, LegendKey},
         mark::Style,
         page::Page,
     },
+    summary::{SummaryRows, SummaryTable, highest, plain, shown},
 };
 
 /// The variants of the second model, as records and legends name them.
@@ -90,4 +91,35 @@ fn panel(
 /// Returns the style of a variant's bars: open before the alignment, filled after it.
 fn bar(index: usize) -> Style {
     if index == 0 { Style::of(1).open().radius(3.5) } else { Style::of(0) }
+}
+
+/// Summarises, per base, the full barrier, the largest barrier of a layer and their sum, before and
+/// after the alignment.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let Some((barriers, baseline, _)) = selected.rows.barriers() else {
+        return SummaryTable::default();
+    };
+    let titles = ["full", "largest layer", "sum of layers"];
+    let mut table = SummaryTable::new(&["base", "alignment"], titles.map(str::to_owned));
+    for base in barriers.shown_bases() {
+        for variant in ["before", "after"] {
+            let rows = barriers.base(base).only(|row| row.variant.as_deref() == Some(variant));
+            let layers = rows.kind("layer");
+            let sum: Option<f64> = layers.iter().map(|row| row.value).sum();
+            let layer = highest(&layers);
+            table.rows.push(vec![
+                labels::base(base),
+                variant.to_owned(),
+                shown(rows.kind("full").first()),
+                layer.map_or_else(
+                    || "-".to_owned(),
+                    |row| format!("{} {}", row.set, shown(Some(row))),
+                ),
+                sum.filter(|_| !layers.is_empty()).map_or_else(|| "-".to_owned(), plain),
+            ]);
+        }
+    }
+    table.foot =
+        format!("barriers at α = ½, baseline {}; ± 2 standard errors", labels::baseline(baseline));
+    table
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use fedlayer_core::{record::AnalysisRow, spec::Baseline};
 
-use super::{
-    SuffixedPage,
-    layer_groups::layers_and_whole,
-    panels::{error_bar, panels},
-    picture_rows::{PictureRows, page_per_round_and_metric},
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, NOT_FINITE},
+    pictures::{
+        SuffixedPage,
+        layer_groups::layers_and_whole,
+        panels::{error_bar, panels},
+        picture_rows::{PictureRows, page_per_round_and_metric},
+    },
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -23,6 +23,7 @@ use crate::{
         page::Page,
         scale::AxisScale,
     },
+    summary::{SummaryRows, SummaryTable, largest, of_all, plain_loss, shown},
 };
 
 /// The marks of the mixing coefficients α in ascending order: of random directions, of mixes.
@@ -183,4 +184,40 @@ fn points(rows: &AnalysisRows<'_>, sets: &[&str], offset: f64) -> Vec<DataPoint>
         })
     };
     rows.iter().filter_map(point).collect()
+}
+
+/// Summarises, per model and layer, how much a mix and a random direction of the same length add to
+/// the loss at each α, for the layers in which the farthest mix adds most.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let added = selected.rows.only(|row| row.baseline == Some(Baseline::Base));
+    let alphas = added.kind("mix").alphas();
+    let Some(farthest) = alphas.last() else { return SummaryTable::default() };
+    let titles = alphas.iter().flat_map(|alpha| {
+        let alpha = share(*alpha);
+        [format!("mix at {alpha}"), format!("random at {alpha}")]
+    });
+    let titles = std::iter::once("itself".to_owned()).chain(titles);
+    let mut table = SummaryTable::new(&["model", "layers"], titles);
+    let far = added.kind("mix").alpha(*farthest);
+    let layers = far.only(|row| row.set != "all");
+    let top = largest(&layers);
+    for base in far.distinct(|row| row.base.as_str()) {
+        let own = selected.rows.kind("end").base(labels::base_model(base)).first();
+        let whole = far.only(|row| row.set == "all");
+        for set in whole.first().map(|_| "all").into_iter().chain(top.iter().copied()) {
+            let at = added.base(base).set(set);
+            let mut cells = vec![labels::base(base), set.to_owned(), plain_loss(own)];
+            for alpha in &alphas {
+                let at = at.alpha(*alpha);
+                cells.push(shown(at.kind("mix").first()));
+                cells.push(shown(at.kind("random").only(|row| row.draw.is_none()).first()));
+            }
+            table.rows.push(cells);
+        }
+    }
+    table.foot = format!(
+        "increase by a mix or by a random direction of the same length, ± 2 standard errors{}",
+        of_all(top.len(), &layers)
+    );
+    table
 }

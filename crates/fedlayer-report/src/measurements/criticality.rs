@@ -5,14 +5,14 @@ use fedlayer_core::{
     spec::SplitSpec,
 };
 
-use super::{
-    SuffixedPage,
-    panels::{boxed, panels},
-    picture_rows::by_round_and_metric,
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, NOT_FINITE},
+    pictures::{
+        SuffixedPage,
+        panels::{boxed, panels},
+        picture_rows::by_round_and_metric,
+    },
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -23,6 +23,7 @@ use crate::{
         page::Page,
         scale::{AxisScale, limit},
     },
+    summary::{SummaryRows, SummaryTable, largest, of_all, plain, plain_loss},
 };
 
 /// Draws two pictures per round: heat maps of the increase of the loss per split, metric and model,
@@ -228,4 +229,38 @@ fn module_point(row: &AnalysisRow, sets: &[&str], offset: f64) -> Option<DataPoi
             at("σ", row.sigma)
         ),
     })
+}
+
+/// Summarises, per model and layer, the loss with the layer put back or drawn anew, and its module
+/// criticality, for the layers that matter most.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let titles = ["itself", "initial", "redrawn", "module criticality"];
+    let mut table = SummaryTable::new(&["model", "layer"], titles.map(str::to_owned));
+    let initial = selected.rows.kind("initial");
+    let top = largest(&initial);
+    for base in initial.shown_bases() {
+        let own = selected.rows.kind("end").base(labels::base_model(base)).first();
+        for set in &top {
+            let of_layer = selected.rows.base(base).set(set);
+            let redrawn = of_layer.kind("redrawn").only(|row| row.draw.is_none());
+            let module = of_layer.kind("criticality");
+            let module = module.first().map_or_else(
+                || "-".to_owned(),
+                |row| row.value.map_or_else(|| "none".to_owned(), plain),
+            );
+            table.rows.push(vec![
+                labels::base(base),
+                (*set).to_owned(),
+                plain_loss(own),
+                plain_loss(of_layer.kind("initial").first()),
+                plain_loss(redrawn.first()),
+                module,
+            ]);
+        }
+    }
+    table.foot = format!(
+        "loss with the layer as it was initially, or drawn anew{}",
+        of_all(top.len(), &initial)
+    );
+    table
 }

@@ -5,13 +5,13 @@ use fedlayer_core::{
     spec::SplitSpec,
 };
 
-use super::{
-    SuffixedPage,
-    panels::{error_bar, error_bar_ends, panels},
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, ERRORS, NOT_FINITE},
+    pictures::{
+        SuffixedPage,
+        panels::{error_bar, error_bar_ends, panels},
+    },
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -21,6 +21,7 @@ use crate::{
         page::Page,
         scale::AxisScale,
     },
+    summary::{SummaryRows, SummaryTable, plain},
 };
 
 /// The predictors: their kind in the records, and the label of their axis.
@@ -142,4 +143,22 @@ fn identity_line(x: AxisScale, y: AxisScale) -> Series {
     };
     let points = if from < to { vec![point(from), point(to)] } else { Vec::new() };
     Series { style: Style::reference(), kind: SeriesKind::Line, points }
+}
+
+/// Summarises, per model, the rank correlation of each predictor with the measured barriers.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let predictors = ["norm", "cosine", "expansion"];
+    let mut table = SummaryTable::new(&["model"], predictors.map(str::to_owned));
+    for base in selected.rows.kind("measured").shown_bases() {
+        let rho = |predictor: &str| {
+            let rows = selected.rows.kind(&format!("spearman-{predictor}")).base(base);
+            rows.first().and_then(|row| row.value).map_or_else(|| "-".to_owned(), plain)
+        };
+        let mut cells = vec![labels::base(base)];
+        cells.extend(predictors.map(rho));
+        table.rows.push(cells);
+    }
+    table.foot = "rank correlation (Spearman) over the layers with the measured barriers at α = ½"
+        .to_owned();
+    table
 }

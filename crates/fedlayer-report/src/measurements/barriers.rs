@@ -5,11 +5,11 @@ use fedlayer_core::{
     spec::SplitSpec,
 };
 
-use super::{SuffixedPage, panels::panels};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, NOT_FINITE, UNCERTAIN, UNEQUAL},
-    misleading_barrier::is_misleading,
+    misleading_barrier::{WARNING, is_misleading},
+    pictures::{SuffixedPage, panels::panels},
     plot::{
         heat_map::{HeatCell, HeatMap},
         legend::{Legend, LegendKey},
@@ -17,6 +17,7 @@ use crate::{
         page::Page,
         scale::limit,
     },
+    summary::{SummaryRows, SummaryTable, largest, of_all, shown},
 };
 
 /// Draws one picture with a heat map per split, metric and base. A column is a round; a row is the
@@ -36,7 +37,7 @@ pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let panels = panels(split_and_metric, &bases, |&(split, metric), base| {
         let key = PanelKey { split, metric, base };
         let of_panel = shown.metric(metric).split(split).base(base);
-        let heat_map = heat_map(rows, &of_panel, key, largest(&shown.metric(metric)))?;
+        let heat_map = heat_map(rows, &of_panel, key, largest_barrier(&shown.metric(metric)))?;
         explain(&heat_map, &mut legend, &mut notes);
         Some(heat_map)
     });
@@ -53,7 +54,7 @@ pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
 }
 
 /// Returns the value at which the colours of a metric's heat maps end.
-fn largest(of_metric: &AnalysisRows<'_>) -> f64 {
+fn largest_barrier(of_metric: &AnalysisRows<'_>) -> f64 {
     let size = |row: &AnalysisRow| row.value.unwrap_or(0.0).abs();
     limit(of_metric.iter().map(size).fold(0.0, f64::max))
 }
@@ -159,4 +160,48 @@ fn explain(heat_map: &HeatMap, legend: &mut Legend, notes: &mut Vec<String>) {
             .add(LegendKey::Sign("!".to_owned()), "unmixed models farther apart than the barrier");
         notes.push(UNEQUAL.to_owned());
     }
+}
+
+/// Summarises the full barrier and the largest barriers of single layers, in every shown base.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let Some((barriers, baseline, alpha)) = selected.rows.barriers() else {
+        return SummaryTable::default();
+    };
+    let bases = barriers.shown_bases();
+    let layers = barriers.kind("layer");
+    let named = bases.iter().map(|base| labels::base(base));
+    let mut table = SummaryTable::new(&["layers"], named);
+    let is_shown = |row: &AnalysisRow| bases.contains(&row.base.as_str());
+    let top = largest(&layers.only(is_shown));
+    let mut is_flagged = false;
+    let full = barriers.kind("full");
+    for (kind, set, name) in full
+        .first()
+        .map(|row| ("full", row.set.as_str(), "full"))
+        .into_iter()
+        .chain(top.iter().map(|set| ("layer", *set, *set)))
+    {
+        let mut cells = vec![name.to_owned()];
+        for base in &bases {
+            let row = barriers.kind(kind).set(set).base(base).first();
+            let flag = if is_marked(selected, row) { "!" } else { "" };
+            is_flagged |= !flag.is_empty();
+            cells.push(format!("{flag}{}", shown(row)));
+        }
+        table.rows.push(cells);
+    }
+    let warning = if is_flagged { format!("\n{WARNING}") } else { String::new() };
+    table.foot = format!(
+        "barriers at α = {}, baseline {}; ± 2 standard errors{}{warning}",
+        share(alpha),
+        labels::baseline(baseline),
+        of_all(top.len(), &layers)
+    );
+    table
+}
+
+/// Returns whether a barrier is misleading.
+fn is_marked(selected: &SummaryRows<'_>, row: Option<&AnalysisRow>) -> bool {
+    let spread = row.and_then(|row| selected.rows.end_loss_spread(&row.base));
+    is_misleading(row.and_then(|row| row.value), spread)
 }

@@ -2,14 +2,14 @@
 
 use fedlayer_core::spec::SplitSpec;
 
-use super::{
-    SuffixedPage,
-    panels::{error_bar, error_bar_ends, panels},
-    picture_rows::{PictureRows, page_per_round_and_metric},
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, ERRORS, NOT_FINITE},
+    pictures::{
+        SuffixedPage,
+        panels::{error_bar, error_bar_ends, panels},
+        picture_rows::{PictureRows, page_per_round_and_metric},
+    },
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -19,6 +19,8 @@ use crate::{
         page::Page,
         scale::AxisScale,
     },
+    summary::{SummaryRows, SummaryTable, highest, shown},
+    tables::ColumnAlign,
 };
 
 /// Draws one picture per round and metric: a panel per split and base with a line per window width.
@@ -105,4 +107,33 @@ fn points(windows: &AnalysisRows<'_>, width: usize) -> Vec<DataPoint> {
         }
     }
     points
+}
+
+/// Summarises, per width and base, the window with the largest barrier, and the full barrier.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let Some((barriers, baseline, _)) = selected.rows.barriers() else {
+        return SummaryTable::default();
+    };
+    let windows = barriers.kind("window");
+    let mut widths = windows.distinct(|row| windows.members(&row.set).len());
+    widths.sort_unstable();
+    let mut table =
+        SummaryTable::new(&["width", "base"], ["largest".to_owned(), "full".to_owned()]);
+    table.heading.push(("at".to_owned(), ColumnAlign::Left));
+    for width in widths {
+        for base in windows.shown_bases() {
+            let of_width = windows.base(base).only(|row| windows.members(&row.set).len() == width);
+            let peak = highest(&of_width);
+            table.rows.push(vec![
+                width.to_string(),
+                labels::base(base),
+                shown(peak),
+                shown(barriers.kind("full").base(base).first()),
+                peak.map_or_else(String::new, |row| row.set.clone()),
+            ]);
+        }
+    }
+    table.foot =
+        format!("barriers at α = ½, baseline {}; ± 2 standard errors", labels::baseline(baseline));
+    table
 }

@@ -1,16 +1,16 @@
 //! `cumulative`: barriers of layer sets that grow by one layer at a time, as in Fig. 3.
 
-use fedlayer_core::spec::SplitSpec;
+use fedlayer_core::{record::AnalysisRow, spec::SplitSpec};
 
-use super::{
-    SuffixedPage,
-    panels::{error_bar, error_bar_ends, panels},
-    picture_rows::{PictureRows, page_per_round_and_metric},
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, ERRORS, NOT_FINITE, UNEQUAL},
     misleading_barrier::is_misleading,
+    pictures::{
+        SuffixedPage,
+        panels::{error_bar, error_bar_ends, panels},
+        picture_rows::{PictureRows, page_per_round_and_metric},
+    },
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -20,6 +20,7 @@ use crate::{
         page::Page,
         scale::AxisScale,
     },
+    summary::{SummaryRows, SummaryTable, highest, shown},
 };
 
 /// The orders in which layers are added: their kind in the records, and their name in titles.
@@ -157,4 +158,47 @@ fn points(steps: &AnalysisRows<'_>, base: &str) -> Vec<DataPoint> {
         .collect();
     points.sort_by(|a, b| a.position.total_cmp(&b.position));
     points
+}
+
+/// Summarises, per order and base, the full barrier, the largest one on the way, and the number of
+/// layers at which half of the full barrier is reached.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let Some((barriers, baseline, _)) = selected.rows.barriers() else {
+        return SummaryTable::default();
+    };
+    let titles = ["full", "largest", "at k layers", "half of full at k layers"];
+    let mut table = SummaryTable::new(&["order", "base"], titles.map(str::to_owned));
+    for (kind, order) in [
+        ("shallow", "from the input"),
+        ("deep", "from the output"),
+        ("random", "random"),
+        ("alternating", "alternating"),
+    ] {
+        for base in barriers.kind(kind).shown_bases() {
+            let steps = barriers.kind(kind).base(base);
+            let count = |row: &AnalysisRow| steps.members(&row.set).len();
+            let full =
+                barriers.kind("full").base(base).first().or_else(|| steps.iter().next_back());
+            let peak = highest(&steps);
+            let half = full.and_then(|row| row.value).map(|full| full / 2.0);
+            let reached = half.filter(|half| *half > 0.0).and_then(|half| {
+                steps
+                    .iter()
+                    .filter(|row| row.value.is_none_or(|value| value >= half))
+                    .map(count)
+                    .min()
+            });
+            table.rows.push(vec![
+                order.to_owned(),
+                labels::base(base),
+                shown(full),
+                shown(peak),
+                peak.map_or_else(String::new, |row| count(row).to_string()),
+                reached.map_or_else(|| "-".to_owned(), |count| count.to_string()),
+            ]);
+        }
+    }
+    table.foot =
+        format!("barriers at α = ½, baseline {}; ± 2 standard errors", labels::baseline(baseline));
+    table
 }

@@ -2,14 +2,14 @@
 
 use fedlayer_core::spec::SplitSpec;
 
-use super::{
-    SuffixedPage,
-    panels::panels,
-    picture_rows::{PictureRows, by_round_and_metric},
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels::{self, NOT_FINITE},
+    pictures::{
+        SuffixedPage,
+        panels::panels,
+        picture_rows::{PictureRows, by_round_and_metric},
+    },
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -18,6 +18,7 @@ use crate::{
         page::{Page, Panels},
         scale::AxisScale,
     },
+    summary::{SummaryRows, SummaryTable, plain, plain_loss},
 };
 
 /// The kinds of noise, and their names in the legend.
@@ -250,6 +251,42 @@ fn medians(points: &[DataPoint]) -> Vec<DataPoint> {
         Some(DataPoint { position, value: Some(middle), error: None, hint: String::new() })
     };
     (0..PARTS).filter_map(median).collect()
+}
+
+/// Summarises, per model and kind of noise in all layers, the median losses of the shorter and of
+/// the longer half of the lengths.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let noise = selected.rows.set("all").only(|row| row.sigma.is_some());
+    let most = noise.iter().filter_map(|row| row.sigma).fold(0.0, f64::max);
+    let half = plain(most / 2.0);
+    let titles = ["without".to_owned(), format!("σ to {half}"), format!("σ from {half}")];
+    let mut table = SummaryTable::new(&["model", "noise"], titles);
+    for base in noise.distinct(|row| row.base.as_str()) {
+        for kind in noise.distinct(|row| row.kind.as_str()) {
+            let of_kind = noise.base(base).kind(kind);
+            let median = |longer: bool| {
+                let part = of_kind.only(|row| (row.sigma.unwrap_or(0.0) > most / 2.0) == longer);
+                median(&part).map_or_else(|| "-".to_owned(), plain)
+            };
+            table.rows.push(vec![
+                labels::base(base),
+                kind.to_owned(),
+                plain_loss(selected.rows.kind("clean").base(base).first()),
+                median(false),
+                median(true),
+            ]);
+        }
+    }
+    table.foot = "medians over the draws".to_owned();
+    table
+}
+
+/// Returns the median; values that are not finite count as the largest.
+fn median(rows: &AnalysisRows<'_>) -> Option<f64> {
+    let mut values: Vec<f64> = rows.iter().map(|row| row.value.unwrap_or(f64::INFINITY)).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let count = values.len();
+    Some((values.get(count.checked_sub(1)? / 2)? + values.get(count / 2)?) / 2.0)
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use fedlayer_core::{record::AnalysisRow, spec::SplitSpec};
 
-use super::{
-    SuffixedPage,
-    panels::{boxed, panels},
-    picture_rows::{PictureRows, page_per_round_and_metric},
-};
 use crate::{
     analysis_rows::AnalysisRows,
     labels,
+    pictures::{
+        SuffixedPage,
+        panels::{boxed, panels},
+        picture_rows::{PictureRows, page_per_round_and_metric},
+    },
     plot::{
         axis::Axis,
         chart::{Chart, DataPoint, Series, SeriesKind, ValueAxis},
@@ -22,6 +22,7 @@ use crate::{
         scale::AxisScale,
         text_width::{MEDIUM, shorten},
     },
+    summary::{SummaryRows, SummaryTable, estimate, plain},
 };
 
 /// The paths on a plane of two layer sets, and their names in the legend.
@@ -249,4 +250,35 @@ fn points(rows: &AnalysisRows<'_>) -> Vec<DataPoint> {
 
 fn model_style() -> Style {
     Style::reference().radius(4.5)
+}
+
+/// Summarises the losses of the models, and the lowest and highest loss around and between them.
+pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
+    let mut table = SummaryTable::new(&["where"], ["loss", "α", "β"].map(str::to_owned));
+    let mut push = |name: String, row: &AnalysisRow| {
+        let at = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), plain);
+        table.rows.push(vec![name, estimate(row.value, None), at(row.alpha), at(row.beta)]);
+    };
+    for model in selected.rows.kind("model").iter() {
+        push(labels::base(&model.base), model);
+    }
+    for (kind, name) in [
+        ("segment", "segment"),
+        ("plane", "plane"),
+        ("path-full", "way of both sets together"),
+        ("path-layers", "way of the first set, then the second"),
+    ] {
+        let rows = selected.rows.kind(kind);
+        let size = |row: &AnalysisRow| row.value.unwrap_or(f64::INFINITY);
+        let lowest =
+            rows.iter().reduce(|best, next| if size(next) < size(best) { next } else { best });
+        let highest =
+            rows.iter().reduce(|best, next| if size(next) > size(best) { next } else { best });
+        for (row, word) in [(lowest, "lowest"), (highest, "highest")] {
+            if let Some(row) = row {
+                push(format!("{name}, {word}"), row);
+            }
+        }
+    }
+    table
 }

@@ -1,0 +1,121 @@
+use std::sync::Mutex;
+
+use fedlayer_core::{
+    data::{DataFacts, Examples, FederatedData},
+    record::{BarrierKind, Metric},
+    spec::{
+        Average, BarrierSpec, Baseline, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
+        EvaluateSpec, LocalSpec, ModelSpec, Optimizer, Rule, Sgd, SplitSpec, Statistics,
+        StrategySpec, Toy, Weighting,
+    },
+    trainer::{ToyTrainer, Trainer},
+};
+
+use super::*;
+
+/// A plan of two toy clients with barriers in every round.
+fn plan() -> Arc<Plan> {
+    let model = ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5, 2.0] });
+    let facts = DataFacts { shape: vec![3], classes: 2, targets: 1, pool: 4, test: 2 };
+    Arc::new(Plan {
+        seed: 7,
+        rounds: 5,
+        data: DataSpec::new(DataSet::Digits),
+        clients: ClientsSpec {
+            count: 2,
+            per_round: None,
+            dropout: 0.0,
+            min_clients: 1,
+            deadline: None,
+            attempts: 1,
+        },
+        layout: Arc::new(model.layout(&facts).unwrap()),
+        model,
+        initial: None,
+        local: LocalSpec::new(1, 2, Optimizer::Sgd(Sgd::new(0.1))),
+        barriers: Some(BarrierSpec::default()),
+        evaluate: EvaluateSpec::default(),
+        checkpoints: CheckpointSpec::default(),
+        variant: None,
+        strategy: StrategySpec {
+            name: "strategy".into(),
+            average: Average::Always(Rule::All),
+            weights: Weighting::Equal,
+            statistics: Statistics::default(),
+        },
+    })
+}
+
+/// A link to one toy trainer on the caller's thread.
+struct ToyLink(Mutex<ToyTrainer>);
+
+impl Link for ToyLink {
+    fn slots(&self) -> usize {
+        1
+    }
+
+    async fn call(&self, task: WorkerTask) -> Result<Reply, LinkError> {
+        let mut trainer = self.0.lock().unwrap();
+        Ok(match task.work {
+            Work::Initial(seed) => Reply::Initial(trainer.initial(seed).unwrap()),
+            Work::Evaluate(probes) => Reply::Evaluated(trainer.evaluate(&probes).unwrap()),
+            Work::Train(_) => panic!("a measured round does not train"),
+        })
+    }
+}
+
+fn link(plan: &Plan) -> Arc<ToyLink> {
+    let values = |count: u32| (0..count * 3).map(|i| i as f32 / 8.0).collect();
+    let examples =
+        |count: u32| Arc::new(Examples::new(vec![3], 2, values(count), vec![0; count as usize]));
+    let clients = [(vec![0, 1], vec![]), (vec![2, 3], vec![])];
+    let data = Arc::new(FederatedData::new(examples(4), examples(2), clients));
+    Arc::new(ToyLink(Mutex::new(ToyTrainer::new(plan, data).unwrap())))
+}
+
+fn update(plan: &Plan, client: u32, values: [f32; 3]) -> Update {
+    let params = Arc::new(Params::new(plan.layout.clone(), values.to_vec()).unwrap());
+    Update { client: ClientId(client), params, optimizer: None, examples: 2, steps: 1, loss: 0.0 }
+}
+
+/// Averages the layers whose own barrier is below −0.1, from the rows of the evidence alone.
+fn below(evidence: &Evidence<'_>, layout: &Arc<fedlayer_core::model::Layout>) -> LayerSet {
+    let is_wanted = |row: &&BarrierRow| {
+        (row.split, row.metric, row.kind)
+            == (Some(SplitSpec::Test), Metric::Loss, BarrierKind::Layer)
+            && (row.base.as_str(), row.baseline) == ("mean", Some(Baseline::Base))
+            && row.value.is_some_and(|value| value < -0.1)
+    };
+    let chosen = evidence.barriers.iter().filter(is_wanted);
+    LayerSet::new(layout.clone(), chosen.filter_map(|row| layout.index_of(&row.set)))
+}
+
+/// For two models of equal weight the mean over the bases of a toy's barrier of layer l under
+/// `base` is −c_l ‖Δ_l‖² / 8, whatever the data: here −0.125, −0.25 and −0.01.
+#[tokio::test]
+async fn the_choice_of_layers_sees_the_barriers_of_its_own_round() {
+    let plan = plan();
+    let start = Arc::new(Params::zeros(plan.layout.clone()));
+    let updates = vec![update(&plan, 0, [0.0, 0.0, 0.0]), update(&plan, 1, [1.0, 2.0, 0.2])];
+    let starts = updates.iter().map(|update| (update.client, start.clone())).collect();
+    let federation = Arc::new(Federation::new(start));
+    let gathered = CohortUpdates { round: 1, attempt: 1, updates, missing: BTreeMap::new() };
+    let layout = plan.layout.clone();
+    let choose = |evidence: &Evidence<'_>| below(evidence, &layout);
+    let measured =
+        measure(&link(&plan), &plan, choose, federation, starts, gathered).await.unwrap();
+    assert_eq!(measured.record.averaged, "q1+q2");
+    assert_eq!(measured.federation.shared().values(), [0.5, 1.0, 0.0]);
+}
+
+#[test]
+fn a_client_without_a_known_start_is_an_error_and_not_left_out() {
+    let plan = plan();
+    let params = Arc::new(Params::zeros(plan.layout.clone()));
+    let updates = [update(&plan, 3, [0.0; 3]), update(&plan, 5, [0.0; 3])];
+    let mut starts = BTreeMap::from([(ClientId(3), params.clone())]);
+    let error = end_models(&starts, &updates).unwrap_err();
+    assert!(matches!(error, RunError::UnknownStart { client: ClientId(5) }), "{error}");
+    starts.insert(ClientId(5), params.clone());
+    assert_eq!(end_models(&starts, &updates).unwrap().len(), 2);
+}
