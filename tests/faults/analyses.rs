@@ -3,12 +3,16 @@
 //! * Two workers make the analyses of a run: the bytes of one process. Counts: `jobs_done`.
 //! * The only worker is killed while it differentiates: the analysis waits for the next worker, and
 //!   the coordinator makes nothing of it itself. Counts: `workers_lost`, `jobs_waiting`.
+//! * A run in one process is told to stop in an analysis: it ends at once, and `resume` makes the
+//!   analysis.
 //! * The coordinator is told to stop in an analysis, and then killed in it: the worker waits both
 //!   times; after a restart the analysis is made.
 
+use std::{fs, process::Stdio};
+
 use crate::{
-    cluster::{Cluster, NO_GRACE, until},
-    support::DIGITS,
+    cluster::{Cluster, NO_GRACE, Process, in_one_process, until},
+    support::{DIGITS, Place, assert_same_bytes},
 };
 
 /// Two clients that are never averaged, with analyses of these measures.
@@ -94,4 +98,22 @@ fn a_coordinator_that_ends_in_an_analysis_makes_it_after_a_restart_with_the_same
     cluster.restart();
     cluster.finish_like_one_process();
     assert_eq!(worker.ended(), Some(0));
+}
+
+#[test]
+fn a_run_that_is_stopped_in_an_analysis_makes_it_when_it_is_resumed() {
+    let place = Place::with(&long());
+    let log = place.path("log");
+    let mut command = place.command("run scenario.toml --out stopped");
+    command.stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
+    let mut run = Process(command.spawn().unwrap());
+    let said = || fs::read_to_string(&log).unwrap();
+    until("the analysis", || said().contains("analysis `hessian`"));
+    run.signal("-TERM");
+    assert_eq!(run.ended(), Some(130), "{}", said());
+    assert!(said().contains("every finished analysis is kept"), "{}", said());
+    assert!(said().contains("go on with `fedlayer resume stopped`"), "{}", said());
+    assert!(!place.path("stopped/analyses").exists());
+    place.fedlayer("resume stopped").ok();
+    assert_same_bytes(&in_one_process(long()), &place.records("stopped"));
 }

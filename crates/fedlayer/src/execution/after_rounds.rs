@@ -27,8 +27,10 @@ impl<B: WorkerBackend> RemainingWorkers<'_, B> {
     fn end_at_signal(&self, words: String, screen: &Screen) -> JoinSet<()> {
         let (link, screen) = (self.link.clone(), screen.clone());
         let mut watch = JoinSet::new();
+        let _context = self.runtime.enter();
+        let signalled = signals::end();
         let end = async move {
-            signals::end().await;
+            signalled.await;
             screen.error(&words);
             select! {
                 () = B::release(link, RunEnd::Stopped) => {}
@@ -36,7 +38,7 @@ impl<B: WorkerBackend> RemainingWorkers<'_, B> {
             }
             signal_hook::low_level::exit(130);
         };
-        watch.spawn_on(end, self.runtime.handle());
+        watch.spawn(end);
         watch
     }
 
