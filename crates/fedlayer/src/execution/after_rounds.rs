@@ -53,7 +53,7 @@ impl<B: WorkerBackend> RemainingWorkers<'_, B> {
 }
 
 impl ScenarioRun {
-    /// Makes the analyses of the finished plans, if the table was written. Then lets the workers go.
+    /// Makes the analyses of the finished plans if the table was written, then lets the workers go.
     pub(super) fn analyse_where_due<B: WorkerBackend>(
         &self,
         finished: &[Arc<Plan>],

@@ -3,7 +3,7 @@
 //!
 //! * `preflight`: everything that can fail before the run folder is made.
 //! * `begin`: the run folder and the note of a new run.
-//! * `backend`: the workers of a run, as threads of this process; `remote_workers`: workers of other
+//! * `backend`: the workers of a run, as threads of this process; `remote_workers`: as other
 //!   processes.
 //! * `queue`: the plans, as many at once as keep the workers busy.
 //! * `outcome`: how the rounds ended, and why.
@@ -177,7 +177,7 @@ impl ScenarioRun {
         trained.inspect_err(|failure| self.note_not_begun(failure, note))
     }
 
-    /// Opens the backend, and runs every plan there. The workers stay if there are analyses to make.
+    /// Opens the backend, and runs every plan there. The workers stay if analyses are to be made.
     async fn train_all<B: WorkerBackend>(
         &self,
         prepared: PreparedPlans,
@@ -263,8 +263,8 @@ impl ScenarioRun {
     }
 }
 
-/// Stops the rounds at the first ctrl-c (or SIGTERM, or SIGHUP), and the program at the second, until
-/// the returned task is dropped.
+/// Stops the rounds at the first ctrl-c (or SIGTERM, or SIGHUP), and the program at the second,
+/// until the returned task is dropped.
 fn stop_at_signal(screen: Screen) -> (Shutdown, JoinSet<()>) {
     let (stopper, stop) = shutdown();
     let mut watch = JoinSet::new();

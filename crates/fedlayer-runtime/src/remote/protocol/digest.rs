@@ -9,7 +9,7 @@ use fedlayer_core::model::Params;
 
 use super::{
     message::{Digest, ValueSource},
-    numbers::Numbers,
+    numbers::NumberSlice,
 };
 
 /// Hashes values that arrive in pieces.
@@ -19,7 +19,7 @@ pub(crate) struct ValueHasher(blake3::Hasher);
 impl ValueHasher {
     /// Hashes the next values.
     pub(crate) fn update(&mut self, values: &[f32]) {
-        self.0.update(&Numbers::F32(values).le_bytes());
+        self.0.update(&NumberSlice::F32(values).le_bytes());
     }
 
     /// Returns the digest of all values so far.

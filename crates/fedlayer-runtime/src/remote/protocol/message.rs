@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     codec::{MalformedMessage, Wire, decode, encode},
-    numbers::Numbers,
+    numbers::NumberSlice,
 };
 
 /// One life of a coordinator process. A restarted coordinator has another one.
@@ -20,7 +20,7 @@ pub(crate) struct RunId(pub(crate) [u8; 16]);
 pub(crate) struct SessionId(pub(crate) [u8; 16]);
 
 /// A job: one task of a run, for example the training of one stack of clients in one attempt at one
-/// round. Numbers are unique within a run.
+/// round. NumberSlice are unique within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct JobId(pub(crate) u64);
 
@@ -298,13 +298,13 @@ pub(crate) enum ValueSource {
 
 impl ValueSource {
     /// Returns the values.
-    pub(crate) fn numbers(&self) -> Numbers<'_> {
+    pub(crate) fn numbers(&self) -> NumberSlice<'_> {
         match self {
-            Self::Params(params) => Numbers::F32(params.values()),
-            Self::Slot(state, slot) => Numbers::F32(&state.slots[*slot]),
-            Self::Direction(directions, index) => Numbers::F32(&directions[*index]),
-            Self::Values(values) => Numbers::F32(values),
-            Self::Derivative(values) => Numbers::F64(values),
+            Self::Params(params) => NumberSlice::F32(params.values()),
+            Self::Slot(state, slot) => NumberSlice::F32(&state.slots[*slot]),
+            Self::Direction(directions, index) => NumberSlice::F32(&directions[*index]),
+            Self::Values(values) => NumberSlice::F32(values),
+            Self::Derivative(values) => NumberSlice::F64(values),
         }
     }
 }

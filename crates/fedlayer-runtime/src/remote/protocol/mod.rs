@@ -4,8 +4,8 @@
 //!
 //! * [`limits`]: every limit and timeout.
 //! * `message`: the messages; `codec`: their bytes.
-//! * `numbers`: the bytes of values; `digest`: values are named by their hash; `pieces`: values in a
-//!   stream.
+//! * `numbers`: the bytes of values; `digest`: values are named by their hash; `pieces`: values in
+//!   a stream.
 //! * `translate`: tasks and replies as messages, and back.
 //! * `validate_job`: a worker checks a job; `validate_reply`: a coordinator checks a reply.
 

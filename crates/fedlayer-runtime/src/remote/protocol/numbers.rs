@@ -1,16 +1,16 @@
-//! [`Numbers`]: values to be sent, with their little-endian bytes; [`WireNumber`]: a kind of number
+//! [`NumberSlice`]: values to be sent, with their little-endian bytes; [`WireNumber`]: a kind of number
 //! that is read from such bytes.
 
 use std::borrow::Cow;
 
 /// Values of one kind. Parameters and losses are `f32`, derivatives are `f64`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Numbers<'a> {
+pub(crate) enum NumberSlice<'a> {
     F32(&'a [f32]),
     F64(&'a [f64]),
 }
 
-impl<'a> Numbers<'a> {
+impl<'a> NumberSlice<'a> {
     /// Returns the number of values.
     pub(crate) fn len(self) -> usize {
         match self {
