@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 #![allow(clippy::disallowed_methods, reason = "tests look at files as users do")]
 
+mod analyses;
 mod chaos;
 mod clock;
 mod cluster;

@@ -22,7 +22,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::{
-    CommittedRound, Journal, Link, LinkError, Reply, RunError, Shutdown, Work, WorkerTask,
+    CommittedRound, Journal, Link, RunError, Shutdown, link_calls,
     measure::{MeasuredRound, measure},
 };
 
@@ -258,10 +258,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
             return Ok(federation.clone());
         }
         let seed = self.plan.root_seed().child("initial parameters");
-        let task = WorkerTask { plan: self.plan.clone(), work: Work::Initial(seed) };
-        let Reply::Initial(params) = self.link.call(task).await? else {
-            return Err(LinkError::Mismatch { found: 0, expected: 1 }.into());
-        };
+        let params = link_calls::initial(&self.link, &self.plan, seed).await?;
         let federation = Arc::new(Federation::new(Arc::new(params)));
         self.federation = Some(federation.clone());
         Ok(federation)
@@ -324,9 +321,8 @@ async fn train_stack<L: Link>(
 ) -> Vec<ClientReport> {
     let ticket = |job: &TrainJob| Ticket { round: job.round, attempt, client: job.client };
     let tickets: Vec<Ticket> = jobs.iter().map(ticket).collect();
-    let results = match link.call(WorkerTask { plan, work: Work::Train(jobs) }).await {
-        Ok(Reply::Trained(results)) if results.len() == tickets.len() => results,
-        Ok(_) => vec![Err("the worker returned something else".to_owned()); tickets.len()],
+    let results = match link_calls::train(&link, &plan, jobs).await {
+        Ok(results) => results,
         Err(error) => vec![Err(error.to_string()); tickets.len()],
     };
     tickets.into_iter().zip(results.into_iter().map(|result| result.map(Box::new))).collect()

@@ -4,7 +4,8 @@
 //!
 //! * [`Link`]: the one interface to workers: a [`WorkerTask`] goes out, a [`Reply`] comes back.
 //! * [`LocalPool`]: the link to the worker threads of this process.
-//! * [`PooledTrainer`]: the threads of a pool as one trainer, for analyses.
+//! * [`LinkTrainer`]: the workers behind a link as one trainer, for analyses; `link_calls` splits
+//!   probes and directions over the workers.
 //! * [`run_plan`]: the coordinator: it performs the actions of `fedlayer-core`'s state machine;
 //!   `measure` does what a round needs between training and commit.
 //! * [`Journal`]: where committed rounds are written.
@@ -15,9 +16,10 @@ mod coordinator;
 mod error;
 mod journal;
 mod link;
+mod link_calls;
+mod link_trainer;
 mod local_pool;
 mod measure;
-mod pooled_trainer;
 pub mod remote;
 mod shutdown;
 
@@ -25,6 +27,6 @@ pub use coordinator::{ResumePoint, run_plan};
 pub use error::RunError;
 pub use journal::{CommittedRound, Journal, JournalError, Timings};
 pub use link::{Link, LinkError, Reply, Work, WorkerTask};
+pub use link_trainer::LinkTrainer;
 pub use local_pool::{LocalPool, TrainerFactory};
-pub use pooled_trainer::PooledTrainer;
 pub use shutdown::{Shutdown, Stopper, shutdown};

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use fedlayer_core::{
     Plan, Seed,
     model::Params,
-    trainer::{Evaluation, Probe, TrainJob, Update},
+    trainer::{Derivatives, Evaluation, Probe, TrainJob, Update},
 };
 use thiserror::Error;
 
@@ -30,6 +30,14 @@ pub enum Work {
     Train(Vec<TrainJob>),
     /// Evaluate these probes.
     Evaluate(Vec<Probe>),
+    /// Differentiate the mean loss of a probe.
+    Differentiate {
+        /// The model, and the examples.
+        probe: Probe,
+        /// The directions of the products with the Hessian, each with a value per parameter. There
+        /// may be none.
+        along: Arc<Vec<Vec<f32>>>,
+    },
 }
 
 /// The result of a task.
@@ -41,6 +49,8 @@ pub enum Reply {
     Trained(Vec<Result<Update, String>>),
     /// One evaluation per probe, in order.
     Evaluated(Vec<Evaluation>),
+    /// The loss, the gradient, and one product per direction, in order.
+    Differentiated(Derivatives),
 }
 
 /// Why a task has no reply.
@@ -72,6 +82,11 @@ pub trait Link: Send + Sync + 'static {
 
     /// Returns the most probes that one task may have.
     fn max_probes(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Returns the most directions that one task may have, for a model of `parameters` values.
+    fn max_directions(&self, _parameters: usize) -> usize {
         usize::MAX
     }
 

@@ -36,54 +36,16 @@ pub trait TrainerFactory: Send + Sync + 'static {
 /// done.
 #[derive(Debug)]
 pub struct LocalPool {
-    calls: mpsc::Sender<QueuedCall>,
+    tasks: mpsc::Sender<QueuedTask>,
     slots: usize,
 }
 
-/// A call in the queue.
-struct QueuedCall {
-    plan: Arc<Plan>,
+/// A task in the queue.
+struct QueuedTask {
+    task: WorkerTask,
     /// The caller's span, so that a worker's log lines name the run and the round.
     span: Span,
-    call: Box<dyn TrainerCall>,
-}
-
-/// A call of a plan's trainer, whatever type it returns.
-trait TrainerCall: Send {
-    /// Returns whether somebody waits for the result.
-    fn is_wanted(&self) -> bool;
-
-    /// Makes the call and sends the result. Returns `false` after a panic, which leaves the trainer
-    /// in an unknown state.
-    fn run(self: Box<Self>, trainer: Result<&mut dyn Trainer, LinkError>) -> bool;
-}
-
-/// A call and the sender of its result.
-struct AwaitedCall<T, F> {
-    act: F,
-    reply: oneshot::Sender<Result<T, LinkError>>,
-}
-
-impl<T, F> TrainerCall for AwaitedCall<T, F>
-where
-    T: Send,
-    F: FnOnce(&mut dyn Trainer) -> Result<T, LinkError> + Send,
-{
-    fn is_wanted(&self) -> bool {
-        !self.reply.is_closed()
-    }
-
-    fn run(self: Box<Self>, trainer: Result<&mut dyn Trainer, LinkError>) -> bool {
-        let Self { act, reply } = *self;
-        let done = match trainer {
-            Ok(trainer) => catch_unwind(AssertUnwindSafe(|| act(trainer))),
-            Err(error) => Ok(Err(error)),
-        };
-        let is_sound = done.is_ok();
-        // A caller that has given up does not need the result.
-        let _gone = reply.send(done.unwrap_or_else(|panic| Err(broken(&*panic))));
-        is_sound
-    }
+    reply: oneshot::Sender<Result<Reply, LinkError>>,
 }
 
 /// Trainers cached per worker thread. The one that was made first is dropped first.
@@ -96,29 +58,15 @@ impl LocalPool {
     /// When the system gives no more threads.
     pub fn start(slots: usize, factory: Arc<dyn TrainerFactory>) -> std::io::Result<Self> {
         let slots = slots.max(1);
-        let (calls, queue) = mpsc::channel();
+        let (tasks, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
         for index in 0..slots {
             let (queue, factory) = (queue.clone(), factory.clone());
             thread::Builder::new()
                 .name(format!("worker-{index}"))
-                .spawn(move || serve_calls(&queue, &*factory))?;
+                .spawn(move || serve_tasks(&queue, &*factory))?;
         }
-        Ok(Self { calls, slots })
-    }
-
-    /// Queues a call of a plan's trainer. Dropping the receiver cancels it.
-    pub(crate) fn queue<T: Send + 'static>(
-        &self,
-        plan: Arc<Plan>,
-        act: impl FnOnce(&mut dyn Trainer) -> Result<T, LinkError> + Send + 'static,
-    ) -> Result<oneshot::Receiver<Result<T, LinkError>>, LinkError> {
-        let (reply, answer) = oneshot::channel();
-        let call = Box::new(AwaitedCall { act, reply });
-        self.calls
-            .send(QueuedCall { plan, span: Span::current(), call })
-            .map_err(|_| LinkError::Gone)?;
-        Ok(answer)
+        Ok(Self { tasks, slots })
     }
 }
 
@@ -128,14 +76,15 @@ impl Link for LocalPool {
     }
 
     async fn call(&self, task: WorkerTask) -> Result<Reply, LinkError> {
-        let WorkerTask { plan, work } = task;
-        let answer = self.queue(plan, |trainer| perform(trainer, work))?;
+        let (reply, answer) = oneshot::channel();
+        let queued = QueuedTask { task, span: Span::current(), reply };
+        self.tasks.send(queued).map_err(|_| LinkError::Gone)?;
         answer.await.map_err(|_| LinkError::Gone)?
     }
 }
 
-/// Serves calls on a worker thread until the pool is dropped.
-fn serve_calls(queue: &Mutex<mpsc::Receiver<QueuedCall>>, factory: &dyn TrainerFactory) {
+/// Serves tasks on a worker thread until the pool is dropped.
+fn serve_tasks(queue: &Mutex<mpsc::Receiver<QueuedTask>>, factory: &dyn TrainerFactory) {
     factory.enter_thread();
     let mut trainers = TrainerCache { factory, trainers: VecDeque::new() };
     loop {
@@ -143,13 +92,14 @@ fn serve_calls(queue: &Mutex<mpsc::Receiver<QueuedCall>>, factory: &dyn TrainerF
             Ok(queue) => queue.recv(),
             Err(_) => return,
         };
-        let Ok(QueuedCall { plan, span, call }) = next else { return };
+        let Ok(QueuedTask { task, span, reply }) = next else { return };
         // A caller that has given up belongs to an abandoned round.
-        if !call.is_wanted() {
+        if reply.is_closed() {
             continue;
         }
         let _within = span.entered();
-        trainers.serve(plan, call);
+        // A caller that gives up meanwhile does not need the result.
+        let _gone = reply.send(trainers.serve(task));
     }
 }
 
@@ -161,18 +111,17 @@ struct TrainerCache<'a> {
 }
 
 impl TrainerCache<'_> {
-    /// Makes a call with the trainer of a plan. A panic drops the trainer.
-    fn serve(&mut self, plan: Arc<Plan>, call: Box<dyn TrainerCall>) {
-        match self.index_of(plan) {
-            Ok(index) => {
-                if !call.run(Ok(&mut *self.trainers[index].1)) {
-                    self.trainers.remove(index);
-                }
-            }
-            Err(error) => {
-                call.run(Err(error));
-            }
-        }
+    /// Does a task with the trainer of its plan. A panic leaves the trainer in an unknown state,
+    /// and drops it.
+    fn serve(&mut self, task: WorkerTask) -> Result<Reply, LinkError> {
+        let WorkerTask { plan, work } = task;
+        let index = self.index_of(plan)?;
+        let trainer = &mut *self.trainers[index].1;
+        let done = catch_unwind(AssertUnwindSafe(|| perform(trainer, work)));
+        done.unwrap_or_else(|panic| {
+            self.trainers.remove(index);
+            Err(broken(&*panic))
+        })
     }
 
     /// Returns the index of a plan's trainer, which is made if there is none.
@@ -210,11 +159,16 @@ fn perform(trainer: &mut dyn Trainer, work: Work) -> Result<Reply, LinkError> {
             let _span = debug_span!("probe", probes = probes.len()).entered();
             trainer.evaluate(&probes).map(Reply::Evaluated).map_err(refused)
         }
+        Work::Differentiate { probe, along } => {
+            let _span = debug_span!("derivative", directions = along.len()).entered();
+            let derivatives = trainer.differentiate(&probe.point, probe.split, &along);
+            derivatives.map(Reply::Differentiated).map_err(refused)
+        }
     }
 }
 
 /// Converts the error of a trainer.
-pub(crate) fn refused(error: TrainerError) -> LinkError {
+fn refused(error: TrainerError) -> LinkError {
     LinkError::Refused(error.to_string())
 }
 

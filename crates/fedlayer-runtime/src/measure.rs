@@ -15,12 +15,12 @@ use fedlayer_core::{
     model::{LayerSet, Params},
     record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
     round::{CohortUpdates, Evidence, Federation, RoundEvaluation, traffic},
-    trainer::{Evaluation, Probe, Update},
+    trainer::Update,
 };
 use tokio::task::spawn_blocking;
-use tracing::{Instrument, debug};
+use tracing::debug;
 
-use crate::{Link, LinkError, Reply, RunError, Timings, Work, WorkerTask};
+use crate::{Link, RunError, Timings, link_calls};
 
 /// A round that is ready to be committed.
 pub(crate) struct MeasuredRound {
@@ -96,7 +96,7 @@ async fn barriers<L: Link>(
     let planned =
         spawn_blocking(move || BarrierStudy::new(&spec, weights, round, seed, &ends)).await?;
     let study = planned?;
-    let evaluations = evaluate_probes(link, plan, study.probes()).await?;
+    let evaluations = link_calls::evaluate(link, plan, &study.probes()).await?;
     Ok(spawn_blocking(move || study.rows(&evaluations)).await?)
 }
 
@@ -145,38 +145,8 @@ async fn evaluate<L: Link>(
     }
     debug!("evaluating");
     let checkup = RoundEvaluation::of_round(plan, federation, reported);
-    let evaluations = evaluate_probes(link, plan, checkup.probes()).await?;
+    let evaluations = link_calls::evaluate(link, plan, &checkup.probes()).await?;
     Ok(Some(checkup.record(&evaluations)))
-}
-
-/// Evaluates probes on all workers at once. The result of a probe does not depend on the other
-/// probes of its call, so the probes may be split anywhere.
-async fn evaluate_probes<L: Link>(
-    link: &Arc<L>,
-    plan: &Arc<Plan>,
-    probes: Vec<Probe>,
-) -> Result<Vec<Evaluation>, RunError> {
-    let expected = probes.len();
-    let chunk = expected.div_ceil(link.slots()).clamp(1, link.max_probes());
-    let calls: Vec<_> = probes
-        .chunks(chunk)
-        .map(|probes| {
-            let task = WorkerTask { plan: plan.clone(), work: Work::Evaluate(probes.to_vec()) };
-            let link = link.clone();
-            tokio::spawn(async move { link.call(task).await }.in_current_span())
-        })
-        .collect();
-    let mut evaluations = Vec::with_capacity(expected);
-    for call in calls {
-        match call.await?? {
-            Reply::Evaluated(more) => evaluations.extend(more),
-            Reply::Initial(_) | Reply::Trained(_) => {}
-        }
-    }
-    if evaluations.len() != expected {
-        return Err(LinkError::Mismatch { found: evaluations.len(), expected }.into());
-    }
-    Ok(evaluations)
 }
 
 /// Runs a part of the round and adds its duration to `spent`.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test should end it")]
 
 mod failures;
-mod pooled_trainer;
+mod link_trainer;
 mod rounds;
 mod support;
 mod workers;

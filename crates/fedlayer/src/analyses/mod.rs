@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use fedlayer_analysis::analyze;
 use fedlayer_core::{Plan, spec::AnalysisSpec};
-use fedlayer_runtime::{LocalPool, PooledTrainer};
+use fedlayer_runtime::{Link, LinkTrainer};
+use tokio::runtime::Handle;
 
 use self::pending::PendingAnalysis;
 pub(crate) use self::{
@@ -29,10 +30,12 @@ use crate::{
     trainers::Trainers,
 };
 
-/// Makes analyses on worker threads of this process.
-pub(crate) struct AnalysisRunner<'a> {
-    pub(crate) trainers: &'a Arc<Trainers>,
-    pub(crate) workers: usize,
+/// Makes analyses with the workers behind a link.
+pub(crate) struct AnalysisRunner<'a, L> {
+    pub(crate) trainers: &'a Trainers,
+    pub(crate) link: Arc<L>,
+    /// The runtime that the link works on.
+    pub(crate) runtime: Handle,
     pub(crate) screen: &'a Screen,
 }
 
@@ -45,7 +48,7 @@ pub(crate) struct Question<'a> {
     pub(crate) plan: &'a Arc<Plan>,
 }
 
-impl AnalysisRunner<'_> {
+impl<L: Link> AnalysisRunner<'_, L> {
     /// Makes the missing analyses of a scenario, of a sweep those of every variant. Those of a plan
     /// that is not finished are named and left out. Returns what was made, and every failure.
     pub(crate) fn after_rounds(
@@ -117,12 +120,12 @@ impl AnalysisRunner<'_> {
     ) -> Result<AnalysisOutput, Failure> {
         let Question { spec, name, plan } = question;
         let progress = AnalysisProgress::begin(self.screen, spec, name, plan, count);
-        let pool = LocalPool::start(self.workers, self.trainers.clone())?;
-        let mut team = CountingTrainer::new(PooledTrainer::new(pool, plan.clone()), &progress);
+        let workers = LinkTrainer::new(self.link.clone(), plan.clone(), self.runtime.clone());
+        let mut trainer = CountingTrainer::new(workers, &progress);
         let mut rows = Vec::new();
-        for models in models::model_sets(spec, plan, origin, self.trainers, &mut team)? {
+        for models in models::model_sets(spec, plan, origin, self.trainers, &mut trainer)? {
             let seed = plan.root_seed();
-            let found = analyze(&spec.measure, &models, &spec.splits, seed, &mut team);
+            let found = analyze(&spec.measure, &models, &spec.splits, seed, &mut trainer);
             let wrong = |reason: String| Failure::Analysis { name: name.to_owned(), reason };
             rows.extend(found.map_err(|error| wrong(error.to_string()))?);
         }

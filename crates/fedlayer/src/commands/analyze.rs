@@ -9,6 +9,7 @@ mod model_choice;
 use std::sync::Arc;
 
 use fedlayer_core::{Plan, spec::AnalysisSpec, text::in_backticks};
+use fedlayer_runtime::LocalPool;
 use fedlayer_scenario::{Setting, ValidScenario};
 
 use self::{default_strategy::DefaultStrategy, model_choice::ModelChoice};
@@ -18,7 +19,7 @@ use crate::{
     args::AnalyzeArgs,
     exit::Failure,
     files,
-    process::signals,
+    process::{runtime, signals},
     scenario,
     screen::Screen,
     trainers::Trainers,
@@ -43,8 +44,14 @@ pub(super) fn analyze(args: &AnalyzeArgs, screen: &Screen) -> Result<(), Failure
     trainers.data(&plan).map_err(Failure::Data)?;
     let (origin, results) = (choice.origin(&spec, &plan), choice.results(args, &plan));
     results.check()?;
-    let workers = device::workers(&args.compute)?;
-    let runner = AnalysisRunner { trainers: &trainers, workers, screen };
+    let runtime = runtime::start()?;
+    let threads = LocalPool::start(device::workers(&args.compute)?, trainers.clone())?;
+    let runner = AnalysisRunner {
+        trainers: &trainers,
+        link: Arc::new(threads),
+        runtime: runtime.handle().clone(),
+        screen,
+    };
     let name = results.free(&analyses::file_name(&spec));
     let question = Question { spec: &spec, name: &name, plan: &plan };
     let output = runner.make(question, &origin, &results)?;

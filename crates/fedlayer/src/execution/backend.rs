@@ -1,7 +1,12 @@
-//! [`WorkerBackend`]: the workers that train the clients of a run; [`LocalThreads`]: those of this
-//! process. Workers of other processes: [`RemoteWorkers`](super::remote_workers::RemoteWorkers).
+//! [`WorkerBackend`]: the workers of a run, which train its clients and make its analyses;
+//! [`LocalThreads`]: those of this process. Workers of other processes:
+//! [`RemoteWorkers`](super::remote_workers::RemoteWorkers).
 
-use std::{path::Path, sync::Arc};
+use std::{
+    future::{Future, ready},
+    path::Path,
+    sync::Arc,
+};
 
 use fedlayer_runtime::{
     Link, LocalPool, Shutdown,
@@ -10,7 +15,7 @@ use fedlayer_runtime::{
 
 use crate::{exit::Failure, trainers::Trainers};
 
-/// The workers that train the clients of a run.
+/// The workers of a run.
 pub(crate) trait WorkerBackend {
     /// The link to the workers.
     type Link: Link;
@@ -28,8 +33,10 @@ pub(crate) trait WorkerBackend {
         format!("go on with `fedlayer resume {}`", folder.display())
     }
 
-    /// Closes the link once no plan is under way any more.
-    async fn close(&mut self, _end: RunEnd) {}
+    /// Lets the workers go once nothing is left for them to do.
+    fn release(_link: Arc<Self::Link>, _end: RunEnd) -> impl Future<Output = ()> + Send + 'static {
+        ready(())
+    }
 }
 
 /// Worker threads of this process.

@@ -3,12 +3,14 @@
 //!
 //! * `preflight`: everything that can fail before the run folder is made.
 //! * `begin`: the run folder and the note of a new run.
-//! * `backend`: the worker threads that train the clients; `remote_workers`: workers of other
+//! * `backend`: the workers of a run, as threads of this process; `remote_workers`: as other
 //!   processes.
 //! * `queue`: the plans, as many at once as keep the workers busy.
 //! * `outcome`: how the rounds ended, and why.
+//! * `after_rounds`: the analyses, made by the same workers.
 //! * `ending`: what is noted of a run that ended.
 
+mod after_rounds;
 mod backend;
 mod begin;
 mod ending;
@@ -21,20 +23,20 @@ use std::{sync::Arc, time::Instant};
 
 use fedlayer_core::{Plan, record::Summary, spec::AnalysisSpec};
 use fedlayer_runtime::{Shutdown, remote::Metrics, shutdown};
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, task::JoinSet};
 
+use self::{
+    after_rounds::RemainingWorkers,
+    backend::WorkerBackend,
+    outcome::RoundsOutcome,
+    queue::{PendingPlan, RoundObservers, run_all},
+};
 pub(crate) use self::{
     backend::LocalThreads,
     begin::{NewRun, begin_note},
     remote_workers::{RemoteOptions, RemoteWorkers},
 };
-use self::{
-    backend::WorkerBackend,
-    outcome::RoundsOutcome,
-    queue::{PendingPlan, RoundObservers, run_all},
-};
 use crate::{
-    analyses::{self, AnalysisRunner},
     classes, cost,
     exit::Failure,
     process::{
@@ -86,22 +88,49 @@ struct PreparedPlans {
     preparing: EndAtOnce,
 }
 
+/// The end of the rounds of all plans.
+struct TrainedPlans<B: WorkerBackend> {
+    rounds: RoundsOutcome,
+    /// The workers, which stay if there are analyses to make.
+    link: Option<Arc<B::Link>>,
+}
+
 impl ScenarioRun {
     /// Runs every plan to its end, writes the summary, prints the table and makes the analyses.
     pub(crate) fn execute(
         &self,
+        note: RunNote,
+        backend: impl WorkerBackend,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let runtime = self.start_runtime(screen)?;
+        let done = self.execute_on(&runtime, note, backend, screen);
+        // A worker in the middle of a long training does not keep the program from ending.
+        runtime.shutdown_background();
+        done
+    }
+
+    fn execute_on<B: WorkerBackend>(
+        &self,
+        runtime: &Runtime,
         mut note: RunNote,
-        mut backend: impl WorkerBackend,
+        mut backend: B,
         screen: &Screen,
     ) -> Result<(), Failure> {
         let began = Instant::now();
-        let runtime = self.start_runtime(screen)?;
         let prepared = self.prepare(&backend, screen)?;
         let was_complete = prepared.is_complete;
-        let rounds = self.train(runtime, prepared, &mut backend, &note, screen)?;
+        let TrainedPlans { rounds, link } =
+            self.train(runtime, prepared, &mut backend, &note, screen)?;
         note.training_seconds = began.elapsed().as_secs_f64();
         let reported = self.report_where_due(&rounds, &note, screen);
-        let analysed = self.analyse_where_due(&rounds, &reported, &note, screen);
+        let analysed = match link {
+            Some(link) => {
+                let workers = RemainingWorkers { backend: &backend, link, runtime };
+                self.analyse_where_due(&rounds.finished, &reported, &workers, screen)
+            }
+            None => Ok(()),
+        };
         note.state = rounds.state(&analysed);
         note.seconds = began.elapsed().as_secs_f64();
         note.analysis_seconds = note.seconds - note.training_seconds;
@@ -134,33 +163,30 @@ impl ScenarioRun {
     ///
     /// # Errors
     /// When no plan could begin.
-    fn train(
+    fn train<B: WorkerBackend>(
         &self,
-        runtime: Runtime,
+        runtime: &Runtime,
         prepared: PreparedPlans,
-        backend: &mut impl WorkerBackend,
+        backend: &mut B,
         note: &RunNote,
         screen: &Screen,
-    ) -> Result<RoundsOutcome, Failure> {
+    ) -> Result<TrainedPlans<B>, Failure> {
         let progress = prepared.observers.progress.clone();
         let trained = runtime.block_on(self.train_all(prepared, backend, note, screen));
-        // A worker in the middle of a long training does not keep the program from ending.
-        runtime.shutdown_background();
         progress.close();
-        let outcome = trained.inspect_err(|failure| self.note_not_begun(failure, note))?;
-        Ok(outcome.of_new_run(|| self.folder.is_new() && !self.has_rounds()))
+        trained.inspect_err(|failure| self.note_not_begun(failure, note))
     }
 
-    /// Opens the backend, and runs every plan there.
-    async fn train_all(
+    /// Opens the backend, and runs every plan there. The workers stay if analyses are to be made.
+    async fn train_all<B: WorkerBackend>(
         &self,
         prepared: PreparedPlans,
-        backend: &mut impl WorkerBackend,
+        backend: &mut B,
         note: &RunNote,
         screen: &Screen,
-    ) -> Result<RoundsOutcome, Failure> {
+    ) -> Result<TrainedPlans<B>, Failure> {
         let PreparedPlans { pending, observers, is_complete, preparing } = prepared;
-        let stop = stop_at_signal(screen.clone());
+        let (stop, _watch) = stop_at_signal(screen.clone());
         drop(preparing);
         let Some(link) = backend.open(&stop).await? else {
             return Err(Failure::Interrupted(backend.resume_hint(self.folder.path())));
@@ -174,9 +200,13 @@ impl ScenarioRun {
         inputs.map_or(Ok(()), |inputs| self.folder.write_inputs(inputs))?;
         classes::record(&self.plans, &self.trainers, &self.folder, screen)?;
         let ends = run_all(pending, &link, &observers, &stop).await;
-        let outcome = RoundsOutcome::of(ends, &self.folder, backend);
-        backend.close(outcome.end()).await;
-        Ok(outcome)
+        let rounds = RoundsOutcome::of(ends, &self.folder, backend)
+            .of_new_run(|| self.folder.is_new() && !self.has_rounds());
+        if rounds.leave_models() && !self.analyses.is_empty() {
+            return Ok(TrainedPlans { rounds, link: Some(link) });
+        }
+        B::release(link, rounds.end()).await;
+        Ok(TrainedPlans { rounds, link: None })
     }
 
     /// Returns whether the run was finished before, with all its rounds.
@@ -231,56 +261,19 @@ impl ScenarioRun {
         }
         Ok(screen.data(&table::render(&summary, self.json)?)?)
     }
-
-    /// Makes the analyses, if the rounds and the table left something to analyse.
-    fn analyse_where_due(
-        &self,
-        rounds: &RoundsOutcome,
-        reported: &Result<(), Failure>,
-        note: &RunNote,
-        screen: &Screen,
-    ) -> Result<(), Failure> {
-        if self.analyses.is_empty() || reported.is_err() || !rounds.leave_models() {
-            return Ok(());
-        }
-        self.analyse(&rounds.finished, note, screen)
-    }
-
-    /// Makes the analyses of the finished plans; those that are there already are left alone.
-    fn analyse(
-        &self,
-        finished: &[Arc<Plan>],
-        note: &RunNote,
-        screen: &Screen,
-    ) -> Result<(), Failure> {
-        let _at_once = signals::end_at_once(
-            screen,
-            format!(
-                "interrupted; every round and every finished analysis is kept\nhint: `fedlayer resume {}` makes the rest",
-                self.folder.path().display()
-            ),
-        );
-        let runner = AnalysisRunner { trainers: &self.trainers, workers: note.workers, screen };
-        let (made, failed) =
-            runner.after_rounds(&self.analyses, &self.plans, finished, &self.folder);
-        analyses::show(&made, self.json, screen)?;
-        // The program ends with the first failure; the others are said here.
-        let mut failed = failed.into_iter();
-        let first = failed.next();
-        failed.for_each(|failure| screen.error(&failure.message()));
-        first.map_or(Ok(()), Err)
-    }
 }
 
-/// Stops the rounds at the first ctrl-c (or SIGTERM, or SIGHUP), and the program at the second.
-fn stop_at_signal(screen: Screen) -> Shutdown {
+/// Stops the rounds at the first ctrl-c (or SIGTERM, or SIGHUP), and the program at the second,
+/// until the returned task is dropped.
+fn stop_at_signal(screen: Screen) -> (Shutdown, JoinSet<()>) {
     let (stopper, stop) = shutdown();
-    tokio::spawn(async move {
+    let mut watch = JoinSet::new();
+    watch.spawn(async move {
         signals::end().await;
         screen.talk("interrupted: the round in training is abandoned");
         stopper.stop();
         signals::end_again().await;
         signal_hook::low_level::exit(130);
     });
-    stop
+    (stop, watch)
 }

@@ -119,7 +119,7 @@ impl WorkerBackend for RemoteWorkers {
         format!("go on with `{again}`, or in one process with `fedlayer resume {folder}`")
     }
 
-    async fn close(&mut self, end: RunEnd) {
-        self.hub.farewell(end).await;
+    async fn release(link: Arc<Hub>, end: RunEnd) {
+        link.farewell(end).await;
     }
 }

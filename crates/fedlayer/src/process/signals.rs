@@ -15,24 +15,29 @@ use tokio::{
 use crate::{files, screen::Screen};
 
 /// Waits for ctrl-c, SIGTERM or SIGHUP (the terminal was closed). Under `nohup` SIGHUP stays
-/// ignored.
-pub(crate) async fn end() {
+/// ignored. Signals count from this call on, which must be made in a runtime.
+pub(crate) fn end() -> impl Future<Output = ()> + Send {
     let hang_up = if ignores_hang_up() { None } else { signal(SignalKind::hangup()).ok() };
-    tokio::select! {
-        () = end_again() => {}
-        () = received(hang_up) => {}
+    let end = end_again();
+    async {
+        tokio::select! {
+            () = end => {}
+            () = received(hang_up) => {}
+        }
     }
 }
 
 /// Waits for ctrl-c or SIGTERM, the second signals after [`end`]. SIGHUP is not among them: a
 /// terminal that is closed may send it more than once.
-pub(crate) async fn end_again() {
+pub(crate) fn end_again() -> impl Future<Output = ()> + Send {
     // Without a handler, the system ends the program.
     let interrupt = signal(SignalKind::interrupt()).ok();
     let terminate = signal(SignalKind::terminate()).ok();
-    tokio::select! {
-        () = received(interrupt) => {}
-        () = received(terminate) => {}
+    async {
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+        }
     }
 }
 

@@ -52,8 +52,11 @@ impl BlobFetcher {
         }
         let Some(fetched) = self.fetch(head, layout, &missing).await? else { return Ok(None) };
         let mut cache = self.cache();
+        let directions = head.work.directions();
         for (index, params) in missing.into_iter().zip(fetched) {
-            cache.put(head.blobs[index as usize], params.clone());
+            if !directions.contains(&index) {
+                cache.put(head.blobs[index as usize], params.clone());
+            }
             found[index as usize] = Some(params);
         }
         Ok(found.into_iter().collect())

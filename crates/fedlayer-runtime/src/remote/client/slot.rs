@@ -86,7 +86,10 @@ impl Slot {
 fn models(sources: &[ValueSource]) -> Vec<Arc<Params>> {
     let model = |source: &ValueSource| match source {
         ValueSource::Params(params) => Some(params.clone()),
-        ValueSource::Slot(..) | ValueSource::Values(_) => None,
+        ValueSource::Slot(..)
+        | ValueSource::Direction(..)
+        | ValueSource::Values(_)
+        | ValueSource::Derivative(_) => None,
     };
     sources.iter().filter_map(model).collect()
 }

@@ -7,7 +7,10 @@ use std::{
 
 use fedlayer_core::model::Params;
 
-use super::message::{Digest, ValueSource};
+use super::{
+    message::{Digest, ValueSource},
+    numbers::NumberSlice,
+};
 
 /// Hashes values that arrive in pieces.
 #[derive(Debug, Clone, Default)]
@@ -16,13 +19,7 @@ pub(crate) struct ValueHasher(blake3::Hasher);
 impl ValueHasher {
     /// Hashes the next values.
     pub(crate) fn update(&mut self, values: &[f32]) {
-        if cfg!(target_endian = "little") {
-            self.0.update(bytemuck::cast_slice(values));
-        } else {
-            for value in values {
-                self.0.update(&value.to_le_bytes());
-            }
-        }
+        self.0.update(&NumberSlice::F32(values).le_bytes());
     }
 
     /// Returns the digest of all values so far.
@@ -52,7 +49,9 @@ struct CachedDigest {
 impl DigestCache {
     /// Returns the digest of a source's values.
     pub(crate) fn digest(&self, source: &ValueSource) -> Digest {
-        let ValueSource::Params(params) = source else { return digest(source.values()) };
+        let ValueSource::Params(params) = source else {
+            return Digest(*blake3::hash(&source.numbers().le_bytes()).as_bytes());
+        };
         // The map is not locked while a model is hashed: only callers with the same model wait.
         *self.cell(params).get_or_init(|| digest(params.values()))
     }

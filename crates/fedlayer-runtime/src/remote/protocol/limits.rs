@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// The version of the protocol. Both sides must have the same one.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The most bytes of one message. A longer one is refused by its length prefix, before any of it is
 /// allocated.
@@ -19,6 +19,19 @@ pub const SCENARIO_BYTES: usize = 1 << 20;
 
 /// The most probes of one job.
 pub const PROBES_PER_JOB: usize = 1024;
+
+/// The most directions of one job.
+pub const DIRECTIONS_PER_JOB: usize = 64;
+
+/// The most bytes of the directions of one job. One direction is allowed for a model of any size.
+pub const DIRECTION_BYTES: usize = 256 << 20;
+
+/// Returns the most directions of one job for a model of `parameters` values, as
+/// [`DIRECTIONS_PER_JOB`] and [`DIRECTION_BYTES`] allow.
+pub fn directions_per_job(parameters: usize) -> usize {
+    let fitting = DIRECTION_BYTES / size_of::<f32>() / parameters.max(1);
+    fitting.clamp(1, DIRECTIONS_PER_JOB)
+}
 
 /// The most tensors of an optimizer's state. Adam has two moments; one more is allowed.
 pub const OPTIMIZER_SLOTS: u32 = 3;

@@ -6,7 +6,10 @@ use bytes::{Buf, BufMut, Bytes};
 use fedlayer_core::{model::Params, trainer::OptimizerState};
 use serde::{Deserialize, Serialize};
 
-use super::codec::{MalformedMessage, Wire, decode, encode};
+use super::{
+    codec::{MalformedMessage, Wire, decode, encode},
+    numbers::NumberSlice,
+};
 
 /// One life of a coordinator process. A restarted coordinator has another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +20,7 @@ pub(crate) struct RunId(pub(crate) [u8; 16]);
 pub(crate) struct SessionId(pub(crate) [u8; 16]);
 
 /// A job: one task of a run, for example the training of one stack of clients in one attempt at one
-/// round. Numbers are unique within a run.
+/// round. NumberSlice are unique within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct JobId(pub(crate) u64);
 
@@ -136,6 +139,27 @@ pub(crate) enum WorkHead {
     Initial { seed: [u8; 32] },
     Train(Vec<TrainHead>),
     Evaluate(Vec<ProbeHead>),
+    Differentiate { probe: ProbeHead, along: Vec<u32> },
+}
+
+impl WorkHead {
+    /// Returns the indices of values that are directions, which no later job asks for again.
+    pub(crate) fn directions(&self) -> &[u32] {
+        match self {
+            Self::Differentiate { along, .. } => along,
+            Self::Initial { .. } | Self::Train(_) | Self::Evaluate(_) => &[],
+        }
+    }
+
+    /// Returns the kind of work, as a label of metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Initial { .. } => "initial",
+            Self::Train(_) => "train",
+            Self::Evaluate(_) => "evaluate",
+            Self::Differentiate { .. } => "differentiate",
+        }
+    }
 }
 
 /// The training of one client of a stack.
@@ -209,6 +233,11 @@ pub(crate) enum JobOutcome {
     Trained(Vec<Result<UpdateHead, String>>),
     /// Per probe: `true` if shares of correct labels follow its losses.
     Evaluated(Vec<bool>),
+    /// The mean loss and the number of products. The gradient and the products follow, in `f64`.
+    Differentiated {
+        loss: f64,
+        products: u32,
+    },
     /// The worker could not do the job.
     Refused(String),
     /// The worker's thread panicked.
@@ -253,7 +282,7 @@ pub(crate) enum ReplyRejection {
 pub(crate) enum Piece {
     /// To be sent: a range of values that the sender holds.
     Outgoing(ValueSource, Range<usize>),
-    /// Received: little-endian `f32` bytes.
+    /// Received: the little-endian bytes of values.
     Incoming(Bytes),
 }
 
@@ -262,16 +291,20 @@ pub(crate) enum Piece {
 pub(crate) enum ValueSource {
     Params(Arc<Params>),
     Slot(Arc<OptimizerState>, usize),
+    Direction(Arc<Vec<Vec<f32>>>, usize),
     Values(Arc<[f32]>),
+    Derivative(Arc<[f64]>),
 }
 
 impl ValueSource {
     /// Returns the values.
-    pub(crate) fn values(&self) -> &[f32] {
+    pub(crate) fn numbers(&self) -> NumberSlice<'_> {
         match self {
-            Self::Params(params) => params.values(),
-            Self::Slot(state, slot) => &state.slots[*slot],
-            Self::Values(values) => values,
+            Self::Params(params) => NumberSlice::F32(params.values()),
+            Self::Slot(state, slot) => NumberSlice::F32(&state.slots[*slot]),
+            Self::Direction(directions, index) => NumberSlice::F32(&directions[*index]),
+            Self::Values(values) => NumberSlice::F32(values),
+            Self::Derivative(values) => NumberSlice::F64(values),
         }
     }
 }
@@ -307,27 +340,16 @@ impl Wire for Piece {
     fn write(self, into: &mut impl BufMut) -> Result<(), MalformedMessage> {
         match self {
             Self::Outgoing(source, range) => {
-                let values = &source.values()[range];
-                if cfg!(target_endian = "little") {
-                    into.put_slice(bytemuck::cast_slice(values));
-                } else {
-                    values.iter().for_each(|value| into.put_f32_le(*value));
-                }
+                into.put_slice(&source.numbers().part(range).le_bytes());
             }
             Self::Incoming(bytes) => into.put(bytes),
         }
         Ok(())
     }
 
+    /// Takes any bytes: only the receiver knows the kind of its values.
     fn read(bytes: Bytes) -> Result<Self, MalformedMessage> {
-        if bytes.len().is_multiple_of(4) {
-            Ok(Self::Incoming(bytes))
-        } else {
-            Err(MalformedMessage(format!(
-                "found a piece of {} bytes; values have 4 bytes each",
-                bytes.len()
-            )))
-        }
+        Ok(Self::Incoming(bytes))
     }
 }
 

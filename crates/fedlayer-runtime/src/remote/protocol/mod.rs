@@ -4,7 +4,8 @@
 //!
 //! * [`limits`]: every limit and timeout.
 //! * `message`: the messages; `codec`: their bytes.
-//! * `digest`: values are named by their hash; `pieces`: values in a stream.
+//! * `numbers`: the bytes of values; `digest`: values are named by their hash; `pieces`: values in
+//!   a stream.
 //! * `translate`: tasks and replies as messages, and back.
 //! * `validate_job`: a worker checks a job; `validate_reply`: a coordinator checks a reply.
 
@@ -12,6 +13,7 @@ pub(crate) mod codec;
 pub(crate) mod digest;
 pub mod limits;
 pub(crate) mod message;
+pub(crate) mod numbers;
 pub(crate) mod pieces;
 pub(crate) mod translate;
 pub(crate) mod validate_job;

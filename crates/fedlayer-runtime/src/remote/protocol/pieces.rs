@@ -4,16 +4,16 @@ use super::{
     codec::MalformedMessage,
     limits::PIECE_BYTES,
     message::{Piece, ValueSource},
+    numbers::WireNumber,
 };
 
 /// Cuts values into pieces, one source after the other.
 pub(crate) fn pieces(sources: Vec<ValueSource>) -> impl Iterator<Item = Piece> + Send {
-    const VALUES: usize = PIECE_BYTES / 4;
     sources.into_iter().flat_map(|source| {
-        let count = source.values().len();
+        let (count, values) = (source.numbers().len(), PIECE_BYTES / source.numbers().width());
         (0..count)
-            .step_by(VALUES)
-            .map(move |from| Piece::Outgoing(source.clone(), from..(from + VALUES).min(count)))
+            .step_by(values)
+            .map(move |from| Piece::Outgoing(source.clone(), from..(from + values).min(count)))
     })
 }
 
@@ -22,12 +22,12 @@ pub(crate) fn pieces(sources: Vec<ValueSource>) -> impl Iterator<Item = Piece> +
 /// The memory of each part is allocated when its first values arrive, and never more than the known
 /// length.
 #[derive(Debug)]
-pub(crate) struct Assembly {
+pub(crate) struct Assembly<T> {
     lengths: Vec<usize>,
-    parts: Vec<Vec<f32>>,
+    parts: Vec<Vec<T>>,
 }
 
-impl Assembly {
+impl<T: WireNumber> Assembly<T> {
     /// Expects parts of these lengths.
     pub(crate) fn new(lengths: Vec<usize>) -> Self {
         Self { lengths, parts: Vec::new() }
@@ -37,16 +37,23 @@ impl Assembly {
     /// they are in the processor's cache.
     ///
     /// # Errors
-    /// When there are more values than expected.
+    /// When there are more values than expected, or a piece ends within a value.
     pub(crate) fn append(
         &mut self,
         piece: &Piece,
-        mut seen: impl FnMut(usize, &[f32]),
+        mut seen: impl FnMut(usize, &[T]),
     ) -> Result<(), MalformedMessage> {
         let Piece::Incoming(bytes) = piece else {
             return Err(MalformedMessage("found an outgoing piece".to_owned()));
         };
-        let (mut values, _) = bytes.as_chunks::<4>();
+        let (mut values, rest) = T::split(bytes);
+        if !rest.is_empty() {
+            return Err(MalformedMessage(format!(
+                "found a piece of {} bytes; values have {} bytes each",
+                bytes.len(),
+                size_of::<T>()
+            )));
+        }
         while !values.is_empty() {
             let room = match (self.parts.last(), self.parts.len()) {
                 (Some(part), begun) => self.lengths[begun - 1] - part.len(),
@@ -66,7 +73,7 @@ impl Assembly {
             let index = self.parts.len() - 1;
             let part = &mut self.parts[index];
             let before = part.len();
-            part.extend(now.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            part.extend(now.iter().map(|&bytes| T::read(bytes)));
             seen(index, &part[before..]);
             values = later;
         }
@@ -77,7 +84,7 @@ impl Assembly {
     ///
     /// # Errors
     /// When there are fewer values than expected.
-    pub(crate) fn finish(mut self) -> Result<Vec<Vec<f32>>, MalformedMessage> {
+    pub(crate) fn finish(mut self) -> Result<Vec<Vec<T>>, MalformedMessage> {
         let found: usize = self.parts.iter().map(Vec::len).sum();
         let expected: usize = self.lengths.iter().sum();
         if found != expected {

@@ -6,7 +6,7 @@ use fedlayer_core::{
     Plan, Seed,
     data::{ClientId, Split},
     model::{LayerSet, Mix, Params, Point},
-    trainer::{Evaluation, OptimizerState, Probe, TrainJob, Update},
+    trainer::{Derivatives, Evaluation, OptimizerState, Probe, TrainJob, Update},
 };
 
 use super::{
@@ -33,6 +33,12 @@ pub(crate) fn job_head(
         Work::Evaluate(probes) => {
             WorkHead::Evaluate(probes.iter().map(|probe| blobs.probe(probe)).collect())
         }
+        Work::Differentiate { probe, along } => WorkHead::Differentiate {
+            probe: blobs.probe(probe),
+            along: (0..along.len())
+                .map(|index| blobs.add(ValueSource::Direction(along.clone(), index)))
+                .collect(),
+        },
     };
     (JobHead { job, plan, work, blobs: blobs.names() }, blobs.sources)
 }
@@ -127,6 +133,10 @@ pub(crate) fn task(
         WorkHead::Evaluate(probes) => {
             Work::Evaluate(probes.iter().map(|probe| blobs.probe(probe)).collect::<Result<_, _>>()?)
         }
+        WorkHead::Differentiate { probe, along } => Work::Differentiate {
+            probe: blobs.probe(probe)?,
+            along: Arc::new(blobs.values(along)?),
+        },
     };
     Ok(WorkerTask { plan: plan.clone(), work })
 }
@@ -156,9 +166,12 @@ impl ReceivedBlobs<'_> {
     }
 
     fn optimizer(&self, state: &OptimizerHead) -> Result<Arc<OptimizerState>, MalformedMessage> {
-        let slot = |&index: &u32| Ok(self.get(index)?.values().to_vec());
-        let slots = state.slots.iter().map(slot).collect::<Result<_, MalformedMessage>>()?;
-        Ok(Arc::new(OptimizerState { steps: state.steps, slots }))
+        Ok(Arc::new(OptimizerState { steps: state.steps, slots: self.values(&state.slots)? }))
+    }
+
+    /// Returns the values of several blobs.
+    fn values(&self, indices: &[u32]) -> Result<Vec<Vec<f32>>, MalformedMessage> {
+        indices.iter().map(|&index| Ok(self.get(index)?.values().to_vec())).collect()
     }
 
     fn probe(&self, probe: &ProbeHead) -> Result<Probe, MalformedMessage> {
@@ -211,6 +224,13 @@ pub(crate) fn outcome(
         (_, Ok(Reply::Evaluated(evaluations))) => {
             let head = |evaluation| evaluation_head(evaluation, &mut sources);
             JobOutcome::Evaluated(evaluations.into_iter().map(head).collect())
+        }
+        (_, Ok(Reply::Differentiated(derivatives))) => {
+            let Derivatives { loss, gradient, products } = derivatives;
+            let count = products.len() as u32;
+            let parts = std::iter::once(gradient).chain(products);
+            sources.extend(parts.map(|values| ValueSource::Derivative(values.into())));
+            JobOutcome::Differentiated { loss, products: count }
         }
         (_, Err(LinkError::Broken(message))) => JobOutcome::Broken(message),
         (_, Err(error)) => JobOutcome::Refused(error.to_string()),

@@ -8,7 +8,7 @@ use fedlayer_core::Plan;
 
 use super::{
     codec::MalformedMessage,
-    limits::{OPTIMIZER_SLOTS, PROBES_PER_JOB},
+    limits::{OPTIMIZER_SLOTS, PROBES_PER_JOB, directions_per_job},
     message::{JobHead, MixHead, PointHead, ProbeHead, SplitHead, TrainHead, WorkHead},
 };
 
@@ -30,6 +30,7 @@ pub(crate) fn validate_job<'a>(
         WorkHead::Initial { .. } => {}
         WorkHead::Train(clients) => job.check_training(clients)?,
         WorkHead::Evaluate(probes) => job.check_probes(probes)?,
+        WorkHead::Differentiate { probe, along } => job.check_derivatives(probe, along)?,
     }
     if job.used.len() < job.blobs {
         let (found, needed) = (job.blobs, job.used.len());
@@ -62,17 +63,29 @@ impl JobCheck<'_> {
 
     fn check_probes(&mut self, probes: &[ProbeHead]) -> Result<(), MalformedMessage> {
         at_most("probes", probes.len(), PROBES_PER_JOB)?;
-        for probe in probes {
-            match &probe.point {
-                PointHead::Model(model) => self.use_blob(*model)?,
-                PointHead::Mix(mix) | PointHead::Twin(mix, _) => self.check_mix(mix)?,
-            }
-            match probe.split {
-                SplitHead::Train | SplitHead::Test => {}
-                SplitHead::ClientTest(client) => self.check_client(client)?,
-            }
+        probes.iter().try_for_each(|probe| self.check_probe(probe))
+    }
+
+    fn check_derivatives(
+        &mut self,
+        probe: &ProbeHead,
+        along: &[u32],
+    ) -> Result<(), MalformedMessage> {
+        let most = directions_per_job(self.plan.layout.value_count());
+        at_most("directions", along.len(), most)?;
+        self.check_probe(probe)?;
+        along.iter().try_for_each(|&direction| self.use_blob(direction))
+    }
+
+    fn check_probe(&mut self, probe: &ProbeHead) -> Result<(), MalformedMessage> {
+        match &probe.point {
+            PointHead::Model(model) => self.use_blob(*model)?,
+            PointHead::Mix(mix) | PointHead::Twin(mix, _) => self.check_mix(mix)?,
         }
-        Ok(())
+        match probe.split {
+            SplitHead::Train | SplitHead::Test => Ok(()),
+            SplitHead::ClientTest(client) => self.check_client(client),
+        }
     }
 
     fn check_mix(&mut self, mix: &MixHead) -> Result<(), MalformedMessage> {

@@ -1,12 +1,12 @@
 //! [`ExpectedReply`]: a coordinator checks a reply against its job before it reads the values.
 
-use std::{iter::repeat_n, sync::Arc};
+use std::{iter::repeat_n, sync::Arc, vec::IntoIter};
 
 use fedlayer_core::{
     Plan,
     data::{ClientId, Split},
     model::Params,
-    trainer::{Evaluation, OptimizerState, Update},
+    trainer::{Derivatives, Evaluation, OptimizerState, Update},
 };
 
 use super::{
@@ -30,6 +30,40 @@ enum ExpectedResults {
     Train(Vec<(ClientId, u32)>),
     /// The number of examples of each probe's split.
     Evaluate(Vec<usize>),
+    /// The number of directions.
+    Differentiate(usize),
+}
+
+/// The number of values of each part of a reply, in order.
+#[derive(Debug, PartialEq)]
+pub(crate) enum ReplyLengths {
+    F32(Vec<usize>),
+    F64(Vec<usize>),
+}
+
+/// The values of a reply, part by part.
+#[derive(Debug)]
+pub(crate) enum ReplyValues {
+    F32(IntoIter<Vec<f32>>),
+    F64(IntoIter<Vec<f64>>),
+}
+
+impl ReplyValues {
+    /// Returns the next part of `f32` values, empty if there is none.
+    fn next_f32(&mut self) -> Vec<f32> {
+        match self {
+            Self::F32(parts) => parts.next().unwrap_or_default(),
+            Self::F64(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the next part of `f64` values, empty if there is none.
+    fn next_f64(&mut self) -> Vec<f64> {
+        match self {
+            Self::F32(_) => Vec::new(),
+            Self::F64(parts) => parts.next().unwrap_or_default(),
+        }
+    }
 }
 
 impl ExpectedReply {
@@ -43,6 +77,7 @@ impl ExpectedReply {
             Work::Evaluate(probes) => ExpectedResults::Evaluate(
                 probes.iter().map(|probe| examples(&task.plan, probe.split)).collect(),
             ),
+            Work::Differentiate { along, .. } => ExpectedResults::Differentiate(along.len()),
         };
         Self { results, plan: task.plan.clone() }
     }
@@ -51,18 +86,26 @@ impl ExpectedReply {
     ///
     /// # Errors
     /// When the outcome is not an answer to the task.
-    pub(crate) fn lengths(&self, outcome: &JobOutcome) -> Result<Vec<usize>, MalformedMessage> {
+    pub(crate) fn lengths(&self, outcome: &JobOutcome) -> Result<ReplyLengths, MalformedMessage> {
+        use ReplyLengths::{F32, F64};
         match (&self.results, outcome) {
-            (_, JobOutcome::Refused(_) | JobOutcome::Broken(_)) => Ok(Vec::new()),
-            (ExpectedResults::Initial, JobOutcome::Initial) => Ok(vec![self.model_length()]),
+            (_, JobOutcome::Refused(_) | JobOutcome::Broken(_)) => Ok(F32(Vec::new())),
+            (ExpectedResults::Initial, JobOutcome::Initial) => Ok(F32(vec![self.model_length()])),
             (ExpectedResults::Train(jobs), JobOutcome::Trained(results)) => {
-                self.update_lengths(jobs, results)
+                self.update_lengths(jobs, results).map(F32)
             }
             (ExpectedResults::Evaluate(examples), JobOutcome::Evaluated(results)) => {
                 check_count(results.len(), examples.len())?;
                 let pairs = examples.iter().zip(results);
                 let parts = |(&count, &correct)| repeat_n(count, 1 + usize::from(correct));
-                Ok(pairs.flat_map(parts).collect())
+                Ok(F32(pairs.flat_map(parts).collect()))
+            }
+            (
+                ExpectedResults::Differentiate(directions),
+                JobOutcome::Differentiated { products, .. },
+            ) => {
+                check_count(*products as usize, *directions)?;
+                Ok(F64(vec![self.model_length(); 1 + directions]))
             }
             _ => Err(MalformedMessage(
                 "found a result of another kind than the job asks for".to_owned(),
@@ -105,10 +148,9 @@ impl ExpectedReply {
     pub(crate) fn reply(
         &self,
         outcome: JobOutcome,
-        values: Vec<Vec<f32>>,
+        mut values: ReplyValues,
     ) -> Result<Reply, LinkError> {
-        let mut values = values.into_iter();
-        let mut next = || values.next().unwrap_or_default();
+        let mut next = || values.next_f32();
         match outcome {
             JobOutcome::Refused(message) => Err(LinkError::Refused(message)),
             JobOutcome::Broken(message) => Err(LinkError::Broken(message)),
@@ -124,6 +166,11 @@ impl ExpectedReply {
                 let evaluation =
                     |correct: bool| Evaluation { losses: next(), correct: correct.then(&mut next) };
                 Ok(Reply::Evaluated(results.into_iter().map(evaluation).collect()))
+            }
+            JobOutcome::Differentiated { loss, products } => {
+                let gradient = values.next_f64();
+                let products = (0..products).map(|_| values.next_f64()).collect();
+                Ok(Reply::Differentiated(Derivatives { loss, gradient, products }))
             }
         }
     }

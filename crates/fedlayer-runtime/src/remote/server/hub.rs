@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     super::protocol::{
         digest::DigestCache,
-        limits::{FAREWELL_TIMEOUT, PROBES_PER_JOB, SCENARIO_BYTES},
+        limits::{FAREWELL_TIMEOUT, PROBES_PER_JOB, SCENARIO_BYTES, directions_per_job},
         message::{JobHead, JobId, ReplyRejection, RunId, SessionId, ValueSource},
         translate::job_head,
         validate_reply::ExpectedReply,
@@ -218,7 +218,9 @@ impl Hub {
         reply: Result<Reply, LinkError>,
     ) -> Result<(), ReplyRejection> {
         let job = self.ledger().finish(job)?;
-        job.reply.send(reply).map_err(|_| ReplyRejection::Late)
+        job.reply.send(reply).map_err(|_| ReplyRejection::Late)?;
+        self.metrics.done(job.offer.head.work.kind());
+        Ok(())
     }
 
     /// Brings the metrics up to date and returns them as text.
@@ -239,6 +241,10 @@ impl Link for Hub {
         PROBES_PER_JOB
     }
 
+    fn max_directions(&self, parameters: usize) -> usize {
+        directions_per_job(parameters)
+    }
+
     async fn call(&self, task: WorkerTask) -> Result<Reply, LinkError> {
         let same = |plan: &Arc<Plan>| Arc::ptr_eq(plan, &task.plan);
         let Some(plan) = self.offer.plans.iter().position(same) else {
@@ -251,12 +257,25 @@ impl Link for Hub {
         let translated = spawn_blocking(move || job_head(&task, plan as u32, job, &digests));
         let (head, sources) =
             translated.await.map_err(|error| LinkError::Broken(error.to_string()))?;
+        check_lengths(&sources, &self.offer.plans[plan])?;
         let offer = Arc::new(JobOffer { head, sources, expected });
         let (reply, answer) = oneshot::channel();
         self.ledger().open(job, OpenJob { offer, reply });
         let _open = CancelOnDrop { hub: self, job };
         self.queued.add_permits(1);
         answer.await.map_err(|_| LinkError::Gone)?
+    }
+}
+
+/// Checks that models and directions have the plan's length: no worker reads another one.
+fn check_lengths(sources: &[ValueSource], plan: &Plan) -> Result<(), LinkError> {
+    let expected = plan.layout.value_count();
+    let mut lengths = sources.iter().map(|source| source.numbers().len());
+    match lengths.find(|&found| found != expected) {
+        None => Ok(()),
+        Some(found) => Err(LinkError::Refused(format!(
+            "found a model or a direction of {found} values; the plan's model has {expected}"
+        ))),
     }
 }
 

@@ -45,6 +45,11 @@ struct PhaseLabel {
     phase: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
 /// The counts of a coordinator.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -59,6 +64,7 @@ pub struct Metrics {
     workers: Gauge,
     slots: Gauge,
     lost: Counter,
+    done: Family<KindLabel, Counter>,
     retried: Counter,
     waiting: Gauge,
     running: Gauge,
@@ -98,6 +104,11 @@ impl Metrics {
             "workers_lost",
             "Workers that disconnected without a goodbye",
             metrics.lost.clone(),
+        );
+        registry.register(
+            "jobs_done",
+            "Jobs that workers have done, by kind",
+            metrics.done.clone(),
         );
         registry.register(
             "jobs_retried",
@@ -150,6 +161,11 @@ impl Metrics {
     /// Counts a worker that disconnected without a goodbye.
     pub(super) fn lost(&self) {
         self.lost.inc();
+    }
+
+    /// Counts a job of this kind that a worker has done.
+    pub(super) fn done(&self, kind: &'static str) {
+        self.done.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// Counts jobs that are given out again.

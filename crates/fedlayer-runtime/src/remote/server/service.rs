@@ -14,7 +14,9 @@ use super::{
             CoordinatorNote, Fetch, JobId, Piece, Pull, Pulled, Receipt, ReplyHead, ReplyPart,
             ReplyRejection, SessionId, WorkerNote,
         },
+        numbers::WireNumber,
         pieces::{Assembly, pieces},
+        validate_reply::{ReplyLengths, ReplyValues},
     },
     connection::ConnectionHandle,
     hub::{Hub, JobOffer},
@@ -115,10 +117,29 @@ impl WorkersService {
         head: &ReplyHead,
         offer: &JobOffer,
         parts: &mut Streaming<ReplyPart>,
-    ) -> Result<Vec<Vec<f32>>, Status> {
-        let misfit = |why: &str| self.misfit(head.session, head.job, why);
+    ) -> Result<ReplyValues, Status> {
         let lengths = offer.expected.lengths(&head.outcome);
-        let mut assembly = Assembly::new(lengths.map_err(|error| misfit(&error.0))?);
+        match lengths.map_err(|error| self.misfit(head.session, head.job, &error.0))? {
+            ReplyLengths::F32(lengths) => {
+                let values = self.receive_parts(head, lengths, parts).await?;
+                Ok(ReplyValues::F32(values.into_iter()))
+            }
+            ReplyLengths::F64(lengths) => {
+                let values = self.receive_parts(head, lengths, parts).await?;
+                Ok(ReplyValues::F64(values.into_iter()))
+            }
+        }
+    }
+
+    /// Receives parts of known lengths, which must be all of the reply.
+    async fn receive_parts<T: WireNumber>(
+        &self,
+        head: &ReplyHead,
+        lengths: Vec<usize>,
+        parts: &mut Streaming<ReplyPart>,
+    ) -> Result<Vec<Vec<T>>, Status> {
+        let misfit = |why: &str| self.misfit(head.session, head.job, why);
+        let mut assembly = Assembly::new(lengths);
         while let Some(part) = self.next_part(parts).await? {
             let ReplyPart::Piece(piece) = part else {
                 return Err(misfit("found a second head in one reply"));

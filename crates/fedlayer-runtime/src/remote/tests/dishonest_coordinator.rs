@@ -8,23 +8,15 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
-use fedlayer_core::{
-    Plan,
-    data::{Examples, FederatedData},
-    trainer::{ToyTrainer, Trainer, TrainerError},
-};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::{Stream, StreamExt, iter, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming, transport::Server};
 
 use super::{
     super::{
-        client::{
-            PreparedScenario, WorkerConfig, WorkerError, WorkerNotice, WorkerOutcome, run_worker,
-        },
+        client::{WorkerError, WorkerNotice, WorkerOutcome, run_worker},
         protocol::{
             digest::digest,
             generated::workers_server::{Workers, WorkersServer},
@@ -34,18 +26,20 @@ use super::{
                 PointHead, ProbeHead, Pull, Pulled, Receipt, ReplyHead, ReplyPart, RunId,
                 SessionId, SplitHead, TrainHead, ValueSource, Welcome, WorkHead, WorkerNote,
             },
+            pieces::pieces,
         },
-        security::Security,
     },
-    fixture::{identity, plan},
+    fixture::{config, prepared},
 };
-use crate::{TrainerFactory, shutdown};
+use crate::shutdown;
 
 /// The answer to a worker's request for values.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
     /// This many values, all the same.
     Values(usize, f32),
+    /// These values.
+    Listed(&'static [f32]),
     /// Whole pieces without an end.
     Endless,
     /// Bytes that are not a whole number of values.
@@ -59,8 +53,8 @@ struct Liar {
     /// The answer to the request for the last job's values.
     answer: Mutex<Option<Answer>>,
     sender: Mutex<Option<mpsc::Sender<Result<CoordinatorNote, Status>>>>,
-    /// The number of requests for values.
-    fetches: AtomicUsize,
+    /// The indices of each request for values.
+    fetches: Mutex<Vec<Vec<u32>>>,
     /// The number of pieces sent by [`Answer::Endless`].
     pieces: Arc<AtomicUsize>,
     /// The heads of the worker's replies.
@@ -127,14 +121,18 @@ impl Workers for LiarService {
         std::future::pending().await
     }
 
-    async fn fetch(&self, _: Request<Fetch>) -> Result<Response<Self::FetchStream>, Status> {
-        self.0.fetches.fetch_add(1, Ordering::Relaxed);
+    async fn fetch(&self, request: Request<Fetch>) -> Result<Response<Self::FetchStream>, Status> {
+        self.0.fetches.lock().unwrap().push(request.into_inner().blobs);
         let values = |count: usize, value: f32| {
             Piece::Outgoing(ValueSource::Values(vec![value; count].into()), 0..count)
         };
         let answer = self.0.answer.lock().unwrap().take().unwrap();
         Ok(Response::new(match answer {
             Answer::Values(count, value) => Box::pin(iter([Ok(values(count, value))])),
+            Answer::Listed(values) => {
+                let values = ValueSource::Values(values.into());
+                Box::pin(iter(pieces(vec![values]).map(Ok)))
+            }
             Answer::Odd => Box::pin(iter([Ok(Piece::Incoming(vec![0; 5].into()))])),
             Answer::Endless => {
                 let (piece, sent) = (values(limits::PIECE_BYTES / 4, 0.0), self.0.pieces.clone());
@@ -160,21 +158,6 @@ impl Workers for LiarService {
     }
 }
 
-/// Toy trainers over thirty examples.
-struct Toys;
-
-impl TrainerFactory for Toys {
-    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
-        let examples = |count: u32| {
-            let values = (0..3 * count).map(|i| i as f32 / 9.0).collect();
-            Arc::new(Examples::new(vec![3], 2, values, (0..count).map(|i| i % 2).collect()))
-        };
-        let clients = (0..6).map(|client| ((5 * client..5 * client + 4).collect(), vec![]));
-        let data = Arc::new(FederatedData::new(examples(30), examples(8), clients));
-        Ok(Box::new(ToyTrainer::new(plan, data)?))
-    }
-}
-
 /// The training of one client from the blob `params`.
 fn client(client: u32, params: u32) -> TrainHead {
     TrainHead { client, round: 2, params, optimizer: None, seed: [7; 32] }
@@ -197,6 +180,12 @@ fn job(work: WorkHead, blobs: usize) -> JobHead {
     JobHead { job: JobId(1), plan: 0, work, blobs: vec![digest(&[0.0; 3]); blobs] }
 }
 
+/// Derivatives of the model in blob 0 of 2 along these blobs.
+fn differentiate(split: SplitHead, along: Vec<u32>) -> JobHead {
+    let probe = probe(PointHead::Model(0), split);
+    job(WorkHead::Differentiate { probe, along }, 2)
+}
+
 const ZEROS: Answer = Answer::Values(3, 0.0);
 
 /// A correct job of the plan.
@@ -205,7 +194,7 @@ fn honest_job() -> JobHead {
 }
 
 /// Jobs that the plan does not contain, each with a part of the worker's error.
-fn impossible_jobs() -> [(&'static str, JobHead); 9] {
+fn impossible_jobs() -> [(&'static str, JobHead); 14] {
     let mix = MixHead { base: 0, other: 0, layers: vec![9], weight: 0.5 };
     let test = |count| vec![probe(PointHead::Model(0), SplitHead::Test); count];
     let mixed = vec![probe(PointHead::Mix(mix), SplitHead::Test)];
@@ -223,6 +212,14 @@ fn impossible_jobs() -> [(&'static str, JobHead); 9] {
             job(train(vec![with_slots(vec![0; 4])]), 1),
         ),
         ("found 1025 probes; at most 1024 are allowed", job(WorkHead::Evaluate(test(1025)), 1)),
+        (
+            "found 65 directions; at most 64 are allowed",
+            differentiate(SplitHead::Test, vec![1; 65]),
+        ),
+        ("found blob 2 of 2", differentiate(SplitHead::Test, vec![1, 2])),
+        ("found 2 blobs; 1 are used", differentiate(SplitHead::Test, vec![])),
+        ("found 2 blobs; 1 are used", differentiate(SplitHead::Test, vec![0, 0])),
+        ("found client 6; the scenario has 6", differentiate(SplitHead::ClientTest(6), vec![1])),
     ]
 }
 
@@ -249,10 +246,7 @@ async fn serve(liar: Arc<Liar>) -> String {
 /// Runs a worker. Returns its end and the reasons for which it waited for another session.
 async fn work_for(coordinator: String) -> (Result<WorkerOutcome, WorkerError>, Vec<String>) {
     let notices = Mutex::new(Vec::new());
-    let prepare = |_: &str, _: &str| {
-        let (plans, factory) = (vec![plan()], Arc::new(Toys));
-        Ok(PreparedScenario { plans, identity: identity(), factory })
-    };
+    let prepare = |_: &str, _: &str| Ok(prepared());
     let notify = |notice| notices.lock().unwrap().push(notice);
     let end = run_worker(&config(coordinator), Arc::new(prepare), shutdown().1, notify).await;
     let why = |notice| match notice {
@@ -281,12 +275,29 @@ async fn a_dishonest_coordinator_makes_a_worker_neither_fetch_nor_allocate() {
         assert!(why.contains(error), "`{why}` does not say `{error}`");
     }
     // Values were requested for the possible jobs only.
-    assert_eq!(liar.fetches.load(Ordering::Relaxed), WRONG_ANSWERS.len() + 1);
+    assert_eq!(liar.fetches.lock().unwrap().len(), WRONG_ANSWERS.len() + 1);
     // No more pieces were sent than fit into the windows of HTTP/2 and the buffers.
     assert!(liar.pieces.load(Ordering::Relaxed) <= 16, "{:?}", liar.pieces);
     let pushed = liar.pushed.lock().unwrap();
     assert_eq!(pushed.len(), 1, "only the honest job was done");
     assert!(matches!(&pushed[0].outcome, JobOutcome::Trained(results) if results[0].is_ok()));
+}
+
+#[tokio::test]
+async fn a_worker_fetches_a_model_once_and_the_directions_of_each_job() {
+    let (model, direction) = (digest(&[0.0; 3]), digest(&[1.0; 3]));
+    let job =
+        JobHead { blobs: vec![model, direction], ..differentiate(SplitHead::Test, vec![1, 1]) };
+    let both = Answer::Listed(&[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+    let jobs = [(job.clone(), both), (job, Answer::Listed(&[1.0; 3]))].into();
+    let liar = Arc::new(Liar { jobs: Mutex::new(jobs), ..Liar::default() });
+    let (end, whys) = work_for(serve(liar.clone()).await).await;
+    assert_eq!((end.unwrap(), whys.len()), (WorkerOutcome::Finished, 0));
+    assert_eq!(*liar.fetches.lock().unwrap(), [vec![0, 1], vec![1]]);
+    let pushed = liar.pushed.lock().unwrap();
+    let is_right =
+        |head: &ReplyHead| matches!(head.outcome, JobOutcome::Differentiated { products: 2, .. });
+    assert!(pushed.len() == 2 && pushed.iter().all(is_right), "{pushed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -295,17 +306,4 @@ async fn a_worker_reconnects_after_a_session_that_ends_before_it_is_accepted() {
     let (end, whys) = work_for(serve(Arc::new(liar)).await).await;
     assert_eq!(end.unwrap(), WorkerOutcome::Finished);
     assert_eq!(whys, ["it closed the session"], "the user is told once");
-}
-
-fn config(coordinator: String) -> WorkerConfig {
-    WorkerConfig {
-        coordinator,
-        security: Security::default(),
-        name: "worker".into(),
-        version: "1".into(),
-        slots: 1,
-        device: "cpu".into(),
-        processor: "any".into(),
-        patience: Duration::from_secs(180),
-    }
 }

@@ -4,19 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use fedlayer_core::{
     Plan, Seed,
-    data::{ClientId, DataFacts},
-    model::Params,
+    data::{ClientId, DataFacts, Examples, FederatedData, Split},
+    model::{Params, Point},
     spec::{
         Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
         ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
     },
-    trainer::TrainJob,
+    trainer::{Probe, ToyTrainer, TrainJob, Trainer, TrainerError},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming, transport::Channel};
 
 use super::super::{
+    client::{PreparedScenario, WorkerConfig},
     protocol::{
         VERSION_HEADER,
         generated::workers_client::WorkersClient,
@@ -29,9 +30,12 @@ use super::super::{
     security::{BearerToken, Security},
     server::{BoundPort, ConnectionLimits, Hub, Metrics, RunOffer, serve},
 };
-use crate::{Link, LinkError, Reply, Work, WorkerTask};
+use crate::{Link, LinkError, Reply, TrainerFactory, Work, WorkerTask};
 
 pub(super) const TOKEN: &str = "0123456789abcdef";
+
+/// The version of the protocol, as a header has it.
+pub(super) const VERSION: &str = "2";
 
 /// A toy plan of a model with three values.
 pub(super) fn plan() -> Arc<Plan> {
@@ -81,6 +85,44 @@ pub(super) fn hello() -> Hello {
     }
 }
 
+/// Toy trainers over thirty examples.
+pub(super) struct Toys;
+
+impl TrainerFactory for Toys {
+    fn trainer(&self, plan: &Plan) -> Result<Box<dyn Trainer>, TrainerError> {
+        Ok(Box::new(ToyTrainer::new(plan, data())?))
+    }
+}
+
+/// The examples of [`Toys`].
+pub(super) fn data() -> Arc<FederatedData> {
+    let examples = |count: u32| {
+        let values = (0..3 * count).map(|i| i as f32 / 9.0).collect();
+        Arc::new(Examples::new(vec![3], 2, values, (0..count).map(|i| i % 2).collect()))
+    };
+    let clients = (0..6).map(|client| ((5 * client..5 * client + 4).collect(), vec![]));
+    Arc::new(FederatedData::new(examples(30), examples(8), clients))
+}
+
+/// The scenario of [`Toys`], as a worker reads it.
+pub(super) fn prepared() -> PreparedScenario {
+    PreparedScenario { plans: vec![plan()], identity: identity(), factory: Arc::new(Toys) }
+}
+
+/// A worker with one slot that connects to `coordinator`, without a token.
+pub(super) fn config(coordinator: String) -> WorkerConfig {
+    WorkerConfig {
+        coordinator,
+        security: Security::default(),
+        name: "worker".into(),
+        version: "1".into(),
+        slots: 1,
+        device: "cpu".into(),
+        processor: "any".into(),
+        patience: Duration::from_secs(180),
+    }
+}
+
 /// A coordinator that listens on a port.
 pub(super) struct TestCoordinator {
     pub(super) hub: Arc<Hub>,
@@ -125,7 +167,7 @@ pub(super) fn request<T>(message: T, version: &'static str, token: &'static str)
 
 /// Makes a request with the right version and token.
 pub(super) fn authorized<T>(message: T) -> Request<T> {
-    request(message, "1", TOKEN)
+    request(message, VERSION, TOKEN)
 }
 
 /// A worker with a session.
@@ -160,17 +202,32 @@ impl TestCoordinator {
 
     /// Asks the hub for the training of client 3 in round 2.
     pub(super) fn train(&self) -> JoinHandle<Result<Reply, LinkError>> {
-        let (hub, plan) = (self.hub.clone(), self.plan.clone());
         let job = TrainJob {
             client: ClientId(3),
             round: 2,
-            params: Arc::new(Params::zeros(plan.layout.clone())),
+            params: self.zeros(),
             optimizer: None,
             seed: Seed::new(1),
         };
-        tokio::spawn(
-            async move { hub.call(WorkerTask { plan, work: Work::Train(vec![job]) }).await },
-        )
+        self.call(Work::Train(vec![job]))
+    }
+
+    /// Asks the hub for the derivatives of the model of zeros.
+    pub(super) fn differentiate(
+        &self,
+        along: Vec<Vec<f32>>,
+    ) -> JoinHandle<Result<Reply, LinkError>> {
+        let probe = Probe { point: Point::Model(self.zeros()), split: Split::Test };
+        self.call(Work::Differentiate { probe, along: Arc::new(along) })
+    }
+
+    fn zeros(&self) -> Arc<Params> {
+        Arc::new(Params::zeros(self.plan.layout.clone()))
+    }
+
+    fn call(&self, work: Work) -> JoinHandle<Result<Reply, LinkError>> {
+        let (hub, plan) = (self.hub.clone(), self.plan.clone());
+        tokio::spawn(async move { hub.call(WorkerTask { plan, work }).await })
     }
 
     /// Returns whether a refusal for `reason` was counted.

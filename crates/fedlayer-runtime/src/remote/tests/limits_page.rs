@@ -22,6 +22,8 @@ fn the_page_on_the_protocol_has_every_limit_and_timeout_with_its_default() {
         ("PIECE_BYTES", mib(limits::PIECE_BYTES)),
         ("SCENARIO_BYTES", mib(limits::SCENARIO_BYTES)),
         ("PROBES_PER_JOB", limits::PROBES_PER_JOB.to_string()),
+        ("DIRECTIONS_PER_JOB", limits::DIRECTIONS_PER_JOB.to_string()),
+        ("DIRECTION_BYTES", mib(limits::DIRECTION_BYTES)),
         ("OPTIMIZER_SLOTS", limits::OPTIMIZER_SLOTS.to_string()),
         ("STREAM_WINDOW", mib(limits::STREAM_WINDOW as usize)),
         ("CONNECTION_WINDOW", mib(limits::CONNECTION_WINDOW as usize)),
@@ -51,5 +53,21 @@ fn the_page_on_the_protocol_has_every_limit_and_timeout_with_its_default() {
         let row = row.unwrap_or_else(|| panic!("docs/protocol.md has no row for `{name}`"));
         let found = row.split(" |").next().unwrap().replace(',', "");
         assert_eq!(found, default, "the row of `{name}` in docs/protocol.md");
+    }
+}
+
+#[test]
+fn a_job_has_as_many_directions_as_fit_and_at_least_one() {
+    // 256 MiB are 2^26 values.
+    for (parameters, directions) in [
+        (0, 64),
+        (3, 64),
+        (1 << 20, 64),
+        ((1 << 20) + 1, 63),
+        (1 << 25, 2),
+        (1 << 26, 1),
+        (1 << 30, 1),
+    ] {
+        assert_eq!(limits::directions_per_job(parameters), directions, "{parameters} parameters");
     }
 }

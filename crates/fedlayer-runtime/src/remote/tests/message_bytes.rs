@@ -10,9 +10,9 @@ use super::{
         protocol::{
             codec::Wire,
             message::{
-                CoordinatorNote, Digest, Fetch, JobHead, JobId, MixHead, OptimizerHead, Piece,
-                PointHead, ProbeHead, Pulled, Receipt, ReplyHead, ReplyPart, ReplyRejection, RunId,
-                SessionId, SplitHead, TrainHead, ValueSource, Welcome, WorkHead, WorkerNote,
+                CoordinatorNote, Digest, Fetch, JobHead, JobId, JobOutcome, MixHead, OptimizerHead,
+                Piece, PointHead, ProbeHead, Pulled, Receipt, ReplyHead, ReplyPart, ReplyRejection,
+                RunId, SessionId, SplitHead, TrainHead, ValueSource, Welcome, WorkHead, WorkerNote,
             },
         },
     },
@@ -61,7 +61,11 @@ fn messages_have_the_bytes_of_this_version_of_the_protocol() {
         name: "digits".into(),
         scenario: "seeds = [1]".into(),
     };
-    let head = ReplyHead { run: RUN, session: SESSION, job: JobId(300), outcome: update(3, 2) };
+    let differentiate = WorkHead::Differentiate { probe: probes[0].clone(), along: vec![2, 1] };
+    let reply = |outcome| {
+        let head = ReplyHead { run: RUN, session: SESSION, job: JobId(300), outcome };
+        bytes(ReplyPart::Head(Box::new(head)))
+    };
     let values = Piece::Outgoing(ValueSource::Values(vec![0.5, -1.0].into()), 0..2);
     same_as_file!("hello", bytes(WorkerNote::Hello(hello())));
     same_as_file!("ready", bytes(WorkerNote::Ready(identity())));
@@ -69,8 +73,10 @@ fn messages_have_the_bytes_of_this_version_of_the_protocol() {
     same_as_file!("welcome", bytes(CoordinatorNote::Welcome(welcome)));
     same_as_file!("train", job(WorkHead::Train(vec![train]), 3));
     same_as_file!("evaluate", job(WorkHead::Evaluate(probes), 2));
+    same_as_file!("differentiate", job(differentiate, 3));
     same_as_file!("fetch", bytes(Fetch { session: SESSION, job: JobId(300), blobs: vec![0, 2] }));
-    same_as_file!("reply", bytes(ReplyPart::Head(Box::new(head))));
+    same_as_file!("reply", reply(update(3, 2)));
+    same_as_file!("derivatives", reply(JobOutcome::Differentiated { loss: 0.5, products: 2 }));
     same_as_file!("values", bytes(ReplyPart::Piece(values)));
     same_as_file!("receipt", bytes(Receipt::Refused(ReplyRejection::Late)));
 }

@@ -73,6 +73,29 @@ proptest! {
 }
 
 #[test]
+fn derivatives_keep_every_bit_and_no_piece_ends_within_one() {
+    let bits = [0, 1, f64::to_bits(-0.1), 0x7FF0_0000_0000_0001, 0xFFF8_0000_DEAD_BEEF];
+    let long = (0..200_000_u64).map(|i| f64::from_bits(i.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+    let all = [bits.map(f64::from_bits).to_vec(), vec![], long.collect()];
+    let sources = all.iter().map(|values| ValueSource::Derivative(values.as_slice().into()));
+    let mut assembly = Assembly::<f64>::new(all.iter().map(Vec::len).collect());
+    for piece in pieces(sources.collect()) {
+        let mut bytes = Vec::new();
+        piece.write(&mut bytes).unwrap();
+        assert!(bytes.len() <= limits::PIECE_BYTES);
+        assembly.append(&Piece::read(bytes.into()).unwrap(), |_, _| {}).unwrap();
+    }
+    let half = Piece::Incoming(vec![0; 12].into());
+    let error = assembly.append(&half, |_, _| {}).unwrap_err().0;
+    assert_eq!(error, "found a piece of 12 bytes; values have 8 bytes each");
+    let found = assembly.finish().unwrap();
+    let to_bits = |parts: &[Vec<f64>]| -> Vec<Vec<u64>> {
+        parts.iter().map(|part| part.iter().map(|value| value.to_bits()).collect()).collect()
+    };
+    assert_eq!(to_bits(&found), to_bits(&all));
+}
+
+#[test]
 fn the_claimed_length_of_a_list_is_not_trusted() {
     // A list that claims 2^60 strings and contains none.
     let mut bytes = vec![1, 253];

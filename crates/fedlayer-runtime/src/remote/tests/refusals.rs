@@ -4,7 +4,7 @@ use tonic::Code;
 
 use super::{
     super::protocol::message::{Digest, Fetch, Hello, JobId, Pull, RunIdentity, SessionId},
-    fixture::{TOKEN, authorized, coordinator, hello, identity, request},
+    fixture::{TOKEN, VERSION, authorized, coordinator, hello, identity, request},
 };
 
 /// Workers that do not fit the run, each with a part of the reason.
@@ -41,12 +41,13 @@ async fn a_worker_with_another_version_token_program_device_or_identity_is_refus
     let coordinator = coordinator().await;
     let mut client = coordinator.client().await;
     let pull = Pull { session: SessionId([0; 16]) };
-    let refused = client.pull(request(pull.clone(), "2", TOKEN)).await.unwrap_err();
+    let refused = client.pull(request(pull.clone(), "1", TOKEN)).await.unwrap_err();
     assert_eq!(
         refused.message(),
-        "protocol: the worker speaks version 2, the coordinator version 1; use the same program for both"
+        "protocol: the worker speaks version 1, the coordinator version 2; use the same program for both"
     );
-    let refused = client.pull(request(pull.clone(), "1", "another-token-1234")).await.unwrap_err();
+    let refused =
+        client.pull(request(pull.clone(), VERSION, "another-token-1234")).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     // The token is right, but there is no session.
     assert_eq!(client.pull(authorized(pull)).await.unwrap_err().code(), Code::Unauthenticated);

@@ -14,7 +14,7 @@ use super::{
         limits,
         message::{Pull, SessionId},
     },
-    fixture::{TestCoordinator, coordinator, hello, identity, request},
+    fixture::{TestCoordinator, VERSION, coordinator, hello, identity, request},
 };
 
 /// The delay that a busy machine may add to a timeout.
@@ -117,7 +117,7 @@ async fn a_thousand_calls_without_the_token_are_refused_one_by_one() {
     let session = SessionId([9; 16]);
     let calls = (0..1000).map(|_| {
         let mut client = client.clone();
-        tokio::spawn(async move { client.pull(request(Pull { session }, "1", "wrong")).await })
+        tokio::spawn(async move { client.pull(request(Pull { session }, VERSION, "wrong")).await })
     });
     let calls: Vec<_> = calls.collect();
     for call in calls {

@@ -14,7 +14,9 @@ use super::{
             SessionId, ValueSource, WorkerNote,
         },
     },
-    fixture::{TOKEN, TestCoordinator, coordinator, hello, identity, request, update, values},
+    fixture::{
+        TOKEN, TestCoordinator, VERSION, coordinator, hello, identity, request, update, values,
+    },
 };
 use crate::Reply;
 
@@ -37,7 +39,7 @@ impl Intruder {
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
-        request(message, "1", self.token)
+        request(message, VERSION, self.token)
     }
 
     /// Makes the four calls and returns their status codes: attend, pull, fetch, push.
