@@ -1,10 +1,21 @@
 //! [`read`]: from text to plans, or to everything that is wrong with the text.
 
-use fedlayer_core::Plan;
+use std::sync::Arc;
+
+use fedlayer_core::{
+    Plan,
+    model::Layout,
+    spec::{LocalSpec, Variant},
+};
 
 use crate::{
-    Diagnostics, Environment, Scenario, Setting, consistency, limits, locate::ScenarioText,
-    parse::parse, schema::ValueSchema, setting, sweep, toml_syntax, toml_tree::TomlTree,
+    Diagnostics, Environment, Scenario, Setting, consistency, limits, local_overlays,
+    locate::ScenarioText,
+    parse::parse,
+    problem::Problem,
+    schema::{ValueSchema, scenario_schema},
+    setting, sweep, toml_syntax,
+    toml_tree::TomlTree,
 };
 
 /// A scenario without problems.
@@ -42,14 +53,43 @@ pub fn read(
         return Err(refuse(toml_syntax::problems(text, errors)));
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
-    let schema = ValueSchema::of_schema(&crate::schema());
-    let scenario = parse(&effective, &schema).map_err(refuse)?;
-    let layout = consistency::check(&scenario, environment).map_err(refuse)?;
-    let plans = match scenario.sweep {
-        None => scenario.plans(&layout, None),
-        Some(_) => sweep::plans(&effective, settings, &schema, environment).map_err(refuse)?,
+    let schema = scenario_schema();
+    let checked = CheckedScenario::read(&effective, schema, environment).map_err(refuse)?;
+    let plans = match checked.scenario.sweep {
+        None => checked.plans(None),
+        Some(_) => sweep::plans(&effective, settings, schema, environment).map_err(refuse)?,
     };
-    Ok(ValidScenario { scenario, text: effective, plans })
+    Ok(ValidScenario { scenario: checked.scenario, text: effective, plans })
+}
+
+/// A scenario without problems, apart from those of its sweep.
+pub(crate) struct CheckedScenario {
+    scenario: Scenario,
+    /// The local training of each strategy.
+    locals: Vec<LocalSpec>,
+    layout: Arc<Layout>,
+}
+
+impl CheckedScenario {
+    /// Reads and checks a text without syntax errors.
+    ///
+    /// # Errors
+    /// Every problem of the first step that has any.
+    pub(crate) fn read(
+        text: &str,
+        schema: &ValueSchema,
+        environment: &dyn Environment,
+    ) -> Result<Self, Vec<Problem>> {
+        let scenario = parse(text, schema)?;
+        let locals = local_overlays::merge(&scenario, schema)?;
+        let layout = consistency::check(&scenario, &locals, environment)?;
+        Ok(Self { scenario, locals, layout })
+    }
+
+    /// Returns its plans, all of this variant.
+    pub(crate) fn plans(&self, variant: Option<&Variant>) -> Vec<Plan> {
+        self.scenario.plans(&self.locals, &self.layout, variant)
+    }
 }
 
 /// Reads a scenario without any question about its data, for callers that want to know what a run
@@ -70,7 +110,7 @@ pub fn read_without_data(
         return Err(refuse(toml_syntax::problems(text, errors)));
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
-    parse(&effective, &ValueSchema::of_schema(&crate::schema())).map_err(refuse)
+    parse(&effective, scenario_schema()).map_err(refuse)
 }
 
 /// Refuses a text that is too long, before it is parsed. The message shows its first line.

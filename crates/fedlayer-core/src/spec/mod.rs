@@ -5,6 +5,7 @@
 //! these types.
 //!
 //! * `data`, `inputs`: `[data]`. `model`, `layers`: `[model]`. `local`: `[local]`.
+//!   `local_overlay`: the same keys in a strategy.
 //! * `clients`: `[clients]`, `[checkpoints]`, `[evaluate]`. `strategy`: `[[strategy]]`. `sweep`:
 //!   `[sweep]`.
 //! * `barriers`: `[barriers]`. `analysis`: `[[analysis]]`.
@@ -16,6 +17,7 @@ mod data;
 mod inputs;
 mod layers;
 mod local;
+mod local_overlay;
 mod model;
 mod strategy;
 mod sweep;
@@ -35,6 +37,7 @@ pub use layers::{
 pub use local::{
     Adam, LastBatch, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
 };
+pub use local_overlay::LocalOverlay;
 pub use model::{Gpt, Mlp, MlpForm, ModelSpec, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};
 pub use sweep::{SweepSpec, SweptValue, Variant};

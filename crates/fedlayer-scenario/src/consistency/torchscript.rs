@@ -2,7 +2,7 @@
 
 use fedlayer_core::{
     data::DataFacts,
-    spec::{AnalysisSpec, Measurement, ModelSpec},
+    spec::{AnalysisSpec, LocalSpec, Loss, Measurement, ModelSpec},
 };
 
 use crate::{
@@ -11,16 +11,26 @@ use crate::{
     toml_tree::KeyPath,
 };
 
-/// Returns the problem of a module that cannot be trained on this data.
+/// Returns the problem of a module that cannot be trained on this data, with the loss of some
+/// strategy.
 pub(super) fn check(
     scenario: &Scenario,
+    locals: &[LocalSpec],
     facts: &DataFacts,
     environment: &dyn Environment,
 ) -> Option<Problem> {
     let ModelSpec::Torchscript(file) = &scenario.model else { return None };
     let twice = scenario.analysis.iter().any(differentiates_twice);
-    let tried = environment.try_module(file, facts, scenario.local.loss, twice);
-    tried.err().map(|fault| fault.at(Location::Value(KeyPath::from("model.torchscript"))))
+    let mut losses: Vec<Loss> = Vec::new();
+    for local in locals {
+        if !losses.contains(&local.loss) {
+            losses.push(local.loss);
+        }
+    }
+    let mut tried = losses.into_iter().map(|loss| environment.try_module(file, facts, loss, twice));
+    tried
+        .find_map(Result::err)
+        .map(|fault| fault.at(Location::Value(KeyPath::from("model.torchscript"))))
 }
 
 /// Returns whether a measurement needs products with the Hessian.

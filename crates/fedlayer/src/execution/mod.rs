@@ -229,7 +229,8 @@ impl ScenarioRun {
         if let Some(sheet) = table::sheet(&summary) {
             self.folder.write_sweep(&sheet)?;
         }
-        Ok(screen.data(&table::render(&summary, self.json)?)?)
+        let locals = table::locals_of(&self.plans);
+        Ok(screen.data(&table::render(&summary, &locals, self.json)?)?)
     }
 
     /// Makes the analyses, if the rounds and the table left something to analyse.
