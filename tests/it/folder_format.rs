@@ -1,7 +1,7 @@
 //! A run folder has a format number. Folders of known formats are read whatever keys scenarios have
 //! got since; a folder of a later format is refused before anything else of it is read.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -134,4 +134,15 @@ fn a_default_that_is_written_out_changes_no_byte() {
         files
     };
     assert_same_bytes(&without_scenario("run"), &without_scenario("full"));
+}
+
+/// The hash of a plan is the name of all its runs: no change of the program may change it. The
+/// scenario is that of the stored runs, and the hash is written down here once.
+#[test]
+fn a_plan_has_the_hash_that_it_always_had() {
+    const GOLDEN: &str = "";
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/fixtures/runs");
+    let place = Place::with(&fs::read_to_string(fixtures.join("finished/scenario.toml")).unwrap());
+    place.fedlayer("run scenario.toml -q --rounds 4 --out run").ok();
+    assert_eq!(note(&place)["provenance"]["plans"][0]["blake3"], GOLDEN);
 }

@@ -11,7 +11,7 @@ use fedlayer_core::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Scenario, local_overlays, schema::scenario_schema};
+use crate::{Scenario, local_overlays, scenario_schema::scenario_schema};
 
 impl Scenario {
     /// Returns every key in which this scenario, the reference, differs from another one and that

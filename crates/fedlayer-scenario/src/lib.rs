@@ -14,7 +14,7 @@
 //!   scenario as JSON, completed.
 //! * `toml_tree`: a parsed text with the positions of its values; `toml_syntax`: syntax errors.
 //! * `schema`: checks keys, types and ranges; `parse`: then deserialises.
-//! * `local_overlays`: the local training of each strategy.
+//! * `local_overlays`: the local training of each strategy; `checked`: a scenario with it.
 //! * `consistency`: checks values against each other, the model and the data, which it knows
 //!   through an [`Environment`].
 //! * `sweep`: the variants of a scenario, each read and checked as the scenario is.
@@ -37,6 +37,7 @@
 //! # Ok::<(), fedlayer_scenario::Diagnostics>(())
 //! ```
 
+mod checked;
 mod consistency;
 mod contrasts;
 mod diagnostics;
@@ -52,6 +53,7 @@ mod plan_form;
 mod problem;
 mod read;
 mod scenario;
+mod scenario_schema;
 mod schema;
 mod setting;
 mod sweep;
@@ -66,5 +68,6 @@ pub use only_analysis::with_only_analysis;
 pub use phrasing::{did_you_mean, nearest};
 pub use plan_form::{canonical_form, form_of_format_1};
 pub use read::{ValidScenario, read, read_without_data};
-pub use scenario::{Scenario, example, schema, with_defaults};
+pub use scenario::{Scenario, example, schema};
+pub use scenario_schema::with_defaults;
 pub use setting::{Setting, SettingError};

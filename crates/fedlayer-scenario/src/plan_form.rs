@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::{
     Scenario,
     ordered_json::Ordered,
-    schema::{KeySchema, ValueSchema, scenario_schema, without_defaults},
+    scenario_schema::scenario_schema,
+    schema::{KeySchema, ValueSchema, without_defaults},
 };
 
 /// A plan without defaults. The keys of every table of JSON are in alphabetical order.

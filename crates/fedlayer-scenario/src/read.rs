@@ -1,21 +1,11 @@
 //! [`read`]: from text to plans, or to everything that is wrong with the text.
 
-use std::sync::Arc;
-
-use fedlayer_core::{
-    Plan,
-    model::Layout,
-    spec::{LocalSpec, Variant},
-};
+use fedlayer_core::Plan;
 
 use crate::{
-    Diagnostics, Environment, Scenario, Setting, consistency, limits, local_overlays,
-    locate::ScenarioText,
-    parse::parse,
-    problem::Problem,
-    schema::{ValueSchema, scenario_schema},
-    setting, sweep, toml_syntax,
-    toml_tree::TomlTree,
+    Diagnostics, Environment, Scenario, Setting, checked::CheckedScenario, limits,
+    locate::ScenarioText, parse::parse, scenario_schema::scenario_schema, setting, sweep,
+    toml_syntax, toml_tree::TomlTree,
 };
 
 /// A scenario without problems.
@@ -60,36 +50,6 @@ pub fn read(
         Some(_) => sweep::plans(&effective, settings, schema, environment).map_err(refuse)?,
     };
     Ok(ValidScenario { scenario: checked.scenario, text: effective, plans })
-}
-
-/// A scenario without problems, apart from those of its sweep.
-pub(crate) struct CheckedScenario {
-    scenario: Scenario,
-    /// The local training of each strategy.
-    locals: Vec<LocalSpec>,
-    layout: Arc<Layout>,
-}
-
-impl CheckedScenario {
-    /// Reads and checks a text without syntax errors.
-    ///
-    /// # Errors
-    /// Every problem of the first step that has any.
-    pub(crate) fn read(
-        text: &str,
-        schema: &ValueSchema,
-        environment: &dyn Environment,
-    ) -> Result<Self, Vec<Problem>> {
-        let scenario = parse(text, schema)?;
-        let locals = local_overlays::merge(&scenario, schema)?;
-        let layout = consistency::check(&scenario, &locals, environment)?;
-        Ok(Self { scenario, locals, layout })
-    }
-
-    /// Returns its plans, all of this variant.
-    pub(crate) fn plans(&self, variant: Option<&Variant>) -> Vec<Plan> {
-        self.scenario.plans(&self.locals, &self.layout, variant)
-    }
 }
 
 /// Reads a scenario without any question about its data, for callers that want to know what a run

@@ -143,13 +143,6 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(Scenario).to_value()
 }
 
-/// Returns a scenario, given as JSON, with the defaults of all absent keys, also of keys that are
-/// newer than the program that wrote it. A key stays absent if no value has the meaning of its
-/// default.
-pub fn with_defaults(scenario: &serde_json::Value) -> serde_json::Value {
-    crate::schema::with_defaults(scenario, crate::schema::scenario_schema())
-}
-
 /// Returns a scenario with all sections and an explanation of each key. `fedlayer init` prints it.
 pub fn example() -> &'static str {
     include_str!("example.toml")

@@ -12,15 +12,6 @@ mod scalar;
 mod value_schema;
 mod wrong_type;
 
-use std::sync::LazyLock;
-
 pub(crate) use check::{check_schema, check_schema_at};
 pub(crate) use defaults::{with_defaults, without_defaults};
 pub(crate) use value_schema::{KeySchema, ValueSchema};
-
-/// Returns the schema of a scenario.
-pub(crate) fn scenario_schema() -> &'static ValueSchema {
-    static SCHEMA: LazyLock<ValueSchema> =
-        LazyLock::new(|| ValueSchema::of_schema(&crate::schema()));
-    &SCHEMA
-}

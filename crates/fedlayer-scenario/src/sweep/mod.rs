@@ -12,10 +12,10 @@ use toml_edit::DocumentMut;
 
 use crate::{
     Environment, Setting,
+    checked::CheckedScenario,
     limits::MOST_PLANS,
     phrasing::{backticked, count, grouped_digits},
     problem::{Location, Problem, ProblemGroups},
-    read::CheckedScenario,
     schema::ValueSchema,
     setting,
     toml_tree::{KeyPath, TomlTree},
