@@ -27,8 +27,8 @@ pub(super) fn check(
     let mut own = ProblemGroups::default();
     for (index, (strategy, local)) in strategies.iter().zip(locals).enumerate() {
         let Some(overlay) = &strategy.local else { continue };
-        let moved = check_one(local).into_iter().map(|problem| moved(problem, index, overlay));
-        own.add(moved.filter(|problem| !common.contains(problem)), &strategy.name);
+        let found = check_one(local).into_iter().map(|problem| moved(problem, index, overlay));
+        own.add(found.filter(|problem| !common.contains(problem)), &strategy.name);
         if own.len() >= MOST_PROBLEMS {
             break;
         }

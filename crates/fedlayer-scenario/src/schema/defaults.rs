@@ -2,8 +2,9 @@
 //! the same value with every default written out.
 //!
 //! Both take the defaults from the schema. A key that a later version adds with a default is
-//! therefore absent from the first form of every older value, and present in the second. Defaults
-//! must never change: an absent key of an older value would get another meaning.
+//! therefore absent from the first form of every older value, and present in the second. A default
+//! must never change, because an absent key of an older value would get another meaning. A key that
+//! is required never gets a default, because older values with this default would lose the key.
 
 use std::collections::BTreeMap;
 

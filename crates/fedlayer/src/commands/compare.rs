@@ -34,9 +34,9 @@ pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     let summaries = summaries?;
     if let ([summary], [run]) = (&summaries[..], &args.runs[..]) {
         let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
-        let locals =
-            locals(&variants(summary).map(|rows| setup_of(&text, rows)).collect::<Vec<_>>());
-        return Ok(screen.data(&table::render(summary, &locals, args.json)?)?);
+        let setups: Vec<Scenario> =
+            variants(summary).filter_map(|rows| setup_of(&text, rows)).collect();
+        return Ok(screen.data(&table::render(summary, &locals(&setups), args.json)?)?);
     }
     let labels = labels(&args.runs)?;
     let mut compared = Vec::new();
@@ -63,13 +63,13 @@ fn variants(summary: &Summary) -> impl Iterator<Item = &[SummaryRow]> {
     summary.rows.chunk_by(|a, b| a.variant == b.variant)
 }
 
-/// Returns the local training of the strategies of each scenario that is understood.
-fn locals(setups: &[Option<Scenario>]) -> Vec<StrategyLocals> {
+/// Returns the local training of the strategies of each scenario.
+fn locals<'s>(setups: impl IntoIterator<Item = &'s Scenario>) -> Vec<StrategyLocals> {
     let of_one = |scenario: &Scenario| -> Option<StrategyLocals> {
         let names = scenario.strategy.iter().map(|strategy| strategy.name.clone());
         Some(names.zip(scenario.locals()?).collect())
     };
-    setups.iter().flatten().filter_map(of_one).collect()
+    setups.into_iter().filter_map(of_one).collect()
 }
 
 /// Reads the summary of a run after its records and tables were verified.
@@ -146,6 +146,9 @@ fn changed_files(reference: &ComparedRun<'_>, other: &ComparedRun<'_>) -> Vec<Co
 
 /// A run, or a variant of one: strategies with the same set-up.
 struct ComparedRun<'r> {
+    /// The label of the run.
+    run: String,
+    /// The label of the run, and the variant.
     label: String,
     rows: &'r [SummaryRow],
     /// Its scenario; `None` if it is missing or not understood.
@@ -167,7 +170,8 @@ impl<'r> ComparedRun<'r> {
             Some(variant) => format!("{run}: {}", variant.label()),
             None => run.to_owned(),
         };
-        Self { label, rows, setup: setup_of(scenario, rows), inputs, device: None }
+        let (run, setup) = (run.to_owned(), setup_of(scenario, rows));
+        Self { run, label, rows, setup, inputs, device: None }
     }
 
     /// Returns the strategies in their order, each with its rows.
@@ -246,18 +250,28 @@ fn as_table(compared: &[ComparedRun<'_>], anyway: bool) -> Result<String, Failur
     let reference = compared.first().map_or("", |first| &first.label);
     let mut text = fedlayer_report::comparison_table(&compare_candidates(&candidates))
         + &setup_differences(reference, &notes);
-    for run in compared {
-        let (reference, differing) = differing_strategies(run)?;
+    for variants in of_each_run(compared) {
+        let (reference, differing) = differing_strategies(variants)?;
         text += &setup_differences(&reference, &differing);
     }
     Ok(text)
 }
 
+/// Returns the variants of each run.
+fn of_each_run<'c, 'r>(
+    compared: &'c [ComparedRun<'r>],
+) -> impl Iterator<Item = &'c [ComparedRun<'r>]> {
+    compared.chunk_by(|a, b| a.run == b.run)
+}
+
 /// Returns the strategies of a run that do not train like its first one, and the name of the first
 /// one.
-fn differing_strategies(run: &ComparedRun<'_>) -> Result<(String, Vec<DifferingRun>), Failure> {
-    let locals = locals(std::slice::from_ref(&run.setup));
-    let named = |name: &str| format!("{}: {name}", run.label);
+fn differing_strategies(
+    variants: &[ComparedRun<'_>],
+) -> Result<(String, Vec<DifferingRun>), Failure> {
+    let locals = locals(variants.iter().filter_map(|variant| variant.setup.as_ref()));
+    let run = variants.first().map_or("", |variant| &variant.run);
+    let named = |name: &str| format!("{run}: {name}");
     let first = locals.first().and_then(|strategies| strategies.first());
     let reference = first.map_or_else(String::new, |(name, _)| named(name));
     let differing = table::differing_strategies(&locals)?.into_iter();
@@ -285,8 +299,8 @@ fn as_json(
     let rows = compared.iter().flat_map(|run| run.rows.iter().map(move |of| row(run, of)));
     let summary = Summary { scenario, rows: rows.collect() };
     let mut differing = differing_runs(compared, anyway)?;
-    for run in compared {
-        differing.extend(differing_strategies(run)?.1);
+    for variants in of_each_run(compared) {
+        differing.extend(differing_strategies(variants)?.1);
     }
     let merged = Merged { summary, differing };
     Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
