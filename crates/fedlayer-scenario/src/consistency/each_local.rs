@@ -13,9 +13,9 @@ use crate::{
 /// The table of local training that all strategies have.
 const LOCAL: &str = "local";
 
-/// Checks `[local]`, if a strategy trains with it as it is, and the local training of every strategy
-/// with keys of its own. `check_one` locates problems in `[local]`; they are moved to the strategy
-/// if it gives the key.
+/// Checks `[local]`, if a strategy trains with it as it is, and the local training of every
+/// strategy with keys of its own. `check_one` locates problems in `[local]`; they are moved to the
+/// strategy if it gives the key.
 pub(super) fn check(
     scenario: &Scenario,
     locals: &[LocalSpec],

@@ -110,8 +110,8 @@ impl Provenance {
         Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
     }
 
-    /// Returns the provenance of a scenario's text, with `--set` applied, and its plans, in a folder
-    /// of this format.
+    /// Returns the provenance of a scenario's text, with `--set` applied, and its plans, in a
+    /// folder of this format.
     pub(crate) fn of<'p>(
         text: &str,
         plans: impl IntoIterator<Item = &'p Plan>,

@@ -128,7 +128,8 @@ impl Findings {
 /// with the number of checked plans and of all plans.
 ///
 /// # Errors
-/// When there is no run folder, or a later version wrote it. Faults of its files are in the findings.
+/// When there is no run folder, or a later version wrote it. Faults of its files are in the
+/// findings.
 pub(crate) fn check(
     run: &Path,
     depth: Depth,
