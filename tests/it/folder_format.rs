@@ -137,7 +137,8 @@ fn a_default_that_is_written_out_changes_no_byte() {
 }
 
 /// The hash of a plan is the name of all its runs: no change of the program may change it. The
-/// scenario is that of the stored runs, and the hash is written down here once.
+/// scenario is that of the stored runs. The hash is that of its canonical form written by hand,
+/// made by another implementation of BLAKE3.
 #[test]
 fn a_plan_has_the_hash_that_it_always_had() {
     const GOLDEN: &str = "339342bdf45d7af54621cf103c18ba7a28bdf370320f803f002b21d5c350082d";
