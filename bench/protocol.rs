@@ -276,6 +276,7 @@ fn plan(parameters: usize, clients: u32) -> Arc<Plan> {
             average: Average::Always(Rule::All),
             weights: Weighting::Examples,
             statistics: Statistics::default(),
+            local: None,
         },
     })
 }

@@ -65,3 +65,22 @@ fn an_earlier_run_is_analysed() {
     assert!(rows("anew") > 0);
     place.fedlayer("analyze flatness finished --strategy body --splits test --name flat").ok();
 }
+
+/// An earlier run goes on in its own format, so that the earlier program can still read it.
+#[test]
+fn an_earlier_run_keeps_the_hashes_of_its_plans() {
+    let place = earlier();
+    let note = || -> Value {
+        let text = fs::read_to_string(place.path("interrupted/run.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let before = note();
+    place.fedlayer("resume interrupted").ok();
+    let after = note();
+    assert_eq!(after["provenance"], before["provenance"]);
+    assert_eq!(after["format"], Value::Null);
+    let hash = before["provenance"]["plans"][0]["blake3"].as_str().unwrap();
+    let last = place.path("interrupted/all/seed-1/checkpoints/round-0000004.safetensors");
+    let last = String::from_utf8_lossy(&fs::read(last).unwrap()).into_owned();
+    assert!(last.contains(hash), "the last checkpoint has another hash than {hash}");
+}

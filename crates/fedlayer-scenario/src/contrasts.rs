@@ -1,16 +1,17 @@
-//! [`Scenario::contrasts`]: the keys in which two scenarios differ, with defaults written out.
+//! [`Scenario::contrasts`]: the keys in which two scenarios differ, with defaults written out;
+//! [`local_contrasts`]: those of two strategies' local training.
 
 use fedlayer_core::{
     compare::{Contrast, contrasts},
     spec::{
-        DataSet, DataSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord, Scale,
-        ScaleWord, Synthetic,
+        DataSet, DataSpec, LocalSpec, MlpForm, ModelSpec, NormKind, Normalize, NormalizeWord,
+        Scale, ScaleWord, Synthetic,
     },
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::Scenario;
+use crate::{Scenario, local_overlays, scenario_schema::scenario_schema};
 
 impl Scenario {
     /// Returns every key in which this scenario, the reference, differs from another one and that
@@ -21,7 +22,16 @@ impl Scenario {
     /// If a value cannot be written as JSON.
     pub fn contrasts(&self, other: &Self) -> Result<Vec<Contrast>, serde_json::Error> {
         let given = contrasts(&serde_json::to_value(self)?, &serde_json::to_value(other)?);
-        let mut found = contrasts(&self.in_full()?, &other.in_full()?);
+        let mut full = [self.in_full()?, other.in_full()?];
+        if self.has_overlay() || other.has_overlay() {
+            let [own, others] = &mut full;
+            self.put_locals(own)?;
+            other.put_locals(others)?;
+            for unused in self.unused_keys().chain(other.unused_keys()) {
+                full.iter_mut().for_each(|scenario| remove(scenario, "/local", unused));
+            }
+        }
+        let mut found = without_repeated_locals(contrasts(&full[0], &full[1]));
         let lies_within = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
@@ -42,14 +52,84 @@ impl Scenario {
         data(&mut full.data);
         model(&mut full.model);
         let mut value = serde_json::to_value(&full)?;
-        // Plans leave these keys out at their defaults, because the plans' hashes are older than
-        // the keys.
-        put(&mut value, "/local", "last_batch", &full.local.last_batch)?;
+        value["local"] = local_in_full(&full.local)?;
+        // These keys are left out at their defaults, because the hashes of runs of format 1 are
+        // older than the keys.
         put(&mut value, "/data", "label_noise", &full.data.label_noise)?;
         if let DataSet::Files(files) = &full.data.set {
             put(&mut value, "/data/set/files", "ignore", &files.ignore)?;
         }
         Ok(value)
+    }
+
+    /// Returns the local training of each strategy; `None` if a strategy's keys do not fit those of
+    /// `[local]`.
+    pub fn locals(&self) -> Option<Vec<LocalSpec>> {
+        local_overlays::merge(self, scenario_schema()).ok()
+    }
+
+    fn has_overlay(&self) -> bool {
+        self.strategy.iter().any(|strategy| strategy.local.is_some())
+    }
+
+    /// Writes the whole local training of each strategy into the strategies of `full`.
+    fn put_locals(&self, full: &mut Value) -> Result<(), serde_json::Error> {
+        for (index, local) in self.locals().unwrap_or_default().iter().enumerate() {
+            put(full, &format!("/strategy/{index}"), "local", &local_in_full(local)?)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the keys of `[local]` that every strategy replaces.
+    fn unused_keys(&self) -> impl Iterator<Item = &str> {
+        let first = self.strategy.iter().filter_map(|strategy| strategy.local.as_ref()).take(1);
+        let is_unused = |key: &&str| {
+            let mut overlays = self.strategy.iter().map(|strategy| strategy.local.as_ref());
+            overlays.all(|overlay| overlay.is_some_and(|overlay| overlay.replaces(key)))
+        };
+        first.flat_map(|overlay| overlay.replaced_keys()).filter(is_unused)
+    }
+}
+
+/// Returns every key in which the local training of a strategy differs from that of the reference.
+///
+/// # Errors
+/// If a value cannot be written as JSON.
+pub fn local_contrasts(
+    reference: &LocalSpec,
+    other: &LocalSpec,
+) -> Result<Vec<Contrast>, serde_json::Error> {
+    let [reference, other] = [local_in_full(reference)?, local_in_full(other)?];
+    Ok(contrasts(&json!({ "local": reference }), &json!({ "local": other })))
+}
+
+/// Returns local training as JSON with all defaults written out.
+fn local_in_full(local: &LocalSpec) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::to_value(local)?;
+    // It is left out at its default, because the hashes of runs of format 1 are older than the key.
+    put(&mut value, "", "last_batch", &local.last_batch)?;
+    Ok(value)
+}
+
+/// Removes the contrasts of strategies' local training that `[local]` itself has with the same
+/// values.
+fn without_repeated_locals(mut found: Vec<Contrast>) -> Vec<Contrast> {
+    let common: Vec<Contrast> =
+        found.iter().filter(|contrast| contrast.key.starts_with("local.")).cloned().collect();
+    found.retain(|Contrast { key, reference, other, .. }| {
+        let repeats = |common: &Contrast| {
+            key.ends_with(&format!(".{}", common.key))
+                && (reference, other) == (&common.reference, &common.other)
+        };
+        !common.iter().any(repeats)
+    });
+    found
+}
+
+/// Removes a key from the table at a pointer.
+fn remove(value: &mut Value, table: &str, key: &str) {
+    if let Some(Value::Object(table)) = value.pointer_mut(table) {
+        table.remove(key);
     }
 }
 

@@ -10,8 +10,11 @@
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
 //! * [`with_only_analysis`]: a text with a single analysis.
 //! * [`Scenario::contrasts`]: the keys in which two scenarios differ.
+//! * [`canonical_form`]: the form of a plan that its hash is taken over; [`with_defaults`]: a
+//!   scenario as JSON, completed.
 //! * `toml_tree`: a parsed text with the positions of its values; `toml_syntax`: syntax errors.
 //! * `schema`: checks keys, types and ranges; `parse`: then deserialises.
+//! * `local_overlays`: the local training of each strategy; `checked`: a scenario with it.
 //! * `consistency`: checks values against each other, the model and the data, which it knows
 //!   through an [`Environment`].
 //! * `sweep`: the variants of a scenario, each read and checked as the scenario is.
@@ -34,29 +37,37 @@
 //! # Ok::<(), fedlayer_scenario::Diagnostics>(())
 //! ```
 
+mod checked;
 mod consistency;
 mod contrasts;
 mod diagnostics;
 mod environment;
 mod limits;
+mod local_overlays;
 mod locate;
 mod only_analysis;
+mod ordered_json;
 mod parse;
 mod phrasing;
+mod plan_form;
 mod problem;
 mod read;
 mod scenario;
+mod scenario_schema;
 mod schema;
 mod setting;
 mod sweep;
 mod toml_syntax;
 mod toml_tree;
 
+pub use contrasts::local_contrasts;
 pub use diagnostics::{Color, Diagnostics};
 pub use environment::{ClientSizes, DataFault, Environment, FileFault};
 pub use limits::SCENARIO_BYTES;
 pub use only_analysis::with_only_analysis;
 pub use phrasing::{did_you_mean, nearest};
+pub use plan_form::{canonical_form, form_of_format_1};
 pub use read::{ValidScenario, read, read_without_data};
 pub use scenario::{Scenario, example, schema};
+pub use scenario_schema::with_defaults;
 pub use setting::{Setting, SettingError};

@@ -71,3 +71,38 @@ impl Problem {
         self
     }
 }
+
+/// The distinct problems of several checks, each with the number of checks that found it and the
+/// name of the first one.
+#[derive(Debug, Default)]
+pub(crate) struct ProblemGroups(Vec<(Problem, usize, String)>);
+
+impl ProblemGroups {
+    /// Adds the problems of the check called `name`.
+    pub(crate) fn add(&mut self, problems: impl IntoIterator<Item = Problem>, name: &str) {
+        for problem in problems {
+            match self.0.iter_mut().find(|(known, ..)| *known == problem) {
+                Some((_, checks, _)) => *checks += 1,
+                None => self.0.push((problem, 1, name.to_owned())),
+            }
+        }
+    }
+
+    /// Returns the number of distinct problems.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there is no problem.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the problems, each with a help that names its checks: `help` gets their number and
+    /// the name of the first one.
+    pub(crate) fn with_help(self, help: impl Fn(usize, &str) -> String) -> Vec<Problem> {
+        let with_help =
+            |(problem, checks, first): (Problem, usize, String)| problem.help(help(checks, &first));
+        self.0.into_iter().map(with_help).collect()
+    }
+}

@@ -3,8 +3,9 @@
 use fedlayer_core::Plan;
 
 use crate::{
-    Diagnostics, Environment, Scenario, Setting, consistency, limits, locate::ScenarioText,
-    parse::parse, schema::ValueSchema, setting, sweep, toml_syntax, toml_tree::TomlTree,
+    Diagnostics, Environment, Scenario, Setting, checked::CheckedScenario, limits,
+    locate::ScenarioText, parse::parse, scenario_schema::scenario_schema, setting, sweep,
+    toml_syntax, toml_tree::TomlTree,
 };
 
 /// A scenario without problems.
@@ -42,14 +43,13 @@ pub fn read(
         return Err(refuse(toml_syntax::problems(text, errors)));
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
-    let schema = ValueSchema::of_schema(&crate::schema());
-    let scenario = parse(&effective, &schema).map_err(refuse)?;
-    let layout = consistency::check(&scenario, environment).map_err(refuse)?;
-    let plans = match scenario.sweep {
-        None => scenario.plans(&layout, None),
-        Some(_) => sweep::plans(&effective, settings, &schema, environment).map_err(refuse)?,
+    let schema = scenario_schema();
+    let checked = CheckedScenario::read(&effective, schema, environment).map_err(refuse)?;
+    let plans = match checked.scenario.sweep {
+        None => checked.plans(None),
+        Some(_) => sweep::plans(&effective, settings, schema, environment).map_err(refuse)?,
     };
-    Ok(ValidScenario { scenario, text: effective, plans })
+    Ok(ValidScenario { scenario: checked.scenario, text: effective, plans })
 }
 
 /// Reads a scenario without any question about its data, for callers that want to know what a run
@@ -70,7 +70,7 @@ pub fn read_without_data(
         return Err(refuse(toml_syntax::problems(text, errors)));
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
-    parse(&effective, &ValueSchema::of_schema(&crate::schema())).map_err(refuse)
+    parse(&effective, scenario_schema()).map_err(refuse)
 }
 
 /// Refuses a text that is too long, before it is parsed. The message shows its first line.

@@ -70,33 +70,71 @@ fn one_seed() -> Vec<u64> {
 
 impl Scenario {
     /// Returns one plan per strategy and seed, all of this variant: all seeds of the first
-    /// strategy, then all of the second, and so on.
-    pub(crate) fn plans(&self, layout: &Arc<Layout>, variant: Option<&Variant>) -> Vec<Plan> {
-        let pairs = self
-            .strategy
-            .iter()
-            .flat_map(|strategy| self.seeds.iter().map(move |&seed| (strategy, seed)));
+    /// strategy, then all of the second, and so on. `locals` has the local training of each
+    /// strategy.
+    pub(crate) fn plans(
+        &self,
+        locals: &[LocalSpec],
+        layout: &Arc<Layout>,
+        variant: Option<&Variant>,
+    ) -> Vec<Plan> {
+        let strategies = self.strategy.iter().zip(locals);
+        let each =
+            strategies.flat_map(|strategy| self.seeds.iter().map(move |&seed| (strategy, seed)));
         let layouts = |strategy: &StrategySpec| match strategy.statistics.ownership() {
             ownership if ownership == layout.ownership() => layout.clone(),
             ownership => Arc::new(layout.with_ownership(ownership)),
         };
-        pairs
-            .map(|(strategy, seed)| Plan {
-                seed,
-                rounds: self.rounds,
-                data: self.data.clone(),
-                clients: self.clients.clone(),
-                model: self.model.clone(),
-                initial: self.initial.clone(),
-                layout: layouts(strategy),
-                local: self.local.clone(),
-                barriers: self.barriers.clone(),
-                evaluate: self.evaluate.clone(),
-                checkpoints: self.checkpoints.clone(),
-                strategy: strategy.clone(),
-                variant: variant.cloned(),
-            })
-            .collect()
+        each.map(|((strategy, local), seed)| Plan {
+            seed,
+            rounds: self.rounds,
+            data: self.data.clone(),
+            clients: self.clients.clone(),
+            model: self.model.clone(),
+            initial: self.initial.clone(),
+            layout: layouts(strategy),
+            local: local.clone(),
+            barriers: self.barriers.clone(),
+            evaluate: self.evaluate.clone(),
+            checkpoints: self.checkpoints.clone(),
+            strategy: StrategySpec { local: None, ..strategy.clone() },
+            variant: variant.cloned(),
+        })
+        .collect()
+    }
+
+    /// Returns the scenario that has this plan alone, in this variant of a sweep.
+    pub(crate) fn of_plan(plan: &Plan) -> Self {
+        let Plan {
+            seed,
+            rounds,
+            data,
+            clients,
+            model,
+            initial,
+            layout: _,
+            local,
+            barriers,
+            evaluate,
+            checkpoints,
+            strategy,
+            variant: _,
+        } = plan.clone();
+        Self {
+            seeds: vec![seed],
+            rounds,
+            data,
+            clients,
+            model,
+            initial,
+            local,
+            barriers,
+            evaluate,
+            checkpoints,
+            analysis: Vec::new(),
+            sweep: None,
+            strategy: vec![strategy],
+        }
     }
 }
 

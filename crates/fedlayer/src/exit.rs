@@ -62,6 +62,18 @@ pub(crate) enum Failure {
     /// A run has no summary yet.
     #[error("the run in `{}` is not finished\nhint: go on with it: `fedlayer resume {}`", .0.display(), .0.display())]
     Unfinished(PathBuf),
+    /// A later version of the program wrote the folder.
+    #[error("`{}` is a run folder of format {found}; this program (version {own}) reads the formats 1 to {newest}\nhint: use the version of fedlayer that wrote it ({version}), or a later one", folder.display(), own = env!("CARGO_PKG_VERSION"))]
+    LaterFormat {
+        /// The folder.
+        folder: PathBuf,
+        /// The format, as it is written.
+        found: String,
+        /// The newest format that is known here.
+        newest: u32,
+        /// The version of the program that wrote the folder.
+        version: String,
+    },
     /// A run folder is given instead of a scenario.
     #[error("`{}` is a run folder, not a scenario file\nhint: `fedlayer resume {}` goes on with the run in it; its scenario is `{}`", .0.display(), .0.display(), .0.join("scenario.toml").display())]
     RunForScenario(PathBuf),
@@ -188,6 +200,7 @@ impl Failure {
             Self::RunForScenario(_) | Self::NoStdin | Self::TooFewFiles { .. } => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
+            Self::LaterFormat { .. } => 8,
             Self::Run { cause, .. } => match cause {
                 Cause::Files | Cause::Moved | Cause::Machine | Cause::Shortage => 6,
                 Cause::Training | Cause::Start => 9,

@@ -12,7 +12,6 @@ use crate::{
     folders::Folders,
     run_folder::{
         self, RunFolder,
-        checkpoint::PlanHash,
         inputs_note::{InputsNote, SearchOrder},
         note::{PlanNote, RunNote, says},
     },
@@ -128,18 +127,16 @@ fn check_settings(path: &Path, text: &str, before: &RunNote) -> Result<(), Failu
 /// Checks that the scenario has the plans that the run began with.
 pub(crate) fn check_plans(run: &Path, plans: &[Plan], before: &RunNote) -> Result<(), Failure> {
     let Some(provenance) = &before.provenance else { return Ok(()) };
-    let now = plans.iter().map(|plan| Ok((plan, PlanHash::of(plan)?)));
-    let now: Vec<(&Plan, PlanHash)> = now.collect::<Result<_, Failure>>()?;
-    let is_same = |((plan, hash), then): (&(&Plan, PlanHash), &PlanNote)| {
-        plan.folder() == then.folder && *hash == then.blake3
+    let is_other = |(plan, then): (&Plan, &PlanNote)| -> Result<bool, Failure> {
+        Ok(plan.folder() != then.folder || !then.blake3.matches(plan)?)
     };
-    let first = now.iter().zip(&provenance.plans).find(|pair| !is_same(*pair));
-    let reason = match (first, now.len() == provenance.plans.len()) {
+    let changed = plans.iter().zip(&provenance.plans).find_map(|(plan, then)| {
+        is_other((plan, then)).map(|is_other| is_other.then_some(plan)).transpose()
+    });
+    let reason = match (changed.transpose()?, plans.len() == provenance.plans.len()) {
         (None, true) => return Ok(()),
-        (None, false) => format!("{} plans then, {} now", provenance.plans.len(), now.len()),
-        (Some(((plan, _), _)), _) => {
-            format!("the plan `{}`, seed {} has changed", plan.title(), plan.seed)
-        }
+        (None, false) => format!("{} plans then, {} now", provenance.plans.len(), plans.len()),
+        (Some(plan), _) => format!("the plan `{}`, seed {} has changed", plan.title(), plan.seed),
     };
     Err(Failure::Faults(format!(
         "the scenario in `{}` is as it was when the run began, and has other plans now: {reason}\nhint: go on with the version of fedlayer that began it ({}), or begin a new run in another folder",

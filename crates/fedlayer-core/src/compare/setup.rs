@@ -105,9 +105,20 @@ fn visit(reference: Option<&Value>, other: Option<&Value>, key: &str, found: &mu
 /// Contrasts two values of a key, if the key matters to a comparison.
 fn contrast(reference: Option<&Value>, other: Option<&Value>, key: &str) -> Option<Contrast> {
     let effect = (*entry_for(&EFFECTS, key)?)?;
-    let absent = || entry_for(&NOT_GIVEN, key).map_or_else(String::new, ToString::to_string);
+    let absent = || {
+        let meaning = entry_for(&NOT_GIVEN, without_strategy(key));
+        meaning.map_or_else(String::new, ToString::to_string)
+    };
     let [reference, other] = [reference, other].map(|value| value.map_or_else(absent, written));
     Some(Contrast { key: key.to_owned(), reference, other, effect })
+}
+
+/// Returns the path of a key of `[local]`, also if it belongs to a strategy.
+fn without_strategy(key: &str) -> &str {
+    match (key.starts_with("strategy."), key.find(".local.")) {
+        (true, Some(dot)) => &key[dot + 1..],
+        _ => key,
+    }
 }
 
 /// Returns the entry of the first line of a table with a key that equals the path or contains it.

@@ -5,6 +5,7 @@
 //! these types.
 //!
 //! * `data`, `inputs`: `[data]`. `model`, `layers`: `[model]`. `local`: `[local]`.
+//!   `local_overlay`: the same keys in a strategy.
 //! * `clients`: `[clients]`, `[checkpoints]`, `[evaluate]`. `strategy`: `[[strategy]]`. `sweep`:
 //!   `[sweep]`.
 //! * `barriers`: `[barriers]`. `analysis`: `[[analysis]]`; `measurement`: its key `measure`.
@@ -16,6 +17,7 @@ mod data;
 mod inputs;
 mod layers;
 mod local;
+mod local_overlay;
 mod measurement;
 mod model;
 mod strategy;
@@ -32,6 +34,7 @@ pub use layers::{
 pub use local::{
     Adam, LastBatch, LocalSpec, Loss, Optimizer, OptimizerMemory, Precision, Schedule, Sgd, Warmup,
 };
+pub use local_overlay::LocalOverlay;
 pub use measurement::*;
 pub use model::{Gpt, Mlp, MlpForm, ModelSpec, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};

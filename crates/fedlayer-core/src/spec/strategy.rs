@@ -1,7 +1,10 @@
-//! `[[strategy]]`: the layers that are averaged in each round, and the weights of the clients.
+//! `[[strategy]]`: the layers that are averaged in each round, the weights of the clients, and the
+//! keys of `[local]` that differ.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::LocalOverlay;
 
 /// The layers that are averaged in each round, and the weights of the clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +21,11 @@ pub struct StrategySpec {
     /// The handling of the running statistics of batch normalisations.
     #[serde(default)]
     pub statistics: Statistics,
+    /// Keys of `[local]` that have other values in this strategy. A table is merged with that of
+    /// `[local]` key by key; another form, such as another optimizer, replaces it.
+    // A plan's strategy has none: the plan's own `local` contains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<LocalOverlay>,
 }
 
 /// The handling of the running statistics of batch normalisations in averages and mixes.

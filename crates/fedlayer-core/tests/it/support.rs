@@ -246,6 +246,7 @@ pub(crate) fn plan() -> Plan {
             average: Average::Always(Rule::All),
             weights: Weighting::Examples,
             statistics: Statistics::default(),
+            local: None,
         },
     }
 }

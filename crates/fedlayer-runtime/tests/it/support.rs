@@ -63,6 +63,7 @@ pub(crate) fn plan(rule: Rule) -> Plan {
             average: Average::Always(rule),
             weights: Weighting::Examples,
             statistics: Statistics::default(),
+            local: None,
         },
     }
 }

@@ -8,6 +8,7 @@ use fedlayer_core::{
     spec::{LastBatch, LocalSpec},
 };
 
+use super::each_local;
 use crate::{
     ClientSizes, Environment, Scenario,
     problem::{Location, Problem},
@@ -25,25 +26,36 @@ struct SingleExampleBatches {
     examples: u64,
 }
 
-/// Returns the problem of a batch in which a batch normalisation sees one value per channel, if
-/// there is one. PyTorch refuses such a batch, because the variance of one value is 0/0.
+/// Returns the problems of batches in which a batch normalisation sees one value per channel.
+/// PyTorch refuses such a batch, because the variance of one value is 0/0.
 pub(super) fn check(
     scenario: &Scenario,
-    facts: Option<&DataFacts>,
+    locals: &[LocalSpec],
+    facts: &DataFacts,
     environment: &dyn Environment,
+) -> Vec<Problem> {
+    let network = Architecture::new(&scenario.model, facts).ok();
+    let Some(norm) = network.as_ref().and_then(Architecture::needs_two_examples) else {
+        return Vec::new();
+    };
+    let count = scenario.clients.count;
+    let sizes = scenario.seeds.iter().filter_map(|&seed| {
+        let sizes = environment.train_examples(&scenario.data, count, seed);
+        Some((seed, sizes?))
+    });
+    let sizes: Vec<(u64, ClientSizes)> = sizes.collect();
+    each_local::check(scenario, locals, |local| {
+        problem(local, norm.as_ref(), count, &sizes).into_iter().collect()
+    })
+}
+
+fn problem(
+    local: &LocalSpec,
+    norm: &str,
+    clients: u32,
+    sizes: &[(u64, ClientSizes)],
 ) -> Option<Problem> {
-    let network = Architecture::new(&scenario.model, facts?).ok()?;
-    let norm = network.needs_two_examples()?;
-    let sizes: Vec<(u64, ClientSizes)> = scenario
-        .seeds
-        .iter()
-        .filter_map(|&seed| {
-            let sizes = environment.train_examples(&scenario.data, scenario.clients.count, seed);
-            Some((seed, sizes?))
-        })
-        .collect();
-    let local = &scenario.local;
-    let hits: Vec<SingleExampleBatches> = hits(local, scenario.clients.count, &sizes).collect();
+    let hits: Vec<SingleExampleBatches> = hits(local, clients, sizes).collect();
     let first = hits.first()?;
     let title = format!(
         "in a batch of one example, batch normalisation `{norm}` sees one value per channel, and its variance is 0/0"
@@ -52,8 +64,8 @@ pub(super) fn check(
     Some(
         Problem::new(at, title)
             .label(label(local, first, hits.len(), sizes.len()))
-            .help(without_last(local, &sizes, scenario.clients.count))
-            .help(other_batch(local, &sizes, scenario.clients.count))
+            .help(without_last(local, sizes, clients))
+            .help(other_batch(local, sizes, clients))
             .help(single(first)),
     )
 }

@@ -5,14 +5,23 @@ use fedlayer_core::{
     spec::{LocalSpec, Loss, ModelSpec, Optimizer, OptimizerMemory, Precision, Schedule, Warmup},
 };
 
+use super::each_local;
 use crate::{
     Scenario,
     problem::{Location, Problem},
     toml_tree::KeyPath,
 };
 
-pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Problem> {
-    let local = &scenario.local;
+/// Checks the local training of every strategy.
+pub(super) fn check(
+    scenario: &Scenario,
+    locals: &[LocalSpec],
+    facts: Option<&DataFacts>,
+) -> Vec<Problem> {
+    each_local::check(scenario, locals, |local| check_one(scenario, local, facts))
+}
+
+fn check_one(scenario: &Scenario, local: &LocalSpec, facts: Option<&DataFacts>) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Optimizer::Sgd(sgd) = &local.optimizer
         && sgd.nesterov
@@ -31,10 +40,10 @@ pub(super) fn check(scenario: &Scenario, facts: Option<&DataFacts>) -> Vec<Probl
     if let Some(warmup) = &local.warmup {
         let lengths = [warmup.steps, warmup.epochs];
         problems.extend(one_of("local.warmup", ["steps", "epochs"], lengths));
-        problems.extend(warm_up(scenario, facts, warmup));
+        problems.extend(warm_up(scenario, local, facts, warmup));
     }
-    problems.extend(precision(scenario));
-    problems.extend(texts(scenario, facts));
+    problems.extend(precision(scenario, local));
+    problems.extend(texts(local, facts));
     if matches!(scenario.model, ModelSpec::Toy(_)) {
         problems.extend(toy(local));
     }
@@ -68,14 +77,14 @@ fn one_of(table: &str, keys: [&str; 2], values: [Option<u32>; 2]) -> Option<Prob
 }
 
 /// Returns the problem of another precision than f32 for a model that supports only f32.
-fn precision(scenario: &Scenario) -> Option<Problem> {
+fn precision(scenario: &Scenario, local: &LocalSpec) -> Option<Problem> {
     let words = match scenario.model {
         ModelSpec::Toy(_) => "the toy model",
         ModelSpec::DiagonalLinear(_) => "a diagonal network",
         ModelSpec::Torchscript(_) => "a TorchScript module",
         _ => return None,
     };
-    (scenario.local.precision != Precision::F32).then(|| {
+    (local.precision != Precision::F32).then(|| {
         let at = Location::Value(KeyPath::from("local.precision"));
         Problem::new(at, format!("{words} supports only f32"))
             .label("must be \"f32\"")
@@ -84,9 +93,9 @@ fn precision(scenario: &Scenario) -> Option<Problem> {
 }
 
 /// Returns the problem of the squared loss for a language model.
-fn texts(scenario: &Scenario, facts: Option<&DataFacts>) -> Option<Problem> {
+fn texts(local: &LocalSpec, facts: Option<&DataFacts>) -> Option<Problem> {
     let several = facts.is_some_and(|facts| facts.targets > 1);
-    (several && scenario.local.loss == Loss::Squared).then(|| {
+    (several && local.loss == Loss::Squared).then(|| {
         let at = Location::Value(KeyPath::from("local.loss"));
         Problem::new(at, "the squared loss needs one label per example")
             .label("a text has one label per token")
@@ -105,16 +114,18 @@ fn ascending(epochs: &[u32]) -> Vec<Problem> {
     pairs.map(problem).collect()
 }
 
-fn warm_up(scenario: &Scenario, facts: Option<&DataFacts>, warmup: &Warmup) -> Option<Problem> {
+fn warm_up(
+    scenario: &Scenario,
+    local: &LocalSpec,
+    facts: Option<&DataFacts>,
+    warmup: &Warmup,
+) -> Option<Problem> {
     // Without a unique length, which is a problem of its own, there is nothing to compare.
     let is_unique = |steps: Option<u32>, epochs: Option<u32>| steps.is_some() != epochs.is_some();
-    if !is_unique(scenario.local.steps, scenario.local.epochs)
-        || !is_unique(warmup.steps, warmup.epochs)
-    {
+    if !is_unique(local.steps, local.epochs) || !is_unique(warmup.steps, warmup.epochs) {
         return None;
     }
     // No client trains longer than one with the whole pool.
-    let local = &scenario.local;
     let per_epoch = local.batches_of(facts?.pool as u64);
     let longest = local.steps_of(per_epoch).saturating_mul(u64::from(scenario.rounds));
     let length = warmup.length(per_epoch);

@@ -4,11 +4,13 @@
 //! * `model`, `given_layer_names`, `images`, `torchscript`, `batches`: the network, alone and with
 //!   the data.
 //! * `layers`: layers that strategies and barriers name.
+//! * `each_local`: the checks of local training, for every strategy.
 //! * `analysis`: everything about `[[analysis]]`.
 
 mod analysis;
 mod batches;
 mod clients;
+mod each_local;
 mod given_layer_names;
 mod images;
 mod layers;
@@ -20,7 +22,7 @@ mod torchscript;
 
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
-use fedlayer_core::model::Layout;
+use fedlayer_core::{model::Layout, spec::LocalSpec};
 
 use crate::{
     Environment, Scenario,
@@ -29,12 +31,14 @@ use crate::{
     toml_tree::KeyPath,
 };
 
-/// Checks a scenario and returns the layers of its model.
+/// Checks a scenario and returns the layers of its model. `locals` has the local training of each
+/// strategy.
 ///
 /// # Errors
 /// Every inconsistency.
 pub(crate) fn check(
     scenario: &Scenario,
+    locals: &[LocalSpec],
     environment: &dyn Environment,
 ) -> Result<Arc<Layout>, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -46,7 +50,7 @@ pub(crate) fn check(
     }
     problems.extend(distinct_seeds(&scenario.seeds));
     problems.extend(clients::check(scenario));
-    problems.extend(local::check(scenario, facts.as_ref().ok()));
+    problems.extend(local::check(scenario, locals, facts.as_ref().ok()));
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));
     problems.extend(model::check(scenario));
@@ -68,11 +72,11 @@ pub(crate) fn check(
     problems.extend(layers::check(scenario, &layout));
     problems.extend(analysis::check(scenario, &layout));
     if let Ok(facts) = &facts {
-        problems.extend(torchscript::check(scenario, facts, environment));
+        problems.extend(torchscript::check(scenario, locals, facts, environment));
         problems.extend(analysis::given_models(scenario, &layout, environment));
         problems.extend(model::initial(scenario, &layout, environment));
         problems.extend(too_large(&layout));
-        problems.extend(batches::check(scenario, Some(facts), environment));
+        problems.extend(batches::check(scenario, locals, facts, environment));
     }
     if problems.is_empty() { Ok(layout) } else { Err(problems) }
 }

@@ -50,6 +50,8 @@ pub(crate) struct KeySchema {
     pub(crate) schema: ValueSchema,
     /// The index of a required key among the required ones; `None` for an optional key.
     pub(crate) required: Option<usize>,
+    /// The value that it has if it is absent; null if no value has the meaning of the absent key.
+    pub(crate) default: Value,
     /// The first sentence of its description.
     pub(crate) about: String,
 }
@@ -107,6 +109,7 @@ impl ValueSchema {
             let key = KeySchema {
                 schema: Self::of(schema, root),
                 required: required.iter().position(|required| required == name),
+                default: schema["default"].clone(),
                 about: first_sentence(schema["description"].as_str().unwrap_or_default()),
             };
             (name.clone(), key)
@@ -160,6 +163,45 @@ impl ValueSchema {
             | Self::Text(_)
             | Self::Boolean
             | Self::Anything => {}
+        }
+    }
+}
+
+impl ValueSchema {
+    /// Returns the schema of a key of a table.
+    pub(crate) fn key(&self, name: &str) -> Option<&Self> {
+        let Self::Table(keys) = self else { return None };
+        keys.get(name).map(|key| &key.schema)
+    }
+
+    /// Returns the schema of a form of a choice.
+    pub(crate) fn form(&self, name: &str) -> Option<&Self> {
+        let Self::Choice { forms, .. } = self else { return None };
+        forms.iter().find(|(form, _)| form == name).map(|(_, schema)| schema)
+    }
+
+    /// Returns the one of several schemas that takes values of this type.
+    pub(crate) fn arm(&self, value: &Value) -> Option<&Self> {
+        let Self::Either(arms) = self else { return None };
+        arms.iter().find(|arm| arm.takes(value))
+    }
+
+    /// Returns whether a value has a type that the schema takes.
+    fn takes(&self, value: &Value) -> bool {
+        match self {
+            Self::Table(_) | Self::Map(_) => value.is_object(),
+            Self::List { .. } => value.is_array(),
+            Self::Integer(_) => value.is_i64() || value.is_u64(),
+            Self::Number(_) => value.is_number(),
+            Self::Text(_) => value.is_string(),
+            Self::Boolean => value.is_boolean(),
+            Self::Choice { words, forms } => match value {
+                Value::String(_) => !words.is_empty(),
+                Value::Object(_) => !forms.is_empty(),
+                _ => false,
+            },
+            Self::Either(arms) => arms.iter().any(|arm| arm.takes(value)),
+            Self::Anything => true,
         }
     }
 }

@@ -11,11 +11,11 @@ use fedlayer_core::Plan;
 use toml_edit::DocumentMut;
 
 use crate::{
-    Environment, Setting, consistency,
+    Environment, Setting,
+    checked::CheckedScenario,
     limits::MOST_PLANS,
-    parse::parse,
     phrasing::{backticked, count, grouped_digits},
-    problem::{Location, Problem},
+    problem::{Location, Problem, ProblemGroups},
     schema::ValueSchema,
     setting,
     toml_tree::{KeyPath, TomlTree},
@@ -48,23 +48,27 @@ pub(crate) fn plans(
     base.remove(SWEEP);
     let (tree, _) = TomlTree::document(text);
     let mut plans = Vec::new();
-    let mut problems_of_variants = VariantProblems::default();
+    let mut problems_of_variants = ProblemGroups::default();
     for (choices, variant) in variants.iter().zip(variant_names::variants(&variants)) {
         match read(&base, choices, schema, environment) {
-            Ok((scenario, layout)) => plans.extend(scenario.plans(&layout, Some(&variant))),
+            Ok(checked) => plans.extend(checked.plans(Some(&variant))),
             Err(problems) => {
                 let moved = problems.into_iter().map(|problem| moved(problem, choices, &tree));
                 problems_of_variants.add(moved, &variant.label());
             }
         }
-        if problems_of_variants.0.len() >= ENOUGH {
+        if problems_of_variants.len() >= ENOUGH {
             break;
         }
         if plans.len() > MOST_PLANS {
             return Err(vec![too_many_plans()]);
         }
     }
-    if problems_of_variants.0.is_empty() { Ok(plans) } else { Err(problems_of_variants.problems()) }
+    if problems_of_variants.is_empty() {
+        Ok(plans)
+    } else {
+        Err(with_variants(problems_of_variants))
+    }
 }
 
 fn too_many_plans() -> Problem {
@@ -100,15 +104,13 @@ fn read(
     choices: &[Choice],
     schema: &ValueSchema,
     environment: &dyn Environment,
-) -> Result<(crate::Scenario, std::sync::Arc<fedlayer_core::model::Layout>), Vec<Problem>> {
+) -> Result<CheckedScenario, Vec<Problem>> {
     let mut document = base.clone();
     for (index, choice) in choices.iter().enumerate() {
         setting::set(document.as_item_mut(), &choice.path, &choice.value)
             .map_err(|refusal| vec![refusal.at(Location::Setting(index))])?;
     }
-    let scenario = parse(&document.to_string(), schema)?;
-    let layout = consistency::check(&scenario, environment)?;
-    Ok((scenario, layout))
+    CheckedScenario::read(&document.to_string(), schema, environment)
 }
 
 /// Moves a variant's problem to its location in the scenario's text: to the value in the sweep, if
@@ -146,29 +148,12 @@ fn moved_location(at: Location, choices: &[Choice], tree: &TomlTree<'_>) -> Loca
     at
 }
 
-/// The distinct problems of variants, each with the number of variants that have it and the name of
-/// the first one.
-#[derive(Default)]
-struct VariantProblems(Vec<(Problem, usize, String)>);
-
-impl VariantProblems {
-    fn add(&mut self, problems: impl Iterator<Item = Problem>, variant: &str) {
-        for problem in problems {
-            match self.0.iter_mut().find(|(known, ..)| *known == problem) {
-                Some((_, variants, _)) => *variants += 1,
-                None => self.0.push((problem, 1, variant.to_owned())),
-            }
+/// Adds to each problem the number of variants that have it, and the name of the first one.
+fn with_variants(problems: ProblemGroups) -> Vec<Problem> {
+    problems.with_help(|variants, first| match variants {
+        1 => format!("in the variant {} of the sweep", backticked(first)),
+        more => {
+            format!("in {} of the sweep, first in {}", count(more, "variant"), backticked(first))
         }
-    }
-
-    fn problems(self) -> Vec<Problem> {
-        let with_variant = |(problem, variants, first): (Problem, usize, String)| {
-            let first = backticked(first);
-            problem.help(match variants {
-                1 => format!("in the variant {first} of the sweep"),
-                more => format!("in {} of the sweep, first in {first}", count(more, "variant")),
-            })
-        };
-        self.0.into_iter().map(with_variant).collect()
-    }
+    })
 }

@@ -199,6 +199,8 @@ const OF_MEANING: &[Fault] = &[
         "a baseline is given twice",
     ),
     Fault("a name without letters", "\"late barriers\"", "\"!!!\"", "an analysis's name needs"),
+    Fault("a path for a name", "\"late barriers\"", "\"a/b\"", "an analysis's name has no `/`"),
+    Fault("a path of Windows", "\"late barriers\"", "'a\\b'", "an analysis's name has no `/`"),
     Fault(
         "an unknown strategy",
         "strategy = \"local\"\nseed",

@@ -122,6 +122,7 @@ pub(crate) fn plan(model: ModelSpec, data: &FederatedData, local: LocalSpec) -> 
             average: Average::Always(Rule::All),
             weights: Weighting::Examples,
             statistics: Statistics::default(),
+            local: None,
         },
     }
 }

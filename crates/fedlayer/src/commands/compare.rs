@@ -22,7 +22,7 @@ use crate::{
     files,
     run_folder::{self, INPUTS, NOTE, SCENARIO, SUMMARY},
     screen::Screen,
-    table,
+    table::{self, StrategyLocals},
     verify::{self, Depth},
 };
 
@@ -32,8 +32,11 @@ pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
     let summaries: Result<Vec<Summary>, Failure> =
         args.runs.iter().map(|run| checked_summary(run, screen)).collect();
     let summaries = summaries?;
-    if let [summary] = &summaries[..] {
-        return Ok(screen.data(&table::render(summary, args.json)?)?);
+    if let ([summary], [run]) = (&summaries[..], &args.runs[..]) {
+        let text = files::read_text_if_any(&run_folder::scenario_file(run))?;
+        let setups: Vec<Scenario> =
+            variants(summary).filter_map(|rows| setup_of(&text, rows)).collect();
+        return Ok(screen.data(&table::render(summary, &locals(&setups), args.json)?)?);
     }
     let labels = labels(&args.runs)?;
     let mut compared = Vec::new();
@@ -45,7 +48,7 @@ pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
             device: device.clone(),
             ..ComparedRun::new(label, &text, inputs.clone(), rows)
         };
-        compared.extend(summary.rows.chunk_by(|a, b| a.variant == b.variant).map(of_variant));
+        compared.extend(variants(summary).map(of_variant));
     }
     let names: Vec<&str> = summaries.iter().map(|summary| summary.scenario.as_str()).collect();
     let text = match args.json {
@@ -53,6 +56,20 @@ pub(super) fn compare(args: &CompareArgs, screen: &Screen) -> Result<(), Failure
         false => as_table(&compared, args.anyway)?,
     };
     Ok(screen.data(&text)?)
+}
+
+/// Returns the rows of each variant of a sweep; all rows if there is no sweep.
+fn variants(summary: &Summary) -> impl Iterator<Item = &[SummaryRow]> {
+    summary.rows.chunk_by(|a, b| a.variant == b.variant)
+}
+
+/// Returns the local training of the strategies of each scenario.
+fn locals<'s>(setups: impl IntoIterator<Item = &'s Scenario>) -> Vec<StrategyLocals> {
+    let of_one = |scenario: &Scenario| -> Option<StrategyLocals> {
+        let names = scenario.strategy.iter().map(|strategy| strategy.name.clone());
+        Some(names.zip(scenario.locals()?).collect())
+    };
+    setups.into_iter().filter_map(of_one).collect()
 }
 
 /// Reads the summary of a run after its records and tables were verified.
@@ -129,6 +146,9 @@ fn changed_files(reference: &ComparedRun<'_>, other: &ComparedRun<'_>) -> Vec<Co
 
 /// A run, or a variant of one: strategies with the same set-up.
 struct ComparedRun<'r> {
+    /// The label of the run.
+    run: String,
+    /// The label of the run, and the variant.
     label: String,
     rows: &'r [SummaryRow],
     /// Its scenario; `None` if it is missing or not understood.
@@ -146,12 +166,12 @@ impl<'r> ComparedRun<'r> {
         inputs: BTreeMap<String, String>,
         rows: &'r [SummaryRow],
     ) -> Self {
-        let variant = rows.first().and_then(|row| row.variant.as_ref());
-        let label = match variant {
+        let label = match rows.first().and_then(|row| row.variant.as_ref()) {
             Some(variant) => format!("{run}: {}", variant.label()),
             None => run.to_owned(),
         };
-        Self { label, rows, setup: setup(scenario, variant), inputs, device: None }
+        let (run, setup) = (run.to_owned(), setup_of(scenario, rows));
+        Self { run, label, rows, setup, inputs, device: None }
     }
 
     /// Returns the strategies in their order, each with its rows.
@@ -168,8 +188,10 @@ impl<'r> ComparedRun<'r> {
     }
 }
 
-/// Reads a scenario in a variant of its sweep. Its data is not looked up: a comparison needs none.
-fn setup(scenario: &str, variant: Option<&Variant>) -> Option<Scenario> {
+/// Reads a scenario in the variant of these rows. Its data is not looked up: a comparison needs
+/// none.
+fn setup_of(scenario: &str, rows: &[SummaryRow]) -> Option<Scenario> {
+    let variant: Option<&Variant> = rows.first().and_then(|row| row.variant.as_ref());
     let settings = variant.into_iter().flat_map(|variant| &variant.settings);
     let settings = settings.map(|set| format!("{}={}", set.key, set.value).parse());
     let settings: Vec<Setting> = settings.collect::<Result<_, _>>().ok()?;
@@ -226,8 +248,35 @@ fn as_table(compared: &[ComparedRun<'_>], anyway: bool) -> Result<String, Failur
     let candidates: Vec<Candidate<'_>> =
         compared.iter().flat_map(|run| run.candidates(pairing(run))).collect();
     let reference = compared.first().map_or("", |first| &first.label);
-    Ok(fedlayer_report::comparison_table(&compare_candidates(&candidates))
-        + &setup_differences(reference, &notes))
+    let mut text = fedlayer_report::comparison_table(&compare_candidates(&candidates))
+        + &setup_differences(reference, &notes);
+    for variants in of_each_run(compared) {
+        let (reference, differing) = differing_strategies(variants)?;
+        text += &setup_differences(&reference, &differing);
+    }
+    Ok(text)
+}
+
+/// Returns the variants of each run.
+fn of_each_run<'c, 'r>(
+    compared: &'c [ComparedRun<'r>],
+) -> impl Iterator<Item = &'c [ComparedRun<'r>]> {
+    compared.chunk_by(|a, b| a.run == b.run)
+}
+
+/// Returns the strategies of a run that do not train like its first one, and the name of the first
+/// one.
+fn differing_strategies(
+    variants: &[ComparedRun<'_>],
+) -> Result<(String, Vec<DifferingRun>), Failure> {
+    let locals = locals(variants.iter().filter_map(|variant| variant.setup.as_ref()));
+    let run = variants.first().map_or("", |variant| &variant.run);
+    let named = |name: &str| format!("{run}: {name}");
+    let first = locals.first().and_then(|strategies| strategies.first());
+    let reference = first.map_or_else(String::new, |(name, _)| named(name));
+    let differing = table::differing_strategies(&locals)?.into_iter();
+    let differing = differing.map(|other| DifferingRun { run: named(&other.run), ..other });
+    Ok((reference, differing.collect()))
 }
 
 /// The rows of all runs, and the differences of their set-ups.
@@ -249,7 +298,11 @@ fn as_json(
     };
     let rows = compared.iter().flat_map(|run| run.rows.iter().map(move |of| row(run, of)));
     let summary = Summary { scenario, rows: rows.collect() };
-    let merged = Merged { summary, differing: differing_runs(compared, anyway)? };
+    let mut differing = differing_runs(compared, anyway)?;
+    for variants in of_each_run(compared) {
+        differing.extend(differing_strategies(variants)?.1);
+    }
+    let merged = Merged { summary, differing };
     Ok(format!("{}\n", serde_json::to_string_pretty(&merged)?))
 }
 

@@ -22,6 +22,7 @@ use crate::{
     reopen::{self, Damage, Reopened, absolute},
     run_folder::{
         RunFolder,
+        format::FolderFormat,
         inputs_note::SearchOrder,
         note::{Provenance, RunNote},
     },
@@ -189,11 +190,16 @@ impl StartingPoint {
     fn note(&self, args: &CoordinatorArgs) -> Result<RunNote, Failure> {
         let (text, plans) = (&self.read.text, &self.read.plans);
         let device = device_word(args.device).to_owned();
+        let format = match &self.resumed {
+            Some((folder, _)) => folder.format(),
+            None => FolderFormat::CURRENT,
+        };
         let provenance = match &self.resumed {
             Some((_, resumed)) => resumed.before.provenance_or(text, plans)?,
-            None => Provenance::of(text, plans)?,
+            None => Provenance::of(text, plans, format)?,
         };
         Ok(RunNote {
+            format,
             data: self.data_folder.clone(),
             provenance: Some(provenance),
             ..begin_note(&self.name, plans, device, args.min_workers as usize, &self.data)

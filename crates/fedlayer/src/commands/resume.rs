@@ -27,6 +27,7 @@ pub(super) fn resume(args: &ResumeArgs, screen: &Screen) -> Result<(), Failure> 
     })?;
     let workers = device::workers(&args.compute)?;
     let note = RunNote {
+        format: before.format,
         data: before.data.clone(),
         provenance: Some(before.provenance_or(&read.text, &read.plans)?),
         ..begin_note(&before.scenario, &read.plans, device.to_string(), workers, &data)

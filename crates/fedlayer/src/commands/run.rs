@@ -15,6 +15,7 @@ use crate::{
     reopen::absolute,
     run_folder::{
         RunFolder,
+        format::FolderFormat,
         note::{Provenance, RunNote},
     },
     scenario,
@@ -36,7 +37,7 @@ pub(super) fn run(args: &RunArgs, screen: &Screen) -> Result<(), Failure> {
     let workers = device::workers(&args.compute)?;
     let note = RunNote {
         data: absolute(args.scenario.data.data.as_deref())?,
-        provenance: Some(Provenance::of(&read.text, &read.plans)?),
+        provenance: Some(Provenance::of(&read.text, &read.plans, FolderFormat::CURRENT)?),
         ..begin_note(&name, &read.plans, device.to_string(), workers, &data)
     };
     let trainers = Arc::new(Trainers::new(device, data));

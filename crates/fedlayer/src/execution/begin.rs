@@ -14,6 +14,7 @@ use crate::{
     folders::locator::ambiguities,
     run_folder::{
         InitialFiles, RunFolder,
+        format::FolderFormat,
         inputs_note::InputsNote,
         note::{Provenance, RunNote, RunState},
     },
@@ -72,6 +73,7 @@ pub(crate) fn begin_note(
 ) -> RunNote {
     let seeds: BTreeSet<u64> = plans.iter().map(|plan| plan.seed).collect();
     RunNote {
+        format: FolderFormat::CURRENT,
         fedlayer: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: name.to_owned(),
         device,

@@ -259,7 +259,8 @@ impl ScenarioRun {
         if let Some(sheet) = table::sheet(&summary) {
             self.folder.write_sweep(&sheet)?;
         }
-        Ok(screen.data(&table::render(&summary, self.json)?)?)
+        let locals = table::locals_of(&self.plans);
+        Ok(screen.data(&table::render(&summary, &locals, self.json)?)?)
     }
 }
 

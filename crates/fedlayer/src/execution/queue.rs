@@ -33,6 +33,7 @@ use crate::{
 /// A plan that waits until workers are free for it.
 pub(super) struct PendingPlan {
     pub(super) plan: Arc<Plan>,
+    hash: PlanHash,
     folder: PlanFolder,
     /// The round after which it goes on, if it has a checkpoint.
     pub(super) from: Option<u32>,
@@ -70,13 +71,14 @@ impl PendingPlan {
         damage: Damage,
         trainers: &Arc<Trainers>,
     ) -> Result<Self, Failure> {
-        let own = folder.plan(plan);
+        let (own, hash) = (folder.plan(plan), PlanHash::of(plan, folder.format())?);
         let from = match damage {
             Damage::Refused => own.kept_rounds()?.last().copied(),
-            Damage::ComputedAnew => verify::last_whole(&own, &PlanHash::of(plan)?)?,
+            Damage::ComputedAnew => verify::last_whole(&own, &hash)?,
         };
         let pending = Self {
             plan: plan.clone(),
+            hash,
             folder: own,
             from,
             lock: folder.lock().clone(),
@@ -94,8 +96,9 @@ impl PendingPlan {
     /// Reads the checkpoint and the data, and opens the files.
     fn begin(&self) -> Result<RunningPlan, Failure> {
         let checkpoint = self.checkpoint()?;
-        let journal =
-            FileJournal::open(&self.folder, &self.plan, checkpoint.as_ref(), self.lock.clone())?;
+        let (hash, lock) = (self.hash.clone(), self.lock.clone());
+        let after = checkpoint.as_ref();
+        let journal = FileJournal::open(&self.folder, &self.plan, hash, after, lock)?;
         let from = checkpoint.map(|checkpoint| ResumePoint {
             committed: checkpoint.round,
             federation: checkpoint.federation,

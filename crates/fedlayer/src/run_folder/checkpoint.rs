@@ -19,6 +19,7 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::format::FolderFormat;
 use crate::files::Content;
 
 /// The state of a run after a committed round.
@@ -75,9 +76,19 @@ impl PlanHash {
         Self("0".repeat(64))
     }
 
-    /// Hashes a plan.
-    pub(crate) fn of(plan: &Plan) -> Result<Self, serde_json::Error> {
-        Ok(Self(blake3::hash(&serde_json::to_vec(plan)?).to_hex().to_string()))
+    /// Hashes a plan for a run folder of this format.
+    pub(crate) fn of(plan: &Plan, format: FolderFormat) -> Result<Self, serde_json::Error> {
+        let form = match format {
+            FolderFormat::FIRST => fedlayer_scenario::form_of_format_1(plan)?,
+            _ => fedlayer_scenario::canonical_form(plan)?,
+        };
+        Ok(Self(blake3::hash(&form).to_hex().to_string()))
+    }
+
+    /// Returns whether it is the hash of a plan in some format.
+    pub(crate) fn matches(&self, plan: &Plan) -> Result<bool, serde_json::Error> {
+        let is_of = |format| Ok(*self == Self::of(plan, format)?);
+        Ok(is_of(FolderFormat::CURRENT)? || is_of(FolderFormat::FIRST)?)
     }
 }
 
@@ -266,7 +277,7 @@ impl Checkpoint {
     /// Reads a checkpoint of a plan.
     pub(crate) fn from_bytes(bytes: &[u8], plan: &Plan) -> Result<Self, CheckpointError> {
         let file = CheckpointFile::read(bytes)?;
-        if file.head.plan != PlanHash::of(plan)? {
+        if !file.head.plan.matches(plan)? {
             return Err(CheckpointError::Plan);
         }
         let federation = file.federation(&plan.layout)?;

@@ -37,13 +37,15 @@ pub(crate) struct FileJournal {
 }
 
 impl FileJournal {
-    /// Opens the journal after a checkpoint, or at the beginning; later lines are cut off.
+    /// Opens the journal of the plan with this hash after a checkpoint, or at the beginning; later
+    /// lines are cut off.
     ///
     /// # Errors
     /// When a file cannot be written, or the run folder was moved.
     pub(crate) fn open(
         folder: &PlanFolder,
         plan: &Arc<Plan>,
+        hash: PlanHash,
         after: Option<&Checkpoint>,
         lock: Arc<FolderLock>,
     ) -> Result<Self, Failure> {
@@ -61,7 +63,7 @@ impl FileJournal {
             checksums: lines(RecordFile::Checksums, checksums)?,
             timings: lines(RecordFile::Timings, spent)?,
             checkpoints: folder.checkpoints(),
-            hash: PlanHash::of(plan)?,
+            hash,
             plan: plan.clone(),
             lock,
         })

@@ -3,10 +3,12 @@
 //! * `plan_folder`: the part of one strategy and seed; `journal` writes its records.
 //! * `checkpoint`: the models after a round; `line_checks` and `checksums`: hashes of the records'
 //!   lines.
+//! * `format`: the format of the folder, which is read first.
 //! * `note`: `run.json`; `inputs_note`: `inputs.json`; `sealed`: JSON files with a checksum;
 //!   `json`: all others.
 
 pub(crate) mod checkpoint;
+pub(crate) mod format;
 pub(crate) mod inputs_note;
 pub(crate) mod journal;
 pub(crate) mod json;
@@ -26,6 +28,7 @@ use fedlayer_core::{Plan, record::Summary};
 use serde::Serialize;
 
 use self::{
+    format::FolderFormat,
     inputs_note::InputsNote,
     json::pretty,
     note::{Provenance, RunNote},
@@ -44,6 +47,7 @@ pub(crate) struct RunFolder {
     /// The folders that this process made for it, the innermost first; empty if it existed.
     made: Vec<PathBuf>,
     lock: Arc<FolderLock>,
+    format: FolderFormat,
 }
 
 /// The first files of a run folder.
@@ -148,12 +152,16 @@ impl RunFolder {
         if !Self::is_one(&path) {
             return Err(Failure::NoRun(path));
         }
-        Self::lock_folder(path)
+        let format = FolderFormat::of(&path)?;
+        Ok(Self { format, ..Self::lock_folder(path)? })
     }
 
     fn lock_folder(path: PathBuf) -> Result<Self, Failure> {
         match FolderLock::take(&path)? {
-            Some(lock) => Ok(Self { path, made: Vec::new(), lock: Arc::new(lock) }),
+            Some(lock) => {
+                let (made, format) = (Vec::new(), FolderFormat::CURRENT);
+                Ok(Self { path, made, lock: Arc::new(lock), format })
+            }
             None => Err(Failure::FolderBusy(path)),
         }
     }
@@ -161,6 +169,11 @@ impl RunFolder {
     /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the format. A folder keeps the format that it was made in.
+    pub(crate) fn format(&self) -> FolderFormat {
+        self.format
     }
 
     /// Returns the scenario's path and text.
@@ -253,6 +266,7 @@ pub(crate) fn scenario_file(folder: &Path) -> PathBuf {
 /// # Errors
 /// When the file is missing or has changed.
 pub(crate) fn read_note(folder: &Path) -> Result<RunNote, Failure> {
+    FolderFormat::of(folder)?;
     let path = folder.join(NOTE);
     let note = Sealed::read(&path)?.checked(|note: &RunNote| note.provenance.is_some());
     note.map_err(|reason| Failure::damaged(&path, reason))

@@ -7,13 +7,16 @@ use fedlayer_core::Plan;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::checkpoint::PlanHash;
+use super::{checkpoint::PlanHash, format::FolderFormat};
 use crate::{exit::Failure, files::Content};
 
 /// `run.json`: the description and the state of a run. It may depend on time and machine. Its last
 /// key is its checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RunNote {
+    /// The format of the folder; the first format has no number.
+    #[serde(default, skip_serializing_if = "FolderFormat::is_first")]
+    pub(crate) format: FolderFormat,
     /// The version of the program that wrote the folder.
     pub(crate) fedlayer: String,
     /// The scenario's name.
@@ -56,7 +59,8 @@ pub(crate) struct RunNote {
 impl RunNote {
     /// Returns the provenance; for a run of an earlier version, that of the current scenario.
     pub(crate) fn provenance_or(&self, text: &str, plans: &[Plan]) -> Result<Provenance, Failure> {
-        self.provenance.clone().map_or_else(|| Provenance::of(text, plans), Ok)
+        let of_now = || Provenance::of(text, plans, self.format);
+        self.provenance.clone().map_or_else(of_now, Ok)
     }
 }
 
@@ -106,17 +110,19 @@ impl Provenance {
         Ok(blake3::hash(&serde_json::to_vec(self)?).to_hex().to_string())
     }
 
-    /// Returns the provenance of a scenario's text, with `--set` applied, and its plans.
+    /// Returns the provenance of a scenario's text, with `--set` applied, and its plans, in a
+    /// folder of this format.
     pub(crate) fn of<'p>(
         text: &str,
         plans: impl IntoIterator<Item = &'p Plan>,
+        format: FolderFormat,
     ) -> Result<Self, Failure> {
         let plan = |plan: &Plan| -> Result<PlanNote, Failure> {
             Ok(PlanNote {
                 folder: plan.folder(),
                 strategy: plan.strategy.name.clone(),
                 seed: plan.seed,
-                blake3: PlanHash::of(plan)?,
+                blake3: PlanHash::of(plan, format)?,
             })
         };
         Ok(Self {

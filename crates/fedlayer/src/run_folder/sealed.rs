@@ -87,6 +87,11 @@ impl Sealed {
         Self { text, seal }
     }
 
+    /// Returns whether the file has changed since it was written, as its checksum tells.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self.seal, Seal::Broken { .. })
+    }
+
     /// Parses the value.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.text)

@@ -63,6 +63,11 @@ impl Fault {
         Self { path, words: format!("is damaged: {reason}"), cure }
     }
 
+    /// Makes the fault of a run folder that a later version wrote.
+    pub(crate) fn later(path: PathBuf, failure: &Failure) -> Self {
+        Self { path, words: failure.first_line(), cure: Cure::Restore }
+    }
+
     /// Makes the fault of a file or folder that is gone.
     pub(crate) fn absent(path: PathBuf, cure: Cure) -> Self {
         Self { path, words: "is gone".to_owned(), cure }

@@ -35,6 +35,7 @@ use crate::{
     exit::Failure,
     run_folder::{
         INPUTS, NOTE, RunFolder, SCENARIO,
+        format::FolderFormat,
         note::{RunNote, RunState},
         plan_folder::PlanFolder,
         read_inputs, read_note,
@@ -127,7 +128,8 @@ impl Findings {
 /// with the number of checked plans and of all plans.
 ///
 /// # Errors
-/// When there is no run folder. Faults of its files are in the findings.
+/// When there is no run folder, or a later version wrote it. Faults of its files are in the
+/// findings.
 pub(crate) fn check(
     run: &Path,
     depth: Depth,
@@ -136,6 +138,7 @@ pub(crate) fn check(
     if !RunFolder::is_one(run) {
         return Err(Failure::NoRun(run.to_owned()));
     }
+    FolderFormat::of(run)?;
     let mut found = Findings::default();
     let note = match read_note(run) {
         Ok(note) => Some(note),

@@ -11,6 +11,7 @@ use crate::{
     files::{self, Content},
     run_folder::{
         NOTE, SCENARIO,
+        format::FolderFormat,
         note::{Provenance, says},
         sealed::Sealed,
     },
@@ -58,6 +59,7 @@ pub(crate) fn provenance(run: &Path) -> Result<Option<Provenance>, Fault> {
     let note = run.join(NOTE);
     let damaged =
         |reason: &dyn std::fmt::Display| Fault::damaged(note.clone(), reason, Cure::Restore);
+    FolderFormat::of(run).map_err(|failure| Fault::later(note.clone(), &failure))?;
     let sealed = Sealed::read(&note).map_err(|failure| damaged(&failure.first_line()))?;
     let began = sealed
         .checked(|began: &ProvenanceOnly| began.provenance.is_some())
@@ -76,10 +78,11 @@ struct ProvenanceOnly {
 }
 
 /// Lists the keys in which two scenarios differ, each with both values. Both scenarios are in the
-/// form of [`says`].
+/// form of [`says`]; one that an earlier version wrote lacks the keys that are new.
 pub(crate) fn differences(began: &Value, now: &Value) -> Vec<String> {
+    let [began, now] = [began, now].map(fedlayer_scenario::with_defaults);
     let mut all = Vec::new();
-    visit("", began, now, &mut all);
+    visit("", &began, &now, &mut all);
     let more = all.len().saturating_sub(NAMED);
     all.truncate(NAMED);
     if more > 0 {

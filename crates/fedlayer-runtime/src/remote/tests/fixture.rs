@@ -66,6 +66,7 @@ pub(super) fn plan() -> Arc<Plan> {
             average: Average::Always(Rule::All),
             weights: Weighting::Examples,
             statistics: Statistics::default(),
+            local: None,
         },
     })
 }

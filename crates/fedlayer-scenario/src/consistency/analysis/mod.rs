@@ -68,7 +68,14 @@ fn file_name(scenario: &Scenario, index: usize, path: &KeyPath) -> Option<Proble
             None => Location::Value(path.join("measure")),
         }
     };
-    let folder = slug(scenario.analysis[index].name());
+    let name = scenario.analysis[index].name();
+    let folder = slug(name);
+    if name.contains(['/', '\\']) {
+        let problem = Problem::new(at(index), "an analysis's name has no `/` and no `\\`")
+            .label(format!("found {}", backticked(name)))
+            .help("its files are in the folder `analyses` of the run".to_owned());
+        return Some(problem);
+    }
     if folder.is_empty() {
         let at = Location::Value(path.join("name"));
         return Some(Problem::new(at, "an analysis's name needs a letter or a digit"));

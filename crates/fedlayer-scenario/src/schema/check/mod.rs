@@ -27,8 +27,18 @@ const FREE_KEY: &str =
 
 /// Returns every problem of a text that does not fit the schema.
 pub(crate) fn check_schema(tree: &TomlTree<'_>, schema: &ValueSchema) -> Vec<Problem> {
+    check_schema_at(&KeyPath::default(), tree, schema)
+}
+
+/// Returns every problem of a text that does not fit the schema, where the text is the value of the
+/// key `path`.
+pub(crate) fn check_schema_at(
+    path: &KeyPath,
+    tree: &TomlTree<'_>,
+    schema: &ValueSchema,
+) -> Vec<Problem> {
     let mut check = SchemaCheck { tree, root: schema, problems: Vec::new() };
-    check.value(&KeyPath::default(), tree.root(), schema);
+    check.value(path, tree.root(), schema);
     check.problems
 }
 

@@ -1,6 +1,9 @@
 //! [`CheckReport`]: everything that `fedlayer check` tells of a scenario.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use fedlayer_core::{
     Plan,
@@ -59,6 +62,9 @@ pub(super) struct StrategyLine {
     pub(super) name: String,
     /// The layers of each range of rounds.
     pub(super) averages: Vec<String>,
+    /// The keys of `[local]` in which it differs from the first strategy, and its values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) local: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,7 +92,7 @@ impl CheckReport {
         Ok(Self {
             variants: variants(plans),
             layers: layers(first),
-            strategies: strategies(first_variant(plans)),
+            strategies: strategies(first_variant(plans))?,
             classes: data.test.class_names.clone(),
             client_count: data.clients(),
             clients: clients(data),
@@ -146,11 +152,25 @@ fn layers(plan: &Plan) -> Vec<LayerLine> {
 }
 
 /// Returns the strategies of a variant. Its plans come one strategy after the other.
-fn strategies(plans: &[Plan]) -> Vec<StrategyLine> {
+fn strategies(plans: &[Plan]) -> Result<Vec<StrategyLine>, Failure> {
     let of_each = plans.chunk_by(|a, b| a.strategy.name == b.strategy.name);
-    let line =
-        |plan: &Plan| StrategyLine { name: plan.strategy.name.clone(), averages: averages(plan) };
+    let line = |plan: &Plan| {
+        Ok(StrategyLine {
+            name: plan.strategy.name.clone(),
+            averages: averages(plan),
+            local: local_keys(&plans[0], plan)?,
+        })
+    };
     of_each.filter_map(<[Plan]>::first).map(line).collect()
+}
+
+/// Returns the keys of `[local]` in which a plan differs from the reference, and its values.
+fn local_keys(reference: &Plan, plan: &Plan) -> Result<BTreeMap<String, String>, Failure> {
+    if plan.local == reference.local {
+        return Ok(BTreeMap::new());
+    }
+    let found = fedlayer_scenario::local_contrasts(&reference.local, &plan.local)?;
+    Ok(found.into_iter().map(|contrast| (contrast.key, contrast.other)).collect())
 }
 
 /// Describes the layers of each range of rounds.

@@ -87,13 +87,16 @@ impl CheckReport {
             self.strategies.len(),
             plan.rounds
         );
-        let row =
-            |strategy: &StrategyLine| vec![strategy.name.clone(), strategy.averages.join("; ")];
+        let mut heading = vec![("strategy", ColumnAlign::Left), ("averages", ColumnAlign::Left)];
+        let has_local = self.strategies.iter().any(|strategy| !strategy.local.is_empty());
+        heading.extend(has_local.then_some(("other than the first strategy", ColumnAlign::Left)));
+        let row = |strategy: &StrategyLine| {
+            let mut cells = vec![strategy.name.clone(), strategy.averages.join("; ")];
+            cells.extend(has_local.then(|| local_cell(strategy)));
+            cells
+        };
         let rows: Vec<_> = self.strategies.iter().map(row).collect();
-        (
-            title,
-            text_table(&[("strategy", ColumnAlign::Left), ("averages", ColumnAlign::Left)], &rows),
-        )
+        (title, text_table(&heading, &rows))
     }
 
     fn analysis_section(&self) -> Option<Section> {
@@ -167,6 +170,13 @@ impl CheckReport {
         };
         text_table(&heading, &rows) + &more
     }
+}
+
+/// Lists the keys of `[local]` in which a strategy differs from the first one.
+fn local_cell(strategy: &StrategyLine) -> String {
+    let keys: Vec<String> =
+        strategy.local.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    keys.join("; ")
 }
 
 /// Returns the row of an analysis.
