@@ -20,7 +20,7 @@ pub(crate) struct RunId(pub(crate) [u8; 16]);
 pub(crate) struct SessionId(pub(crate) [u8; 16]);
 
 /// A job: one task of a run, for example the training of one stack of clients in one attempt at one
-/// round. NumberSlice are unique within a run.
+/// round. Numbers are unique within a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct JobId(pub(crate) u64);
 

@@ -1,5 +1,5 @@
-//! [`NumberSlice`]: values to be sent, with their little-endian bytes; [`WireNumber`]: a kind of number
-//! that is read from such bytes.
+//! [`NumberSlice`]: values to be sent, with their little-endian bytes; [`WireNumber`]: a kind of
+//! number that is read from such bytes.
 
 use std::borrow::Cow;
 
