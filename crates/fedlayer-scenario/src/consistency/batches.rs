@@ -45,7 +45,7 @@ pub(super) fn check(
     });
     let sizes: Vec<(u64, ClientSizes)> = sizes.collect();
     each_local::check(scenario, locals, |local| {
-        problem(local, norm.as_ref(), count, &sizes).into_iter().collect()
+        problem(local, norm, count, &sizes).into_iter().collect()
     })
 }
 

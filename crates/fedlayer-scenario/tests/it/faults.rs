@@ -368,6 +368,8 @@ fn hides(first: &Fault, second: &Fault) -> bool {
         "a split twice",
         "a baseline twice",
         "a name without letters",
+        "a path for a name",
+        "a path of Windows",
         "an unknown strategy",
         "an unknown seed",
         "an unknown client",

@@ -157,6 +157,8 @@ fn a_comparison_names_the_keys_in_which_strategies_of_one_name_train_differently
     // A difference of `[local]` is named once.
     let others = with("{ clip = 1.0 }").replacen("batch = 16", "batch = 8", 1);
     assert_eq!(contrasts(&with("{ clip = 1.0 }"), &others), one("local.batch", "16", "8"));
+    let clipped = one("strategy.all.local.clip", "no clipping", "1.0");
+    assert_eq!(contrasts(BASE, &others), [one("local.batch", "16", "8"), clipped].concat());
 }
 
 #[test]
