@@ -12,9 +12,9 @@
 //! * [`analysis_csv`], [`sweep_csv`]: all values of an analysis or of a sweep, as CSV.
 //! * [`quantity`]: numbers as people read them: bytes, counts, deviations, durations.
 //!
-//! Each measurement has a file in `measurements`, with its pictures and its summary. They select the
-//! rows of an analysis with `analysis_rows` and take their words from `labels`. `misleading_barrier`
-//! flags barriers; `swept_keys` finds the keys that a sweep sets.
+//! Each measurement has a file in `measurements`, with its pictures and its summary. They select
+//! the rows of an analysis with `analysis_rows` and take their words from `labels`.
+//! `misleading_barrier` flags barriers; `swept_keys` finds the keys that a sweep sets.
 
 mod analysis_rows;
 mod export;

@@ -69,8 +69,8 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
-/// Counts the work of [`measure`]: the models themselves; every layer put back to its initial values
-/// and to its recorded ones; every draw of every layer; the grid of the module criticality.
+/// Counts the work of [`measure`]: the models themselves; every layer put back to its initial
+/// values and to its recorded ones; every draw of every layer; the grid of the module criticality.
 pub(crate) fn work(spec: &Criticality, shape: &ModelSetShape) -> AnalysisWork {
     let layers = shape.layers();
     let trained = layers.iter().filter(|layer| Coordinates::of(layer).len() > 0).count();

@@ -20,15 +20,15 @@ use crate::{
 /// weighted by their examples. Let θˡ be the trained values of a layer l, or of all layers. Kinds:
 ///
 /// * `distance`: ‖θ₁ˡ − θ₂ˡ‖₂.
-/// * `relative`: 2‖θ₁ˡ − θ₂ˡ‖₂ / (‖θ₁ˡ‖₂ + ‖θ₂ˡ‖₂), in [0, 2]. It does not depend on the order of the
-///   models.
+/// * `relative`: 2‖θ₁ˡ − θ₂ˡ‖₂ / (‖θ₁ˡ‖₂ + ‖θ₂ˡ‖₂), in [0, 2]. It does not depend on the order of
+///   the models.
 /// * `cosine`: of the angle between θ₁ˡ and θ₂ˡ.
-/// * `movement`: the cosine of the angle between θ₁ˡ − θ₀ˡ and θ₂ˡ − θ₀ˡ, if the common initial model
-///   θ₀ is known.
+/// * `movement`: the cosine of the angle between θ₁ˡ − θ₀ˡ and θ₂ˡ − θ₀ˡ, if the common initial
+///   model θ₀ is known.
 ///
-/// A value that is not defined has no row: a relative distance of two layers of zeros, the cosine of
-/// a layer of zeros or of a model that did not move. If there are several comparisons, their mean
-/// (base `mean`, weighted as in `barriers`) and their largest value (`max`) follow.
+/// A value that is not defined has no row: a relative distance of two layers of zeros, the cosine
+/// of a layer of zeros or of a model that did not move. If there are several comparisons, their
+/// mean (base `mean`, weighted as in `barriers`) and their largest value (`max`) follow.
 pub(crate) fn measure(
     spec: &Distance,
     model_set: &ModelSet,

@@ -1,5 +1,5 @@
-//! The measurements, one file (or folder) each: `measure` makes it, `work` counts in advance what it
-//! asks of the trainer. `study` is shared by the barrier measurements.
+//! The measurements, one file (or folder) each: `measure` makes it, `work` counts in advance what
+//! it asks of the trainer. `study` is shared by the barrier measurements.
 
 mod align;
 mod barriers;

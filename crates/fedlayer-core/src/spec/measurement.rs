@@ -1,4 +1,5 @@
-//! [`Measurement`]: the measurements of an analysis, each with its keys; [`Needs`]: what each needs.
+//! [`Measurement`]: the measurements of an analysis, each with its keys; [`Needs`]: what each
+//! needs.
 //!
 //! This file has all that the other crates must know of a measurement without making it.
 

@@ -37,8 +37,8 @@ const FEW: usize = 6;
 /// The meaning of the colours of more layers.
 const LIGHTER: &str = "Lines of layers get lighter from the input to the output.";
 
-/// Draws one picture: a panel per kind and comparison. Several rounds give a line per layer over the
-/// rounds; one round gives a mark per layer.
+/// Draws one picture: a panel per kind and comparison. Several rounds give a line per layer over
+/// the rounds; one round gives a mark per layer.
 pub(super) fn pages(title: &str, rows: &AnalysisRows<'_>) -> Vec<SuffixedPage> {
     let kinds: Vec<(&str, &str)> =
         KINDS.into_iter().filter(|(kind, _)| !rows.kind(kind).is_empty()).collect();

@@ -1,8 +1,9 @@
 //! [`pictures`]: the pictures of an analysis, as SVG text.
 //!
 //! The files of `measurements` draw them with these: `picture_rows` (a picture per round and
-//! metric), `panels` (a panel per row and column of the page), `layer_groups` (single layers and the
-//! whole model), `layer_bars` (a chart of values by layer) and `curvature` (second derivatives).
+//! metric), `panels` (a panel per row and column of the page), `layer_groups` (single layers and
+//! the whole model), `layer_bars` (a chart of values by layer) and `curvature` (second
+//! derivatives).
 
 pub(crate) mod curvature;
 pub(crate) mod layer_bars;

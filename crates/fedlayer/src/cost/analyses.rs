@@ -114,16 +114,17 @@ mod tests {
         lines(&read.scenario.analysis, &read.plans[0]).remove(0)
     }
 
-    /// Into both models: the model, and a mix and a product for each of three layers; on two splits.
+    /// Into both models: the model, and a mix and a product for each of three layers; on two
+    /// splits.
     #[test]
     fn an_analysis_counts_on_every_split() {
         let line = line("every = 1", "measure = { predict = {} }");
         assert_eq!((line.rounds, line.evaluations, line.products), (1, 2 * 2 * (1 + 3), 2 * 2 * 3));
     }
 
-    /// Checkpoints of rounds 2, 4 and 5 are one, two and three states. Each of three models: itself,
-    /// three layers with the initial values, with each state and with two draws, and for their
-    /// criticality the model again and two draws at two positions.
+    /// Checkpoints of rounds 2, 4 and 5 are one, two and three states. Each of three models:
+    /// itself, three layers with the initial values, with each state and with two draws, and for
+    /// their criticality the model again and two draws at two positions.
     #[test]
     fn later_rounds_have_more_states() {
         let measure = "measure = { criticality = { draws = 2, sigma = [1.0], alpha = [0.0, 1.0] } }, \

@@ -62,8 +62,9 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
-/// Counts the work of [`measure`]: around both models, the model itself and every draw of every kind
-/// of noise. A kind without a direction, such as a complement without dimensions, has no draws.
+/// Counts the work of [`measure`]: around both models, the model itself and every draw of every
+/// kind of noise. A kind without a direction, such as a complement without dimensions, has no
+/// draws.
 pub(crate) fn work(spec: &Subspace, shape: &ModelSetShape) -> AnalysisWork {
     let kinds = KINDS + if spec.as_published { published::KINDS } else { 0 };
     let noisy = sets(spec, shape).len() * kinds * spec.draws as usize;

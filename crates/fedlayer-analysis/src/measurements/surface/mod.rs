@@ -49,8 +49,8 @@ pub(crate) fn measure(
     }
 }
 
-/// Counts the work of [`measure`]: the grid, the two paths of a plane through layers, and the models
-/// on the segment or plane.
+/// Counts the work of [`measure`]: the grid, the two paths of a plane through layers, and the
+/// models on the segment or plane.
 pub(crate) fn work(spec: &Surface, shape: &ModelSetShape) -> AnalysisWork {
     let points = steps(spec.points) as usize;
     let plane = points * points;

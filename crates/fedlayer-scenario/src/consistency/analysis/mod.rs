@@ -3,8 +3,8 @@
 //! * `models`: the models that it is made on exist, and differ if they are compared.
 //! * `rounds`: the rounds are run and their checkpoints are kept.
 //! * `measurement`: the layers that the measurement names are the model's.
-//! * `needs`: what else a measurement needs, such as the network's operations or earlier states; the
-//!   table of needs is [`Measurement::needs`](fedlayer_core::spec::Measurement::needs).
+//! * `needs`: what else a measurement needs, such as the network's operations or earlier states;
+//!   the table of needs is [`Measurement::needs`](fedlayer_core::spec::Measurement::needs).
 
 mod measurement;
 mod models;
