@@ -72,7 +72,7 @@ async fn run(plan: &Arc<Plan>) -> Vec<Asked> {
 fn plans(tables: &str) -> Vec<Arc<Plan>> {
     let text = format!(
         "rounds = 5\ndata.set = \"digits\"\nmodel.toy = {{ curvature = [1.0, 0.5, 2.0] }}\n\
-         local = {{ epochs = 1, batch = 64, loss = \"squared\", optimizer = {{ sgd = {{ lr = 0.1 }} }} }}\n{tables}"
+         local = {{ epochs = 1, batch = 64, optimizer = {{ sgd = {{ lr = 0.1 }} }} }}\n{tables}"
     );
     let data = Data::new(Folders::new(None));
     let read = fedlayer_scenario::read("test", &text, &[], &data);
