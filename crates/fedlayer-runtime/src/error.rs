@@ -33,7 +33,7 @@ pub enum RunError {
         round: u32,
     },
     /// The model that a client started the round from is not known.
-    #[error("the start model of client {client} is not known, so its barriers cannot be measured")]
+    #[error("the start model of client {client} is not known, so its update cannot be measured")]
     UnknownStart {
         /// The client.
         client: ClientId,

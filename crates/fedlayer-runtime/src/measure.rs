@@ -13,8 +13,12 @@ use fedlayer_core::{
     barrier::{BarrierStudy, EndModel, summarize},
     data::ClientId,
     model::{LayerSet, Params},
-    record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
-    round::{CohortUpdates, Evidence, Federation, RoundEvaluation, traffic},
+    record::{BarrierRow, EvaluationRecord, LayerMovement, MissingRecord, RoundRecord},
+    round::{
+        CohortUpdates, Evidence, Federation, Moved, RoundEvaluation, layer_movements, traffic,
+        update_weight,
+    },
+    spec::Weighting,
     trainer::Update,
 };
 use tokio::task::spawn_blocking;
@@ -30,8 +34,9 @@ pub(crate) struct MeasuredRound {
     pub(crate) timings: Timings,
 }
 
-/// Measures the barriers between the updates, chooses the layers with `choose`, averages them into
-/// a copy of `federation`, and evaluates the result. The choice sees the barriers of its own round.
+/// Measures the updates and the barriers between them, chooses the layers with `choose`, averages
+/// them into a copy of `federation`, and evaluates the result. The choice sees the measurements of
+/// its own round.
 ///
 /// `starts` holds the model that each client started the round from.
 pub(crate) async fn measure<L: Link>(
@@ -43,21 +48,22 @@ pub(crate) async fn measure<L: Link>(
     gathered: CohortUpdates,
 ) -> Result<MeasuredRound, RunError> {
     let mut timings = Timings::default();
-    let barriers = timed(&mut timings.barriers, barriers(link, plan, starts, &gathered)).await?;
     let (round, seed) = (gathered.round, plan.root_seed());
-    let set = choose(&Evidence { round, seed, barriers: &barriers });
+    let ends = Arc::new(end_models(&starts, &gathered.updates)?);
+    let layers = timed(&mut timings.average, movements(plan, &ends)).await?;
+    let barriers = timed(&mut timings.barriers, barriers(link, plan, round, ends)).await?;
+    let set = choose(&Evidence { round, seed, barriers: &barriers, layers: &layers });
     let reported: Vec<ClientId> = gathered.updates.iter().map(|update| update.client).collect();
     let bytes = traffic(&federation, &reported, gathered.missing.keys().copied(), &set);
     let gathered = Arc::new(gathered);
     let federation =
         timed(&mut timings.average, average(plan, federation, &set, &gathered)).await?;
     let evaluation =
-        timed(&mut timings.evaluate, evaluate(link, plan, &federation, gathered.round, &reported))
-            .await?;
+        timed(&mut timings.evaluate, evaluate(link, plan, &federation, round, &reported)).await?;
     let examples: u64 = gathered.updates.iter().map(|update| update.examples).sum();
     let losses = gathered.updates.iter().map(|update| update.examples as f64 * update.loss);
     let record = RoundRecord {
-        round: gathered.round,
+        round,
         attempt: gathered.attempt,
         missing: gathered
             .missing
@@ -73,26 +79,41 @@ pub(crate) async fn measure<L: Link>(
         bytes_up: bytes.iter().map(|layer| layer.up).sum(),
         bytes_down: bytes.iter().map(|layer| layer.down).sum(),
         bytes,
+        layers,
         reported,
     };
     Ok(MeasuredRound { record, barriers, federation, timings })
+}
+
+/// Measures the clients' updates layer by layer, on a thread that may block.
+async fn movements(
+    plan: &Arc<Plan>,
+    ends: &Arc<Vec<EndModel>>,
+) -> Result<Vec<LayerMovement>, RunError> {
+    let (weighting, ends) = (plan.strategy.weights, ends.clone());
+    let measured = spawn_blocking(move || {
+        let clients: Vec<Moved<'_>> = ends.iter().map(|end| moved(weighting, end)).collect();
+        layer_movements(&clients)
+    });
+    Ok(measured.await?)
+}
+
+fn moved(weighting: Weighting, EndModel { start, update }: &EndModel) -> Moved<'_> {
+    Moved { weight: update_weight(weighting, update), start, end: &update.params }
 }
 
 /// Measures the barriers of the round if they are due.
 async fn barriers<L: Link>(
     link: &Arc<L>,
     plan: &Arc<Plan>,
-    starts: BTreeMap<ClientId, Arc<Params>>,
-    gathered: &CohortUpdates,
+    round: u32,
+    ends: Arc<Vec<EndModel>>,
 ) -> Result<Vec<BarrierRow>, RunError> {
-    let Some(spec) = plan.barriers.as_ref().filter(|spec| plan.is_due(spec.every, gathered.round))
-    else {
+    let Some(spec) = plan.barriers.as_ref().filter(|spec| plan.is_due(spec.every, round)) else {
         return Ok(Vec::new());
     };
     debug!("measuring barriers");
-    let ends = end_models(&starts, &gathered.updates)?;
-    let (spec, weights) = (spec.clone(), plan.strategy.weights);
-    let (round, seed) = (gathered.round, plan.root_seed());
+    let (spec, weights, seed) = (spec.clone(), plan.strategy.weights, plan.root_seed());
     let planned =
         spawn_blocking(move || BarrierStudy::new(&spec, weights, round, seed, &ends)).await?;
     let study = planned?;
@@ -103,7 +124,7 @@ async fn barriers<L: Link>(
 /// Pairs each update with the model that its client started from.
 ///
 /// # Errors
-/// When a start is unknown. Barriers without that client would be those of another cohort.
+/// When a start is unknown. Measurements without that client would be those of another cohort.
 fn end_models(
     starts: &BTreeMap<ClientId, Arc<Params>>,
     updates: &[Update],

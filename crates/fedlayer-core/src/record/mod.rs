@@ -17,7 +17,7 @@ mod summary;
 pub use analysis::AnalysisRow;
 pub use barrier::{BarrierKind, BarrierRow, BarrierSummary, Metric};
 pub use refusals::{RefusalCause, Refusals, clients_in_words};
-pub use round::{EvaluationRecord, LayerBytes, MissingRecord, RoundRecord};
+pub use round::{EvaluationRecord, LayerBytes, LayerMovement, MissingRecord, RoundRecord};
 pub use summary::{Summary, SummaryRow};
 
 /// Returns whether a count is 0 and is therefore not written.

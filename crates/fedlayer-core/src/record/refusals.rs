@@ -159,6 +159,7 @@ mod tests {
             bytes_up: 0,
             bytes_down: 0,
             bytes: Vec::new(),
+            layers: Vec::new(),
         }
     }
 

@@ -37,6 +37,9 @@ pub struct RoundRecord {
     pub bytes_down: u64,
     /// The bytes layer by layer, from the input.
     pub bytes: Vec<LayerBytes>,
+    /// The movement layer by layer, from the input. A record of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerMovement>,
 }
 
 /// A client of the cohort that did not report.
@@ -57,6 +60,21 @@ pub struct LayerBytes {
     pub up: u64,
     /// The bytes that the clients would receive.
     pub down: u64,
+}
+
+/// The movement of one layer in the local training of a round, over its trained values: norms and
+/// directions of the clients' updates Δₖ. All means are weighted by the strategy's weights p.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerMovement {
+    /// The layer.
+    pub layer: LayerName,
+    /// The norm of the mean update, ‖Σₖ pₖΔₖ‖₂.
+    pub mean_update_norm: f64,
+    /// The mean norm of the updates, Σₖ pₖ‖Δₖ‖₂.
+    pub update_norm: f64,
+    /// The mean cosine between the clients' updates and the mean update, over the clients that
+    /// moved; absent if the mean update is zero.
+    pub cosine: Option<f64>,
 }
 
 /// The evaluation of the clients' models right after averaging. Losses that are not finite are

@@ -96,11 +96,15 @@ pub fn carry_counters<'a>(
 
 /// Returns the weight of each update.
 pub fn update_weights(weighting: Weighting, updates: &[Update]) -> Vec<f64> {
-    let weight = |update: &Update| match weighting {
+    updates.iter().map(|update| update_weight(weighting, update)).collect()
+}
+
+/// Returns the weight of an update.
+pub fn update_weight(weighting: Weighting, update: &Update) -> f64 {
+    match weighting {
         Weighting::Examples => update.examples as f64,
         Weighting::Equal => 1.0,
-    };
-    updates.iter().map(weight).collect()
+    }
 }
 
 /// Averages the models of the updates on all layers. Running statistics that stay with the models

@@ -1,9 +1,12 @@
-//! [`Evidence`]: what is known of a round when its layers are chosen.
+//! [`Evidence`]: the measurements of a round that the choice of its layers sees.
 
-use crate::{record::BarrierRow, seed::Seed};
+use crate::{
+    record::{BarrierRow, LayerMovement},
+    seed::Seed,
+};
 
-/// What is known of a round when the layers to average are chosen: all clients have reported, the
-/// barriers between their models are measured, and nothing is averaged yet.
+/// The measurements of a round when the layers to average are chosen: all clients have reported,
+/// their updates and the barriers between their models are measured, and nothing is averaged yet.
 ///
 /// A rule that decides by measurements averages no layer if these measurements are missing.
 #[derive(Debug, Clone, Copy)]
@@ -14,12 +17,14 @@ pub struct Evidence<'a> {
     pub seed: Seed,
     /// The barriers of this round; empty if they are not due in it.
     pub barriers: &'a [BarrierRow],
+    /// The clients' updates, layer by layer from the input; empty before the clients have trained.
+    pub layers: &'a [LayerMovement],
 }
 
 impl Evidence<'_> {
     /// Returns the evidence before a round begins: nothing is measured. With it, the layers of
     /// rules that need no measurements are known in advance.
     pub fn foreseen(round: u32, seed: Seed) -> Self {
-        Self { round, seed, barriers: &[] }
+        Self { round, seed, barriers: &[], layers: &[] }
     }
 }

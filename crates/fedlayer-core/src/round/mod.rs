@@ -5,6 +5,7 @@
 //! * [`Cohort`]: the clients of a round; [`stacks`]: the clients that train together in one call.
 //! * [`Machine`]: the rounds as a state machine, with its [`Event`]s and [`Action`]s;
 //!   [`foreseen_failure`] predicts a round that must fail.
+//! * [`layer_movements`]: how far the clients moved each layer in local training.
 //! * [`LayerSchedule`]: the layers that a strategy averages in each round, chosen from the
 //!   [`Evidence`] of the round; [`RoundRange`] parses the rounds of a schedule.
 //! * [`weighted_mean`]: the average of models on a layer set.
@@ -19,18 +20,22 @@ mod events;
 mod evidence;
 mod federation;
 mod machine;
+mod movement;
 mod round_range;
 mod schedule;
 mod stacks;
 mod traffic;
 
-pub use aggregate::{AverageError, carry_counters, mean_model, update_weights, weighted_mean};
+pub use aggregate::{
+    AverageError, carry_counters, mean_model, update_weight, update_weights, weighted_mean,
+};
 pub use cohort::Cohort;
 pub use evaluation::{EvaluationCount, RoundEvaluation};
 pub use events::{Action, CohortUpdates, Event, MissingCause, Refusal, RoundFailure, Ticket};
 pub use evidence::Evidence;
 pub use federation::{ClientState, Federation};
 pub use machine::{Machine, Phase, Probing, Training, foreseen_failure};
+pub use movement::{Moved, layer_movements};
 pub use round_range::{RoundRange, RoundRangeError};
 pub use schedule::{LayerSchedule, ScheduleError};
 pub use stacks::stacks;

@@ -108,6 +108,7 @@ fn round_record(evaluation: EvaluationRecord) -> RoundRecord {
         bytes_up: 0,
         bytes_down: 0,
         bytes: Vec::new(),
+        layers: Vec::new(),
     }
 }
 

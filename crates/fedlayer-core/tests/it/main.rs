@@ -13,6 +13,7 @@ mod counts;
 mod evaluation;
 mod extras;
 mod geometry;
+mod movement;
 mod oracle;
 mod round;
 mod round_laws;

@@ -101,11 +101,18 @@ async fn the_choice_of_layers_sees_the_barriers_of_its_own_round() {
     let federation = Arc::new(Federation::new(start));
     let gathered = CohortUpdates { round: 1, attempt: 1, updates, missing: BTreeMap::new() };
     let layout = plan.layout.clone();
-    let choose = |evidence: &Evidence<'_>| below(evidence, &layout);
+    let mut seen = Vec::new();
+    let choose = |evidence: &Evidence<'_>| {
+        seen = evidence.layers.to_vec();
+        below(evidence, &layout)
+    };
     let measured =
         measure(&link(&plan), &plan, choose, federation, starts, gathered).await.unwrap();
     assert_eq!(measured.record.averaged, "q1+q2");
     assert_eq!(measured.federation.shared().values(), [0.5, 1.0, 0.0]);
+    assert_eq!(seen, measured.record.layers);
+    let norms: Vec<f64> = seen.iter().map(|layer| layer.update_norm).collect();
+    assert_eq!(norms, [0.5, 1.0, f64::from(0.2_f32) / 2.0]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Link for CountingLink {
         {
             let mut asked = self.asked.lock().unwrap();
             match &task.work {
-                Work::Initial(_) => {}
+                Work::Initial(_) | Work::Differentiate { .. } => {}
                 Work::Train(jobs) => asked.0 += jobs.len() as u64,
                 Work::Evaluate(probes) => asked.1 += probes.len() as u64,
             }
@@ -72,7 +72,7 @@ async fn run(plan: &Arc<Plan>) -> Vec<Asked> {
 fn plans(tables: &str) -> Vec<Arc<Plan>> {
     let text = format!(
         "rounds = 5\ndata.set = \"digits\"\nmodel.toy = {{ curvature = [1.0, 0.5, 2.0] }}\n\
-         local = {{ epochs = 1, batch = 64, loss = \"squared\", optimizer = {{ sgd = {{ lr = 0.1 }} }} }}\n{tables}"
+         local = {{ epochs = 1, batch = 64, optimizer = {{ sgd = {{ lr = 0.1 }} }} }}\n{tables}"
     );
     let data = Data::new(Folders::new(None));
     let read = fedlayer_scenario::read("test", &text, &[], &data);
@@ -89,7 +89,7 @@ async fn every_round_asks_for_what_was_predicted() {
         "clients.count = 4",
         "clients.count = 4\nevaluate = { every = 2, clients = \"all\" }\nbarriers = {}",
         "clients = { count = 6, per_round = 3 }\nbarriers = { every = 2, between = \"pairs\" }",
-        "clients.count = 3\nbarriers = { baselines = [\"base\"], splits = [\"test\", \"test\"], twins = 3, alpha = [0.5, 1.0] }",
+        "clients.count = 3\nbarriers = { baselines = [\"base\"], splits = [\"test\"], twins = 3, alpha = [0.5, 1.0] }",
         "clients.count = 3\nbarriers = { sets = [\"shallow\", \"deep\", { window = 2 }, { named = [\"q1\", \"q3\"] }], between = \"pairs\", alpha = [0.25, 0.5], twins = 1 }",
         "clients.count = 1\nbarriers = { baselines = [\"chord\"] }",
     ];
