@@ -105,7 +105,7 @@ mod tests {
     fn line(checkpoints: &str, analysis: &str) -> AnalysisLine {
         let text = format!(
             "rounds = 5\ndata.set = \"digits\"\nmodel.toy = {{ curvature = [1.0, 0.5, 2.0] }}\nclients.count = 4\n\
-             local = {{ epochs = 1, batch = 64, loss = \"squared\", optimizer = {{ sgd = {{ lr = 0.1 }} }} }}\n\
+             local = {{ epochs = 1, batch = 64, optimizer = {{ sgd = {{ lr = 0.1 }} }} }}\n\
              strategy = [{{ name = \"none\", average = \"none\" }}]\n\
              checkpoints = {{ {checkpoints} }}\nanalysis = [{{ {analysis} }}]\n"
         );
