@@ -6,6 +6,8 @@
     reason = "it is no part of the program: it writes pictures into a folder for whoever works on them"
 )]
 
+#[path = "../tests/it/distances.rs"]
+mod distances;
 #[path = "../tests/it/made_up.rs"]
 mod made_up;
 
@@ -31,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("flatness", made_up::flatness(layers)),
             ("predict", made_up::predict(layers)),
             ("align", made_up::align(layers)),
-            ("distance", made_up::distances(layers, &many[1..])),
+            ("distance", distances::distances(layers, &many[1..])),
         ]
     };
     let mut sheets: Vec<(String, &str, Vec<AnalysisRow>, &[LayerName])> = Vec::new();
@@ -48,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             made_up::barriers(&small, &(1..=60).collect::<Vec<_>>()),
             &small,
         ),
-        ("distance-last".to_owned(), "distance", made_up::distances(&large, &[200]), &large),
+        ("distance-last".to_owned(), "distance", distances::distances(&large, &[200]), &large),
         ("published".to_owned(), "subspace", made_up::subspace(&small, true), &small),
         ("segment".to_owned(), "surface", made_up::segment(), &small),
         ("two-layers".to_owned(), "surface", made_up::two_layers(), &small),

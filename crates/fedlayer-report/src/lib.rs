@@ -29,8 +29,8 @@ mod swept_keys;
 mod tables;
 
 pub use export::{analysis_csv, sweep_csv};
-pub use pictures::{Picture, pictures};
-pub use summary::analysis_summary;
+pub use measurements::{analysis_summary, pictures};
+pub use pictures::Picture;
 pub use tables::{
     ColumnAlign, DifferingRun, comparison_table, setup_differences, sweep_table, text_table,
 };

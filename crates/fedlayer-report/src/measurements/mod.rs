@@ -1,4 +1,4 @@
-//! [`AnalysisView`]: the pictures and the summary of a measurement; one file per measurement.
+//! [`pictures`] and [`analysis_summary`] of an analysis; one file per measurement.
 
 mod align;
 mod barriers;
@@ -13,24 +13,52 @@ mod subspace;
 mod surface;
 mod window;
 
-use fedlayer_core::spec::Measurement;
+use fedlayer_core::{model::LayerName, record::AnalysisRow, spec::Measurement};
 
 use crate::{
     analysis_rows::AnalysisRows,
-    pictures::SuffixedPage,
+    pictures::{Picture, SuffixedPage},
     summary::{SummaryRows, SummaryTable},
 };
 
+/// Draws the pictures of an analysis; `layers` are the model's layers from the input.
+///
+/// The same rows give the same bytes. No rows give no picture.
+pub fn pictures(
+    measure: &Measurement,
+    title: &str,
+    rows: &[AnalysisRow],
+    layers: &[LayerName],
+) -> Vec<Picture> {
+    let pages = AnalysisView::of(measure).pages;
+    let draw = |(suffix, page): SuffixedPage| Some(Picture { suffix, svg: page.svg()? });
+    pages(title, &AnalysisRows::new(rows, layers)).into_iter().filter_map(draw).collect()
+}
+
+/// Returns the most important numbers of an analysis as a table, with an explanation below it;
+/// `layers` are the model's layers from the input.
+pub fn analysis_summary(
+    measure: &Measurement,
+    rows: &[AnalysisRow],
+    layers: &[LayerName],
+) -> String {
+    let Some(selected) = SummaryRows::of(&AnalysisRows::new(rows, layers)) else {
+        return format!("{}: no values\n", measure.word());
+    };
+    let summary = AnalysisView::of(measure).summary;
+    summary(&selected).text(&selected)
+}
+
 /// Draws the pictures of an analysis under a title.
-type Pages = fn(&str, &AnalysisRows<'_>) -> Vec<SuffixedPage>;
+type PageMaker = fn(&str, &AnalysisRows<'_>) -> Vec<SuffixedPage>;
 
 /// Makes the table of the most important numbers of an analysis.
-type Summary = fn(&SummaryRows<'_>) -> SummaryTable;
+type SummaryMaker = fn(&SummaryRows<'_>) -> SummaryTable;
 
 /// The functions that show the rows of a measurement.
 pub(crate) struct AnalysisView {
-    pub(crate) pages: Pages,
-    pub(crate) summary: Summary,
+    pub(crate) pages: PageMaker,
+    pub(crate) summary: SummaryMaker,
 }
 
 impl AnalysisView {
@@ -52,7 +80,7 @@ impl AnalysisView {
         }
     }
 
-    fn new(pages: Pages, summary: Summary) -> Self {
+    fn new(pages: PageMaker, summary: SummaryMaker) -> Self {
         Self { pages, summary }
     }
 }

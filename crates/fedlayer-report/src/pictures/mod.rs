@@ -1,4 +1,4 @@
-//! [`pictures`]: the pictures of an analysis, as SVG text.
+//! [`Picture`]: a picture of an analysis, as SVG text.
 //!
 //! The files of `measurements` draw them with these: `picture_rows` (a picture per round and
 //! metric), `panels` (a panel per row and column of the page), `layer_groups` (single layers and
@@ -11,9 +11,7 @@ pub(crate) mod layer_groups;
 pub(crate) mod panels;
 pub(crate) mod picture_rows;
 
-use fedlayer_core::{model::LayerName, record::AnalysisRow, spec::Measurement};
-
-use crate::{analysis_rows::AnalysisRows, measurements::AnalysisView, plot::page::Page};
+use crate::plot::page::Page;
 
 /// A picture of an analysis.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,17 +35,3 @@ impl Picture {
 
 /// The suffix of a picture's file name, and the picture.
 pub(crate) type SuffixedPage = (String, Page);
-
-/// Draws the pictures of an analysis; `layers` are the model's layers from the input.
-///
-/// The same rows give the same bytes. No rows give no picture.
-pub fn pictures(
-    measure: &Measurement,
-    title: &str,
-    rows: &[AnalysisRow],
-    layers: &[LayerName],
-) -> Vec<Picture> {
-    let pages = AnalysisView::of(measure).pages;
-    let draw = |(suffix, page): SuffixedPage| Some(Picture { suffix, svg: page.svg()? });
-    pages(title, &AnalysisRows::new(rows, layers)).into_iter().filter_map(draw).collect()
-}

@@ -1,18 +1,16 @@
-//! [`analysis_summary`]: the most important numbers of an analysis, as a short table.
+//! [`SummaryTable`]: the most important numbers of an analysis, as a short table.
 //!
 //! The files of `measurements` fill the tables. A summary shows the last round, and the test split
 //! if there is one. The files of the analysis have all values.
 
 use fedlayer_core::{
-    model::LayerName,
     record::{AnalysisRow, Metric},
-    spec::{Measurement, SplitSpec},
+    spec::SplitSpec,
 };
 
 use crate::{
     analysis_rows::AnalysisRows,
     labels,
-    measurements::AnalysisView,
     plot::number::short,
     quantity::{NOTHING, spread},
     tables::{ColumnAlign, text_table},
@@ -20,20 +18,6 @@ use crate::{
 
 /// The largest number of layers in a summary.
 const MOST: usize = 5;
-
-/// Returns the most important numbers of an analysis as a table, with an explanation below it;
-/// `layers` are the model's layers from the input.
-pub fn analysis_summary(
-    measure: &Measurement,
-    rows: &[AnalysisRow],
-    layers: &[LayerName],
-) -> String {
-    let Some(selected) = SummaryRows::of(&AnalysisRows::new(rows, layers)) else {
-        return format!("{}: no values\n", measure.word());
-    };
-    let summary = AnalysisView::of(measure).summary;
-    summary(&selected).text(&selected)
-}
 
 /// The rows that a summary shows.
 pub(crate) struct SummaryRows<'a> {
@@ -44,7 +28,7 @@ pub(crate) struct SummaryRows<'a> {
 }
 
 impl<'a> SummaryRows<'a> {
-    fn of(rows: &AnalysisRows<'a>) -> Option<Self> {
+    pub(crate) fn of(rows: &AnalysisRows<'a>) -> Option<Self> {
         let round = rows.rounds().pop()?;
         let split = rows.splits().pop()?;
         let rows = rows.round(round);
@@ -77,7 +61,7 @@ impl SummaryTable {
         Self { heading: words.chain(numbers).collect(), ..Self::default() }
     }
 
-    fn text(&self, selected: &SummaryRows<'_>) -> String {
+    pub(crate) fn text(&self, selected: &SummaryRows<'_>) -> String {
         let heading: Vec<(&str, ColumnAlign)> =
             self.heading.iter().map(|(title, align)| (title.as_str(), *align)).collect();
         let table = if self.rows.is_empty() {

@@ -41,7 +41,7 @@ fn draw(number: u64) -> f64 {
 }
 
 /// Returns the weight of a layer, which is largest in the middle of the network.
-fn weight(layer: usize, layers: usize) -> f64 {
+pub(crate) fn weight(layer: usize, layers: usize) -> f64 {
     let place = (layer as f64 + 0.5) / layers as f64;
     (-((place - 0.45) / 0.22).powi(2)).exp()
 }
@@ -56,7 +56,7 @@ fn metrics() -> [(Metric, f64); 2] {
     [(Metric::Loss, 1.0), (Metric::Error, 31.0)]
 }
 
-fn row(kind: &str, set: &str, base: &str) -> AnalysisRow {
+pub(crate) fn row(kind: &str, set: &str, base: &str) -> AnalysisRow {
     AnalysisRow {
         kind: kind.to_owned(),
         set: set.to_owned(),
@@ -478,33 +478,6 @@ pub(crate) fn align(layers: &[LayerName]) -> Vec<AnalysisRow> {
         }
         let with = |row| AnalysisRow { variant: Some(variant.to_owned()), ..row };
         rows.extend(some.into_iter().map(with));
-    }
-    rows
-}
-
-/// Distances of two models that drift apart, after some rounds.
-pub(crate) fn distances(layers: &[LayerName], rounds: &[u32]) -> Vec<AnalysisRow> {
-    let mut rows = Vec::new();
-    for &round in rounds {
-        let far = 1.0 - (-f64::from(round) / 30.0).exp();
-        let of_layer = |index: usize| far * (0.4 + 2.0 * weight(index, layers.len()));
-        let single = layers.iter().enumerate().map(|(at, layer)| (layer.as_str(), of_layer(at)));
-        let squares: f64 = (0..layers.len()).map(|at| of_layer(at).powi(2)).sum();
-        for (set, distance) in single.chain([("all", squares.sqrt())]) {
-            for (kind, metric, value) in [
-                ("distance", Some(Metric::Norm), distance),
-                ("relative", None, distance / (3.0 + distance)),
-                ("cosine", Some(Metric::Cosine), 1.0 / (1.0 + 0.1 * distance)),
-                ("movement", Some(Metric::Cosine), 0.6 - 0.2 * distance * far),
-            ] {
-                rows.push(AnalysisRow {
-                    round,
-                    metric,
-                    value: Some(value),
-                    ..row(kind, set, "0<-1")
-                });
-            }
-        }
     }
     rows
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the message")]
 
+mod distances;
 mod export;
 mod made_up;
 mod pictures;

@@ -10,7 +10,7 @@ use fedlayer_core::{
 use fedlayer_report::{Picture, analysis_summary, pictures};
 use roxmltree::{Document, Node};
 
-use crate::made_up;
+use crate::{distances, made_up};
 
 /// Returns every kind of analysis, of a small and of a large model.
 fn all() -> Vec<(&'static str, Vec<AnalysisRow>, Vec<LayerName>)> {
@@ -32,8 +32,8 @@ fn all() -> Vec<(&'static str, Vec<AnalysisRow>, Vec<LayerName>)> {
             ("flatness", made_up::flatness(&layers)),
             ("predict", made_up::predict(&layers)),
             ("align", made_up::align(&layers)),
-            ("distance", made_up::distances(&layers, &[20])),
-            ("distance", made_up::distances(&layers, &[20, 40, 60])),
+            ("distance", distances::distances(&layers, &[20])),
+            ("distance", distances::distances(&layers, &[20, 40, 60])),
         ] {
             all.push((measure, rows, layers.clone()));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fedlayer_core::spec::Measurement;
 use fedlayer_report::analysis_summary;
 
-use crate::{made_up, pictures::of};
+use crate::{distances, made_up, pictures::of};
 
 #[test]
 fn a_summary_of_barriers_names_the_largest_layers_and_flags_unequal_models() {
@@ -36,7 +36,7 @@ fn every_measurement_has_a_summary() {
         ("flatness", made_up::flatness(&layers), "κ"),
         ("predict", made_up::predict(&layers), "0.930"),
         ("align", made_up::align(&layers), "before     2.100±0.050"),
-        ("distance", made_up::distances(&layers, &[20, 40]), "models 0 and 1  all"),
+        ("distance", distances::distances(&layers, &[20, 40]), "models 0 and 1  all"),
     ];
     let words: BTreeSet<&str> = shown.iter().map(|(measure, ..)| *measure).collect();
     assert_eq!(words, Measurement::all().map(|measure| measure.word()).collect());
