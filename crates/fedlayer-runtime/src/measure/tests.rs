@@ -12,6 +12,7 @@ use fedlayer_core::{
 };
 
 use super::*;
+use crate::{LinkError, Reply, Work, WorkerTask};
 
 /// A plan of two toy clients with barriers in every round.
 fn plan() -> Arc<Plan> {
@@ -42,6 +43,7 @@ fn plan() -> Arc<Plan> {
             average: Average::Always(Rule::All),
             weights: Weighting::Equal,
             statistics: Statistics::default(),
+            local: None,
         },
     })
 }
@@ -59,7 +61,9 @@ impl Link for ToyLink {
         Ok(match task.work {
             Work::Initial(seed) => Reply::Initial(trainer.initial(seed).unwrap()),
             Work::Evaluate(probes) => Reply::Evaluated(trainer.evaluate(&probes).unwrap()),
-            Work::Train(_) => panic!("a measured round does not train"),
+            Work::Train(_) | Work::Differentiate { .. } => {
+                panic!("a measured round neither trains nor differentiates")
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! [`Cost`]: the work and memory of a plan, estimated in advance; [`RoundCost`]: the work of each
 //! phase of its rounds.
 //!
-//! * `round_counts`: the trainings and evaluations of each round, counted by the code that plans it.
+//! * `round_counts`: the trainings and evaluations of each round.
 //! * `analyses`: the work of analyses.
 //! * `per_phase`: a number for each phase of a round.
 //! * `module_speed`: the work of a TorchScript module, which has to be timed.

@@ -1,5 +1,5 @@
-//! [`RoundCounts`]: the trainings and evaluations of a plan's rounds. The code of the core that plans
-//! a round counts them; this file adds them up.
+//! [`RoundCounts`]: the trainings and evaluations of a plan's rounds. The code of the core that
+//! plans a round counts them; this file adds them up.
 
 use fedlayer_core::{
     Plan,
