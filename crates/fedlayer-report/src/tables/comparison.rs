@@ -1,6 +1,9 @@
 //! [`comparison_table`]: strategies side by side.
 
-use fedlayer_core::compare::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
+use fedlayer_core::{
+    compare::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread},
+    text::in_backticks,
+};
 
 use super::{
     refused_clients::{self, mark},
@@ -26,6 +29,8 @@ enum CellFormat {
     Loss,
     /// Bytes; only the mean is shown.
     Bytes,
+    /// The number of a round.
+    Round,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -36,6 +41,13 @@ const COLUMNS: [Column; 7] = [
     Column { title: "layer barrier", measure: "max_layer_barrier", format: CellFormat::Loss },
     Column { title: "up", measure: "bytes_up", format: CellFormat::Bytes },
     Column { title: "down", measure: "bytes_down", format: CellFormat::Bytes },
+];
+
+/// The columns of the best round by validation, which are shown only if some strategy has one.
+const BEST_COLUMNS: [Column; 3] = [
+    Column { title: "best at", measure: "best_round", format: CellFormat::Round },
+    Column { title: "best acc %", measure: "best_test_accuracy", format: CellFormat::Percent },
+    Column { title: "best loss", measure: "best_test_loss", format: CellFormat::Loss },
 ];
 
 /// The columns of differences from the first strategy: title and measure.
@@ -58,8 +70,10 @@ pub fn comparison_table(strategies: &[ComparedStrategy]) -> String {
     heading.extend(COLUMNS.iter().map(|column| (column.title, ColumnAlign::Right)));
     heading.insert(6, ("at", ColumnAlign::Left));
     heading.insert(1, ("rounds", ColumnAlign::Right));
+    let best: &[Column] = if has_best(strategies) { &BEST_COLUMNS } else { &[] };
+    heading.extend(best.iter().map(|column| (column.title, ColumnAlign::Right)));
     heading.extend(DIFFERENCES.map(|(title, _)| (title, ColumnAlign::Right)));
-    let rows: Vec<Vec<String>> = strategies.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = strategies.iter().map(|strategy| row(strategy, best)).collect();
     text_table(&heading, &rows) + &foot(strategies)
 }
 
@@ -82,12 +96,13 @@ fn cell(strategy: &ComparedStrategy, column: &Column) -> String {
     flag.to_owned() + &cell
 }
 
-fn row(strategy: &ComparedStrategy) -> Vec<String> {
+fn row(strategy: &ComparedStrategy, best: &[Column]) -> Vec<String> {
     let mut cells = vec![strategy.strategy.clone()];
     cells.extend(COLUMNS.iter().map(|column| cell(strategy, column)));
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
     cells.insert(6, layers);
     cells.insert(1, rounds(strategy.rounds) + mark(strategy));
+    cells.extend(best.iter().map(|column| cell(strategy, column)));
     cells.extend(DIFFERENCES.map(|(_, measure)| {
         let difference = of(&strategy.differences, measure);
         difference.map_or(NOTHING.to_owned(), |difference| {
@@ -96,6 +111,11 @@ fn row(strategy: &ComparedStrategy) -> Vec<String> {
         })
     }));
     cells
+}
+
+/// Returns whether some strategy has a best round by validation.
+fn has_best(strategies: &[ComparedStrategy]) -> bool {
+    strategies.iter().any(|strategy| !strategy.best_by.is_empty())
 }
 
 /// Returns the number of rounds: `20`, or `3-20` if the run of a seed failed after round 3.
@@ -121,6 +141,7 @@ fn show(format: &CellFormat, Spread { mean, deviation }: Spread) -> String {
         CellFormat::Percent => spread(100.0 * mean, deviation.map(|d| 100.0 * d), 1),
         CellFormat::Loss => spread(mean, deviation, 3),
         CellFormat::Bytes => bytes(mean),
+        CellFormat::Round => spread(mean, deviation, if deviation.is_some() { 1 } else { 0 }),
     }
 }
 
@@ -141,6 +162,7 @@ fn foot(strategies: &[ComparedStrategy]) -> String {
         strategies.iter().filter_map(|strategy| unequal_rounds(strategy, first)).collect();
     explanation(&all)
         + &left_out(&all)
+        + &best_round(strategies)
         + &differences(strategies, first)
         + &unequal.concat()
         + &flag(&all)
@@ -189,6 +211,12 @@ fn unequal_rounds(strategy: &ComparedStrategy, first: &ComparedStrategy) -> Opti
 
 /// Says how many clients are not in `client acc`; empty if all are.
 fn left_out(strategies: &[&ComparedStrategy]) -> String {
+    let has = |measure| strategies.iter().any(|strategy| of(&strategy.spreads, measure).is_some());
+    let are_left_out = strategies.iter().any(|strategy| strategy.clients_without_test > 0);
+    if are_left_out && has("test_accuracy") && !has("client_accuracy_mean") {
+        return "client acc: no client has test data of its own (`data.client_test_share`).\n"
+            .to_owned();
+    }
     match strategies.iter().map(|strategy| strategy.clients_without_test).max() {
         None | Some(0) => String::new(),
         Some(1) => "client acc: 1 client has no test data of its own and is left out.\n".to_owned(),
@@ -197,6 +225,22 @@ fn left_out(strategies: &[&ComparedStrategy]) -> String {
                 "client acc: {clients} clients have no test data of their own and are left out.\n"
             )
         }
+    }
+}
+
+/// Says by which values the best rounds were chosen; empty if no strategy has one.
+fn best_round(strategies: &[ComparedStrategy]) -> String {
+    let mut words: Vec<&str> =
+        strategies.iter().flat_map(|strategy| &strategy.best_by).map(|by| by.word()).collect();
+    words.sort_unstable();
+    words.dedup();
+    match words.is_empty() {
+        true => String::new(),
+        false => format!(
+            "best: the round with the best {}, on data that no client trains on and no test uses; \
+             its model is `checkpoints/best.safetensors`.\n",
+            in_backticks(words)
+        ),
     }
 }
 
