@@ -179,7 +179,8 @@ impl Library {
             split::parts_of_client(share, spec, OwnSeeds { test, validation })
         });
         let (clients, noise) = (clients.collect(), seed.child("label noise"));
-        let (pool, test, validation) = inputs::by_training(spec, pool, (test, validation), &clients);
+        let (pool, test, validation) =
+            inputs::by_training(spec, pool, (test, validation), &clients);
         let common = validation.iter().chain([&pool, &test]);
         inputs::within_range(spec, common.map(|part| &**part))?;
         let (pool, clients) = label_noise::on_training(pool, clients, spec.label_noise, noise);

@@ -32,7 +32,8 @@ pub(crate) fn check_pool(spec: &DataSpec, facts: &DataFacts) -> Result<(), DataE
 /// Refuses own validation data of clients that draw too few examples to give one away.
 pub(crate) fn check_drawn(spec: &DataSpec, validation: usize) -> Result<(), DataError> {
     if spec.client_validation_share > 0.0 && validation == 0 {
-        let why = "a client has too few examples (`data.set.synthetic.per_client`) to set one apart";
+        let why =
+            "a client has too few examples (`data.set.synthetic.per_client`) to set one apart";
         return Err(DataError::NoEffect { key: "data.client_validation_share", why });
     }
     Ok(())

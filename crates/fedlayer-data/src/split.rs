@@ -225,7 +225,11 @@ mod tests {
             (1, 0, 0.5, 0),
         ];
         for (examples, test, share, expected) in cases {
-            assert_eq!(own_validation(examples, test, share), expected, "{examples} {test} {share}");
+            assert_eq!(
+                own_validation(examples, test, share),
+                expected,
+                "{examples} {test} {share}"
+            );
         }
     }
 }

@@ -14,9 +14,7 @@ use fedlayer_core::{
     data::ClientId,
     model::{LayerSet, Params},
     record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
-    round::{
-        CohortUpdates, EvaluatedSplits, Federation, LayerSchedule, RoundEvaluation, traffic,
-    },
+    round::{CohortUpdates, EvaluatedSplits, Federation, LayerSchedule, RoundEvaluation, traffic},
     spec::EvaluatedClients,
     trainer::{Evaluation, Probe, Update},
 };

@@ -88,8 +88,7 @@ impl RoundEvaluation {
     pub fn probes(&self) -> Vec<Probe> {
         let probe =
             |model: usize, split| Probe { point: Point::Model(self.models[model].clone()), split };
-        let common =
-            |split: Split| (0..self.models.len()).map(move |model| probe(model, split));
+        let common = |split: Split| (0..self.models.len()).map(move |model| probe(model, split));
         let own = |split: fn(ClientId) -> Split| {
             self.clients.iter().map(move |&(client, model)| probe(model, split(client)))
         };

@@ -70,12 +70,14 @@ fn the_earliest_of_the_smallest_losses_is_the_best_round() {
 
 #[test]
 fn patience_counts_evaluations_and_not_rounds() {
-    let selection = |records: &[RoundRecord]| {
-        Selection::over(&selecting(None, Some(2)), records).unwrap()
-    };
+    let selection =
+        |records: &[RoundRecord]| Selection::over(&selecting(None, Some(2)), records).unwrap();
     // Rounds 2 and 4 are not evaluated.
-    let mut records =
-        vec![record(1, Some((Some(1.0), None))), record(2, None), record(3, Some((Some(1.0), None)))];
+    let mut records = vec![
+        record(1, Some((Some(1.0), None))),
+        record(2, None),
+        record(3, Some((Some(1.0), None))),
+    ];
     records.push(record(4, None));
     assert!(!selection(&records).is_over());
     records.push(record(5, Some((Some(1.5), None))));
@@ -106,7 +108,10 @@ fn the_summary_reports_the_best_round_beside_the_last() {
     assert_eq!(SummaryRow::new("all", 1, &records).test_loss, Some(4.0), "the last round");
     let all = Plan { rounds: 4, ..plan };
     assert!(!BestRow::of(&all, &records).unwrap().stopped_early);
-    assert_eq!(BestRow::of(&Plan { evaluate: crate::support::plan().evaluate, ..all }, &records), None);
+    assert_eq!(
+        BestRow::of(&Plan { evaluate: crate::support::plan().evaluate, ..all }, &records),
+        None
+    );
 }
 
 #[test]

@@ -88,7 +88,11 @@ fn case() -> impl Strategy<Value = (MemoryFiles, DataSpec, u32, u32)> {
             let count = train.len() + test.as_ref().map_or(0, Vec::len);
             let mut stored = vec![("a.csv", table(0, &train))];
             stored.extend(test.as_ref().map(|test| ("b.csv", table(train.len(), test))));
-            let own = Files { test: test.map(|_| "b.csv".to_owned()), classes: Some(4), ..files("a.csv") };
+            let own = Files {
+                test: test.map(|_| "b.csv".to_owned()),
+                classes: Some(4),
+                ..files("a.csv")
+            };
             let test_share = own.test.is_none().then_some(shares.0);
             let (client_test_share, validation_share) = (shares.1, shares.2);
             let spec = DataSpec {
@@ -179,9 +183,11 @@ proptest! {
 /// classes that is 3 1/3, 1 2/3 and 1: the second class has the largest remainder.
 #[test]
 fn the_common_validation_set_is_stratified_within_one_example() {
-    let labels: Vec<(u32, u32)> = (0..18).map(|row| (u32::from(row >= 10) + u32::from(row >= 15), 0)).collect();
+    let labels: Vec<(u32, u32)> =
+        (0..18).map(|row| (u32::from(row >= 10) + u32::from(row >= 15), 0)).collect();
     let own = Files { test: Some("b.csv".to_owned()), ..files("a.csv") };
-    let stored = MemoryFiles::of([("a.csv", table(0, &labels)), ("b.csv", table(18, &labels[..12]))]);
+    let stored =
+        MemoryFiles::of([("a.csv", table(0, &labels)), ("b.csv", table(18, &labels[..12]))]);
     let spec = DataSpec { validation_share: 1.0 / 3.0, ..spec(own) };
     for seed in 0..10 {
         let data = stored.library().load(&spec, 2, Seed::new(seed)).unwrap();
@@ -273,12 +279,31 @@ fn validation_labels_have_no_noise_and_normalisation_does_not_see_them() {
 fn shares_that_leave_nothing_are_refused() {
     let base = || digits(Partition::Iid);
     let both = DataSpec { client_test_share: 0.5, client_validation_share: 0.5, ..base() };
-    let drawn = DataSpec { client_validation_share: 0.5, ..synthetic(Synthetic { per_client: Some(2), ..Synthetic::default() }) };
+    let drawn = DataSpec {
+        client_validation_share: 0.5,
+        ..synthetic(Synthetic { per_client: Some(2), ..Synthetic::default() })
+    };
     let table = [
-        (DataSpec { validation_share: 1.0, ..base() }, "data.validation_share", "`data.validation_share` is 1; it must be at least 0 and below 1"),
-        (both, "data.client_validation_share", "`data.client_validation_share` is 0.5; it must be below 1 together with `data.client_test_share`"),
-        (drawn, "data.client_validation_share", "`data.client_validation_share` would have no effect: a client has too few examples (`data.set.synthetic.per_client`) to set one apart"),
-        (DataSpec { train: Some(2), validation_share: 0.5, ..base() }, "data.validation_share", "`data.validation_share` would have no effect: there is a single training example, which is left to the clients"),
+        (
+            DataSpec { validation_share: 1.0, ..base() },
+            "data.validation_share",
+            "`data.validation_share` is 1; it must be at least 0 and below 1",
+        ),
+        (
+            both,
+            "data.client_validation_share",
+            "`data.client_validation_share` is 0.5; it must be below 1 together with `data.client_test_share`",
+        ),
+        (
+            drawn,
+            "data.client_validation_share",
+            "`data.client_validation_share` would have no effect: a client has too few examples (`data.set.synthetic.per_client`) to set one apart",
+        ),
+        (
+            DataSpec { train: Some(2), validation_share: 0.5, ..base() },
+            "data.validation_share",
+            "`data.validation_share` would have no effect: there is a single training example, which is left to the clients",
+        ),
     ];
     for (spec, key, message) in table {
         let error = library().check(&spec, 1).unwrap_err();

@@ -69,7 +69,9 @@ impl JobCheck<'_> {
             }
             match probe.split {
                 SplitHead::Train | SplitHead::Test | SplitHead::Validation => {}
-                SplitHead::ClientTest(client) | SplitHead::ClientValidation(client) => self.check_client(client)?,
+                SplitHead::ClientTest(client) | SplitHead::ClientValidation(client) => {
+                    self.check_client(client)?
+                }
             }
         }
         Ok(())
