@@ -67,7 +67,7 @@ const OF_LAST_ROUND: usize = 9;
 
 /// The quantities that strategies are compared by, in the order of tables: those of the last round,
 /// then those of the best round by validation.
-pub const QUANTITIES: [Quantity; 13] = [
+pub const QUANTITIES: [Quantity; 14] = [
     Quantity { name: "test_accuracy", of: |row| row.test_accuracy },
     Quantity { name: "test_loss", of: |row| row.test_loss },
     Quantity { name: "client_accuracy_mean", of: |row| row.client_accuracy_mean },
@@ -78,6 +78,7 @@ pub const QUANTITIES: [Quantity; 13] = [
     Quantity { name: "bytes_up", of: |row| Some(row.bytes_up as f64) },
     Quantity { name: "bytes_down", of: |row| Some(row.bytes_down as f64) },
     Quantity { name: "best_round", of: |row| Some(f64::from(row.best.as_ref()?.round)) },
+    Quantity { name: "best_value", of: |row| Some(row.best.as_ref()?.value) },
     Quantity { name: "best_test_accuracy", of: |row| row.best.as_ref()?.test_accuracy },
     Quantity { name: "best_test_loss", of: |row| row.best.as_ref()?.test_loss },
     Quantity {
@@ -287,6 +288,7 @@ fn by_frequency(rows: &[&SummaryRow]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::BestRow;
 
     fn row(strategy: &str, seed: u64, accuracy: f64) -> SummaryRow {
         let mut row = SummaryRow::new(strategy, seed, &[]);
@@ -348,6 +350,39 @@ mod tests {
         ];
         let difference = compare_candidates(&all)[1].differences[0].unwrap();
         assert!((difference.mean + 0.25).abs() < 1e-12, "both seeds");
+    }
+
+    /// The shorter run ended early by its patience, so both ran to their ends.
+    #[test]
+    fn runs_that_ended_by_their_patience_are_paired() {
+        let mut rows = [row("all", 1, 0.5), row("none", 1, 0.7)];
+        (rows[0].rounds, rows[1].rounds) = (20, 12);
+        assert_eq!(compare(&rows)[1].unequal_rounds, [1]);
+        let best = |stopped_early| BestRow {
+            round: 8,
+            by: SelectBy::ValidationLoss,
+            value: 0.25,
+            stopped_early,
+            test_accuracy: Some(0.75),
+            test_loss: Some(0.5),
+            client_accuracy_mean: None,
+            bytes_up: 1,
+            bytes_down: 1,
+        };
+        rows[1].best = Some(best(true));
+        let compared = &compare(&rows)[1];
+        assert_eq!((compared.unequal_rounds.len(), compared.best_by.len()), (0, 1));
+        assert!((compared.differences[0].unwrap().mean - 0.2).abs() < 1e-12);
+        let names: Vec<&str> = quantities_of(&rows).iter().map(|known| known.name).collect();
+        let at = |name| names.iter().position(|known| *known == name).unwrap();
+        let of = |name| compared.spreads[at(name)].map(|spread| spread.mean);
+        assert_eq!((of("best_round"), of("best_value")), (Some(8.0), Some(0.25)));
+        assert_eq!((of("best_test_accuracy"), of("best_test_loss")), (Some(0.75), Some(0.5)));
+        assert_eq!(of("best_client_accuracy_mean"), None);
+        // The longer run has not ended early: the shorter one failed.
+        (rows[0].best, rows[1].best) = (Some(best(true)), Some(best(false)));
+        assert_eq!(compare(&rows)[1].unequal_rounds, [1]);
+        assert_eq!(quantities_of(&[row("all", 1, 0.5)]).len(), OF_LAST_ROUND);
     }
 
     #[test]
