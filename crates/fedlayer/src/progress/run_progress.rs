@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     estimate::TimeEstimate,
+    last_round::LastRound,
     repeater::{Repeater, Ticker},
 };
 use crate::{
@@ -126,15 +127,6 @@ struct ProgressState {
     last: Option<LastRound>,
     /// The seconds that were left at a time, and that time.
     left: Option<(f64, Duration)>,
-}
-
-/// The numbers of a committed round.
-struct LastRound {
-    plan: usize,
-    round: u32,
-    train_loss: f64,
-    /// A fraction; `None` if the round was not evaluated.
-    test_accuracy: Option<f64>,
 }
 
 /// The shortest time between two estimates of the time that is left.
@@ -280,15 +272,6 @@ impl ProgressState {
             fields["test_accuracy"] = last.test_accuracy.into();
         }
         fields
-    }
-}
-
-impl LastRound {
-    /// Returns the round, its training loss and its test accuracy.
-    fn numbers(&self) -> String {
-        let accuracy = self.test_accuracy;
-        let accuracy = accuracy.map_or(String::new(), |a| format!(", test acc {:.1} %", 100.0 * a));
-        format!("round {}, train loss {:.4}{accuracy}", self.round, self.train_loss)
     }
 }
 
