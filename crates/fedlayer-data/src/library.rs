@@ -47,8 +47,9 @@ impl Library {
     }
 
     /// Describes the data set: the shape of an example, the number of classes, and the sizes of the
-    /// pool (without the common validation set) and of the common test set. Image files are opened and not read, unless
-    /// `data.keep_classes` makes their labels count; texts and the user's own files are read.
+    /// pool (without the common validation set) and of the common test set. Image files are opened
+    /// and not read, unless `data.keep_classes` makes their labels count; texts and the user's own
+    /// files are read.
     ///
     /// # Errors
     /// When `[data]` is wrong whatever the number of clients, or a file is missing or damaged.

@@ -1,5 +1,5 @@
-//! Held-out examples: the common test and validation sets, and each client's own test and validation
-//! data.
+//! Held-out examples: the common test and validation sets, and each client's own test and
+//! validation data.
 
 use fedlayer_core::{Seed, data::ClientRows, spec::DataSpec};
 use rand::seq::SliceRandom;

@@ -3,8 +3,8 @@
 //!
 //! * [`RoundRecord`]: one committed round.
 //! * [`BarrierRow`]: one measured barrier; [`BarrierSummary`]: the barriers that tables show.
-//! * [`SummaryRow`], [`Summary`]: the results of a strategy and seed; [`BestRow`]: those of its best
-//!   round; [`Refusals`]: missing updates.
+//! * [`SummaryRow`], [`Summary`]: the results of a strategy and seed; [`BestRow`]: those of its
+//!   best round; [`Refusals`]: missing updates.
 //! * [`AnalysisRow`]: one value of an analysis. It is here because `fedlayer-analysis` writes it
 //!   and `fedlayer-report` reads it.
 

@@ -144,9 +144,9 @@ pub(crate) fn by_constants(spec: &DataSpec, part: SetPart) -> SetPart {
     }
 }
 
-/// Normalises the pool, the test set and the validation set by the mean and standard deviation of the clients'
-/// training examples, if the scenario asks for it. No held-out example contributes to these
-/// constants.
+/// Normalises the pool, the test set and the validation set by the mean and standard deviation of
+/// the clients' training examples, if the scenario asks for it. No held-out example contributes to
+/// these constants.
 pub(crate) fn by_training(
     spec: &DataSpec,
     pool: SetPart,
