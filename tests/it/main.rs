@@ -41,5 +41,6 @@ mod support;
 mod sweep;
 mod tidy;
 mod two_writers;
+mod validation;
 mod verify;
 mod wrong;

@@ -10,14 +10,16 @@ use crate::{
     support::Place,
 };
 
-/// The scenario with a barrier of each kind and a sweep.
+/// The scenario with a barrier of each kind, validation data, a best round and a sweep.
 fn scenario() -> String {
-    let more = "[barriers]\ntwins = 1\n[sweep]\ngrid = { \"local.batch\" = [4, 5] }\n[[strategy]]";
-    NATURAL.replace("rounds = 2", "rounds = 1").replace("[[strategy]]", more)
+    let more = "[barriers]\ntwins = 1\n[evaluate]\nselect = \"best\"\n[sweep]\ngrid = { \"local.batch\" = [4, 5] }\n[[strategy]]";
+    let shares = "partition = \"natural\"\nvalidation_share = 0.2\nclient_validation_share = 0.2";
+    let scenario = NATURAL.replace("partition = \"natural\"", shares);
+    scenario.replace("rounds = 2", "rounds = 1").replace("[[strategy]]", more)
 }
 
-/// Makes a run with all features on: client `b` has one example and so no test data, client `c` is
-/// refused.
+/// Makes a run with all features on: client `b` has one example and so no held-out data, client `c`
+/// is refused.
 fn run() -> Place {
     let rows = |owner, size, count| Rows { owner, size, count };
     let train = [rows("a", 1.0, 10), rows("b", 1.0, 1), rows("c", 3e38, 10)];

@@ -11,5 +11,5 @@ mod strategies;
 pub use setup::{Contrast, Effect, contrasts};
 pub use strategies::{
     Candidate, ComparedStrategy, Difference, Pairing, QUANTITIES, Quantity, Spread, compare,
-    compare_candidates,
+    compare_candidates, quantities_of,
 };

@@ -6,6 +6,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use crate::{
     estimate::{mean, sample_deviation},
     record::{Refusals, SummaryRow},
+    spec::SelectBy,
 };
 
 /// The mean of a quantity over the seeds, and its sample standard deviation.
@@ -29,8 +30,9 @@ pub struct Difference {
 /// The way in which a strategy is compared with the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pairing {
-    /// Seed by seed, over common seeds with the same number of committed rounds. Runs with the same
-    /// seed share data, initial weights and cohorts, so their common variation cancels.
+    /// Seed by seed, over common seeds with the same number of committed rounds, or of which the
+    /// shorter run ended early by its patience. Runs with the same seed share data, initial weights
+    /// and cohorts, so their common variation cancels.
     Paired,
     /// Seed by seed, whatever the numbers of committed rounds.
     PairedOverRounds,
@@ -60,8 +62,12 @@ pub struct Quantity {
     pub of: fn(&SummaryRow) -> Option<f64>,
 }
 
-/// The quantities that strategies are compared by, in the order of tables.
-pub const QUANTITIES: [Quantity; 9] = [
+/// The number of quantities of the last round.
+const OF_LAST_ROUND: usize = 9;
+
+/// The quantities that strategies are compared by, in the order of tables: those of the last round,
+/// then those of the best round by validation.
+pub const QUANTITIES: [Quantity; 14] = [
     Quantity { name: "test_accuracy", of: |row| row.test_accuracy },
     Quantity { name: "test_loss", of: |row| row.test_loss },
     Quantity { name: "client_accuracy_mean", of: |row| row.client_accuracy_mean },
@@ -71,7 +77,24 @@ pub const QUANTITIES: [Quantity; 9] = [
     Quantity { name: "end_loss_spread", of: |row| row.end_loss_spread },
     Quantity { name: "bytes_up", of: |row| Some(row.bytes_up as f64) },
     Quantity { name: "bytes_down", of: |row| Some(row.bytes_down as f64) },
+    Quantity { name: "best_round", of: |row| Some(f64::from(row.best.as_ref()?.round)) },
+    Quantity { name: "best_value", of: |row| Some(row.best.as_ref()?.value) },
+    Quantity { name: "best_test_accuracy", of: |row| row.best.as_ref()?.test_accuracy },
+    Quantity { name: "best_test_loss", of: |row| row.best.as_ref()?.test_loss },
+    Quantity {
+        name: "best_client_accuracy_mean",
+        of: |row| row.best.as_ref()?.client_accuracy_mean,
+    },
 ];
+
+/// Returns the quantities that some of these rows can have: those of the best round only if a row
+/// has a best round.
+pub fn quantities_of(rows: &[SummaryRow]) -> &'static [Quantity] {
+    match rows.iter().any(|row| row.best.is_some()) {
+        true => &QUANTITIES,
+        false => &QUANTITIES[..OF_LAST_ROUND],
+    }
+}
 
 /// One strategy in a comparison.
 #[derive(Debug, Clone)]
@@ -96,6 +119,8 @@ pub struct ComparedStrategy {
     pub max_layers: Vec<String>,
     /// The seeds with missing updates, and their clients and causes.
     pub refused: Vec<(u64, Refusals)>,
+    /// The values that chose the best rounds, each once; empty if only last rounds are reported.
+    pub best_by: Vec<SelectBy>,
     /// The largest number of clients of a seed that have no test data of their own and are left out
     /// of the means over it.
     pub clients_without_test: u32,
@@ -153,11 +178,12 @@ fn compare_with(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> Compare
         pairing: candidate.pairing,
         differences: QUANTITIES.iter().map(difference).collect(),
         unequal_rounds: pairs(candidate, reference)
-            .filter(|(row, partner)| row.rounds != partner.rounds)
+            .filter(|(row, partner)| !ended_alike(row, partner))
             .map(|(row, _)| row.seed)
             .collect(),
         max_layers: by_frequency(own),
         refused: own.iter().filter_map(|row| Some((row.seed, row.refused.clone()?))).collect(),
+        best_by: best_by(own),
         clients_without_test: without_test.max().unwrap_or(0),
     }
 }
@@ -173,6 +199,24 @@ fn pairs<'r>(
     })
 }
 
+/// Returns whether two runs came equally far: to the same round, or the shorter one ended early
+/// because its best round no longer improved.
+fn ended_alike(row: &SummaryRow, partner: &SummaryRow) -> bool {
+    let shorter = if row.rounds < partner.rounds { row } else { partner };
+    row.rounds == partner.rounds || shorter.best.as_ref().is_some_and(|best| best.stopped_early)
+}
+
+/// Returns the values that chose the best rounds, each once, in the order of the rows.
+fn best_by(rows: &[&SummaryRow]) -> Vec<SelectBy> {
+    let mut found = Vec::new();
+    for by in rows.iter().filter_map(|row| Some(row.best.as_ref()?.by)) {
+        if !found.contains(&by) {
+            found.push(by);
+        }
+    }
+    found
+}
+
 fn difference(
     measure: &Quantity,
     candidate: &Candidate<'_>,
@@ -180,7 +224,7 @@ fn difference(
 ) -> Option<Difference> {
     let by_seed = |any_rounds: bool| -> Option<Difference> {
         let meant = pairs(candidate, reference)
-            .filter(|(row, partner)| any_rounds || row.rounds == partner.rounds);
+            .filter(|(row, partner)| any_rounds || ended_alike(row, partner));
         let differences: Vec<f64> = meant
             .filter_map(|(row, partner)| Some((measure.of)(row)? - (measure.of)(partner)?))
             .collect();
@@ -244,6 +288,7 @@ fn by_frequency(rows: &[&SummaryRow]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::BestRow;
 
     fn row(strategy: &str, seed: u64, accuracy: f64) -> SummaryRow {
         let mut row = SummaryRow::new(strategy, seed, &[]);
@@ -305,6 +350,39 @@ mod tests {
         ];
         let difference = compare_candidates(&all)[1].differences[0].unwrap();
         assert!((difference.mean + 0.25).abs() < 1e-12, "both seeds");
+    }
+
+    /// The shorter run ended early by its patience, so both ran to their ends.
+    #[test]
+    fn runs_that_ended_by_their_patience_are_paired() {
+        let mut rows = [row("all", 1, 0.5), row("none", 1, 0.7)];
+        (rows[0].rounds, rows[1].rounds) = (20, 12);
+        assert_eq!(compare(&rows)[1].unequal_rounds, [1]);
+        let best = |stopped_early| BestRow {
+            round: 8,
+            by: SelectBy::ValidationLoss,
+            value: 0.25,
+            stopped_early,
+            test_accuracy: Some(0.75),
+            test_loss: Some(0.5),
+            client_accuracy_mean: None,
+            bytes_up: 1,
+            bytes_down: 1,
+        };
+        rows[1].best = Some(best(true));
+        let compared = &compare(&rows)[1];
+        assert_eq!((compared.unequal_rounds.len(), compared.best_by.len()), (0, 1));
+        assert!((compared.differences[0].unwrap().mean - 0.2).abs() < 1e-12);
+        let names: Vec<&str> = quantities_of(&rows).iter().map(|known| known.name).collect();
+        let at = |name| names.iter().position(|known| *known == name).unwrap();
+        let of = |name| compared.spreads[at(name)].map(|spread| spread.mean);
+        assert_eq!((of("best_round"), of("best_value")), (Some(8.0), Some(0.25)));
+        assert_eq!((of("best_test_accuracy"), of("best_test_loss")), (Some(0.75), Some(0.5)));
+        assert_eq!(of("best_client_accuracy_mean"), None);
+        // The longer run has not ended early: the shorter one failed.
+        (rows[0].best, rows[1].best) = (Some(best(true)), Some(best(false)));
+        assert_eq!(compare(&rows)[1].unequal_rounds, [1]);
+        assert_eq!(quantities_of(&[row("all", 1, 0.5)]).len(), OF_LAST_ROUND);
     }
 
     #[test]

@@ -10,8 +10,9 @@
 //!   [`Evidence`] of the round; [`RoundRange`] parses the rounds of a schedule.
 //! * [`weighted_mean`]: the average of models on a layer set.
 //! * [`Federation`]: the models of all clients; [`traffic`]: the bytes that a strategy would send.
-//! * [`RoundEvaluation`]: the models right after averaging; [`EvaluationCount`]: the number of its
-//!   probes.
+//! * [`RoundEvaluation`]: the models right after averaging, on the splits of [`EvaluatedSplits`];
+//!   [`EvaluationCount`]: the number of its probes.
+//! * [`Selection`]: the best round by validation.
 
 mod aggregate;
 mod cohort;
@@ -23,6 +24,7 @@ mod machine;
 mod movement;
 mod round_range;
 mod schedule;
+mod selection;
 mod stacks;
 mod traffic;
 
@@ -30,7 +32,7 @@ pub use aggregate::{
     AverageError, carry_counters, mean_model, update_weight, update_weights, weighted_mean,
 };
 pub use cohort::Cohort;
-pub use evaluation::{EvaluationCount, RoundEvaluation};
+pub use evaluation::{EvaluatedSplits, EvaluationCount, RoundEvaluation};
 pub use events::{Action, CohortUpdates, Event, MissingCause, Refusal, RoundFailure, Ticket};
 pub use evidence::Evidence;
 pub use federation::{ClientState, Federation};
@@ -38,5 +40,6 @@ pub use machine::{Machine, Phase, Probing, Training, foreseen_failure};
 pub use movement::{Moved, layer_movements};
 pub use round_range::{RoundRange, RoundRangeError};
 pub use schedule::{LayerSchedule, ScheduleError};
+pub use selection::{BestRound, Selection};
 pub use stacks::stacks;
 pub use traffic::traffic;

@@ -25,7 +25,9 @@ mod sweep;
 
 pub use analysis::{AnalysisSpec, GivenModels, RoundChoice, RoundWord};
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
-pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
+pub use clients::{
+    CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll, Select, SelectBy,
+};
 pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};
 pub use inputs::{Constants, Normalize, NormalizeWord, Scale, ScaleWord};
 pub use layers::{

@@ -7,7 +7,10 @@ use fedlayer_core::{
     barrier::{BarrierStudy, count_points},
     data::ClientId,
     model::{Layout, Ownership, Params, Role},
-    round::{Cohort, EvaluationCount, Evidence, Federation, LayerSchedule, RoundEvaluation},
+    round::{
+        Cohort, EvaluatedSplits, EvaluationCount, Evidence, Federation, LayerSchedule,
+        RoundEvaluation,
+    },
     spec::{
         Average, BarrierSpec, Baseline, Between, EvaluateSpec, EvaluatedClients, Rule, SetSpec,
         SplitSpec, Weighting,
@@ -123,7 +126,8 @@ fn evaluations(plan: &Plan) -> Vec<(EvaluationCount, EvaluationCount)> {
             EvaluatedClients::Cohort => reported.len() as u64,
             EvaluatedClients::All => plan.clients.count.into(),
         };
-        let planned = EvaluationCount { models: all - clients, clients };
+        let splits = EvaluatedSplits::of(&plan.data);
+        let planned = EvaluationCount { models: all - clients, clients, splits };
         counts.push((EvaluationCount::foreseen(plan, &schedule, round), planned));
     }
     counts
@@ -163,7 +167,8 @@ fn clients_of_different_rounds_have_at_most_the_predicted_number_of_models() {
         let counts = evaluations(&plan);
         assert!(counts.iter().all(|(predicted, planned)| predicted.models >= planned.models));
         // In the first round one client has a model of its own, and the others share theirs.
-        assert_eq!(counts[0].0, EvaluationCount { models: 2, clients: 4 });
+        let splits = EvaluatedSplits::of(&plan.data);
+        assert_eq!(counts[0].0, EvaluationCount { models: 2, clients: 4, splits });
         assert_eq!(counts[0].0, counts[0].1);
     }
 }

@@ -17,6 +17,7 @@ mod movement;
 mod oracle;
 mod round;
 mod round_laws;
+mod selection;
 mod statistics;
 mod support;
 mod toy;

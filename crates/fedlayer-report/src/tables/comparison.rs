@@ -1,6 +1,9 @@
 //! [`comparison_table`]: strategies side by side.
 
-use fedlayer_core::compare::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread};
+use fedlayer_core::{
+    compare::{ComparedStrategy, Difference, Pairing, QUANTITIES, Spread},
+    text::in_backticks,
+};
 
 use super::{
     refused_clients::{self, mark},
@@ -26,6 +29,8 @@ enum CellFormat {
     Loss,
     /// Bytes; only the mean is shown.
     Bytes,
+    /// The number of a round.
+    Round,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -36,6 +41,14 @@ const COLUMNS: [Column; 7] = [
     Column { title: "layer barrier", measure: "max_layer_barrier", format: CellFormat::Loss },
     Column { title: "up", measure: "bytes_up", format: CellFormat::Bytes },
     Column { title: "down", measure: "bytes_down", format: CellFormat::Bytes },
+];
+
+/// The columns of the best round by validation, which are shown only if some strategy has one.
+const BEST_COLUMNS: [Column; 4] = [
+    Column { title: "best at", measure: "best_round", format: CellFormat::Round },
+    Column { title: "validation", measure: "best_value", format: CellFormat::Loss },
+    Column { title: "best acc %", measure: "best_test_accuracy", format: CellFormat::Percent },
+    Column { title: "best loss", measure: "best_test_loss", format: CellFormat::Loss },
 ];
 
 /// The columns of differences from the first strategy: title and measure.
@@ -58,21 +71,27 @@ pub fn comparison_table(strategies: &[ComparedStrategy]) -> String {
     heading.extend(COLUMNS.iter().map(|column| (column.title, ColumnAlign::Right)));
     heading.insert(6, ("at", ColumnAlign::Left));
     heading.insert(1, ("rounds", ColumnAlign::Right));
+    let has_best = strategies.iter().any(has_best);
+    let best: &[Column] = if has_best { &BEST_COLUMNS } else { &[] };
+    heading.extend(best.iter().map(|column| (column.title, ColumnAlign::Right)));
     heading.extend(DIFFERENCES.map(|(title, _)| (title, ColumnAlign::Right)));
-    let rows: Vec<Vec<String>> = strategies.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = strategies.iter().map(|strategy| row(strategy, best)).collect();
     text_table(&heading, &rows) + &foot(strategies)
 }
 
 /// Returns the titles of the columns of these measures.
 pub(crate) fn titles(measures: &[&str]) -> Vec<&'static str> {
-    let column = |measure: &&str| COLUMNS.iter().find(|column| column.measure == *measure);
-    measures.iter().filter_map(column).map(|column| column.title).collect()
+    measures.iter().filter_map(|measure| column(measure)).map(|column| column.title).collect()
+}
+
+/// Returns the column of a measure.
+fn column(measure: &str) -> Option<&'static Column> {
+    COLUMNS.iter().chain(&BEST_COLUMNS).find(|column| column.measure == measure)
 }
 
 /// Returns the cells of these measures; a misleading barrier is flagged.
 pub(crate) fn cells(strategy: &ComparedStrategy, measures: &[&str]) -> Vec<String> {
-    let column = |measure: &&str| COLUMNS.iter().find(|column| column.measure == *measure);
-    measures.iter().filter_map(column).map(|column| cell(strategy, column)).collect()
+    measures.iter().filter_map(|measure| column(measure)).map(|c| cell(strategy, c)).collect()
 }
 
 fn cell(strategy: &ComparedStrategy, column: &Column) -> String {
@@ -82,12 +101,13 @@ fn cell(strategy: &ComparedStrategy, column: &Column) -> String {
     flag.to_owned() + &cell
 }
 
-fn row(strategy: &ComparedStrategy) -> Vec<String> {
+fn row(strategy: &ComparedStrategy, best: &[Column]) -> Vec<String> {
     let mut cells = vec![strategy.strategy.clone()];
     cells.extend(COLUMNS.iter().map(|column| cell(strategy, column)));
     let layers = strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone);
     cells.insert(6, layers);
     cells.insert(1, rounds(strategy.rounds) + mark(strategy));
+    cells.extend(best.iter().map(|column| cell(strategy, column)));
     cells.extend(DIFFERENCES.map(|(_, measure)| {
         let difference = of(&strategy.differences, measure);
         difference.map_or(NOTHING.to_owned(), |difference| {
@@ -96,6 +116,11 @@ fn row(strategy: &ComparedStrategy) -> Vec<String> {
         })
     }));
     cells
+}
+
+/// Returns whether a strategy has a best round by validation.
+pub(crate) fn has_best(strategy: &ComparedStrategy) -> bool {
+    !strategy.best_by.is_empty()
 }
 
 /// Returns the number of rounds: `20`, or `3-20` if the run of a seed failed after round 3.
@@ -121,6 +146,7 @@ fn show(format: &CellFormat, Spread { mean, deviation }: Spread) -> String {
         CellFormat::Percent => spread(100.0 * mean, deviation.map(|d| 100.0 * d), 1),
         CellFormat::Loss => spread(mean, deviation, 3),
         CellFormat::Bytes => bytes(mean),
+        CellFormat::Round => spread(mean, deviation, if deviation.is_some() { 1 } else { 0 }),
     }
 }
 
@@ -141,6 +167,7 @@ fn foot(strategies: &[ComparedStrategy]) -> String {
         strategies.iter().filter_map(|strategy| unequal_rounds(strategy, first)).collect();
     explanation(&all)
         + &left_out(&all)
+        + &best_round(&all)
         + &differences(strategies, first)
         + &unequal.concat()
         + &flag(&all)
@@ -189,6 +216,12 @@ fn unequal_rounds(strategy: &ComparedStrategy, first: &ComparedStrategy) -> Opti
 
 /// Says how many clients are not in `client acc`; empty if all are.
 fn left_out(strategies: &[&ComparedStrategy]) -> String {
+    let has = |measure| strategies.iter().any(|strategy| of(&strategy.spreads, measure).is_some());
+    let are_left_out = strategies.iter().all(|strategy| strategy.clients_without_test > 0);
+    if are_left_out && has("test_accuracy") && !has("client_accuracy_mean") {
+        return "client acc: no client has test data of its own (`data.client_test_share`).\n"
+            .to_owned();
+    }
     match strategies.iter().map(|strategy| strategy.clients_without_test).max() {
         None | Some(0) => String::new(),
         Some(1) => "client acc: 1 client has no test data of its own and is left out.\n".to_owned(),
@@ -197,6 +230,22 @@ fn left_out(strategies: &[&ComparedStrategy]) -> String {
                 "client acc: {clients} clients have no test data of their own and are left out.\n"
             )
         }
+    }
+}
+
+/// Says by which values the best rounds were chosen; empty if no strategy has one.
+pub(crate) fn best_round(strategies: &[&ComparedStrategy]) -> String {
+    let mut words: Vec<&str> =
+        strategies.iter().flat_map(|strategy| &strategy.best_by).map(|by| by.word()).collect();
+    words.sort_unstable();
+    words.dedup();
+    match words.is_empty() {
+        true => String::new(),
+        false => format!(
+            "best: the round with the best {}, on data that no client trains on and no test uses; \
+             validation: its value there; its model is `checkpoints/best.safetensors`.\n",
+            in_backticks(words)
+        ),
     }
 }
 
@@ -230,7 +279,8 @@ mod tests {
     use fedlayer_core::{
         compare::{Candidate, compare, compare_candidates},
         model::LayerName,
-        record::SummaryRow,
+        record::{BestRow, SummaryRow},
+        spec::SelectBy,
     };
 
     use super::*;
@@ -266,6 +316,34 @@ layer barrier: the largest barrier of a single layer; at: the layer that has it 
 ! the unmixed models' losses differ by more than this barrier: see the other baselines in `barriers.jsonl`.
 ";
         assert_eq!(comparison_table(&compare(&rows)), expected);
+    }
+
+    #[test]
+    fn the_best_round_is_beside_the_last_and_its_choice_is_said() {
+        let mut rows = [row("all", 1, 0.9, 0.5), row("all", 2, 0.92, 0.7)];
+        for (row, round) in rows.iter_mut().zip([7, 9]) {
+            row.best = Some(BestRow {
+                round,
+                by: SelectBy::ValidationLoss,
+                value: 0.25,
+                stopped_early: true,
+                test_accuracy: Some(0.95),
+                test_loss: Some(0.125),
+                client_accuracy_mean: None,
+                bytes_up: 1,
+                bytes_down: 1,
+            });
+        }
+        let table = comparison_table(&compare(&rows));
+        let words = |line: usize| -> Vec<&str> {
+            table.lines().nth(line).unwrap().split("  ").filter(|word| !word.is_empty()).collect()
+        };
+        let title = words(0).iter().position(|title| title.trim() == "best at").unwrap();
+        let titles = ["best at", "validation", "best acc %", "best loss"];
+        assert_eq!(words(0)[title..title + 4].iter().map(|t| t.trim()).collect::<Vec<_>>(), titles);
+        let cells = ["8.0±1.4", "0.250±0.000", "95.0±0.0", "0.125±0.000"];
+        assert_eq!(words(1)[title..title + 4].iter().map(|t| t.trim()).collect::<Vec<_>>(), cells);
+        assert!(table.contains("best: the round with the best `validation-loss`"), "{table}");
     }
 
     #[test]

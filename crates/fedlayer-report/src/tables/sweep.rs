@@ -7,7 +7,7 @@ use fedlayer_core::{
 };
 
 use super::{
-    comparison::{cells, explanation, flag, rounds, titles},
+    comparison::{best_round, cells, explanation, flag, has_best, rounds, titles},
     refused_clients::{self, mark},
     text_table::{ColumnAlign, text_table},
 };
@@ -22,6 +22,9 @@ const LEFT_OF_LAYER: [&str; 3] = ["test_accuracy", "full_barrier", "max_layer_ba
 /// The measures to its right.
 const RIGHT_OF_LAYER: [&str; 2] = ["bytes_up", "bytes_down"];
 
+/// The measures of the best round by validation, if some variant has one.
+const OF_BEST_ROUND: [&str; 3] = ["best_round", "best_value", "best_test_accuracy"];
+
 /// Returns a table with one row per variant and strategy: the swept keys (`-` if the variant does
 /// not set the key), then means ± sample standard deviations over the seeds.
 pub fn sweep_table(rows: &[SummaryRow]) -> String {
@@ -32,16 +35,24 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
         .filter_map(|rows| Some((rows.first()?, compare(rows))))
         .collect();
     let all = compared.iter().flat_map(|(first, all)| all.iter().map(move |one| (*first, one)));
-    let lines: Vec<Vec<String>> = all.map(|(first, one)| line(first, one, &keys)).collect();
     let strategies: Vec<&ComparedStrategy> = compared.iter().flat_map(|(_, all)| all).collect();
-    text_table(&heading(rows, &keys), &lines)
+    let has_best = strategies.iter().any(|strategy| has_best(strategy));
+    let of_best: &[&str] = if has_best { &OF_BEST_ROUND } else { &[] };
+    let lines: Vec<Vec<String>> =
+        all.map(|(first, one)| line(first, one, &keys, of_best)).collect();
+    text_table(&heading(rows, &keys, of_best), &lines)
         + &explanation(&strategies)
+        + &best_round(&strategies)
         + &full_keys(&keys)
         + &flag(&strategies)
         + &refused_clients::lines(&strategies)
 }
 
-fn heading<'k>(rows: &[SummaryRow], keys: &[&'k SweptValue]) -> Vec<(&'k str, ColumnAlign)> {
+fn heading<'k>(
+    rows: &[SummaryRow],
+    keys: &[&'k SweptValue],
+    of_best: &[&str],
+) -> Vec<(&'k str, ColumnAlign)> {
     let right = |title: &'static str| (title, ColumnAlign::Right);
     let mut heading: Vec<(&str, ColumnAlign)> =
         keys.iter().map(|key| (&*key.name, align(rows, key))).collect();
@@ -49,17 +60,24 @@ fn heading<'k>(rows: &[SummaryRow], keys: &[&'k SweptValue]) -> Vec<(&'k str, Co
     heading.extend(titles(&LEFT_OF_LAYER).into_iter().map(right));
     heading.push(("at", ColumnAlign::Left));
     heading.extend(titles(&RIGHT_OF_LAYER).into_iter().map(right));
+    heading.extend(titles(of_best).into_iter().map(right));
     heading
 }
 
 /// Returns the cells of a strategy in the variant of `row`.
-fn line(row: &SummaryRow, strategy: &ComparedStrategy, keys: &[&SweptValue]) -> Vec<String> {
+fn line(
+    row: &SummaryRow,
+    strategy: &ComparedStrategy,
+    keys: &[&SweptValue],
+    of_best: &[&str],
+) -> Vec<String> {
     let mut line: Vec<String> =
         keys.iter().map(|key| swept_value(row, key).unwrap_or(NOTHING).to_owned()).collect();
     line.extend([strategy.strategy.clone(), rounds(strategy.rounds) + mark(strategy)]);
     line.extend(cells(strategy, &LEFT_OF_LAYER));
     line.push(strategy.max_layers.first().map_or(NOTHING.to_owned(), Clone::clone));
     line.extend(cells(strategy, &RIGHT_OF_LAYER));
+    line.extend(cells(strategy, of_best));
     line
 }
 

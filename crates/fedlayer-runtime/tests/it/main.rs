@@ -5,5 +5,6 @@
 mod failures;
 mod link_trainer;
 mod rounds;
+mod selection;
 mod support;
 mod workers;

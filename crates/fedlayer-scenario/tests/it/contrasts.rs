@@ -13,7 +13,7 @@ use crate::schema_pairs::{all, base, scenario};
 const LEFT_OUT: [&str; 3] = ["analysis", "strategy", "sweep"];
 
 /// Keys that change no number of a comparison.
-const WITHOUT_EFFECT: [&str; 9] = [
+const WITHOUT_EFFECT: [&str; 10] = [
     "barriers.alpha",
     "barriers.baselines",
     "barriers.every",
@@ -22,6 +22,7 @@ const WITHOUT_EFFECT: [&str; 9] = [
     "barriers.twins",
     "checkpoints.every",
     "checkpoints.keep",
+    "evaluate.select",
     "evaluate.every",
 ];
 
@@ -34,7 +35,7 @@ fn contrasts(reference: &Value, other: &Value) -> Vec<Contrast> {
 fn expected(key: &str) -> Effect {
     let is_training = ["local", "data.augment", "barriers.between"];
     match key {
-        "seeds" | "rounds" => Effect::Extent,
+        "seeds" | "rounds" | "evaluate.patience" => Effect::Extent,
         _ if is_training.iter().any(|above| key.starts_with(above)) => Effect::Training,
         _ => Effect::Setup,
     }

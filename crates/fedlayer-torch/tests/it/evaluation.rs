@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fedlayer_core::{
     Seed,
-    data::{ClientId, Examples, FederatedData, Split},
+    data::{ClientId, ClientRows, Examples, FederatedData, Split},
     model::{LayerSet, Mix, Params, Point},
     spec::*,
     trainer::{Evaluation, Probe, Trainer},
@@ -45,6 +45,42 @@ fn a_probe_gives_the_same_bytes_beside_any_other_probes() {
     }
     let lengths: Vec<usize> = together.iter().map(|e| e.losses.len()).step_by(4).collect();
     assert_eq!(lengths, [3000, 47, 2, 2]);
+}
+
+/// The same examples as test and as validation data have the same losses, bit for bit, on networks
+/// that are stacked (on the device) and that are not (in the host's memory).
+#[test]
+fn validation_data_are_evaluated_as_test_data_are() {
+    let data = data(6, 3, &[40, 7], 30);
+    let pool = data.pool().unwrap().clone();
+    let client = |id| {
+        let own = data.client(ClientId(id));
+        ClientRows { train: own.train, validation: own.test.clone(), test: own.test }
+    };
+    let twice = FederatedData::new(pool, data.test.clone(), [client(0), client(1)]);
+    let twice = Arc::new(twice.with_validation(Some(data.test.clone())));
+    let unstacked =
+        model(r#"{ "layers": [{ "linear": { "out": 5 } }, "relu", { "linear": { "out": 3 } }] }"#);
+    for model in [mlp(&[16, 8]), unstacked] {
+        let plan = plan(model, &twice, local(sgd(0.1)));
+        let mut trainer = trainer(&plan, &twice);
+        let start = initial(&mut trainer);
+        let of = |id| [Split::ClientTest(ClientId(id)), Split::ClientValidation(ClientId(id))];
+        for [test, validation] in [[Split::Test, Split::Validation], of(0), of(1)] {
+            let probes = [probe(&start, test), probe(&start, validation)];
+            let [test, validation] = trainer.evaluate(&probes).unwrap().try_into().unwrap();
+            assert!(!test.losses.is_empty());
+            assert_eq!(test, validation);
+        }
+    }
+    // Without such data there is nothing to evaluate, and no error.
+    let plan = plan(ModelSpec::Linear, &data, local(sgd(0.1)));
+    let mut trainer = trainer(&plan, &data);
+    let start = initial(&mut trainer);
+    let none = [Split::Validation, Split::ClientValidation(ClientId(1))];
+    for evaluation in trainer.evaluate(&none.map(|split| probe(&start, split))).unwrap() {
+        assert_eq!(evaluation.losses.len(), 0);
+    }
 }
 
 /// Logistic regression on one feature, with a weight per class.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use fedlayer_core::{
     Plan,
     barrier::count_points,
-    data::{ClientId, FederatedData},
+    data::{ClientId, FederatedData, Split},
     model::architecture::Architecture,
     round::{Evidence, LayerSchedule},
     spec::{BarrierSpec, ModelSpec, OptimizerMemory, SplitSpec, Statistics},
@@ -104,9 +104,9 @@ pub(crate) struct RoundCost {
     training: f64,
     /// One point of the barriers, on all splits.
     point: f64,
-    /// One model on the common test set.
+    /// One model on the common sets.
     common: f64,
-    /// One client on its own test data.
+    /// One client on its own held-out data.
     own: f64,
 }
 
@@ -134,8 +134,8 @@ impl RoundCost {
             counts: RoundCounts::of(plan),
             training: 3.0 * forward * local.examples,
             point: forward * (barrier_examples(plan, data) as f64 + measured),
-            common: forward * (data.test.len() as f64 + measured),
-            own: forward * local.test,
+            common: forward * (common_examples(data) + measured),
+            own: forward * local.held_out,
         }
     }
 
@@ -160,6 +160,11 @@ impl RoundCost {
     pub(crate) fn after(&self, plan: &Plan, committed: u32) -> PerPhase {
         (committed + 1..=plan.rounds).map(|round| self.in_round(plan, round)).sum()
     }
+}
+
+/// Returns the number of examples of the common test and validation sets.
+fn common_examples(data: &FederatedData) -> f64 {
+    (data.test.len() + data.split_len(Split::Validation)) as f64
 }
 
 /// Returns the number of training examples that recalibrate the running statistics of each
@@ -190,8 +195,8 @@ struct LocalWork {
     steps: f64,
     /// The examples of these steps.
     examples: f64,
-    /// The client's own test examples.
-    test: f64,
+    /// The client's own test and validation examples.
+    held_out: f64,
 }
 
 impl LocalWork {
@@ -208,7 +213,8 @@ impl LocalWork {
             let seen = (per_epoch * u64::from(plan.local.batch)).min(examples as u64);
             let in_batch = seen as f64 / per_epoch.max(1) as f64;
             mean.examples += steps * in_batch / clients as f64;
-            mean.test += data.test_examples(client) as f64 / clients as f64;
+            let held_out = data.test_examples(client) + data.validation_examples(client);
+            mean.held_out += held_out as f64 / clients as f64;
         }
         mean
     }

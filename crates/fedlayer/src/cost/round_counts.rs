@@ -67,7 +67,6 @@ impl RoundCounts {
 impl RoundCount {
     /// Returns the number of evaluations of one model on one split.
     pub(crate) fn probes(&self) -> u64 {
-        let EvaluationCount { models, clients } = self.evaluation;
-        self.points.saturating_mul(self.splits).saturating_add(models + clients)
+        self.points.saturating_mul(self.splits).saturating_add(self.evaluation.probes())
     }
 }

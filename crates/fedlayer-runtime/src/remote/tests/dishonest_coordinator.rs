@@ -194,18 +194,23 @@ fn honest_job() -> JobHead {
 }
 
 /// Jobs that the plan does not contain, each with a part of the worker's error.
-fn impossible_jobs() -> [(&'static str, JobHead); 14] {
+fn impossible_jobs() -> [(&'static str, JobHead); 15] {
     let mix = MixHead { base: 0, other: 0, layers: vec![9], weight: 0.5 };
     let test = |count| vec![probe(PointHead::Model(0), SplitHead::Test); count];
     let mixed = vec![probe(PointHead::Mix(mix), SplitHead::Test)];
-    let absent_client = vec![probe(PointHead::Model(0), SplitHead::ClientTest(6))];
+    let of_absent = |split| vec![probe(PointHead::Model(0), split)];
+    let (test_of, validation_of) = (SplitHead::ClientTest(6), SplitHead::ClientValidation(6));
     [
         ("found plan 9; the scenario has 1", JobHead { plan: 9, ..job(train(vec![]), 0) }),
         ("found layer 9; the model has 3", job(WorkHead::Evaluate(mixed), 1)),
         ("found blob 7 of 1", job(train(vec![client(3, 7)]), 1)),
         ("found 90000 blobs; 1 are used", job(train(vec![client(3, 0)]), 90_000)),
         ("found client 6; the scenario has 6", job(train(vec![client(6, 0)]), 1)),
-        ("found client 6; the scenario has 6", job(WorkHead::Evaluate(absent_client), 1)),
+        ("found client 6; the scenario has 6", job(WorkHead::Evaluate(of_absent(test_of)), 1)),
+        (
+            "found client 6; the scenario has 6",
+            job(WorkHead::Evaluate(of_absent(validation_of)), 1),
+        ),
         ("found 7 clients; at most 6 are allowed", job(train(vec![client(3, 0); 7]), 1)),
         (
             "found 4 optimizer slots; at most 3 are allowed",
