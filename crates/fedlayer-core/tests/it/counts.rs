@@ -137,7 +137,7 @@ fn evaluated(rule: Rule, per_round: u32, clients: EvaluatedClients) -> Plan {
     let mut plan = Plan { rounds: 6, ..plan() };
     plan.strategy.average = Average::Always(rule);
     plan.clients.per_round = Some(per_round);
-    plan.evaluate = EvaluateSpec { every: 4, clients };
+    plan.evaluate = EvaluateSpec { every: 4, clients, ..EvaluateSpec::default() };
     plan
 }
 
