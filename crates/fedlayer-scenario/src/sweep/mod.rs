@@ -7,7 +7,7 @@
 mod choices;
 mod variant_names;
 
-use fedlayer_core::Plan;
+use fedlayer_core::{Plan, spec::Variant};
 use toml_edit::DocumentMut;
 
 use crate::{
@@ -65,6 +65,18 @@ pub(crate) fn plans(
         }
     }
     if problems_of_variants.0.is_empty() { Ok(plans) } else { Err(problems_of_variants.problems()) }
+}
+
+/// Returns the variants of a scenario's text in their order; a text without a sweep has none.
+///
+/// # Errors
+/// When the sweep has no choices.
+pub(crate) fn variants(text: &str) -> Result<Vec<Variant>, Vec<Problem>> {
+    let base = setting::document(text)?;
+    if base.get(SWEEP).is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(variant_names::variants(&choices(&base)?))
 }
 
 fn too_many_plans() -> Problem {
