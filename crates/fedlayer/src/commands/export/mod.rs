@@ -13,6 +13,8 @@ mod rounds;
 mod source;
 mod tables;
 
+use std::path::PathBuf;
+
 use fedlayer_export::TableFormat;
 
 use self::source::ExportSource;
@@ -25,7 +27,7 @@ use crate::{args::ExportArgs, commands::compare::labels, exit::Failure, screen::
 /// or the tracking server refuses. Files of a destination appear all together or not at all.
 pub(super) fn export(args: &ExportArgs, screen: &Screen) -> Result<(), Failure> {
     let labels = labels(&args.runs)?;
-    let open = |(run, label): (_, String)| ExportSource::open(run, label, screen);
+    let open = |(run, label): (&PathBuf, String)| ExportSource::open(run, label, screen);
     let sources: Result<Vec<ExportSource>, Failure> =
         args.runs.iter().zip(labels).map(open).collect();
     let sources = sources?;
