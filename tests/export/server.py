@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 # The longest time until a server answers, in seconds.
-PATIENCE = 120
+PATIENCE = 240
 
 
 @contextlib.contextmanager

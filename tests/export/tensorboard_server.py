@@ -62,12 +62,17 @@ def check_image(address, ask, name, plan):
     from PIL import Image
 
     [image] = ask("images/images", run=name, tag="layers/barriers", sample=0)
-    measured = {row["round"] for row in plan.barriers}
-    layers = plan.rounds[0]["bytes"]
-    assert (image["width"], image["height"]) == (12 * len(measured), 12 * len(layers)), image
     png = get(f"{address}{DATA}/images/individualImage?{image['query']}")
     pixels = Image.open(io.BytesIO(png)).convert("RGB")
-    assert pixels.size == (image["width"], image["height"])
+    rounds = sorted({row["round"] for row in plan.barriers})
+    layers = [layer["layer"] for layer in plan.rounds[0]["bytes"]]
+    assert pixels.size == (12 * len(rounds), 12 * len(layers)), pixels.size
+    barriers = {(row["layer"], row["round"]): row["barrier"] for row in plan.rows("layers")}
+    for y, layer in enumerate(layers):
+        for x, round in enumerate(rounds):
+            red, _, blue = pixels.getpixel((12 * x + 6, 12 * y + 6))
+            value = barriers[layer, round]
+            assert (red > blue) == (value > 0), f"{layer}, {round}: {value} is {red}, {blue}"
 
 
 def check_hyperparameters(address, plans):

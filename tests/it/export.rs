@@ -67,7 +67,8 @@ fn every_line_of_the_records_is_a_row() {
 #[test]
 fn a_kind_without_records_has_no_file_and_is_named() {
     let place = Place::with(DIGITS);
-    let alone = "--rounds 1 --set clients.count=1 --set clients.per_round=1 --set clients.dropout=0";
+    let alone =
+        "--rounds 1 --set clients.count=1 --set clients.per_round=1 --set clients.dropout=0";
     let without = "--set barriers.every=5 --set strategy.1.average=none";
     place.fedlayer(&format!("run scenario.toml --out run {alone} {without}")).ok();
     let done = place.fedlayer("export run --csv tables").ok();
@@ -100,7 +101,9 @@ fn an_export_that_cannot_be_written_leaves_nothing() {
     for format in ["--csv", "--parquet", "--tensorboard"] {
         let program = env!("CARGO_BIN_EXE_fedlayer");
         let mut command = Command::new("bash");
-        command.arg0("bash").args(["-c", &format!("ulimit -f 1; {program} export run {format} out")]);
+        command
+            .arg0("bash")
+            .args(["-c", &format!("ulimit -f 1; {program} export run {format} out")]);
         place.in_folder(&mut command);
         let done = Done::of(&mut command);
         assert_eq!(done.code, Some(6), "{format}: {}", done.stderr);
@@ -116,7 +119,9 @@ fn a_run_that_goes_on_is_exported_up_to_its_last_checkpoint() {
     // As a process leaves it that is killed in round 4: checkpoints are written every 2 rounds.
     let note = fs::read_to_string(place.path("run/run.json")).unwrap();
     let running = note.replace("\"state\": \"finished\"", "\"state\": \"running\"");
-    let [body, _] = running.split(",\n  \"files\"").collect::<Vec<_>>()[..] else { panic!("{note}") };
+    let [body, _] = running.split(",\n  \"files\"").collect::<Vec<_>>()[..] else {
+        panic!("{note}")
+    };
     fs::write(place.path("run/run.json"), seal(body)).unwrap();
     fs::remove_file(place.path(&format!("{plan}/checkpoints/round-0000004.safetensors"))).unwrap();
     let rounds = fs::read_to_string(place.path(&format!("{plan}/rounds.jsonl"))).unwrap();
@@ -128,7 +133,11 @@ fn a_run_that_goes_on_is_exported_up_to_its_last_checkpoint() {
     fs::create_dir_all(other.join("checkpoints")).unwrap();
     let done = place.fedlayer("export run --csv tables").ok();
     assert!(done.stderr.contains("up to round 2, its last checkpoint"), "{}", done.stderr);
-    assert!(done.stderr.contains("one-layer-rotating/seed-1` has no committed round"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("one-layer-rotating/seed-1` has no committed round"),
+        "{}",
+        done.stderr
+    );
     let rounds = csv(&place, "tables/rounds.csv");
     let numbers: Vec<&str> = rounds[1..].iter().map(|row| &*row[4]).collect();
     assert_eq!(numbers, ["1", "2"]);
@@ -146,7 +155,11 @@ fn a_damaged_run_is_refused_with_file_and_line() {
     let place = run();
     let path = place.path("run/all/seed-1/rounds.jsonl");
     let text = fs::read_to_string(&path).unwrap();
-    let changed = text.replacen("\"attempt\":1", "\"attempt\":2", 2).replacen("\"attempt\":2", "\"attempt\":1", 1);
+    let changed = text.replacen("\"attempt\":1", "\"attempt\":2", 2).replacen(
+        "\"attempt\":2",
+        "\"attempt\":1",
+        1,
+    );
     fs::write(&path, changed).unwrap();
     let done = place.fedlayer("export run --csv tables");
     assert_eq!(done.code, Some(6));
@@ -174,13 +187,14 @@ fn variants_of_a_sweep_and_several_runs_are_columns_of_one_table() {
     let place = Place::with(&format!("{DIGITS}{sweep}"));
     place.fedlayer("run scenario.toml --rounds 1 --out swept").ok();
     let plain = Place::with(DIGITS);
-    plain.fedlayer(&format!("run scenario.toml --rounds 1 --out {}", place.path("plain").display())).ok();
+    plain
+        .fedlayer(&format!("run scenario.toml --rounds 1 --out {}", place.path("plain").display()))
+        .ok();
     place.fedlayer("export swept plain --csv tables").ok();
     let rows = csv(&place, "tables/layers.csv");
     assert_eq!(rows[0][..5].join(","), "run,scenario,strategy,seed,variant.local.optimizer.sgd.lr");
     let of_all = rows[1..].iter().filter(|row| row[2] == "all");
-    let mut origins: Vec<String> =
-        of_all.map(|row| format!("{} {}", row[0], row[4])).collect();
+    let mut origins: Vec<String> = of_all.map(|row| format!("{} {}", row[0], row[4])).collect();
     origins.dedup();
     assert_eq!(origins, ["swept 0.1", "swept 0.5", "plain "]);
 }
@@ -206,7 +220,10 @@ fn server(replies: Vec<(&'static str, &'static str)>) -> (SocketAddr, JoinHandle
         let (mut stream, _) = listener.accept().unwrap();
         let mut asked = vec![0; 1 << 16];
         let count = stream.read(&mut asked).unwrap();
-        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
         stream.write_all((head + body).as_bytes()).unwrap();
         String::from_utf8_lossy(&asked[..count]).into_owned()
     };
@@ -222,7 +239,9 @@ fn a_server_that_refuses_is_named_with_its_words_and_without_secrets() {
     let done = Done::of(command.env("MLFLOW_TRACKING_TOKEN", "hidden"));
     let asked = asked.join().unwrap();
     assert_eq!(done.code, Some(11), "{}", done.stderr);
-    for said in ["403 Forbidden", "for you", &format!("http://{address}/base"), "experiments/search"] {
+    for said in
+        ["403 Forbidden", "for you", &format!("http://{address}/base"), "experiments/search"]
+    {
         assert!(done.stderr.contains(said), "`{said}`: {}", done.stderr);
     }
     for secret in ["word@", "hidden", "\u{1b}"] {
@@ -235,7 +254,8 @@ fn a_server_that_refuses_is_named_with_its_words_and_without_secrets() {
 #[test]
 fn a_run_that_could_not_be_sent_is_marked_as_failed() {
     let place = run();
-    let created = r#"{"run":{"info":{"run_id":"r1","artifact_uri":"mlflow-artifacts:/1/r1/artifacts"}}}"#;
+    let created =
+        r#"{"run":{"info":{"run_id":"r1","artifact_uri":"mlflow-artifacts:/1/r1/artifacts"}}}"#;
     let (address, asked) = server(vec![
         ("200 OK", r#"{"experiments":[{"name":"scenario","experiment_id":"1"}]}"#),
         ("200 OK", "{}"),

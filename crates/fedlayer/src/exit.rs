@@ -192,7 +192,10 @@ impl Failure {
             Self::Data(_) | Self::Absent(_) => 4,
             Self::Device(_) => 5,
             Self::File(_) | Self::Damaged { .. } | Self::Faults(_) | Self::System(_) => 6,
-            Self::Export(_) | Self::RunForScenario(_) | Self::NoStdin | Self::TooFewFiles { .. } => 6,
+            Self::Export(_)
+            | Self::RunForScenario(_)
+            | Self::NoStdin
+            | Self::TooFewFiles { .. } => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
             Self::ExportExists(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,

@@ -19,11 +19,7 @@ pub(crate) struct Column<R> {
     pub(crate) cell: fn(&R) -> Cell<'_>,
 }
 
-const fn column<R>(
-    name: &'static str,
-    holds: CellType,
-    cell: fn(&R) -> Cell<'_>,
-) -> Column<R> {
+const fn column<R>(name: &'static str, holds: CellType, cell: fn(&R) -> Cell<'_>) -> Column<R> {
     Column { name, holds, cell }
 }
 

@@ -17,19 +17,19 @@ use std::io::{self, Write};
 
 use fedlayer_core::record::{BarrierRow, RoundRecord};
 
-use self::{
-    clients::ClientRow,
-    csv_rows::CsvRows,
-    layers::LayerRow,
-    parquet_rows::ParquetRows,
-    row_sink::{Heading, RowSink},
-};
 pub(crate) use self::{
     barriers::BARRIERS,
     clients::{CLIENTS, client_rows},
     column::{Column, Table},
     layers::{LAYERS, layer_rows},
     rounds::{ROUNDS, TIMINGS},
+};
+use self::{
+    clients::ClientRow,
+    csv_rows::CsvRows,
+    layers::LayerRow,
+    parquet_rows::ParquetRows,
+    row_sink::{Heading, RowSink},
 };
 use crate::{ExportError, ExportedRound, PlanKeys, Provenance, RoundTimes, cell::CellType};
 

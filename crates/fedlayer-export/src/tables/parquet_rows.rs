@@ -94,9 +94,7 @@ impl RowSink for ParquetRows {
 /// Returns the type of a column; every column may have nulls.
 fn field(name: &str, holds: CellType) -> Result<TypePtr, ParquetError> {
     let (physical, logical) = match holds {
-        CellType::Count => {
-            (PhysicalType::INT64, Some(LogicalType::integer(64, false)))
-        }
+        CellType::Count => (PhysicalType::INT64, Some(LogicalType::integer(64, false))),
         CellType::Number => (PhysicalType::DOUBLE, None),
         CellType::Flag => (PhysicalType::BOOLEAN, None),
         CellType::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),

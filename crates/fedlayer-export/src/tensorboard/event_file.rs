@@ -89,8 +89,7 @@ impl<W: Write> EventFile<W> {
     }
 
     fn write(&mut self, content: Content) -> Result<(), ExportError> {
-        let event =
-            Event { wall_time: self.time, step: self.round.into(), content: Some(content) };
+        let event = Event { wall_time: self.time, step: self.round.into(), content: Some(content) };
         Ok(write_record(&mut self.out, &event.encode_to_vec())?)
     }
 }

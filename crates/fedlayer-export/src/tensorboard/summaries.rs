@@ -111,8 +111,7 @@ pub(super) fn session_end(time: f64) -> SummaryValue {
 fn of_hparams(tag: &str, session: Session) -> SummaryValue {
     let content = HparamsData { version: 0, session: Some(session) }.encode_to_vec();
     // The plugin reads the content; TensorBoard wants some tensor beside it.
-    let nothing =
-        Tensor { dtype: FLOAT, shape: Some(TensorShape::default()), ..Tensor::default() };
+    let nothing = Tensor { dtype: FLOAT, shape: Some(TensorShape::default()), ..Tensor::default() };
     of_plugin(tag, "hparams", content, Tensor { float_val: vec![0.0], ..nothing })
 }
 

@@ -40,7 +40,9 @@ fn a_file_has_its_version_the_scenario_the_rounds_and_the_picture() {
     let messages = messages(&bytes);
     assert_eq!(messages.len(), 5);
     assert!(messages[0].ends_with(b"brain.Event:2"));
-    assert!(has(messages[1], b"    rounds = 2\n") && has(messages[1], b"_hparams_/session_start_info"));
+    assert!(
+        has(messages[1], b"    rounds = 2\n") && has(messages[1], b"_hparams_/session_start_info")
+    );
     assert!(has(messages[4], b"\x89PNG") && has(messages[4], b"_hparams_/session_end_info"));
     // Field 1, a double: the beginning and the seconds of the rounds so far; field 2: the round.
     for (index, (time, step)) in [(1000.0_f64, 0), (1001.0, 1), (1002.0, 2)].iter().enumerate() {

@@ -57,7 +57,8 @@ fn rows_of_all_plans_are_in_one_table_with_their_keys() {
     let sweep = ["local.optimizer.sgd.lr"];
     let (files, _) = exported(TableFormat::Parquet, &sweep, rounds());
     let rows = parquet_rows(&files["clients.parquet"]);
-    let rates: Vec<&Field> = rows.iter().map(|row| of(row, "variant.local.optimizer.sgd.lr")).collect();
+    let rates: Vec<&Field> =
+        rows.iter().map(|row| of(row, "variant.local.optimizer.sgd.lr")).collect();
     let text = |text: &str| Field::Str(text.to_owned());
     let (slow, fast) = (text("0.1"), text("0.5"));
     assert_eq!(rates, [&slow, &slow, &fast, &fast, &Field::Null, &Field::Null]);

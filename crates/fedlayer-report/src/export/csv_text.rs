@@ -11,7 +11,8 @@ where
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     for row in rows {
         // Writing to memory cannot fail, and a flexible writer takes rows of any length.
-        let _ = writer.write_record(row.into_iter().map(|cell| without_formula(&cell).into_owned()));
+        let _ =
+            writer.write_record(row.into_iter().map(|cell| without_formula(&cell).into_owned()));
     }
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()

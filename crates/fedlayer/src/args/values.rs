@@ -39,8 +39,9 @@ pub(super) fn worker_name(name: &str) -> Result<String, String> {
 pub(super) fn server(text: &str) -> Result<DownloadUrl, String> {
     match text.parse()? {
         DownloadSource::Mirror(url) => Ok(url),
-        DownloadSource::Home | DownloadSource::Folder(_) => Err(
-            "the address of a tracking server is needed, such as `http://127.0.0.1:5000`".to_owned(),
-        ),
+        DownloadSource::Home | DownloadSource::Folder(_) => {
+            Err("the address of a tracking server is needed, such as `http://127.0.0.1:5000`"
+                .to_owned())
+        }
     }
 }

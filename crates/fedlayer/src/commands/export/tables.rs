@@ -39,11 +39,9 @@ pub(super) fn write(
     for table in written {
         screen.talk(&match table.rows {
             0 => format!("{}: no records, no file", table.name),
-            rows => format!(
-                "{} rows → {}",
-                rows,
-                folder.join(format.file_name(table.name)).display()
-            ),
+            rows => {
+                format!("{} rows → {}", rows, folder.join(format.file_name(table.name)).display())
+            }
         });
     }
     Ok(())

@@ -75,7 +75,9 @@ impl Server {
         let same = experiments.into_iter().find(|found| found["name"] == *name);
         let id = match same {
             Some(found) => found["experiment_id"].clone(),
-            None => self.post("experiments/create", &json!({ "name": name }))?["experiment_id"].clone(),
+            None => {
+                self.post("experiments/create", &json!({ "name": name }))?["experiment_id"].clone()
+            }
         };
         self.text(&id, "experiment_id")
     }
@@ -148,7 +150,8 @@ impl Server {
         kind: &str,
         bytes: &[u8],
     ) -> Result<Reply, Failure> {
-        let address = self.url.join(call).map_err(|error| self.refused(call, &error.to_string()))?;
+        let address =
+            self.url.join(call).map_err(|error| self.refused(call, &error.to_string()))?;
         let mut request = Request::builder()
             .method(method)
             .uri(address.with_secrets().clone())
@@ -156,7 +159,8 @@ impl Server {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(bytes).map_err(|_| self.refused(call, "the token is not text"))?;
+        let request =
+            request.body(bytes).map_err(|_| self.refused(call, "the token is not text"))?;
         let response = self.agent.run(request).map_err(|error| self.silent(&error))?;
         self.reply(call, response)
     }
