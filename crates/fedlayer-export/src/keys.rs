@@ -1,4 +1,4 @@
-//! [`PlanKeys`]: the columns that say where a row comes from; [`Provenance`]: the same for a file.
+//! [`PlanKeys`]: the columns that say where a row comes from; [`RunOrigin`]: the same for a file.
 
 use fedlayer_core::spec::Variant;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub struct PlanKeys {
 
 /// The origin of an export: a run, written into the metadata of files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Provenance {
+pub struct RunOrigin {
     /// The name of the run folder.
     pub run: String,
     /// The scenario's name.

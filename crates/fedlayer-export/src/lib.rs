@@ -18,7 +18,7 @@ mod tables;
 mod tensorboard;
 
 pub use error::ExportError;
-pub use keys::{PlanKeys, Provenance};
+pub use keys::{PlanKeys, RunOrigin};
 pub use metrics::{Measured, metrics};
 pub use round::{ExportedRound, RoundTimes};
 pub use tables::{LongTables, TableFormat, WrittenTable};

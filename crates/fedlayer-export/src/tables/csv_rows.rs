@@ -4,7 +4,7 @@ use std::io::Write;
 
 use fedlayer_core::text::without_formula;
 
-use super::row_sink::{Heading, RowSink};
+use super::row_sink::{RowSink, TableHeading};
 use crate::{ExportError, cell::Cell};
 
 /// A table as comma-separated values (RFC 4180, with `\n` as the line end) under a line of column
@@ -18,7 +18,7 @@ impl CsvRows {
     /// Writes the line of column names.
     pub(super) fn begin(
         out: Box<dyn Write + Send>,
-        heading: &Heading<'_>,
+        heading: &TableHeading<'_>,
     ) -> Result<Self, ExportError> {
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(heading.columns.iter().map(|(name, _)| name))?;

@@ -20,7 +20,7 @@ use fedlayer_core::record::{BarrierRow, RoundRecord};
 pub(crate) use self::{
     barriers::BARRIERS,
     clients::{CLIENTS, client_rows},
-    column::{Column, Table},
+    column::{Table, TableColumn},
     layers::{LAYERS, layer_rows},
     rounds::{ROUNDS, TIMINGS},
 };
@@ -29,9 +29,9 @@ use self::{
     csv_rows::CsvRows,
     layers::LayerRow,
     parquet_rows::ParquetRows,
-    row_sink::{Heading, RowSink},
+    row_sink::{RowSink, TableHeading},
 };
-use crate::{ExportError, ExportedRound, PlanKeys, Provenance, RoundTimes, cell::CellType};
+use crate::{ExportError, ExportedRound, PlanKeys, RoundTimes, RunOrigin, cell::CellType};
 
 /// The form of the tables' files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ struct TableFiles<'o> {
     format: TableFormat,
     open: Open<'o>,
     swept: Vec<String>,
-    provenance: Vec<Provenance>,
+    provenance: Vec<RunOrigin>,
 }
 
 impl<'o> LongTables<'o> {
@@ -78,7 +78,7 @@ impl<'o> LongTables<'o> {
     pub fn new(
         format: TableFormat,
         swept: Vec<String>,
-        provenance: Vec<Provenance>,
+        provenance: Vec<RunOrigin>,
         open: impl FnMut(&str) -> io::Result<Box<dyn Write + Send>> + 'o,
     ) -> Self {
         Self {
@@ -177,7 +177,7 @@ impl TableFiles<'_> {
         let own = table.columns.iter().map(|column| (column.name.to_owned(), column.holds));
         let columns: Vec<(String, CellType)> =
             PlanKeys::columns(&self.swept).into_iter().chain(own).collect();
-        let heading = Heading { table: table.name, columns, provenance: &self.provenance };
+        let heading = TableHeading { table: table.name, columns, provenance: &self.provenance };
         let out = (self.open)(&self.format.file_name(table.name))?;
         Ok(match self.format {
             TableFormat::Parquet => Box::new(ParquetRows::begin(out, &heading)?),

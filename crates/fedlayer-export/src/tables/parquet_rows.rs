@@ -17,7 +17,7 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-use super::row_sink::{Heading, RowSink, SCHEMA_VERSION};
+use super::row_sink::{RowSink, SCHEMA_VERSION, TableHeading};
 use crate::{
     ExportError,
     cell::{Cell, CellType},
@@ -43,7 +43,7 @@ impl ParquetRows {
     /// Begins the file.
     pub(super) fn begin(
         out: Box<dyn Write + Send>,
-        heading: &Heading<'_>,
+        heading: &TableHeading<'_>,
     ) -> Result<Self, ExportError> {
         let fields: Result<Vec<TypePtr>, ParquetError> =
             heading.columns.iter().map(|(name, holds)| field(name, *holds)).collect();
@@ -107,7 +107,7 @@ fn field(name: &str, holds: CellType) -> Result<TypePtr, ParquetError> {
 
 /// Returns the metadata of the file: the version of the tables, of this program, and the runs as
 /// JSON.
-fn metadata(heading: &Heading<'_>) -> Vec<KeyValue> {
+fn metadata(heading: &TableHeading<'_>) -> Vec<KeyValue> {
     let runs = serde_json::to_string(heading.provenance).unwrap_or_default();
     let entry = |key: &str, value: String| KeyValue::new(format!("fedlayer.{key}"), value);
     vec![

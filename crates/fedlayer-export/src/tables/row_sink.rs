@@ -1,7 +1,7 @@
-//! [`RowSink`]: the file of a table, written row by row; [`Heading`]: its beginning.
+//! [`RowSink`]: the file of a table, written row by row; [`TableHeading`]: its beginning.
 
 use crate::{
-    ExportError, Provenance,
+    ExportError, RunOrigin,
     cell::{Cell, CellType},
 };
 
@@ -9,13 +9,13 @@ use crate::{
 pub(super) const SCHEMA_VERSION: &str = "1";
 
 /// The beginning of a table's file.
-pub(super) struct Heading<'h> {
+pub(super) struct TableHeading<'h> {
     /// The table's name.
     pub(super) table: &'static str,
     /// Names and types of all columns.
     pub(super) columns: Vec<(String, CellType)>,
     /// The exported runs.
-    pub(super) provenance: &'h [Provenance],
+    pub(super) provenance: &'h [RunOrigin],
 }
 
 /// The file of a table, written row by row.

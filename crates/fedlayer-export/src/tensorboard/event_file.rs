@@ -7,7 +7,7 @@ use prost::Message;
 use super::{
     framing::write_record,
     heat_map::{Colour, HeatPixels},
-    messages::{Content, Event, Summary, SummaryValue},
+    messages::{BoardEvent, EventContent, EventSummary, SummaryValue},
     summaries,
 };
 use crate::{ExportError, ExportedRound, metrics};
@@ -38,7 +38,7 @@ impl<W: Write> EventFile<W> {
         parameters: &[(String, String)],
     ) -> Result<Self, ExportError> {
         let mut file = Self { out, time: started, round: 0, heat: HeatPixels::default() };
-        file.write(Content::FileVersion(VERSION.to_owned()))?;
+        file.write(EventContent::FileVersion(VERSION.to_owned()))?;
         file.values(vec![
             summaries::session_start(parameters, started),
             summaries::text("scenario", &indented(scenario)),
@@ -85,11 +85,12 @@ impl<W: Write> EventFile<W> {
     }
 
     fn values(&mut self, value: Vec<SummaryValue>) -> Result<(), ExportError> {
-        self.write(Content::Summary(Summary { value }))
+        self.write(EventContent::Values(EventSummary { value }))
     }
 
-    fn write(&mut self, content: Content) -> Result<(), ExportError> {
-        let event = Event { wall_time: self.time, step: self.round.into(), content: Some(content) };
+    fn write(&mut self, content: EventContent) -> Result<(), ExportError> {
+        let event =
+            BoardEvent { wall_time: self.time, step: self.round.into(), content: Some(content) };
         Ok(write_record(&mut self.out, &event.encode_to_vec())?)
     }
 }

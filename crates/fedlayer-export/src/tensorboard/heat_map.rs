@@ -24,7 +24,7 @@ pub(super) struct HeatPixels {
 
 /// A picture.
 #[derive(Debug)]
-pub(super) struct Picture {
+pub(super) struct HeatPicture {
     /// Width and height in pixels.
     pub(super) size: (u32, u32),
     /// The bytes of the PNG file.
@@ -41,7 +41,7 @@ impl HeatPixels {
     ///
     /// # Errors
     /// When it cannot be encoded.
-    pub(super) fn draw(&self, colour: Colour) -> Result<Option<Picture>, ExportError> {
+    pub(super) fn draw(&self, colour: Colour) -> Result<Option<HeatPicture>, ExportError> {
         let columns = self.shown();
         let rows = columns.iter().map(|column| column.len()).max().unwrap_or(0);
         if rows == 0 {
@@ -60,7 +60,7 @@ impl HeatPixels {
             }
         }
         let size = (width as u32, height as u32);
-        Ok(Some(Picture { size, png: encode(size, &pixels)? }))
+        Ok(Some(HeatPicture { size, png: encode(size, &pixels)? }))
     }
 
     /// Returns the columns of the picture, the first and the last among them.
@@ -94,7 +94,7 @@ mod tests {
         [(100.0 * value / limit) as u8, 0, 0]
     }
 
-    fn decoded(picture: &Picture) -> Vec<u8> {
+    fn decoded(picture: &HeatPicture) -> Vec<u8> {
         let decoder = png::Decoder::new(std::io::Cursor::new(&picture.png));
         let mut reader = decoder.read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];

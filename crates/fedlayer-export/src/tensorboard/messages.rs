@@ -10,31 +10,31 @@ use prost::{Message, Oneof};
 
 /// `tensorflow.Event`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Event {
+pub(super) struct BoardEvent {
     /// Seconds since 1970 (UTC).
     #[prost(double, tag = "1")]
     pub(super) wall_time: f64,
     /// The round.
     #[prost(int64, tag = "2")]
     pub(super) step: i64,
-    #[prost(oneof = "Content", tags = "3, 5")]
-    pub(super) content: Option<Content>,
+    #[prost(oneof = "EventContent", tags = "3, 5")]
+    pub(super) content: Option<EventContent>,
 }
 
 /// The content of an event.
 #[derive(Clone, PartialEq, Oneof)]
-pub(super) enum Content {
+pub(super) enum EventContent {
     /// The first event: the version of the format.
     #[prost(string, tag = "3")]
     FileVersion(String),
     /// Values.
     #[prost(message, tag = "5")]
-    Summary(Summary),
+    Values(EventSummary),
 }
 
 /// `tensorflow.Summary`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Summary {
+pub(super) struct EventSummary {
     #[prost(message, repeated, tag = "1")]
     pub(super) value: Vec<SummaryValue>,
 }
@@ -60,7 +60,7 @@ pub(super) enum Shown {
     #[prost(message, tag = "5")]
     Histogram(Histogram),
     #[prost(message, tag = "8")]
-    Tensor(Tensor),
+    TensorValue(TensorValue),
 }
 
 /// `tensorflow.SummaryMetadata`.
@@ -121,7 +121,7 @@ pub(super) struct Histogram {
 
 /// `tensorflow.TensorProto`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Tensor {
+pub(super) struct TensorValue {
     /// `tensorflow.DataType`: 7 is a string, 1 a float.
     #[prost(int32, tag = "1")]
     pub(super) dtype: i32,
@@ -152,13 +152,13 @@ pub(super) struct Dimension {
 pub(super) struct HparamsData {
     #[prost(int32, tag = "1")]
     pub(super) version: i32,
-    #[prost(oneof = "Session", tags = "3, 4")]
-    pub(super) session: Option<Session>,
+    #[prost(oneof = "SessionInfo", tags = "3, 4")]
+    pub(super) session: Option<SessionInfo>,
 }
 
 /// The content of an `HParamsPluginData`.
 #[derive(Clone, PartialEq, Oneof)]
-pub(super) enum Session {
+pub(super) enum SessionInfo {
     #[prost(message, tag = "3")]
     Start(SessionStart),
     #[prost(message, tag = "4")]

@@ -3,8 +3,8 @@
 use prost::Message;
 
 use super::messages::{
-    Dimension, Histogram, HparamKind, HparamValue, HparamsData, Image, PluginData, Session,
-    SessionEnd, SessionStart, Shown, SummaryMetadata, SummaryValue, Tensor, TensorShape,
+    Dimension, Histogram, HparamKind, HparamValue, HparamsData, Image, PluginData, SessionEnd,
+    SessionInfo, SessionStart, Shown, SummaryMetadata, SummaryValue, TensorShape, TensorValue,
 };
 
 /// The tags of TensorBoard's plugin of hyperparameters.
@@ -42,11 +42,11 @@ pub(super) fn image(tag: &str, (width, height): (u32, u32), png: Vec<u8>) -> Sum
 
 /// Makes the value of a text in Markdown.
 pub(super) fn text(tag: &str, markdown: &str) -> SummaryValue {
-    let tensor = Tensor {
+    let tensor = TensorValue {
         dtype: STRING,
         shape: Some(TensorShape { dim: vec![Dimension { size: 1 }] }),
         string_val: vec![markdown.as_bytes().to_vec()],
-        ..Tensor::default()
+        ..TensorValue::default()
     };
     of_plugin(tag, "text", Vec::new(), tensor)
 }
@@ -99,26 +99,27 @@ pub(super) fn session_start(parameters: &[(String, String)], time: f64) -> Summa
         group_name: String::new(),
         start_time_secs: time,
     };
-    of_hparams(SESSION_START, Session::Start(start))
+    of_hparams(SESSION_START, SessionInfo::Start(start))
 }
 
 /// Makes the end of a session.
 pub(super) fn session_end(time: f64) -> SummaryValue {
     let end = SessionEnd { status: SUCCESS, end_time_secs: time };
-    of_hparams(SESSION_END, Session::End(end))
+    of_hparams(SESSION_END, SessionInfo::End(end))
 }
 
-fn of_hparams(tag: &str, session: Session) -> SummaryValue {
+fn of_hparams(tag: &str, session: SessionInfo) -> SummaryValue {
     let content = HparamsData { version: 0, session: Some(session) }.encode_to_vec();
     // The plugin reads the content; TensorBoard wants some tensor beside it.
-    let nothing = Tensor { dtype: FLOAT, shape: Some(TensorShape::default()), ..Tensor::default() };
-    of_plugin(tag, "hparams", content, Tensor { float_val: vec![0.0], ..nothing })
+    let nothing =
+        TensorValue { dtype: FLOAT, shape: Some(TensorShape::default()), ..TensorValue::default() };
+    of_plugin(tag, "hparams", content, TensorValue { float_val: vec![0.0], ..nothing })
 }
 
-fn of_plugin(tag: &str, plugin: &str, content: Vec<u8>, tensor: Tensor) -> SummaryValue {
+fn of_plugin(tag: &str, plugin: &str, content: Vec<u8>, tensor: TensorValue) -> SummaryValue {
     let plugin_data = PluginData { plugin_name: plugin.to_owned(), content };
     let metadata = SummaryMetadata { plugin_data: Some(plugin_data), data_class: TENSOR };
-    SummaryValue { metadata: Some(metadata), ..shown(tag.to_owned(), Shown::Tensor(tensor)) }
+    SummaryValue { metadata: Some(metadata), ..shown(tag.to_owned(), Shown::TensorValue(tensor)) }
 }
 
 fn shown(tag: String, shown: Shown) -> SummaryValue {

@@ -13,7 +13,7 @@ use fedlayer_core::{
     spec::{SweptValue, Variant},
 };
 use fedlayer_export::{
-    ExportedRound, LongTables, PlanKeys, Provenance, RoundTimes, TableFormat, WrittenTable,
+    ExportedRound, LongTables, PlanKeys, RoundTimes, RunOrigin, TableFormat, WrittenTable,
 };
 
 /// A file in memory; its clones are the same file.
@@ -58,8 +58,8 @@ pub(crate) fn exported(
     (files.into_iter().map(|(name, file)| (name, file.bytes())).collect(), written)
 }
 
-fn provenance() -> Provenance {
-    Provenance {
+fn provenance() -> RunOrigin {
+    RunOrigin {
         run: "digits".to_owned(),
         scenario: "digits".to_owned(),
         blake3: "c0ffee".to_owned(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fedlayer_core::spec::Variant;
-use fedlayer_export::{PlanKeys, Provenance};
+use fedlayer_export::{PlanKeys, RunOrigin};
 use fedlayer_scenario::{Color, variants};
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct ExportSource {
     pub(super) path: PathBuf,
-    pub(super) provenance: Provenance,
+    pub(super) provenance: RunOrigin,
     /// The text of its scenario.
     pub(super) scenario: String,
     /// The beginning of its last process, in seconds since 1970 (UTC).
@@ -65,7 +65,7 @@ impl ExportSource {
             .map_err(|report| Failure::Scenario(report.render(Color::Plain)))?;
         let mut source = Self {
             path: run.to_owned(),
-            provenance: Provenance {
+            provenance: RunOrigin {
                 run: label,
                 scenario: note.scenario.clone(),
                 blake3: began.scenario_file.blake3.clone(),

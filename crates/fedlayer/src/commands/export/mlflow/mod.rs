@@ -6,7 +6,7 @@
 mod server;
 mod upload;
 
-use self::{server::Server, upload::upload};
+use self::{server::TrackingServer, upload::upload};
 use super::source::ExportSource;
 use crate::{download_source::DownloadUrl, exit::Failure, screen::Screen};
 
@@ -21,7 +21,7 @@ pub(super) fn send(
     url: &DownloadUrl,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let server = Server::new(url.clone());
+    let server = TrackingServer::new(url.clone());
     for source in sources {
         let experiment = server.experiment(&source.provenance.scenario)?;
         for plan in &source.plans {

@@ -1,4 +1,4 @@
-//! [`Server`]: requests to an MLflow tracking server, and what it said if it refuses.
+//! [`TrackingServer`]: requests to an MLflow tracking server, and what it said if it refuses.
 
 use std::{fmt, time::Duration};
 
@@ -30,26 +30,26 @@ const TOKEN: &str = "MLFLOW_TRACKING_TOKEN";
 const ABSENT: &str = "RESOURCE_DOES_NOT_EXIST";
 
 /// An MLflow tracking server. Its `Display` shows the address without secrets.
-pub(super) struct Server {
+pub(super) struct TrackingServer {
     agent: Agent,
     url: DownloadUrl,
     token: Option<String>,
 }
 
 /// What a server said.
-enum Reply {
+enum TrackingReply {
     Done(Value),
     /// What was asked for does not exist.
     Absent,
 }
 
-impl fmt::Display for Server {
+impl fmt::Display for TrackingServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.url.fmt(f)
     }
 }
 
-impl Server {
+impl TrackingServer {
     /// Makes the server at an address, with the token of the environment if there is one.
     pub(super) fn new(url: DownloadUrl) -> Self {
         let config = Agent::config_builder()
@@ -104,16 +104,16 @@ impl Server {
     /// When the server does not answer or refuses.
     pub(super) fn post(&self, call: &str, body: &Value) -> Result<Value, Failure> {
         match self.ask(call, body)? {
-            Reply::Done(reply) => Ok(reply),
-            Reply::Absent => Err(self.refused(call, "it has no such experiment or run")),
+            TrackingReply::Done(reply) => Ok(reply),
+            TrackingReply::Absent => Err(self.refused(call, "it has no such experiment or run")),
         }
     }
 
     /// Sends a request that finds nothing where nothing exists.
     fn search(&self, call: &str, body: &Value) -> Result<Value, Failure> {
         match self.ask(call, body)? {
-            Reply::Done(reply) => Ok(reply),
-            Reply::Absent => Ok(Value::Null),
+            TrackingReply::Done(reply) => Ok(reply),
+            TrackingReply::Absent => Ok(Value::Null),
         }
     }
 
@@ -138,7 +138,7 @@ impl Server {
         text.ok_or_else(|| self.refused("reply", &format!("it has no `{key}`; is it MLflow?")))
     }
 
-    fn ask(&self, call: &str, body: &Value) -> Result<Reply, Failure> {
+    fn ask(&self, call: &str, body: &Value) -> Result<TrackingReply, Failure> {
         let bytes = serde_json::to_vec(body)?;
         self.request(Method::POST, &format!("{API}/{call}"), "application/json", &bytes)
     }
@@ -149,7 +149,7 @@ impl Server {
         call: &str,
         kind: &str,
         bytes: &[u8],
-    ) -> Result<Reply, Failure> {
+    ) -> Result<TrackingReply, Failure> {
         let address =
             self.url.join(call).map_err(|error| self.refused(call, &error.to_string()))?;
         let mut request = Request::builder()
@@ -165,15 +165,15 @@ impl Server {
         self.reply(call, response)
     }
 
-    fn reply(&self, call: &str, mut response: Response<Body>) -> Result<Reply, Failure> {
+    fn reply(&self, call: &str, mut response: Response<Body>) -> Result<TrackingReply, Failure> {
         let status = response.status();
         let text = response.body_mut().read_to_string().map_err(|error| self.silent(&error))?;
         let said: Value = serde_json::from_str(&text).unwrap_or_default();
         if status.is_success() {
-            return Ok(Reply::Done(said));
+            return Ok(TrackingReply::Done(said));
         }
         if status == StatusCode::NOT_FOUND && said["error_code"] == ABSENT {
-            return Ok(Reply::Absent);
+            return Ok(TrackingReply::Absent);
         }
         let words = said["message"].as_str().unwrap_or(&text);
         Err(self.refused(call, &format!("{status}: {}", excerpt(words.trim(), MOST_WORDS))))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fedlayer_export::metrics;
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::TrackingServer;
 use crate::{
     commands::export::{
         rounds::PlanRounds,
@@ -34,7 +34,7 @@ const ROUNDS: &str = "fedlayer.rounds";
 /// # Errors
 /// When the records cannot be read, or the server does not answer or refuses.
 pub(super) fn upload(
-    server: &Server,
+    server: &TrackingServer,
     experiment: &str,
     source: &ExportSource,
     plan: &PlanSource,
@@ -99,7 +99,7 @@ fn beginning(experiment: &str, key: &str, source: &ExportSource, plan: &PlanSour
 
 /// A run on the server that is being filled.
 struct Sent<'s> {
-    server: &'s Server,
+    server: &'s TrackingServer,
     id: String,
     /// The address of its files.
     artifacts: String,
