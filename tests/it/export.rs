@@ -173,7 +173,8 @@ fn timings_that_are_damaged_end_early_and_are_named() {
     let path = place.path("run/all/seed-1/timings.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     let [first, second, rest @ ..] = &text.lines().collect::<Vec<_>>()[..] else { panic!() };
-    let damaged = [&[*first, &second.replace("\"train\":", "\"train\":1")][..], rest].concat();
+    let second = second.replace("\"train\":", "\"train\":1");
+    let damaged = [&[*first, &second][..], rest].concat();
     fs::write(&path, damaged.join("\n") + "\n").unwrap();
     let done = place.fedlayer("export run --csv tables").ok();
     assert!(done.stderr.contains("has 1 intact lines of 4 rounds"), "{}", done.stderr);

@@ -73,8 +73,8 @@ struct TableFiles<'o> {
 }
 
 impl<'o> LongTables<'o> {
-    /// Begins an export of these runs. `swept` are the keys of all their sweeps; `open` opens a file
-    /// by its name, such as `rounds.parquet`.
+    /// Begins an export of these runs. `swept` are the keys of all their sweeps; `open` opens a
+    /// file by its name, such as `rounds.parquet`.
     pub fn new(
         format: TableFormat,
         swept: Vec<String>,

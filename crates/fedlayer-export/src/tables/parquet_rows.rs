@@ -1,7 +1,7 @@
 //! [`ParquetRows`]: a table as an Apache Parquet file.
 //!
-//! Parquet's own writer is used without Arrow: the tables are flat, and Arrow would add eight crates
-//! for a copy of every column. Texts are dictionary-coded, pages compressed with zstd.
+//! Parquet's own writer is used without Arrow: the tables are flat, and Arrow would add eight
+//! crates for a copy of every column. Texts are dictionary-coded, pages compressed with zstd.
 
 use std::{io::Write, sync::Arc};
 

@@ -46,8 +46,8 @@ impl<W: Write> EventFile<W> {
         Ok(file)
     }
 
-    /// Adds a round: every number of its tables, and per layer a histogram of the norms ‖Δ_l‖₂ over
-    /// the bases.
+    /// Adds a round: every number of its tables, and per layer a histogram of the norms ‖Δ_l‖₂
+    /// over the bases.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -37,7 +37,8 @@ impl HeatPixels {
         self.columns.push(barriers);
     }
 
-    /// Draws the picture; `None` if no round was measured. The colours end at the largest magnitude.
+    /// Draws the picture; `None` if no round was measured. The colours end at the largest
+    /// magnitude.
     ///
     /// # Errors
     /// When it cannot be encoded.

@@ -24,8 +24,8 @@ pub(crate) struct ExportArgs {
     /// Write an event file of TensorBoard per strategy, seed and variant.
     #[arg(long, value_name = "DIR", group = "destination", value_parser = folder())]
     pub(crate) tensorboard: Option<PathBuf>,
-    /// Send each strategy, seed and variant as a run to this MLflow tracking server. A token is read
-    /// from `MLFLOW_TRACKING_TOKEN`.
+    /// Send each strategy, seed and variant as a run to this MLflow tracking server. A token is
+    /// read from `MLFLOW_TRACKING_TOKEN`.
     #[arg(long, value_name = "URL", group = "destination", value_parser = server)]
     pub(crate) mlflow: Option<DownloadUrl>,
     /// Replace the files of an earlier export.

@@ -23,8 +23,8 @@ use crate::{args::ExportArgs, commands::compare::labels, exit::Failure, screen::
 /// Writes the committed rounds of all runs to every destination that is asked for.
 ///
 /// # Errors
-/// When a run is damaged, a file of an earlier export would be overwritten, a file cannot be written
-/// or the tracking server refuses. Files of a destination appear all together or not at all.
+/// When a run is damaged, a file of an earlier export would be overwritten, a file cannot be
+/// written or the tracking server refuses. Files of a destination appear all together or not at all.
 pub(super) fn export(args: &ExportArgs, screen: &Screen) -> Result<(), Failure> {
     let labels = labels(&args.runs)?;
     let open = |(run, label): (&PathBuf, String)| ExportSource::open(run, label, screen);
