@@ -24,7 +24,8 @@ use crate::{args::ExportArgs, commands::compare::labels, exit::Failure, screen::
 ///
 /// # Errors
 /// When a run is damaged, a file of an earlier export would be overwritten, a file cannot be
-/// written or the tracking server refuses. Files of a destination appear all together or not at all.
+/// written or the tracking server refuses. Files of a destination appear all together or not at
+/// all.
 pub(super) fn export(args: &ExportArgs, screen: &Screen) -> Result<(), Failure> {
     let labels = labels(&args.runs)?;
     let open = |(run, label): (&PathBuf, String)| ExportSource::open(run, label, screen);
