@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Blocks of commands that no test runs: page, first line, need.
-const SKIPPED: [(&str, &str, &str); 17] = [
+const SKIPPED: [(&str, &str, &str); 20] = [
     ("README.md", "cargo xtask demo", "needs-toolchain"),
     ("CONTRIBUTING.md", "cargo xtask test", "needs-toolchain"),
     ("deploy/README.md", "docker build -t fedlayer .", "needs-docker"),
@@ -25,11 +25,14 @@ const SKIPPED: [(&str, &str, &str); 17] = [
     ("docs/cli.md", "fedlayer data fetch cifar-10", "needs-network"),
     ("docs/cuda.md", "LD_LIBRARY_PATH=", "needs-gpu"),
     ("docs/cuda.md", "cargo xtask cuda-check", "needs-gpu"),
+    ("docs/export.md", "pip install", "needs-pip"),
+    ("docs/export.md", "fedlayer export runs/my --mlflow", "needs-server"),
     ("docs/processes.md", "docker compose up --build --scale worker=4", "needs-docker"),
     ("docs/processes.md", "fedlayer certs certs --name big.example", "needs-machines"),
     ("docs/reliability.md", "FEDLAYER_MATRIX=", "needs-toolchain"),
     ("docs/reliability.md", "FEDLAYER_CHAOS=", "needs-toolchain"),
     ("fuzz/README.md", "cargo xtask fuzz", "needs-toolchain"),
+    ("python/README.md", "pip install", "needs-pip"),
     ("tests/oracle/README.md", "python3 -m venv", "needs-pytorch"),
     ("tests/oracle/README.md", "cd tests/oracle", "needs-pytorch"),
 ];

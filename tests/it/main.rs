@@ -16,6 +16,7 @@ mod data;
 mod docs;
 mod earlier_runs;
 mod exit_codes;
+mod export;
 mod fetch;
 mod folder_format;
 mod initial;

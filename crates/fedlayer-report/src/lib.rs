@@ -8,6 +8,7 @@
 //! * [`sweep_table`]: the variants of a sweep side by side.
 //! * [`text_table`]: any rows under a heading, aligned; every table of the command line is one.
 //! * [`pictures`]: the pictures of an analysis as SVG text, drawn with `plot`.
+//! * [`heat_colour`]: the colours of heat maps, for pictures that are not SVG.
 //! * [`analysis_summary`]: the most important numbers of an analysis, as a short table.
 //! * [`analysis_csv`], [`sweep_csv`]: all values of an analysis or of a sweep, as CSV.
 //! * [`quantity`]: numbers as people read them: bytes, counts, deviations, durations.
@@ -31,6 +32,7 @@ mod tables;
 pub use export::{analysis_csv, sweep_csv};
 pub use measurements::{analysis_summary, pictures};
 pub use pictures::Picture;
+pub use plot::heat_map::heat_colour;
 pub use tables::{
     ColumnAlign, DifferingRun, comparison_table, setup_differences, sweep_table, text_table,
 };

@@ -4,14 +4,7 @@ use fedlayer_core::{record::SummaryRow, spec::SweptValue};
 
 /// Returns the swept keys in the order in which the variants first set them.
 pub(crate) fn swept_keys(rows: &[SummaryRow]) -> Vec<&SweptValue> {
-    let mut keys: Vec<&SweptValue> = Vec::new();
-    let settings = rows.iter().filter_map(|row| row.variant.as_ref());
-    for setting in settings.flat_map(|variant| &variant.settings) {
-        if keys.iter().all(|known| known.key != setting.key) {
-            keys.push(setting);
-        }
-    }
-    keys
+    fedlayer_core::spec::swept_keys(rows.iter().filter_map(|row| row.variant.as_ref()))
 }
 
 /// Returns a key's value in the row's variant; `None` if the variant does not set the key.

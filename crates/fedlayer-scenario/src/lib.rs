@@ -6,7 +6,7 @@
 //! * [`Scenario`]: the content of a scenario file; its JSON Schema ([`schema()`]) is the only
 //!   source of keys, types and ranges.
 //! * [`read`]: from text to plans ([`ValidScenario`]); [`read_without_data`]: without the last
-//!   step.
+//!   step; [`variants`]: the variants of a sweep alone.
 //! * [`Setting`]: one `--set key=value`, which changes a text and keeps its comments.
 //! * [`with_only_analysis`]: a text with a single analysis.
 //! * [`Scenario::contrasts`]: the keys in which two scenarios differ.
@@ -67,7 +67,7 @@ pub use limits::SCENARIO_BYTES;
 pub use only_analysis::with_only_analysis;
 pub use phrasing::{did_you_mean, nearest};
 pub use plan_form::{canonical_form, form_of_format_1};
-pub use read::{ValidScenario, read, read_without_data};
+pub use read::{ValidScenario, read, read_without_data, variants};
 pub use scenario::{Scenario, example, schema};
 pub use scenario_schema::with_defaults;
 pub use setting::{Setting, SettingError};

@@ -1,6 +1,6 @@
 //! [`read`]: from text to plans, or to everything that is wrong with the text.
 
-use fedlayer_core::Plan;
+use fedlayer_core::{Plan, spec::Variant};
 
 use crate::{
     Diagnostics, Environment, Scenario, Setting, checked::CheckedScenario, limits,
@@ -71,6 +71,21 @@ pub fn read_without_data(
     }
     let effective = setting::apply(text, settings).map_err(refuse)?;
     parse(&effective, scenario_schema()).map_err(refuse)
+}
+
+/// Returns the variants of a scenario's sweep without checking any of them, for callers that want to
+/// know what a run was even if its data is not here; a scenario without a sweep has none.
+///
+/// # Errors
+/// When the text is too long, is not TOML, or has a sweep without choices.
+pub fn variants(name: &str, text: &str) -> Result<Vec<Variant>, Diagnostics> {
+    check_length(name, text)?;
+    let (tree, errors) = TomlTree::document(text);
+    let source = ScenarioText { name, text, tree: &tree, settings: &[] };
+    if !errors.is_empty() {
+        return Err(source.diagnostics(toml_syntax::problems(text, errors)));
+    }
+    sweep::variants(text).map_err(|problems| source.diagnostics(problems))
 }
 
 /// Refuses a text that is too long, before it is parsed. The message shows its first line.

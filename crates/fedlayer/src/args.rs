@@ -2,11 +2,12 @@
 //!
 //! * `parse`: reads the command line, and shows its errors.
 //! * `short_forms`: `--seeds` and `--rounds`.
-//! * `analyze`, `data`, `remote`: the arguments of these commands.
+//! * `analyze`, `data`, `export`, `remote`: the arguments of these commands.
 //! * `values`: folders, times and other values of arguments.
 
 mod analyze;
 mod data;
+mod export;
 mod parse;
 mod remote;
 mod short_forms;
@@ -22,6 +23,7 @@ use fedlayer_torch::DeviceChoice;
 pub(crate) use self::{
     analyze::AnalyzeArgs,
     data::{DataArgs, DataCommand, FetchArgs, ListArgs},
+    export::ExportArgs,
     parse::parse,
     remote::{CertsArgs, CoordinatorArgs, DeviceKind, HealthArgs, SecurityArgs, WorkerArgs},
 };
@@ -92,6 +94,11 @@ pub(crate) enum Command {
     /// listed below it.
     #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-slow")]
     Compare(CompareArgs),
+    /// Write the records of runs for other programs: Parquet, CSV, TensorBoard, MLflow.
+    #[command(
+        after_help = "Examples:\n  fedlayer export runs/digits --parquet tables\n  fedlayer export runs/digits runs/digits-slow --csv tables --tensorboard board\n  fedlayer export runs/digits --mlflow http://127.0.0.1:5000"
+    )]
+    Export(ExportArgs),
     /// Check that no file of a run was changed or damaged. Each fault is named with its file and
     /// line; no file is changed.
     #[command(after_help = "Example:\n  fedlayer verify runs/digits")]

@@ -69,8 +69,8 @@ impl DownloadUrl {
         self.0.host().is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host))
     }
 
-    /// Appends a file's name to the path, before the query.
-    fn join(&self, file: &str) -> Result<Self, http::Error> {
+    /// Appends a path, before the query.
+    pub(crate) fn join(&self, file: &str) -> Result<Self, http::Error> {
         let folder = self.0.path().trim_end_matches('/');
         let query = self.0.query().map_or(String::new(), |query| format!("?{query}"));
         let mut parts = self.with_secrets().clone().into_parts();

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fedlayer_export::ExportError;
 use thiserror::Error;
 
 use crate::{
@@ -50,6 +51,9 @@ pub(crate) enum Failure {
     /// The folder of a new run exists already.
     #[error("`{}` exists already, and a run never overwrites anything\nhint: choose another folder with `--out`{}", .0.display(), if_it_is_a_run(.0))]
     FolderExists(PathBuf),
+    /// A file that an export would write exists.
+    #[error("`{}` exists already\nhint: choose another folder, or replace the earlier export with `--replace`", .0.display())]
+    ExportExists(PathBuf),
     /// Another process works on the run.
     #[error("another process is writing to `{}`\nhint: wait until it is done, or end it", .0.display())]
     FolderBusy(PathBuf),
@@ -131,6 +135,9 @@ pub(crate) enum Failure {
     /// The folder of a run holds a run of another scenario.
     #[error("`{}` holds a run of another scenario\nhint: choose another folder with `--out`, or go on with that run: `fedlayer coordinator {}`", .0.display(), .0.display())]
     OtherScenario(PathBuf),
+    /// A file of an export could not be written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// An address could not be listened on or connected to.
     #[error("{0}")]
     Address(String),
@@ -197,8 +204,12 @@ impl Failure {
             Self::Data(_) | Self::Absent(_) => 4,
             Self::Device(_) => 5,
             Self::File(_) | Self::Damaged { .. } | Self::Faults(_) | Self::System(_) => 6,
-            Self::RunForScenario(_) | Self::NoStdin | Self::TooFewFiles { .. } => 6,
+            Self::Export(_)
+            | Self::RunForScenario(_)
+            | Self::NoStdin
+            | Self::TooFewFiles { .. } => 6,
             Self::FolderExists(_) | Self::FolderBusy(_) | Self::OtherScenario(_) => 7,
+            Self::ExportExists(_) => 7,
             Self::NoRun(_) | Self::Unfinished(_) | Self::Twice(_) => 8,
             Self::LaterFormat { .. } => 8,
             Self::Run { cause, .. } => match cause {

@@ -48,6 +48,11 @@ impl FileError {
         at("read", path)(source)
     }
 
+    /// Makes the error of an open file that cannot be written.
+    pub(crate) fn writing(path: &Path, source: io::Error) -> Self {
+        at("write", path)(source)
+    }
+
     /// Returns the path of the file or folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path

@@ -68,6 +68,22 @@ pub(crate) fn length_up_to(path: &Path, round: u32) -> Result<u64, FileError> {
     Ok(kept.map(|line| line.len() as u64).sum())
 }
 
+/// Reads the lines up to a round, and ends before the first line that is not the one that was
+/// written.
+pub(crate) fn rows_up_to(
+    path: &Path,
+    plan: &PlanHash,
+    round: u32,
+) -> Result<Vec<TimingRow>, FileError> {
+    let bytes = files::read_bytes_if_any(path)?;
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let row = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\n")?).into_owned();
+        TimingRow::read(&line, Some(plan)).ok().filter(|row| row.round <= round)
+    };
+    Ok(lines.map_while(row).collect())
+}
+
 /// Finds what is wrong with the file of a plan with `committed` rounds. Lines of later rounds are
 /// not checked.
 pub(crate) fn fault(

@@ -8,7 +8,7 @@
 mod assemble;
 mod download;
 mod folder;
-mod python;
+pub(crate) mod python;
 
 use std::env;
 use std::fs::{self, File};

@@ -5,6 +5,7 @@
 //!   benchmarks; [`cuda_check`] does so on a machine with a CUDA device.
 //! * [`fuzz`] fuzzes all decoders; [`deny`] checks the dependencies.
 //! * [`image`] and [`compose_test`] build and test the container image.
+//! * [`export_test`] has the programs of others read an export.
 //! * [`process`] runs other programs; [`workspace`] finds the workspace's files.
 //!
 //! It uses the standard library only, so it builds in seconds on a new machine.
@@ -23,6 +24,7 @@ mod compose_test;
 mod cuda_check;
 mod demo;
 mod deny;
+mod export_test;
 mod fuzz;
 mod image;
 mod libtorch;
@@ -45,7 +47,7 @@ struct Command {
     run: fn(&[String]) -> CommandResult,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "libtorch",
         arguments: "",
@@ -93,6 +95,12 @@ const COMMANDS: [Command; 9] = [
         arguments: "",
         about: "run docker-compose.yml undisturbed and with killed and disconnected containers; needs Docker",
         run: compose_test::run,
+    },
+    Command {
+        name: "export-test",
+        arguments: "",
+        about: "install TensorBoard, MLflow, pandas, polars and duckdb; they must read what `fedlayer export` writes",
+        run: export_test::run,
     },
     Command {
         name: "cuda-check",

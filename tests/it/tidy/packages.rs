@@ -7,9 +7,10 @@ use toml::{Table, Value};
 use super::repository::{entries, none, root, shown, text};
 
 /// The libraries around the core.
-const STAR: [&str; 6] = [
+const STAR: [&str; 7] = [
     "fedlayer-analysis",
     "fedlayer-data",
+    "fedlayer-export",
     "fedlayer-report",
     "fedlayer-runtime",
     "fedlayer-scenario",
@@ -17,9 +18,11 @@ const STAR: [&str; 6] = [
 ];
 
 /// Dependencies that few packages may name: which, and who.
-const RESERVED: [(&str, &[&str]); 6] = [
+const RESERVED: [(&str, &[&str]); 8] = [
     ("tch", &["fedlayer-torch"]),
     ("torch-sys", &["fedlayer-torch"]),
+    ("parquet", &["fedlayer-export"]),
+    ("prost", &["fedlayer-export"]),
     ("tokio", &["fedlayer-runtime", "fedlayer"]),
     ("tonic", &["fedlayer-runtime"]),
     ("bincode", &["fedlayer-runtime"]),

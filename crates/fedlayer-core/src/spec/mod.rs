@@ -40,4 +40,4 @@ pub use local_overlay::LocalOverlay;
 pub use measurement::*;
 pub use model::{Gpt, Mlp, MlpForm, ModelSpec, Residual, Toy, Vgg};
 pub use strategy::{Average, Rule, ScheduleEntry, Statistics, StrategySpec, Weighting};
-pub use sweep::{SweepSpec, SweptValue, Variant};
+pub use sweep::{SweepSpec, SweptValue, Variant, swept_keys};

@@ -1,4 +1,5 @@
-//! `[sweep]`: the scenario with other values of some keys; [`Variant`]: one choice of the values.
+//! `[sweep]`: the scenario with other values of some keys; [`Variant`]: one choice of the values;
+//! [`swept_keys`]: the keys of several choices.
 
 use std::collections::BTreeMap;
 
@@ -59,4 +60,15 @@ impl Variant {
     pub fn value(&self, key: &str) -> Option<&str> {
         self.settings.iter().find(|setting| setting.key == key).map(|setting| &*setting.value)
     }
+}
+
+/// Returns the swept keys in the order in which the variants first set them.
+pub fn swept_keys<'v>(variants: impl IntoIterator<Item = &'v Variant>) -> Vec<&'v SweptValue> {
+    let mut keys: Vec<&SweptValue> = Vec::new();
+    for setting in variants.into_iter().flat_map(|variant| &variant.settings) {
+        if keys.iter().all(|known| known.key != setting.key) {
+            keys.push(setting);
+        }
+    }
+    keys
 }

@@ -1,5 +1,7 @@
 //! [`csv_text`]: rows of cells as comma-separated values.
 
+use fedlayer_core::text::without_formula;
+
 /// Writes rows as CSV (RFC 4180, with `\n` as the line end). A cell is quoted only if it has to be.
 /// A text that a spreadsheet would compute as a formula gets a `'` before it.
 pub(super) fn csv_text<R>(rows: impl IntoIterator<Item = R>) -> String
@@ -9,21 +11,11 @@ where
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     for row in rows {
         // Writing to memory cannot fail, and a flexible writer takes rows of any length.
-        let _ = writer.write_record(row.into_iter().map(inert));
+        let _ =
+            writer.write_record(row.into_iter().map(|cell| without_formula(&cell).into_owned()));
     }
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
-}
-
-/// Puts a `'` before a cell that a spreadsheet would take for a formula.
-fn inert(cell: String) -> String {
-    if is_formula(&cell) { format!("'{cell}") } else { cell }
-}
-
-/// Returns whether a spreadsheet would compute a cell: it begins with `=`, `+`, `-` or `@`, or with
-/// white space that hides one of them, and it is not a number.
-fn is_formula(cell: &str) -> bool {
-    cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::plot::{
     axis::Axis,
     canvas::{Anchor, Canvas, Font, Rect, Stroke},
-    colour::{BLACK, GREY, PALE, diverging, ink_on},
+    colour::{BLACK, GREY, PALE, Rgb, diverging, ink_on},
     colour_bar::{ColourBar, OVERLAP},
     mark::cross,
     number::{short, with_error},
@@ -92,6 +92,13 @@ const STRIPES: u32 = 64;
 /// small values beside a large one a visible colour.
 pub(crate) fn colour_share(value: f64, limit: f64) -> f64 {
     (value.abs() / limit).sqrt().min(1.0).copysign(value)
+}
+
+/// Returns the colour of a value in a heat map, as red, green and blue. `limit` is the magnitude at
+/// which the colours end.
+pub fn heat_colour(value: f64, limit: f64) -> [u8; 3] {
+    let Rgb(red, green, blue) = diverging(colour_share(value, limit));
+    [red, green, blue]
 }
 
 impl HeatMap {

@@ -7,7 +7,7 @@
 mod choices;
 mod variant_names;
 
-use fedlayer_core::Plan;
+use fedlayer_core::{Plan, spec::Variant};
 use toml_edit::DocumentMut;
 
 use crate::{
@@ -69,6 +69,18 @@ pub(crate) fn plans(
     } else {
         Err(with_variants(problems_of_variants))
     }
+}
+
+/// Returns the variants of a scenario's text in their order; a text without a sweep has none.
+///
+/// # Errors
+/// When the sweep has no choices.
+pub(crate) fn variants(text: &str) -> Result<Vec<Variant>, Vec<Problem>> {
+    let base = setting::document(text)?;
+    if base.get(SWEEP).is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(variant_names::variants(&choices(&base)?))
 }
 
 fn too_many_plans() -> Problem {

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
+use crate::download_source::{DownloadSource, DownloadUrl};
+
 /// Reads the path of a folder to write to. `-` is refused: it usually means stdout, and would
 /// become the name of a folder by accident.
 pub(super) fn folder() -> impl TypedValueParser<Value = PathBuf> {
@@ -30,5 +32,16 @@ pub(super) fn worker_name(name: &str) -> Result<String, String> {
     match fits && !name.starts_with(['.', '-']) {
         true => Ok(name.to_owned()),
         false => Err("1 to 64 letters, digits, `-`, `_` and `.` are allowed, the first a letter, a digit or `_`".to_owned()),
+    }
+}
+
+/// Reads the address of a server of http or https.
+pub(super) fn server(text: &str) -> Result<DownloadUrl, String> {
+    match text.parse()? {
+        DownloadSource::Mirror(url) => Ok(url),
+        DownloadSource::Home | DownloadSource::Folder(_) => {
+            Err("the address of a tracking server is needed, such as `http://127.0.0.1:5000`"
+                .to_owned())
+        }
     }
 }

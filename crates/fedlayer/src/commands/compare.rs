@@ -87,7 +87,7 @@ fn checked_summary(run: &Path, screen: &Screen) -> Result<Summary, Failure> {
 }
 
 /// Returns a label for each run: the name of its folder, or its whole path if two names are equal.
-fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
+pub(super) fn labels(runs: &[PathBuf]) -> Result<Vec<String>, Failure> {
     let paths: Result<Vec<PathBuf>, _> = runs.iter().map(std::path::absolute).collect();
     let paths = paths?;
     let twice = (1..paths.len()).find(|&index| paths[..index].contains(&paths[index]));

@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod coordinator;
 mod device;
+mod export;
 mod health;
 mod list_data;
 mod resume;
@@ -35,6 +36,7 @@ pub(crate) fn perform(command: &Command, screen: &Screen) -> Result<(), Failure>
         Command::Certs(args) => certs::certs(args, screen),
         Command::Health(args) => health::health(args, screen),
         Command::Compare(args) => compare::compare(args, screen),
+        Command::Export(args) => export::export(args, screen),
         Command::Verify(args) => verify::command(args, screen),
         Command::Data(DataCommand::List(args)) => list_data::list(args, screen),
         Command::Data(DataCommand::Fetch(args)) => fetch::fetch(args, screen),

@@ -28,7 +28,7 @@ use std::path::Path;
 pub(crate) use self::{
     command::verify as command,
     fault::{Cure, Fault},
-    plan::last_whole,
+    plan::{committed, last_whole},
     scenario::{differences, provenance},
 };
 use crate::{

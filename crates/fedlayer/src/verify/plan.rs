@@ -107,6 +107,19 @@ pub(crate) fn last_whole(
     Ok(kept.into_iter().rev().find(is_whole))
 }
 
+/// Returns the last round with an intact checkpoint and intact records, and these records; `None`
+/// if no round is committed.
+///
+/// # Errors
+/// When the folder of the checkpoints cannot be read.
+pub(crate) fn committed(
+    folder: &PlanFolder,
+    plan: &PlanHash,
+) -> Result<Option<(u32, CommittedRecords)>, FileError> {
+    let Some(round) = last_whole(folder, plan)? else { return Ok(None) };
+    Ok(read(folder, round, Some(plan)).ok().map(|mark| (round, mark.records)))
+}
+
 /// Reads the metadata of a checkpoint.
 fn read(
     folder: &PlanFolder,

@@ -1,0 +1,48 @@
+//! `layers`: a row per round and layer.
+
+use fedlayer_core::{model::LayerName, record::LayerBytes};
+
+use super::column::{Table, count, flag, number, text};
+use crate::{ExportedRound, cell::Cell};
+
+/// A layer in a round.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LayerRow {
+    pub(crate) round: u32,
+    pub(crate) layer: LayerName,
+    /// Its position from the input, counted from 0.
+    position: u64,
+    is_averaged: bool,
+    up: u64,
+    down: u64,
+    barrier: Option<f64>,
+}
+
+/// A row per committed round and layer, starting at the input.
+pub(crate) static LAYERS: Table<LayerRow> = Table {
+    name: "layers",
+    columns: &[
+        count("round", |row| Cell::Count(row.round.into())),
+        text("layer", |row| Cell::text(row.layer.as_str())),
+        count("position", |row| Cell::Count(row.position)),
+        flag("averaged", |row| Cell::Flag(row.is_averaged)),
+        count("bytes_up", |row| Cell::Count(row.up)),
+        count("bytes_down", |row| Cell::Count(row.down)),
+        number("barrier", |row| Cell::number(row.barrier)),
+    ],
+};
+
+/// Returns the layers of a round.
+pub(crate) fn layer_rows(round: &ExportedRound) -> impl Iterator<Item = LayerRow> {
+    let averaged: Vec<&str> = round.record.averaged.split('+').collect();
+    let row = move |(position, bytes): (usize, &LayerBytes)| LayerRow {
+        round: round.record.round,
+        layer: bytes.layer.clone(),
+        position: position as u64,
+        is_averaged: averaged == ["all"] || averaged.contains(&bytes.layer.as_str()),
+        up: bytes.up,
+        down: bytes.down,
+        barrier: round.layer_barrier(&bytes.layer),
+    };
+    round.record.bytes.iter().enumerate().map(row)
+}
