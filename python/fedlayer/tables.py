@@ -22,6 +22,11 @@ ROUNDS = {
     "client_accuracy_mean": "number",
     "client_accuracy_std": "number",
     "clients_without_test": "count",
+    "validation_loss": "number",
+    "validation_accuracy": "number",
+    "client_validation_loss_mean": "number",
+    "client_validation_accuracy_mean": "number",
+    "clients_without_validation": "count",
     "full_barrier": "number",
     "max_layer_barrier": "number",
     "max_layer": "text",
@@ -37,6 +42,9 @@ LAYERS = {
     "bytes_up": "count",
     "bytes_down": "count",
     "barrier": "number",
+    "mean_update_norm": "number",
+    "update_norm": "number",
+    "cosine": "number",
 }
 CLIENTS = {"round": "count", "client": "count", "reported": "flag", "reason": "text"}
 BARRIERS = {
@@ -95,7 +103,8 @@ def round_row(record: Json) -> Json:
     """Makes the row of a line of `rounds.jsonl`: evaluation and barriers beside the other values."""
     evaluation, barriers = record["evaluation"], record["barriers"] or {}
     if evaluation is not None:
-        evaluation = {"clients_without_test": 0, **evaluation}
+        without = {"clients_without_test": 0, "clients_without_validation": 0}
+        evaluation = {**without, **evaluation}
     counts = {"reported": len(record["reported"]), "missing": len(record["missing"])}
     return {**record, **(evaluation or {}), **barriers, **counts}
 
@@ -104,6 +113,7 @@ def layer_rows(record: Json, barriers: Json) -> Iterator[Json]:
     """Makes a row per layer of a line of `rounds.jsonl`. `barriers` has the barrier of averaging a
     single layer, by the round and the layer."""
     averaged = record["averaged"].split("+")
+    moved = {layer["layer"]: layer for layer in record.get("layers", [])}
     for position, layer in enumerate(record["bytes"]):
         name = layer["layer"]
         yield {
@@ -114,6 +124,7 @@ def layer_rows(record: Json, barriers: Json) -> Iterator[Json]:
             "bytes_up": layer["up"],
             "bytes_down": layer["down"],
             "barrier": barriers.get((record["round"], name)),
+            **moved.get(name, {}),
         }
 
 

@@ -23,6 +23,8 @@ SETTINGS = [
     "--set=clients.dropout=0.3",
     "--set=evaluate.every=3",
     "--set=barriers.every=2",
+    "--set=data.validation_share=0.1",
+    "--set=data.client_validation_share=0.1",
     '--set=barriers.sets=["full", "layers"]',
 ]
 TABLES = ["rounds", "layers", "clients", "barriers", "timings"]

@@ -10,6 +10,13 @@ EVALUATION = [
     "client_accuracy_mean",
     "client_accuracy_std",
 ]
+VALIDATION = [
+    "validation_loss",
+    "validation_accuracy",
+    "client_validation_loss_mean",
+    "client_validation_accuracy_mean",
+]
+MOVEMENT = ["mean_update_norm", "update_norm", "cosine"]
 BARRIERS = ["full_barrier", "max_layer_barrier", "max_layer", "end_loss_spread"]
 ROW_OF_BARRIER = "round split metric kind set base alpha baseline value std_error".split()
 TIMES = ["train", "barriers", "average", "evaluate"]
@@ -41,12 +48,15 @@ class Plan:
             row |= {key: line[key] for key in ["examples", "steps", "train_loss"]}
             found = line["evaluation"]
             row |= {key: found and found[key] for key in EVALUATION}
-            row["clients_without_test"] = found and found.get("clients_without_test", 0)
+            row |= {key: found and found.get(key) for key in VALIDATION}
+            for key in ["clients_without_test", "clients_without_validation"]:
+                row[key] = found and found.get(key, 0)
             row |= {key: line["barriers"] and line["barriers"][key] for key in BARRIERS}
             yield row | {key: line[key] for key in ["bytes_up", "bytes_down"]}
 
     def _layers(self):
         for line in self.rounds:
+            moved = {layer["layer"]: layer for layer in line["layers"]}
             for position, layer in enumerate(line["bytes"]):
                 name = layer["layer"]
                 yield {
@@ -57,6 +67,7 @@ class Plan:
                     "bytes_up": layer["up"],
                     "bytes_down": layer["down"],
                     "barrier": self._barrier(line["round"], name),
+                    **{key: moved[name][key] for key in MOVEMENT},
                 }
 
     def _barrier(self, round, layer):

@@ -26,6 +26,18 @@ pub(crate) static ROUNDS: Table<RoundRecord> = Table {
             let of = row.evaluation.as_ref();
             of.map_or(Cell::Null, |of| Cell::Count(of.clients_without_test.into()))
         }),
+        number("validation_loss", |row| evaluated(row, |of| of.validation_loss)),
+        number("validation_accuracy", |row| evaluated(row, |of| of.validation_accuracy)),
+        number("client_validation_loss_mean", |row| {
+            evaluated(row, |of| of.client_validation_loss_mean)
+        }),
+        number("client_validation_accuracy_mean", |row| {
+            evaluated(row, |of| of.client_validation_accuracy_mean)
+        }),
+        count("clients_without_validation", |row| {
+            let of = row.evaluation.as_ref();
+            of.map_or(Cell::Null, |of| Cell::Count(of.clients_without_validation.into()))
+        }),
         number("full_barrier", |row| measured(row, |of| of.full_barrier)),
         number("max_layer_barrier", |row| measured(row, |of| of.max_layer_barrier)),
         text("max_layer", |row| {

@@ -9,7 +9,7 @@ use std::{
 use fedlayer_core::{
     data::ClientId,
     model::LayerName,
-    record::{BarrierRow, EvaluationRecord, LayerBytes, MissingRecord, RoundRecord},
+    record::{BarrierRow, EvaluationRecord, LayerBytes, LayerMovement, MissingRecord, RoundRecord},
     spec::{SweptValue, Variant},
 };
 use fedlayer_export::{
@@ -86,6 +86,12 @@ pub(crate) fn variant(key: &str, value: &str) -> Variant {
 /// Returns a round with two layers, one client that reported and one that is missing.
 pub(crate) fn round(round: u32) -> ExportedRound {
     let layer = |name: &str, up| LayerBytes { layer: LayerName::new(name), up, down: 2 * up };
+    let moved = LayerMovement {
+        layer: LayerName::new("fc1"),
+        mean_update_norm: 0.5,
+        update_norm: 2.0,
+        cosine: Some(0.25),
+    };
     let dropped = MissingRecord { client: ClientId(7), reason: "dropped out".to_owned() };
     ExportedRound {
         record: RoundRecord {
@@ -102,6 +108,7 @@ pub(crate) fn round(round: u32) -> ExportedRound {
             bytes_up: 8,
             bytes_down: 16,
             bytes: vec![layer("fc1", 8), layer("out", 0)],
+            layers: vec![moved],
         },
         barriers: Vec::new(),
         times: None,

@@ -43,6 +43,12 @@ fn a_value_that_is_absent_or_not_finite_is_null() {
     let layers = parquet_rows(&files["layers.parquet"]);
     let barriers: Vec<&Field> = layers.iter().map(|row| of(row, "barrier")).collect();
     assert_eq!(barriers, [&Field::Null, &Field::Null, &Field::Double(-0.25), &Field::Null]);
+    let moved = ["mean_update_norm", "update_norm", "cosine"];
+    assert_eq!(
+        moved.map(|name| of(&layers[0], name)),
+        [0.5, 2.0, 0.25].map(Field::Double).each_ref()
+    );
+    assert_eq!(moved.map(|name| of(&layers[1], name)), [&Field::Null; 3], "of another layer");
     assert_eq!(*of(&layers[2], "averaged"), Field::Bool(true));
     assert_eq!(*of(&layers[3], "averaged"), Field::Bool(false));
 }
