@@ -56,7 +56,7 @@ fn export(format: TableFormat) -> Result<u64, Box<dyn Error>> {
 /// Returns a line of `rounds.jsonl`; every tenth client is missing.
 fn line(round: u32) -> String {
     let (missing, reported): (Vec<u32>, Vec<u32>) =
-        (0..CLIENTS).partition(|client| (client + round) % 10 == 0);
+        (0..CLIENTS).partition(|client| (client + round).is_multiple_of(10));
     let missing: Vec<_> = missing
         .into_iter()
         .map(|client| serde_json::json!({ "client": client, "reason": "dropped out" }))

@@ -73,8 +73,8 @@ pub fn read_without_data(
     parse(&effective, scenario_schema()).map_err(refuse)
 }
 
-/// Returns the variants of a scenario's sweep without checking any of them, for callers that want to
-/// know what a run was even if its data is not here; a scenario without a sweep has none.
+/// Returns the variants of a scenario's sweep without checking any of them, for callers that want
+/// to know what a run was even if its data is not here; a scenario without a sweep has none.
 ///
 /// # Errors
 /// When the text is too long, is not TOML, or has a sweep without choices.
