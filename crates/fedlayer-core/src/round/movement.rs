@@ -22,11 +22,14 @@ pub struct Moved<'a> {
 /// The number of parameters that are summed at once. The mean update of a block stays in the cache.
 const BLOCK: usize = 2048;
 
+/// The number of partial sums of a product. Each takes every eighth value, so that a processor adds
+/// several at once, in the same order everywhere.
+const LANES: usize = 8;
+
 /// Measures the updates Δₖ = end − start of some clients, layer by layer from the input, over
 /// trained values. All means are weighted by p.
 ///
-/// Sums run in the order of the clients and of the parameters, in f64. The memory beside the models
-/// is one block.
+/// Sums are in f64 and in a fixed order. The memory beside the models is two blocks.
 pub fn layer_movements(clients: &[Moved<'_>]) -> Vec<LayerMovement> {
     let Some(first) = clients.first() else { return Vec::new() };
     let layout = first.end.layout();
@@ -66,19 +69,17 @@ impl UpdateSums {
 
     /// Adds the parameters of a block.
     fn add(&mut self, clients: &[Moved<'_>], shares: &[f64], block: &Range<usize>) {
-        let mut mean = [0.0; BLOCK];
-        let mean = &mut mean[..block.len()];
+        let (mut mean, mut update) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (mean, update) = (&mut mean[..block.len()], &mut update[..block.len()]);
         for ((client, share), square) in clients.iter().zip(shares).zip(&mut self.squares) {
-            for (mean, update) in mean.iter_mut().zip(updates(client, block)) {
-                *mean += share * update;
-                *square += update * update;
-            }
+            write_update(update, client, block);
+            mean.iter_mut().zip(&*update).for_each(|(mean, update)| *mean += share * update);
+            *square += dot(update, update);
         }
-        mean.iter().for_each(|value| self.mean_square += value * value);
+        self.mean_square += dot(mean, mean);
         for (client, product) in clients.iter().zip(&mut self.products) {
-            for (mean, update) in mean.iter().zip(updates(client, block)) {
-                *product += mean * update;
-            }
+            write_update(update, client, block);
+            *product += dot(mean, update);
         }
     }
 
@@ -101,8 +102,20 @@ impl UpdateSums {
     }
 }
 
-/// Returns the update of a client on a block of the parameters.
-fn updates<'a>(client: &Moved<'a>, block: &Range<usize>) -> impl Iterator<Item = f64> + use<'a> {
+/// Writes the update of a client on a block of the parameters.
+fn write_update(update: &mut [f64], client: &Moved<'_>, block: &Range<usize>) {
     let values = client.end.range(block).iter().zip(client.start.range(block));
-    values.map(|(&end, &start)| f64::from(end) - f64::from(start))
+    for (update, (&end, &start)) in update.iter_mut().zip(values) {
+        *update = f64::from(end) - f64::from(start);
+    }
+}
+
+/// Returns Σ aᵢbᵢ.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let (a, b) = (a.chunks(LANES), b.chunks(LANES));
+    for (a, b) in a.zip(b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    sums.iter().sum()
 }
