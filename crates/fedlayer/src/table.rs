@@ -1,7 +1,7 @@
 //! The table at the end of a run.
 
 use fedlayer_core::{compare::compare, record::Summary};
-use fedlayer_report::{sweep_csv, sweep_table};
+use fedlayer_report::{ComparisonView, comparison_table, sweep_csv, sweep_table};
 
 use crate::exit::Failure;
 
@@ -13,7 +13,7 @@ pub(crate) fn render(summary: &Summary, json: bool) -> Result<String, Failure> {
     if is_sweep(summary) {
         return Ok(sweep_table(&summary.rows));
     }
-    Ok(fedlayer_report::comparison_table(&compare(&summary.rows)))
+    Ok(comparison_table(&compare(&summary.rows), &ComparisonView::default()))
 }
 
 /// Renders the summary of a sweep as CSV, with all its rows; `None` if there is no sweep.

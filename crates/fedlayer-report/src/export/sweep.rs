@@ -1,6 +1,6 @@
 //! [`sweep_csv`]: the summary of a sweep, seed by seed, as comma-separated values.
 
-use fedlayer_core::{compare::QUANTITIES, record::SummaryRow, spec::SweptValue, text::slug};
+use fedlayer_core::{compare::QUANTITIES, record::SummaryRow, spec::SweptValue};
 
 use super::csv_text::csv_text;
 use crate::swept_keys::{swept_keys, swept_value};
@@ -30,7 +30,6 @@ fn cells(row: &SummaryRow, keys: &[&SweptValue]) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     cells.extend(QUANTITIES.iter().map(|measure| number((measure.of)(row))));
     cells.push(row.max_layer.as_ref().map_or(String::new(), ToString::to_string));
-    let variant = row.variant.as_ref().map_or("", |variant| &variant.folder);
-    cells.push(format!("{variant}/{}/seed-{}", slug(&row.strategy), row.seed));
+    cells.push(row.folder());
     cells
 }

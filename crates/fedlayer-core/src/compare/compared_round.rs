@@ -1,0 +1,109 @@
+//! [`ComparedRound`], [`ComparedClient`]: the keys that a comparison reads of a line of
+//! `rounds.jsonl` and of `clients.jsonl`.
+//!
+//! They are views: other keys are skipped, so a comparison reads the lines of every version, and
+//! does not keep the lists of clients of long runs in memory.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{data::ClientId, record::BarrierSummary};
+
+/// A round of a run. An absent key is empty.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ComparedRound {
+    /// The round, counted from 1.
+    pub round: u32,
+    /// The evaluation right after averaging.
+    #[serde(default)]
+    pub evaluation: Option<ComparedEvaluation>,
+    /// The barriers that tables show.
+    #[serde(default)]
+    pub barriers: Option<BarrierSummary>,
+    /// The bytes that the clients would send in this round.
+    #[serde(default)]
+    pub bytes_up: u64,
+    /// The bytes that the clients would receive in this round.
+    #[serde(default)]
+    pub bytes_down: u64,
+}
+
+impl ComparedRound {
+    /// Returns the bytes in both directions.
+    pub fn bytes(&self) -> u64 {
+        self.bytes_up.saturating_add(self.bytes_down)
+    }
+}
+
+/// The evaluation of a round; see [`EvaluationRecord`](crate::record::EvaluationRecord).
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct ComparedEvaluation {
+    /// The mean loss on the common test set.
+    pub test_loss: Option<f64>,
+    /// The mean accuracy on the common test set, as a fraction.
+    pub test_accuracy: Option<f64>,
+    /// The mean accuracy of the clients on their own test data, as a fraction.
+    pub client_accuracy_mean: Option<f64>,
+    /// The sample standard deviation of that accuracy over the clients.
+    pub client_accuracy_std: Option<f64>,
+    /// The mean over the classes of the F1 score on the common test set, as a fraction.
+    pub macro_f1: Option<f64>,
+    /// The mean loss on the common validation set.
+    pub validation_loss: Option<f64>,
+    /// The mean accuracy on the common validation set, as a fraction.
+    pub validation_accuracy: Option<f64>,
+    /// The mean loss of the clients on their own validation data.
+    pub client_validation_loss_mean: Option<f64>,
+    /// The mean accuracy of the clients on their own validation data, as a fraction.
+    pub client_validation_accuracy_mean: Option<f64>,
+}
+
+/// The validation value that decides which round is best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// The smallest loss on the common validation set.
+    ValidationLoss,
+    /// The largest accuracy on the common validation set.
+    ValidationAccuracy,
+    /// The smallest mean over the clients of the loss on their own validation data.
+    ClientValidationLoss,
+    /// The largest mean over the clients of the accuracy on their own validation data.
+    ClientValidationAccuracy,
+}
+
+impl BestBy {
+    /// Returns the value of a round, negated if less is better, so that the largest is the best.
+    pub(super) fn merit(self, evaluation: &ComparedEvaluation) -> Option<f64> {
+        let merit = match self {
+            Self::ValidationLoss => evaluation.validation_loss.map(|loss| -loss),
+            Self::ValidationAccuracy => evaluation.validation_accuracy,
+            Self::ClientValidationLoss => evaluation.client_validation_loss_mean.map(|loss| -loss),
+            Self::ClientValidationAccuracy => evaluation.client_validation_accuracy_mean,
+        };
+        merit.filter(|merit| merit.is_finite())
+    }
+
+    /// Returns the value that decides by default: the common validation loss, or the clients' if
+    /// these rounds have only that; `None` if they have no validation value.
+    pub fn default_of(rounds: &[ComparedRound]) -> Option<Self> {
+        let has = |by: Self| {
+            let evaluations = rounds.iter().filter_map(|round| round.evaluation.as_ref());
+            evaluations.filter_map(|evaluation| by.merit(evaluation)).next().is_some()
+        };
+        [Self::ValidationLoss, Self::ClientValidationLoss].into_iter().find(|&by| has(by))
+    }
+}
+
+/// A client after the averaging of an evaluated round.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct ComparedClient {
+    /// The round, counted from 1.
+    pub round: u32,
+    /// The client.
+    pub client: ClientId,
+    /// The accuracy of its model on its own test data after averaging, as a fraction; absent
+    /// without such data.
+    #[serde(default)]
+    pub test_accuracy_after: Option<f64>,
+}
