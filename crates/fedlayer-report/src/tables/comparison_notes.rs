@@ -4,8 +4,8 @@ use fedlayer_core::compare::{Absence, BestBy, ComparedStrategy, MissingValue, Pa
 
 use super::{
     columns::TableColumn,
-    comparison::ComparisonView,
     comparison_cells::{UNPAIRED, is_flagged},
+    comparison_view::ComparisonView,
     refused_clients,
 };
 use crate::{misleading_barrier::WARNING, quantity::bytes};

@@ -98,8 +98,8 @@ fn wanted(args: &CompareArgs) -> Wanted {
     Wanted {
         point: args.point(),
         target: args.target,
-        rounds: is_about(&["at_round", "macro_f1"]) || args.form.json && !args.is_plain(),
-        clients: is_about(&["fairness", "worst_decile", "incentive"]),
+        rounds: args.form.json || is_about(&["at_round", "macro_f1"]),
+        clients: args.form.json || is_about(&["fairness", "worst_decile", "incentive"]),
     }
 }
 

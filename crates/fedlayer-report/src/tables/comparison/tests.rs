@@ -2,7 +2,7 @@
 
 use fedlayer_core::{
     compare::{
-        Absence, Candidate, ComparedEvaluation, ComparedRound, Pairing, Reading, compare,
+        Absence, Candidate, ComparedEvaluation, ComparedRound, Pairing, ReadAt, Reading, compare,
         compare_candidates,
     },
     model::LayerName,
@@ -10,7 +10,7 @@ use fedlayer_core::{
 };
 
 use super::*;
-use crate::tables::SortDirection;
+use crate::tables::{SortBy, SortDirection, TableColumn};
 
 fn row(strategy: &str, seed: u64, accuracy: f64, barrier: f64) -> SummaryRow {
     let mut row = SummaryRow::new(strategy, seed, &[]);
