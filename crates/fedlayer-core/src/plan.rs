@@ -9,7 +9,7 @@ use crate::{
     seed::Seed,
     spec::{
         BarrierSpec, CheckpointSpec, ClientsSpec, DataSpec, EvaluateSpec, LocalSpec, ModelSpec,
-        StrategySpec, Variant,
+        SelectBy, StrategySpec, Variant,
     },
     text::slug,
 };
@@ -93,6 +93,14 @@ impl Plan {
             && self.layout == other.layout
             && self.local == other.local
             && self.strategy.statistics == other.strategy.statistics
+    }
+
+    /// Returns the value that decides which round is best.
+    pub fn selects_by(&self) -> SelectBy {
+        let is_common = self.data.validation_share > 0.0;
+        let default =
+            if is_common { SelectBy::ValidationLoss } else { SelectBy::ClientValidationLoss };
+        self.evaluate.by.unwrap_or(default)
     }
 
     /// Returns whether something that happens every `every` rounds, and in the last round, happens

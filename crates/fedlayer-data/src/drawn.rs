@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fedlayer_core::{
     Generator, Seed,
-    data::{ClientId, DataFacts, DrawClient, Examples},
+    data::{ClientId, DataFacts, DrawClient, DrawnSizes, Examples},
     spec::{DataSpec, Partition, Synthetic},
 };
 use rand::{RngExt, seq::index};
@@ -16,7 +16,7 @@ use crate::{
     label_noise,
     partition::dirichlet,
     set_part::SetPart,
-    split,
+    shares, split,
     synthetic::{self, Design},
 };
 
@@ -36,8 +36,7 @@ pub(crate) struct DrawnClients {
     design: Design,
     partition: Partition,
     clients: usize,
-    train: usize,
-    test: usize,
+    sizes: DrawnSizes,
     label_noise: f64,
     /// The keys that scale and normalise the values.
     inputs: DataSpec,
@@ -54,6 +53,7 @@ pub(crate) fn check(spec: &DataSpec, facts: &DataFacts, clients: u32) -> Result<
         clients,
         "so that all clients together have less than 2^50 examples",
     )?;
+    shares::check_drawn(spec, sizes(spec, facts.pool).validation)?;
     match spec.partition {
         Partition::Iid | Partition::Dirichlet(_) => Ok(()),
         Partition::Classes(asked) if asked as usize > facts.classes => {
@@ -61,6 +61,21 @@ pub(crate) fn check(spec: &DataSpec, facts: &DataFacts, clients: u32) -> Result<
         }
         Partition::Classes(_) => Ok(()),
         _ => Err(DataError::NotDrawn),
+    }
+}
+
+/// Returns the sizes of the parts of a client with `each` examples.
+fn sizes(spec: &DataSpec, each: usize) -> DrawnSizes {
+    let test = split::held_out(each, spec.client_test_share);
+    let validation = split::own_validation(each, test, spec.client_validation_share);
+    DrawnSizes { train: each - validation - test, validation, test }
+}
+
+/// Returns the size of the common validation set beside a test set of `test` examples.
+pub(crate) fn validation(spec: &DataSpec, test: usize) -> usize {
+    match spec.validation_share {
+        0.0 => 0,
+        share => ((test as f64 * share).round() as usize).max(1),
     }
 }
 
@@ -73,7 +88,7 @@ impl DrawnClients {
         seed: Seed,
     ) -> Result<Self, DataError> {
         let each = synthetic.per_client.unwrap_or(2) as usize;
-        let test = split::held_out(each, spec.client_test_share);
+        let sizes = sizes(spec, each);
         let noise = seed.child("label noise");
         let seed = seed.child("synthetic");
         synthetic::has_room(synthetic, each)?;
@@ -81,8 +96,7 @@ impl DrawnClients {
             design: Design::without_labels(synthetic, seed)?,
             partition: spec.partition.clone(),
             clients: clients as usize,
-            train: each - test,
-            test,
+            sizes,
             label_noise: spec.label_noise,
             inputs: spec.clone(),
             seed,
@@ -90,10 +104,10 @@ impl DrawnClients {
         })
     }
 
-    /// Draws the common test set: all classes are equally likely, and so are the clusters of a
-    /// class.
-    pub(crate) fn test(&self, count: usize) -> Result<Examples, DataError> {
-        let mut generator = self.seed.child("test").generator();
+    /// Draws a common set, `test` or `validation`: all classes are equally likely, and so are the
+    /// clusters of a class.
+    pub(crate) fn common(&self, name: &str, count: usize) -> Result<Examples, DataError> {
+        let mut generator = self.seed.child(name).generator();
         let clusters = self.design.clusters();
         let drawn: Vec<u64> = (0..count).map(|_| generator.random_range(0..clusters)).collect();
         Ok(self.seen(self.design.examples_of(&drawn, &mut generator)?))
@@ -146,8 +160,8 @@ impl DrawClient for DrawnClients {
         self.clients
     }
 
-    fn sizes(&self) -> (usize, usize) {
-        (self.train, self.test)
+    fn sizes(&self) -> DrawnSizes {
+        self.sizes
     }
 
     fn draw(&self, client: ClientId) -> Examples {
@@ -163,7 +177,7 @@ impl DrawClient for DrawnClients {
                 class + classes * generator.random_range(0..clusters / classes)
             }
         };
-        let drawn: Vec<u64> = (0..self.train + self.test).map(|_| cluster()).collect();
+        let drawn: Vec<u64> = (0..self.sizes.all()).map(|_| cluster()).collect();
         let examples = self.design.examples_of(&drawn, &mut generator);
         // Memory for the examples of one client was checked when the data were loaded.
         let examples = examples.unwrap_or_else(|_| {
@@ -172,7 +186,7 @@ impl DrawClient for DrawnClients {
         });
         let mut examples = self.seen(examples);
         let noise = self.noise.index(client.0.into());
-        label_noise::on_first(&mut examples, self.train, self.label_noise, noise);
+        label_noise::on_first(&mut examples, self.sizes.train, self.label_noise, noise);
         examples
     }
 }

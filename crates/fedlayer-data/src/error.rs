@@ -407,6 +407,11 @@ pub(crate) fn share(key: &'static str, value: f64) -> Result<(), DataError> {
     in_range(good, key, value, "above 0 and below 1")
 }
 
+/// Checks that `value` is a share that may be 0.
+pub(crate) fn share_or_none(key: &'static str, value: f64) -> Result<(), DataError> {
+    in_range((0.0..1.0).contains(&value), key, value, "at least 0 and below 1")
+}
+
 /// Checks that `value` is above 0 and finite.
 pub(crate) fn positive(key: &'static str, value: f64) -> Result<(), DataError> {
     in_range(value > 0.0 && value.is_finite(), key, value, "above 0 and finite")

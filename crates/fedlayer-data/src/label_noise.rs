@@ -1,15 +1,18 @@
-//! `data.label_noise`: training labels that are drawn anew. The labels of all test examples stay as
-//! they are.
+//! `data.label_noise`: training labels that are drawn anew. The labels of all test and validation
+//! examples stay as they are.
 
 use std::sync::Arc;
 
-use fedlayer_core::{Generator, Seed, data::Examples};
+use fedlayer_core::{
+    Generator, Seed,
+    data::{ClientRows, Examples},
+};
 use rand::RngExt;
 
 use crate::set_part::gather;
 
-/// The training and own test examples of each client, as indices into a pool.
-pub(crate) type Shares = Vec<(Vec<u32>, Vec<u32>)>;
+/// The examples of each client, as indices into a pool.
+pub(crate) type Shares = Vec<ClientRows>;
 
 /// Draws the labels of a `share` of all training examples anew, all classes being equally likely.
 ///
@@ -17,7 +20,7 @@ pub(crate) type Shares = Vec<(Vec<u32>, Vec<u32>)>;
 /// it; the example takes that label if the number is below `share`. An example that is noisy at one
 /// share is therefore noisy at every larger one, with the same label (common random numbers).
 ///
-/// If clients share examples (`whole`), one client's own test example may be another's training
+/// If clients share examples (`whole`), one client's held-out example may be another's training
 /// example. It is then replaced by a clean copy at the end of the pool.
 pub(crate) fn on_training(
     pool: Arc<Examples>,
@@ -31,12 +34,12 @@ pub(crate) fn on_training(
     let mut generator = seed.generator();
     let drawn = DrawnLabels::of(pool.len(), pool.classes, share, &mut generator);
     let mut trained = vec![false; pool.len()];
-    for &example in shares.iter().flat_map(|(train, _)| train) {
+    for &example in shares.iter().flat_map(|rows| &rows.train) {
         trained[example as usize] = true;
     }
     let mut rows: Vec<u32> = (0..pool.len() as u32).collect();
     let mut twins = vec![None; pool.len()];
-    for example in shares.iter_mut().flat_map(|(_, test)| test) {
+    for example in shares.iter_mut().flat_map(ClientRows::held_out_mut) {
         let at = *example as usize;
         if trained[at] && drawn.0[at].is_some() {
             *example = *twins[at].get_or_insert_with(|| {

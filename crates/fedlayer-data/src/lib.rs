@@ -50,6 +50,7 @@ mod partition;
 mod set_name;
 mod set_part;
 mod sets;
+mod shares;
 mod split;
 mod stratify;
 mod synthetic;

@@ -23,7 +23,9 @@ use crate::{
     set_name::set_name,
     set_part::SetPart,
     sets::{self, ImageReader, SetParts, first},
-    split, synthetic,
+    shares,
+    split::{self, OwnSeeds},
+    synthetic,
 };
 
 /// Data sets and the files that they come from. Sets that were read stay in memory for all seeds
@@ -45,13 +47,13 @@ impl Library {
     }
 
     /// Describes the data set: the shape of an example, the number of classes, and the sizes of the
-    /// pool and of the common test set. Image files are opened and not read, unless
+    /// pool (without the common validation set) and of the common test set. Image files are opened and not read, unless
     /// `data.keep_classes` makes their labels count; texts and the user's own files are read.
     ///
     /// # Errors
     /// When `[data]` is wrong whatever the number of clients, or a file is missing or damaged.
     pub fn facts(&self, spec: &DataSpec) -> Result<DataFacts, DataError> {
-        error::share("data.client_test_share", spec.client_test_share)?;
+        shares::check(spec)?;
         partition::check_value(&spec.partition)?;
         effect::check(spec)?;
         inputs::check(spec)?;
@@ -77,8 +79,14 @@ impl Library {
             }
         };
         effect::check_augment(spec, &facts)?;
+        shares::check_pool(spec, &facts)?;
         inputs::check_channels(spec, &facts)?;
-        Ok(facts)
+        let validation = match spec.set {
+            // Clients draw their examples, and the validation set is drawn beside them.
+            DataSet::Synthetic(Synthetic { per_client: Some(_), .. }) => 0,
+            _ => split::held_out(facts.pool, spec.validation_share),
+        };
+        Ok(DataFacts { pool: facts.pool - validation, ..facts })
     }
 
     /// Returns the names of the classes in the user's own files; `None` if they are numbers, and
@@ -126,12 +134,16 @@ impl Library {
     ///
     /// A set without a test part is split first, stratified by class (a text by owner):
     /// `data.test_share` of all examples, rounded, becomes the common test set. At least one
-    /// example is held out and at least one is left. The rest is the pool. `data.partition` gives
-    /// every example of the pool to exactly one client (`whole`: to every client), and no client is
-    /// empty. Each client then holds out `data.client_test_share` of its own examples, rounded: at
-    /// least one if it has two or more, and at least one is left for training. Its examples are in
-    /// ascending order. Last, `data.label_noise` of the training labels are drawn anew; the noise
-    /// does not change which client has which example.
+    /// example is held out and at least one is left. Of the rest, `data.validation_share`, rounded
+    /// and stratified in the same way, becomes the common validation set. What is left is the pool.
+    /// `data.partition` gives every example of the pool to exactly one client (`whole`: to every
+    /// client), and no client is empty. Each client then holds out `data.client_test_share` and
+    /// `data.client_validation_share` of its own examples, rounded: at least one each while two or
+    /// more are left, and at least one is left for training. Its examples are in ascending order.
+    /// Last, `data.label_noise` of the training labels are drawn anew; the noise does not change
+    /// which client has which example.
+    ///
+    /// A share of 0 sets nothing apart, and changes no draw of any other part.
     ///
     /// The result depends on the arguments and the files alone. `seed` is the run's root seed;
     /// everything here is drawn from its child `data`.
@@ -149,21 +161,30 @@ impl Library {
         let seed = seed.child("data");
         if let DataSet::Synthetic(synthetic @ Synthetic { per_client: Some(_), .. }) = &spec.set {
             let drawn = DrawnClients::new(spec, synthetic, clients, seed)?;
-            let test = Arc::new(drawn.test(facts.test)?);
-            return Ok(FederatedData::drawn(Arc::new(drawn), test));
+            let test = Arc::new(drawn.common("test", facts.test)?);
+            let validation = match drawn::validation(spec, facts.test) {
+                0 => None,
+                count => Some(Arc::new(drawn.common("validation", count)?)),
+            };
+            return Ok(FederatedData::drawn(Arc::new(drawn), test).with_validation(validation));
         }
         let (pool, test) = self.pool_and_test(spec, seed)?;
+        let (pool, validation) = validation_of(spec, pool, seed.child("validation"));
         let mut generator = seed.child("partition").generator();
         let shares = partition::deal(&spec.partition, &pool.examples, clients, &mut generator)?;
-        let own = seed.child("own test");
+        let (test_seed, validation_seed) = (seed.child("own test"), seed.child("own validation"));
         let clients = shares.into_iter().enumerate().map(|(client, share)| {
-            split::train_and_own_test(share, spec.client_test_share, own.index(client as u64))
+            let (test, validation) =
+                (test_seed.index(client as u64), validation_seed.index(client as u64));
+            split::parts_of_client(share, spec, OwnSeeds { test, validation })
         });
         let (clients, noise) = (clients.collect(), seed.child("label noise"));
-        let (pool, test) = inputs::by_training(spec, pool, test, &clients);
-        inputs::within_range(spec, &[&pool, &test])?;
+        let (pool, test, validation) =
+            inputs::by_training(spec, pool, (test, validation), &clients);
+        let common = validation.iter().chain([&pool, &test]);
+        inputs::within_range(spec, common.map(|part| &**part))?;
         let (pool, clients) = label_noise::on_training(pool, clients, spec.label_noise, noise);
-        Ok(FederatedData::new(pool, test, clients))
+        Ok(FederatedData::new(pool, test, clients).with_validation(validation))
     }
 
     /// Describes how a number x of the set is scaled and normalised: `(x / 255 − 0.1307) / 0.3081`;
@@ -234,6 +255,18 @@ impl Library {
         read.insert(key, parts.clone());
         Ok(parts)
     }
+}
+
+/// Takes the common validation set out of the pool, if the scenario asks for one.
+fn validation_of(spec: &DataSpec, pool: SetPart, seed: Seed) -> (SetPart, Option<SetPart>) {
+    if spec.validation_share == 0.0 {
+        return (pool, None);
+    }
+    let (strata, count) = pool.examples.strata();
+    let owners = pool.examples.groups.as_deref();
+    let (rest, validation) =
+        split::rest_and_validation(&strata, count, owners, spec.validation_share, seed);
+    (pool.gather(&rest), Some(pool.gather(&validation)))
 }
 
 /// Refuses training examples of a single class if the set has more: the first examples of a sorted

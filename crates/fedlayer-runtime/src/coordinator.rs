@@ -13,7 +13,7 @@ use fedlayer_core::{
     model::Params,
     round::{
         Action, CohortUpdates, Event, Federation, LayerSchedule, Machine, MissingCause, Phase,
-        Ticket, stacks,
+        Selection, Ticket, stacks,
     },
     spec::OptimizerMemory,
     trainer::{TrainJob, Update},
@@ -33,6 +33,16 @@ pub struct ResumePoint {
     pub committed: u32,
     /// The models of all clients after these rounds.
     pub federation: Arc<Federation>,
+    /// The best of these rounds by validation, if the plan selects one.
+    pub selection: Option<Selection>,
+}
+
+impl ResumePoint {
+    /// Returns whether the run has ended: after its last round, or because its best round no longer
+    /// improved.
+    pub fn is_end(&self, plan: &Plan) -> bool {
+        self.committed >= plan.rounds || self.selection.as_ref().is_some_and(Selection::is_over)
+    }
 }
 
 /// Runs a plan to its last round, from the first round or from a resume point.
@@ -52,22 +62,30 @@ pub async fn run_plan<L: Link, J: Journal>(
 ) -> Result<(), RunError> {
     let span = info_span!("run", strategy = plan.title(), seed = plan.seed);
     let work = async {
+        if from.as_ref().is_some_and(|point| point.is_end(&plan)) {
+            return Ok(());
+        }
         let schedule =
             LayerSchedule::new(&plan.strategy.average, &plan.layout).map_err(RunError::Strategy)?;
         let mut coordinator = Coordinator {
-            plan,
             examples,
             link,
             journal: Some(journal),
             schedule,
             round: from.as_ref().map_or(0, |point| point.committed),
             committed: from.as_ref().map_or(0, |point| point.committed),
+            selection: match &from {
+                Some(point) => point.selection.clone(),
+                None => Selection::of(&plan),
+            },
             federation: from.map(|point| point.federation),
             starts: BTreeMap::new(),
             training: JoinSet::new(),
             deadline: None,
             measured: None,
+            is_best: false,
             began: Instant::now(),
+            plan,
         };
         tokio::select! {
             biased;
@@ -92,6 +110,8 @@ struct Coordinator<L, J, E> {
     schedule: LayerSchedule,
     /// The models after the last committed round; `None` until the initial parameters are drawn.
     federation: Option<Arc<Federation>>,
+    /// The best round so far, if the plan selects one.
+    selection: Option<Selection>,
     /// The number of committed rounds.
     committed: u32,
     /// The current round.
@@ -102,6 +122,8 @@ struct Coordinator<L, J, E> {
     training: JoinSet<Vec<ClientReport>>,
     deadline: Option<AttemptDeadline>,
     measured: Option<MeasuredRound>,
+    /// Whether the measured round is the best so far.
+    is_best: bool,
     /// When the current round began.
     began: Instant,
 }
@@ -200,7 +222,7 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
             Action::Probe(gathered) => {
                 let round = gathered.round;
                 self.probe(gathered).instrument(info_span!("round", round)).await?;
-                Ok(Some(Event::Probed { round }))
+                Ok(Some(Event::Probed { round, is_last: self.is_over() }))
             }
             Action::Commit { round } => {
                 self.commit().instrument(info_span!("round", round)).await?;
@@ -286,8 +308,15 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
         let mut measured =
             measure(&self.link, &self.plan, &self.schedule, federation, starts, gathered).await?;
         measured.timings.train = train;
+        let selection = self.selection.as_mut();
+        self.is_best = selection.is_some_and(|selection| selection.observe(&measured.record));
         self.measured = Some(measured);
         Ok(())
+    }
+
+    /// Returns whether the run ends early, because its best round no longer improves.
+    fn is_over(&self) -> bool {
+        self.selection.as_ref().is_some_and(Selection::is_over)
     }
 
     /// Writes the measured round, on a thread that may block.
@@ -297,11 +326,20 @@ impl<L: Link, J: Journal, E: Fn(ClientId) -> usize> Coordinator<L, J, E> {
             return Err(RunError::NotMeasured);
         };
         debug!("committing");
+        let (is_best, is_last) =
+            (self.is_best, self.is_over() || measured.record.round >= self.plan.rounds);
         let federation = measured.federation.clone();
         let (journal, written) = spawn_blocking(move || {
             let MeasuredRound { record, barriers, federation, timings } = &measured;
             let timings = *timings;
-            let written = journal.commit(&CommittedRound { record, barriers, federation, timings });
+            let written = journal.commit(&CommittedRound {
+                record,
+                barriers,
+                federation,
+                is_best,
+                is_last,
+                timings,
+            });
             (journal, written)
         })
         .await?;

@@ -16,6 +16,10 @@ pub struct CommittedRound<'a> {
     pub barriers: &'a [BarrierRow],
     /// The models of all clients after averaging.
     pub federation: &'a Arc<Federation>,
+    /// Whether it is the best round so far by validation.
+    pub is_best: bool,
+    /// Whether the run ends with it.
+    pub is_last: bool,
     /// How long the parts of the round took. They differ between equal runs.
     pub timings: Timings,
 }

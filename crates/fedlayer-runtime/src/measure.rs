@@ -14,7 +14,7 @@ use fedlayer_core::{
     data::ClientId,
     model::{LayerSet, Params},
     record::{BarrierRow, EvaluationRecord, MissingRecord, RoundRecord},
-    round::{CohortUpdates, Federation, LayerSchedule, RoundEvaluation, traffic},
+    round::{CohortUpdates, EvaluatedSplits, Federation, LayerSchedule, RoundEvaluation, traffic},
     spec::EvaluatedClients,
     trainer::{Evaluation, Probe, Update},
 };
@@ -144,10 +144,13 @@ async fn evaluate<L: Link>(
         return Ok(None);
     }
     debug!("evaluating");
+    let splits = EvaluatedSplits::of(&plan.data);
     let checkup = match plan.evaluate.clients {
-        EvaluatedClients::Cohort => RoundEvaluation::new(federation, reported.iter().copied()),
+        EvaluatedClients::Cohort => {
+            RoundEvaluation::new(federation, reported.iter().copied(), splits)
+        }
         EvaluatedClients::All => {
-            RoundEvaluation::new(federation, (0..plan.clients.count).map(ClientId))
+            RoundEvaluation::new(federation, (0..plan.clients.count).map(ClientId), splits)
         }
     };
     let evaluations = evaluate_probes(link, plan, checkup.probes()).await?;

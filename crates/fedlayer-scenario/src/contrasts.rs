@@ -46,6 +46,9 @@ impl Scenario {
         // the keys.
         put(&mut value, "/local", "last_batch", &full.local.last_batch)?;
         put(&mut value, "/data", "label_noise", &full.data.label_noise)?;
+        put(&mut value, "/data", "validation_share", &full.data.validation_share)?;
+        put(&mut value, "/data", "client_validation_share", &full.data.client_validation_share)?;
+        put(&mut value, "/evaluate", "select", &full.evaluate.select)?;
         if let DataSet::Files(files) = &full.data.set {
             put(&mut value, "/data/set/files", "ignore", &files.ignore)?;
         }

@@ -188,7 +188,7 @@ impl TorchTrainer {
 
     /// Checks the split and the models of a probe.
     fn check_probe(&self, point: &Point, split: Split) -> Result<(), TrainerError> {
-        if let Split::ClientTest(client) = split {
+        if let Split::ClientTest(client) | Split::ClientValidation(client) = split {
             self.check_client(client)?;
         }
         match point {

@@ -27,6 +27,7 @@ pub(crate) fn records(run: &Path, plans: &[Arc<Plan>]) -> Result<Inventory, File
         for round in folder.kept_rounds()? {
             add(&mut found, run, &folder.checkpoint_file(round))?;
         }
+        add(&mut found, run, &folder.best_file())?;
     }
     Ok(found)
 }

@@ -4,9 +4,9 @@
 //! They are views: other keys are skipped, so a comparison reads the lines of every version, and
 //! does not keep the lists of clients of long runs in memory.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::{data::ClientId, record::BarrierSummary};
+use crate::{data::ClientId, record::BarrierSummary, spec::SelectBy};
 
 /// A round of a run. An absent key is empty.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -58,41 +58,26 @@ pub struct ComparedEvaluation {
     pub client_validation_accuracy_mean: Option<f64>,
 }
 
-/// The validation value that decides which round is best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BestBy {
-    /// The smallest loss on the common validation set.
-    ValidationLoss,
-    /// The largest accuracy on the common validation set.
-    ValidationAccuracy,
-    /// The smallest mean over the clients of the loss on their own validation data.
-    ClientValidationLoss,
-    /// The largest mean over the clients of the accuracy on their own validation data.
-    ClientValidationAccuracy,
+/// Returns the value that decides about a round, negated if less is better, so that the largest is
+/// the best.
+pub(super) fn merit(by: SelectBy, evaluation: &ComparedEvaluation) -> Option<f64> {
+    let merit = match by {
+        SelectBy::ValidationLoss => evaluation.validation_loss.map(|loss| -loss),
+        SelectBy::ValidationAccuracy => evaluation.validation_accuracy,
+        SelectBy::ClientValidationLoss => evaluation.client_validation_loss_mean.map(|loss| -loss),
+        SelectBy::ClientValidationAccuracy => evaluation.client_validation_accuracy_mean,
+    };
+    merit.filter(|merit| merit.is_finite())
 }
 
-impl BestBy {
-    /// Returns the value of a round, negated if less is better, so that the largest is the best.
-    pub(super) fn merit(self, evaluation: &ComparedEvaluation) -> Option<f64> {
-        let merit = match self {
-            Self::ValidationLoss => evaluation.validation_loss.map(|loss| -loss),
-            Self::ValidationAccuracy => evaluation.validation_accuracy,
-            Self::ClientValidationLoss => evaluation.client_validation_loss_mean.map(|loss| -loss),
-            Self::ClientValidationAccuracy => evaluation.client_validation_accuracy_mean,
-        };
-        merit.filter(|merit| merit.is_finite())
-    }
-
-    /// Returns the value that decides by default: the common validation loss, or the clients' if
-    /// these rounds have only that; `None` if they have no validation value.
-    pub fn default_of(rounds: &[ComparedRound]) -> Option<Self> {
-        let has = |by: Self| {
-            let evaluations = rounds.iter().filter_map(|round| round.evaluation.as_ref());
-            evaluations.filter_map(|evaluation| by.merit(evaluation)).next().is_some()
-        };
-        [Self::ValidationLoss, Self::ClientValidationLoss].into_iter().find(|&by| has(by))
-    }
+/// Returns the value that decides by default: the common validation loss, or the clients' if these
+/// rounds have only that; `None` if they have no validation value.
+pub fn default_select_by(rounds: &[ComparedRound]) -> Option<SelectBy> {
+    let has = |by: SelectBy| {
+        let evaluations = rounds.iter().filter_map(|round| round.evaluation.as_ref());
+        evaluations.filter_map(|evaluation| merit(by, evaluation)).next().is_some()
+    };
+    [SelectBy::ValidationLoss, SelectBy::ClientValidationLoss].into_iter().find(|&by| has(by))
 }
 
 /// A client after the averaging of an evaluated round.

@@ -17,10 +17,13 @@ mod setup;
 mod strategies;
 
 pub use clients::ClientAccuracies;
-pub use compared_round::{BestBy, ComparedClient, ComparedEvaluation, ComparedRound};
+pub use compared_round::{
+    ComparedClient, ComparedEvaluation, ComparedRound, default_select_by,
+};
 pub use inference::{Difference, LEVEL, holm, independent_difference, paired_difference};
 pub use quantities::{
-    MORE_QUANTITIES, MoreQuantity, QUANTITIES, Quantity, quantity_index, quantity_names,
+    MORE_QUANTITIES, MoreQuantity, QUANTITIES, Quantity, quantities_of, quantity_index,
+    quantity_names,
 };
 pub use reading::{Absence, MoreValues, ReadAt, Reading};
 pub use setup::{Contrast, Effect, contrasts};

@@ -3,6 +3,9 @@
 use super::{Absence, Reading};
 use crate::record::SummaryRow;
 
+/// The number of quantities of the last round.
+const OF_LAST_ROUND: usize = 9;
+
 /// A quantity of a [`SummaryRow`] that strategies are compared by.
 #[derive(Debug, Clone, Copy)]
 pub struct Quantity {
@@ -12,8 +15,9 @@ pub struct Quantity {
     pub of: fn(&SummaryRow) -> Option<f64>,
 }
 
-/// The quantities of a summary, in the order of tables.
-pub const QUANTITIES: [Quantity; 9] = [
+/// The quantities of a summary, in the order of tables: those of the last round, then those of the
+/// best round by validation.
+pub const QUANTITIES: [Quantity; 13] = [
     Quantity { name: "test_accuracy", of: |row| row.test_accuracy },
     Quantity { name: "test_loss", of: |row| row.test_loss },
     Quantity { name: "client_accuracy_mean", of: |row| row.client_accuracy_mean },
@@ -23,7 +27,23 @@ pub const QUANTITIES: [Quantity; 9] = [
     Quantity { name: "end_loss_spread", of: |row| row.end_loss_spread },
     Quantity { name: "bytes_up", of: |row| Some(row.bytes_up as f64) },
     Quantity { name: "bytes_down", of: |row| Some(row.bytes_down as f64) },
+    Quantity { name: "best_round", of: |row| Some(f64::from(row.best.as_ref()?.round)) },
+    Quantity { name: "best_test_accuracy", of: |row| row.best.as_ref()?.test_accuracy },
+    Quantity { name: "best_test_loss", of: |row| row.best.as_ref()?.test_loss },
+    Quantity {
+        name: "best_client_accuracy_mean",
+        of: |row| row.best.as_ref()?.client_accuracy_mean,
+    },
 ];
+
+/// Returns the quantities that some of these rows can have: those of the best round only if a row
+/// has a best round.
+pub fn quantities_of(rows: &[SummaryRow]) -> &'static [Quantity] {
+    match rows.iter().any(|row| row.best.is_some()) {
+        true => &QUANTITIES,
+        false => &QUANTITIES[..OF_LAST_ROUND],
+    }
+}
 
 /// A quantity of a [`Reading`] that no summary has.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +72,14 @@ fn at_round(reading: &Reading) -> Result<f64, Absence> {
 }
 
 /// The quantities that do not depend on the point of a reading.
-const OF_WHOLE_RUN: [&str; 2] = ["rounds_to_target", "bytes_to_target"];
+const OF_WHOLE_RUN: [&str; 6] = [
+    "rounds_to_target",
+    "bytes_to_target",
+    "best_round",
+    "best_test_accuracy",
+    "best_test_loss",
+    "best_client_accuracy_mean",
+];
 
 /// Reads every quantity, in the order of [`quantity_names`]. Values that are not finite are absent.
 pub(super) fn values(reading: &Reading) -> Vec<Result<f64, Absence>> {

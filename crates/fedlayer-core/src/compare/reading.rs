@@ -1,9 +1,10 @@
 //! [`Reading`]: the results of one strategy and seed at a chosen point of its run.
 
-use super::{BestBy, ClientAccuracies, ComparedEvaluation, ComparedRound};
+use super::{ClientAccuracies, ComparedEvaluation, ComparedRound, compared_round::merit};
 use crate::{
     estimate::mean,
     record::{BarrierSummary, SummaryRow},
+    spec::SelectBy,
 };
 
 /// The point of a run at which the results are read.
@@ -12,7 +13,7 @@ pub enum ReadAt {
     /// The last evaluated round.
     Last,
     /// The best evaluated round by a validation value; the earliest of equal ones.
-    Best(BestBy),
+    Best(SelectBy),
     /// The mean of the last evaluated rounds, this many at most.
     Mean(u32),
     /// The last evaluated round until which the run has spent at most these bytes, up and down
@@ -192,11 +193,12 @@ fn evaluated(rounds: &[ComparedRound], at: ReadAt) -> Result<Vec<&ComparedRound>
 }
 
 /// Returns the best of evaluated rounds by a validation value; the earliest of equal ones.
-fn best<'r>(evaluated: &[&'r ComparedRound], by: BestBy) -> Option<&'r ComparedRound> {
-    let merit = |round: &ComparedRound| by.merit(round.evaluation.as_ref()?);
+fn best<'r>(evaluated: &[&'r ComparedRound], by: SelectBy) -> Option<&'r ComparedRound> {
     let mut best: Option<(&ComparedRound, f64)> = None;
     for &round in evaluated {
-        let Some(merit) = merit(round) else { continue };
+        let Some(merit) = round.evaluation.and_then(|evaluation| merit(by, &evaluation)) else {
+            continue;
+        };
         if best.is_none_or(|(_, before)| merit > before) {
             best = Some((round, merit));
         }
@@ -275,7 +277,7 @@ mod tests {
     #[test]
     fn a_run_is_read_at_the_chosen_point() {
         assert_eq!(read(ReadAt::Last), (vec![5], Some(0.5), 1000, None));
-        let best = ReadAt::Best(BestBy::ValidationLoss);
+        let best = ReadAt::Best(SelectBy::ValidationLoss);
         assert_eq!(read(best), (vec![2], Some(0.6), 400, Some(0.25)), "the first of equals");
         assert_eq!(read(ReadAt::Mean(2)), (vec![4, 5], Some(0.45), 1000, None));
         let (rounds, mean, ..) = read(ReadAt::Mean(9));
@@ -298,7 +300,7 @@ mod tests {
         let diverged = rounds(&[Some((0.5, None)), Some((f64::NAN, None))]);
         let reading = Reading::at(&row(), &diverged, ReadAt::Mean(2));
         assert_eq!((reading.evaluated, reading.row.test_accuracy), (vec![1, 2], None));
-        let best = Reading::at(&row(), &diverged, ReadAt::Best(BestBy::ValidationLoss));
+        let best = Reading::at(&row(), &diverged, ReadAt::Best(SelectBy::ValidationLoss));
         assert_eq!(best.absence, Some(Absence::NoValidation));
         let nothing = Reading::at(&row(), &rounds(&[None]), ReadAt::Bytes(0));
         assert_eq!((nothing.absence, nothing.row.test_accuracy), (None, Some(0.5)));

@@ -39,12 +39,14 @@ pub enum Effect {
 /// The effects by key: the first line that contains a path decides. A key without a line is part of
 /// the set-up, so a new key is never overlooked. `None` is a key that changes no number of a
 /// comparison.
-const EFFECTS: [(&str, Option<Effect>); 12] = [
+const EFFECTS: [(&str, Option<Effect>); 14] = [
     ("strategy", Some(Effect::Training)),
     ("analysis", None),
     ("checkpoints", None),
     ("sweep", None),
     ("evaluate.every", None),
+    ("evaluate.select", None),
+    ("evaluate.patience", Some(Effect::Extent)),
     ("barriers.between", Some(Effect::Training)),
     ("barriers", None),
     ("data.augment", Some(Effect::Training)),
@@ -55,12 +57,13 @@ const EFFECTS: [(&str, Option<Effect>); 12] = [
 ];
 
 /// The meaning of an absent key, if no value of a scenario has this meaning.
-const NOT_GIVEN: [(&str, &str); 9] = [
+const NOT_GIVEN: [(&str, &str); 10] = [
     ("clients.deadline", "no deadline"),
     ("data.train", "all examples"),
     ("data.test", "all examples"),
     ("data.keep_classes", "all classes"),
     ("data.scale", "as the files' numbers are stored"),
+    ("evaluate.patience", "no early end"),
     ("initial", "drawn from the seed"),
     ("local.clip", "no clipping"),
     ("local.warmup", "no warm-up"),
@@ -233,6 +236,10 @@ mod tests {
     #[test]
     fn other_seeds_and_rounds_are_told_from_another_set_up() {
         assert_eq!(changed("/seeds", json!([3])), one("seeds", "[1, 2]", "[3]", Effect::Extent));
+        let patience = changed("/evaluate/patience", json!(3));
+        assert_eq!(patience, one("evaluate.patience", "no early end", "3", Effect::Extent));
+        let by = changed("/evaluate/by", json!("validation-accuracy"));
+        assert_eq!(by[0].3, Effect::Setup, "another round may be the best");
         assert_eq!(changed("/rounds", json!(10)), one("rounds", "20", "10", Effect::Extent));
     }
 
@@ -249,6 +256,7 @@ mod tests {
             ("/strategy", json!([{ "name": "none", "average": "none" }])),
             ("/checkpoints/every", json!(5)),
             ("/evaluate/every", json!(5)),
+            ("/evaluate/select", json!("best")),
             ("/barriers", Value::Null),
             ("/barriers/every", json!(1)),
             ("/sweep", json!({ "grid": {} })),

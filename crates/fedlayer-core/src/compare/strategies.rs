@@ -8,6 +8,7 @@ use super::{
 use crate::{
     estimate::{mean, sample_deviation},
     record::{Refusals, SummaryRow},
+    spec::SelectBy,
 };
 
 /// The mean of a quantity over the seeds, and its sample standard deviation.
@@ -22,8 +23,9 @@ pub struct Spread {
 /// The way in which a strategy is compared with the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pairing {
-    /// Seed by seed, over common seeds with the same number of committed rounds. Runs with the same
-    /// seed share data, initial weights and cohorts, so their common variation cancels.
+    /// Seed by seed, over common seeds with the same number of committed rounds, or of which the
+    /// shorter run ended early by its patience. Runs with the same seed share data, initial weights
+    /// and cohorts, so their common variation cancels.
     Paired,
     /// Seed by seed, whatever the numbers of committed rounds.
     PairedOverRounds,
@@ -73,6 +75,8 @@ pub struct ComparedStrategy {
     pub max_layers: Vec<String>,
     /// The seeds with missing updates, and their clients and causes.
     pub refused: Vec<(u64, Refusals)>,
+    /// The values that chose the best rounds, each once; empty if only last rounds are reported.
+    pub best_by: Vec<SelectBy>,
     /// The largest number of clients of a seed that have no test data of their own and are left out
     /// of the means over it.
     pub clients_without_test: u32,
@@ -128,6 +132,8 @@ pub fn compare_candidates(candidates: &[Candidate], reference: usize) -> Vec<Com
 struct SeedValues {
     seed: u64,
     rounds: u32,
+    /// Whether the run ended early because its best round no longer improved.
+    stopped_early: bool,
     /// In the order of [`quantity_names`].
     values: Vec<Result<f64, Absence>>,
 }
@@ -136,6 +142,7 @@ fn seed_values(candidate: &Candidate) -> Vec<SeedValues> {
     let of = |reading: &Reading| SeedValues {
         seed: reading.row.seed,
         rounds: reading.row.rounds,
+        stopped_early: reading.row.best.as_ref().is_some_and(|best| best.stopped_early),
         values: values(reading),
     };
     candidate.readings.iter().map(of).collect()
@@ -164,12 +171,13 @@ fn compare_with(
             .map(|quantity| difference(quantity, candidate.pairing, own, reference))
             .collect(),
         unequal_rounds: pairs(own, reference)
-            .filter(|(own, partner)| own.rounds != partner.rounds)
+            .filter(|(own, partner)| !ended_alike(own, partner))
             .map(|(own, _)| own.seed)
             .collect(),
         evaluated: evaluated.min().unwrap_or(0),
         max_layers: by_frequency(&rows),
         refused: rows.iter().filter_map(|row| Some((row.seed, row.refused.clone()?))).collect(),
+        best_by: best_by(&rows),
         clients_without_test: without_test.max().unwrap_or(0),
     }
 }
@@ -218,6 +226,24 @@ fn missing(own: &[SeedValues], quantity: usize) -> Vec<MissingValue> {
     own.iter().filter_map(of).collect()
 }
 
+/// Returns whether two runs came equally far: to the same round, or the shorter one ended early
+/// because its best round no longer improved.
+fn ended_alike(own: &SeedValues, partner: &SeedValues) -> bool {
+    let shorter = if own.rounds < partner.rounds { own } else { partner };
+    own.rounds == partner.rounds || shorter.stopped_early
+}
+
+/// Returns the values that chose the best rounds, each once, in the order of the rows.
+fn best_by(rows: &[&SummaryRow]) -> Vec<SelectBy> {
+    let mut found = Vec::new();
+    for by in rows.iter().filter_map(|row| Some(row.best.as_ref()?.by)) {
+        if !found.contains(&by) {
+            found.push(by);
+        }
+    }
+    found
+}
+
 /// Pairs the seeds of a candidate with the same seeds of the reference.
 fn pairs<'v>(
     own: &'v [SeedValues],
@@ -237,7 +263,7 @@ fn difference(
 ) -> Option<Difference> {
     let by_seed = |any_rounds: bool| -> Option<Difference> {
         let meant = pairs(own, reference)
-            .filter(|(own, partner)| any_rounds || own.rounds == partner.rounds);
+            .filter(|(own, partner)| any_rounds || ended_alike(own, partner));
         let differences: Vec<f64> = meant
             .filter_map(|(own, partner)| {
                 Some(own.values[quantity].ok()? - partner.values[quantity].ok()?)

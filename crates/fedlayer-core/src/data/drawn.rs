@@ -9,19 +9,45 @@ pub trait DrawClient: fmt::Debug + Send + Sync {
     /// Returns the number of clients.
     fn clients(&self) -> usize;
 
-    /// Returns the numbers of training and of test examples, which are the same for every client.
-    fn sizes(&self) -> (usize, usize);
+    /// Returns the numbers of examples in the parts of a client, which are the same for every
+    /// client.
+    fn sizes(&self) -> DrawnSizes;
 
-    /// Draws a client's examples, training examples first. Every call draws the same ones.
+    /// Draws a client's examples: training examples first, then validation examples, then test
+    /// examples. Every call draws the same ones.
     fn draw(&self, client: ClientId) -> Examples;
 }
 
-/// Draws a client's examples and splits them into training and test examples.
+/// The numbers of examples in the parts of a client that draws them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrawnSizes {
+    /// Training examples.
+    pub train: usize,
+    /// Validation examples.
+    pub validation: usize,
+    /// Test examples.
+    pub test: usize,
+}
+
+impl DrawnSizes {
+    /// Returns the number of all examples of a client.
+    pub fn all(self) -> usize {
+        self.train + self.validation + self.test
+    }
+}
+
+/// Draws a client's examples and splits them into its parts.
 pub(super) fn draw(drawn: &dyn DrawClient, client: ClientId) -> ClientData {
     let examples = Arc::new(drawn.draw(client));
-    let train = drawn.sizes().0 as u32;
+    let DrawnSizes { train, validation, .. } = drawn.sizes();
+    let (train, held_out) = (train as u32, (train + validation) as u32);
     let count = examples.len() as u32;
-    ClientData { examples, train: (0..train).collect(), test: (train..count).collect() }
+    ClientData {
+        examples,
+        train: (0..train).collect(),
+        validation: (train..held_out).collect(),
+        test: (held_out..count).collect(),
+    }
 }
 
 /// Hashes the examples of the first and of the last client. They vouch for the others.

@@ -49,10 +49,12 @@ pub struct Affine {
 /// The examples of one client.
 #[derive(Debug, Clone)]
 pub struct ClientData {
-    /// The examples that `train` and `test` index.
+    /// The examples that `train`, `validation` and `test` index.
     pub examples: Arc<Examples>,
     /// The client's training examples.
     pub train: Vec<u32>,
+    /// The client's own held-out validation examples.
+    pub validation: Vec<u32>,
     /// The client's own held-out test examples.
     pub test: Vec<u32>,
 }

@@ -1,16 +1,21 @@
-//! [`FederatedData`]: the examples of a run, client by client, and the common test set.
+//! [`FederatedData`]: the examples of a run, client by client, and the common test and validation
+//! sets.
 
 use std::sync::Arc;
 
 use crate::data::{
-    ClientData, ClientId, DataFacts, DrawClient, Examples, Split, drawn, pooled::PooledClients,
+    ClientData, ClientId, ClientRows, DataFacts, DrawClient, Examples, PartSizes, Split, drawn,
+    pooled::PooledClients,
 };
 
-/// The examples of a run: those of each client, and the common test set.
+/// The examples of a run: those of each client, the common test set, and the common validation set
+/// if there is one.
 #[derive(Debug, Clone)]
 pub struct FederatedData {
     /// The common test set.
     pub test: Arc<Examples>,
+    /// The common validation set, if the scenario sets one apart.
+    pub validation: Option<Arc<Examples>>,
     clients: Clients,
 }
 
@@ -24,18 +29,25 @@ enum Clients {
 }
 
 impl FederatedData {
-    /// Takes each client's training and test examples as indices into `pool`.
+    /// Takes each client's examples as indices into `pool`. There is no common validation set.
     pub fn new(
         pool: Arc<Examples>,
         test: Arc<Examples>,
-        clients: impl IntoIterator<Item = (Vec<u32>, Vec<u32>)>,
+        clients: impl IntoIterator<Item = impl Into<ClientRows>>,
     ) -> Self {
-        Self { test, clients: Clients::Pooled(PooledClients::new(pool, clients)) }
+        let clients = Clients::Pooled(PooledClients::new(pool, clients));
+        Self { test, validation: None, clients }
     }
 
-    /// Takes clients that draw their examples on demand.
+    /// Takes clients that draw their examples on demand. There is no common validation set.
     pub fn drawn(clients: Arc<dyn DrawClient>, test: Arc<Examples>) -> Self {
-        Self { test, clients: Clients::Drawn(clients) }
+        Self { test, validation: None, clients: Clients::Drawn(clients) }
+    }
+
+    /// Adds a common validation set.
+    #[must_use]
+    pub fn with_validation(self, validation: Option<Arc<Examples>>) -> Self {
+        Self { validation, ..self }
     }
 
     /// Returns the number of clients.
@@ -58,7 +70,7 @@ impl FederatedData {
     pub fn facts(&self) -> DataFacts {
         let pool = match &self.clients {
             Clients::Pooled(pooled) => pooled.pool.len(),
-            Clients::Drawn(drawn) => drawn.clients() * (drawn.sizes().0 + drawn.sizes().1),
+            Clients::Drawn(drawn) => drawn.clients() * drawn.sizes().all(),
         };
         let Examples { shape, classes, targets, .. } = &*self.test;
         let (classes, targets) = (*classes, *targets);
@@ -69,7 +81,7 @@ impl FederatedData {
     pub fn train_examples(&self, client: ClientId) -> usize {
         match &self.clients {
             Clients::Pooled(pooled) => pooled.train_examples(client),
-            Clients::Drawn(drawn) => drawn.sizes().0,
+            Clients::Drawn(drawn) => drawn.sizes().train,
         }
     }
 
@@ -77,7 +89,42 @@ impl FederatedData {
     pub fn test_examples(&self, client: ClientId) -> usize {
         match &self.clients {
             Clients::Pooled(pooled) => pooled.test_examples(client),
-            Clients::Drawn(drawn) => drawn.sizes().1,
+            Clients::Drawn(drawn) => drawn.sizes().test,
+        }
+    }
+
+    /// Returns the number of a client's own validation examples, without drawing them.
+    pub fn validation_examples(&self, client: ClientId) -> usize {
+        match &self.clients {
+            Clients::Pooled(pooled) => pooled.validation_examples(client),
+            Clients::Drawn(drawn) => drawn.sizes().validation,
+        }
+    }
+
+    /// Returns the number of different examples in each part of the data.
+    pub fn part_sizes(&self) -> PartSizes {
+        let validation = self.validation.as_ref().map_or(0, |validation| validation.len());
+        let common = PartSizes { validation, test: self.test.len(), ..PartSizes::default() };
+        match &self.clients {
+            Clients::Pooled(pooled) => {
+                let held_out = pooled.held_out();
+                PartSizes {
+                    train: pooled.distinct,
+                    client_validation: held_out.validation,
+                    client_test: held_out.test,
+                    shared: held_out.shared,
+                    ..common
+                }
+            }
+            Clients::Drawn(drawn) => {
+                let (clients, each) = (drawn.clients(), drawn.sizes());
+                PartSizes {
+                    train: clients * each.train,
+                    client_validation: clients * each.validation,
+                    client_test: clients * each.test,
+                    ..common
+                }
+            }
         }
     }
 
@@ -97,6 +144,8 @@ impl FederatedData {
             (Split::Train, Clients::Drawn(_)) => 0,
             (Split::Test, _) => self.test.len(),
             (Split::ClientTest(client), _) => self.test_examples(client),
+            (Split::Validation, _) => self.validation.as_ref().map_or(0, |part| part.len()),
+            (Split::ClientValidation(client), _) => self.validation_examples(client),
         }
     }
 
@@ -106,6 +155,7 @@ impl FederatedData {
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("fedlayer examples");
         self.test.hash_into(&mut hasher);
+        self.validation.iter().for_each(|validation| validation.hash_into(&mut hasher));
         match &self.clients {
             Clients::Pooled(pooled) => pooled.hash_into(&mut hasher),
             Clients::Drawn(drawn) => drawn::hash_into(&**drawn, &mut hasher),
@@ -117,7 +167,7 @@ impl FederatedData {
     pub fn all_train_examples(&self) -> usize {
         match &self.clients {
             Clients::Pooled(pooled) => pooled.all_train_examples(),
-            Clients::Drawn(drawn) => drawn.clients() * drawn.sizes().0,
+            Clients::Drawn(drawn) => drawn.clients() * drawn.sizes().train,
         }
     }
 

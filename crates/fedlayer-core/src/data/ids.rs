@@ -26,6 +26,10 @@ pub enum Split {
     Test,
     /// A client's own held-out test examples.
     ClientTest(ClientId),
+    /// The common validation set.
+    Validation,
+    /// A client's own held-out validation examples.
+    ClientValidation(ClientId),
 }
 
 impl From<SplitSpec> for Split {

@@ -2,14 +2,15 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::data::{ClientData, ClientId, Examples, examples::hash_words};
+use crate::data::{ClientData, ClientId, ClientRows, Examples, examples::hash_words};
 
 /// Clients with examples in one pool in memory, as indices.
 #[derive(Debug, Clone)]
 pub(super) struct PooledClients {
     /// The examples of all clients.
     pub(super) pool: Arc<Examples>,
-    /// Indices into the pool, client by client; each client's training examples come first.
+    /// Indices into the pool, client by client: each client's training examples, then its
+    /// validation examples, then its test examples.
     order: Vec<u32>,
     /// The ranges of `order` that belong to each client.
     bounds: Vec<ClientBounds>,
@@ -21,24 +22,36 @@ pub(super) struct PooledClients {
 #[derive(Debug, Clone)]
 struct ClientBounds {
     train: Range<usize>,
+    validation: Range<usize>,
     test: Range<usize>,
 }
 
+/// The numbers of different examples that clients hold out.
+pub(super) struct HeldOut {
+    pub(super) validation: usize,
+    pub(super) test: usize,
+    /// The examples that are in two parts, because clients share them.
+    pub(super) shared: usize,
+}
+
 impl PooledClients {
-    /// Takes each client's training and test examples as indices into `pool`.
+    /// Takes each client's examples as indices into `pool`.
     pub(super) fn new(
         pool: Arc<Examples>,
-        clients: impl IntoIterator<Item = (Vec<u32>, Vec<u32>)>,
+        clients: impl IntoIterator<Item = impl Into<ClientRows>>,
     ) -> Self {
         let mut order = Vec::with_capacity(pool.len());
-        let mut bounds = Vec::new();
-        for (own_train, own_test) in clients {
+        let mut append = |rows: Vec<u32>| {
             let start = order.len();
-            order.extend(own_train);
-            let middle = order.len();
-            order.extend(own_test);
-            bounds.push(ClientBounds { train: start..middle, test: middle..order.len() });
-        }
+            order.extend(rows);
+            start..order.len()
+        };
+        let bounds = clients.into_iter().map(Into::into).map(|rows: ClientRows| ClientBounds {
+            train: append(rows.train),
+            validation: append(rows.validation),
+            test: append(rows.test),
+        });
+        let bounds = bounds.collect();
         let mut clients = Self { pool, order, bounds, distinct: 0 };
         clients.distinct = clients.union_train().len();
         clients
@@ -59,6 +72,33 @@ impl PooledClients {
         self.bounds[client.0 as usize].test.len()
     }
 
+    /// Returns the number of validation examples of a client.
+    pub(super) fn validation_examples(&self, client: ClientId) -> usize {
+        self.bounds[client.0 as usize].validation.len()
+    }
+
+    /// Returns the numbers of different validation and test examples of the clients, and of the
+    /// examples among them that another client trains on.
+    pub(super) fn held_out(&self) -> HeldOut {
+        let rows = |part: fn(&ClientBounds) -> &Range<usize>| {
+            let mut found = vec![false; self.pool.len()];
+            let all = self.bounds.iter().flat_map(|client| &self.order[part(client).clone()]);
+            all.for_each(|&row| found[row as usize] = true);
+            found
+        };
+        let count = |rows: &[bool]| rows.iter().filter(|&&found| found).count();
+        let train = rows(|client| &client.train);
+        let (validation, test) = (rows(|client| &client.validation), rows(|client| &client.test));
+        let is_shared = |&(row, is_trained): &(usize, &bool)| {
+            (usize::from(*is_trained) + usize::from(validation[row]) + usize::from(test[row])) > 1
+        };
+        HeldOut {
+            validation: count(&validation),
+            test: count(&test),
+            shared: train.iter().enumerate().filter(is_shared).count(),
+        }
+    }
+
     /// Returns the number of training examples of all clients. Examples of several clients count
     /// for each of them.
     pub(super) fn all_train_examples(&self) -> usize {
@@ -67,10 +107,11 @@ impl PooledClients {
 
     /// Returns the examples of a client.
     pub(super) fn client(&self, client: ClientId) -> ClientData {
-        let ClientBounds { train, test } = &self.bounds[client.0 as usize];
+        let ClientBounds { train, validation, test } = &self.bounds[client.0 as usize];
         ClientData {
             examples: self.pool.clone(),
             train: self.order[train.clone()].to_vec(),
+            validation: self.order[validation.clone()].to_vec(),
             test: self.order[test.clone()].to_vec(),
         }
     }
@@ -86,7 +127,9 @@ impl PooledClients {
     pub(super) fn hash_into(&self, hasher: &mut blake3::Hasher) {
         self.pool.hash_into(hasher);
         hash_words(hasher, self.order.iter().copied());
-        let ends = self.bounds.iter().flat_map(|client| [client.train.end, client.test.end]);
-        hash_words(hasher, ends.map(|end| end as u32));
+        let ends = |client: &ClientBounds| {
+            [client.train.end, client.validation.end, client.test.end].map(|end| end as u32)
+        };
+        hash_words(hasher, self.bounds.iter().flat_map(ends));
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     data::ClientId,
     model::LayerName,
     record::{BarrierSummary, is_zero},
+    spec::SelectBy,
 };
 
 /// One line of `rounds.jsonl`: a committed round.
@@ -78,4 +79,35 @@ pub struct EvaluationRecord {
     /// above. It is written only if it is not 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clients_without_test: u32,
+    /// The mean over the models of the loss on the common validation set; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
+    /// The mean over the models of the accuracy on the common validation set, as a fraction; absent
+    /// without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_accuracy: Option<f64>,
+    /// The mean over the clients of the loss on their own validation data; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_validation_loss_mean: Option<f64>,
+    /// The mean over the clients of the accuracy on their own validation data, as a fraction;
+    /// absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_validation_accuracy_mean: Option<f64>,
+    /// The number of clients without validation data of their own in a run that sets such data
+    /// apart; they are left out of the two values above. It is written only if it is not 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clients_without_validation: u32,
+}
+
+impl EvaluationRecord {
+    /// Returns the value that rounds are compared by; `None` if it is absent or not finite.
+    pub fn selected(&self, by: SelectBy) -> Option<f64> {
+        let value = match by {
+            SelectBy::ValidationLoss => self.validation_loss,
+            SelectBy::ValidationAccuracy => self.validation_accuracy,
+            SelectBy::ClientValidationLoss => self.client_validation_loss_mean,
+            SelectBy::ClientValidationAccuracy => self.client_validation_accuracy_mean,
+        };
+        value.filter(|value| value.is_finite())
+    }
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::LayerName,
+    plan::Plan,
     record::{Refusals, RoundRecord, is_zero},
-    spec::Variant,
+    round::Selection,
+    spec::{SelectBy, Variant},
     text::slug,
 };
 
@@ -45,9 +47,36 @@ pub struct SummaryRow {
     pub bytes_up: u64,
     /// The bytes that the clients would have received in all rounds.
     pub bytes_down: u64,
+    /// The best round by validation; absent if the scenario reports only the last round, or if no
+    /// round has a validation value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<BestRow>,
     /// The missing updates of the run; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusals>,
+}
+
+/// The results in the best round by validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestRow {
+    /// The round.
+    pub round: u32,
+    /// The kind of value that decides.
+    pub by: SelectBy,
+    /// That value in the best round.
+    pub value: f64,
+    /// Whether the run ended before its last round, because it no longer improved.
+    pub stopped_early: bool,
+    /// The value of the best round.
+    pub test_accuracy: Option<f64>,
+    /// The value of the best round.
+    pub test_loss: Option<f64>,
+    /// The value of the best round.
+    pub client_accuracy_mean: Option<f64>,
+    /// The bytes that the clients would have sent up to the best round.
+    pub bytes_up: u64,
+    /// The bytes that the clients would have received up to the best round.
+    pub bytes_down: u64,
 }
 
 /// `summary.json`: the results of every strategy and seed.
@@ -83,6 +112,7 @@ impl SummaryRow {
             end_loss_spread: barriers.end_loss_spread,
             bytes_up: total(records.iter().map(|record| record.bytes_up)),
             bytes_down: total(records.iter().map(|record| record.bytes_down)),
+            best: None,
             refused: Refusals::of(records),
         }
     }
@@ -97,6 +127,29 @@ impl SummaryRow {
             Some(variant) => format!("{}/{own}", variant.folder),
             None => own,
         }
+    }
+}
+
+impl BestRow {
+    /// Summarizes the best round of a plan's records; `None` if the plan reports only its last
+    /// round, or no round has a validation value.
+    pub fn of(plan: &Plan, records: &[RoundRecord]) -> Option<Self> {
+        let selection = Selection::over(plan, records)?;
+        let best = selection.best()?;
+        let up_to = records.iter().take_while(|record| record.round <= best.round);
+        let record = records.iter().find(|record| record.round == best.round)?;
+        let evaluation = record.evaluation.clone().unwrap_or_default();
+        Some(Self {
+            round: best.round,
+            by: selection.by(),
+            value: best.value,
+            stopped_early: selection.is_over() && (records.len() as u64) < plan.rounds.into(),
+            test_accuracy: evaluation.test_accuracy,
+            test_loss: evaluation.test_loss,
+            client_accuracy_mean: evaluation.client_accuracy_mean,
+            bytes_up: total(up_to.clone().map(|record| record.bytes_up)),
+            bytes_down: total(up_to.map(|record| record.bytes_down)),
+        })
     }
 }
 

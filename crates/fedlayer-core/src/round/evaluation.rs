@@ -1,5 +1,5 @@
 //! [`RoundEvaluation`]: the evaluation of the clients' models right after averaging, on the common
-//! test set and on each client's own test data.
+//! sets and on each client's own held-out data.
 
 use std::sync::Arc;
 
@@ -9,21 +9,60 @@ use crate::{
     model::{Params, Point},
     record::EvaluationRecord,
     round::Federation,
+    spec::DataSpec,
     trainer::{Evaluation, Probe},
 };
 
 /// The evaluation of the clients' models right after averaging. A model that several clients share
-/// is evaluated on the test set once.
+/// is evaluated on a common set once.
 #[derive(Debug)]
 pub struct RoundEvaluation {
     models: Vec<Arc<Params>>,
     /// The clients, each with the index of its model.
     clients: Vec<(ClientId, usize)>,
+    splits: EvaluatedSplits,
+}
+
+/// The splits that models are evaluated on beside the common test set: those that the scenario sets
+/// apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EvaluatedSplits {
+    /// The clients' own test data.
+    pub client_test: bool,
+    /// The common validation set.
+    pub validation: bool,
+    /// The clients' own validation data.
+    pub client_validation: bool,
+}
+
+/// The means over the clients of values on their own data.
+struct ClientMeans {
+    loss: Option<f64>,
+    accuracy: Option<f64>,
+    /// The sample standard deviation of the accuracy.
+    accuracy_std: Option<f64>,
+    /// The number of clients without such data.
+    without: u32,
+}
+
+impl EvaluatedSplits {
+    /// Returns the splits that a scenario sets apart.
+    pub fn of(data: &DataSpec) -> Self {
+        Self {
+            client_test: data.client_test_share > 0.0,
+            validation: data.validation_share > 0.0,
+            client_validation: data.client_validation_share > 0.0,
+        }
+    }
 }
 
 impl RoundEvaluation {
     /// Plans the evaluation of the models of `clients`.
-    pub fn new(federation: &Federation, clients: impl IntoIterator<Item = ClientId>) -> Self {
+    pub fn new(
+        federation: &Federation,
+        clients: impl IntoIterator<Item = ClientId>,
+        splits: EvaluatedSplits,
+    ) -> Self {
         let mut models: Vec<Arc<Params>> = Vec::new();
         let mut shared = None;
         let clients = clients
@@ -41,42 +80,83 @@ impl RoundEvaluation {
                 (client, index)
             })
             .collect();
-        Self { models, clients }
+        Self { models, clients, splits }
     }
 
     /// Returns one probe per model on the common test set, then one per client on its own test
-    /// data.
+    /// data; the same follows for validation data. Splits that do not exist have no probes.
     pub fn probes(&self) -> Vec<Probe> {
         let probe =
             |model: usize, split| Probe { point: Point::Model(self.models[model].clone()), split };
-        let common = (0..self.models.len()).map(|model| probe(model, Split::Test));
-        let own =
-            self.clients.iter().map(|&(client, model)| probe(model, Split::ClientTest(client)));
-        common.chain(own).collect()
+        let common = |split: Split| (0..self.models.len()).map(move |model| probe(model, split));
+        let own = |split: fn(ClientId) -> Split| {
+            self.clients.iter().map(move |&(client, model)| probe(model, split(client)))
+        };
+        let EvaluatedSplits { client_test, validation, client_validation } = self.splits;
+        let mut probes: Vec<Probe> = common(Split::Test).collect();
+        probes.extend(own(Split::ClientTest).filter(|_| client_test));
+        probes.extend(common(Split::Validation).filter(|_| validation));
+        probes.extend(own(Split::ClientValidation).filter(|_| client_validation));
+        probes
     }
 
     /// Makes the record, from one evaluation per probe in the order of [`probes`](Self::probes).
-    /// Clients without test data are counted and left out of the means over test data.
+    /// Clients without held-out data are counted and left out of the means over such data.
     pub fn record(&self, evaluations: &[Evaluation]) -> EvaluationRecord {
-        let (common, own) = evaluations.split_at(self.models.len());
-        let over_clients = |measure: fn(&Evaluation) -> Option<f64>| -> Option<f64> {
-            let values: Option<Vec<f64>> =
-                self.clients.iter().map(|&(_, model)| measure(&common[model])).collect();
-            mean(values?.into_iter())
+        let mut rest = evaluations;
+        let mut next = |exists: bool, count: usize| {
+            let (taken, left) = rest.split_at(if exists { count } else { 0 });
+            rest = left;
+            taken
         };
-        let own_values = |measure: fn(&Evaluation) -> Option<f64>| -> Vec<f64> {
-            own.iter().filter_map(measure).collect()
-        };
-        let accuracies = own_values(Evaluation::accuracy);
-        let untested = own.iter().filter(|evaluation| evaluation.losses.is_empty());
+        let (models, clients) = (self.models.len(), self.clients.len());
+        let test = next(true, models);
+        let client_test = ClientMeans::of(next(self.splits.client_test, clients), clients);
+        let validation = next(self.splits.validation, models);
+        let client_validation = next(self.splits.client_validation, clients);
+        let client_validation = ClientMeans::of(client_validation, client_validation.len());
         let finite = |value: &f64| value.is_finite();
         EvaluationRecord {
-            test_loss: over_clients(Evaluation::loss).filter(finite),
-            test_accuracy: over_clients(Evaluation::accuracy),
-            client_loss_mean: mean(own_values(Evaluation::loss).into_iter()).filter(finite),
-            client_accuracy_mean: mean(accuracies.iter().copied()),
-            client_accuracy_std: sample_deviation(&accuracies),
-            clients_without_test: untested.count() as u32,
+            test_loss: self.over_clients(test, Evaluation::loss).filter(finite),
+            test_accuracy: self.over_clients(test, Evaluation::accuracy),
+            client_loss_mean: client_test.loss,
+            client_accuracy_mean: client_test.accuracy,
+            client_accuracy_std: client_test.accuracy_std,
+            clients_without_test: client_test.without,
+            validation_loss: self.over_clients(validation, Evaluation::loss).filter(finite),
+            validation_accuracy: self.over_clients(validation, Evaluation::accuracy),
+            client_validation_loss_mean: client_validation.loss,
+            client_validation_accuracy_mean: client_validation.accuracy,
+            clients_without_validation: client_validation.without,
+        }
+    }
+
+    /// Returns the mean over the clients of a value of their models on a common set; `None` if a
+    /// model has no such value.
+    fn over_clients(
+        &self,
+        common: &[Evaluation],
+        measure: fn(&Evaluation) -> Option<f64>,
+    ) -> Option<f64> {
+        let value = |&(_, model): &(ClientId, usize)| measure(common.get(model)?);
+        let values: Option<Vec<f64>> = self.clients.iter().map(value).collect();
+        mean(values?.into_iter())
+    }
+}
+
+impl ClientMeans {
+    /// Averages the evaluations of `clients` clients on their own data.
+    fn of(own: &[Evaluation], clients: usize) -> Self {
+        let values = |measure: fn(&Evaluation) -> Option<f64>| -> Vec<f64> {
+            own.iter().filter_map(measure).collect()
+        };
+        let accuracies = values(Evaluation::accuracy);
+        let tested = own.iter().filter(|evaluation| !evaluation.losses.is_empty()).count();
+        Self {
+            loss: mean(values(Evaluation::loss).into_iter()).filter(|loss| loss.is_finite()),
+            accuracy: mean(accuracies.iter().copied()),
+            accuracy_std: sample_deviation(&accuracies),
+            without: (clients - tested) as u32,
         }
     }
 }

@@ -47,6 +47,8 @@ pub enum Event {
     Probed {
         /// The round.
         round: u32,
+        /// Whether the run ends with it, because further rounds no longer improve the best one.
+        is_last: bool,
     },
 }
 

@@ -81,8 +81,13 @@ impl Machine {
             {
                 training.close(&plan)
             }
-            (Phase::Probing(probing), Event::Probed { round }) if probing.round == round => {
-                let (phase, next) = begin_attempt(&plan, round + 1, 1);
+            (Phase::Probing(probing), Event::Probed { round, is_last })
+                if probing.round == round =>
+            {
+                let (phase, next) = match is_last {
+                    true => (Phase::Finished, Vec::new()),
+                    false => begin_attempt(&plan, round + 1, 1),
+                };
                 (phase, [Action::Commit { round }].into_iter().chain(next).collect())
             }
             // The event is late: the deadline of a past attempt, or news of a past round.

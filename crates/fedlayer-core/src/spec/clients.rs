@@ -95,11 +95,78 @@ pub struct EvaluateSpec {
     pub every: u32,
     /// The clients that are evaluated.
     pub clients: EvaluatedClients,
+    /// The round that is reported: the last, or beside it the best one by validation. The model of
+    /// the best round is kept as `checkpoints/best.safetensors`. Test data never choose.
+    #[serde(skip_serializing_if = "Select::is_last")]
+    pub select: Select,
+    /// The value that decides which round is best; the earliest of equal ones. By default it is
+    /// `"validation-loss"`, or `"client-validation-loss"` if only the clients have validation data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<SelectBy>,
+    /// The run ends after this many evaluations in a row without a better round. By default it goes
+    /// on to the last round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub patience: Option<u32>,
 }
 
 impl Default for EvaluateSpec {
     fn default() -> Self {
-        Self { every: 1, clients: EvaluatedClients::Cohort }
+        let (select, clients) = (Select::Last, EvaluatedClients::Cohort);
+        Self { every: 1, clients, select, by: None, patience: None }
+    }
+}
+
+/// The round that is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Select {
+    /// The last round.
+    Last,
+    /// The best round by validation, beside the last one.
+    Best,
+}
+
+impl Select {
+    /// Returns whether only the last round is reported.
+    pub fn is_last(&self) -> bool {
+        *self == Self::Last
+    }
+}
+
+/// The value that decides which round is best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SelectBy {
+    /// The smallest loss on the common validation set.
+    ValidationLoss,
+    /// The largest accuracy on the common validation set.
+    ValidationAccuracy,
+    /// The smallest mean over the clients of the loss on their own validation data.
+    ClientValidationLoss,
+    /// The largest mean over the clients of the accuracy on their own validation data.
+    ClientValidationAccuracy,
+}
+
+impl SelectBy {
+    /// Returns whether the value is measured on the clients' own validation data.
+    pub fn is_of_clients(self) -> bool {
+        matches!(self, Self::ClientValidationLoss | Self::ClientValidationAccuracy)
+    }
+
+    /// Returns whether the value is an accuracy: larger is better.
+    pub fn is_accuracy(self) -> bool {
+        matches!(self, Self::ValidationAccuracy | Self::ClientValidationAccuracy)
+    }
+
+    /// Returns the value's name, as a scenario writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ValidationLoss => "validation-loss",
+            Self::ValidationAccuracy => "validation-accuracy",
+            Self::ClientValidationLoss => "client-validation-loss",
+            Self::ClientValidationAccuracy => "client-validation-accuracy",
+        }
     }
 }
 

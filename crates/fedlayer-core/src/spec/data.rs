@@ -30,7 +30,7 @@ pub struct DataSpec {
     #[schemars(range(min = 2))]
     pub keep_classes: Option<u32>,
     /// The share of training examples with a label that is drawn anew, uniformly over the classes.
-    /// Labels of test examples stay as they are, also those of the clients' own test data. An
+    /// Labels of test and validation examples stay as they are, also those of the clients' own. An
     /// example with a noisy label keeps it at every larger share. Not for texts.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0, max = 1))]
@@ -57,10 +57,22 @@ pub struct DataSpec {
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub test_share: Option<f64>,
-    /// The share of each client's examples that becomes its own held-out test data.
+    /// The share of each client's examples that becomes its own held-out test data. With 0 clients
+    /// train on all their examples, and no value over their own test data is recorded.
     #[serde(default = "a_fifth")]
-    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub client_test_share: f64,
+    /// The share of the training examples that becomes the common validation set, before the others
+    /// are shared out; stratified by class. For clients that draw their examples (`per_client`),
+    /// the set is drawn with this share of the size of the common test set.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub validation_share: f64,
+    /// The share of each client's examples that becomes its own held-out validation data, taken
+    /// from those that are not its test data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub client_validation_share: f64,
 }
 
 impl DataSpec {
@@ -79,6 +91,8 @@ impl DataSpec {
             augment: Augment::default(),
             test_share: None,
             client_test_share: a_fifth(),
+            validation_share: 0.0,
+            client_validation_share: 0.0,
         }
     }
 

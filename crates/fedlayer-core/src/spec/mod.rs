@@ -26,7 +26,9 @@ pub use analysis::{
     Surface, Through, Window,
 };
 pub use barriers::{BarrierSpec, Baseline, Between, SetSpec, SplitSpec};
-pub use clients::{CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll};
+pub use clients::{
+    CheckpointSpec, ClientsSpec, EvaluateSpec, EvaluatedClients, Keep, KeepAll, Select, SelectBy,
+};
 pub use data::{Augment, DataSet, DataSpec, Files, Partition, Synthetic, Text};
 pub use inputs::{Constants, Normalize, NormalizeWord, Scale, ScaleWord};
 pub use layers::{

@@ -132,6 +132,13 @@ impl ToyTrainer {
                 values_of(&client.examples, &client.test)
             }
             Split::Test => self.data.test.all_values(),
+            Split::Validation => {
+                self.data.validation.as_ref().map_or(Vec::new(), |part| part.all_values())
+            }
+            Split::ClientValidation(client) => {
+                let client = self.data.client(client);
+                values_of(&client.examples, &client.validation)
+            }
         }
     }
 

@@ -6,13 +6,17 @@ use fedlayer_core::{
     data::{ClientId, Split},
     model::{LayerSet, Params},
     record::{EvaluationRecord, RoundRecord, SummaryRow},
-    round::{Federation, RoundEvaluation},
+    round::{EvaluatedSplits, Federation, RoundEvaluation},
     spec::Weighting,
     trainer::Evaluation,
 };
 use proptest::prelude::*;
 
 use crate::support::{layout, near, params, update};
+
+/// The splits of a scenario without validation data.
+const TEST_ALONE: EvaluatedSplits =
+    EvaluatedSplits { client_test: true, validation: false, client_validation: false };
 
 /// Two clients, with one averaged layer and one layer of their own.
 fn federation(averaged: &[usize]) -> Federation {
@@ -37,7 +41,7 @@ fn four(loss: f32, right: usize) -> Evaluation {
 
 #[test]
 fn a_shared_model_is_evaluated_on_the_test_set_once() {
-    let checkup = RoundEvaluation::new(&federation(&[0, 1]), clients());
+    let checkup = RoundEvaluation::new(&federation(&[0, 1]), clients(), TEST_ALONE);
     let splits: Vec<Split> = checkup.probes().iter().map(|probe| probe.split).collect();
     let [first, second] = clients().map(Split::ClientTest);
     assert_eq!(splits, [Split::Test, first, second]);
@@ -49,7 +53,7 @@ fn a_shared_model_is_evaluated_on_the_test_set_once() {
 
 #[test]
 fn own_layers_make_own_models() {
-    let checkup = RoundEvaluation::new(&federation(&[0]), clients());
+    let checkup = RoundEvaluation::new(&federation(&[0]), clients(), TEST_ALONE);
     let probes = checkup.probes();
     let models: Vec<Vec<f32>> =
         probes.iter().map(|probe| probe.point.params().values().to_vec()).collect();
@@ -59,11 +63,49 @@ fn own_layers_make_own_models() {
     assert_eq!(record.client_accuracy_mean, Some(0.125));
 }
 
+#[test]
+fn validation_data_are_evaluated_like_test_data_and_recorded_beside_them() {
+    let all = EvaluatedSplits { client_test: true, validation: true, client_validation: true };
+    let checkup = RoundEvaluation::new(&federation(&[0, 1]), clients(), all);
+    let splits: Vec<Split> = checkup.probes().iter().map(|probe| probe.split).collect();
+    let [first, second] = clients();
+    let expected = [
+        Split::Test,
+        Split::ClientTest(first),
+        Split::ClientTest(second),
+        Split::Validation,
+        Split::ClientValidation(first),
+        Split::ClientValidation(second),
+    ];
+    assert_eq!(splits, expected);
+    let nothing = Evaluation { losses: Vec::new(), correct: Some(Vec::new()) };
+    let values = [four(0.5, 3), four(1.0, 2), four(3.0, 4), four(0.25, 1), four(8.0, 2), nothing];
+    let record = checkup.record(&values);
+    assert_eq!((record.test_loss, record.client_loss_mean), (Some(0.5), Some(2.0)));
+    assert_eq!((record.validation_loss, record.validation_accuracy), (Some(0.25), Some(0.25)));
+    assert_eq!(record.client_validation_loss_mean, Some(8.0));
+    assert_eq!(record.client_validation_accuracy_mean, Some(0.5));
+    assert_eq!((record.clients_without_test, record.clients_without_validation), (0, 1));
+}
+
+#[test]
+fn without_own_test_data_no_value_over_them_is_measured() {
+    let none = EvaluatedSplits { client_test: false, ..TEST_ALONE };
+    let checkup = RoundEvaluation::new(&federation(&[0, 1]), clients(), none);
+    assert_eq!(checkup.probes().len(), 1);
+    let record = checkup.record(&[four(0.5, 3)]);
+    assert_eq!((record.client_loss_mean, record.client_accuracy_mean), (None, None));
+    assert_eq!((record.client_accuracy_std, record.clients_without_test), (None, 2));
+    let text = serde_json::to_string(&record).unwrap();
+    let expected = r#"{"test_loss":0.5,"test_accuracy":0.75,"client_loss_mean":null,"client_accuracy_mean":null,"client_accuracy_std":null,"clients_without_test":2}"#;
+    assert_eq!(text, expected, "no validation part, no validation key");
+}
+
 /// Clients without test data are left out of the means over it; a loss that is not finite is
 /// absent.
 #[test]
 fn values_that_cannot_be_measured_are_absent() {
-    let checkup = RoundEvaluation::new(&federation(&[0]), clients());
+    let checkup = RoundEvaluation::new(&federation(&[0]), clients(), TEST_ALONE);
     let nothing = Evaluation { losses: Vec::new(), correct: Some(Vec::new()) };
     let record = checkup.record(&[four(f32::INFINITY, 2), four(2.0, 4), nothing, four(2.0, 1)]);
     assert_eq!((record.test_loss, record.test_accuracy), (None, Some(0.75)));

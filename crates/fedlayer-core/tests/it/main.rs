@@ -16,6 +16,7 @@ mod geometry;
 mod oracle;
 mod round;
 mod round_laws;
+mod selection;
 mod statistics;
 mod support;
 mod toy;

@@ -90,7 +90,7 @@ fn read(plan: &Plan, event: &str) -> Event {
     match (verb, &numbers[..]) {
         ("joined", &[committed]) => Event::Joined { committed },
         ("deadline", &[round, attempt]) => Event::Deadline { round, attempt },
-        ("probed", &[round]) => Event::Probed { round },
+        ("probed", &[round]) => Event::Probed { round, is_last: false },
         ("report", &[round, attempt, client]) => {
             let client = ClientId(client);
             let result = report(plan, client, words.next().unwrap_or("well"));

@@ -83,7 +83,9 @@ impl Onlooker {
                 round: round.wrapping_add(stray.0),
                 attempt: attempt.wrapping_add(stray.1),
             },
-            Happening::Probed { stray } => Event::Probed { round: round.wrapping_add(stray) },
+            Happening::Probed { stray } => {
+                Event::Probed { round: round.wrapping_add(stray), is_last: false }
+            }
         }
     }
 

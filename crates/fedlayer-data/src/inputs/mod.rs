@@ -144,22 +144,23 @@ pub(crate) fn by_constants(spec: &DataSpec, part: SetPart) -> SetPart {
     }
 }
 
-/// Normalises pool and test set by the mean and standard deviation of the clients' training
-/// examples, if the scenario asks for it. Neither the common test set nor the clients' own test
-/// examples contribute to these constants.
+/// Normalises the pool, the test set and the validation set by the mean and standard deviation of the clients'
+/// training examples, if the scenario asks for it. No held-out example contributes to these
+/// constants.
 pub(crate) fn by_training(
     spec: &DataSpec,
     pool: SetPart,
-    test: SetPart,
+    (test, validation): (SetPart, Option<SetPart>),
     shares: &Shares,
-) -> (Arc<Examples>, Arc<Examples>) {
+) -> (Arc<Examples>, Arc<Examples>, Option<Arc<Examples>>) {
     if !is_measured(spec) {
-        return (pool.examples, test.examples);
+        return (pool.examples, test.examples, validation.map(|part| part.examples));
     }
     let mut trained = vec![false; pool.examples.len()];
-    shares.iter().flat_map(|(train, _)| train).for_each(|&row| trained[row as usize] = true);
+    shares.iter().flat_map(|rows| &rows.train).for_each(|&row| trained[row as usize] = true);
     let channels = measured(&pool, &trained);
-    (Arc::new(normalized(pool, &channels)), Arc::new(normalized(test, &channels)))
+    let by_channels = |part| Arc::new(normalized(part, &channels));
+    (by_channels(pool), by_channels(test), validation.map(by_channels))
 }
 
 /// Describes how a number x of the set is scaled and normalised: `(x / 255 − 0.1307) / 0.3081`.
@@ -184,19 +185,22 @@ pub(crate) fn words(spec: &DataSpec, largest: Option<f32>) -> Result<String, Dat
 }
 
 /// Checks that scaling and normalising leave all numbers in the range of 32-bit floats.
-pub(crate) fn within_range(spec: &DataSpec, parts: &[&Examples]) -> Result<(), DataError> {
+pub(crate) fn within_range<'e>(
+    spec: &DataSpec,
+    parts: impl IntoIterator<Item = &'e Examples>,
+) -> Result<(), DataError> {
     let key = match (&spec.normalize, spec.scale) {
         (_, Some(Scale::Factor(_))) => "data.scale",
         (Some(Normalize::Constants(_)), _) => "data.normalize",
         _ => return Ok(()),
     };
-    let is_good = |examples: &&Examples| match &examples.values {
+    let is_good = |examples: &Examples| match &examples.values {
         ExampleValues::Floats(values) => values.iter().all(|value| value.is_finite()),
         ExampleValues::Bytes { channels, .. } => channels
             .iter()
             .all(|channel| channel.of(0).is_finite() && channel.of(u8::MAX).is_finite()),
     };
-    match parts.iter().all(is_good) {
+    match parts.into_iter().all(is_good) {
         true => Ok(()),
         false => Err(DataError::BeyondRange { key, set: set_name(&spec.set) }),
     }

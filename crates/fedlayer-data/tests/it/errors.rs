@@ -133,7 +133,12 @@ fn values_out_of_range() {
     let table = [
         (DataSpec { test_share: Some(0.0), ..base() }, "data.test_share", "0", share),
         (DataSpec { test_share: Some(f64::NAN), ..base() }, "data.test_share", "NaN", share),
-        (DataSpec { client_test_share: 1.0, ..base() }, "data.client_test_share", "1", share),
+        (
+            DataSpec { client_test_share: 1.0, ..base() },
+            "data.client_test_share",
+            "1",
+            "at least 0 and below 1",
+        ),
         (digits(Partition::Dirichlet(0.0)), "data.partition.dirichlet", "0", positive),
         (digits(Partition::Dirichlet(f64::INFINITY)), "data.partition.dirichlet", "inf", positive),
         (digits(Partition::Shards(0)), "data.partition.shards", "0", one),

@@ -20,6 +20,7 @@ mod load;
 mod memory;
 mod one_class;
 mod own_labels;
+mod parts;
 mod precision;
 mod real;
 mod room;

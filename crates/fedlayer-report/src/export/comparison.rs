@@ -14,7 +14,7 @@ use crate::tables::{ComparisonView, TableColumn, needs};
 /// interval (`_low`, `_high`), its p-value (`_p`) and the corrected one (`_holm`). An absent number
 /// is an empty cell.
 pub fn comparison_csv(strategies: &[ComparedStrategy], view: &ComparisonView) -> String {
-    let columns = view.columns();
+    let columns = view.columns(strategies);
     let names = columns.iter().flat_map(column_names);
     let heading: Vec<String> = ["strategy".to_owned()].into_iter().chain(names).collect();
     let row = |strategy: &ComparedStrategy| -> Vec<String> {

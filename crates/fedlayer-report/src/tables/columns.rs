@@ -57,7 +57,7 @@ const fn cost(name: &'static str, title: &'static str, form: NumberForm) -> Show
 }
 
 /// All quantities of a comparison.
-static QUANTITIES: [ShownQuantity; 17] = [
+static QUANTITIES: [ShownQuantity; 21] = [
     gain("test_accuracy", "test acc", NumberForm::Percent),
     cost("test_loss", "test loss", NumberForm::Loss),
     gain("client_accuracy_mean", "client acc", NumberForm::Percent),
@@ -67,6 +67,10 @@ static QUANTITIES: [ShownQuantity; 17] = [
     cost("end_loss_spread", "end spread", NumberForm::Loss),
     cost("bytes_up", "up", NumberForm::Bytes),
     cost("bytes_down", "down", NumberForm::Bytes),
+    cost("best_round", "best at", NumberForm::Rounds),
+    gain("best_test_accuracy", "best acc", NumberForm::Percent),
+    cost("best_test_loss", "best loss", NumberForm::Loss),
+    gain("best_client_accuracy_mean", "best client acc", NumberForm::Percent),
     cost("at_round", "at round", NumberForm::Rounds),
     cost("bytes", "up + down", NumberForm::Bytes),
     gain("macro_f1", "macro-F1", NumberForm::Percent),

@@ -1,6 +1,7 @@
 //! The lines below a comparison: the meaning of its numbers, and everything that they leave out.
 
-use fedlayer_core::compare::{Absence, BestBy, ComparedStrategy, MissingValue, Pairing, ReadAt};
+use fedlayer_core::{spec::SelectBy, text::in_backticks};
+use fedlayer_core::compare::{Absence, ComparedStrategy, MissingValue, Pairing, ReadAt};
 
 use super::{
     columns::TableColumn,
@@ -31,7 +32,7 @@ pub(crate) fn notes(strategies: &[ComparedStrategy], view: &ComparisonView) -> S
     let reference = strategies.iter().find(|strategy| strategy.is_reference);
     let Some(reference) = reference else { return "no strategy is finished\n".to_owned() };
     let all = view.sorted(strategies);
-    let columns = view.columns();
+    let columns = view.columns(strategies);
     let shows = |names: &[&str]| columns.iter().any(|column| column.is_about(names));
     let mut text = deviations(&all) + &point(view.at) + &short_means(&all, view.at);
     if shows(&BARRIERS) {
@@ -41,6 +42,7 @@ pub(crate) fn notes(strategies: &[ComparedStrategy], view: &ComparisonView) -> S
     if shows(&["client_accuracy_mean"]) {
         text += &left_out(&all);
     }
+    text += &best_round(&all);
     text += &differences(&all, reference, &columns);
     text += &all.iter().filter_map(|one| unequal_rounds(one, reference)).collect::<String>();
     text += &without_value(&all, &columns);
@@ -99,12 +101,12 @@ fn point(at: ReadAt) -> String {
 }
 
 /// Returns a validation value in words.
-pub(crate) fn validation_value(by: BestBy) -> &'static str {
+pub(crate) fn validation_value(by: SelectBy) -> &'static str {
     match by {
-        BestBy::ValidationLoss => "validation loss",
-        BestBy::ValidationAccuracy => "validation accuracy",
-        BestBy::ClientValidationLoss => "the clients' mean validation loss",
-        BestBy::ClientValidationAccuracy => "the clients' mean validation accuracy",
+        SelectBy::ValidationLoss => "validation loss",
+        SelectBy::ValidationAccuracy => "validation accuracy",
+        SelectBy::ClientValidationLoss => "the clients' mean validation loss",
+        SelectBy::ClientValidationAccuracy => "the clients' mean validation accuracy",
     }
 }
 
@@ -136,6 +138,12 @@ fn meanings(columns: &[TableColumn], target: Option<f64>) -> String {
 
 /// Says how many clients are not in `client acc`; empty if all are.
 fn left_out(strategies: &[&ComparedStrategy]) -> String {
+    let has = |quantity| strategies.iter().any(|one| one.spread(quantity).is_some());
+    let are_left_out = strategies.iter().any(|strategy| strategy.clients_without_test > 0);
+    if are_left_out && has("test_accuracy") && !has("client_accuracy_mean") {
+        return "client acc: no client has test data of its own (`data.client_test_share`).\n"
+            .to_owned();
+    }
     match strategies.iter().map(|strategy| strategy.clients_without_test).max() {
         None | Some(0) => String::new(),
         Some(1) => "client acc: 1 client has no test data of its own and is left out.\n".to_owned(),
@@ -144,6 +152,22 @@ fn left_out(strategies: &[&ComparedStrategy]) -> String {
                 "client acc: {clients} clients have no test data of their own and are left out.\n"
             )
         }
+    }
+}
+
+/// Says by which values the best rounds were chosen; empty if no strategy has one.
+fn best_round(strategies: &[&ComparedStrategy]) -> String {
+    let mut words: Vec<&str> =
+        strategies.iter().flat_map(|strategy| &strategy.best_by).map(|by| by.word()).collect();
+    words.sort_unstable();
+    words.dedup();
+    match words.is_empty() {
+        true => String::new(),
+        false => format!(
+            "best: the round with the best {}, on data that no client trains on and no test\n\
+             uses; its model is `checkpoints/best.safetensors`.\n",
+            in_backticks(words)
+        ),
     }
 }
 

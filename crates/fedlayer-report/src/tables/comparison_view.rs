@@ -28,15 +28,19 @@ impl Default for ComparisonView {
 }
 
 impl ComparisonView {
-    /// Returns the columns. Without a choice the usual ones have the round that was read and the
-    /// way to the target, if these were asked for.
-    pub(crate) fn columns(&self) -> Vec<TableColumn> {
+    /// Returns the columns. Without a choice the usual ones have the round that was read, the best
+    /// round and the way to the target, if these were asked for.
+    pub(crate) fn columns(&self, strategies: &[ComparedStrategy]) -> Vec<TableColumn> {
         if let Some(columns) = &self.columns {
             return columns.clone();
         }
         let mut columns = TableColumn::defaults();
         if matches!(self.at, ReadAt::Best(_) | ReadAt::Bytes(_)) {
             columns.splice(1..1, TableColumn::named("at_round"));
+        }
+        if strategies.iter().any(|strategy| !strategy.best_by.is_empty()) {
+            let best = ["best_round", "best_test_accuracy", "best_test_loss"];
+            columns.extend(best.iter().filter_map(|name| TableColumn::named(name)));
         }
         if self.target.is_some() {
             columns.extend(
@@ -65,7 +69,7 @@ impl ComparisonView {
         &self,
         strategies: &[ComparedStrategy],
     ) -> (Vec<(String, ColumnAlign)>, Vec<Vec<String>>) {
-        let columns = self.columns();
+        let columns = self.columns(strategies);
         let heading = columns.iter().map(|column| {
             let align = match column {
                 TableColumn::MaxLayer => ColumnAlign::Left,

@@ -5,5 +5,6 @@
 mod failures;
 mod pooled_trainer;
 mod rounds;
+mod selection;
 mod support;
 mod workers;

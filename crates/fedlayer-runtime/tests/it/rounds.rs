@@ -40,7 +40,11 @@ async fn a_run_that_goes_on_after_any_round_ends_the_same() {
     let whole = written(plan.clone(), 2).await;
     for committed in 1..=5_u32 {
         let done = committed as usize;
-        let progress = ResumePoint { committed, federation: whole.federations[done - 1].clone() };
+        let progress = ResumePoint {
+            committed,
+            federation: whole.federations[done - 1].clone(),
+            selection: None,
+        };
         let (end, rest) = Run::new(plan.clone(), Staged::calm()).from(progress).go().await;
         end.unwrap();
         assert_eq!(rest.records, whole.records[done..]);

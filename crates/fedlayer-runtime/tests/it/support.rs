@@ -21,7 +21,8 @@ use fedlayer_runtime::{
     TrainerFactory, run_plan, shutdown,
 };
 
-/// Six clients, each with four examples of three features around its own corner.
+/// Six clients, each with four examples of three features around its own corner, and a validation
+/// set at the origin.
 pub(crate) fn data() -> Arc<FederatedData> {
     let examples = |count: u32| {
         let values = (0..count * 3).map(|i| ((i * 7) % 11) as f32 / 11.0 + (i / 12) as f32);
@@ -31,7 +32,10 @@ pub(crate) fn data() -> Arc<FederatedData> {
         let first = client * 5;
         ((first..first + 4).collect(), vec![first + 4])
     });
-    Arc::new(FederatedData::new(Arc::new(examples(30)), Arc::new(examples(8)), clients))
+    let data = FederatedData::new(Arc::new(examples(30)), Arc::new(examples(8)), clients);
+    // The models move away from the origin, so the validation loss grows.
+    let origin = Examples::new(vec![3], 2, vec![0.0; 12], vec![0, 1, 0, 1]);
+    Arc::new(data.with_validation(Some(Arc::new(origin))))
 }
 
 /// A plan of six toy clients that averages `rule` in five rounds, with barriers in each.
@@ -182,6 +186,8 @@ pub(crate) struct Written {
     pub(crate) records: Vec<RoundRecord>,
     pub(crate) barriers: Vec<BarrierRow>,
     pub(crate) federations: Vec<Arc<Federation>>,
+    /// Whether each round was the best so far, and whether it was the last.
+    pub(crate) marks: Vec<(bool, bool)>,
 }
 
 /// A journal in memory that fails in the round `full_in`.
@@ -200,6 +206,7 @@ impl Journal for Memory {
         written.records.push(committed.record.clone());
         written.barriers.extend_from_slice(committed.barriers);
         written.federations.push(committed.federation.clone());
+        written.marks.push((committed.is_best, committed.is_last));
         Ok(())
     }
 }

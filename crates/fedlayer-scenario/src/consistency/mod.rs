@@ -1,6 +1,7 @@
 //! Values that are allowed by themselves and inconsistent with each other, the model or the data.
 //!
-//! * `clients`, `local`, `strategies`, `rounds`: the tables of these names, and schedules.
+//! * `clients`, `evaluate`, `local`, `strategies`, `rounds`: the tables of these names, and
+//!   schedules.
 //! * `model`, `given_layer_names`, `images`, `torchscript`, `batches`: the network, alone and with
 //!   the data.
 //! * `layers`: layers that strategies and barriers name.
@@ -9,6 +10,7 @@
 mod analysis;
 mod batches;
 mod clients;
+mod evaluate;
 mod given_layer_names;
 mod images;
 mod layers;
@@ -46,6 +48,7 @@ pub(crate) fn check(
     }
     problems.extend(distinct_seeds(&scenario.seeds));
     problems.extend(clients::check(scenario));
+    problems.extend(evaluate::check(scenario));
     problems.extend(local::check(scenario, facts.as_ref().ok()));
     problems.extend(strategies::check(&scenario.strategy));
     problems.extend(rounds::check(scenario));

@@ -253,6 +253,43 @@ const INCONSISTENT: &[Case] = &[
     Case("a fault of the partition", "{ dirichlet = 0.3 }", "{ shards = 300 }"),
 ];
 
+/// A scenario can choose its best round on validation data alone, and only where there are some.
+#[test]
+fn a_best_round_needs_validation_data() {
+    let last = "\"shallow\", \"deep\"]";
+    let (set, share) = ("set = \"digits\"", "set = \"digits\"\nvalidation_share = 0.1");
+    let cases = [
+        ("no validation data", "\"shallow\", \"deep\"]\n[evaluate]\nselect = \"best\""),
+        (
+            "the clients' data, which they do not have",
+            "\"shallow\", \"deep\"]\n[evaluate]\nselect = \"best\"\nby = \"client-validation-accuracy\"",
+        ),
+        (
+            "patience without a best round",
+            "\"shallow\", \"deep\"]\n[evaluate]\nby = \"validation-loss\"\npatience = 3",
+        ),
+        (
+            "a choice on test data",
+            "\"shallow\", \"deep\"]\n[evaluate]\nselect = \"best\"\nby = \"test-loss\"",
+        ),
+    ];
+    let messages = messages(&cases.map(|(what, keys)| Case(what, last, keys)));
+    holds("a_best_round_needs_validation_data", &messages);
+    let best = "\"shallow\", \"deep\"]\n[evaluate]\nselect = \"best\"\npatience = 3";
+    let text = edited(set, share).replacen(last, best, 1);
+    let plan = read_text(&text).unwrap().plans.remove(0);
+    assert_eq!(plan.selects_by(), fedlayer_core::spec::SelectBy::ValidationLoss);
+    let text = text.replace("validation_share", "client_validation_share");
+    let plan = read_text(&text).unwrap().plans.remove(0);
+    assert_eq!(plan.selects_by(), fedlayer_core::spec::SelectBy::ClientValidationLoss);
+    let toy = text
+        .replace("mlp = [128, 64]", "toy = {}")
+        .replace("patience = 3", "by = \"client-validation-accuracy\"");
+    let error = read_text(&toy).unwrap_err().render(Color::Plain);
+    assert!(error.contains("the toy model does not classify, so it has no accuracy"), "{error}");
+    assert!(error.contains("write `by = \"client-validation-loss\"`"), "{error}");
+}
+
 #[test]
 fn meaning() {
     holds("meaning", &messages(INCONSISTENT));

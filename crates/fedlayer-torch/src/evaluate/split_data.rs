@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fedlayer_core::data::{ClientId, Examples, Split};
+use fedlayer_core::data::{Examples, Split};
 use tch::TchError;
 
 use crate::{
@@ -26,7 +26,9 @@ const LOGITS: usize = 1 << 24;
 pub(crate) struct SplitCache {
     train: Option<SplitData>,
     test: Option<SplitData>,
-    own: Option<(ClientId, SplitData)>,
+    validation: Option<SplitData>,
+    /// The last split that belongs to a client.
+    own: Option<(Split, SplitData)>,
 }
 
 /// The examples of a split.
@@ -89,8 +91,9 @@ impl SplitCache {
         let known = match split {
             Split::Train => self.train.as_ref(),
             Split::Test => self.test.as_ref(),
-            Split::ClientTest(client) => {
-                self.own.as_ref().filter(|(owner, _)| *owner == client).map(|(_, data)| data)
+            Split::Validation => self.validation.as_ref(),
+            Split::ClientTest(_) | Split::ClientValidation(_) => {
+                self.own.as_ref().filter(|(own, _)| *own == split).map(|(_, data)| data)
             }
         };
         if let Some(data) = known {
@@ -104,25 +107,35 @@ impl SplitCache {
         match split {
             Split::Train => self.train = Some(data),
             Split::Test => self.test = Some(data),
-            Split::ClientTest(client) => self.own = Some((client, data)),
+            Split::Validation => self.validation = Some(data),
+            Split::ClientTest(_) | Split::ClientValidation(_) => self.own = Some((split, data)),
         }
         Ok(shared)
     }
 }
 
 /// Returns the examples of a split in the host's memory. If clients draw their own examples, the
-/// training split is empty.
+/// training split is empty; without a validation set so is the validation split.
 pub(crate) fn on_host(engine: &Engine, split: Split) -> SplitData {
     let data = &engine.data;
+    let nothing = || SplitData::Host(data.test.clone(), Some([].into()));
     match split {
         Split::Train => match data.pool() {
             Some(pool) => SplitData::Host(pool.clone(), Some(data.union_train().into())),
-            None => SplitData::Host(data.test.clone(), Some([].into())),
+            None => nothing(),
         },
         Split::Test => SplitData::Host(data.test.clone(), None),
         Split::ClientTest(client) => {
             let client = data.client(client);
             SplitData::Host(client.examples, Some(client.test.into()))
+        }
+        Split::Validation => match &data.validation {
+            Some(validation) => SplitData::Host(validation.clone(), None),
+            None => nothing(),
+        },
+        Split::ClientValidation(client) => {
+            let client = data.client(client);
+            SplitData::Host(client.examples, Some(client.validation.into()))
         }
     }
 }

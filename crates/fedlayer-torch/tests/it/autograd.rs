@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fedlayer_core::{
     Plan, Seed,
-    data::{ClientId, DrawClient, Examples, FederatedData, Split},
+    data::{ClientId, DrawClient, DrawnSizes, Examples, FederatedData, Split},
     model::{LayerSet, Mix, Ownership, Params, Point, Role},
     spec::*,
     trainer::{Evaluation, Probe, Trainer, Update},
@@ -221,8 +221,8 @@ impl DrawClient for Drawn {
         1_000_000
     }
 
-    fn sizes(&self) -> (usize, usize) {
-        (9, 3)
+    fn sizes(&self) -> DrawnSizes {
+        DrawnSizes { train: 9, validation: 0, test: 3 }
     }
 
     fn draw(&self, client: ClientId) -> Examples {

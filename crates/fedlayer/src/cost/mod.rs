@@ -14,9 +14,9 @@ use std::sync::Arc;
 use fedlayer_core::{
     Plan,
     barrier::target_sets,
-    data::{ClientId, FederatedData},
+    data::{ClientId, FederatedData, Split},
     model::{LayerSet, Ownership, architecture::Architecture},
-    round::LayerSchedule,
+    round::{EvaluatedSplits, LayerSchedule},
     spec::{
         Average, BarrierSpec, Baseline, Between, EvaluatedClients, ModelSpec, OptimizerMemory,
         Rule, SplitSpec, Statistics,
@@ -77,7 +77,7 @@ impl Cost {
         let due = |every: u32| (1..=plan.rounds).filter(|&round| plan.is_due(every, round)).count();
         let measured = plan.barriers.as_ref().map_or(0, |spec| due(spec.every));
         let evaluated = due(plan.evaluate.every);
-        let (common, own) = evaluated_models(plan);
+        let (common, own) = evaluations(plan);
         Self {
             steps: (local.steps * cohort as f64 * f64::from(plan.rounds)) as u64,
             evaluations: (measured as u64)
@@ -124,7 +124,8 @@ impl RoundCost {
             train: 3.0 * forward * local.examples * f64::from(plan.clients.cohort()),
             barriers: forward * (barriers.examples as f64 + barriers.points as f64 * measured),
             evaluate: forward
-                * (common as f64 * (data.test.len() as f64 + measured) + own as f64 * local.test),
+                * (common as f64 * (common_examples(data) + measured)
+                    + own as f64 * local.held_out),
         })
     }
 
@@ -157,6 +158,19 @@ fn evaluated_models(plan: &Plan) -> (u64, u64) {
     (if all_are_averaged { 1 } else { clients.into() }, clients.into())
 }
 
+/// Returns the number of evaluations of a round on common sets, and on the clients' own data.
+fn evaluations(plan: &Plan) -> (u64, u64) {
+    let splits = EvaluatedSplits::of(&plan.data);
+    let (common, own) = evaluated_models(plan);
+    let own_splits = u64::from(splits.client_test) + u64::from(splits.client_validation);
+    (common * (1 + u64::from(splits.validation)), own * own_splits)
+}
+
+/// Returns the number of examples of the common test and validation sets.
+fn common_examples(data: &FederatedData) -> f64 {
+    (data.test.len() + data.split_len(Split::Validation)) as f64
+}
+
 /// Returns the number of training examples that recalibrate the running statistics of each
 /// evaluated model; 0 if the strategy does not recalibrate.
 fn measured_examples(plan: &Plan, data: &FederatedData) -> f64 {
@@ -185,8 +199,8 @@ struct LocalWork {
     steps: f64,
     /// The examples of these steps.
     examples: f64,
-    /// The client's own test examples.
-    test: f64,
+    /// The client's own test and validation examples.
+    held_out: f64,
 }
 
 impl LocalWork {
@@ -203,7 +217,8 @@ impl LocalWork {
             let seen = (per_epoch * u64::from(plan.local.batch)).min(examples as u64);
             let in_batch = seen as f64 / per_epoch.max(1) as f64;
             mean.examples += steps * in_batch / clients as f64;
-            mean.test += data.test_examples(client) as f64 / clients as f64;
+            let held_out = data.test_examples(client) + data.validation_examples(client);
+            mean.held_out += held_out as f64 / clients as f64;
         }
         mean
     }

@@ -199,6 +199,7 @@ impl ScenarioRun {
         let start = |(pending, cost): (&PendingPlan, _)| PlanStart {
             plan: pending.plan.clone(),
             committed: pending.from.unwrap_or(0),
+            has_ended: pending.is_complete(),
             cost,
         };
         let starts: Vec<PlanStart> = pending.iter().zip(costs).map(start).collect();

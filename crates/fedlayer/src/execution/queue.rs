@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fedlayer_core::{
     Plan,
     data::{ClientId, FederatedData},
-    round::{Federation, stacks},
+    round::{Federation, Selection, stacks},
 };
 use fedlayer_runtime::{
     CommittedRound, Journal, JournalError, Link, ResumePoint, RunError, Shutdown, remote::Metrics,
@@ -22,7 +22,8 @@ use crate::{
     reopen::Damage,
     run_folder::{
         RunFolder,
-        checkpoint::{Checkpoint, PlanHash},
+        best_model::{self, BestModel},
+        checkpoint::{Checkpoint, CommittedRecords, PlanHash},
         journal::FileJournal,
         plan_folder::PlanFolder,
     },
@@ -36,6 +37,8 @@ pub(super) struct PendingPlan {
     folder: PlanFolder,
     /// The round after which it goes on, if it has a checkpoint.
     pub(super) from: Option<u32>,
+    /// Whether its last round is committed.
+    has_ended: bool,
     /// The lock on the run folder.
     lock: Arc<FolderLock>,
     trainers: Arc<Trainers>,
@@ -71,35 +74,49 @@ impl PendingPlan {
         trainers: &Arc<Trainers>,
     ) -> Result<Self, Failure> {
         let own = folder.plan(plan);
+        let hash = PlanHash::of(plan)?;
+        let has_best =
+            |records: &CommittedRecords| best_model::is_there(&own, plan, &hash, records);
         let from = match damage {
             Damage::Refused => own.kept_rounds()?.last().copied(),
-            Damage::ComputedAnew => verify::last_whole(&own, &PlanHash::of(plan)?)?,
+            Damage::ComputedAnew => verify::last_whole(&own, &hash, has_best)?,
         };
         let pending = Self {
             plan: plan.clone(),
             folder: own,
             from,
+            has_ended: false,
             lock: folder.lock().clone(),
             trainers: trainers.clone(),
         };
-        // A checkpoint that cannot be read is found before any plan begins.
-        pending.checkpoint().map(|_| pending)
+        // What cannot be read is found before any plan begins.
+        let checkpoint = pending.checkpoint()?;
+        let selection = pending.selection(checkpoint.as_ref())?;
+        if let (Some(selection), Some(_)) = (&selection, &checkpoint) {
+            BestModel::of(&pending.folder, hash, selection).check()?;
+        }
+        let point = checkpoint.map(|checkpoint| resume_point(checkpoint, selection));
+        let has_ended = point.is_some_and(|point| point.is_end(plan));
+        Ok(Self { has_ended, ..pending })
     }
 
-    /// Returns whether all its rounds are committed.
+    /// Returns whether all its rounds are committed: as many as the scenario has, or as many as its
+    /// patience left.
     pub(super) fn is_complete(&self) -> bool {
-        self.from == Some(self.plan.rounds)
+        self.has_ended
     }
 
     /// Reads the checkpoint and the data, and opens the files.
     fn begin(&self) -> Result<RunningPlan, Failure> {
         let checkpoint = self.checkpoint()?;
+        let selection = self.selection(checkpoint.as_ref())?;
+        if let Some(selection) = &selection {
+            let best = BestModel::of(&self.folder, PlanHash::of(&self.plan)?, selection);
+            best.restore(|| self.lock.check())?;
+        }
         let journal =
             FileJournal::open(&self.folder, &self.plan, checkpoint.as_ref(), self.lock.clone())?;
-        let from = checkpoint.map(|checkpoint| ResumePoint {
-            committed: checkpoint.round,
-            federation: checkpoint.federation,
-        });
+        let from = checkpoint.map(|checkpoint| resume_point(checkpoint, selection));
         let data = self.trainers.data(&self.plan).map_err(Failure::Data)?;
         Ok(RunningPlan { data, from, journal })
     }
@@ -107,6 +124,16 @@ impl PendingPlan {
     fn checkpoint(&self) -> Result<Option<Checkpoint>, Failure> {
         self.from.map(|round| self.folder.checkpoint(round, &self.plan)).transpose()
     }
+
+    /// Selects the best of the committed rounds, if the plan asks for it.
+    fn selection(&self, checkpoint: Option<&Checkpoint>) -> Result<Option<Selection>, Failure> {
+        let records = checkpoint.map(|checkpoint| &checkpoint.records);
+        best_model::selection(&self.folder, &self.plan, records)
+    }
+}
+
+fn resume_point(checkpoint: Checkpoint, selection: Option<Selection>) -> ResumePoint {
+    ResumePoint { committed: checkpoint.round, federation: checkpoint.federation, selection }
 }
 
 /// Runs all plans, as many at once as keep the workers busy. Returns their ends in the plans'

@@ -24,6 +24,8 @@ pub(crate) struct PlanStart {
     pub(crate) plan: Arc<Plan>,
     /// The number of its committed rounds.
     pub(crate) committed: u32,
+    /// Whether it has ended: its last round is committed, or its patience is exhausted.
+    pub(crate) has_ended: bool,
     /// The cost of its rounds.
     pub(crate) cost: RoundCost,
 }
@@ -143,16 +145,22 @@ type ProgressLine = (String, Value);
 
 impl ProgressState {
     fn new(plans: Vec<PlanStart>) -> Self {
-        let left = |start: &PlanStart| start.cost.after(&start.plan, start.committed);
+        let last = |start: &PlanStart| match start.has_ended {
+            true => start.committed,
+            false => start.plan.rounds,
+        };
+        let left = |start: &PlanStart| match start.has_ended {
+            true => PerPhase::default(),
+            false => start.cost.after(&start.plan, start.committed),
+        };
         let group = |start: &PlanStart| start.plan.strategy.name.clone();
-        let is_over = |start: &&PlanStart| start.committed >= start.plan.rounds;
         Self {
             estimate: TimeEstimate::new(plans.iter().map(|start| (group(start), left(start)))),
             ticker: Ticker::default(),
             repeater: None,
-            rounds: plans.iter().map(|start| u64::from(start.plan.rounds)).sum(),
+            rounds: plans.iter().map(|start| u64::from(last(start))).sum(),
             done: plans.iter().map(|start| u64::from(start.committed)).sum(),
-            ended: plans.iter().filter(is_over).count(),
+            ended: plans.iter().filter(|start| start.has_ended).count(),
             last: None,
             left: None,
             plans,
@@ -160,7 +168,9 @@ impl ProgressState {
     }
 
     fn committed(&mut self, plan: usize, record: &RoundRecord, seconds: PerPhase, now: Duration) {
-        let Some(PlanStart { plan: of, cost, .. }) = self.plans.get(plan) else { return };
+        let Some(start) = self.plans.get_mut(plan) else { return };
+        start.committed = record.round;
+        let PlanStart { plan: of, cost, .. } = start;
         self.estimate.committed(plan, cost.in_round(of, record.round), seconds);
         self.done += 1;
         self.reckon(now, RECKONED);
@@ -182,9 +192,13 @@ impl ProgressState {
 
     /// Returns the line for a plan that ended; `None` if it had ended before the run was resumed.
     fn ended(&mut self, plan: usize, failure: Option<&str>, now: Duration) -> Option<ProgressLine> {
-        let PlanStart { plan: of, committed, .. } = self.plans.get(plan)?;
-        if *committed >= of.rounds {
+        let PlanStart { plan: of, committed, has_ended, .. } = self.plans.get(plan)?;
+        if *has_ended {
             return None;
+        }
+        if failure.is_none() {
+            // The rounds that its patience saved are no longer expected.
+            self.rounds -= u64::from(of.rounds.saturating_sub(*committed));
         }
         let (name, seed) = (of.title(), of.seed);
         self.estimate.ended(plan);
@@ -301,7 +315,12 @@ mod tests {
         let data = crate::data::Data::new(crate::folders::Folders::new(None));
         let plans = fedlayer_scenario::read("test", text, &[], &data).unwrap().plans;
         let cost = RoundCost(PerPhase { train: 1.0, ..PerPhase::default() });
-        let start = |(plan, committed)| PlanStart { plan: Arc::new(plan), committed, cost };
+        let start = |(plan, committed)| PlanStart {
+            plan: Arc::new(plan),
+            committed,
+            has_ended: committed == 2,
+            cost,
+        };
         ProgressState::new(plans.into_iter().zip(committed).map(start).collect())
     }
 
@@ -405,6 +424,15 @@ mod tests {
     #[test]
     fn a_plan_that_had_ended_before_says_nothing() {
         assert!(resumed([2, 0]).ended(0, None, second(1)).is_none());
+    }
+
+    #[test]
+    fn rounds_that_patience_saves_are_no_longer_expected() {
+        let mut state = state();
+        state.committed(0, &record(1), PerPhase { train: 1.0, ..PerPhase::default() }, second(1));
+        assert!(state.line(second(1)).0.starts_with("1 of 4 rounds"));
+        assert!(state.ended(0, None, second(1)).is_some());
+        assert!(state.line(second(1)).0.starts_with("1 of 3 rounds"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
     checksums,
     json::json_lines,
     line_checks::{LineChecks, RoundChecks},
-    plan_folder::{PlanFolder, RecordFile, checkpoint_name, checkpoint_rounds},
+    plan_folder::{BEST, PlanFolder, RecordFile, checkpoint_name, checkpoint_rounds},
 };
 use crate::{
     exit::Failure,
@@ -88,8 +88,13 @@ impl FileJournal {
             evaluate: spent.evaluate.as_secs_f64(),
         };
         self.timings.append(row.line(&self.hash)?.as_bytes())?;
-        if self.plan.is_due(self.plan.checkpoints.every, round) {
-            self.checkpoint(round, committed.federation)?;
+        let is_due = self.plan.is_due(self.plan.checkpoints.every, round);
+        if is_due || committed.is_best || committed.is_last {
+            let bytes = self.checkpoint(round, committed.federation)?;
+            if committed.is_best {
+                files::write_atomically_if(&self.checkpoints.join(BEST), &bytes, || self.check())?;
+            }
+            self.prune(round)?;
         }
         Ok(())
     }
@@ -104,8 +109,8 @@ impl FileJournal {
             .inspect_err(|_| self.lock.give_up())
     }
 
-    /// Writes a checkpoint. Its rename commits everything before it.
-    fn checkpoint(&self, round: u32, federation: &Arc<Federation>) -> Result<(), Failure> {
+    /// Writes a checkpoint and returns its bytes. Its rename commits everything before it.
+    fn checkpoint(&self, round: u32, federation: &Arc<Federation>) -> Result<Vec<u8>, Failure> {
         self.rounds.sync()?;
         self.barriers.sync()?;
         self.checksums.sync()?;
@@ -118,7 +123,7 @@ impl FileJournal {
         let path = self.checkpoints.join(checkpoint_name(round));
         let bytes = checkpoint.to_bytes().map_err(|error| Failure::damaged(&path, error))?;
         files::write_atomically_if(&path, &bytes, || self.check())?;
-        self.prune(round)
+        Ok(bytes)
     }
 
     /// Returns the lengths and hashes of the record files.
@@ -168,6 +173,7 @@ impl Journal for FileJournal {
         if committed == 0 || self.plan.is_due(self.plan.checkpoints.every, committed) {
             return Ok(());
         }
-        self.checkpoint(committed, federation).map_err(JournalError::new)
+        let written = self.checkpoint(committed, federation).and_then(|_| self.prune(committed));
+        written.map_err(JournalError::new)
     }
 }

@@ -1,11 +1,12 @@
 //! [`RunFolder`]: the folder of a run and its files.
 //!
 //! * `plan_folder`: the part of one strategy and seed; `journal` writes its records.
-//! * `checkpoint`: the models after a round; `line_checks` and `checksums`: hashes of the records'
+//! * `checkpoint`: the models after a round; `best_model`: those of the best round; `line_checks` and `checksums`: hashes of the records'
 //!   lines.
 //! * `note`: `run.json`; `inputs_note`: `inputs.json`; `sealed`: JSON files with a checksum;
 //!   `json`: all others.
 
+pub(crate) mod best_model;
 pub(crate) mod checkpoint;
 pub(crate) mod inputs_note;
 pub(crate) mod journal;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fedlayer_core::{
     Plan,
-    record::{RoundRecord, SummaryRow},
+    record::{BestRow, RoundRecord, SummaryRow},
 };
 
 use super::{checkpoint::Checkpoint, line_checks::CHECKSUMS};
@@ -19,6 +19,9 @@ use crate::{
 pub(crate) struct PlanFolder {
     path: PathBuf,
 }
+
+/// The file name of the checkpoint of the best round.
+pub(crate) const BEST: &str = "best.safetensors";
 
 /// A file of a plan's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +78,11 @@ impl PlanFolder {
         self.checkpoints().join(checkpoint_name(round))
     }
 
+    /// Returns the path of the checkpoint of the best round by validation.
+    pub(crate) fn best_file(&self) -> PathBuf {
+        self.checkpoints().join(BEST)
+    }
+
     /// Returns the folder of the checkpoints.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
@@ -99,7 +107,8 @@ impl PlanFolder {
         let records: Result<Vec<RoundRecord>, _> = text.lines().map(serde_json::from_str).collect();
         let records = records.map_err(|error| Failure::damaged(&path, error))?;
         let row = SummaryRow::new(&plan.strategy.name, plan.seed, &records);
-        Ok(SummaryRow { variant: plan.variant.clone(), ..row })
+        let best = BestRow::of(plan, &records);
+        Ok(SummaryRow { variant: plan.variant.clone(), best, ..row })
     }
 }
 

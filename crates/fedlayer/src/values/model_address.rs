@@ -92,8 +92,13 @@ impl ModelAddress {
         };
         let plan = PlanFolder::at(address.seed(seed, &ran.folder)?);
         let rounds = plan.kept_rounds()?;
-        let kept = address.round(round, &rounds)?;
-        let last = (round == LAST).then_some(kept);
+        let (checkpoint, last) = match round {
+            BEST_ROUND if files::exists(&plan.best_file()) => (plan.best_file(), None),
+            _ => {
+                let kept = address.round(round, &rounds)?;
+                (plan.checkpoint_file(kept), (round == LAST).then_some(kept))
+            }
+        };
         let client = address.client(client)?;
         let run = &text[..colon];
         let shared = format!("{run}:{}:{seed}:{round}", ran.name);
@@ -101,7 +106,7 @@ impl ModelAddress {
             text: text.to_owned(),
             run: run.to_owned(),
             folder,
-            checkpoint: plan.checkpoint_file(kept),
+            checkpoint,
             client,
             ownership: ran.ownership,
             shared,
@@ -147,6 +152,9 @@ fn no_strategy(text: &str, colon: usize, locator: &Locator) -> ValuesError {
 
 /// The word for the last round with a checkpoint.
 const LAST: &str = "last";
+
+/// The word for the best round by validation, if the scenario selects one.
+const BEST_ROUND: &str = "best";
 
 /// The word for the model that all clients share.
 const SHARED: &str = "shared";

@@ -1,5 +1,10 @@
 //! Checks a plan's folder: its checkpoints, and which of them vouches for the records.
 
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
 use super::{Cure, Depth, Fault, Findings, folders::ListedPlan, records};
 use crate::{
     files::{self, Content, FileError},
@@ -42,16 +47,40 @@ pub(super) fn check(folder: &PlanFolder, known: &ListedPlan, depth: Depth, found
                 found.add(Fault::damaged(folder.checkpoint_file(round), reason, Cure::Nothing));
             }
         }
-        kept.iter().for_each(|&round| check_bytes(folder, round, known, found));
+        kept.iter().for_each(|&round| check_bytes(folder.checkpoint_file(round), known, found));
+        check_best(folder, known, committed, found);
     }
+}
+
+/// Checks the model of the best round. It is a copy of that round's checkpoint, written after it.
+fn check_best(folder: &PlanFolder, known: &ListedPlan, committed: u32, found: &mut Findings) {
+    let path = folder.best_file();
+    if !files::exists(&path) {
+        let is_listed = |files: &BTreeMap<String, Content>| files.contains_key(&listed_name(&path));
+        if known.files.as_ref().is_some_and(is_listed) {
+            found.add(Fault::absent(path, Cure::Previous));
+        }
+        return;
+    }
+    match read_file(&path, known.plan.as_ref()) {
+        Err(reason) => found.add(Fault::damaged(path, reason, Cure::Previous)),
+        Ok(mark) if mark.round > committed => {
+            let words = format!("it is of round {}, and {committed} are committed", mark.round);
+            found.add(Fault::damaged(path, words, Cure::Previous));
+        }
+        Ok(_) => check_bytes(path, known, found),
+    }
+}
+
+/// Returns the name by which `run.json` lists a checkpoint of a plan.
+fn listed_name(path: &Path) -> String {
+    path.file_name().map_or(String::new(), |name| format!("checkpoints/{}", name.display()))
 }
 
 /// Compares a checkpoint with the length and the hash that `run.json` lists for it. A changed blank
 /// in its header changes nothing that its own checksum covers.
-fn check_bytes(folder: &PlanFolder, round: u32, known: &ListedPlan, found: &mut Findings) {
-    let path = folder.checkpoint_file(round);
-    let name = path.file_name().map(|name| format!("checkpoints/{}", name.display()));
-    let listed = known.files.as_ref().zip(name).and_then(|(files, name)| files.get(&name));
+fn check_bytes(path: PathBuf, known: &ListedPlan, found: &mut Findings) {
+    let listed = known.files.as_ref().and_then(|files| files.get(&listed_name(&path)));
     let (Some(expected), Ok(now)) = (listed, Content::of(&path)) else { return };
     let is_named = found.faults.iter().any(|fault| fault.path == path);
     if now != *expected && !is_named {
@@ -60,14 +89,20 @@ fn check_bytes(folder: &PlanFolder, round: u32, known: &ListedPlan, found: &mut 
     }
 }
 
-/// Returns the round of the last intact checkpoint with intact records, if there is one.
+/// Returns the round of the last intact checkpoint with intact records that `is_usable`, if there
+/// is one.
 ///
 /// # Errors
 /// When the folder of the checkpoints cannot be read.
-pub(crate) fn last_whole(folder: &PlanFolder, plan: &PlanHash) -> Result<Option<u32>, FileError> {
+pub(crate) fn last_whole(
+    folder: &PlanFolder,
+    plan: &PlanHash,
+    is_usable: impl Fn(&CommittedRecords) -> bool,
+) -> Result<Option<u32>, FileError> {
     let kept = folder.kept_rounds()?;
     let is_whole = |round: &u32| {
-        read(folder, *round, Some(plan)).is_ok_and(|mark| records::are_whole(folder, &mark.records))
+        read(folder, *round, Some(plan))
+            .is_ok_and(|mark| records::are_whole(folder, &mark.records) && is_usable(&mark.records))
     };
     Ok(kept.into_iter().rev().find(is_whole))
 }
@@ -78,15 +113,20 @@ fn read(
     round: u32,
     plan: Option<&PlanHash>,
 ) -> Result<CheckpointSummary, String> {
-    let bytes = files::read_bytes(&folder.checkpoint_file(round)).map_err(|e| e.reason())?;
+    match read_file(&folder.checkpoint_file(round), plan)? {
+        mark if mark.round == round => Ok(mark),
+        mark => Err(format!("it is the checkpoint of round {}", mark.round)),
+    }
+}
+
+/// Reads the metadata of a checkpoint of any round.
+fn read_file(path: &Path, plan: Option<&PlanHash>) -> Result<CheckpointSummary, String> {
+    let bytes = files::read_bytes(path).map_err(|e| e.reason())?;
     let file = CheckpointFile::read(&bytes).map_err(|error| error.to_string())?;
     if plan.is_some_and(|plan| plan != file.plan()) {
         return Err(CheckpointError::Plan.to_string());
     }
-    match file.round() {
-        found if found == round => Ok(CheckpointSummary { round, records: file.records() }),
-        found => Err(format!("it is the checkpoint of round {found}")),
-    }
+    Ok(CheckpointSummary { round: file.round(), records: file.records() })
 }
 
 /// Returns the latest checkpoint. A running process may remove a checkpoint after it is listed;

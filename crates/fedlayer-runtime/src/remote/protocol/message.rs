@@ -182,6 +182,8 @@ pub(crate) enum SplitHead {
     Train,
     Test,
     ClientTest(u32),
+    Validation,
+    ClientValidation(u32),
 }
 
 /// Asks for values of a job that the worker does not hold.

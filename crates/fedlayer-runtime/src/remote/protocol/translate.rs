@@ -84,6 +84,8 @@ impl BlobTable<'_> {
             Split::Train => SplitHead::Train,
             Split::Test => SplitHead::Test,
             Split::ClientTest(client) => SplitHead::ClientTest(client.0),
+            Split::Validation => SplitHead::Validation,
+            Split::ClientValidation(client) => SplitHead::ClientValidation(client.0),
         };
         ProbeHead { point, split }
     }
@@ -173,6 +175,8 @@ impl ReceivedBlobs<'_> {
             SplitHead::Train => Split::Train,
             SplitHead::Test => Split::Test,
             SplitHead::ClientTest(client) => Split::ClientTest(ClientId(client)),
+            SplitHead::Validation => Split::Validation,
+            SplitHead::ClientValidation(client) => Split::ClientValidation(ClientId(client)),
         };
         Ok(Probe { point, split })
     }

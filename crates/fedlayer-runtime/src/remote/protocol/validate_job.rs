@@ -68,8 +68,10 @@ impl JobCheck<'_> {
                 PointHead::Mix(mix) | PointHead::Twin(mix, _) => self.check_mix(mix)?,
             }
             match probe.split {
-                SplitHead::Train | SplitHead::Test => {}
-                SplitHead::ClientTest(client) => self.check_client(client)?,
+                SplitHead::Train | SplitHead::Test | SplitHead::Validation => {}
+                SplitHead::ClientTest(client) | SplitHead::ClientValidation(client) => {
+                    self.check_client(client)?
+                }
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use fedlayer_core::{
     Plan,
-    data::{ClientData, ClientId, FederatedData},
+    data::{ClientData, ClientId, FederatedData, PartSizes},
     model::{Layer, TensorSpec},
     round::{LayerSchedule, RoundRange},
     spec::{AnalysisSpec, Average, Variant},
@@ -41,6 +41,8 @@ pub(super) struct CheckReport {
     /// The number of all clients, listed or not.
     pub(super) client_count: usize,
     pub(super) clients: Vec<ClientLine>,
+    /// The number of examples in each part of the data.
+    pub(super) parts: PartSizes,
     pub(super) inputs: Inputs,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) analyses: Vec<AnalysisLine>,
@@ -66,10 +68,11 @@ pub(super) struct ClientLine {
     pub(super) client: ClientId,
     pub(super) train: usize,
     pub(super) test: usize,
+    pub(super) validation: usize,
     /// The natural groups (speakers, writers) of its examples, if the set has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) groups: Option<usize>,
-    /// Its examples per class, training and test together; empty for texts.
+    /// Its examples per class, all parts together; empty for texts.
     pub(super) labels: Vec<usize>,
 }
 
@@ -90,6 +93,7 @@ impl CheckReport {
             classes: data.test.class_names.clone(),
             client_count: data.clients(),
             clients: clients(data),
+            parts: data.part_sizes(),
             inputs: Inputs::of(data, &first.data, trainers.files().inputs(first))
                 .with_warnings(&trainers.files().lost_digits(first)),
             analyses: analyses::lines(specs, first),
@@ -196,8 +200,8 @@ fn clients(data: &FederatedData) -> Vec<ClientLine> {
 impl ClientLine {
     fn new(data: &FederatedData, index: usize) -> Self {
         let client = ClientId(index as u32);
-        let ClientData { examples, train, test } = data.client(client);
-        let all = || train.iter().chain(&test).map(|&example| example as usize);
+        let ClientData { examples, train, validation, test } = data.client(client);
+        let all = || train.iter().chain(&validation).chain(&test).map(|&row| row as usize);
         let mut labels = Vec::new();
         if examples.targets == 1 {
             labels.resize(examples.classes, 0);
@@ -207,6 +211,7 @@ impl ClientLine {
             .groups
             .as_ref()
             .map(|groups| all().map(|example| groups[example]).collect::<BTreeSet<_>>().len());
-        Self { client, train: train.len(), test: test.len(), groups, labels }
+        let (train, test, validation) = (train.len(), test.len(), validation.len());
+        Self { client, train, test, validation, groups, labels }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::thread::available_parallelism;
 
-use fedlayer_core::{Plan, data::FederatedData};
+use fedlayer_core::{
+    Plan,
+    data::{FederatedData, PartSizes},
+};
 use fedlayer_report::{ColumnAlign, quantity, text_table};
 
 use super::report::{CheckReport, ClientLine, LayerLine, SHOWN_CLIENTS, StrategyLine};
@@ -40,6 +43,7 @@ impl CheckReport {
             Some(self.layer_section(plan)),
             Some(self.strategy_section(plan, plans)),
             Some((clients, self.client_table())),
+            Some(self.parts_section()),
             self.inputs.text().map(|inputs| (self.inputs.title(), inputs)),
             self.analysis_section(),
             Some(("cost".to_owned(), self.cost_lines()?)),
@@ -96,6 +100,32 @@ impl CheckReport {
         )
     }
 
+    /// Lists the size of every part of the data, and says whether two of them share an example.
+    fn parts_section(&self) -> Section {
+        let PartSizes { train, validation, test, client_validation, client_test, shared } =
+            self.parts;
+        let title = match shared {
+            0 => "parts of the data: no two share an example".to_owned(),
+            shared => format!(
+                "parts of the data: clients share their examples, and {} that one holds out are trained on, or held out otherwise, by another",
+                quantity::count(shared as u64)
+            ),
+        };
+        let parts = [
+            ("train", train, ""),
+            ("validation", validation, "data.validation_share"),
+            ("test", test, ""),
+            ("clients' validation", client_validation, "data.client_validation_share"),
+            ("clients' test", client_test, "data.client_test_share"),
+        ];
+        let row = |(part, examples, key): (&str, usize, &str)| match examples {
+            0 => vec![part.to_owned(), format!("none (`{key}`)")],
+            examples => vec![part.to_owned(), quantity::count(examples as u64)],
+        };
+        let heading = [("part", ColumnAlign::Left), ("examples", ColumnAlign::Right)];
+        (title, text_table(&heading, &parts.map(row)))
+    }
+
     fn analysis_section(&self) -> Option<Section> {
         let heading = [
             ("analysis", ColumnAlign::Left),
@@ -147,7 +177,9 @@ impl CheckReport {
     fn client_table(&self) -> String {
         let has_groups = self.clients.iter().any(|line| line.groups.is_some());
         let classes = self.clients.first().map_or(0, |line| line.labels.len()).min(SHOWN_CLASSES);
+        let has_validation = self.parts.client_validation > 0;
         let mut heading = ["client", "train", "own test"].map(str::to_owned).to_vec();
+        heading.extend(has_validation.then(|| "own validation".to_owned()));
         heading.extend(has_groups.then(|| "groups".to_owned()));
         heading.extend((0..classes).map(|class| classes::heading(self.classes.as_deref(), class)));
         let heading: Vec<_> =
@@ -155,6 +187,7 @@ impl CheckReport {
         let row = |line: &ClientLine| {
             let mut cells =
                 vec![line.client.to_string(), line.train.to_string(), line.test.to_string()];
+            cells.extend(has_validation.then(|| line.validation.to_string()));
             cells.extend(line.groups.map(|groups| groups.to_string()));
             cells.extend(line.labels.iter().take(classes).map(ToString::to_string));
             cells
