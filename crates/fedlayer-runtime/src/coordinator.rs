@@ -12,7 +12,8 @@ use fedlayer_core::{
     data::ClientId,
     model::Params,
     round::{
-    Action, CohortUpdates, Event, Evidence, Federation, LayerSchedule, Machine, MissingCause, Phase, Ticket, stacks, Selection,
+        Action, CohortUpdates, Event, Evidence, Federation, LayerSchedule, Machine, MissingCause,
+        Phase, Selection, Ticket, stacks,
     },
     spec::OptimizerMemory,
     trainer::{TrainJob, Update},

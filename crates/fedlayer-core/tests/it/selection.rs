@@ -44,6 +44,7 @@ fn record(round: u32, values: Option<(Option<f64>, Option<f64>)>) -> RoundRecord
         bytes_up: 10,
         bytes_down: 3,
         bytes: Vec::new(),
+        layers: Vec::new(),
     }
 }
 

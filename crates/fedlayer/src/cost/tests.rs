@@ -65,8 +65,7 @@ async fn run(plan: &Arc<Plan>) -> Vec<Asked> {
     let journal = CountingJournal { asked, rounds: rounds.clone() };
     let (_stopper, word) = shutdown();
     run_plan(plan.clone(), examples, link, journal, None, word).await.unwrap();
-    let rounds = rounds.lock().unwrap().clone();
-    rounds
+    std::mem::take(&mut *rounds.lock().unwrap())
 }
 
 fn plans(tables: &str) -> Vec<Arc<Plan>> {

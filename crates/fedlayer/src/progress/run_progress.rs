@@ -299,12 +299,7 @@ mod tests {
         let plans = fedlayer_scenario::read("test", text, &[], &data).unwrap().plans;
         let start = |(plan, committed)| {
             let cost = RoundCost::of_training_alone(&plan);
-            PlanStart {
-            plan: Arc::new(plan),
-            committed,
-            has_ended: committed == 2,
-            cost,
-        }
+            PlanStart { plan: Arc::new(plan), committed, has_ended: committed == 2, cost }
         };
         ProgressState::new(plans.into_iter().zip(committed).map(start).collect())
     }

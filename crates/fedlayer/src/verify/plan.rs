@@ -116,7 +116,7 @@ pub(crate) fn committed(
     folder: &PlanFolder,
     plan: &PlanHash,
 ) -> Result<Option<(u32, CommittedRecords)>, FileError> {
-    let Some(round) = last_whole(folder, plan)? else { return Ok(None) };
+    let Some(round) = last_whole(folder, plan, |_| true)? else { return Ok(None) };
     Ok(read(folder, round, Some(plan)).ok().map(|mark| (round, mark.records)))
 }
 

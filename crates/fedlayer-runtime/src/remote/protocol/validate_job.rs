@@ -85,8 +85,8 @@ impl JobCheck<'_> {
         match probe.split {
             SplitHead::Train | SplitHead::Test | SplitHead::Validation => Ok(()),
             SplitHead::ClientTest(client) | SplitHead::ClientValidation(client) => {
-                    self.check_client(client)
-                }
+                self.check_client(client)
+            }
         }
     }
 
