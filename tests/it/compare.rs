@@ -21,15 +21,17 @@ impl Runs {
         Self(place)
     }
 
+    /// Compares runs in the two accuracies' differences.
     fn compare(&self, arguments: &str) -> String {
-        self.0.fedlayer(&format!("compare {arguments}")).ok().stdout
+        let columns = "delta_test_accuracy,delta_client_accuracy_mean";
+        self.0.fedlayer(&format!("compare {arguments} --columns {columns}")).ok().stdout
     }
 }
 
-/// Returns the two columns of differences of a strategy's row, which follow the bytes.
+/// Returns the two differences in a strategy's row.
 fn differences(table: &str, strategy: &str) -> String {
-    let row = table.lines().find(|line| line.starts_with(strategy)).unwrap();
-    let (_, columns) = row.rsplit_once('B').unwrap();
+    let mut rows = table.lines().filter_map(|line| line.strip_prefix(strategy));
+    let columns = rows.find(|columns| columns.starts_with("  ")).unwrap();
     columns.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -63,12 +65,15 @@ fn runs_that_cannot_be_compared_have_no_difference_and_are_named() {
 fn another_learning_rate_is_a_comparison_and_is_named() {
     let runs = Runs::of(&[("slow", "--set local.optimizer.sgd.lr=0.01")]);
     let table = runs.compare("base slow");
-    assert!(differences(&table, "slow: all").starts_with('-'), "{table}");
     assert!(differences(&table, "slow: all").contains('['), "{table}");
     let named = "`slow` differs from `base` in\n  `local.optimizer.sgd.lr`: 0.01 against 0.1\n  and is paired with it by seed";
     assert!(table.contains(named), "{table}");
     let json: Value = serde_json::from_str(&runs.compare("base slow --json")).unwrap();
     assert_eq!(json["rows"].as_array().unwrap().len(), 8);
+    assert!(
+        json["comparison"][2]["quantities"]["test_accuracy"]["difference"]["mean"].as_f64()
+            < Some(0.0)
+    );
     let key = &json["differing"][0]["keys"][0];
     assert_eq!(json["differing"][0]["run"], "slow");
     assert_eq!(
@@ -105,7 +110,7 @@ fn strategies_of_the_same_name_stay_apart_and_an_unknown_set_up_is_no_pair() {
     let table = runs.compare("a/run b/run");
     assert!(table.contains("a/run: all") && table.contains("b/run: all"), "{table}");
     assert!(!table.contains("differs from"), "{table}");
-    assert!(differences(&table, "b/run: all").starts_with("+0.0 [+0.0, +0.0]"), "{table}");
+    assert!(differences(&table, "b/run: all").starts_with("tie [+0.0, +0.0]"), "{table}");
     let twice = runs.0.fedlayer("compare a/run ./a/run");
     assert_eq!(twice.code, Some(8), "{}", twice.stderr);
     let refused = {
@@ -129,7 +134,8 @@ fn variants_of_a_sweep_are_compared_by_what_they_set() {
     place.fedlayer("run scenario.toml -q --out swept").ok();
     fs::write(place.path("plain.toml"), DIGITS).unwrap();
     place.fedlayer("run plain.toml -q --out plain --rounds 1").ok();
-    let table = place.fedlayer("compare plain swept").ok().stdout;
+    let runs = Runs(place);
+    let table = runs.compare("plain swept");
     assert!(!table.contains("`swept: batch=16` differs"), "{table}");
     assert!(
         table.contains("`swept: batch=8` differs from `plain` in\n  `local.batch`: 8 against 16"),
@@ -167,7 +173,7 @@ fn a_run_folder_of_an_earlier_version_is_compared() {
     let summary = fs::read_to_string(runs.0.path("old/summary.json")).unwrap();
     assert!(!summary.contains("clients_without_test"), "{summary}");
     let table = runs.compare("base old");
-    assert!(differences(&table, "old: all").starts_with("+0.0"), "{table}");
+    assert!(differences(&table, "old: all").starts_with("tie [+0.0, +0.0]"), "{table}");
 }
 
 /// A file of the same name with another content is another set of examples.

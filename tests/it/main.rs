@@ -11,6 +11,7 @@ mod check_is_run;
 mod command_line;
 mod commands;
 mod compare;
+mod compare_points;
 mod contract;
 mod data;
 mod docs;

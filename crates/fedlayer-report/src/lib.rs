@@ -2,7 +2,9 @@
 //! file.
 //!
 //! * [`comparison_table`]: strategies side by side, with their spread over the seeds and their
-//!   difference from the first strategy.
+//!   difference from a reference; [`ComparisonView`]: its columns and their order.
+//! * [`comparison_csv`], [`comparison_rows`], [`comparison_markdown`], [`comparison_latex`]: the same
+//!   for other programs, pages and papers.
 //! * [`setup_differences`]: the keys in which compared runs differ, and what follows for their
 //!   results.
 //! * [`sweep_table`]: the variants of a sweep side by side.
@@ -29,10 +31,14 @@ mod summary;
 mod swept_keys;
 mod tables;
 
-pub use export::{analysis_csv, sweep_csv};
+pub use export::{
+    ComparisonRow, analysis_csv, comparison_csv, comparison_latex, comparison_markdown,
+    comparison_rows, sweep_csv,
+};
 pub use measurements::{analysis_summary, pictures};
 pub use pictures::Picture;
 pub use plot::heat_map::heat_colour;
 pub use tables::{
-    ColumnAlign, DifferingRun, comparison_table, setup_differences, sweep_table, text_table,
+    ColumnAlign, ComparisonView, DifferingRun, SortBy, SortDirection, TableColumn,
+    comparison_table, setup_differences, sweep_table, text_table,
 };

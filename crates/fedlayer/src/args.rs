@@ -2,10 +2,11 @@
 //!
 //! * `parse`: reads the command line, and shows its errors.
 //! * `short_forms`: `--seeds` and `--rounds`.
-//! * `analyze`, `data`, `export`, `remote`: the arguments of these commands.
+//! * `analyze`, `compare`, `data`, `export`, `remote`: the arguments of these commands.
 //! * `values`: folders, times and other values of arguments.
 
 mod analyze;
+mod compare;
 mod data;
 mod export;
 mod parse;
@@ -22,6 +23,7 @@ use fedlayer_torch::DeviceChoice;
 
 pub(crate) use self::{
     analyze::AnalyzeArgs,
+    compare::{CompareArgs, FormArgs, PointArg},
     data::{DataArgs, DataCommand, FetchArgs, ListArgs},
     export::ExportArgs,
     parse::parse,
@@ -92,7 +94,9 @@ pub(crate) enum Command {
     Health(HealthArgs),
     /// Compare the strategies of finished runs in one table. Keys in which the runs differ are
     /// listed below it.
-    #[command(after_help = "Example:\n  fedlayer compare runs/digits runs/digits-slow")]
+    #[command(
+        after_help = "Examples:\n  fedlayer compare runs/digits runs/digits-slow\n  fedlayer compare runs/digits --to none --at mean:5 --sort test_accuracy\n  fedlayer compare runs/digits --at bytes:2MB --target 0.9 --markdown"
+    )]
     Compare(CompareArgs),
     /// Write the records of runs for other programs: Parquet, CSV, TensorBoard, MLflow.
     #[command(
@@ -200,21 +204,6 @@ pub(crate) struct ResumeArgs {
     /// If the latest checkpoint is damaged, go on from the one before it.
     #[arg(long)]
     pub(crate) previous: bool,
-    /// Print JSON on stdout.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fedlayer compare`.
-#[derive(Debug, Args)]
-pub(crate) struct CompareArgs {
-    /// The run folders; the first strategy of the first run is the reference.
-    #[arg(required = true, value_name = "RUN")]
-    pub(crate) runs: Vec<PathBuf>,
-    /// Print differences (Δ) even between runs with other data, models, clients, seeds or rounds.
-    /// They are paired by seed only if the same seed means the same in both runs.
-    #[arg(long)]
-    pub(crate) anyway: bool,
     /// Print JSON on stdout.
     #[arg(long)]
     pub(crate) json: bool,

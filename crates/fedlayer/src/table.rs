@@ -8,7 +8,9 @@ use fedlayer_core::{
     record::Summary,
     spec::LocalSpec,
 };
-use fedlayer_report::{DifferingRun, setup_differences, sweep_csv, sweep_table};
+use fedlayer_report::{
+    ComparisonView, DifferingRun, comparison_table, setup_differences, sweep_csv, sweep_table,
+};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -39,7 +41,7 @@ pub(crate) fn render(
     }
     let table = match is_sweep(summary) {
         true => sweep_table(&summary.rows),
-        false => fedlayer_report::comparison_table(&compare(&summary.rows)),
+        false => comparison_table(&compare(&summary.rows), &ComparisonView::default()),
     };
     let first = variants.first().and_then(|strategies| strategies.first());
     let reference = first.map_or("", |(name, _)| name);

@@ -1,8 +1,10 @@
 //! [`compare`]: strategies side by side over seeds, and their differences from a reference on
 //! common random numbers.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
+use super::{
+    Absence, Difference, Reading, holm, independent_difference, paired_difference,
+    quantities::values, quantity_index, quantity_names,
+};
 use crate::{
     estimate::{mean, sample_deviation},
     record::{Refusals, SummaryRow},
@@ -16,15 +18,6 @@ pub struct Spread {
     pub mean: f64,
     /// The sample standard deviation (n − 1) over the seeds; absent for one seed.
     pub deviation: Option<f64>,
-}
-
-/// The difference between a strategy and the reference.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Difference {
-    /// The mean of the differences per seed, or the difference of the means; see [`Pairing`].
-    pub mean: f64,
-    /// Half the width of the 95 % confidence interval; absent if there are too few seeds.
-    pub half_width: Option<f64>,
 }
 
 /// The way in which a strategy is compared with the reference.
@@ -44,56 +37,13 @@ pub enum Pairing {
 
 /// One strategy to compare.
 #[derive(Debug, Clone)]
-pub struct Candidate<'r> {
+pub struct Candidate {
     /// Its name in the comparison.
     pub name: String,
-    /// One row per seed.
-    pub rows: Vec<&'r SummaryRow>,
-    /// The way in which it is compared with the first candidate.
+    /// One reading per seed.
+    pub readings: Vec<Reading>,
+    /// The way in which it is compared with the reference.
     pub pairing: Pairing,
-}
-
-/// A quantity of a [`SummaryRow`] that strategies are compared by.
-#[derive(Debug, Clone, Copy)]
-pub struct Quantity {
-    /// The name, as in `summary.json`.
-    pub name: &'static str,
-    /// Reads the quantity from a row.
-    pub of: fn(&SummaryRow) -> Option<f64>,
-}
-
-/// The number of quantities of the last round.
-const OF_LAST_ROUND: usize = 9;
-
-/// The quantities that strategies are compared by, in the order of tables: those of the last round,
-/// then those of the best round by validation.
-pub const QUANTITIES: [Quantity; 14] = [
-    Quantity { name: "test_accuracy", of: |row| row.test_accuracy },
-    Quantity { name: "test_loss", of: |row| row.test_loss },
-    Quantity { name: "client_accuracy_mean", of: |row| row.client_accuracy_mean },
-    Quantity { name: "client_accuracy_std", of: |row| row.client_accuracy_std },
-    Quantity { name: "full_barrier", of: |row| row.full_barrier },
-    Quantity { name: "max_layer_barrier", of: |row| row.max_layer_barrier },
-    Quantity { name: "end_loss_spread", of: |row| row.end_loss_spread },
-    Quantity { name: "bytes_up", of: |row| Some(row.bytes_up as f64) },
-    Quantity { name: "bytes_down", of: |row| Some(row.bytes_down as f64) },
-    Quantity { name: "best_round", of: |row| Some(f64::from(row.best.as_ref()?.round)) },
-    Quantity { name: "best_value", of: |row| Some(row.best.as_ref()?.value) },
-    Quantity { name: "best_test_accuracy", of: |row| row.best.as_ref()?.test_accuracy },
-    Quantity { name: "best_test_loss", of: |row| row.best.as_ref()?.test_loss },
-    Quantity {
-        name: "best_client_accuracy_mean",
-        of: |row| row.best.as_ref()?.client_accuracy_mean,
-    },
-];
-
-/// Returns the quantities that some of these rows can have: those of the best round only if a row
-/// has a best round.
-pub fn quantities_of(rows: &[SummaryRow]) -> &'static [Quantity] {
-    match rows.iter().any(|row| row.best.is_some()) {
-        true => &QUANTITIES,
-        false => &QUANTITIES[..OF_LAST_ROUND],
-    }
 }
 
 /// One strategy in a comparison.
@@ -106,15 +56,21 @@ pub struct ComparedStrategy {
     /// The smallest and the largest number of committed rounds over the seeds. They differ if a run
     /// failed.
     pub rounds: (u32, u32),
-    /// One spread per quantity, in the order of [`QUANTITIES`].
+    /// Whether it is the strategy that the others are compared with.
+    pub is_reference: bool,
+    /// One spread per quantity, in the order of [`quantity_names`](super::quantity_names).
     pub spreads: Vec<Option<Spread>>,
-    /// The way in which it was compared with the first strategy.
+    /// The seeds without a value, per quantity, and the reasons.
+    pub missing: Vec<Vec<MissingValue>>,
+    /// The way in which it was compared with the reference.
     pub pairing: Pairing,
-    /// One difference from the first strategy per quantity; absent for the first strategy itself.
+    /// One difference from the reference per quantity; absent for the reference itself.
     pub differences: Vec<Option<Difference>>,
     /// The common seeds with different numbers of committed rounds; [`Pairing::Paired`] leaves them
     /// out.
     pub unequal_rounds: Vec<u64>,
+    /// The smallest number of evaluated rounds that a seed's values are read from.
+    pub evaluated: usize,
     /// The layers with the largest barrier, most frequent first.
     pub max_layers: Vec<String>,
     /// The seeds with missing updates, and their clients and causes.
@@ -124,6 +80,15 @@ pub struct ComparedStrategy {
     /// The largest number of clients of a seed that have no test data of their own and are left out
     /// of the means over it.
     pub clients_without_test: u32,
+}
+
+/// A seed without a value of a quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingValue {
+    /// The seed.
+    pub seed: u64,
+    /// The reason.
+    pub absence: Absence,
 }
 
 /// Compares the strategies of one scenario, in the order of their first rows; the first is the
@@ -140,70 +105,132 @@ pub fn compare(rows: &[SummaryRow]) -> Vec<ComparedStrategy> {
     }
     let candidate = |name: &str| Candidate {
         name: name.to_owned(),
-        rows: rows.iter().filter(|row| row.strategy == name).collect(),
+        readings: rows.iter().filter(|row| row.strategy == name).map(Reading::from).collect(),
         pairing: Pairing::Paired,
     };
-    let candidates: Vec<Candidate<'_>> = names.into_iter().map(candidate).collect();
-    compare_candidates(&candidates)
+    let candidates: Vec<Candidate> = names.into_iter().map(candidate).collect();
+    compare_candidates(&candidates, 0)
 }
 
-/// Compares candidates of any runs; the first is the reference.
-pub fn compare_candidates(candidates: &[Candidate<'_>]) -> Vec<ComparedStrategy> {
-    let Some((first, others)) = candidates.split_first() else { return Vec::new() };
-    let mut compared = vec![ComparedStrategy {
-        differences: vec![None; QUANTITIES.len()],
-        ..compare_with(first, first)
-    }];
-    compared.extend(others.iter().map(|candidate| compare_with(candidate, first)));
+/// Compares candidates of any runs with the one at the index `reference`. The p-values of each
+/// quantity are corrected for the number of candidates; see [`holm`].
+pub fn compare_candidates(candidates: &[Candidate], reference: usize) -> Vec<ComparedStrategy> {
+    let values: Vec<Vec<SeedValues>> = candidates.iter().map(seed_values).collect();
+    let Some(of_reference) = values.get(reference) else { return Vec::new() };
+    let compared = candidates.iter().zip(&values).enumerate();
+    let mut compared: Vec<ComparedStrategy> = compared
+        .map(|(index, (candidate, values))| {
+            let compared = compare_with(candidate, values, of_reference);
+            if index == reference { compared.into_reference() } else { compared }
+        })
+        .collect();
+    (0..quantity_names().count()).for_each(|quantity| correct(&mut compared, quantity));
     compared
 }
 
-/// Compares one candidate with the reference.
-fn compare_with(candidate: &Candidate<'_>, reference: &Candidate<'_>) -> ComparedStrategy {
-    let own = &candidate.rows;
-    let spread = |measure: &Quantity| {
-        let values: Option<Vec<f64>> = own.iter().map(|row| (measure.of)(row)).collect();
-        let values = values?;
-        let mean = mean(values.iter().copied())?;
-        Some(Spread { mean, deviation: sample_deviation(&values) })
+/// The values of one seed.
+struct SeedValues {
+    seed: u64,
+    rounds: u32,
+    /// Whether the run ended early because its best round no longer improved.
+    stopped_early: bool,
+    /// In the order of [`quantity_names`].
+    values: Vec<Result<f64, Absence>>,
+}
+
+fn seed_values(candidate: &Candidate) -> Vec<SeedValues> {
+    let of = |reading: &Reading| SeedValues {
+        seed: reading.row.seed,
+        rounds: reading.row.rounds,
+        stopped_early: reading.row.best.as_ref().is_some_and(|best| best.stopped_early),
+        values: values(reading),
     };
-    let difference = |measure: &Quantity| difference(measure, candidate, reference);
-    let committed = own.iter().map(|row| row.rounds);
-    let without_test = own.iter().map(|row| row.clients_without_test);
+    candidate.readings.iter().map(of).collect()
+}
+
+/// Compares one candidate with the reference.
+fn compare_with(
+    candidate: &Candidate,
+    own: &[SeedValues],
+    reference: &[SeedValues],
+) -> ComparedStrategy {
+    let rows: Vec<&SummaryRow> = candidate.readings.iter().map(|reading| &reading.row).collect();
+    let committed = rows.iter().map(|row| row.rounds);
+    let without_test = rows.iter().map(|row| row.clients_without_test);
+    let evaluated = candidate.readings.iter().map(|reading| reading.evaluated.len());
+    let quantities = || 0..quantity_names().count();
     ComparedStrategy {
         strategy: candidate.name.clone(),
-        seeds: own.len(),
+        seeds: rows.len(),
         rounds: (committed.clone().min().unwrap_or(0), committed.max().unwrap_or(0)),
-        spreads: QUANTITIES.iter().map(spread).collect(),
+        is_reference: false,
+        spreads: quantities().map(|quantity| spread(own, quantity)).collect(),
+        missing: quantities().map(|quantity| missing(own, quantity)).collect(),
         pairing: candidate.pairing,
-        differences: QUANTITIES.iter().map(difference).collect(),
-        unequal_rounds: pairs(candidate, reference)
-            .filter(|(row, partner)| !ended_alike(row, partner))
-            .map(|(row, _)| row.seed)
+        differences: quantities()
+            .map(|quantity| difference(quantity, candidate.pairing, own, reference))
             .collect(),
-        max_layers: by_frequency(own),
-        refused: own.iter().filter_map(|row| Some((row.seed, row.refused.clone()?))).collect(),
-        best_by: best_by(own),
+        unequal_rounds: pairs(own, reference)
+            .filter(|(own, partner)| !ended_alike(own, partner))
+            .map(|(own, _)| own.seed)
+            .collect(),
+        evaluated: evaluated.min().unwrap_or(0),
+        max_layers: by_frequency(&rows),
+        refused: rows.iter().filter_map(|row| Some((row.seed, row.refused.clone()?))).collect(),
+        best_by: best_by(&rows),
         clients_without_test: without_test.max().unwrap_or(0),
     }
 }
 
-/// Pairs the rows of a candidate with the rows of the reference that have the same seed.
-fn pairs<'r>(
-    candidate: &Candidate<'r>,
-    reference: &Candidate<'r>,
-) -> impl Iterator<Item = (&'r SummaryRow, &'r SummaryRow)> {
-    candidate.rows.iter().filter_map(|&row| {
-        let partner = reference.rows.iter().find(|partner| partner.seed == row.seed)?;
-        Some((row, *partner))
-    })
+impl ComparedStrategy {
+    /// Makes it the reference, which has no differences.
+    fn into_reference(mut self) -> Self {
+        self.is_reference = true;
+        self.differences.fill(None);
+        self.unequal_rounds.clear();
+        self
+    }
+
+    /// Returns the spread of the quantity with this name.
+    pub fn spread(&self, quantity: &str) -> Option<Spread> {
+        *self.spreads.get(quantity_index(quantity)?)?
+    }
+
+    /// Returns the seeds without a value of the quantity with this name.
+    pub fn missing_values(&self, quantity: &str) -> &[MissingValue] {
+        quantity_index(quantity)
+            .and_then(|index| self.missing.get(index))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the difference in the quantity with this name.
+    pub fn difference(&self, quantity: &str) -> Option<Difference> {
+        *self.differences.get(quantity_index(quantity)?)?
+    }
+}
+
+/// Returns the spread of a quantity over all seeds; `None` if one of them has no value.
+fn spread(own: &[SeedValues], quantity: usize) -> Option<Spread> {
+    let values: Result<Vec<f64>, Absence> = own.iter().map(|seed| seed.values[quantity]).collect();
+    let values = values.ok()?;
+    let finite = |value: &f64| value.is_finite();
+    let mean = mean(values.iter().copied()).filter(finite)?;
+    Some(Spread { mean, deviation: sample_deviation(&values).filter(finite) })
+}
+
+fn missing(own: &[SeedValues], quantity: usize) -> Vec<MissingValue> {
+    let of = |seed: &SeedValues| {
+        let absence = seed.values[quantity].err()?;
+        Some(MissingValue { seed: seed.seed, absence })
+    };
+    own.iter().filter_map(of).collect()
 }
 
 /// Returns whether two runs came equally far: to the same round, or the shorter one ended early
 /// because its best round no longer improved.
-fn ended_alike(row: &SummaryRow, partner: &SummaryRow) -> bool {
-    let shorter = if row.rounds < partner.rounds { row } else { partner };
-    row.rounds == partner.rounds || shorter.best.as_ref().is_some_and(|best| best.stopped_early)
+fn ended_alike(own: &SeedValues, partner: &SeedValues) -> bool {
+    let shorter = if own.rounds < partner.rounds { own } else { partner };
+    own.rounds == partner.rounds || shorter.stopped_early
 }
 
 /// Returns the values that chose the best rounds, each once, in the order of the rows.
@@ -217,62 +244,55 @@ fn best_by(rows: &[&SummaryRow]) -> Vec<SelectBy> {
     found
 }
 
+/// Pairs the seeds of a candidate with the same seeds of the reference.
+fn pairs<'v>(
+    own: &'v [SeedValues],
+    reference: &'v [SeedValues],
+) -> impl Iterator<Item = (&'v SeedValues, &'v SeedValues)> {
+    own.iter().filter_map(|own| {
+        let partner = reference.iter().find(|partner| partner.seed == own.seed)?;
+        Some((own, partner))
+    })
+}
+
 fn difference(
-    measure: &Quantity,
-    candidate: &Candidate<'_>,
-    reference: &Candidate<'_>,
+    quantity: usize,
+    pairing: Pairing,
+    own: &[SeedValues],
+    reference: &[SeedValues],
 ) -> Option<Difference> {
     let by_seed = |any_rounds: bool| -> Option<Difference> {
-        let meant = pairs(candidate, reference)
-            .filter(|(row, partner)| any_rounds || ended_alike(row, partner));
+        let meant =
+            pairs(own, reference).filter(|(own, partner)| any_rounds || ended_alike(own, partner));
         let differences: Vec<f64> = meant
-            .filter_map(|(row, partner)| Some((measure.of)(row)? - (measure.of)(partner)?))
+            .filter_map(|(own, partner)| {
+                Some(own.values[quantity].ok()? - partner.values[quantity].ok()?)
+            })
             .collect();
-        paired(&differences)
+        paired_difference(&differences)
     };
-    let values = |candidate: &Candidate<'_>| -> Option<Vec<f64>> {
-        candidate.rows.iter().map(|row| (measure.of)(row)).collect()
+    let all = |seeds: &[SeedValues]| -> Option<Vec<f64>> {
+        seeds.iter().map(|seed| seed.values[quantity].ok()).collect()
     };
-    match candidate.pairing {
+    match pairing {
         Pairing::Paired => by_seed(false),
         Pairing::PairedOverRounds => by_seed(true),
-        Pairing::Independent => independent(&values(candidate)?, &values(reference)?),
+        Pairing::Independent => independent_difference(&all(own)?, &all(reference)?),
         Pairing::Nothing => None,
     }
 }
 
-/// Returns the mean of paired differences, with the interval of Student's t.
-fn paired(differences: &[f64]) -> Option<Difference> {
-    let mean = mean(differences.iter().copied())?;
-    let half_width = sample_deviation(differences).and_then(|deviation| {
-        let error = deviation / (differences.len() as f64).sqrt();
-        half_width(error, (differences.len() - 1) as f64)
-    });
-    Some(Difference { mean, half_width })
-}
-
-/// Returns the difference of the means of independent samples, with the interval of Welch, B. L.
-/// (1947), *The generalization of "Student's" problem when several different population variances
-/// are involved*.
-fn independent(own: &[f64], reference: &[f64]) -> Option<Difference> {
-    let difference = mean(own.iter().copied())? - mean(reference.iter().copied())?;
-    let squared_error = |values: &[f64]| {
-        sample_deviation(values).map(|deviation| deviation.powi(2) / values.len() as f64)
-    };
-    let errors = squared_error(own).zip(squared_error(reference));
-    let half_width = errors.and_then(|(a, b)| {
-        let (n, m) = (own.len() as f64, reference.len() as f64);
-        let freedom = (a + b).powi(2) / (a.powi(2) / (n - 1.0) + b.powi(2) / (m - 1.0));
-        // Samples without any spread have no degrees of freedom, and an interval of width 0.
-        if a + b == 0.0 { Some(0.0) } else { half_width((a + b).sqrt(), freedom) }
-    });
-    Some(Difference { mean: difference, half_width })
-}
-
-/// Returns half the width of a 95 % interval.
-fn half_width(standard_error: f64, freedom: f64) -> Option<f64> {
-    let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.975);
-    Some(t * standard_error)
+/// Corrects the p-values of a quantity for the number of strategies that have one.
+fn correct(compared: &mut [ComparedStrategy], quantity: usize) {
+    let mut family: Vec<&mut Difference> = compared
+        .iter_mut()
+        .filter_map(|strategy| strategy.differences[quantity].as_mut())
+        .filter(|difference| difference.p.is_some())
+        .collect();
+    let p_values: Vec<f64> = family.iter().filter_map(|difference| difference.p).collect();
+    for (difference, adjusted) in family.iter_mut().zip(holm(&p_values)) {
+        difference.adjusted_p = Some(adjusted);
+    }
 }
 
 fn by_frequency(rows: &[&SummaryRow]) -> Vec<String> {
@@ -288,7 +308,7 @@ fn by_frequency(rows: &[&SummaryRow]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::BestRow;
+    use crate::{compare::quantities_of, record::BestRow};
 
     fn row(strategy: &str, seed: u64, accuracy: f64) -> SummaryRow {
         let mut row = SummaryRow::new(strategy, seed, &[]);
@@ -324,13 +344,14 @@ mod tests {
         let compared = compare(&[row("all", 1, 0.5), row("none", 1, 0.25)]);
         assert_eq!(compared[0].spreads[0], Some(Spread { mean: 0.5, deviation: None }));
         let difference = compared[1].differences[0].unwrap();
-        assert_eq!(difference, Difference { mean: -0.25, half_width: None });
+        let expected = Difference { mean: -0.25, half_width: None, p: None, adjusted_p: None };
+        assert_eq!(difference, expected);
         assert_eq!(compared[0].spreads[4], None);
     }
 
-    fn candidate<'r>(name: &str, rows: &'r [SummaryRow], pairing: Pairing) -> Candidate<'r> {
-        let rows = rows.iter().filter(|row| row.strategy == name).collect();
-        Candidate { name: name.to_owned(), rows, pairing }
+    fn candidate(name: &str, rows: &[SummaryRow], pairing: Pairing) -> Candidate {
+        let own = rows.iter().filter(|row| row.strategy == name);
+        Candidate { name: name.to_owned(), readings: own.map(Reading::from).collect(), pairing }
     }
 
     #[test]
@@ -348,7 +369,7 @@ mod tests {
             candidate("all", &rows, Pairing::Paired),
             candidate("none", &rows, Pairing::PairedOverRounds),
         ];
-        let difference = compare_candidates(&all)[1].differences[0].unwrap();
+        let difference = compare_candidates(&all, 0)[1].differences[0].unwrap();
         assert!((difference.mean + 0.25).abs() < 1e-12, "both seeds");
     }
 
@@ -373,16 +394,17 @@ mod tests {
         let compared = &compare(&rows)[1];
         assert_eq!((compared.unequal_rounds.len(), compared.best_by.len()), (0, 1));
         assert!((compared.differences[0].unwrap().mean - 0.2).abs() < 1e-12);
-        let names: Vec<&str> = quantities_of(&rows).iter().map(|known| known.name).collect();
-        let at = |name| names.iter().position(|known| *known == name).unwrap();
-        let of = |name| compared.spreads[at(name)].map(|spread| spread.mean);
+        let of = |name| compared.spread(name).map(|spread| spread.mean);
         assert_eq!((of("best_round"), of("best_value")), (Some(8.0), Some(0.25)));
         assert_eq!((of("best_test_accuracy"), of("best_test_loss")), (Some(0.75), Some(0.5)));
         assert_eq!(of("best_client_accuracy_mean"), None);
         // The longer run has not ended early: the shorter one failed.
         (rows[0].best, rows[1].best) = (Some(best(true)), Some(best(false)));
         assert_eq!(compare(&rows)[1].unequal_rounds, [1]);
-        assert_eq!(quantities_of(&[row("all", 1, 0.5)]).len(), OF_LAST_ROUND);
+        let names =
+            |rows: &[SummaryRow]| quantities_of(rows).iter().map(|known| known.name).collect();
+        let (all, last): (Vec<&str>, Vec<&str>) = (names(&rows), names(&[row("all", 1, 0.5)]));
+        assert!(all.contains(&"best_value") && last.last() == Some(&"bytes_down"), "{last:?}");
     }
 
     #[test]
@@ -403,7 +425,7 @@ mod tests {
             candidate("reference", &rows, Pairing::Paired),
             candidate("own", &rows, Pairing::Independent),
         ];
-        let difference = compare_candidates(&all)[1].differences[0].unwrap();
+        let difference = compare_candidates(&all, 0)[1].differences[0].unwrap();
         assert!((difference.mean - mean).abs() < 1e-12);
         assert!((difference.half_width.unwrap() - half_width).abs() < 1e-9);
     }
@@ -415,6 +437,55 @@ mod tests {
             candidate("digits", &rows, Pairing::Paired),
             candidate("cifar", &rows, Pairing::Nothing),
         ];
-        assert!(compare_candidates(&all)[1].differences.iter().all(Option::is_none));
+        assert!(compare_candidates(&all, 0)[1].differences.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn any_candidate_may_be_the_reference() {
+        let rows = [row("all", 1, 0.5), row("none", 1, 0.25), row("head", 1, 0.75)];
+        let all = ["all", "none", "head"].map(|name| candidate(name, &rows, Pairing::Paired));
+        let compared = compare_candidates(&all, 1);
+        let means = compared.iter().map(|one| one.difference("test_accuracy").map(|d| d.mean));
+        assert_eq!(means.collect::<Vec<_>>(), [Some(0.25), None, Some(0.5)]);
+        let references: Vec<bool> = compared.iter().map(|one| one.is_reference).collect();
+        assert_eq!(references, [false, true, false]);
+        assert!(compare_candidates(&all, 3).is_empty());
+    }
+
+    #[test]
+    fn several_strategies_are_corrected_together() {
+        let differences = [("all", [0.0; 3]), ("a", [0.01, 0.012, 0.011]), ("b", [0.1, 0.3, 0.2])];
+        let mut rows = Vec::new();
+        for (name, values) in differences {
+            rows.extend((1..4).zip(values).map(|(seed, value)| row(name, seed, 0.5 + value)));
+        }
+        let both = compare(&rows);
+        let [a, b] = [&both[1], &both[2]].map(|one| one.difference("test_accuracy").unwrap());
+        // t = 0.2·√3/0.1 has p = 0.0742 with 2 degrees of freedom (tables), t = 0.011·√3/0.001
+        // 0.00274. The smaller one is doubled, the larger one stays.
+        assert!((a.adjusted_p.unwrap() - 2.0 * a.p.unwrap()).abs() < 1e-15);
+        assert_eq!(b.adjusted_p, b.p);
+        assert_eq!((a.is_tie(), b.is_tie()), (Some(false), Some(true)));
+        let alone = compare(&rows[..6]);
+        let a = alone[1].difference("test_accuracy").unwrap();
+        assert_eq!(a.adjusted_p, a.p);
+    }
+
+    #[test]
+    fn a_seed_without_a_value_is_named_and_leaves_the_mean_open() {
+        let mut rows = [row("all", 1, 0.5), row("all", 2, 0.7), row("none", 1, 0.6)];
+        rows[1].test_accuracy = Some(f64::NAN);
+        rows[0].test_loss = Some(f64::MAX);
+        rows[1].test_loss = Some(f64::MAX);
+        let compared = compare(&rows);
+        assert_eq!(
+            (compared[0].spread("test_accuracy"), compared[0].spread("test_loss")),
+            (None, None)
+        );
+        let index = quantity_index("test_accuracy").unwrap();
+        let missing = MissingValue { seed: 2, absence: Absence::NoValue };
+        assert_eq!(compared[0].missing[index], [missing]);
+        assert_eq!(compared[1].missing[index], []);
+        assert!((compared[1].difference("test_accuracy").unwrap().mean - 0.1).abs() < 1e-12);
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     record::{Refusals, RoundRecord, is_zero},
     round::Selection,
     spec::{SelectBy, Variant},
+    text::slug,
 };
 
 /// One row of `summary.json`: the results of one strategy and seed, in one variant of a sweep.
@@ -113,6 +114,18 @@ impl SummaryRow {
             bytes_down: total(records.iter().map(|record| record.bytes_down)),
             best: None,
             refused: Refusals::of(records),
+        }
+    }
+}
+
+impl SummaryRow {
+    /// Returns the folder of its records in the run folder; see
+    /// [`Plan::folder`](crate::Plan::folder).
+    pub fn folder(&self) -> String {
+        let own = format!("{}/seed-{}", slug(&self.strategy), self.seed);
+        match &self.variant {
+            Some(variant) => format!("{}/{own}", variant.folder),
+            None => own,
         }
     }
 }

@@ -9,6 +9,7 @@ mod batchnorm;
 mod chord;
 mod claims;
 mod cohort;
+mod comparisons;
 mod counts;
 mod evaluation;
 mod extras;

@@ -4,7 +4,6 @@ use fedlayer_core::{
     compare::{Quantity, quantities_of},
     record::SummaryRow,
     spec::SweptValue,
-    text::slug,
 };
 
 use super::csv_text::csv_text;
@@ -13,7 +12,8 @@ use crate::swept_keys::{swept_keys, swept_value};
 /// Writes one line per variant, strategy and seed: the swept keys with their whole paths, strategy,
 /// seed and committed rounds, all measures of the summary (those of the best round if there is
 /// one), the layer with the largest barrier, and the folder of the records. A cell is empty if the
-/// variant does not set the key or the measure has no value.
+/// variant
+/// does not set the key or the measure has no value.
 pub fn sweep_csv(rows: &[SummaryRow]) -> String {
     let (keys, measures) = (swept_keys(rows), quantities_of(rows));
     let cells = rows.iter().map(|row| cells(row, &keys, measures));
@@ -35,7 +35,6 @@ fn cells(row: &SummaryRow, keys: &[&SweptValue], measures: &[Quantity]) -> Vec<S
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     cells.extend(measures.iter().map(|measure| number((measure.of)(row))));
     cells.push(row.max_layer.as_ref().map_or(String::new(), ToString::to_string));
-    let variant = row.variant.as_ref().map_or("", |variant| &variant.folder);
-    cells.push(format!("{variant}/{}/seed-{}", slug(&row.strategy), row.seed));
+    cells.push(row.folder());
     cells
 }

@@ -71,7 +71,7 @@ mod tests {
         record::{MissingRecord, RoundRecord, SummaryRow},
     };
 
-    use crate::tables::comparison_table;
+    use crate::tables::{ComparisonView, comparison_table};
 
     fn round(round: u32, missing: &[(u32, &str)]) -> RoundRecord {
         let missing = missing.iter().map(|&(client, reason)| MissingRecord {
@@ -110,7 +110,7 @@ mod tests {
             SummaryRow::new("all", 1, &records),
             SummaryRow::new("none", 1, &[round(1, &[(2, "dropped out")])]),
         ];
-        let text = comparison_table(&compare(&rows));
+        let text = comparison_table(&compare(&rows), &ComparisonView::default());
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].starts_with("all           3* "), "{text}");
         assert!(lines[2].starts_with("none           1 "), "{text}");

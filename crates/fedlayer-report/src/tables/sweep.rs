@@ -7,7 +7,9 @@ use fedlayer_core::{
 };
 
 use super::{
-    comparison::{best_round, cells, explanation, flag, has_best, rounds, titles},
+    comparison::{cells, titles},
+    comparison_cells::{has_best, rounds},
+    comparison_notes::{best_round, explanation, flag},
     refused_clients::{self, mark},
     text_table::{ColumnAlign, text_table},
 };
@@ -40,7 +42,10 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
     let of_best: &[&str] = if has_best { &OF_BEST_ROUND } else { &[] };
     let lines: Vec<Vec<String>> =
         all.map(|(first, one)| line(first, one, &keys, of_best)).collect();
-    text_table(&heading(rows, &keys, of_best), &lines)
+    let heading = heading(rows, &keys, of_best);
+    let heading: Vec<(&str, ColumnAlign)> =
+        heading.iter().map(|(title, align)| (title.as_str(), *align)).collect();
+    text_table(&heading, &lines)
         + &explanation(&strategies)
         + &best_round(&strategies)
         + &full_keys(&keys)
@@ -48,17 +53,18 @@ pub fn sweep_table(rows: &[SummaryRow]) -> String {
         + &refused_clients::lines(&strategies)
 }
 
-fn heading<'k>(
+fn heading(
     rows: &[SummaryRow],
-    keys: &[&'k SweptValue],
+    keys: &[&SweptValue],
     of_best: &[&str],
-) -> Vec<(&'k str, ColumnAlign)> {
-    let right = |title: &'static str| (title, ColumnAlign::Right);
-    let mut heading: Vec<(&str, ColumnAlign)> =
-        keys.iter().map(|key| (&*key.name, align(rows, key))).collect();
-    heading.extend([("strategy", ColumnAlign::Left), ("rounds", ColumnAlign::Right)]);
+) -> Vec<(String, ColumnAlign)> {
+    let left = |title: &str| (title.to_owned(), ColumnAlign::Left);
+    let right = |title: String| (title, ColumnAlign::Right);
+    let mut heading: Vec<(String, ColumnAlign)> =
+        keys.iter().map(|key| (key.name.clone(), align(rows, key))).collect();
+    heading.extend([left("strategy"), right("rounds".to_owned())]);
     heading.extend(titles(&LEFT_OF_LAYER).into_iter().map(right));
-    heading.push(("at", ColumnAlign::Left));
+    heading.push(left("at"));
     heading.extend(titles(&RIGHT_OF_LAYER).into_iter().map(right));
     heading.extend(titles(of_best).into_iter().map(right));
     heading
@@ -147,8 +153,9 @@ mod tests {
 0.01  -                             none           0    50.0±0.0   0.200±0.000    0.100±0.000  fc1  1.0 kB   0 B
  0.1  { dirichlet = 0.3, x = "y" }  all            0    50.0±0.0   0.500±0.000    0.250±0.000  fc1  1.0 kB   0 B
 
-±: sample standard deviation over 2 seeds. Barriers: test loss, `mean` baseline, α = ½, last measured round;
-layer barrier: the largest barrier of a single layer; at: the layer that has it with most seeds.
+±: sample standard deviation over 2 seeds.
+Barriers: test loss, `mean` baseline, α = ½, last measured round; layer barrier: the
+largest barrier of a single layer; at: the layer that has it with most seeds.
 lr is `local.optimizer.sgd.lr`, partition is `data.partition`.
 "#;
         assert_eq!(sweep_table(&rows()), expected);
