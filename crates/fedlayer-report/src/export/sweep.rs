@@ -12,8 +12,7 @@ use crate::swept_keys::{swept_keys, swept_value};
 /// Writes one line per variant, strategy and seed: the swept keys with their whole paths, strategy,
 /// seed and committed rounds, all measures of the summary (those of the best round if there is
 /// one), the layer with the largest barrier, and the folder of the records. A cell is empty if the
-/// variant
-/// does not set the key or the measure has no value.
+/// variant does not set the key or the measure has no value.
 pub fn sweep_csv(rows: &[SummaryRow]) -> String {
     let (keys, measures) = (swept_keys(rows), quantities_of(rows));
     let cells = rows.iter().map(|row| cells(row, &keys, measures));
