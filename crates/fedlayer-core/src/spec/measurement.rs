@@ -32,8 +32,7 @@ pub enum Measurement {
     Cumulative(Cumulative),
     /// Barriers of a fixed number of adjacent layers.
     Window(Window),
-    /// Random directions around each model, as long as the distance to the other model, beside the
-    /// direction to that model.
+    /// Random directions around each model, and the direction to the other one, equally long.
     Robustness(Robustness),
     /// Noise in the subspace of training, in its complement, and towards the other model.
     Subspace(Subspace),
