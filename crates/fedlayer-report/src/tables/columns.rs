@@ -243,7 +243,8 @@ mod tests {
     fn every_quantity_has_a_column_and_every_column_a_name() {
         let mut named: Vec<&str> = QUANTITIES.iter().map(|quantity| quantity.name).collect();
         let mut all: Vec<&str> = quantity_names().collect();
-        (named.sort_unstable(), all.sort_unstable());
+        named.sort_unstable();
+        all.sort_unstable();
         assert_eq!(named, all);
         for name in TableColumn::names() {
             assert!(TableColumn::named(name).is_some(), "{name}");

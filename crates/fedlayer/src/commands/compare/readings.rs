@@ -142,7 +142,7 @@ fn no_records(run: &Path) -> Failure {
 /// Reads the rounds of a strategy and seed; `None` if their file is not there.
 fn rounds(run: &Path, row: &SummaryRow) -> Result<Option<Vec<ComparedRound>>, Failure> {
     let path = plan_folder(run, row).record_file(RecordFile::Rounds);
-    Ok(lines(&path)?.map(Iterator::collect::<Result<_, _>>).transpose()?)
+    lines(&path)?.map(Iterator::collect::<Result<_, _>>).transpose()
 }
 
 fn plan_folder(run: &Path, row: &SummaryRow) -> PlanFolder {

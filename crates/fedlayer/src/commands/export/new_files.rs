@@ -93,10 +93,9 @@ struct PartWriter(Arc<Mutex<Option<PartFile>>>);
 
 impl Write for PartWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(part) => part.append(bytes).map_err(io::Error::other)?,
-            // The file was given up; a buffer that is emptied afterwards goes nowhere.
-            None => {}
+        // Once the file is given up, a buffer that is emptied afterwards goes nowhere.
+        if let Some(part) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            part.append(bytes).map_err(io::Error::other)?;
         }
         Ok(bytes.len())
     }

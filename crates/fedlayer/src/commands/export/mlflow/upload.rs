@@ -75,7 +75,8 @@ fn key(source: &ExportSource, plan: &PlanSource) -> String {
 fn is_complete(run: &Value, rounds: u32) -> bool {
     let tags = run["data"]["tags"].as_array().into_iter().flatten();
     let mut sent = tags.filter(|tag| tag["key"] == ROUNDS).map(|tag| &tag["value"]);
-    run["info"]["status"] == "FINISHED" && sent.any(|sent| *sent == rounds.to_string())
+    let rounds = rounds.to_string();
+    run["info"]["status"] == "FINISHED" && sent.any(|sent| *sent == rounds)
 }
 
 /// Makes the request that creates a run.
