@@ -58,7 +58,7 @@ fn runs_that_cannot_be_compared_have_no_difference_and_are_named() {
     }
     let anyway = runs.compare("base drawn --anyway");
     assert!(differences(&anyway, "drawn: all").starts_with('~'), "{anyway}");
-    assert!(anyway.contains("not paired: difference of independent means"), "{anyway}");
+    assert!(anyway.contains("not paired:\ndifference of independent means"), "{anyway}");
 }
 
 #[test]
