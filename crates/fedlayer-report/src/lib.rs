@@ -3,8 +3,8 @@
 //!
 //! * [`comparison_table`]: strategies side by side, with their spread over the seeds and their
 //!   difference from a reference; [`ComparisonView`]: its columns and their order.
-//! * [`comparison_csv`], [`comparison_rows`], [`comparison_markdown`], [`comparison_latex`]: the same
-//!   for other programs, pages and papers.
+//! * [`comparison_csv`], [`comparison_rows`], [`comparison_markdown`], [`comparison_latex`]: the
+//!   same for other programs, pages and papers.
 //! * [`setup_differences`]: the keys in which compared runs differ, and what follows for their
 //!   results.
 //! * [`sweep_table`]: the variants of a sweep side by side.

@@ -5,7 +5,7 @@ use fedlayer_core::{compare::ComparedStrategy, text::printable};
 
 use crate::tables::{ColumnAlign, ComparisonView, notes};
 
-/// Writes a Markdown table (GitHub's dialect), and the lines below it as paragraphs.
+/// Writes a Markdown table (GitHub's dialect), and the lines below it as a paragraph.
 pub fn comparison_markdown(strategies: &[ComparedStrategy], view: &ComparisonView) -> String {
     let (heading, rows) = view.grid(strategies);
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -17,8 +17,8 @@ pub fn comparison_markdown(strategies: &[ComparedStrategy], view: &ComparisonVie
     let mut text = line(titles) + &line(rule.collect());
     text.extend(rows.iter().map(|row| line(row.iter().map(|cell| in_markdown(cell)).collect())));
     let notes = notes(strategies, view);
-    let paragraphs = notes.lines().map(|line| format!("\n{}\n", in_paragraph(line)));
-    text + &paragraphs.collect::<String>()
+    let lines = notes.lines().map(|line| format!("{}\n", in_paragraph(line)));
+    text + "\n" + &lines.collect::<String>()
 }
 
 /// Escapes the characters that mean something in a cell of a Markdown table.
@@ -30,8 +30,8 @@ fn in_markdown(cell: &str) -> String {
     printable(cell).chars().map(escape).collect()
 }
 
-/// Returns a line below the table as a paragraph: its names stay in backticks, and neither its
-/// indent nor its mark means anything.
+/// Returns a line below the table as a part of a paragraph: its names stay in backticks, and
+/// neither its indent nor its mark means anything.
 fn in_paragraph(line: &str) -> String {
     let line = line.trim();
     let is_mark = line.starts_with(['*', '~', '!']);

@@ -46,7 +46,7 @@ pub(crate) fn notes(strategies: &[ComparedStrategy], view: &ComparisonView) -> S
     text += &differences(&all, reference, &columns);
     text += &all.iter().filter_map(|one| unequal_rounds(one, reference)).collect::<String>();
     text += &without_value(&all, &columns);
-    text += &spent(&all);
+    text += &spent(&all, view.at);
     if shows(&BARRIERS[..2]) {
         text += &flag(&all);
     }
@@ -283,24 +283,27 @@ fn numbers(numbers: impl Iterator<Item = u64>) -> String {
 }
 
 /// Names the smallest and the largest amount of bytes if strategies spent different amounts.
-fn spent(strategies: &[&ComparedStrategy]) -> String {
+fn spent(strategies: &[&ComparedStrategy], at: ReadAt) -> String {
     let amount = |strategy: &&ComparedStrategy| {
         Some((strategy.spread("bytes")?.mean, strategy.strategy.clone()))
     };
     let amounts: Vec<(f64, String)> = strategies.iter().filter_map(amount).collect();
     let least = amounts.iter().min_by(|a, b| a.0.total_cmp(&b.0));
     let most = amounts.iter().max_by(|a, b| a.0.total_cmp(&b.0));
-    match least.zip(most) {
-        Some((least, most)) if least.0 != most.0 => format!(
-            "Unequal cost, up and down together: {} (`{}`) to {} (`{}`) a seed;\n\
-             `fedlayer compare --at bytes:SIZE` compares at equal bytes.\n",
-            bytes(least.0),
-            least.1,
-            bytes(most.0),
-            most.1
-        ),
-        _ => String::new(),
-    }
+    let Some((least, most)) = least.zip(most).filter(|(least, most)| least.0 != most.0) else {
+        return String::new();
+    };
+    let advice = match at {
+        ReadAt::Bytes(_) => ".",
+        _ => ";\n`fedlayer compare --at bytes:SIZE` compares at equal bytes.",
+    };
+    format!(
+        "Unequal cost, up and down together: {} (`{}`) to {} (`{}`) a seed{advice}\n",
+        bytes(least.0),
+        least.1,
+        bytes(most.0),
+        most.1
+    )
 }
 
 /// Explains the `!` of misleading barriers; empty if there is none.
