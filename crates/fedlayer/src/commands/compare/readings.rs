@@ -6,12 +6,9 @@ use std::{
 };
 
 use fedlayer_core::{
-    compare::{
-        Absence, ClientAccuracies, ComparedClient, ComparedRound, ReadAt, Reading,
-        default_select_by,
-    },
+    compare::{Absence, BestBy, ClientAccuracies, ComparedClient, ComparedRound, ReadAt, Reading},
     record::SummaryRow,
-    spec::{Average, Rule, SelectBy},
+    spec::{Average, Rule},
 };
 use serde::de::DeserializeOwned;
 
@@ -78,7 +75,7 @@ fn resolved(compared: &[ComparedRun<'_>], point: PointArg) -> Result<ReadAt, Fai
         PointArg::Mean(rounds) => Ok(ReadAt::Mean(rounds)),
         PointArg::Bytes(bytes) => Ok(ReadAt::Bytes(bytes)),
         PointArg::Best => {
-            let mut decides = compared.first().and_then(|run| run.setup.as_ref()?.evaluate.by);
+            let mut decides = compared.first().and_then(named_by_scenario);
             for run in compared {
                 let found = default_by(run)?;
                 decides = decides.or(found);
@@ -91,10 +88,16 @@ fn resolved(compared: &[ComparedRun<'_>], point: PointArg) -> Result<ReadAt, Fai
     }
 }
 
+/// Returns the value that a scenario names with `evaluate.by`.
+fn named_by_scenario(run: &ComparedRun<'_>) -> Option<BestBy> {
+    let scenario = serde_json::to_value(run.setup.as_ref()?).ok()?;
+    serde_json::from_value(scenario.get("evaluate")?.get("by")?.clone()).ok()
+}
+
 /// Returns the validation value that a run has by default; `None` if no row has any.
-fn default_by(run: &ComparedRun<'_>) -> Result<Option<SelectBy>, Failure> {
+fn default_by(run: &ComparedRun<'_>) -> Result<Option<BestBy>, Failure> {
     for row in run.rows {
-        let by = rounds(run.folder, row)?.as_deref().and_then(default_select_by);
+        let by = rounds(run.folder, row)?.as_deref().and_then(BestBy::default_of);
         if by.is_some() {
             return Ok(by);
         }
@@ -142,7 +145,7 @@ fn no_records(run: &Path) -> Failure {
 /// Reads the rounds of a strategy and seed; `None` if their file is not there.
 fn rounds(run: &Path, row: &SummaryRow) -> Result<Option<Vec<ComparedRound>>, Failure> {
     let path = plan_folder(run, row).record_file(RecordFile::Rounds);
-    lines(&path)?.map(Iterator::collect::<Result<_, _>>).transpose()
+    lines(&path)?.map(Iterator::collect).transpose()
 }
 
 fn plan_folder(run: &Path, row: &SummaryRow) -> PlanFolder {
