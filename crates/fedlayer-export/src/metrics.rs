@@ -27,7 +27,7 @@ pub fn metrics(round: &ExportedRound) -> Vec<Measured> {
 
 fn numbers<R>(table: &Table<R>, prefix: &str, row: &R) -> Vec<Measured> {
     let own = table.columns.iter().filter(|column| !["round", "position"].contains(&column.name));
-    let number = |column: &crate::tables::TableColumn<R>| {
+    let number = |column: &crate::tables::ExportedColumn<R>| {
         let value = (column.cell)(row).plotted()?;
         Some(Measured { name: format!("{prefix}/{}", column.name), value })
     };

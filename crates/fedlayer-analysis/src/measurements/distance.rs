@@ -39,7 +39,7 @@ pub(crate) fn measure(
     for set in model_set.layers_and_whole() {
         let coordinates = Coordinates::of(&set);
         let start = model_set.initial.as_ref().map(|start| coordinates.values(start));
-        let compare = |comparison: &Comparison| {
+        let compare = |comparison: &ComparedModels| {
             let [a, b] = [&comparison.first, &comparison.second];
             compare(&coordinates.values(a), &coordinates.values(b), start.as_deref())
         };
@@ -54,7 +54,7 @@ pub(crate) fn measure(
 }
 
 /// Two models that are compared.
-struct Comparison {
+struct ComparedModels {
     /// The name of the comparison in records.
     base: String,
     first: Arc<Params>,
@@ -64,14 +64,17 @@ struct Comparison {
 }
 
 /// Returns the comparisons, in the order of the models.
-fn comparisons(between: Between, model_set: &ModelSet) -> Result<Vec<Comparison>, AnalysisError> {
+fn comparisons(
+    between: Between,
+    model_set: &ModelSet,
+) -> Result<Vec<ComparedModels>, AnalysisError> {
     let models = &model_set.models;
     match between {
         Between::Pairs => {
             let later = |at: usize| models[at + 1..].iter().map(move |other| (&models[at], other));
             let pairs: Vec<_> = (0..models.len()).flat_map(later).collect();
             let share = 1.0 / pairs.len() as f64;
-            let pair = |(first, second): (&TrainedModel, &TrainedModel)| Comparison {
+            let pair = |(first, second): (&TrainedModel, &TrainedModel)| ComparedModels {
                 base: format!("{}<-{}", first.id, second.id),
                 first: first.params.clone(),
                 second: second.params.clone(),
@@ -84,7 +87,7 @@ fn comparisons(between: Between, model_set: &ModelSet) -> Result<Vec<Comparison>
             let mean = mean_model(Weighting::Examples, &updates)?;
             let weights = update_weights(Weighting::Examples, &updates);
             let total: f64 = weights.iter().sum();
-            let to_mean = |(model, weight): (&TrainedModel, f64)| Comparison {
+            let to_mean = |(model, weight): (&TrainedModel, f64)| ComparedModels {
                 base: model.id.to_string(),
                 first: model.params.clone(),
                 second: mean.clone(),
@@ -137,7 +140,7 @@ fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
 /// Makes the rows of one kind and layer: one per comparison, then mean and maximum if there are
 /// several.
 fn rows_of(
-    comparisons: &[Comparison],
+    comparisons: &[ComparedModels],
     values: &[Option<f64>],
     row: impl Fn(&str) -> AnalysisRow,
 ) -> Vec<AnalysisRow> {

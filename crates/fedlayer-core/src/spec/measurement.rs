@@ -46,8 +46,7 @@ pub enum Measurement {
     Surface(Surface),
     /// Predictions of barriers from distances, angles and derivatives, without evaluating a mix.
     Predict(Predict),
-    /// Barriers before and after the units of the second model are permuted to match the first
-    /// model.
+    /// Barriers before and after permuting the units of the second model to match the first one.
     Align(Align),
     /// Distances between models, layer by layer, and the angles between their values.
     Distance(Distance),
@@ -64,7 +63,7 @@ impl Measurement {
         self.into()
     }
 
-    /// Returns a sentence on the values of the measurement.
+    /// Returns a sentence on the values of the measurement: its documentation, which is one line.
     pub fn about(&self) -> &'static str {
         self.get_documentation().unwrap_or_default()
     }

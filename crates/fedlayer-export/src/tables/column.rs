@@ -8,12 +8,12 @@ use crate::cell::{Cell, CellType};
 #[derive(Debug)]
 pub(crate) struct Table<R: 'static> {
     pub(crate) name: &'static str,
-    pub(crate) columns: &'static [TableColumn<R>],
+    pub(crate) columns: &'static [ExportedColumn<R>],
 }
 
 /// A column: its name, its type, and its cell in a row.
 #[derive(Debug)]
-pub(crate) struct TableColumn<R> {
+pub(crate) struct ExportedColumn<R> {
     pub(crate) name: &'static str,
     pub(crate) holds: CellType,
     pub(crate) cell: fn(&R) -> Cell<'_>,
@@ -23,27 +23,27 @@ const fn column<R>(
     name: &'static str,
     holds: CellType,
     cell: fn(&R) -> Cell<'_>,
-) -> TableColumn<R> {
-    TableColumn { name, holds, cell }
+) -> ExportedColumn<R> {
+    ExportedColumn { name, holds, cell }
 }
 
 /// Makes a column of whole numbers.
-pub(super) const fn count<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> TableColumn<R> {
+pub(super) const fn count<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> ExportedColumn<R> {
     column(name, CellType::Count, cell)
 }
 
 /// Makes a column of numbers.
-pub(super) const fn number<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> TableColumn<R> {
+pub(super) const fn number<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> ExportedColumn<R> {
     column(name, CellType::Number, cell)
 }
 
 /// Makes a column of true and false.
-pub(super) const fn flag<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> TableColumn<R> {
+pub(super) const fn flag<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> ExportedColumn<R> {
     column(name, CellType::Flag, cell)
 }
 
 /// Makes a column of words or names.
-pub(super) const fn text<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> TableColumn<R> {
+pub(super) const fn text<R>(name: &'static str, cell: fn(&R) -> Cell<'_>) -> ExportedColumn<R> {
     column(name, CellType::Text, cell)
 }
 

@@ -20,7 +20,7 @@ use fedlayer_core::record::{BarrierRow, RoundRecord};
 pub(crate) use self::{
     barriers::BARRIERS,
     clients::{CLIENTS, client_rows},
-    column::{Table, TableColumn},
+    column::{ExportedColumn, Table},
     layers::{LAYERS, layer_rows},
     rounds::{ROUNDS, TIMINGS},
 };
