@@ -6,9 +6,12 @@ use std::{
 };
 
 use fedlayer_core::{
-    compare::{Absence, BestBy, ClientAccuracies, ComparedClient, ComparedRound, ReadAt, Reading},
+    compare::{
+        Absence, ClientAccuracies, ComparedClient, ComparedRound, ReadAt, Reading,
+        default_select_by,
+    },
     record::SummaryRow,
-    spec::{Average, Rule},
+    spec::{Average, Rule, SelectBy},
 };
 use serde::de::DeserializeOwned;
 
@@ -75,7 +78,7 @@ fn resolved(compared: &[ComparedRun<'_>], point: PointArg) -> Result<ReadAt, Fai
         PointArg::Mean(rounds) => Ok(ReadAt::Mean(rounds)),
         PointArg::Bytes(bytes) => Ok(ReadAt::Bytes(bytes)),
         PointArg::Best => {
-            let mut decides = compared.first().and_then(named_by_scenario);
+            let mut decides = compared.first().and_then(|run| run.setup.as_ref()?.evaluate.by);
             for run in compared {
                 let found = default_by(run)?;
                 decides = decides.or(found);
@@ -88,16 +91,10 @@ fn resolved(compared: &[ComparedRun<'_>], point: PointArg) -> Result<ReadAt, Fai
     }
 }
 
-/// Returns the value that a scenario names with `evaluate.by`.
-fn named_by_scenario(run: &ComparedRun<'_>) -> Option<BestBy> {
-    let scenario = serde_json::to_value(run.setup.as_ref()?).ok()?;
-    serde_json::from_value(scenario.get("evaluate")?.get("by")?.clone()).ok()
-}
-
 /// Returns the validation value that a run has by default; `None` if no row has any.
-fn default_by(run: &ComparedRun<'_>) -> Result<Option<BestBy>, Failure> {
+fn default_by(run: &ComparedRun<'_>) -> Result<Option<SelectBy>, Failure> {
     for row in run.rows {
-        let by = rounds(run.folder, row)?.as_deref().and_then(BestBy::default_of);
+        let by = rounds(run.folder, row)?.as_deref().and_then(default_select_by);
         if by.is_some() {
             return Ok(by);
         }
@@ -145,7 +142,7 @@ fn no_records(run: &Path) -> Failure {
 /// Reads the rounds of a strategy and seed; `None` if their file is not there.
 fn rounds(run: &Path, row: &SummaryRow) -> Result<Option<Vec<ComparedRound>>, Failure> {
     let path = plan_folder(run, row).record_file(RecordFile::Rounds);
-    lines(&path)?.map(Iterator::collect).transpose()
+    lines(&path)?.map(Iterator::collect::<Result<_, _>>).transpose()
 }
 
 fn plan_folder(run: &Path, row: &SummaryRow) -> PlanFolder {
