@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Makes all tables of a summary. It must not panic.
 fn make_tables(summary: &Summary) {
-    let _table = fedlayer_report::comparison_table(&compare(&summary.rows));
+    let _table = fedlayer_report::comparison_table(&compare(&summary.rows), &Default::default());
     let _sweep = fedlayer_report::sweep_table(&summary.rows);
     let _sheet = fedlayer_report::sweep_csv(&summary.rows);
 }
