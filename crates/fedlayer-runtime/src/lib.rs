@@ -22,6 +22,8 @@ mod local_pool;
 mod measure;
 pub mod remote;
 mod shutdown;
+#[cfg(test)]
+mod toy_plan;
 
 pub use coordinator::{ResumePoint, run_plan};
 pub use error::RunError;

@@ -18,7 +18,7 @@ use crate::{
         mark::Style,
         page::Page,
     },
-    summary::{SummaryRows, SummaryTable, highest, plain, shown},
+    summary::{SummaryRows, SummaryTable, barriers_at_half, highest, plain, shown},
 };
 
 /// The variants of the second model, as records and legends name them.
@@ -119,7 +119,6 @@ pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
             ]);
         }
     }
-    table.foot =
-        format!("barriers at α = ½, baseline {}; ± 2 standard errors", labels::baseline(baseline));
+    table.foot = barriers_at_half(baseline);
     table
 }

@@ -19,7 +19,7 @@ use crate::{
         page::Page,
         scale::AxisScale,
     },
-    summary::{SummaryRows, SummaryTable, highest, shown},
+    summary::{SummaryRows, SummaryTable, barriers_at_half, highest, shown},
     tables::ColumnAlign,
 };
 
@@ -133,7 +133,6 @@ pub(super) fn summary(selected: &SummaryRows<'_>) -> SummaryTable {
             ]);
         }
     }
-    table.foot =
-        format!("barriers at α = ½, baseline {}; ± 2 standard errors", labels::baseline(baseline));
+    table.foot = barriers_at_half(baseline);
     table
 }

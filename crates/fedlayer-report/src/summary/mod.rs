@@ -5,7 +5,7 @@
 
 use fedlayer_core::{
     record::{AnalysisRow, Metric},
-    spec::SplitSpec,
+    spec::{Baseline, SplitSpec},
 };
 
 use crate::{
@@ -111,6 +111,11 @@ pub(crate) fn largest<'a>(rows: &AnalysisRows<'a>) -> Vec<&'a str> {
     sets.sort_by(|a, b| size(b).total_cmp(&size(a)));
     sets.truncate(MOST);
     sets
+}
+
+/// Says which barriers a table has, for the text below it.
+pub(crate) fn barriers_at_half(baseline: Baseline) -> String {
+    format!("barriers at α = ½, baseline {}; ± 2 standard errors", labels::baseline(baseline))
 }
 
 /// Returns the row with the largest value; one that is not finite counts as the largest.

@@ -1,51 +1,22 @@
 use std::sync::Mutex;
 
 use fedlayer_core::{
-    data::{DataFacts, Examples, FederatedData},
+    data::{Examples, FederatedData},
     record::{BarrierKind, Metric},
-    spec::{
-        Average, BarrierSpec, Baseline, CheckpointSpec, ClientsSpec, DataSet, DataSpec,
-        EvaluateSpec, LocalSpec, ModelSpec, Optimizer, Rule, Sgd, SplitSpec, Statistics,
-        StrategySpec, Toy, Weighting,
-    },
+    spec::{BarrierSpec, Baseline, SplitSpec, Weighting},
     trainer::{ToyTrainer, Trainer},
 };
 
 use super::*;
-use crate::{LinkError, Reply, Work, WorkerTask};
+use crate::{LinkError, Reply, Work, WorkerTask, toy_plan::toy_plan};
 
-/// A plan of two toy clients with barriers in every round.
+/// A plan of two toy clients of equal weight with barriers in every round.
 fn plan() -> Arc<Plan> {
-    let model = ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5, 2.0] });
-    let facts = DataFacts { shape: vec![3], classes: 2, targets: 1, pool: 4, test: 2 };
-    Arc::new(Plan {
-        seed: 7,
-        rounds: 5,
-        data: DataSpec::new(DataSet::Digits),
-        clients: ClientsSpec {
-            count: 2,
-            per_round: None,
-            dropout: 0.0,
-            min_clients: 1,
-            deadline: None,
-            attempts: 1,
-        },
-        layout: Arc::new(model.layout(&facts).unwrap()),
-        model,
-        initial: None,
-        local: LocalSpec::new(1, 2, Optimizer::Sgd(Sgd::new(0.1))),
-        barriers: Some(BarrierSpec::default()),
-        evaluate: EvaluateSpec::default(),
-        checkpoints: CheckpointSpec::default(),
-        variant: None,
-        strategy: StrategySpec {
-            name: "strategy".into(),
-            average: Average::Always(Rule::All),
-            weights: Weighting::Equal,
-            statistics: Statistics::default(),
-            local: None,
-        },
-    })
+    let mut plan = toy_plan();
+    plan.clients.count = 2;
+    plan.barriers = Some(BarrierSpec::default());
+    plan.strategy.weights = Weighting::Equal;
+    Arc::new(plan)
 }
 
 /// A link to one toy trainer on the caller's thread.

@@ -4,12 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use fedlayer_core::{
     Plan, Seed,
-    data::{ClientId, DataFacts, Examples, FederatedData, Split},
+    data::{ClientId, Examples, FederatedData, Split},
     model::{Params, Point},
-    spec::{
-        Average, CheckpointSpec, ClientsSpec, DataSet, DataSpec, EvaluateSpec, LocalSpec,
-        ModelSpec, Optimizer, Rule, Sgd, Statistics, StrategySpec, Toy, Weighting,
-    },
     trainer::{Probe, ToyTrainer, TrainJob, Trainer, TrainerError},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -30,45 +26,16 @@ use super::super::{
     security::{BearerToken, Security},
     server::{BoundPort, ConnectionLimits, Hub, Metrics, RunOffer, serve},
 };
-use crate::{Link, LinkError, Reply, TrainerFactory, Work, WorkerTask};
+use crate::{Link, LinkError, Reply, TrainerFactory, Work, WorkerTask, toy_plan::toy_plan};
 
 pub(super) const TOKEN: &str = "0123456789abcdef";
 
 /// The version of the protocol, as a header has it.
 pub(super) const VERSION: &str = "2";
 
-/// A toy plan of a model with three values.
+/// The toy plan of all peers.
 pub(super) fn plan() -> Arc<Plan> {
-    let model = ModelSpec::Toy(Toy { curvature: vec![1.0, 0.5, 2.0] });
-    let facts = DataFacts { shape: vec![3], classes: 2, targets: 1, pool: 30, test: 8 };
-    Arc::new(Plan {
-        seed: 7,
-        rounds: 5,
-        data: DataSpec::new(DataSet::Digits),
-        clients: ClientsSpec {
-            count: 6,
-            per_round: None,
-            dropout: 0.0,
-            min_clients: 1,
-            deadline: None,
-            attempts: 2,
-        },
-        layout: Arc::new(model.layout(&facts).unwrap()),
-        model,
-        initial: None,
-        local: LocalSpec::new(2, 2, Optimizer::Sgd(Sgd::new(0.1))),
-        barriers: None,
-        evaluate: EvaluateSpec::default(),
-        checkpoints: CheckpointSpec::default(),
-        variant: None,
-        strategy: StrategySpec {
-            name: "strategy".into(),
-            average: Average::Always(Rule::All),
-            weights: Weighting::Examples,
-            statistics: Statistics::default(),
-            local: None,
-        },
-    })
+    Arc::new(toy_plan())
 }
 
 pub(super) fn identity() -> RunIdentity {
