@@ -86,15 +86,7 @@ impl<'a> BestModel<'a> {
     /// # Errors
     /// When it is nowhere: then its round must be computed anew.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        match (self.round, self.find()) {
-            (Some(round), FoundModel::Nowhere) => Err(Failure::damaged(
-                &self.folder.best_file(),
-                format!(
-                    "it is not the model of round {round}, the best one so far, which has no other checkpoint\nhint: `--previous` computes the rounds anew, to the same bytes"
-                ),
-            )),
-            _ => Ok(()),
-        }
+        self.found().map(|_| ())
     }
 
     /// Makes the file what it was when the last committed round was written, if `may` allows it.
@@ -102,15 +94,30 @@ impl<'a> BestModel<'a> {
     /// # Errors
     /// When the model is nowhere, or the file cannot be written.
     pub(crate) fn restore(&self, may: impl Fn() -> Result<(), FileError>) -> Result<(), Failure> {
-        self.check()?;
         let path = self.folder.best_file();
-        if self.round.is_none() {
-            may()?;
-            return Ok(files::remove(&path)?);
-        }
-        match self.find() {
+        match self.found()? {
+            FoundModel::Nowhere => {
+                may()?;
+                Ok(files::remove(&path)?)
+            }
             FoundModel::Kept(bytes) => Ok(files::write_atomically_if(&path, &bytes, may)?),
-            FoundModel::InItsFile | FoundModel::Nowhere => Ok(()),
+            FoundModel::InItsFile => Ok(()),
+        }
+    }
+
+    /// Finds the model; without a best round it is nowhere.
+    ///
+    /// # Errors
+    /// When there is a best round and its model is nowhere.
+    fn found(&self) -> Result<FoundModel, Failure> {
+        match (self.round, self.find()) {
+            (Some(round), FoundModel::Nowhere) => Err(Failure::damaged(
+                &self.folder.best_file(),
+                format!(
+                    "it is not the model of round {round}, the best one so far, which has no other checkpoint\nhint: `--previous` computes the rounds anew, to the same bytes"
+                ),
+            )),
+            (_, found) => Ok(found),
         }
     }
 
